@@ -1,0 +1,81 @@
+// One lint configuration: typed strictness, and the direction of imports
+// (tools -> provisioning -> atlas, sinks) with its four exclusive rights.
+
+import js from '@eslint/js';
+import { defineConfig } from 'eslint/config';
+import tseslint from 'typescript-eslint';
+
+const folders = ['config', 'secret', 'atlas', 'sinks', 'provisioning', 'tools', 'mcp', 'sandbox'];
+
+/** What each folder may import beside itself. `main.ts` composes them all. */
+const mayImport = {
+  config: ['secret'],
+  secret: [],
+  atlas: ['secret', 'config'],
+  sinks: ['secret', 'config'],
+  provisioning: ['secret', 'atlas', 'sinks'],
+  tools: ['provisioning', 'atlas', 'sinks'],
+  mcp: ['tools', 'secret'],
+  sandbox: [],
+};
+
+/** Packages and functions that one folder has for itself. */
+const reserved = [
+  { group: ['@modelcontextprotocol/*'], owners: ['mcp'], message: 'Only src/mcp knows the SDK.' },
+  { group: ['undici'], owners: ['atlas'], message: 'Only src/atlas speaks HTTP.' },
+  { group: ['zod'], owners: ['config', 'tools'], message: 'Schemas belong to src/config and src/tools.' },
+  {
+    group: ['**/secret/secret.ts'],
+    importNames: ['openSecret'],
+    owners: ['sinks', 'secret'],
+    message: 'Only src/sinks and src/secret may open a Secret.',
+  },
+];
+
+function importRules(folder) {
+  const foreign = folders.filter((other) => other !== folder && !mayImport[folder].includes(other));
+  const patterns = reserved
+    .filter(({ owners }) => !owners.includes(folder))
+    .map(({ group, importNames, message }) => ({ group, message, ...(importNames && { importNames }) }));
+  if (foreign.length > 0) {
+    patterns.push({
+      group: foreign.map((other) => `**/${other}/**`),
+      message: `src/${folder} may not import from there (see CONTRIBUTING.md).`,
+    });
+  }
+  return {
+    files: [`src/${folder}/**/*.ts`],
+    rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns }] },
+  };
+}
+
+export default defineConfig(
+  { ignores: ['dist/', 'node_modules/', '.test-results/'] },
+  js.configs.recommended,
+  tseslint.configs.strictTypeChecked,
+  tseslint.configs.stylisticTypeChecked,
+  {
+    languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['*.js'] }, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-unsafe-type-assertion': 'error',
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      'max-lines': ['error', { max: 350 }],
+      'no-console': 'error',
+    },
+  },
+  {
+    files: ['src/**/*.ts'],
+    rules: {
+      'max-lines-per-function': ['error', { max: 40, skipBlankLines: true, skipComments: true }],
+      'no-restricted-syntax': [
+        'error',
+        { selector: "MemberExpression[object.name='process'][property.name='env']", message: 'Only src/config reads the environment.' },
+      ],
+    },
+  },
+  { files: ['src/config/**/*.ts'], rules: { 'no-restricted-syntax': 'off' } },
+  ...folders.map(importRules),
+  { files: ['**/*.js'], extends: [tseslint.configs.disableTypeChecked] },
+);

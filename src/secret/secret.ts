@@ -1,0 +1,50 @@
+// The opaque holder of a secret value. It does not know what the value is for, and it never prints it.
+//
+// Lint cannot see `String(secret)` or `JSON.stringify(secret)`, so the class itself answers every
+// conversion with a mask.
+
+import { inspect } from 'node:util';
+import { remember } from './redaction.ts';
+
+const MASK = '[secret]';
+
+let reveal: (secret: Secret) => string;
+
+/** A secret value (a model key, a token, a client secret). Every conversion to text yields a mask. */
+export class Secret {
+  readonly #value: string;
+
+  /** Takes the value in and makes it known to {@link redact}, so that no later text can carry it out. */
+  constructor(value: string) {
+    this.#value = value;
+    remember(value);
+  }
+
+  static {
+    reveal = (secret) => secret.#value;
+  }
+
+  toString(): string {
+    return MASK;
+  }
+
+  toJSON(): string {
+    return MASK;
+  }
+
+  [Symbol.toPrimitive](): string {
+    return MASK;
+  }
+
+  [inspect.custom](): string {
+    return MASK;
+  }
+}
+
+/**
+ * The value itself. Only `src/sinks` and `src/secret` may import this function; the lint
+ * configuration and `test/architecture.test.ts` hold everybody else to it.
+ */
+export function openSecret(secret: Secret): string {
+  return reveal(secret);
+}

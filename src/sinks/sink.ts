@@ -1,0 +1,70 @@
+// The contract of a sink: preflight -> deliver -> verify, and retract when the key is deleted again.
+// Outcomes are values. A sink throws only where the program itself is wrong.
+
+import type { Secret } from '../secret/secret.ts';
+
+export type SinkKind = 'file' | 'dotenv' | 'command' | 'inline';
+
+/** How "delivered" was checked: the bytes were read back, only their metadata could be, or nothing could. */
+export type Verification = 'read-back' | 'metadata' | 'none';
+
+/** Where in a sink a secret goes. `entry` is absent where the operator fixed the target. */
+export interface Address {
+  readonly groupId: string;
+  readonly entry?: string;
+}
+
+/** Why a sink cannot take a secret, for a person. Never holds a secret, or output of a command. */
+export interface SinkProblem {
+  readonly code: 'SINK_NOT_READY' | 'SINK_ENTRY_EXISTS';
+  readonly message: string;
+  readonly hint: string;
+}
+
+/**
+ * `inspect` looks and changes nothing (for a dry run); `prove` also makes what is missing (directories)
+ * and tries a write, so that a full disk is found before a key exists.
+ */
+export type PreflightMode = 'inspect' | 'prove';
+
+export type Preflight =
+  { readonly ready: true; readonly target: Target } | { readonly ready: false; readonly problem: SinkProblem };
+
+/** A named place for secrets, as the operator configured it. */
+export interface Sink {
+  readonly name: string;
+  readonly kind: SinkKind;
+  /** For people: the path or program, with `{groupId}` and `{entry}` still in place. */
+  readonly location: string;
+  /** Whether the location has `{entry}`; where not, the operator fixed the target and `entry` is refused. */
+  readonly takesEntry: boolean;
+  /** How a delivery to this sink will be verified. */
+  readonly verification: Verification;
+  /** Checks that the target is free, safe and writable. Called before anything is sent to Atlas. */
+  preflight(address: Address, mode: PreflightMode): Promise<Preflight>;
+}
+
+/** One free place in a sink, after its preflight. Used for one secret. */
+export interface Target {
+  /** For people: the path or program that got the secret. */
+  readonly location: string;
+  deliver(secret: Secret): Promise<Delivery>;
+  /** Called once after a successful delivery. */
+  verify(secret: Secret): Promise<Verdict>;
+  /** Takes back what `deliver` left, because the key is deleted again. Best effort; never throws. */
+  retract(): Promise<void>;
+}
+
+export type Delivery =
+  | {
+      readonly outcome: 'written';
+      readonly warnings: readonly string[];
+      /** Only from the inline sink: the value to show in the tool's result. */
+      readonly disclosed?: string;
+    }
+  /** Nothing usable was left behind. */
+  | { readonly outcome: 'failed'; readonly message: string; readonly hint: string };
+
+export type Verdict =
+  | { readonly outcome: 'verified'; readonly verification: Verification }
+  | { readonly outcome: 'mismatch'; readonly message: string; readonly hint: string };
