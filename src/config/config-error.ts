@@ -1,0 +1,14 @@
+// The one error that a bad configuration ends in: a line for stderr that names the setting, never its value.
+
+/** A setting that cannot be used. `main.ts` prints the message and exits with code 2. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+
+  /**
+   * @param setting the flag, variable or key as the operator wrote it, such as `--sink` or `MONGODB_ATLAS_BASE_URL`
+   * @param problem what is wrong and what is accepted; must not quote the value, which may be a secret
+   */
+  constructor(setting: string, problem: string) {
+    super(`${setting}: ${problem}`);
+  }
+}

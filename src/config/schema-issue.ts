@@ -1,0 +1,52 @@
+// Says in one sentence what is wrong with a value that a schema refused. It never quotes the value:
+// zod's own messages do (unknown keys), and a value may be a secret.
+
+import type * as z from 'zod/v4';
+
+export interface SchemaProblem {
+  /** Where, such as `groupId` or `sinks.prod.argv.0`; empty for the whole value. */
+  readonly field: string;
+  readonly message: string;
+}
+
+/** A key that can be shown: an ordinary identifier, not something pasted. */
+const SHOWABLE_KEY = /^[A-Za-z_$][A-Za-z0-9_$-]{0,40}$/;
+
+/** The value as the schema gives it, or everything that is wrong with it (at least one entry). */
+export function parseWith<Schema extends z.ZodType>(
+  schema: Schema,
+  input: unknown,
+): { readonly value: z.output<Schema>; readonly problems?: never } | { readonly problems: readonly SchemaProblem[]; readonly value?: never } {
+  const parsed = schema.safeParse(input, { error: sentenceFor });
+  return parsed.success ? { value: parsed.data } : { problems: parsed.error.issues.map(describe) };
+}
+
+function describe(issue: z.core.$ZodIssue): SchemaProblem {
+  if (issue.code !== 'unrecognized_keys') return { field: issue.path.join('.'), message: issue.message };
+  const key = issue.keys.find((name) => SHOWABLE_KEY.test(name)) ?? '(unreadable name)';
+  return { field: [...issue.path, key].join('.'), message: issue.message };
+}
+
+/** Messages given with a schema go first; this is for the rest (zod's order of precedence). */
+function sentenceFor(issue: z.core.$ZodRawIssue): string {
+  if (issue.input === undefined) return 'is required';
+  switch (issue.code) {
+    case 'invalid_type':
+      return `must be ${/^[aeiou]/.test(issue.expected) ? 'an' : 'a'} ${issue.expected}`;
+    case 'invalid_value':
+      return `must be one of ${issue.values.map(String).join(', ')}`;
+    case 'too_small':
+      return `must be at least ${Number(issue.minimum)}${unitOf(issue.origin)}`;
+    case 'too_big':
+      return `must be at most ${Number(issue.maximum)}${unitOf(issue.origin)}`;
+    case 'unrecognized_keys':
+      return 'is not known here';
+    default:
+      return 'is not valid';
+  }
+}
+
+function unitOf(origin: string): string {
+  if (origin === 'string') return ' characters long';
+  return origin === 'array' ? ' entries long' : '';
+}

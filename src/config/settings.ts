@@ -1,0 +1,95 @@
+// The settings of this server: one table from which flags, variables, the configuration file and the help text come.
+
+import * as z from 'zod/v4';
+import { parseJson, sinkName, sinkSchema } from './sink-spec.ts';
+
+const groupId = z.string().regex(/^[a-f0-9]{24}$/, { error: 'must be project ids: 24 lower-case hexadecimal digits' });
+
+/** The settings as the configuration file spells them. Each is optional in each source. */
+export const settingsSchema = z
+  .strictObject({
+    sinks: z.record(sinkName, sinkSchema, 'must be NAME=URI, or a JSON object of name to URI or object'),
+    defaultSink: sinkName,
+    allowInlineSecret: z.boolean(),
+    readOnly: z.boolean(),
+    allowedProjects: z.array(groupId).min(1),
+    apiVersion: z.enum(['auto', '2025-03-12', 'preview']),
+    timeoutMs: z.int().min(1_000).max(120_000),
+    logLevel: z.enum(['debug', 'info', 'warning', 'error', 'silent']),
+  })
+  .partial();
+
+export type Settings = z.output<typeof settingsSchema>;
+type SettingName = keyof Settings;
+
+interface Setting {
+  readonly variable: string;
+  /** Absent where the setting has no flag. */
+  readonly flag?: { readonly name: string; readonly argument?: string; readonly repeatable?: true };
+  /** Turns the text of a flag or variable into what the schema expects. */
+  readonly fromText: (text: string) => unknown;
+  readonly help: string;
+}
+
+const text = (value: string) => value;
+const flagValue = (value: string) => ({ true: true, '1': true, false: false, '0': false })[value.toLowerCase()] ?? value;
+const number = (value: string) => (/^[0-9]+$/.test(value) ? Number(value) : value);
+const words = (value: string) => value.split(/[\s,]+/).filter((word) => word !== '');
+
+export const settings: Readonly<Record<SettingName, Setting>> = {
+  sinks: {
+    variable: 'ATLAS_MODEL_KEYS_SINKS',
+    flag: { name: 'sink', argument: 'NAME=URI', repeatable: true },
+    fromText: sinksFromText,
+    help: 'A place for secrets: file:PATH, dotenv:PATH#VARIABLE, command:["program",…] or inline',
+  },
+  defaultSink: {
+    variable: 'ATLAS_MODEL_KEYS_DEFAULT_SINK',
+    flag: { name: 'default-sink', argument: 'NAME' },
+    fromText: text,
+    help: 'The sink for calls that name none',
+  },
+  allowInlineSecret: {
+    variable: 'ATLAS_MODEL_KEYS_ALLOW_INLINE_SECRET',
+    flag: { name: 'allow-inline-secret' },
+    fromText: flagValue,
+    help: 'Allow the sink "inline", which shows the secret to the model',
+  },
+  readOnly: {
+    variable: 'ATLAS_MODEL_KEYS_READ_ONLY',
+    flag: { name: 'read-only' },
+    fromText: flagValue,
+    help: 'Offer only the tools that change nothing',
+  },
+  allowedProjects: {
+    variable: 'ATLAS_MODEL_KEYS_ALLOWED_PROJECTS',
+    fromText: words,
+    help: 'The only project ids (groupId) that may be used',
+  },
+  apiVersion: {
+    variable: 'ATLAS_MODEL_KEYS_API_VERSION',
+    fromText: text,
+    help: 'auto, 2025-03-12 or preview',
+  },
+  timeoutMs: {
+    variable: 'ATLAS_MODEL_KEYS_TIMEOUT_MS',
+    fromText: number,
+    help: 'Limit for one request to Atlas, in milliseconds',
+  },
+  logLevel: {
+    variable: 'ATLAS_MODEL_KEYS_LOG_LEVEL',
+    flag: { name: 'log-level', argument: 'LEVEL' },
+    fromText: text,
+    help: 'What is written to stderr: debug, info, warning, error or silent',
+  },
+};
+
+/** The names of all settings, in the order of the help text. */
+export const settingNames = settingsSchema.keyof().options;
+
+/** One `NAME=URI`, or a JSON object of name to URI or object. */
+function sinksFromText(value: string): unknown {
+  if (value.startsWith('{')) return parseJson(value) ?? value;
+  const equals = value.indexOf('=');
+  return equals === -1 ? value : { [value.slice(0, equals)]: value.slice(equals + 1) };
+}
