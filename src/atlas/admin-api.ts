@@ -1,0 +1,107 @@
+// Calls of the Atlas Admin API: signs a request, chooses the version, and repeats it only after a definite refusal,
+// or where repeating changes nothing. It does not know what the calls are for.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { mediaType, type ApiVersion, type VersionChoice } from './api-version.ts';
+import { type Authenticator } from './authenticator.ts';
+import { errorReplyFailure } from './error-reply.ts';
+import { failed, type AtlasFailure, type AtlasResult } from './failure.ts';
+import { type JsonObject } from './json.ts';
+import { lostExchangeFailure } from './lost-exchange.ts';
+import { type HttpRequest, type Transport } from './transport.ts';
+
+/** One call, as a value. `model-keys.ts` makes them and reads their replies. */
+export interface ApiCall {
+  readonly method: HttpRequest['method'];
+  /** From {@link apiPath}, with the query. */
+  readonly path: string;
+  /** The role that allows it, for the advice in an error. */
+  readonly role: string;
+  /** The JSON body in each version. */
+  readonly body?: (version: ApiVersion) => JsonObject;
+  /** Why the call cannot be made in a version, instead of making another call in its place. */
+  readonly refusal?: (version: ApiVersion) => AtlasFailure | undefined;
+}
+
+export interface ApiReply {
+  /** 200 to 299. */
+  readonly status: number;
+  /** Undefined where it broke off or was too large. */
+  readonly body: string | undefined;
+  /** Notices for a person, such as a deprecated version. */
+  readonly warnings: readonly string[];
+}
+
+export interface AdminApi {
+  /** @param signal gives up a call that may be given up; a create is sent without one */
+  call(call: ApiCall, signal?: AbortSignal): Promise<AtlasResult<ApiReply>>;
+  close(): Promise<void>;
+}
+
+/** Waits before a read or a delete is repeated, in milliseconds; each is lengthened by up to half at random. */
+const REPEAT_AFTER_MS = [200, 600];
+/** A failure that took longer than this is not worth a caller's time again. */
+const REPEAT_WITHIN_MS = 5_000;
+
+export function createAdminApi(transport: Transport, authenticator: Authenticator, version: VersionChoice): AdminApi {
+  return {
+    close: () => transport.close(),
+    async call(call, signal) {
+      const started = performance.now();
+      for (let repeated = 0; ; repeated += 1) {
+        const result = await callOnce(transport, authenticator, version, call, signal);
+        const wait = REPEAT_AFTER_MS[repeated];
+        const late = performance.now() - started > REPEAT_WITHIN_MS;
+        if (result.ok || wait === undefined || late || !worthRepeating(call, result.failure)) return result;
+        await delay(wait * (1 + Math.random() / 2));
+        if (signal?.aborted) return result;
+      }
+    },
+  };
+}
+
+/** Reads and deletes may be repeated; a create or a change never is, but after a definite refusal (see below). */
+function worthRepeating({ method }: ApiCall, failure: AtlasFailure): boolean {
+  return (method === 'GET' || method === 'DELETE') && failure.code === 'ATLAS_UNAVAILABLE';
+}
+
+async function callOnce(
+  transport: Transport,
+  authenticator: Authenticator,
+  version: VersionChoice,
+  call: ApiCall,
+  signal: AbortSignal | undefined,
+): Promise<AtlasResult<ApiReply>> {
+  for (let refusals = 0; ; ) {
+    const authorization = await authenticator.authorize(call);
+    if (!authorization.ok) return authorization;
+    const spoken = version.current();
+    const refusal = call.refusal?.(spoken);
+    if (refusal) return failed(refusal);
+    const exchange = await transport.send(httpRequest(call, spoken, authorization.header), signal);
+    if (exchange.outcome !== 'reply') return failed(lostExchangeFailure(exchange));
+    if (exchange.status >= 200 && exchange.status < 300) {
+      return { ok: true, value: { status: exchange.status, body: exchange.body, warnings: version.warnings(exchange) } };
+    }
+    if (exchange.status === 401 && authenticator.refused(exchange, authorization.header, refusals)) {
+      refusals += 1;
+    } else if (!version.refused(exchange, spoken)) {
+      return failed(errorReplyFailure(exchange, { role: call.role, credentialSetting: authenticator.setting }));
+    }
+  }
+}
+
+function httpRequest({ method, path, body }: ApiCall, version: ApiVersion, authorization: string | undefined): HttpRequest {
+  const type = mediaType(version);
+  return {
+    method,
+    path,
+    headers: {
+      accept: type,
+      'user-agent': 'atlas-model-keys-mcp',
+      ...(authorization !== undefined && { authorization }),
+      ...(body && { 'content-type': type }),
+    },
+    ...(body && { body: JSON.stringify(body(version)) }),
+  };
+}

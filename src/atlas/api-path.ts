@@ -1,0 +1,14 @@
+// Builds paths of the Atlas Admin API. A value stays within its own segment.
+
+/**
+ * A path from a template; each value is percent-encoded.
+ *
+ * @throws RangeError for `.` and `..`, which encoding leaves as they are and URL parsing resolves
+ */
+export function apiPath(strings: TemplateStringsArray, ...values: readonly string[]): string {
+  const segments = values.map((value) => {
+    if (value === '.' || value === '..' || value === '') throw new RangeError('not a path segment');
+    return encodeURIComponent(value);
+  });
+  return `/api/atlas/v2${String.raw({ raw: strings }, ...segments)}`;
+}

@@ -1,0 +1,47 @@
+// Which version of the Atlas Admin API is spoken, and the media type that names it.
+// Source: https://www.mongodb.com/docs/atlas/api/versioned-api-overview/
+
+import { type HttpReply } from './transport.ts';
+
+/** `2025-03-12` has cloud, geography and endpoint; `preview` (January 2026) has the name alone. */
+export type ApiVersion = '2025-03-12' | 'preview';
+
+export interface VersionChoice {
+  current(): ApiVersion;
+  /** Learns from a reply, and says whether the request should be sent again in another version. */
+  refused(reply: HttpReply, sent: ApiVersion): boolean;
+  /** What a person should know of the version in use. */
+  warnings(reply: HttpReply): readonly string[];
+}
+
+export function chooseVersion(setting: 'auto' | ApiVersion): VersionChoice {
+  let version: ApiVersion = setting === 'auto' ? '2025-03-12' : setting;
+  let fellBack = false;
+  return {
+    current: () => version,
+    refused(reply, sent) {
+      // 406 INVALID_VERSION_DATE and 410 VERSION_GONE: a definite refusal, whatever the request was.
+      if (setting !== 'auto' || sent === 'preview' || (reply.status !== 406 && reply.status !== 410)) return false;
+      version = 'preview';
+      fellBack = true;
+      return true;
+    },
+    warnings: (reply) => [
+      ...(fellBack ? ['Atlas does not speak API version 2025-03-12; the preview was used, which knows no cloud or geography.'] : []),
+      ...deprecationWarnings(reply, version),
+    ],
+  };
+}
+
+export function mediaType(version: ApiVersion): string {
+  return `application/vnd.atlas.${version}+json`;
+}
+
+/** The Deprecation header (RFC 9745) and the Sunset header (RFC 8594). */
+function deprecationWarnings({ headers }: HttpReply, version: ApiVersion): string[] {
+  const { deprecation, sunset } = headers;
+  if (deprecation === undefined && sunset === undefined) return [];
+  const date = Date.parse(sunset ?? '');
+  const until = Number.isNaN(date) ? '' : ` and will end on ${new Date(date).toISOString().slice(0, 10)}`;
+  return [`Atlas marks API version ${version} as deprecated${until}; update this server.`];
+}

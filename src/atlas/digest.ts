@@ -1,0 +1,107 @@
+// An API key: HTTP digest authentication (RFC 7616) with MD5 and qop `auth`, as Atlas asks. A nonce is reused until it is refused.
+
+import { createHash, randomBytes } from 'node:crypto';
+import { digestHa1 } from '../secret/authorization.ts';
+import { type Secret } from '../secret/secret.ts';
+import { type Authenticator } from './authenticator.ts';
+
+export interface ApiKey {
+  readonly publicKey: string;
+  readonly privateKey: Secret;
+}
+
+export interface DigestChallenge {
+  readonly realm: string;
+  readonly nonce: string;
+  readonly opaque?: string;
+  readonly stale: boolean;
+}
+
+/** A request may meet a nonce that was used up by others side by side with it. */
+const MOST_ATTEMPTS = 3;
+
+export function digestAuthenticator(apiKey: ApiKey): Authenticator {
+  let challenge: DigestChallenge | undefined;
+  let count = 0;
+  return {
+    setting: 'MONGODB_ATLAS_PRIVATE_API_KEY',
+    authorize({ method, path }) {
+      if (!challenge) return Promise.resolve({ ok: true });
+      count += 1;
+      const header = digestHeader(apiKey, challenge, { method, uri: path, count, cnonce: randomBytes(16).toString('hex') });
+      return Promise.resolve({ ok: true, header });
+    },
+    refused(reply, sent, attempt) {
+      const next = parseChallenge(reply.headers['www-authenticate'] ?? '');
+      if (!next || attempt >= MOST_ATTEMPTS) return false;
+      const knownNonce = sent?.includes(`nonce="${next.nonce}"`) ?? false;
+      // Another call may have taken this challenge already, and counts on from there.
+      if (next.nonce !== challenge?.nonce) {
+        challenge = next;
+        count = 0;
+      }
+      // A header that was made from a nonce of an earlier call is worth one more try; one that was fresh is wrong.
+      return sent === undefined || next.stale || (attempt === 0 && !knownNonce);
+    },
+  };
+}
+
+interface DigestRequest {
+  readonly method: string;
+  /** Path and query, as sent. */
+  readonly uri: string;
+  /** The nonce count. */
+  readonly count: number;
+  readonly cnonce: string;
+}
+
+/** The Authorization header of RFC 7616, section 3.4. */
+export function digestHeader({ publicKey, privateKey }: ApiKey, challenge: DigestChallenge, request: DigestRequest): string {
+  const { realm, nonce, opaque } = challenge;
+  const nc = request.count.toString(16).padStart(8, '0');
+  const ha1 = digestHa1(publicKey, realm, privateKey);
+  const ha2 = md5(`${request.method}:${request.uri}`);
+  const response = md5(`${ha1}:${nonce}:${nc}:${request.cnonce}:auth:${ha2}`);
+  const parts = [
+    `username=${quoted(publicKey)}`,
+    `realm=${quoted(realm)}`,
+    `nonce=${quoted(nonce)}`,
+    `uri=${quoted(request.uri)}`,
+    'algorithm=MD5',
+    'qop=auth',
+    `nc=${nc}`,
+    `cnonce=${quoted(request.cnonce)}`,
+    `response=${quoted(response)}`,
+    ...(opaque === undefined ? [] : [`opaque=${quoted(opaque)}`]),
+  ];
+  return `Digest ${parts.join(', ')}`;
+}
+
+/** The WWW-Authenticate header of RFC 7616, section 3.3; undefined for a scheme or algorithm that is not supported. */
+export function parseChallenge(header: string): DigestChallenge | undefined {
+  if (!/^digest\s/i.test(header)) return undefined;
+  const parameters = new Map<string, string>();
+  for (const [, name = '', inQuotes, bare] of header.slice(7).matchAll(/([a-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))/gi)) {
+    parameters.set(name.toLowerCase(), inQuotes?.replace(/\\(.)/g, '$1') ?? bare ?? '');
+  }
+  const realm = parameters.get('realm');
+  const nonce = parameters.get('nonce');
+  const opaque = parameters.get('opaque');
+  const algorithm = parameters.get('algorithm') ?? 'MD5';
+  const offered = (parameters.get('qop') ?? '').split(/[\s,]+/);
+  if (realm === undefined || nonce === undefined || algorithm.toUpperCase() !== 'MD5' || !offered.includes('auth')) return undefined;
+  return {
+    realm,
+    nonce,
+    ...(opaque !== undefined && { opaque }),
+    stale: parameters.get('stale')?.toLowerCase() === 'true',
+  };
+}
+
+function quoted(value: string): string {
+  return `"${value.replace(/["\\]/g, '\\$&')}"`;
+}
+
+function md5(text: string): string {
+  return createHash('md5').update(text).digest('hex');
+}

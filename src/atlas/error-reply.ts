@@ -1,0 +1,181 @@
+// Turns an error reply of Atlas into a failure with advice. Pure; it decides by status and error code, never by
+// matching messages. Source: the error table of the Atlas Administration API.
+
+import { type AtlasErrorCode, type AtlasFacts, type AtlasFailure } from './failure.ts';
+import { isObject, listField, parseJson, textField, type JsonObject } from './json.ts';
+import { cleanText } from './outside-text.ts';
+import { type HttpReply } from './transport.ts';
+
+/** What the call needed, for the advice. */
+export interface CallContext {
+  /** The role that allows it, such as `Project Model Owner`. */
+  readonly role: string;
+  /** How the operator gave the credentials, such as `MONGODB_ATLAS_CLIENT_SECRET`. */
+  readonly credentialSetting: string;
+}
+
+interface Advice {
+  readonly code: AtlasErrorCode;
+  readonly message: string;
+  readonly hint: string;
+  readonly retryable?: true;
+}
+
+const LONGEST_DETAIL = 500;
+const LONGEST_WORD = 120;
+const MOST_ENTRIES = 10;
+/** The names of Atlas's error codes; anything else in that field is not passed on. */
+const ERROR_CODE = /^[A-Za-z0-9_]{1,80}$/;
+
+/** @param reply a reply with a status of 300 or more */
+export function errorReplyFailure(reply: HttpReply, context: CallContext): AtlasFailure {
+  const facts = factsOf(reply);
+  const seconds = retryAfterSeconds(reply.headers['retry-after']);
+  const { code, message, hint, retryable } = adviceFor(facts, context);
+  return {
+    code,
+    message,
+    hint,
+    retryable: retryable ?? false,
+    ...(seconds !== undefined && { retryAfterSeconds: seconds }),
+    maybeCarriedOut: facts.status < 400 || facts.status >= 500,
+    atlas: facts,
+  };
+}
+
+function factsOf(reply: HttpReply): AtlasFacts {
+  const body = parseJson(reply.body ?? '');
+  if (!isObject(body)) return { status: reply.status };
+  // The token endpoint answers as OAuth does (RFC 6749, 5.2): `error` is a word, not the status.
+  const code = textField(body, 'errorCode', LONGEST_WORD) ?? textField(body, 'error', LONGEST_WORD);
+  const reason = textField(body, 'reason', LONGEST_WORD);
+  const detail = textField(body, 'detail', LONGEST_DETAIL) ?? textField(body, 'error_description', LONGEST_DETAIL);
+  const parameters = parametersOf(body);
+  const fields = fieldsOf(body);
+  return {
+    status: reply.status,
+    ...(code !== undefined && ERROR_CODE.test(code) && { errorCode: code }),
+    ...(reason !== undefined && { reason }),
+    ...(detail !== undefined && { detail }),
+    ...(parameters.length > 0 && { parameters }),
+    ...(fields.length > 0 && { fields }),
+  };
+}
+
+function parametersOf(body: JsonObject): (string | number)[] {
+  return listField(body, 'parameters')
+    .slice(0, MOST_ENTRIES)
+    .flatMap((value): (string | number)[] => {
+      if (typeof value === 'number') return [value];
+      return typeof value === 'string' ? [cleanText(value, LONGEST_WORD)] : [];
+    });
+}
+
+function fieldsOf(body: JsonObject): { field: string; description: string }[] {
+  const { badRequestDetail } = body;
+  if (!isObject(badRequestDetail)) return [];
+  return listField(badRequestDetail, 'fields')
+    .slice(0, MOST_ENTRIES)
+    .filter(isObject)
+    .map((entry) => ({
+      field: textField(entry, 'field', LONGEST_WORD) ?? '',
+      description: textField(entry, 'description', LONGEST_DETAIL) ?? '',
+    }));
+}
+
+/** Seconds, or an HTTP date (RFC 9110, 10.2.3). Undefined when absent or unreadable. */
+function retryAfterSeconds(value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  if (/^[0-9]{1,6}$/.test(value)) return Number(value);
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - Date.now()) / 1000));
+}
+
+function adviceFor(facts: AtlasFacts, context: CallContext): Advice {
+  const { status } = facts;
+  if (status < 400) {
+    return advice('ATLAS_PROTOCOL', `Atlas answered ${status}, a redirect; redirects are not followed.`, 'Check MONGODB_ATLAS_BASE_URL, and whether a proxy answers in place of Atlas.');
+  }
+  if (status >= 500) {
+    return { ...advice('ATLAS_UNAVAILABLE', `Atlas failed with status ${status}.`, 'Try again later.'), retryable: true };
+  }
+  switch (status) {
+    case 401:
+      return unauthorized(facts, context);
+    case 402:
+      return advice('ATLAS_REJECTED', 'Atlas refused for billing reasons.', "A person must put the organization's payment method or suspended account in order, in Atlas under Billing.");
+    case 403:
+      return forbidden(facts, context);
+    case 404:
+      return notFound(facts);
+    case 406:
+    case 410:
+      return advice('ATLAS_REJECTED', 'Atlas does not speak the API version that was asked for.', 'Set ATLAS_MODEL_KEYS_API_VERSION to auto, or update this server.');
+    case 429:
+      return { ...advice('ATLAS_RATE_LIMITED', 'Atlas limits the rate of requests.', 'Wait retryAfterSeconds (a minute if absent), then call again.'), retryable: true };
+    default:
+      return rejected(facts);
+  }
+}
+
+function unauthorized({ errorCode }: AtlasFacts, { role, credentialSetting }: CallContext): Advice {
+  switch (errorCode) {
+    case 'NOT_IN_GROUP':
+    case 'USER_CANNOT_ACCESS_GROUP':
+    case 'USER_CANNOT_ACCESS_ORG':
+      return advice('ATLAS_FORBIDDEN', 'The credential belongs to another organization or project.', 'Use a groupId that the credential can see, or a person invites the service account or API key to that project.');
+    case undefined:
+    case 'invalid_client':
+    case 'invalid_token':
+      return advice('ATLAS_UNAUTHENTICATED', 'Atlas does not accept the credential.', `It is wrong or has expired: a person makes a new one in Atlas and sets ${credentialSetting}, then restarts this server.`);
+    default:
+      return missingRole(role);
+  }
+}
+
+function forbidden({ errorCode, parameters }: AtlasFacts, { role }: CallContext): Advice {
+  const address = parameters?.[0];
+  switch (errorCode) {
+    case 'IP_ADDRESS_NOT_ON_ACCESS_LIST':
+      return advice(
+        'ATLAS_IP_NOT_ALLOWED',
+        `The IP address${address === undefined ? '' : ` ${address}`} of this machine is not on the credential's API access list.`,
+        "A person adds it in Atlas to the API access list of the service account or API key itself (not to the project's network access list).",
+      );
+    case 'ORG_REQUIRES_ACCESS_LIST':
+      return advice('ATLAS_IP_NOT_ALLOWED', 'The organization wants an API access list, and the credential has none.', "A person makes one in Atlas on the service account or API key and adds this machine's IP address.");
+    case 'access_denied':
+      return { ...advice('ATLAS_RATE_LIMITED', 'The service account has too many live access tokens (Atlas allows 100).', 'Wait until some expire (an hour at most), or a person revokes them.'), retryable: true };
+    default:
+      return missingRole(role);
+  }
+}
+
+function notFound({ errorCode }: AtlasFacts): Advice {
+  const message = 'Atlas does not know that id.';
+  switch (errorCode) {
+    case 'GROUP_NOT_FOUND':
+      return advice('ATLAS_NOT_FOUND', 'Atlas knows no project with this groupId.', 'Check groupId: the project id of 24 hexadecimal digits in Atlas under Project Settings.');
+    case 'ORG_NOT_FOUND':
+      return advice('ATLAS_NOT_FOUND', 'Atlas knows no organization with this orgId.', 'Check orgId: the organization id of 24 hexadecimal digits in Atlas under Organization Settings.');
+    default:
+      return advice('ATLAS_NOT_FOUND', message, 'Check the ids; the resource may have been deleted already.');
+  }
+}
+
+function rejected({ status, fields }: AtlasFacts): Advice {
+  const names = (fields ?? []).map(({ field }) => field).filter((field) => field !== '');
+  return advice(
+    'ATLAS_REJECTED',
+    `Atlas refused the request with status ${status}.`,
+    names.length > 0 ? `Correct ${names.join(', ')}; atlas.fields says what is wrong.` : 'Correct the request; atlas.detail and atlas.errorCode say what is wrong.',
+  );
+}
+
+function missingRole(role: string): Advice {
+  return advice('ATLAS_FORBIDDEN', 'The credential lacks a role for this call.', `A person grants the service account or API key the role ${role} in Atlas (Project Owner includes the project roles).`);
+}
+
+function advice(code: AtlasErrorCode, message: string, hint: string): Advice {
+  return { code, message, hint };
+}

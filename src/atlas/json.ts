@@ -1,0 +1,29 @@
+// Reads fields of replies, of which Atlas promises none. A field of another type counts as absent.
+
+import { cleanText } from './outside-text.ts';
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** JSON.parse without its message, which quotes the text. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The field as text that is fit to show. */
+export function textField(object: JsonObject, name: string, longest: number): string | undefined {
+  const value = object[name];
+  return typeof value === 'string' ? cleanText(value, longest) : undefined;
+}
+
+export function listField(object: JsonObject, name: string): readonly unknown[] {
+  const value = object[name];
+  return Array.isArray(value) ? value : [];
+}

@@ -1,0 +1,27 @@
+// Pages of the Atlas Admin API: how one is asked for, and whether there is another.
+
+import { isObject, listField, parseJson } from './json.ts';
+
+/** A page to ask for. */
+export interface Page {
+  readonly number: number;
+  readonly query: string;
+}
+
+const LARGEST_PAGE = 500;
+
+export const firstPage = pageNumber(1);
+
+/** The rows of a reply. `totalCount` is an estimate, so the end is a short page or a missing next link. */
+export function pageOf(body: string | undefined, page: Page): { results: readonly unknown[]; next: Page | undefined } | undefined {
+  const content = parseJson(body ?? '');
+  if (!isObject(content) || !Array.isArray(content.results)) return undefined;
+  const results = listField(content, 'results');
+  const linked = listField(content, 'links').some((link) => isObject(link) && link.rel === 'next');
+  const more = linked && results.length >= LARGEST_PAGE;
+  return { results, next: more ? pageNumber(page.number + 1) : undefined };
+}
+
+function pageNumber(number: number): Page {
+  return { number, query: `itemsPerPage=${LARGEST_PAGE}&pageNum=${number}` };
+}

@@ -1,0 +1,159 @@
+// One HTTP exchange with one origin: sent at most once, bounded in time and size, never redirected.
+// It knows nothing of Atlas, and it says whether the request left at all.
+
+import { Agent, EnvHttpProxyAgent, type Dispatcher } from 'undici';
+import { type ProxySettings } from '../config/proxy.ts';
+import { basicAuthorization } from '../secret/authorization.ts';
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  /** Path and query, as sent. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** What became of a request. */
+export type Exchange =
+  | HttpReply
+  /** The request never left this machine. */
+  | { readonly outcome: 'not_sent'; readonly reason: LostReason }
+  /** It left (perhaps in part), and no status came back. */
+  | { readonly outcome: 'lost'; readonly reason: LostReason };
+
+export interface HttpReply {
+  readonly outcome: 'reply';
+  readonly status: number;
+  /** By lower-case name; of a repeated header the first. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Undefined where the body broke off, or was larger than {@link LARGEST_REPLY}. */
+  readonly body: string | undefined;
+}
+
+export type LostReason = 'timeout' | 'cancelled' | 'refused' | 'unresolved' | 'tls' | 'connection';
+
+export interface Transport {
+  /** @param signal gives up waiting; a request that must not be left half-known is sent without one */
+  send(request: HttpRequest, signal?: AbortSignal): Promise<Exchange>;
+  close(): Promise<void>;
+}
+
+/** In bytes. A page of 500 keys is about 250 KB. */
+export const LARGEST_REPLY = 8 * 1024 * 1024;
+const KEEP_ALIVE_MS = 30_000;
+
+export interface TransportOptions {
+  readonly baseUrl: URL;
+  /** Limit for one exchange, connecting included. */
+  readonly timeoutMs: number;
+  readonly proxy?: ProxySettings;
+}
+
+export function createTransport({ baseUrl, timeoutMs, proxy }: TransportOptions): Transport {
+  const dispatcher = createDispatcher(baseUrl, timeoutMs, proxy);
+  return {
+    send: (request, signal) => exchange(dispatcher, baseUrl.origin, request, timeoutMs, signal),
+    close: () => dispatcher.destroy(),
+  };
+}
+
+/** Plain http is loopback (see the rules of the base URL) and never goes through a proxy. */
+function createDispatcher(baseUrl: URL, timeoutMs: number, proxy: ProxySettings | undefined): Dispatcher {
+  const options = {
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    // One timer of our own bounds the whole exchange.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect: { timeout: timeoutMs },
+  };
+  if (!proxy || baseUrl.protocol === 'http:') return new Agent(options);
+  return new EnvHttpProxyAgent({
+    ...options,
+    httpProxy: '',
+    httpsProxy: proxy.url,
+    noProxy: proxy.noProxy,
+    ...(proxy.login && { token: basicAuthorization(proxy.login.user, proxy.login.password) }),
+  });
+}
+
+function exchange(
+  dispatcher: Dispatcher,
+  origin: string,
+  request: HttpRequest,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Promise<Exchange> {
+  if (signal?.aborted) return Promise.resolve({ outcome: 'not_sent', reason: 'cancelled' });
+  return new Promise((resolve) => {
+    const receiver = createReceiver((result) => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+      resolve(result);
+    });
+    const onAbort = () => { receiver.giveUp('cancelled'); };
+    const timer = setTimeout(() => { receiver.giveUp('timeout'); }, timeoutMs);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    const { method, path, headers, body } = request;
+    dispatcher.dispatch({ origin, method, path, headers: { ...headers }, ...(body !== undefined && { body }) }, receiver.handler);
+  });
+}
+
+/** Collects one reply. `settle` is called exactly once. */
+function createReceiver(settle: (result: Exchange) => void) {
+  let controller: Dispatcher.DispatchController | undefined;
+  let head: Pick<HttpReply, 'status' | 'headers'> | undefined;
+  let settled = false;
+  let size = 0;
+  const chunks: Buffer[] = [];
+
+  const finish = (result: Exchange) => {
+    if (!settled) settle(result);
+    settled = true;
+  };
+  const end = (reason: LostReason) => {
+    if (head) finish({ outcome: 'reply', ...head, body: undefined });
+    else finish({ outcome: controller ? 'lost' : 'not_sent', reason });
+  };
+  const giveUp = (reason: LostReason) => {
+    end(reason);
+    controller?.abort(new Error(reason));
+  };
+  const handler: Dispatcher.DispatchHandler = {
+    // Called before the first byte is written. Settled already, or called again, means: do not write.
+    onRequestStart(started) {
+      if (settled || controller) started.abort(new Error('not sent'));
+      else controller = started;
+    },
+    onResponseStart(_controller, status, headers) {
+      if (status >= 200) head = { status, headers: firstValues(headers) };
+    },
+    onResponseData(_controller, chunk) {
+      size += chunk.length;
+      if (chunks.push(chunk) && size > LARGEST_REPLY) giveUp('connection');
+    },
+    onResponseEnd() {
+      if (head) finish({ outcome: 'reply', ...head, body: Buffer.concat(chunks).toString('utf8') });
+      else end('connection');
+    },
+    onResponseError(_controller, error) {
+      end(reasonFor(error));
+    },
+  };
+  return { handler, giveUp };
+}
+
+function firstValues(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name.toLowerCase(), [value].flat()[0] ?? '']),
+  );
+}
+
+/** By the error's code alone: messages of HTTP libraries may quote headers. */
+function reasonFor(error: Error): LostReason {
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  if (code === 'ECONNREFUSED') return 'refused';
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'unresolved';
+  if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') return 'timeout';
+  if (/^(?:ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/.test(code)) return 'tls';
+  return 'connection';
+}
