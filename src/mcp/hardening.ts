@@ -1,0 +1,24 @@
+// Closes the side doors of a Node process through which a secret in memory could get out.
+
+import { type Log } from './way-out.ts';
+
+/**
+ * No inspector by SIGUSR1, no diagnostic reports, and of an error that nothing caught its class alone.
+ *
+ * @returns resolves at the first uncaught error
+ */
+export function closeSideDoors(log: Log): Promise<void> {
+  // A listener takes the place of Node's own, which would open the inspector for any local process of this user.
+  process.on('SIGUSR1', () => { log('warning', 'SIGUSR1 ignored: this process has no inspector'); });
+  process.report.reportOnFatalError = false;
+  process.report.reportOnSignal = false;
+  process.report.reportOnUncaughtException = false;
+  return new Promise((resolve) => {
+    const onUncaught = (error: unknown) => {
+      log('error', `INTERNAL (uncaught ${error instanceof Error ? error.constructor.name : typeof error})`);
+      resolve();
+    };
+    process.on('uncaughtException', onUncaught);
+    process.on('unhandledRejection', onUncaught);
+  });
+}

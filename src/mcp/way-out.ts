@@ -1,0 +1,29 @@
+// The one way to stdout and stderr: everything passes through redaction. It decides nothing about content.
+
+import { Writable } from 'node:stream';
+import { redact } from '../secret/redaction.ts';
+
+/** A stream that redacts what is written to it. Each write must be whole lines, as the SDK's transport does. */
+export function redacted(stream: Writable): Writable {
+  return new Writable({
+    decodeStrings: false,
+    write(chunk: string | Buffer, _encoding, done) {
+      stream.write(redact(chunk.toString()), done);
+    },
+  });
+}
+
+const LEVELS = ['debug', 'info', 'warning', 'error', 'silent'] as const;
+
+export type LogLevel = (typeof LEVELS)[number];
+
+/** One line to stderr. Callers pass fixed texts, names and codes, never a value from outside. */
+export type Log = (level: Exclude<LogLevel, 'silent'>, message: string) => void;
+
+export function createLog(stream: Writable, threshold: LogLevel): Log {
+  return (level, message) => {
+    if (LEVELS.indexOf(level) >= LEVELS.indexOf(threshold)) {
+      stream.write(`${redact(`atlas-model-keys-mcp ${level}: ${message}`)}\n`);
+    }
+  };
+}

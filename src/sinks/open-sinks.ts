@@ -1,0 +1,29 @@
+// Makes the configured sinks. The only place that knows which kinds there are.
+
+import { type SinkSpec } from '../config/sink-spec.ts';
+import { commandSink } from './command-sink.ts';
+import { dotenvSink } from './dotenv-sink.ts';
+import { fileSink } from './file-sink.ts';
+import { inlineSink } from './inline-sink.ts';
+import { type Sink } from './sink.ts';
+
+/** @param environment that of this process, from which programs get a short list */
+export function openSinks(
+  specs: ReadonlyMap<string, SinkSpec>,
+  environment: Readonly<Record<string, string>>,
+): ReadonlyMap<string, Sink> {
+  return new Map([...specs].map(([name, spec]) => [name, openSink(name, spec, environment)]));
+}
+
+function openSink(name: string, spec: SinkSpec, environment: Readonly<Record<string, string>>): Sink {
+  switch (spec.type) {
+    case 'file':
+      return fileSink(name, spec, environment);
+    case 'dotenv':
+      return dotenvSink(name, spec, environment);
+    case 'command':
+      return commandSink(name, spec, environment);
+    case 'inline':
+      return inlineSink(name);
+  }
+}

@@ -1,0 +1,42 @@
+// The tool that says which sinks there are. It looks at no sink's place.
+
+import * as z from 'zod/v4';
+import { type SinkChoice } from '../provisioning/destination.ts';
+import { errorSchema, sinkKind, verification } from './result-schema.ts';
+import { defineTool, type Tool } from './tool.ts';
+
+export function listSecretSinks({ sinks, defaultSink }: SinkChoice): Tool {
+  return defineTool({
+    name: 'list_secret_sinks',
+    title: 'List secret sinks',
+    description:
+      'List the places (sinks) that the operator configured for secrets: name, kind, location, whether an entry can be named, and how a delivery is verified. ' +
+      'Use it before creating a key, to choose a sink or to tell the user where the secret will be.',
+    annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+    input: z.strictObject({}),
+    output: z.strictObject({
+      outcome: z.enum(['listed', 'failed']),
+      sinks: z
+        .array(z.strictObject({ name: z.string(), kind: sinkKind, location: z.string(), takesEntry: z.boolean(), verification, isDefault: z.boolean() }))
+        .optional(),
+      error: errorSchema.optional(),
+    }),
+    keyStateOfRefusal: 'not_applicable',
+    handle() {
+      const rows = [...sinks.values()].map(({ name, kind, location, takesEntry, verification }) => ({
+        name,
+        kind,
+        location,
+        takesEntry,
+        verification,
+        isDefault: name === defaultSink,
+      }));
+      return Promise.resolve({
+        isError: false,
+        outcome: 'listed',
+structured: { outcome: 'listed', sinks: rows },
+        summary: `Sinks: ${rows.map(({ name, location }) => `${name} (${location})`).join(', ')}.`,
+      });
+    },
+  });
+}

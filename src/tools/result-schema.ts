@@ -1,0 +1,50 @@
+// The parts of tool results that several tools share, as schemas. They are public: a change is a breaking one.
+
+import * as z from 'zod/v4';
+import { ERROR_CODES, KEY_STATES } from '../provisioning/failure.ts';
+
+export const errorSchema = z.strictObject({
+  code: z.enum(ERROR_CODES),
+  message: z.string(),
+  hint: z.string(),
+  retryable: z.boolean(),
+  retryAfterSeconds: z.number().optional(),
+  keyState: z.enum(KEY_STATES),
+  apiKeyId: z.string().optional(),
+  atlas: z
+    .strictObject({
+      status: z.number(),
+      errorCode: z.string().optional(),
+      reason: z.string().optional(),
+      detail: z.string().optional(),
+      parameters: z.array(z.union([z.string(), z.number()])).optional(),
+      fields: z.array(z.strictObject({ field: z.string(), description: z.string() })).optional(),
+    })
+    .optional(),
+});
+
+export const keySchema = z.strictObject({
+  apiKeyId: z.string().optional(),
+  name: z.string(),
+  groupId: z.string(),
+  maskedSecret: z.string().optional(),
+  status: z.string().optional(),
+  createdAt: z.string().optional(),
+  createdBy: z.string().optional(),
+  lastUsedAt: z.string().nullable().optional(),
+  cloud: z.string().optional(),
+  geography: z.string().optional(),
+  endpoint: z.string().optional(),
+});
+
+export const sinkKind = z.enum(['file', 'dotenv', 'command', 'inline']);
+export const verification = z.enum(['read-back', 'metadata', 'none']);
+
+export const deliverySchema = z.strictObject({
+  sink: z.string(),
+  kind: sinkKind,
+  location: z.string(),
+  entry: z.string().optional(),
+  verification,
+  fingerprint: z.string().optional(),
+});

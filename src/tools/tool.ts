@@ -1,0 +1,96 @@
+// What a tool is: a value with schemas and a call that never throws for bad input. It knows nothing of the SDK.
+
+import * as z from 'zod/v4';
+import { parseWith, type SchemaProblem } from '../config/schema-issue.ts';
+import { refusal, type Failure, type KeyState } from '../provisioning/failure.ts';
+
+/** What a call comes to, before a host's form is given to it. */
+export interface ToolResult {
+  readonly isError: boolean;
+  /** For the log: the outcome, or the code of the failure. */
+  readonly outcome: string;
+  /** Fits the tool's output schema, in success and in failure. */
+  readonly structured: Readonly<Record<string, unknown>>;
+  /** One or two sentences for people. */
+  readonly summary: string;
+}
+
+/** Hints of the MCP specification, section Tools, ToolAnnotations; each tool states all four. */
+export interface ToolAnnotations {
+  readonly readOnlyHint: boolean;
+  readonly destructiveHint: boolean;
+  readonly idempotentHint: boolean;
+  readonly openWorldHint: boolean;
+}
+
+export interface Tool {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly annotations: ToolAnnotations;
+  /** JSON Schema 2020-12. */
+  readonly inputSchema: Readonly<Record<string, unknown>>;
+  readonly outputSchema: Readonly<Record<string, unknown>>;
+  /** What a refusal before anything was done says of the key: `not_created` for the tools that create one. */
+  readonly keyStateOfRefusal: KeyState;
+  /** @param signal aborted when the caller cancels or the server stops */
+  call(input: unknown, signal: AbortSignal): Promise<ToolResult>;
+}
+
+interface Definition<Input extends z.ZodObject> extends Pick<Tool, 'name' | 'title' | 'description' | 'annotations' | 'keyStateOfRefusal'> {
+  readonly input: Input;
+  readonly output: z.ZodObject;
+  readonly handle: (input: z.output<Input>, signal: AbortSignal) => Promise<ToolResult>;
+}
+
+export function defineTool<Input extends z.ZodObject>(definition: Definition<Input>): Tool {
+  const { name, title, description, annotations, input, output, keyStateOfRefusal, handle } = definition;
+  return {
+    name,
+    title,
+    description,
+    annotations,
+    inputSchema: jsonSchema(input, 'input'),
+    outputSchema: jsonSchema(output, 'output'),
+    keyStateOfRefusal,
+    async call(given, signal) {
+      const { value, problems } = parseWith(input, given);
+      return problems ? failedResult(inputFailure(definition, problems)) : handle(value, signal);
+    },
+  };
+}
+
+function inputFailure<Input extends z.ZodObject>({ input, keyStateOfRefusal }: Definition<Input>, problems: readonly SchemaProblem[]): Failure {
+  const accepted = Object.keys(input.shape).join(', ');
+  return refusal(
+    'INVALID_INPUT',
+    `${problems.map(({ field, message }) => `${field === '' ? 'arguments' : field}: ${message}`).join('; ')}.`,
+    accepted === '' ? 'This tool takes no parameters.' : `Correct it and call again. The parameters are: ${accepted}.`,
+    keyStateOfRefusal,
+  );
+}
+
+/** @see https://modelcontextprotocol.io/specification/2025-11-25/server/tools (errors that a model can act on) */
+export function failedResult(failure: Failure): ToolResult {
+  return {
+    isError: true,
+    outcome: failure.code,
+    structured: { outcome: 'failed', error: failure },
+    summary: `${failure.code}: ${failure.message} ${failure.hint}`,
+  };
+}
+
+/** For an error that no tool foresaw. Whether a key was made cannot be said. */
+export const internalFailure = refusal(
+  'INTERNAL',
+  'This server failed in an unforeseen way.',
+  'Report it as a defect, with what was called.',
+  'unknown',
+);
+
+function jsonSchema(schema: z.ZodObject, io: 'input' | 'output'): Readonly<Record<string, unknown>> {
+  const json = z.toJSONSchema(schema, { io });
+  // 2020-12 is what the specification assumes, and every byte here is paid for in each conversation.
+  delete json.$schema;
+  return json;
+}
