@@ -1,0 +1,126 @@
+import { describe, expect, test } from 'vitest';
+import { configurationFile, load, refusalOf } from './fixture.ts';
+
+const GROUP = '69681d39c9e8cfd375386316';
+
+describe('precedence: flag, then environment, then file', () => {
+  const file = configurationFileOutsideTests({ logLevel: 'debug', timeoutMs: 5000, readOnly: true });
+  test('the file alone', () => {
+    expect(load([], file())).toMatchObject({ logLevel: 'debug', timeoutMs: 5000, readOnly: true });
+  });
+  test('the environment beats the file', () => {
+    expect(load([], { ...file(), ATLAS_MODEL_KEYS_LOG_LEVEL: 'info', ATLAS_MODEL_KEYS_READ_ONLY: 'false' })).toMatchObject({
+      logLevel: 'info',
+      timeoutMs: 5000,
+      readOnly: false,
+    });
+  });
+  test('a flag beats both', () => {
+    expect(load(['--log-level', 'error'], { ...file(), ATLAS_MODEL_KEYS_LOG_LEVEL: 'info' }).logLevel).toBe('error');
+  });
+  test.each(['', '   ', '${user_config.log_level}'])('a blank %j counts as unset', (blank) => {
+    expect(load([], { ...file(), ATLAS_MODEL_KEYS_LOG_LEVEL: blank }).logLevel).toBe('debug');
+  });
+});
+
+test('without any setting', () => {
+  expect(load()).toMatchObject({
+    atlas: { credentials: { kind: 'missing' } },
+    defaultSink: 'local',
+    allowInlineSecret: false,
+    readOnly: false,
+    apiVersion: 'auto',
+    timeoutMs: 30_000,
+    logLevel: 'warning',
+  });
+  expect(load().atlas?.baseUrl.href).toBe('https://cloud.mongodb.com/');
+});
+
+test('the sandbox reads no credentials, no proxy and no base URL, not even bad ones', () => {
+  const config = load(['--sandbox'], { MONGODB_ATLAS_BASE_URL: 'nonsense', MONGODB_ATLAS_ACCESS_TOKEN: 'a b', HTTPS_PROXY: '?' });
+  expect(config.atlas).toBeUndefined();
+  expect(JSON.stringify([...config.sinks])).toContain('atlas-model-keys-sandbox-');
+});
+
+describe('sinks', () => {
+  test('one NAME=URI in the environment is the default', () => {
+    const { sinks, defaultSink } = load([], { ATLAS_MODEL_KEYS_SINKS: 'env=dotenv:/srv/app/.env#KEY' });
+    expect([...sinks]).toEqual([['env', { type: 'dotenv', path: '/srv/app/.env', variable: 'KEY' }]]);
+    expect(defaultSink).toBe('env');
+  });
+  test('several need a default to be chosen', () => {
+    const two = ['--sink', 'a=file:/srv/{entry}', '--sink', 'b=command:["pass","insert","-m","{groupId}/{entry}"]'];
+    expect(load(two).defaultSink).toBeUndefined();
+    expect(load([...two, '--default-sink', 'b']).defaultSink).toBe('b');
+  });
+  test('a JSON object holds URIs and objects', () => {
+    const sinks = { a: 'file:/srv/{entry}', b: { type: 'command', argv: ['pass', 'x'], verify: ['pass', 'show', 'x'], env: { A: '1' }, timeoutMs: 500 } };
+    expect(Object.fromEntries(load([], { ATLAS_MODEL_KEYS_SINKS: JSON.stringify(sinks) }).sinks)).toEqual({ a: { type: 'file', path: '/srv/{entry}' }, b: sinks.b });
+  });
+  test('inline exists only with the flag, beside the others and not as their default', () => {
+    expect(refusalOf(['--sink', 'chat=inline'])).toBe(
+      'sink chat: shows the secret to the model; allow that with --allow-inline-secret, or use another kind',
+    );
+    expect(load(['--sink', 'chat=inline', '--allow-inline-secret']).defaultSink).toBe('chat');
+    const added = load(['--allow-inline-secret']);
+    expect([...added.sinks.keys()]).toEqual(['local', 'inline']);
+    expect(added.defaultSink).toBe('local');
+  });
+});
+
+describe('a bad value is one line that names the setting', () => {
+  test.each<[string, string[], Record<string, string>]>([
+    ['--nope: is not understood; see --help', ['--nope'], {}],
+    ['command line: is not understood; see --help', ['extra'], {}],
+    ['command line: a flag has no value, or one that it does not take; see --help', ['--log-level'], {}],
+    ['--log-level: must be one of debug, info, warning, error, silent', ['--log-level', 'loud'], {}],
+    ['--log-level: is given more than once', ['--log-level', 'info', '--log-level', 'debug'], {}],
+    ['--sink: must be NAME=URI, or a JSON object of name to URI or object', ['--sink', 'x'], {}],
+    ['--sink: names the same sink twice', ['--sink', 'a=file:/x', '--sink', 'a=file:/y'], {}],
+    ['--sink.a.path: must be an absolute path, or start with ~/', ['--sink', 'a=file:relative'], {}],
+    ['--sink.a.path: must not hold ".."', ['--sink', 'a=file:/srv/../etc/x'], {}],
+    ['--sink.a.path: must name a file, not a directory', ['--sink', 'a=file:/srv/'], {}],
+    ['--sink.a.path: knows the placeholders {groupId} and {entry} only', ['--sink', 'a=file:/srv/{name}'], {}],
+    ['--sink.a.variable: must be a variable name: letters, digits and _, not starting with a digit', ['--sink', 'a=dotenv:/x/.env#1A'], {}],
+    ['--sink.a.argv.0: must be an absolute path, or a name that is found in PATH', ['--sink', 'a=command:["./run"]'], {}],
+    ['--sink.a.argv.0: is required', ['--sink', 'a=command:[]'], {}],
+    ['--default-sink: names no configured sink; there are: local', ['--default-sink', 'other'], {}],
+    ['ATLAS_MODEL_KEYS_TIMEOUT_MS: must be a number', [], { ATLAS_MODEL_KEYS_TIMEOUT_MS: 'soon' }],
+    ['ATLAS_MODEL_KEYS_TIMEOUT_MS: must be at least 1000', [], { ATLAS_MODEL_KEYS_TIMEOUT_MS: '10' }],
+    ['ATLAS_MODEL_KEYS_READ_ONLY: must be a boolean', [], { ATLAS_MODEL_KEYS_READ_ONLY: 'perhaps' }],
+    ['ATLAS_MODEL_KEYS_ALLOWED_PROJECTS.1: must be project ids: 24 lower-case hexadecimal digits', [], { ATLAS_MODEL_KEYS_ALLOWED_PROJECTS: `${GROUP}, x` }],
+    ['ATLAS_MODEL_KEYS_API_VERSION: must be one of auto, 2025-03-12, preview', [], { ATLAS_MODEL_KEYS_API_VERSION: 'v2' }],
+    ['ATLAS_MODEL_KEYS_SINKS.a.env: must not hand Atlas credentials (MONGODB_ATLAS_…, MDB_MCP_…) to a command', [], { ATLAS_MODEL_KEYS_SINKS: '{"a":{"type":"command","argv":["x"],"env":{"MONGODB_ATLAS_CLIENT_SECRET":"s"}}}' }],
+    ['MONGODB_ATLAS_PROJECT_ID: must be 24 lower-case hexadecimal digits', [], { MONGODB_ATLAS_PROJECT_ID: GROUP.toUpperCase() }],
+    ['NODE_TLS_REJECT_UNAUTHORIZED: turns certificate checks off; unset it (add a private CA with NODE_EXTRA_CA_CERTS)', [], { NODE_TLS_REJECT_UNAUTHORIZED: '0' }],
+    ['HTTPS_PROXY: must be a URL such as http://proxy.example.com:3128', [], { HTTPS_PROXY: 'proxy:3128' }],
+    ['https_proxy: has a user or password that is not percent-encoded as URLs ask', [], { https_proxy: 'http://u:p%zz@proxy:3128' }],
+  ])('%s', (message, argv, environment) => {
+    expect(refusalOf(argv, environment)).toBe(message);
+  });
+
+  test('and never quotes it', () => {
+    const canary = 'al-canary0000000000000000000';
+    const lines = [
+      refusalOf([canary]),
+      refusalOf([`--${canary}`]),
+      refusalOf(['--log-level', canary]),
+      refusalOf(['--sink', canary]),
+      refusalOf(['--sink', `a=file:${canary}`]),
+      refusalOf(['--sink', `a=command:[${canary}`]),
+      refusalOf([], { ATLAS_MODEL_KEYS_SINKS: `{"a":"${canary}` }),
+      refusalOf([], { ATLAS_MODEL_KEYS_SINKS: `{"a":{"type":"file","path":"/x","${canary} ":1}}` }),
+      refusalOf([], { MONGODB_ATLAS_BASE_URL: `https://${canary}@host` }),
+      refusalOf([], { MONGODB_ATLAS_ACCESS_TOKEN: `${canary}\n${canary}` }),
+      refusalOf([], { MONGODB_ATLAS_CLIENT_ID: `${canary}:x` }),
+      refusalOf([], { HTTPS_PROXY: canary }),
+      refusalOf([], { ATLAS_MODEL_KEYS_CONFIG: configurationFile(`{"sinks":"${canary}`) }),
+    ];
+    expect(lines.filter((line) => line.includes('canary'))).toEqual([]);
+  });
+});
+
+/** The file belongs to the test that reads it. */
+function configurationFileOutsideTests(content: unknown) {
+  return () => ({ ATLAS_MODEL_KEYS_CONFIG: configurationFile(content) });
+}
