@@ -1,0 +1,45 @@
+// One request that was admitted, as the handlers see it.
+
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Caller } from './caller.ts';
+import type { Operation } from './operations.ts';
+import { refusal } from './errors.ts';
+import { isJson, type Json, type Reply } from './reply.ts';
+import type { World } from './world.ts';
+
+export interface Call {
+  readonly operation: Operation;
+  /** The path without the query, as it was sent. */
+  readonly path: string;
+  /** The variable parts of the path, decoded. */
+  readonly segments: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+  readonly caller: Caller;
+  /** The version that `Accept` asked for; empty for the OAuth endpoints. */
+  readonly version: string;
+}
+
+export type Handler = (world: World, call: Call) => Reply;
+
+export function segment(call: Call, name: string): string {
+  return call.segments[name] ?? '';
+}
+
+/** Whether the reply has the shape of the preview: no cloud, geography or endpoint anywhere. */
+export function isPreview(call: Call): boolean {
+  return call.version === 'preview';
+}
+
+/** The body as a JSON object, or the refusal. */
+export function readJson(call: Call): { readonly body: Json } | { readonly refused: Reply } {
+  let body: unknown;
+  try {
+    body = JSON.parse(call.body.toString('utf8'));
+  } catch {
+    body = undefined;
+  }
+  if (isJson(body)) return { body };
+  return { refused: refusal(400, { errorCode: 'VALIDATION_ERROR', detail: 'The body is not a JSON object.' }) };
+}

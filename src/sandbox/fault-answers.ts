@@ -1,0 +1,108 @@
+// Turns a fault, and the reply that there would have been, into what goes on the wire.
+
+import { refusal, type FieldProblem } from './errors.ts';
+import type { Fault } from './faults.ts';
+import { bytesOf, empty, isJson, withHeaders, type Json, type Reply } from './reply.ts';
+import { whole, type Answer } from './wire.ts';
+
+/** A delay is no answer: it comes before one. */
+export type AnsweringFault = Exclude<Fault, { readonly kind: 'delay' }>;
+
+export interface Circumstances {
+  /** What the request would have been answered, or was about to be. */
+  readonly normal: () => Reply;
+  readonly authorization: string | undefined;
+}
+
+export function answerWith(fault: AnsweringFault, { normal, authorization }: Circumstances): Answer {
+  switch (fault.kind) {
+    case 'status':
+      return whole(statusReply(fault));
+    case 'reset':
+      return { way: 'reset' };
+    case 'stall':
+      return { way: 'nothing' };
+    case 'truncate':
+      return { way: 'half', reply: normal() };
+    case 'flood':
+      return { way: 'flood', reply: withBody(normal()), bytes: fault.bytes };
+    case 'garbage':
+      return whole(garbled(withBody(normal())));
+    case 'content_type':
+      return whole(withHeaders(normal(), { 'content-type': fault.contentType }));
+    case 'omit':
+      return whole(edited(normal(), without, fault.fields));
+    case 'replace':
+      return whole(edited(normal(), overwriteWith(fault.fields), Object.keys(fault.fields)));
+    case 'echo':
+      return whole(echo(fault.status ?? 400, leaks(authorization, fault.when === 'after' ? normal() : undefined)));
+    case 'redirect':
+      return whole(empty(fault.status, { location: fault.location }));
+  }
+}
+
+function statusReply(fault: Extract<Fault, { readonly kind: 'status' }>): Reply {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(fault.headers ?? {})) headers[name.toLowerCase()] = value;
+  if (fault.contentType !== undefined) headers['content-type'] = fault.contentType;
+  if (fault.body === undefined) return withHeaders(refusal(fault.status, fault), headers);
+  const raw = Buffer.isBuffer(fault.body) ? fault.body : Buffer.from(fault.body, 'utf8');
+  const type = raw.length === 0 ? {} : { 'content-type': 'text/html;charset=utf-8' };
+  return { status: fault.status, headers: { ...type, ...headers }, raw };
+}
+
+/** A 204 has no body to spoil, so it becomes a 200 with one. */
+function withBody(reply: Reply): Reply {
+  return reply.status === 204 ? { ...reply, status: 200 } : reply;
+}
+
+function garbled(reply: Reply): Reply {
+  return { ...reply, raw: Buffer.concat([Buffer.from('<pre>'), bytesOf(reply), Buffer.from('</pre>')]) };
+}
+
+const PAGE_FIELDS = ['links', 'results', 'totalCount'];
+
+function edited(reply: Reply, edit: (row: Json, field: string) => Json, fields: readonly string[]): Reply {
+  if (reply.content === undefined) return reply;
+  const { results } = reply.content;
+  const all = (row: Json, names: readonly string[]) => names.reduce(edit, row);
+  if (!Array.isArray(results)) return { ...reply, content: all(reply.content, fields) };
+  const ofRows = fields.filter((field) => !PAGE_FIELDS.includes(field));
+  const rows = results.map((row: unknown) => (isJson(row) ? all(row, ofRows) : row));
+  const ofPage = fields.filter((field) => PAGE_FIELDS.includes(field));
+  return { ...reply, content: all({ ...reply.content, results: rows }, ofPage) };
+}
+
+function without(row: Json, field: string): Json {
+  return Object.fromEntries(Object.entries(row).filter(([name]) => name !== field));
+}
+
+function overwriteWith(values: Json): (row: Json, field: string) => Json {
+  return (row, field) => ({ ...row, [field]: values[field] });
+}
+
+/** The values, each as it is and in the encodings in which values usually travel. */
+function leaks(authorization: string | undefined, normal: Reply | undefined): string[] {
+  const [scheme = '', given = ''] = (authorization ?? '').split(/ (.*)/s);
+  const decoded = scheme.toLowerCase() === 'basic' ? Buffer.from(given, 'base64').toString('utf8') : '';
+  const shown = [normal?.content?.secret, normal?.content?.access_token];
+  const values = [...shown, given, authorization, decoded, ...decoded.split(':')];
+  return values.flatMap((value) => {
+    if (typeof value !== 'string' || value === '') return [];
+    const bytes = Buffer.from(value, 'utf8');
+    return [value, bytes.toString('base64'), bytes.toString('hex'), encodeURIComponent(value)];
+  });
+}
+
+function echo(status: number, values: readonly string[]): Reply {
+  const text = values.join(' ');
+  const fields: FieldProblem[] = values.map((value) => ({ field: value, description: `is not ${value}` }));
+  const reply = refusal(status, {
+    errorCode: `VALIDATION_ERROR ${text}`,
+    reason: `Bad Request ${text}`,
+    detail: `The request could not be processed: ${text}`,
+    parameters: values,
+    fields,
+  });
+  return { ...withHeaders(reply, { 'x-request-echo': text }), phrase: `Bad Request ${text}` };
+}

@@ -1,0 +1,55 @@
+// The calls that tell a credential what it can see: projects, organizations, and itself.
+
+import type { Handler } from './call.ts';
+import type { Caller } from './caller.ts';
+import { pageOf } from './pages.ts';
+import { success, type Json } from './reply.ts';
+import { ownProjects, type Project, type World } from './world.ts';
+
+/** Of all projects, and of those of one organization: the sandbox's credentials see one organization. */
+export const listProjects: Handler = (world, call) =>
+  pageOf(world, call, { rows: ownProjects(world), show: shownProject, countIsOptional: true });
+
+export const listOrgs: Handler = (world, call) =>
+  pageOf(world, call, {
+    rows: [world.organization],
+    show: ({ id, name }) => ({ id, name, isDeleted: false, links: [] }),
+    countIsOptional: true,
+  });
+
+/** `apiKey` is published as null for a credential that is none; what describes the others is not published. */
+export const describeCredential: Handler = (world, call) =>
+  success({
+    appName: 'MongoDB Atlas',
+    build: '0000000000000000000000000000000000000000',
+    throttling: false,
+    links: [],
+    ...described(world, call.caller),
+  });
+
+function described(world: World, caller: Caller): Json {
+  const grants = {
+    accessList: [{ cidrBlock: '127.0.0.1/32', ipAddress: '127.0.0.1' }],
+    roles: [
+      { orgId: world.organization.id, roleName: 'ORG_READ_ONLY' },
+      ...ownProjects(world).map(({ id }) => ({ groupId: id, roleName: projectRole(world) })),
+    ],
+  };
+  switch (caller.kind) {
+    case 'api_key':
+      return { apiKey: { id: world.organization.id, publicKey: caller.publicKey, ...grants } };
+    case 'service_account':
+      return { apiKey: null, serviceAccount: { clientId: caller.clientId, name: caller.name, ...grants } };
+    case 'person':
+    case 'nobody':
+      return { apiKey: null };
+  }
+}
+
+function projectRole(world: World): string {
+  return world.rules.role === 'model_owner' ? 'GROUP_MODEL_OWNER' : 'GROUP_READ_ONLY';
+}
+
+function shownProject({ id, name, orgId, created }: Project): Json {
+  return { id, name, orgId, created, clusterCount: 0, links: [] };
+}

@@ -1,0 +1,100 @@
+// Which call a method and a path mean, and what the call asks of its sender.
+
+import type { Handler } from './call.ts';
+import * as keys from './model-keys.ts';
+import type { Operation } from './operations.ts';
+import * as projects from './projects.ts';
+import * as limits from './rate-limits.ts';
+import * as oauth from './token-endpoint.ts';
+
+export interface Route {
+  readonly operation: Operation;
+  readonly method: string;
+  readonly path: readonly string[];
+  readonly handle: Handler;
+  /** The OAuth endpoints check their own credentials and know no versions. */
+  readonly oauth: boolean;
+  /** Needs the role that may change things. */
+  readonly writes: boolean;
+  /** Needs a JSON body. */
+  readonly takesBody: boolean;
+  /** The versions in which the path exists, where not in all. */
+  readonly only?: RegExp;
+}
+
+export type Match =
+  | { readonly route: Route; readonly segments: Readonly<Record<string, string>> }
+  /** No such path (404), or none for this method (405). */
+  | { readonly route?: undefined; readonly status: 404 | 405 };
+
+const GROUP = '/api/atlas/v2/groups/{groupId}';
+const ORG = '/api/atlas/v2/orgs/{orgId}';
+const KEY = '/aiModelApiKeys/{apiKeyId}';
+const LIMIT = '/aiModelApiClouds/{cloud}/geographies/{geography}/modelGroupNames/{modelGroupName}/rateLimits';
+
+/** A path with a scope in it came with the first dated version; the preview knows no scopes. */
+const dated = { only: /^\d{4}-\d{2}-\d{2}$/ };
+
+const ROUTES: readonly Route[] = [
+  route('token', 'POST', '/api/oauth/token', oauth.issue, { oauth: true }),
+  route('revoke', 'POST', '/api/oauth/revoke', oauth.revoke, { oauth: true }),
+  route('credential', 'GET', '/api/atlas/v2/', projects.describeCredential),
+  route('credential', 'GET', '/api/atlas/v2', projects.describeCredential),
+  route('list_projects', 'GET', '/api/atlas/v2/groups', projects.listProjects),
+  route('list_orgs', 'GET', '/api/atlas/v2/orgs', projects.listOrgs),
+  route('list_org_projects', 'GET', `${ORG}/groups`, projects.listProjects),
+  route('list_keys', 'GET', `${GROUP}/aiModelApiKeys`, keys.listKeys),
+  route('create_key', 'POST', `${GROUP}/aiModelApiKeys`, keys.createKey, { writes: true, takesBody: true }),
+  route('get_key', 'GET', GROUP + KEY, keys.getKey),
+  route('update_key', 'PATCH', GROUP + KEY, keys.updateKey, { writes: true, takesBody: true }),
+  route('delete_key', 'DELETE', GROUP + KEY, keys.deleteKey, { writes: true }),
+  route('list_org_keys', 'GET', `${ORG}/aiModelApiKeys`, keys.listOrgKeys),
+  route('get_org_key', 'GET', ORG + KEY, keys.getKey),
+  route('list_rate_limits', 'GET', `${GROUP}/aiModelApiRateLimits`, limits.listRateLimits),
+  route('list_org_rate_limits', 'GET', `${ORG}/aiModelApiRateLimits`, limits.listOrgRateLimits),
+  route('reset_rate_limits', 'POST', `${GROUP}/aiModelApiRateLimits:reset`, limits.resetRateLimits, { writes: true }),
+  route('get_rate_limit', 'GET', GROUP + LIMIT, limits.getRateLimit, dated),
+  route('update_rate_limit', 'PATCH', GROUP + LIMIT, limits.updateRateLimit, {
+    ...dated,
+    writes: true,
+    takesBody: true,
+  }),
+  route('reset_rate_limit', 'POST', `${GROUP}${LIMIT}:reset`, limits.resetRateLimit, { ...dated, writes: true }),
+];
+
+/** `target` is the path as it was sent, with or without a query. Nothing is normalised: `..` is a name like any. */
+export function match(method: string, target: string): Match {
+  const given = (target.split('?', 1)[0] ?? '').split('/').map(decoded);
+  const here = ROUTES.flatMap((each) => {
+    const segments = segmentsOf(each.path, given);
+    return segments === undefined ? [] : [{ route: each, segments }];
+  });
+  return here.find((each) => each.route.method === method) ?? { status: here.length > 0 ? 405 : 404 };
+}
+
+type Demands = Partial<Pick<Route, 'oauth' | 'writes' | 'takesBody' | 'only'>>;
+
+function route(operation: Operation, method: string, path: string, handle: Handler, demands: Demands = {}): Route {
+  const none = { oauth: false, writes: false, takesBody: false };
+  return { operation, method, path: path.split('/'), handle, ...none, ...demands };
+}
+
+function segmentsOf(pattern: readonly string[], given: readonly string[]): Record<string, string> | undefined {
+  if (pattern.length !== given.length) return undefined;
+  const segments: Record<string, string> = {};
+  for (const [index, part] of pattern.entries()) {
+    const value = given[index] ?? '';
+    const name = /^\{(\w+)\}$/.exec(part)?.[1];
+    if (name === undefined ? value !== part : value === '') return undefined;
+    if (name !== undefined) segments[name] = value;
+  }
+  return segments;
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}

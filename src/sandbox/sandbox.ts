@@ -1,0 +1,126 @@
+// Starts a simulated Atlas Admin API on the loopback interface, and gives its user the levers: seeds, faults,
+// the true state. It never reads the environment and never writes to disk or to an output.
+
+import type { Credentials } from './caller.ts';
+import { newCredentials } from './credentials.ts';
+import { createDigestGuard } from './digest.ts';
+import { answer, type Machinery } from './exchange.ts';
+import { createFaultQueue, type Fault, type FaultQueue } from './faults.ts';
+import { leversOf, type Levers, type SandboxProject } from './levers.ts';
+import type { RecordedRequest } from './requests.ts';
+import { listen } from './server.ts';
+import { admitPerson } from './tokens.ts';
+import { createWorld, ownProjects, type Rules, type World } from './world.ts';
+
+export interface SandboxOptions {
+  /** The versions it answers; default `['2025-03-12']`. Any other is refused with 406. */
+  readonly versions?: readonly string[];
+  /** Versions that once were: refused with 410. */
+  readonly withdrawn?: readonly string[];
+  /** Versions whose replies carry `Deprecation` and `Sunset`. */
+  readonly deprecated?: readonly string[];
+  /** For so many lists of its project a new key is not shown; default 0. Reading it by its id always works. */
+  readonly listLag?: number;
+  /** Whether a name that the project has already is refused; default false. */
+  readonly uniqueNames?: boolean;
+  /** `read_only`: every write is refused with 401 USER_UNAUTHORIZED; default `model_owner`. */
+  readonly role?: 'model_owner' | 'read_only';
+  /** Of a service account's token; default 3600. */
+  readonly tokenLifetimeSeconds?: number;
+  /** After so many uses a digest nonce is stale; default: never. */
+  readonly nonceUses?: number;
+}
+
+export interface Sandbox extends Levers {
+  readonly baseUrl: string;
+  readonly orgId: string;
+  /** Those that the credentials can see, in order of creation. */
+  readonly projects: readonly SandboxProject[];
+  readonly credentials: Credentials;
+  /** Every request that arrived, in order. */
+  readonly requests: readonly RecordedRequest[];
+  clearRequests(): void;
+  inject(fault: Fault): void;
+  /** The faults that are not used up yet. */
+  readonly pendingFaults: readonly Fault[];
+  clearFaults(): void;
+  /** Ends every connection at once. */
+  close(): Promise<void>;
+}
+
+export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
+  const listener = await listen();
+  const world = createWorld(listener.baseUrl, rulesOf(options), newCredentials());
+  admitPerson(world);
+  const faults = createFaultQueue();
+  const closing = new AbortController();
+  const machinery: Machinery = {
+    world,
+    digest: createDigestGuard(world.credentials, options.nonceUses ?? Number.POSITIVE_INFINITY),
+    faults,
+    versions: {
+      offered: options.versions ?? ['2025-03-12'],
+      withdrawn: options.withdrawn ?? [],
+      deprecated: options.deprecated ?? [],
+    },
+    closing: closing.signal,
+  };
+  const log: { requests: RecordedRequest[] } = { requests: [] };
+  listener.serve({
+    record: (request) => {
+      log.requests.push(request);
+    },
+    answer: (exchange) => answer(machinery, exchange),
+  });
+  const { baseUrl } = listener;
+  const close = () => {
+    closing.abort();
+    return listener.close();
+  };
+  return assemble({ world, baseUrl, faults, log, close });
+}
+
+interface Parts extends Pick<Sandbox, 'baseUrl' | 'close'> {
+  readonly world: World;
+  readonly faults: FaultQueue;
+  readonly log: { requests: RecordedRequest[] };
+}
+
+function assemble({ world, baseUrl, faults, log, close }: Parts): Sandbox {
+  return {
+    ...leversOf(world),
+    baseUrl,
+    close,
+    orgId: world.organization.id,
+    get projects() {
+      return ownProjects(world).map(({ id, name }) => ({ id, name }));
+    },
+    get credentials() {
+      return world.credentials;
+    },
+    get requests() {
+      return log.requests;
+    },
+    clearRequests() {
+      log.requests = [];
+    },
+    inject(fault) {
+      faults.inject(fault);
+    },
+    get pendingFaults() {
+      return faults.pending();
+    },
+    clearFaults() {
+      faults.clear();
+    },
+  };
+}
+
+function rulesOf(options: SandboxOptions): Rules {
+  return {
+    listLag: options.listLag ?? 0,
+    uniqueNames: options.uniqueNames ?? false,
+    role: options.role ?? 'model_owner',
+    tokenLifetimeSeconds: options.tokenLifetimeSeconds ?? 3600,
+  };
+}

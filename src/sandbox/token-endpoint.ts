@@ -1,0 +1,55 @@
+// The OAuth endpoints of a service account: a token for its id and secret, and the end of a token.
+
+import type { Call, Handler } from './call.ts';
+import type { Caller } from './caller.ts';
+import { oauthError } from './errors.ts';
+import { empty, success, withHeaders, type Reply } from './reply.ts';
+import { issueToken, liveTokensOf } from './tokens.ts';
+import type { World } from './world.ts';
+
+const MOST_LIVE_TOKENS = 100;
+
+export const issue: Handler = (world, call) =>
+  asServiceAccount(world, call, (caller, form) => {
+    if (form.get('grant_type') !== 'client_credentials') {
+      return oauthError(400, 'unsupported_grant_type', 'The grant type must be client_credentials.');
+    }
+    if (liveTokensOf(world, 'service_account') >= MOST_LIVE_TOKENS) {
+      return oauthError(403, 'access_denied', `The service account has ${MOST_LIVE_TOKENS} live tokens.`);
+    }
+    const { tokenLifetimeSeconds } = world.rules;
+    const token = issueToken(world, caller, tokenLifetimeSeconds);
+    return oauthSuccess({ access_token: token, expires_in: tokenLifetimeSeconds, token_type: 'Bearer' });
+  });
+
+/** A token that is not alive is revoked already (RFC 7009, section 2.2). */
+export const revoke: Handler = (world, call) =>
+  asServiceAccount(world, call, (_caller, form) => {
+    const token = form.get('token');
+    if (token === null || token === '') return oauthError(400, 'invalid_request', 'The token is missing.');
+    if ((form.get('token_type_hint') ?? 'access_token') !== 'access_token') {
+      return oauthError(400, 'unsupported_token_type', 'Only an access_token can be revoked.');
+    }
+    world.state.tokens.delete(token);
+    return empty(200);
+  });
+
+function asServiceAccount(world: World, call: Call, act: (caller: Caller, form: URLSearchParams) => Reply): Reply {
+  const { clientId, clientSecret } = world.credentials;
+  // Raw, as Atlas reads it: an id that was percent-encoded first is another id.
+  const expected = Buffer.from(`${clientId}:${clientSecret}`, 'utf8').toString('base64');
+  const given = /^Basic +(\S+) *$/i.exec(call.headers.authorization ?? '')?.[1];
+  if (given?.replace(/=+$/, '') !== expected.replace(/=+$/, '')) {
+    return oauthError(401, 'invalid_client', 'The id or the secret of the service account is wrong or has expired.');
+  }
+  const type = (call.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase();
+  if (type !== 'application/x-www-form-urlencoded') {
+    return oauthError(400, 'invalid_request', 'The body must be application/x-www-form-urlencoded.');
+  }
+  const form = new URLSearchParams(call.body.toString('utf8'));
+  return act({ kind: 'service_account', name: 'Sandbox Service Account', clientId }, form);
+}
+
+function oauthSuccess(content: Record<string, unknown>): Reply {
+  return withHeaders(success(content), { 'content-type': 'application/json', 'cache-control': 'no-store' });
+}

@@ -1,0 +1,111 @@
+// Rate limits: what a project has, may set, and gets back.
+
+import { describe, expect, test } from 'vitest';
+import type { Sandbox } from '../../src/sandbox/sandbox.ts';
+import { NUMBER, TEXT, call, FIRST_PROJECT, sandboxFor, type Fields, type Received } from './client.ts';
+
+const ALL = `/groups/${FIRST_PROJECT}/aiModelApiRateLimits`;
+const scoped = (group: string, cloud = 'ANY', geography = 'ANY') =>
+  `/groups/${FIRST_PROJECT}/aiModelApiClouds/${cloud}/geographies/${geography}/modelGroupNames/${group}/rateLimits`;
+
+function set(sandbox: Sandbox, body: unknown, group = 'embed_large'): Promise<Received> {
+  return call(sandbox, 'PATCH', scoped(group), { body });
+}
+
+test('a row for each group of models, with the limits of the organization by default', async () => {
+  const sandbox = await sandboxFor();
+  const ours = await call(sandbox, 'GET', ALL);
+  expect(ours.rows.map(({ modelGroupName }) => modelGroupName)).toEqual(
+    expect.arrayContaining(['embed_large', 'embed_small', 'rerank']),
+  );
+  const modelNames: unknown = expect.arrayContaining([TEXT]);
+  for (const row of ours.rows) {
+    expect(row).toEqual({
+      modelGroupName: TEXT,
+      modelNames,
+      requestsPerMinuteLimit: NUMBER,
+      tokensPerMinuteLimit: NUMBER,
+      cloud: 'ANY',
+      geography: 'ANY',
+      endpoint: 'ai.mongodb.com',
+    });
+  }
+  expect((await call(sandbox, 'GET', `/orgs/${sandbox.orgId}/aiModelApiRateLimits`)).rows).toEqual(ours.rows);
+  expect(ours.json.totalCount).toBe(ours.rows.length);
+});
+
+test('a change shows in the row and the list of this project alone; a reset takes it back', async () => {
+  const sandbox = await sandboxFor();
+  const before = (await call(sandbox, 'GET', ALL)).rows;
+  const limits = { requestsPerMinuteLimit: 100, tokensPerMinuteLimit: 10_000 };
+  expect(await set(sandbox, limits)).toMatchObject({ status: 200, json: { modelGroupName: 'embed_large', ...limits } });
+  expect((await call(sandbox, 'GET', scoped('embed_large'))).json).toMatchObject(limits);
+  const find = (rows: readonly Fields[]) => rows.find(({ modelGroupName }) => modelGroupName === 'embed_large');
+  expect(find((await call(sandbox, 'GET', ALL)).rows)).toMatchObject(limits);
+  const elsewhere = `/groups/${sandbox.projects[1]?.id ?? ''}/aiModelApiRateLimits`;
+  expect((await call(sandbox, 'GET', elsewhere)).rows).toEqual(before);
+  const reset = await call(sandbox, 'POST', `${scoped('embed_large')}:reset`);
+  expect(reset).toMatchObject({ status: 200, json: find(before) ?? {} });
+  expect((await call(sandbox, 'GET', ALL)).rows).toEqual(before);
+});
+
+test('resetting all of a project leaves other projects alone', async () => {
+  const sandbox = await sandboxFor();
+  const before = (await call(sandbox, 'GET', ALL)).rows;
+  const limits = { requestsPerMinuteLimit: 1, tokensPerMinuteLimit: 1 };
+  const elsewhere = scoped('rerank').replace(FIRST_PROJECT, sandbox.projects[1]?.id ?? '');
+  for (const group of ['embed_large', 'rerank']) expect((await set(sandbox, limits, group)).status).toBe(200);
+  await call(sandbox, 'PATCH', elsewhere, { body: limits });
+  expect((await call(sandbox, 'POST', `${ALL}:reset`)).rows).toEqual(before);
+  expect((await call(sandbox, 'GET', ALL)).rows).toEqual(before);
+  expect((await call(sandbox, 'GET', elsewhere)).json).toMatchObject(limits);
+});
+
+describe('is refused', () => {
+  test.each<[string, unknown, string]>([
+    ['one number alone', { requestsPerMinuteLimit: 1 }, 'MISSING_ATTRIBUTE'],
+    ['the other alone', { tokensPerMinuteLimit: 1 }, 'MISSING_ATTRIBUTE'],
+    ['zero', { requestsPerMinuteLimit: 0, tokensPerMinuteLimit: 1 }, 'INVALID_ATTRIBUTE'],
+    ['a fraction', { requestsPerMinuteLimit: 1.5, tokensPerMinuteLimit: 1 }, 'INVALID_ATTRIBUTE'],
+    ['a numeral as text', { requestsPerMinuteLimit: '1', tokensPerMinuteLimit: 1 }, 'INVALID_ATTRIBUTE'],
+    ['another attribute', { requestsPerMinuteLimit: 1, tokensPerMinuteLimit: 1, cloud: 'ANY' }, 'INVALID_ATTRIBUTE'],
+  ])('%s', async (_what, body, errorCode) => {
+    const sandbox = await sandboxFor();
+    const before = await call(sandbox, 'GET', ALL);
+    expect(await set(sandbox, body)).toMatchObject({ status: 400, json: { errorCode } });
+    expect((await call(sandbox, 'GET', ALL)).rows).toEqual(before.rows);
+  });
+
+  test('one more than the organization has, while exactly as much is taken', async () => {
+    const sandbox = await sandboxFor();
+    const { json } = await call(sandbox, 'GET', scoped('rerank'));
+    const requestsPerMinuteLimit = Number(json.requestsPerMinuteLimit);
+    const tokensPerMinuteLimit = Number(json.tokensPerMinuteLimit);
+    expect((await set(sandbox, { requestsPerMinuteLimit, tokensPerMinuteLimit }, 'rerank')).status).toBe(200);
+    const more = [
+      { requestsPerMinuteLimit: requestsPerMinuteLimit + 1, tokensPerMinuteLimit },
+      { requestsPerMinuteLimit, tokensPerMinuteLimit: tokensPerMinuteLimit + 1 },
+    ];
+    for (const body of more) expect((await set(sandbox, body, 'rerank')).status).toBe(400);
+  });
+
+  test.each([scoped('nothing'), scoped('rerank', 'AWS'), scoped('rerank', 'ANY', 'eu')])('%s', async (path) => {
+    const sandbox = await sandboxFor();
+    expect(await call(sandbox, 'GET', path)).toMatchObject({ status: 404, json: { errorCode: 'RESOURCE_NOT_FOUND' } });
+    expect((await call(sandbox, 'POST', `${path}:reset`)).status).toBe(404);
+  });
+});
+
+test('the preview shows no scope and has no path with one', async () => {
+  const sandbox = await sandboxFor({ versions: ['preview'] });
+  const accept = 'application/vnd.atlas.preview+json';
+  const list = await call(sandbox, 'GET', ALL, { accept });
+  expect(list.rows[0]).not.toHaveProperty('cloud');
+  expect((await call(sandbox, 'GET', scoped('rerank'), { accept })).status).toBe(406);
+});
+
+test('a colon may be percent-encoded, as anything in a path may', async () => {
+  const sandbox = await sandboxFor();
+  await set(sandbox, { requestsPerMinuteLimit: 1, tokensPerMinuteLimit: 1 });
+  expect((await call(sandbox, 'POST', ALL.concat('%3Areset'))).status).toBe(200);
+});
