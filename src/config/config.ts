@@ -11,6 +11,7 @@ import { ConfigError } from './config-error.ts';
 import { readConfigurationFile } from './configuration-file.ts';
 import { readCredentials, type Credentials } from './credentials.ts';
 import { definedVariables, readVariable, type Environment } from './environment.ts';
+import { expandHome } from './home-path.ts';
 import { readProxy, type ProxySettings } from './proxy.ts';
 import { parseWith } from './schema-issue.ts';
 import { settingNames, settings, settingsSchema, type Settings } from './settings.ts';
@@ -126,7 +127,7 @@ function readProjectId(environment: Environment): string | undefined {
 
 function fromFile(commandLine: CommandLine, environment: Environment): Settings {
   const named = commandLine.config ?? readVariable(environment, 'ATLAS_MODEL_KEYS_CONFIG');
-  const path = named ?? join(envPaths(APPLICATION, { suffix: '' }).config, 'config.json');
+  const path = named === undefined ? join(envPaths(APPLICATION, { suffix: '' }).config, 'config.json') : expandHome(named);
   const content = readConfigurationFile(path, named !== undefined);
   return content === undefined ? {} : check(content, (field) => `${path}: ${field}`);
 }

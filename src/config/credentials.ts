@@ -4,6 +4,7 @@ import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs
 import { Secret } from '../secret/secret.ts';
 import { ConfigError } from './config-error.ts';
 import { readFirst, type Environment } from './environment.ts';
+import { expandHome } from './home-path.ts';
 
 /** One complete set of credentials, or what is missing for one. */
 export type Credentials =
@@ -77,7 +78,7 @@ function readSecretFile(setting: string, path: string): string {
   let descriptor: number | undefined;
   try {
     // A FIFO without a writer must not hold up the start.
-    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    descriptor = openSync(expandHome(path), constants.O_RDONLY | constants.O_NONBLOCK);
     const stat = fstatSync(descriptor);
     if (!stat.isFile() || stat.size > LONGEST_FILE) {
       throw new ConfigError(setting, 'must name a regular file that holds the secret and nothing else');

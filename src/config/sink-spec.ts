@@ -1,8 +1,8 @@
 // What an operator can say of one sink: as a URI or as an object. Pure: it looks at no file and runs nothing.
 
-import { homedir } from 'node:os';
-import { isAbsolute, join, normalize } from 'node:path';
+import { isAbsolute, normalize } from 'node:path';
 import * as z from 'zod/v4';
+import { expandHome } from './home-path.ts';
 
 export type SinkSpec = FileSpec | DotenvSpec | CommandSpec | InlineSpec;
 
@@ -54,7 +54,7 @@ const template = z
 
 /** Absolute and without `..`, so that the written path is the path that is used. */
 const path = template
-  .transform((text) => (text.startsWith('~/') ? join(homedir(), text.slice(2)) : text))
+  .transform(expandHome)
   .refine((text) => isAbsolute(text), 'must be an absolute path, or start with ~/')
   .refine((text) => !text.split(/[\\/]/).includes('..'), 'must not hold ".."')
   .refine((text) => !/[\\/]$/.test(text), 'must name a file, not a directory')
@@ -67,7 +67,7 @@ const variable = z.string().regex(/^(?:[A-Za-z_]|\{(?:groupId|entry)\})(?:[A-Za-
 const program = z
   .string()
   .min(1)
-  .refine((text) => !CONTROL.test(text) && !PLACEHOLDER.test(text), 'must name a program, without placeholders')
+  .refine((text) => !CONTROL.test(text) && !/[{}]/.test(text), 'must name a program, without placeholders')
   .refine((text) => isAbsolute(text) || !/[\\/]/.test(text), 'must be an absolute path, or a name that is found in PATH');
 const argv = z.tuple([program], template);
 

@@ -3,13 +3,15 @@
 import { type Log } from './way-out.ts';
 
 /**
- * No inspector by SIGUSR1, no diagnostic reports, and of an error that nothing caught its class alone.
+ * No inspector by SIGUSR1, no diagnostic reports, files of the programs that sinks start for this user alone, and of
+ * an error that nothing caught its class alone.
  *
  * @returns resolves at the first uncaught error
  */
 export function closeSideDoors(log: Log): Promise<void> {
   // A listener takes the place of Node's own, which would open the inspector for any local process of this user.
   process.on('SIGUSR1', () => { log('warning', 'SIGUSR1 ignored: this process has no inspector'); });
+  process.umask(0o077);
   process.report.reportOnFatalError = false;
   process.report.reportOnSignal = false;
   process.report.reportOnUncaughtException = false;

@@ -11,7 +11,7 @@ const LONGEST_DRAIN_MS = 10_000;
 /** Resolves with the exit code when all is done: at the end of stdin, a signal, or an error that nothing caught. */
 export async function serveStdio({ server, drain }: McpAdapter, uncaught: Promise<void>): Promise<number> {
   const output = redacted(process.stdout);
-  const ended = hostGone(output);
+  const ended = hostGone(server, output);
   await server.connect(new StdioServerTransport(process.stdin, output));
   const exitCode = await Promise.race([ended.then(() => 0), uncaught.then(() => 1)]);
   await Promise.race([drain(), delay(LONGEST_DRAIN_MS)]);
@@ -22,9 +22,11 @@ export async function serveStdio({ server, drain }: McpAdapter, uncaught: Promis
 }
 
 /** Neither the SDK's server nor its transport reacts to the end of stdin. */
-function hostGone(output: NodeJS.WritableStream): Promise<void> {
+function hostGone(server: McpAdapter['server'], output: NodeJS.WritableStream): Promise<void> {
   return new Promise((resolve) => {
     const gone = () => { resolve(); };
+    // The transport closes itself over a message that is larger than it reads.
+    server.onclose = gone;
     for (const event of ['end', 'close', 'error']) process.stdin.once(event, gone);
     // A host that no longer reads: without a listener the broken pipe would be an uncaught error.
     process.stdout.on('error', gone);

@@ -83,6 +83,8 @@ describe('a bad value is one line that names the setting', () => {
     ['--sink.a.path: knows the placeholders {groupId} and {entry} only', ['--sink', 'a=file:/srv/{name}'], {}],
     ['--sink.a.variable: must be a variable name: letters, digits and _, not starting with a digit', ['--sink', 'a=dotenv:/x/.env#1A'], {}],
     ['--sink.a.argv.0: must be an absolute path, or a name that is found in PATH', ['--sink', 'a=command:["./run"]'], {}],
+    ['--sink.a.argv.0: must name a program, without placeholders', ['--sink', 'a=command:["{entry}"]'], {}],
+    ['--sink.b.argv.0: must name a program, without placeholders', ['--sink', 'b=command:["{entry}"]'], {}],
     ['--sink.a.argv.0: is required', ['--sink', 'a=command:[]'], {}],
     ['--default-sink: names no configured sink; there are: local', ['--default-sink', 'other'], {}],
     ['ATLAS_MODEL_KEYS_TIMEOUT_MS: must be a number', [], { ATLAS_MODEL_KEYS_TIMEOUT_MS: 'soon' }],

@@ -1,0 +1,69 @@
+// Lint keeps the direction of imports; here each of its rules is seen to refuse what it should.
+
+import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { ESLint } from 'eslint';
+import tseslint from 'typescript-eslint';
+import { describe, expect, test } from 'vitest';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+// Rules that need types want files that exist; those on imports need none.
+const eslint = new ESLint({ cwd: root, overrideConfig: [{ files: ['**/*.ts'], ...tseslint.configs.disableTypeChecked }] });
+
+async function rulesBrokenBy(code: string, filePath: string): Promise<string[]> {
+  const [result] = await eslint.lintText(code, { filePath });
+  return (result?.messages ?? []).map(({ ruleId }) => ruleId ?? 'parsing');
+}
+
+const IMPORTS = '@typescript-eslint/no-restricted-imports';
+
+describe('tools -> provisioning -> { atlas, sinks }, and nothing back', () => {
+  test.each([
+    ['atlas', '../sinks/sink.ts'],
+    ['atlas', '../provisioning/create.ts'],
+    ['sinks', '../atlas/atlas.ts'],
+    ['provisioning', '../tools/tool.ts'],
+    ['provisioning', '../config/config.ts'],
+    ['tools', '../mcp/server.ts'],
+    ['mcp', '../atlas/atlas.ts'],
+    ['mcp', '../config/config.ts'],
+    ['secret', '../config/config.ts'],
+    ['config', '../sinks/sink.ts'],
+    ['sandbox', '../secret/secret.ts'],
+    ['atlas', '../sandbox/sandbox.ts'],
+  ])('src/%s may not import %s', async (folder, target) => {
+    expect(await rulesBrokenBy(`import * as x from '${target}';\nexport { x };\n`, `src/${folder}/probe.ts`)).toContain(IMPORTS);
+  });
+
+  test('every folder of src has its rule', () => {
+    const folders = readdirSync(`${root}/src`, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    return Promise.all(
+      folders.map(async ({ name }) => {
+        const broken = await rulesBrokenBy("import * as x from '../main.ts';\nimport * as y from 'left-pad';\nexport { x, y };\n", `src/${name}/probe.ts`);
+        const owner = await rulesBrokenBy("import { Server } from '@modelcontextprotocol/sdk/server/index.js';\nexport { Server };\n", `src/${name}/probe.ts`);
+        expect(broken).not.toContain('parsing');
+        expect(owner.includes(IMPORTS)).toBe(name !== 'mcp');
+      }),
+    );
+  });
+});
+
+describe('exclusive rights', () => {
+  test.each([
+    ['opening a Secret', "import { openSecret } from '../secret/secret.ts';\nexport { openSecret };\n", ['sinks']],
+    ['the SDK', "import { Client } from '@modelcontextprotocol/sdk/client/index.js';\nexport { Client };\n", ['mcp']],
+    ['HTTP', "import { Agent } from 'undici';\nexport { Agent };\n", ['atlas']],
+    ['schemas', "import * as z from 'zod/v4';\nexport { z };\n", ['config', 'tools']],
+  ])('%s', async (_right, code, owners) => {
+    for (const folder of ['atlas', 'config', 'mcp', 'provisioning', 'sandbox', 'sinks', 'tools']) {
+      expect([folder, (await rulesBrokenBy(code, `src/${folder}/probe.ts`)).includes(IMPORTS)]).toEqual([folder, !owners.includes(folder)]);
+    }
+  });
+
+  test('the environment belongs to src/config', async () => {
+    const code = 'export const home = process.env.HOME;\n';
+    expect(await rulesBrokenBy(code, 'src/atlas/probe.ts')).toContain('no-restricted-syntax');
+    expect(await rulesBrokenBy(code, 'src/main.ts')).toContain('no-restricted-syntax');
+    expect(await rulesBrokenBy(code, 'src/config/probe.ts')).not.toContain('no-restricted-syntax');
+  });
+});

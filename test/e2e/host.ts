@@ -1,0 +1,125 @@
+// Runs the built server as a host does: a child process over stdio, with the SDK's client, keeping every byte that came out.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { ReadBuffer, serializeMessage } from '@modelcontextprotocol/sdk/shared/stdio.js';
+import { type Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
+import { CallToolResultSchema, type CallToolResult } from '@modelcontextprotocol/sdk/types.js';
+import { onTestFinished } from 'vitest';
+
+export const BUNDLE = fileURLToPath(new URL('../../dist/atlas-model-keys-mcp.js', import.meta.url));
+
+/** A user's home of its own, with a mode that file sinks accept. Removed when the test ends. */
+export function temporaryHome(): string {
+  const home = join(mkdtempSync(join(realpathSync(tmpdir()), 'amk-e2e-')), 'home');
+  mkdirSync(join(home, 'tmp'), { recursive: true, mode: 0o700 });
+  onTestFinished(() => { rmSync(join(home, '..'), { recursive: true, force: true }); });
+  return home;
+}
+
+/** The file's path. Mode 0600, so that it is accepted as a configuration. */
+export function fileIn(home: string, name: string, content: string): string {
+  const path = join(home, name);
+  writeFileSync(path, content, { mode: 0o600 });
+  return path;
+}
+
+export interface RunningServer {
+  readonly pid: number;
+  /** Everything that came out so far. */
+  readonly output: () => { readonly stdout: string; readonly stderr: string };
+  readonly ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
+  readonly kill: (signal: NodeJS.Signals) => void;
+  readonly endInput: () => void;
+}
+
+export interface Host extends RunningServer {
+  readonly client: Client;
+  /** A tool call as hosts make it; the result is checked against the tool's output schema by the SDK. */
+  readonly call: (name: string, args?: Record<string, unknown>) => Promise<CallToolResult>;
+}
+
+export interface ServerSettings {
+  readonly home: string;
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** The child with its streams, not yet spoken to. */
+export function startServer({ home, args = [], env = {} }: ServerSettings): RunningServer & { readonly transport: Transport } {
+  const child = spawn(process.execPath, [BUNDLE, ...args], {
+    cwd: home,
+    env: { PATH: process.env.PATH, HOME: home, TMPDIR: join(home, 'tmp'), ...env },
+    stdio: 'pipe',
+  });
+  const chunks: { stdout: Buffer[]; stderr: Buffer[] } = { stdout: [], stderr: [] };
+  child.stdout.on('data', (chunk: Buffer) => chunks.stdout.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => chunks.stderr.push(chunk));
+  child.stdin.on('error', () => undefined);
+  const ended = once(child, 'close').then(([code, signal]: (number | NodeJS.Signals | null)[]) => ({
+    code: typeof code === 'number' ? code : null,
+    signal: typeof signal === 'string' ? signal : null,
+  }));
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
+  return {
+    pid: child.pid ?? 0,
+    output: () => ({ stdout: Buffer.concat(chunks.stdout).toString(), stderr: Buffer.concat(chunks.stderr).toString() }),
+    ended,
+    kill: (signal) => child.kill(signal),
+    endInput: () => child.stdin.end(),
+    transport: transportOver(child.stdin, child.stdout),
+  };
+}
+
+function transportOver(input: NodeJS.WritableStream, output: NodeJS.ReadableStream): Transport {
+  const lines = new ReadBuffer();
+  const transport: Transport = {
+    start() {
+      output.on('data', (chunk: Buffer) => {
+        lines.append(chunk);
+        for (let message = lines.readMessage(); message; message = lines.readMessage()) transport.onmessage?.(message);
+      });
+      output.on('end', () => transport.onclose?.());
+      return Promise.resolve();
+    },
+    send(message) {
+      input.write(serializeMessage(message));
+      return Promise.resolve();
+    },
+    close() {
+      input.end();
+      return Promise.resolve();
+    },
+  };
+  return transport;
+}
+
+export async function startHost(settings: ServerSettings): Promise<Host> {
+  const { transport, ...server } = startServer(settings);
+  const client = new Client({ name: 'test-host', version: '1.0.0' });
+  await client.connect(transport);
+  await client.listTools();
+  return {
+    ...server,
+    client,
+    call: async (name, args = {}) => CallToolResultSchema.parse(await client.callTool({ name, arguments: args })),
+  };
+}
+
+/** The content of every file below the folder, by path. */
+export function filesBelow(folder: string): Map<string, string> {
+  return new Map(
+    readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name))
+      .map((path) => [path, readFileSync(path, 'latin1')]),
+  );
+}

@@ -1,0 +1,124 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox.ts';
+import { filesBelow, startHost, startServer, temporaryHome } from './host.ts';
+
+const GROUP = '69681d39c9e8cfd375386316';
+
+let sandbox: Sandbox;
+let home: string;
+let env: Record<string, string>;
+
+beforeEach(async () => {
+  sandbox = await startSandbox();
+  const running = sandbox;
+  home = temporaryHome();
+  const { clientId, clientSecret } = sandbox.credentials;
+  env = { MONGODB_ATLAS_BASE_URL: sandbox.baseUrl, MONGODB_ATLAS_CLIENT_ID: clientId, MONGODB_ATLAS_CLIENT_SECRET: clientSecret };
+  onTestFinished(() => running.close());
+});
+
+test('a host that only looks (starts, lists, leaves) causes no request, no port and no file', async () => {
+  const host = await startHost({ home, env });
+  expect(listeningPorts(host.pid)).toEqual([]);
+  host.endInput();
+  expect(await host.ended).toEqual({ code: 0, signal: null });
+  expect(sandbox.requests).toEqual([]);
+  expect(filesBelow(home).size).toBe(0);
+});
+
+test('with --sandbox too', async () => {
+  const host = await startHost({ home, args: ['--sandbox'] });
+  expect(listeningPorts(host.pid)).toEqual([]);
+  host.endInput();
+  expect(await host.ended).toEqual({ code: 0, signal: null });
+  expect(filesBelow(home).size).toBe(0);
+});
+
+test('the embedded sandbox keeps what it writes in a temporary folder', async () => {
+  const host = await startHost({ home, args: ['--sandbox'] });
+  const called = await host.call('create_ai_model_api_key', { name: 'a key' });
+  expect(called.isError).toBeUndefined();
+  const files = [...filesBelow(home).keys()];
+  expect(files).toHaveLength(1);
+  expect(files[0]).toContain(`${home}/tmp/atlas-model-keys-sandbox-`);
+});
+
+describe('the process ends', () => {
+  test('when stdin ends before anything was said', async () => {
+    const server = startServer({ home, env });
+    server.endInput();
+    expect(await server.ended).toEqual({ code: 0, signal: null });
+  });
+
+  test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('on %s', async (signal) => {
+    const host = await startHost({ home, env });
+    host.kill(signal);
+    expect(await host.ended).toEqual({ code: 0, signal: null });
+  });
+
+  test('after a message that is larger than any host sends', async () => {
+    const host = await startHost({ home, env });
+    await host.client.notification({ method: 'notifications/message', params: { level: 'info', data: 'x'.repeat(11 * 1024 * 1024) } });
+    expect((await host.ended).code).toBe(0);
+  });
+
+  test('when stdin ends while a create is on its way, which is first brought to its end', async () => {
+    sandbox.inject({ operation: 'create_key', when: 'after', kind: 'delay', ms: 500 });
+    const host = await startHost({ home, env });
+    const called = host.call('create_ai_model_api_key', { groupId: GROUP, name: 'a key' });
+    await vi.waitUntil(() => sandbox.requests.some(({ operation }) => operation === 'create_key'), { timeout: 10_000 });
+    host.endInput();
+    expect((await called).structuredContent).toMatchObject({ outcome: 'delivered' });
+    expect((await host.ended).code).toBe(0);
+    const [path] = [...filesBelow(home).keys()];
+    expect(readFileSync(path ?? '', 'utf8')).toBe(sandbox.keys(GROUP)[0]?.secret);
+  });
+
+  test('when stdin ends before the create was sent, and nothing is created', async () => {
+    sandbox.inject({ operation: 'list_keys', when: 'before', kind: 'delay', ms: 60_000 });
+    const host = await startHost({ home, env });
+    const called = host.call('create_ai_model_api_key', { groupId: GROUP, name: 'a key' });
+    await vi.waitUntil(() => sandbox.requests.some(({ operation }) => operation === 'list_keys'), { timeout: 10_000 });
+    host.endInput();
+    expect((await called).structuredContent).toMatchObject({ error: { code: 'CANCELLED', keyState: 'not_created' } });
+    expect((await host.ended).code).toBe(0);
+    expect(sandbox.requests.map(({ operation }) => operation)).not.toContain('create_key');
+  });
+});
+
+test('SIGUSR1 opens no inspector', async () => {
+  const host = await startHost({ home, env });
+  host.kill('SIGUSR1');
+  await vi.waitUntil(() => host.output().stderr !== '', { timeout: 10_000 });
+  expect(host.output().stderr).toContain('SIGUSR1 ignored');
+  expect(host.output().stderr).not.toContain('Debugger listening');
+  expect(listeningPorts(host.pid)).toEqual([]);
+});
+
+test('nothing but protocol messages comes out on stdout, line by line', async () => {
+  const host = await startHost({ home, env, args: ['--log-level', 'debug'] });
+  await host.call('create_ai_model_api_key', { groupId: GROUP, name: 'a key' });
+  await host.call('create_ai_model_api_key', { groupId: 'x', name: 'a\nkey' });
+  const lines = host.output().stdout.trimEnd().split('\n');
+  expect(lines.map((line) => JSON.parse(line) as unknown).every((message) => JSON.stringify(message).startsWith('{"'))).toBe(true);
+  expect(lines.every((line) => line.includes('"jsonrpc":"2.0"'))).toBe(true);
+});
+
+/** Local addresses of this process in state LISTEN, read from /proc; empty elsewhere than on Linux. */
+function listeningPorts(pid: number): string[] {
+  if (process.platform !== 'linux') return [];
+  const sockets = new Set(filesOf(pid));
+  return ['tcp', 'tcp6'].flatMap((table) =>
+    readFileSync(`/proc/${pid}/net/${table}`, 'utf8')
+      .split('\n')
+      .slice(1)
+      .map((line) => line.trim().split(/\s+/))
+      .filter(([, , , state, , , , , , inode]) => state === '0A' && sockets.has(`socket:[${inode ?? ''}]`))
+      .map(([, address]) => address ?? ''),
+  );
+}
+
+function filesOf(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/fd`).map((descriptor) => readlinkSync(`/proc/${pid}/fd/${descriptor}`));
+}
