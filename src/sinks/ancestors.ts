@@ -1,0 +1,103 @@
+// Walks from the root of the file system to the directory that is to hold a secret, and makes what is
+// missing of it. It checks every step; it does not hold on to anything (see safe-directory.ts).
+
+import type { Stats } from 'node:fs';
+import { chmod, lstat, mkdir, open, realpath } from 'node:fs/promises';
+import { dirname, join, parse, sep } from 'node:path';
+import { ancestorProblem, effectiveUser, kindOf, parentProblem } from './file-owner.ts';
+import { notReady, passed, systemCode, unlessMissing, type Checked, type Refused } from './file-problem.ts';
+
+/** A checked way to a directory. */
+export interface Way {
+  /** The directory, without any symbolic link. */
+  readonly directory: string;
+  /** The last part of it that exists: the directory itself where nothing is missing. */
+  readonly existing: string;
+  /** The directories still to be made, outermost first. */
+  readonly missing: readonly string[];
+}
+
+/** Changes nothing. Every part that exists is checked, the last one more strictly. */
+export async function walk(directory: string): Promise<Checked<Way>> {
+  const { root } = parse(directory);
+  let path = root;
+  let stats = await lstat(root);
+  let rest = partsOf(directory);
+  let problem = ancestorProblem(root, stats);
+  let resolved = false;
+  while (problem === undefined) {
+    const [part] = rest;
+    if (part === undefined) break;
+    const next = join(path, part);
+    const found = await unlessMissing(lstat(next));
+    if (found === undefined) break;
+    if (found.isSymbolicLink() && path === root && !resolved && isOfTheSystem(found)) {
+      // Such as /tmp and /var on macOS: only root can put a link there. What it leads to is walked anew.
+      rest = [...partsOf(await realpath(next)), ...rest.slice(1)];
+      resolved = true;
+      continue;
+    }
+    problem = stepProblem(next, found);
+    [path, stats, rest] = [next, found, rest.slice(1)];
+  }
+  problem ??= rest.length === 0 ? parentProblem(path, stats) : founderProblem(path, stats);
+  if (problem !== undefined) return problem;
+  const missing = rest.map((_, index) => join(path, ...rest.slice(0, index + 1)));
+  return passed({ directory: missing.at(-1) ?? path, existing: path, missing });
+}
+
+/** Makes the missing directories, for this user alone whatever the umask; then the way must be checked anew. */
+export async function makeMissing(way: Way): Promise<void> {
+  for (const path of way.missing) {
+    try {
+      await mkdir(path, 0o700);
+      await chmod(path, 0o700);
+      await syncDirectory(dirname(path));
+    } catch (error) {
+      // Another server was faster; the check that follows judges what it made.
+      if (systemCode(error) !== 'EEXIST') throw error;
+    }
+  }
+}
+
+/** Puts the entries of a directory on the disk, where the system can do that. */
+export async function syncDirectory(path: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(path);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function partsOf(path: string): string[] {
+  return path.slice(parse(path).root.length).split(sep).filter(Boolean);
+}
+
+function isOfTheSystem(link: Stats): boolean {
+  return effectiveUser() !== undefined && link.uid === 0;
+}
+
+function stepProblem(path: string, stats: Stats): Refused | undefined {
+  if (stats.isSymbolicLink()) {
+    return notReady(
+      `${path} is a symbolic link, and who can change it decides where the secret goes.`,
+      'Configure the path that the link leads to.',
+    );
+  }
+  if (!stats.isDirectory()) {
+    return notReady(`${path} is ${kindOf(stats)}, not a directory.`, 'Configure another path for this sink.');
+  }
+  return ancestorProblem(path, stats);
+}
+
+/** The directory in which the first missing one is made: this user's own. */
+function founderProblem(path: string, stats: Stats): Refused | undefined {
+  const user = effectiveUser();
+  if (user === undefined || stats.uid === user) return undefined;
+  return notReady(
+    `A directory is missing, and ${path} does not belong to the user who runs this server.`,
+    'Make the missing directories by hand for that user (mode 0700), or configure another path.',
+  );
+}

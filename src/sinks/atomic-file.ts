@@ -1,0 +1,225 @@
+// Puts whole files into a safe directory, or nothing: a temporary name first, then linked or renamed into
+// place. It also reads and removes them. It knows neither secrets nor formats, and judges no owner.
+
+import { randomBytes } from 'node:crypto';
+import { constants, type BigIntStats } from 'node:fs';
+import { link, lstat, open, rename, unlink } from 'node:fs/promises';
+import { extname } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { systemCode, systemError, unlessMissing } from './file-problem.ts';
+import type { SafeDirectory } from './safe-directory.ts';
+
+/** Which file it is, whatever its name. */
+export type Identity = Pick<BigIntStats, 'dev' | 'ino'>;
+
+/** As long as any of these differs, somebody changed the file. */
+type Version = Pick<BigIntStats, 'dev' | 'ino' | 'size' | 'mtimeNs'>;
+
+export interface FoundFile {
+  readonly stats: BigIntStats;
+  /** Absent where it is no regular file, or larger than the limit. */
+  readonly bytes?: Buffer;
+}
+
+/** Must not exist, must not be a link. Windows has no O_NOFOLLOW, which counts as 0. */
+const CREATE = constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | constants.O_WRONLY;
+/** Does not wait for the other end of a FIFO. */
+const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+const PROBE = Buffer.alloc(4096);
+const MOST_READS = 5;
+const READ_PAUSE_MS = 3;
+/** How file systems say that they have no hard links. */
+const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
+
+/**
+ * A name that nobody can guess and people recognise, should a killed process leave it behind:
+ * `.NAME.atlas-model-keys-RANDOM.tmp`, and at the end the extension of NAME. It begins and ends as NAME
+ * does, so that git ignores it by the patterns `.env*`, `.env*.local` and `*.key` too. Where the pattern is
+ * the exact name it is not ignored for the moment that it exists.
+ */
+export function temporaryName(name: string): string {
+  const begin = cut(name.startsWith('.') ? name : `.${name}`, 100);
+  const extension = extname(name);
+  const end = Buffer.byteLength(extension) <= 32 ? extension : '';
+  return `${begin}.atlas-model-keys-${randomBytes(8).toString('hex')}.tmp${end}`;
+}
+
+/**
+ * Makes a file that must not exist yet, 0600 before its first byte whatever the umask, and syncs it. It stays
+ * open while `use` runs: were it closed and removed by somebody, its number could come back as that of
+ * another file, and the identity prove nothing. On an error the file is removed.
+ */
+export async function withNewFile<T>(
+  directory: SafeDirectory,
+  name: string,
+  bytes: Uint8Array,
+  use: (identity: Identity) => Promise<T>,
+): Promise<T> {
+  const handle = await open(directory.path(name), CREATE, 0o600);
+  try {
+    await directory.confirm();
+    await handle.chmod(0o600);
+    await handle.writeFile(bytes);
+    await handle.sync();
+    return await use(await handle.stat({ bigint: true }));
+  } catch (error) {
+    await removeQuietly(directory, name);
+    throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** A new file: fails with EEXIST where the name is taken, and then or on any other error leaves nothing. */
+export function placeNew(directory: SafeDirectory, name: string, bytes: Uint8Array): Promise<Identity> {
+  const temporary = temporaryName(name);
+  return withNewFile(directory, temporary, bytes, async (written) => {
+    await directory.confirm();
+    await link(directory.path(temporary), directory.path(name));
+    try {
+      await requireIdentity(directory, name, written);
+      await unlink(directory.path(temporary));
+      await directory.sync();
+      await directory.confirm();
+    } catch (error) {
+      await removeLinked(directory, name, written);
+      throw error;
+    }
+    return written;
+  });
+}
+
+/**
+ * Exchanges an existing file, if it still is of the version that the bytes were made from. Answers false
+ * where it is not; then nothing was changed.
+ */
+export function replaceVersion(
+  directory: SafeDirectory,
+  name: string,
+  bytes: Uint8Array,
+  version: Version,
+): Promise<boolean> {
+  const temporary = temporaryName(name);
+  return withNewFile(directory, temporary, bytes, async (written) => {
+    await directory.confirm();
+    await requireIdentity(directory, temporary, written);
+    if (!(await isStill(directory, name, version))) {
+      await unlink(directory.path(temporary));
+      return false;
+    }
+    await rename(directory.path(temporary), directory.path(name));
+    await directory.sync();
+    return true;
+  });
+}
+
+/**
+ * Makes a file of some size here, links it if asked (as {@link placeNew} will) and removes all of it. Throws
+ * where the file cannot be made; answers false where only the link cannot, as on FAT.
+ */
+export function probe(directory: SafeDirectory, name: string, linking: boolean): Promise<boolean> {
+  const temporary = temporaryName(name);
+  const linkName = temporaryName(name);
+  return withNewFile(directory, temporary, PROBE, async () => {
+    try {
+      if (linking) await link(directory.path(temporary), directory.path(linkName));
+      return true;
+    } catch (error) {
+      if (NO_LINKS.has(systemCode(error) ?? '')) return false;
+      throw error;
+    } finally {
+      if (linking) await removeQuietly(directory, linkName);
+      await unlink(directory.path(temporary));
+    }
+  });
+}
+
+/** What stands under the name, if anything; read only where it is a regular file within the limit. */
+export async function readFound(
+  directory: SafeDirectory,
+  name: string,
+  limit: number,
+): Promise<FoundFile | undefined> {
+  for (let tries = 0; tries < MOST_READS; tries += 1) {
+    const found = await readOnce(directory, name, limit);
+    // For a moment a new file has its temporary name too.
+    const isSettled = found !== 'exchanged' && !(found?.stats.isFile() === true && found.stats.nlink > 1n);
+    if (isSettled || (found !== 'exchanged' && tries === MOST_READS - 1)) return found;
+    await delay(READ_PAUSE_MS);
+  }
+  throw systemError('ESTALE');
+}
+
+async function readOnce(
+  directory: SafeDirectory,
+  name: string,
+  limit: number,
+): Promise<FoundFile | undefined | 'exchanged'> {
+  const named = await unlessMissing(lstat(directory.path(name), { bigint: true }));
+  if (!named?.isFile()) return named && { stats: named };
+  const handle = await unlessMissing(open(directory.path(name), READ));
+  if (handle === undefined) return 'exchanged';
+  try {
+    const stats = await handle.stat({ bigint: true });
+    // Another program has renamed its own file over this one.
+    if (stats.nlink === 0n) return 'exchanged';
+    if (!stats.isFile() || stats.size > limit) return { stats };
+    const bytes = Buffer.alloc(Number(stats.size));
+    const { bytesRead } = await handle.read(bytes, 0, bytes.length, 0);
+    await directory.confirm();
+    return bytesRead === bytes.length ? { stats, bytes } : 'exchanged';
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Removes the file of that name if it is the very one. */
+export async function removeIfSame(directory: SafeDirectory, name: string, identity: Identity): Promise<void> {
+  const stats = await lstat(directory.path(name), { bigint: true });
+  if (!isSame(stats, identity)) return;
+  await unlink(directory.path(name));
+  await directory.sync();
+}
+
+/**
+ * Undoes a link: of the written file, or of a symbolic link that somebody planted at the temporary name. A
+ * regular file is that of another program, which was quick to put its own in place.
+ */
+async function removeLinked(directory: SafeDirectory, name: string, written: Identity): Promise<void> {
+  try {
+    const stats = await lstat(directory.path(name), { bigint: true });
+    if (isSame(stats, written) || !stats.isFile()) await unlink(directory.path(name));
+  } catch {
+    // Gone already, or the disk itself failed.
+  }
+}
+
+async function requireIdentity(directory: SafeDirectory, name: string, identity: Identity): Promise<void> {
+  const stats = await unlessMissing(lstat(directory.path(name), { bigint: true }));
+  if (stats === undefined || !isSame(stats, identity)) throw systemError('ESTALE');
+}
+
+async function isStill(directory: SafeDirectory, name: string, version: Version): Promise<boolean> {
+  const stats = await unlessMissing(lstat(directory.path(name), { bigint: true }));
+  if (stats === undefined) return false;
+  return isSame(stats, version) && stats.size === version.size && stats.mtimeNs === version.mtimeNs;
+}
+
+function isSame(a: Identity, b: Identity): boolean {
+  return a.dev === b.dev && a.ino === b.ino;
+}
+
+/** For the way out of an error, which must not be hidden by a second one. */
+async function removeQuietly(directory: SafeDirectory, name: string): Promise<void> {
+  try {
+    await unlink(directory.path(name));
+  } catch {
+    // Gone already, or the disk itself failed.
+  }
+}
+
+/** The first so many bytes, without half a character at the end. */
+function cut(text: string, bytes: number): string {
+  return Buffer.from(text).subarray(0, bytes).toString().replace(/\uFFFD+$/, '');
+}

@@ -1,0 +1,46 @@
+// Chooses the environment of a sink's command: a short inherited list and what the operator adds to it.
+// Credentials of cloud tools (AWS_*, VAULT_*, …) are not on the list: the operator adds what is wanted.
+
+/** Who and where the user is, and how to reach the user's keyrings, agents and prompts. None of them is a secret. */
+const INHERITED = new Set([
+  ...['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'TMPDIR', 'TERM', 'LANG', 'LANGUAGE', 'TZ'],
+  ...['DBUS_SESSION_BUS_ADDRESS', 'SSH_AUTH_SOCK', 'DISPLAY', 'WAYLAND_DISPLAY', 'XAUTHORITY'],
+  ...['GNUPGHOME', 'GPG_TTY', 'PASSWORD_STORE_DIR'],
+]);
+
+const INHERITED_FAMILY = /^(?:LC|XDG)_[A-Z_]+$/;
+
+/** Without these most programs do not even start on Windows. */
+const INHERITED_ON_WINDOWS = new Set([
+  ...['SYSTEMROOT', 'SYSTEMDRIVE', 'WINDIR', 'COMSPEC', 'PATHEXT', 'TEMP', 'TMP', 'OS'],
+  ...['USERPROFILE', 'USERNAME', 'USERDOMAIN', 'HOMEDRIVE', 'HOMEPATH', 'APPDATA', 'LOCALAPPDATA'],
+  ...['PROGRAMDATA', 'PROGRAMFILES', 'PROGRAMFILES(X86)', 'PROCESSOR_ARCHITECTURE'],
+]);
+
+/** This server's own credentials, under every name it takes them from. */
+const NEVER = /^(?:MONGODB_ATLAS|MDB_MCP)_/i;
+
+type Environment = Readonly<Record<string, string>>;
+
+/** `added` comes from the sink's configuration and wins; the Atlas credentials are dropped from it too. */
+export function childEnvironment(environment: Environment, added: Environment): Record<string, string> {
+  const inherited = Object.entries(environment).filter(([name]) => isInherited(name));
+  const all = [...inherited, ...Object.entries(added)];
+  return Object.fromEntries(all.filter(([name]) => !NEVER.test(name)));
+}
+
+/** The value of PATH; Windows writes the name in mixed case. */
+export function searchPathOf(environment: Environment): string {
+  const path = Object.entries(environment).find(([name]) => canonical(name) === 'PATH');
+  return path?.[1] ?? '';
+}
+
+function isInherited(name: string): boolean {
+  const key = canonical(name);
+  if (process.platform === 'win32' && INHERITED_ON_WINDOWS.has(key)) return true;
+  return INHERITED.has(key) || INHERITED_FAMILY.test(key);
+}
+
+function canonical(name: string): string {
+  return process.platform === 'win32' ? name.toUpperCase() : name;
+}

@@ -1,0 +1,153 @@
+// Runs one program to its end, within limits of time and output, and leaves nothing of it running. It
+// knows nothing of secrets or sinks: bytes go in, and an end comes out. Nothing of standard error is kept.
+
+import { spawn, type ChildProcess } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+
+export interface Program {
+  /** An absolute path. There is no shell between it and its arguments. */
+  readonly path: string;
+  readonly args: readonly string[];
+  /** All of the child's environment. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+}
+
+export type ProgramEnd =
+  /** `tookInput` is false where the program closed its standard input before everything was written. */
+  | { readonly by: 'exit'; readonly code: number; readonly tookInput: boolean; readonly output: Buffer }
+  | { readonly by: 'signal'; readonly signal: string }
+  | { readonly by: 'timeout' }
+  | { readonly by: 'flood' }
+  | { readonly by: 'no start'; readonly code: string };
+
+/** Standard output and standard error together; beyond that a program has something wrong. */
+const OUTPUT_LIMIT = 1024 * 1024;
+/** Standard output, where it is kept. */
+const KEPT_LIMIT = 64 * 1024;
+/** How long to wait for the last output after the exit, should a process outside the group hold the pipe. */
+const LAST_OUTPUT_MS = 500;
+
+/** Gives the program `input` and drops whatever it says: `output` is empty. */
+export function feedProgram(program: Program, input: Uint8Array): Promise<ProgramEnd> {
+  return run(program, { input, keep: false });
+}
+
+/** Gives the program nothing and keeps its standard output, which the caller must wipe. */
+export function readProgram(program: Program): Promise<ProgramEnd> {
+  return run(program, { keep: true });
+}
+
+interface Exchange {
+  readonly input?: Uint8Array;
+  readonly keep: boolean;
+}
+
+async function run(program: Program, exchange: Exchange): Promise<ProgramEnd> {
+  let child: ChildProcess;
+  try {
+    child = start(program, exchange);
+  } catch (error) {
+    return { by: 'no start', code: codeOf(error) };
+  }
+  const closed = new Promise((resolve) => child.once('close', resolve));
+  const tookInput = exchange.input === undefined ? () => true : feed(child.stdin, exchange.input);
+  const kept: Buffer[] = [];
+  const end = await endOf(child, program.timeoutMs, exchange.keep ? kept : undefined);
+  killGroup(child);
+  if (end.by === 'exit' && exchange.keep) {
+    await Promise.race([closed, delay(LAST_OUTPUT_MS, undefined, { ref: false })]);
+  }
+  for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe?.destroy();
+  const output = Buffer.concat(kept);
+  for (const chunk of kept) chunk.fill(0);
+  if (end.by === 'exit') return { ...end, tookInput: tookInput(), output };
+  output.fill(0);
+  return end;
+}
+
+function start(program: Program, exchange: Exchange): ChildProcess {
+  return spawn(program.path, program.args, {
+    // Not the working directory of the server, where files of others may steer a program.
+    cwd: '/',
+    env: program.env,
+    // A session of its own, and with it a process group that can be killed as one. It has no terminal.
+    detached: process.platform !== 'win32',
+    stdio: [exchange.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    windowsHide: true,
+  });
+}
+
+type FirstEnd = Exclude<ProgramEnd, { by: 'exit' }> | { readonly by: 'exit'; readonly code: number };
+
+/** Whatever comes first. It waits for `exit`, not `close`: a grandchild may hold the pipes for ever. */
+async function endOf(child: ChildProcess, timeoutMs: number, kept: Buffer[] | undefined): Promise<FirstEnd> {
+  let timer: NodeJS.Timeout | undefined;
+  const end = await new Promise<FirstEnd>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs, { by: 'timeout' });
+    child.on('error', (error) => {
+      resolve({ by: 'no start', code: codeOf(error) });
+    });
+    child.once('exit', (code, signal) => {
+      resolve(code === null ? { by: 'signal', signal: signal ?? 'unknown' } : { by: 'exit', code });
+    });
+    drain(child, kept, () => {
+      resolve({ by: 'flood' });
+    });
+  });
+  clearTimeout(timer);
+  return end;
+}
+
+/** Reads both outputs so that the program never waits for a reader, and counts them. */
+function drain(child: ChildProcess, kept: Buffer[] | undefined, onFlood: () => void): void {
+  let total = 0;
+  let totalKept = 0;
+  const listen = (pipe: Readable | null, onData: (chunk: Buffer) => void) => {
+    pipe?.on('error', () => undefined).on('data', (chunk: Buffer) => {
+      total += chunk.length;
+      onData(chunk);
+      if (total > OUTPUT_LIMIT || totalKept > KEPT_LIMIT) onFlood();
+    });
+  };
+  listen(child.stderr, () => undefined);
+  listen(child.stdout, (chunk) => {
+    if (kept === undefined) return;
+    totalKept += chunk.length;
+    kept.push(chunk);
+  });
+}
+
+/**
+ * Writes the input and ends it. The answer tells whether all of it went into the pipe; that the program
+ * then read it, nobody can tell. A program that closes its input yields EPIPE or ECONNRESET here.
+ */
+function feed(stdin: Writable | null, input: Uint8Array): () => boolean {
+  let taken = false;
+  stdin?.on('error', () => undefined);
+  stdin?.write(input, (error) => {
+    taken = error === null || error === undefined;
+  });
+  stdin?.end();
+  return () => taken;
+}
+
+/** A process that moved to a session of its own (a daemon such as gpg-agent) is not reached by this. */
+function killGroup(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  if (process.platform === 'win32') {
+    child.kill('SIGKILL');
+    return;
+  }
+  try {
+    process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    // ESRCH: nobody is left. EPERM: what is left runs as another user (sudo), who alone can end it.
+  }
+}
+
+/** Only the code: the message of such an error quotes the arguments. */
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown';
+}

@@ -1,0 +1,145 @@
+// Reads, edits and exchanges a .env file as one step: another program's change in between is noticed, and
+// the step done again. It keeps other processes away no more than that.
+
+import type { BigIntStats } from 'node:fs';
+import { placeNew, readFound, removeIfSame, replaceVersion } from './atomic-file.ts';
+import { setVariable, unsetVariable } from './dotenv-text.ts';
+import { fileProblem, isWritableByOthers, modeOf } from './file-owner.ts';
+import { entryExists, notReady, passed, shellWord, systemCode, type Checked, type Refused } from './file-problem.ts';
+import type { Place } from './file-place.ts';
+import { withDirectory, type SafeDirectory } from './safe-directory.ts';
+
+/** One variable of one file. */
+export interface Assignment {
+  readonly place: Place;
+  readonly variable: string;
+}
+
+/** What {@link assign} did, as far as {@link unassign} and people must know. */
+export interface Assigned {
+  /** The mode of the file that was there before; absent where there was none. */
+  readonly oldMode?: number;
+  readonly placeholder?: string;
+}
+
+export interface DotenvFile {
+  readonly text: string;
+  readonly stats: BigIntStats;
+}
+
+const LARGEST = 1024 * 1024;
+const MOST_TRIES = 5;
+
+/** The file, or undefined where there is none. Refuses what is not safe to hold a secret, or no text. */
+export async function readDotenv(directory: SafeDirectory, place: Place): Promise<Checked<DotenvFile | undefined>> {
+  const found = await readFound(directory, place.name, LARGEST);
+  if (found === undefined) return passed(undefined);
+  const problem = fileProblem(place.path, found.stats);
+  if (problem !== undefined) return problem;
+  if (isWritableByOthers(found.stats)) {
+    return notReady(`Other users can write to ${place.path}.`, `Run: chmod 600 ${shellWord(place.path)}`);
+  }
+  if (found.bytes === undefined) {
+    return notReady(`${place.path} is larger than 1 MiB.`, 'Configure the path of a .env file.');
+  }
+  const text = decode(found.bytes);
+  if (text !== undefined) return passed({ text, stats: found.stats });
+  return notReady(`${place.path} is not UTF-8 text.`, 'Convert it to UTF-8, or configure another path.');
+}
+
+/** The text with the value in it, or why not. */
+export function edited({ place, variable }: Assignment, text: string, value: string) {
+  const edit = setVariable(text, variable, value);
+  switch (edit.outcome) {
+    case 'edited':
+      return passed(edit);
+    case 'has value':
+      return entryExists(
+        `${variable} has a value in ${place.path} already.`,
+        'Nothing is overwritten. Take the variable out of the file first, or use another one.',
+      );
+    case 'unclear':
+      return notReady(
+        `${place.path} cannot be given ${variable} without changing what else it says.`,
+        `Check its quotes and its lines without "=", or add an empty line ${variable}= by hand.`,
+      );
+  }
+}
+
+/** Gives the variable its value. A lock against other processes would go around this function. */
+export function assign(assignment: Assignment, value: string): Promise<Checked<Assigned>> {
+  return untilSettled(assignment.place, async (directory) => {
+    const { place } = assignment;
+    const current = await readDotenv(directory, place);
+    if (!current.ok) return current;
+    const edit = edited(assignment, current.value?.text ?? '', value);
+    if (!edit.ok) return edit;
+    const bytes = Buffer.from(edit.value.text, 'utf8');
+    const { placeholder } = edit.value;
+    if (current.value === undefined) {
+      return (await placeUnlessTaken(directory, place.name, bytes)) ? passed({}) : undefined;
+    }
+    const { stats } = current.value;
+    if (!(await replaceVersion(directory, place.name, bytes, stats))) return undefined;
+    return passed({ oldMode: modeOf(stats), ...(placeholder !== undefined && { placeholder }) });
+  });
+}
+
+/** Undoes {@link assign}, but only while the variable has that value. The file goes where it holds nothing else. */
+export function unassign(assignment: Assignment, value: string, assigned: Assigned): Promise<Checked<undefined>> {
+  return untilSettled(assignment.place, async (directory) => {
+    const { place, variable } = assignment;
+    const current = await readDotenv(directory, place);
+    if (!current.ok) return current;
+    if (current.value === undefined) return passed(undefined);
+    const { text, stats } = current.value;
+    const undone = unsetVariable(text, variable, value, assigned.placeholder);
+    if (undone === undefined) return passed(undefined);
+    if (undone === '' && assigned.oldMode === undefined) {
+      await removeIfSame(directory, place.name, stats);
+      return passed(undefined);
+    }
+    const replaced = await replaceVersion(directory, place.name, Buffer.from(undone, 'utf8'), stats);
+    return replaced ? passed(undefined) : undefined;
+  });
+}
+
+/** Tries again while `step` answers undefined, which means that somebody else changed the file. */
+async function untilSettled<T>(
+  place: Place,
+  step: (directory: SafeDirectory) => Promise<Checked<T> | undefined>,
+): Promise<Checked<T>> {
+  for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+    const result = await withDirectory(place.directory, async (directory) => passed(await step(directory)));
+    if (!result.ok) return result;
+    if (result.value !== undefined) return result.value;
+  }
+  return restless(place);
+}
+
+function restless(place: Place): Refused {
+  return notReady(
+    `${place.path} was changed by another program again and again.`,
+    'Close the program that writes to it, then try again.',
+  );
+}
+
+async function placeUnlessTaken(directory: SafeDirectory, name: string, bytes: Buffer): Promise<boolean> {
+  try {
+    await placeNew(directory, name, bytes);
+    return true;
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Exactly the text whose bytes these are, a byte order mark included. */
+function decode(bytes: Buffer): string | undefined {
+  if (bytes.includes(0)) return undefined;
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}

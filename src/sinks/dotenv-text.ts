@@ -1,0 +1,195 @@
+// Edits the text of a .env file: fills in one variable, or takes it out again, and leaves all else byte for
+// byte. It does not parse the format itself: `util.parseEnv` is asked before and after, and an edit that
+// changes anything but the variable is not made. It touches no file.
+
+import { isDeepStrictEqual, parseEnv } from 'node:util';
+
+export type Edit =
+  | {
+      readonly outcome: 'edited';
+      readonly text: string;
+      /** The line that was filled in, as it was; absent where a line was added. */
+      readonly placeholder?: string;
+    }
+  | { readonly outcome: 'has value' }
+  /** By no edit the file would say what it said before, and the variable. */
+  | { readonly outcome: 'unclear' };
+
+/** A file full of the variable's name costs one parse for each; nobody has more than a few. */
+const MOST_LINES_TRIED = 16;
+
+/** A value that means the same in every dialect without quotes. */
+export function needsNoQuotes(value: string): boolean {
+  return /^[A-Za-z0-9_.~+/=-]+$/.test(value);
+}
+
+export function isVariableName(name: string): boolean {
+  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name);
+}
+
+/** What a reader of the file gets for the variable. */
+export function valueOf(text: string, variable: string): string | undefined {
+  return parsed(text).get(variable);
+}
+
+/**
+ * Gives the variable its value: in its last empty assignment, or else in a new line. The variable's name
+ * and the value must be as {@link isVariableName} and {@link needsNoQuotes} ask.
+ */
+export function setVariable(text: string, variable: string, value: string): Edit {
+  for (const [key, present] of parsedTidied(text)) {
+    if (nameIn(key) === variable && present.trim() !== '') return { outcome: 'has value' };
+  }
+  if (hasOpenQuote(text)) return { outcome: 'unclear' };
+  const filled = fillings(text, variable, value).find((edit) => changesOnly(text, edit.text, variable, value));
+  if (filled !== undefined) return { outcome: 'edited', ...filled };
+  // An assignment that reads as empty but is no plain placeholder, such as `A=#b`, is not for us to judge.
+  if (valueOf(text, variable) !== undefined) return { outcome: 'unclear' };
+  const added = additions(text, variable, `${variable}=${value}`).find((each) =>
+    changesOnly(text, each, variable, value),
+  );
+  return added === undefined ? { outcome: 'unclear' } : { outcome: 'edited', text: added };
+}
+
+/**
+ * Undoes {@link setVariable}, given the placeholder of its edit. Undefined where the variable no longer
+ * has that value, or where that would change anything else.
+ */
+export function unsetVariable(
+  text: string,
+  variable: string,
+  value: string,
+  placeholder: string | undefined,
+): string | undefined {
+  if (valueOf(text, variable) !== value) return undefined;
+  const added = placeholder === undefined ? `${variable}=${value}` : filledLine(placeholder, variable, value);
+  const { mark, lines } = linesOf(text);
+  const undone = lastAssignments(lines, variable).map((index) => {
+    const line = lines[index]?.line ?? '';
+    if (line !== added) return withLine(lines, index, line.replace(value, ''));
+    return placeholder === undefined ? withoutLine(lines, index) : withLine(lines, index, placeholder);
+  });
+  return undone
+    .map((body) => mark + body)
+    .find((result) => {
+      const left = valueOf(result, variable);
+      return left !== value && changesOnly(text, result, variable, left);
+    });
+}
+
+/** Each empty assignment with the value in it, the last first: a line may stand inside of a quoted value. */
+function fillings(text: string, variable: string, value: string): { text: string; placeholder: string }[] {
+  const { mark, lines } = linesOf(text);
+  return lastAssignments(lines, variable).flatMap((index) => {
+    const placeholder = lines[index]?.line ?? '';
+    const line = filledLine(placeholder, variable, value);
+    return line === undefined ? [] : [{ text: mark + withLine(lines, index, line), placeholder }];
+  });
+}
+
+/**
+ * The text with one line more: at the end, or else at the beginning, since Node 20 loses a variable below a
+ * line of blanks. Not there where a line below might take the value back for readers other than Node.
+ */
+function additions(text: string, variable: string, line: string): string[] {
+  const { mark, body, lines } = linesOf(text);
+  const ending = endingOf(body);
+  const isEnded = body === '' || body.endsWith('\n');
+  // A file whose last line has no ending has none afterwards.
+  const atEnd = isEnded ? `${text}${line}${ending}` : `${text}${ending}${line}`;
+  return lastAssignments(lines, variable).length > 0 ? [atEnd] : [atEnd, `${mark}${line}${ending}${body}`];
+}
+
+function endingOf(body: string): string {
+  return /\r\n[^\n]*$/.test(body) ? '\r\n' : '\n';
+}
+
+/** The line of an empty assignment with the value in it; undefined where it is not plainly empty. */
+function filledLine(line: string, variable: string, value: string): string | undefined {
+  const empty = String.raw`(?:(""|''|${'``'})([ \t]*))?`;
+  const form = String.raw`^([ \t]*(?:export[ \t]+)?${variable})([ \t]*=)([ \t]*)${empty}((?<!=)#.*)?$`;
+  const match = new RegExp(form).exec(line);
+  if (match === null) return undefined;
+  const [, name = '', equals = '', gap = '', quotes = '', blank = '', comment = ''] = match;
+  if (quotes !== '') {
+    // A shell would run what stands in backticks.
+    const quote = quotes.startsWith('`') ? '"' : quotes.charAt(0);
+    return `${name}${equals}${gap}${quote}${value}${quote}${blank}${comment}`;
+  }
+  // `A= # b` becomes `A=value # b`, and `A = # b` becomes `A = value # b`.
+  const lead = equals.length > 1 ? gap.slice(0, 1) : '';
+  const rest = comment === '' ? '' : `${gap.slice(lead.length) || ' '}${comment}`;
+  return `${name}${equals}${lead}${value}${rest}`;
+}
+
+interface Line {
+  readonly line: string;
+  readonly ending: string;
+}
+
+/** The byte order mark, if any, belongs to no line. */
+function linesOf(text: string): { mark: string; body: string; lines: Line[] } {
+  const mark = text.startsWith('\uFEFF') ? '\uFEFF' : '';
+  const body = text.slice(mark.length);
+  const lines = body.split(/(?<=\n)/).map((whole) => {
+    const line = whole.replace(/\r?\n$/, '');
+    return { line, ending: whole.slice(line.length) };
+  });
+  return { mark, body, lines };
+}
+
+function lastAssignments(lines: readonly Line[], variable: string): number[] {
+  const assignment = new RegExp(`^[ \\t]*(?:export[ \\t]+)?${variable}[ \\t]*=`);
+  return lines
+    .flatMap(({ line }, index) => (assignment.test(line) ? [index] : []))
+    .slice(-MOST_LINES_TRIED)
+    .reverse();
+}
+
+function withLine(lines: readonly Line[], index: number, replacement: string): string {
+  return lines.map(({ line, ending }, at) => `${at === index ? replacement : line}${ending}`).join('');
+}
+
+/** A last line without an ending got one before it when it was added. */
+function withoutLine(lines: readonly Line[], index: number): string {
+  const left = lines.filter((_, at) => at !== index).map(({ line, ending }) => line + ending).join('');
+  if (lines[index]?.ending !== '') return left;
+  const withoutTwo = left.slice(0, -2);
+  return left.endsWith('\r\n') && endingOf(withoutTwo) === '\r\n' ? withoutTwo : left.slice(0, -1);
+}
+
+/** Whether the variable reads as expected afterwards, and all others as before. */
+function changesOnly(before: string, after: string, variable: string, expected: string | undefined): boolean {
+  if (valueOf(after, variable) !== expected) return false;
+  return isDeepStrictEqual(othersIn(before, variable), othersIn(after, variable));
+}
+
+function othersIn(text: string, variable: string): Map<string, string> {
+  return new Map([...parsedTidied(text)].filter(([key]) => nameIn(key) !== variable));
+}
+
+function parsed(text: string): Map<string, string> {
+  return new Map(Object.entries(parseEnv(text)).map(([key, value]) => [key, value ?? '']));
+}
+
+/**
+ * What the author of the file meant. Without blanks at the ends of lines, over which Node 22 and later take
+ * the next line for the value, and Node 20 loses the variable below a line of them; and with a last newline,
+ * without which Node 20 takes a commented-out assignment for one.
+ */
+function parsedTidied(text: string): Map<string, string> {
+  const lines = text.split('\n').map((line) => line.trimEnd());
+  return parsed(`${lines.join('\n')}\n`);
+}
+
+/** Versions of the parser leave in a key `export`, blanks, the byte order mark, and lines without an assignment. */
+function nameIn(key: string): string {
+  const line = key.slice(key.lastIndexOf('\n') + 1).replace(/^\uFEFF/, '').trim();
+  return line.replace(/^export\s+/, '');
+}
+
+/** An open quote swallows what is added below in some dialects, up to the next quote of its kind. */
+function hasOpenQuote(text: string): boolean {
+  const before = parsedTidied(text);
+  return ['"', "'", '`'].some((quote) => !isDeepStrictEqual(parsedTidied(`${text}\n${quote}`), before));
+}

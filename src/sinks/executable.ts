@@ -1,0 +1,100 @@
+// Finds the program that a command sink names, and refuses one that others could replace. It never runs it.
+
+import { constants } from 'node:fs';
+import { access, realpath, stat } from 'node:fs/promises';
+import { basename, delimiter, dirname, isAbsolute, join } from 'node:path';
+
+/** node:fs has no name for this bit. */
+const STICKY = 0o1000;
+
+export type ExecutableSearch =
+  | { readonly found: true; readonly path: string }
+  | { readonly found: false; readonly message: string; readonly hint: string };
+
+/** What keeps a path from being run. An `unsafe` one is never passed over for another of the same name. */
+type Flaw = 'missing' | 'not a file' | 'not executable' | 'unsafe';
+
+/**
+ * An absolute path is taken as it is; a bare name is looked up in `searchPath` (the value of PATH). The
+ * result keeps its symbolic links, because some programs go by the name they are called with; the checks
+ * are of the file that the links lead to.
+ */
+export async function findExecutable(program: string, searchPath: string): Promise<ExecutableSearch> {
+  const name = basename(program);
+  if (!isAbsolute(program) && (name !== program || name === '')) return refusal('relative', name);
+
+  let worst: Flaw = 'missing';
+  for (const path of candidates(program, searchPath)) {
+    const flaw = await flawOf(path);
+    if (flaw === undefined) return { found: true, path };
+    if (flaw !== 'missing') worst = flaw;
+    if (flaw === 'unsafe') break;
+  }
+  return refusal(worst, name);
+}
+
+/** Empty and relative entries of PATH mean the working directory, and with it whoever writes there. */
+function candidates(program: string, searchPath: string): string[] {
+  const endings = process.platform === 'win32' && !/\.(?:exe|com)$/i.test(program) ? ['.exe', '.com'] : [''];
+  const folders = searchPath.split(delimiter).filter((folder) => isAbsolute(folder));
+  const paths = isAbsolute(program) ? [program] : folders.map((folder) => join(folder, program));
+  return paths.flatMap((path) => endings.map((ending) => path + ending));
+}
+
+async function flawOf(path: string): Promise<Flaw | undefined> {
+  let file: string;
+  try {
+    file = await realpath(path);
+    if (!(await stat(file)).isFile()) return 'not a file';
+  } catch {
+    // Absent, a loop of links, or in a folder that this user may not enter: not there for this user.
+    return 'missing';
+  }
+  try {
+    await access(file, constants.X_OK);
+  } catch {
+    return 'not executable';
+  }
+  const places = [file, dirname(file), dirname(path)];
+  return (await Promise.all(places.map(isOpenToAll))).includes(true) ? 'unsafe' : undefined;
+}
+
+/** Windows has no such bits. In a sticky directory such as /tmp nobody can replace the file of another. */
+async function isOpenToAll(path: string): Promise<boolean> {
+  if (process.platform === 'win32') return false;
+  try {
+    const stats = await stat(path);
+    const sticky = stats.isDirectory() && (stats.mode & STICKY) !== 0;
+    return (stats.mode & constants.S_IWOTH) !== 0 && !sticky;
+  } catch {
+    return true;
+  }
+}
+
+function refusal(flaw: Flaw | 'relative', name: string): ExecutableSearch {
+  return { found: false, ...wordsFor(flaw, name) };
+}
+
+function wordsFor(flaw: Flaw | 'relative', name: string): { message: string; hint: string } {
+  switch (flaw) {
+    case 'relative':
+      return {
+        message: `The program "${name}" is given as a relative path.`,
+        hint: 'Give an absolute path, or a bare name that is looked up in PATH.',
+      };
+    case 'missing':
+      return {
+        message: `The program "${name}" was not found.`,
+        hint: 'Install it, or give its absolute path; the PATH of the server may differ from that of your shell.',
+      };
+    case 'not a file':
+      return { message: `The program "${name}" is not a regular file.`, hint: 'Name a program file.' };
+    case 'not executable':
+      return { message: `The program "${name}" may not be executed.`, hint: 'Make it executable (chmod u+x).' };
+    case 'unsafe':
+      return {
+        message: `The program "${name}", or the folder it lies in, can be changed by every user of this machine.`,
+        hint: 'Take that permission away (chmod o-w), or use another program.',
+      };
+  }
+}

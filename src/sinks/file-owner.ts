@@ -1,0 +1,95 @@
+// Judges owner, mode and kind of directories and files from their metadata. It touches no file.
+
+import type { Stats } from 'node:fs';
+import { notReady, shellWord, type Refused } from './file-problem.ts';
+
+/** What is asked of metadata, whether read as numbers or as bigints. */
+export type Metadata = Pick<
+  Stats,
+  'isFile' | 'isDirectory' | 'isSymbolicLink' | 'isFIFO' | 'isSocket' | 'isBlockDevice' | 'isCharacterDevice'
+> & { readonly uid: number | bigint; readonly mode: number | bigint; readonly nlink: number | bigint };
+
+/** Write permission of group or others. */
+const WRITABLE = 0o022;
+/** Only the owner of an entry may remove or rename it there, as in /tmp. */
+const STICKY = 0o1000;
+
+/**
+ * The user whose files are safe, or undefined where the system has no such thing (Windows). This is the
+ * one place that decides it; without a user, owners and modes are not checked.
+ */
+export function effectiveUser(): number | undefined {
+  return process.geteuid?.();
+}
+
+/** A directory on the way: nobody but root and this user may be able to exchange what is in it. */
+export function ancestorProblem(path: string, stats: Metadata): Refused | undefined {
+  const user = effectiveUser();
+  if (user === undefined) return undefined;
+  const owner = Number(stats.uid);
+  if (owner !== 0 && owner !== user) return foreign(path);
+  if ((Number(stats.mode) & STICKY) !== 0) return undefined;
+  return sharedProblem(path, stats);
+}
+
+/** The directory that gets the secret: this user's alone, and not even a sticky one may be shared. */
+export function parentProblem(path: string, stats: Metadata): Refused | undefined {
+  const user = effectiveUser();
+  if (user === undefined) return undefined;
+  if (Number(stats.uid) !== user) return foreign(path);
+  return sharedProblem(path, stats);
+}
+
+/** A file that holds, or is to hold, the secret. Its mode is for the caller to judge: see {@link modeOf}. */
+export function fileProblem(path: string, stats: Metadata): Refused | undefined {
+  if (!stats.isFile()) {
+    return notReady(`${path} is ${kindOf(stats)}, not a file.`, 'Configure the path of a regular file.');
+  }
+  if (Number(stats.nlink) !== 1) {
+    return notReady(
+      `${path} has another name elsewhere (a hard link), where the secret would show up too.`,
+      'Replace it by a copy of its own, or configure another path.',
+    );
+  }
+  const user = effectiveUser();
+  return user === undefined || Number(stats.uid) === user ? undefined : foreign(path);
+}
+
+export function isWritableByOthers(stats: Metadata): boolean {
+  return effectiveUser() !== undefined && (Number(stats.mode) & WRITABLE) !== 0;
+}
+
+/** The permission bits; always 0600 where the system has none. */
+export function modeOf(stats: Metadata): number {
+  return effectiveUser() === undefined ? 0o600 : Number(stats.mode) & 0o7777;
+}
+
+export function kindOf(stats: Metadata): string {
+  if (stats.isFile()) return 'a file';
+  if (stats.isDirectory()) return 'a directory';
+  if (stats.isSymbolicLink()) return 'a symbolic link';
+  if (stats.isFIFO()) return 'a FIFO';
+  if (stats.isSocket()) return 'a socket';
+  return stats.isBlockDevice() || stats.isCharacterDevice() ? 'a device' : 'something special';
+}
+
+function sharedProblem(path: string, stats: Metadata): Refused | undefined {
+  if (!isWritableByOthers(stats)) return undefined;
+  if ((Number(stats.mode) & STICKY) !== 0) {
+    return notReady(
+      `Every user can write to the directory ${path}.`,
+      'Configure a path in a directory of your own below it.',
+    );
+  }
+  return notReady(
+    `Other users can write to the directory ${path}, and so exchange what is in it.`,
+    `Run: chmod go-w ${shellWord(path)}`,
+  );
+}
+
+function foreign(path: string): Refused {
+  return notReady(
+    `${path} does not belong to the user who runs this server.`,
+    'Configure a path where every part is owned by root or by that user, and the last directory by that user.',
+  );
+}

@@ -1,0 +1,86 @@
+// What the two sinks that write files have in common before they write: the path, the checks of the place,
+// and the proof by trying. It looks at the target, but whether that may exist is for each sink to say.
+
+import { constants, type Stats } from 'node:fs';
+import { access, lstat, statfs } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join, normalize, sep } from 'node:path';
+import { makeMissing, walk } from './ancestors.ts';
+import { probe } from './atomic-file.ts';
+import { attempt, notReady, passed, unlessMissing, type Checked, type Refused } from './file-problem.ts';
+import { gitProblem, type Environment } from './git-ignore.ts';
+import { withDirectory } from './safe-directory.ts';
+import type { Address, PreflightMode } from './sink.ts';
+import { expand, takesEntry } from './template.ts';
+
+/** Where one secret goes: the file `name` in `directory`. */
+export interface Place {
+  readonly path: string;
+  readonly directory: string;
+  readonly name: string;
+}
+
+/** What a sink says of whatever exists at its place. */
+export type JudgeExisting = (place: Place, stats: Stats) => Promise<Refused | undefined>;
+
+/** The place of an address. The values of an address cannot leave the directory that the operator named. */
+export function placeOf(template: string, address: Address): Checked<Place> {
+  const path = expand(template, address);
+  if (takesEntry(template) && !address.entry) {
+    return notReady('This sink needs an entry, and there is none.', 'Pass an entry.');
+  }
+  const isProper = isAbsolute(path) && normalize(path) === path && !path.endsWith(sep) && !path.includes('\0');
+  if (!isProper || path.split(sep).length !== template.split(sep).length) {
+    return notReady(
+      `${template} is no plain path of a file once its placeholders are replaced.`,
+      'Configure an absolute path without "." and "..", doubled or trailing slashes.',
+    );
+  }
+  return passed({ path, directory: dirname(path), name: basename(path) });
+}
+
+/** The whole preflight of a place. `judge` is asked only where something exists there. */
+export function examinePlace(
+  place: Place,
+  mode: PreflightMode,
+  environment: Environment,
+  judge: JudgeExisting,
+): Promise<Checked<Place>> {
+  return attempt(`${place.path} cannot be written`, async () => {
+    const way = await walk(place.directory);
+    if (!way.ok) return way;
+    const { directory, existing, missing } = way.value;
+    const target = join(directory, place.name);
+    const found = missing.length === 0 ? await unlessMissing(lstat(target)) : undefined;
+    const problem =
+      (found && (await judge(place, found))) ??
+      (await gitProblem(target, existing, environment)) ??
+      (await roomProblem(existing));
+    if (problem !== undefined) return problem;
+    if (mode === 'prove') {
+      await makeMissing(way.value);
+      const proof = await provePlace(place, found === undefined);
+      if (!proof.ok) return proof;
+    }
+    return passed(place);
+  });
+}
+
+/** `access` also finds a file system that is mounted read-only. */
+async function roomProblem(directory: string): Promise<Refused | undefined> {
+  await access(directory, constants.W_OK | constants.X_OK);
+  const { blocks, bavail } = await statfs(directory);
+  // Some network file systems do not know their size and say 0 of 0.
+  if (blocks === 0 || bavail > 0) return undefined;
+  return notReady(`No space is left on the disk of ${directory}.`, 'Make room there, or configure another path.');
+}
+
+/** A name that does not exist yet is made by linking, which some file systems cannot. */
+async function provePlace(place: Place, isNew: boolean): Promise<Checked<undefined>> {
+  return withDirectory(place.directory, async (directory) => {
+    if (await probe(directory, place.name, isNew)) return passed(undefined);
+    return notReady(
+      `The file system of ${place.directory} has no hard links, without which no new file can be put in place whole.`,
+      'Configure a path on a local disk.',
+    );
+  });
+}

@@ -1,0 +1,40 @@
+// The sink that shows a secret in the tool's result, where the model and everyone who reads the chat can
+// see it. Whether it may exist is the operator's decision, made in the configuration.
+
+import { disclose, remember } from '../secret/redaction.ts';
+import { openSecret } from '../secret/secret.ts';
+import type { Sink, Target } from './sink.ts';
+
+const LOCATION = 'tool result';
+
+const WARNING =
+  'The secret is now part of this conversation, and the model has seen it. If the conversation is stored ' +
+  'or shared, replace the key with one that goes to another sink.';
+
+export function inlineSink(name: string): Sink {
+  return {
+    name,
+    kind: 'inline',
+    location: LOCATION,
+    takesEntry: false,
+    verification: 'none',
+    preflight: () => Promise.resolve({ ready: true, target: inlineTarget() }),
+  };
+}
+
+function inlineTarget(): Target {
+  let shown: string | undefined;
+  return {
+    location: LOCATION,
+    deliver(secret) {
+      shown = openSecret(secret);
+      disclose(shown);
+      return Promise.resolve({ outcome: 'written', warnings: [WARNING], disclosed: shown });
+    },
+    verify: () => Promise.resolve({ outcome: 'verified', verification: 'none' }),
+    retract() {
+      if (shown !== undefined) remember(shown);
+      return Promise.resolve();
+    },
+  };
+}

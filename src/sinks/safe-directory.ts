@@ -1,0 +1,91 @@
+// Holds on to a checked directory while files are made in it, so that nobody can exchange it in between.
+// It checks the directory; what is done with the files in it is the caller's business.
+//
+// The seam: Node has no openat(2). On Linux the same is had by the path /proc/self/fd/N/NAME, which the
+// kernel resolves from the opened directory without walking the path again. Elsewhere (and on a Linux
+// without /proc) the plain path is used, and a short moment remains between `confirm`, which tells whether
+// it still leads to the opened directory, and the use. All of that is in this file: nothing else builds a
+// path to what is in the directory.
+
+import { constants } from 'node:fs';
+import { lstat, open, readlink, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { walk } from './ancestors.ts';
+import { parentProblem } from './file-owner.ts';
+import { systemCode, systemError, type Checked } from './file-problem.ts';
+
+/** An opened directory. Valid only inside the function that it was given to. */
+export interface SafeDirectory {
+  /** The path by which the file of that name in this directory is reached. Not for people. */
+  path(name: string): string;
+  /** Throws ESTALE where the directory's own path no longer leads to it. */
+  confirm(): Promise<void>;
+  /** Puts the directory's entries on the disk. */
+  sync(): Promise<void>;
+}
+
+export type Reach = 'descriptor' | 'path';
+
+const REACH: Reach = process.platform === 'linux' ? 'descriptor' : 'path';
+
+/**
+ * Checks the way to the directory, opens it, checks that it is the one that was checked, and closes it
+ * when `use` is done. It does not look again after that, when nothing could be undone: `use` confirms for
+ * itself. `reach` is a parameter so that both ways can be tested on one system.
+ */
+export async function withDirectory<T>(
+  directory: string,
+  use: (opened: SafeDirectory) => Promise<Checked<T>>,
+  reach: Reach = REACH,
+): Promise<Checked<T>> {
+  const way = await walk(directory);
+  if (!way.ok) return way;
+  const path = way.value.directory;
+  // On Windows the two flags do not exist and count as 0.
+  const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  try {
+    const problem = parentProblem(directory, await handle.stat());
+    if (problem !== undefined) return problem;
+    const link = reach === 'descriptor' ? await linkOf(handle) : undefined;
+    const opened = link === undefined ? byPath(handle, path) : byDescriptor(handle, path);
+    await opened.confirm();
+    return await use(opened);
+  } finally {
+    await handle.close();
+  }
+}
+
+function byDescriptor(handle: FileHandle, path: string): SafeDirectory {
+  return {
+    path: (name) => `/proc/self/fd/${handle.fd}/${name}`,
+    async confirm() {
+      if ((await linkOf(handle)) !== path) throw systemError('ESTALE');
+    },
+    sync: () => handle.sync(),
+  };
+}
+
+function byPath(handle: FileHandle, path: string): SafeDirectory {
+  return {
+    path: (name) => join(path, name),
+    async confirm() {
+      const opened = await handle.stat({ bigint: true });
+      const named = await lstat(path, { bigint: true });
+      if (opened.dev !== named.dev || opened.ino !== named.ino) throw systemError('ESTALE');
+    },
+    async sync() {
+      // Windows cannot sync a directory, and does not need to.
+      if (process.platform !== 'win32') await handle.sync();
+    },
+  };
+}
+
+/** Where the opened directory really is; undefined where /proc is not there to tell. */
+async function linkOf(handle: FileHandle): Promise<string | undefined> {
+  try {
+    return await readlink(`/proc/self/fd/${handle.fd}`);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,67 @@
+// What the tests of the command sink share: one secret, sinks made of scripts, and a check on every outcome.
+
+import { afterEach, beforeEach, expect } from 'vitest';
+import type { CommandSpec } from '../../src/config/sink-spec.ts';
+import { Secret } from '../../src/secret/secret.ts';
+import { commandSink } from '../../src/sinks/command-sink.ts';
+import type { Address, Delivery, Target, Verdict } from '../../src/sinks/sink.ts';
+import { environmentOf, scriptFolder, type ScriptFolder } from './script-folder.ts';
+
+export const CANARY = 'al-command-canary-äé€-0123456789';
+export const ADDRESS: Address = { groupId: '0123456789abcdef01234567', entry: 'my.key-1' };
+/** Longer than a test may take: whoever waits for it fails. */
+export const NEVER_MS = 600_000;
+
+export const WRITTEN = { outcome: 'written', warnings: [] };
+export const READ_BACK = { outcome: 'verified', verification: 'read-back' };
+
+export let folder: ScriptFolder;
+
+/** Gives each test of the calling file a folder, and fails a test whose programs outlive it. */
+export function useScriptFolder(): void {
+  beforeEach(() => {
+    folder = scriptFolder();
+  });
+  afterEach(async () => {
+    const survivors = await folder.survivors();
+    folder.remove();
+    expect(survivors).toEqual([]);
+  });
+}
+
+type Argv = CommandSpec['argv'];
+type Setting = Partial<Omit<CommandSpec, 'type' | 'argv'>>;
+
+export function sinkOf(argv: Argv, setting: Setting = {}, environment = environmentOf()) {
+  return commandSink('vault', { type: 'command', argv, env: {}, timeoutMs: NEVER_MS, ...setting }, environment);
+}
+
+export async function targetOf(argv: Argv, setting: Setting = {}, environment = environmentOf()): Promise<Target> {
+  const preflight = await sinkOf(argv, setting, environment).preflight(ADDRESS, 'prove');
+  if (!preflight.ready) throw new Error(preflight.problem.message);
+  return preflight.target;
+}
+
+export async function deliver(argv: Argv, setting: Setting = {}, value = CANARY): Promise<Delivery> {
+  return withoutCanary(await (await targetOf(argv, setting)).deliver(new Secret(value)));
+}
+
+export async function verify(argv: Argv, setting: Setting = {}, value = CANARY): Promise<Verdict> {
+  const target = await targetOf(['true'], { ...setting, verify: argv });
+  return withoutCanary(await target.verify(new Secret(value)));
+}
+
+/** No outcome may hold the secret, what a program printed, or its arguments. */
+export function withoutCanary<T>(outcome: T): T {
+  const text = JSON.stringify(outcome);
+  for (const forbidden of [CANARY, 'canary', 'ARGUMENT', folder.path]) expect(text).not.toContain(forbidden);
+  return outcome;
+}
+
+export function failure(message: string) {
+  return { outcome: 'failed', message, hint: expect.stringContaining('sink "vault" by hand') as unknown };
+}
+
+export function mismatch(message: string) {
+  return { outcome: 'mismatch', message, hint: expect.stringContaining('sink "vault" by hand') as unknown };
+}

@@ -1,0 +1,114 @@
+// What the tests of the sinks that write files share: folders that go away, one secret, short ways to it.
+
+import { execFileSync } from 'node:child_process';
+import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished } from 'vitest';
+import { Secret } from '../../src/secret/secret.ts';
+import { dotenvSink } from '../../src/sinks/dotenv-sink.ts';
+import { fileSink } from '../../src/sinks/file-sink.ts';
+import type { Address, PreflightMode, Sink, SinkProblem, Target } from '../../src/sinks/sink.ts';
+
+export const CANARY = 'al-file-canary_0123456789.~+/==';
+export const SECRET = new Secret(CANARY);
+export const ADDRESS: Address = { groupId: '0123456789abcdef01234567', entry: 'my.key-1' };
+export const VARIABLE = 'VOYAGE_API_KEY';
+export const isRoot = process.getuid?.() === 0;
+/** Nobody's, whoever runs the tests. */
+export const STRANGER = 54_321;
+
+export const WRITTEN = { outcome: 'written', warnings: [] };
+export const READ_BACK = { outcome: 'verified', verification: 'read-back' };
+
+/** A folder of this test alone. It does not go through the umask, which some tests change. */
+export function scratch(): string {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'amk-sink-')));
+  chmodSync(folder, 0o700);
+  onTestFinished(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return folder;
+}
+
+export function folderIn(parent: string, name: string, mode = 0o700): string {
+  const path = join(parent, name);
+  mkdirSync(path);
+  chmodSync(path, mode);
+  return path;
+}
+
+/** For git: the programs of this machine, and nobody's configuration. */
+export function environmentIn(home: string): Record<string, string> {
+  return { PATH: process.env.PATH ?? '', HOME: home };
+}
+
+export function fileSinkAt(path: string, environment: Record<string, string> = environmentIn('/nonexistent')): Sink {
+  return fileSink('local', { type: 'file', path }, environment);
+}
+
+export function dotenvSinkAt(path: string, variable = VARIABLE): Sink {
+  return dotenvSink('env', { type: 'dotenv', path, variable }, environmentIn('/nonexistent'));
+}
+
+export async function targetOf(sink: Sink, address: Address = ADDRESS): Promise<Target> {
+  const preflight = await sink.preflight(address, 'prove');
+  if (!preflight.ready) return expect.fail(`${preflight.problem.message} ${preflight.problem.hint}`);
+  return preflight.target;
+}
+
+export async function problemOf(
+  sink: Sink,
+  mode: PreflightMode = 'prove',
+  address: Address = ADDRESS,
+): Promise<SinkProblem> {
+  const preflight = await sink.preflight(address, mode);
+  return preflight.ready ? expect.fail('The preflight found nothing wrong.') : preflight.problem;
+}
+
+export function notReady(message: RegExp, hint = /./): unknown {
+  return {
+    code: 'SINK_NOT_READY',
+    message: expect.stringMatching(message) as unknown,
+    hint: expect.stringMatching(hint) as unknown,
+  };
+}
+
+export function modeAt(path: string): number {
+  return lstatSync(path).mode & 0o7777;
+}
+
+/** Every path below, with what a change would change. */
+export function treeOf(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .sort()
+    .map((name) => {
+      const { ino, mode, size, mtimeMs } = lstatSync(join(folder, name));
+      return `${name} ${ino} ${mode.toString(8)} ${size} ${mtimeMs}`;
+    });
+}
+
+export function withUmask(mask: number): void {
+  const before = process.umask(mask);
+  onTestFinished(() => {
+    process.umask(before);
+  });
+}
+
+export function run(program: string, ...args: string[]): void {
+  execFileSync(program, args, { stdio: 'ignore' });
+}
+
+/** A temporary file system, or undefined where this machine does not let us mount one. */
+export function mountedIn(parent: string, options: string): string | undefined {
+  const path = folderIn(parent, 'mounted');
+  try {
+    run('mount', '-t', 'tmpfs', '-o', `mode=0700,${options}`, 'tmpfs', path);
+  } catch {
+    return undefined;
+  }
+  onTestFinished(() => {
+    run('umount', '-l', path);
+  });
+  return path;
+}
