@@ -81,6 +81,8 @@ async function callOnce(
     const exchange = await transport.send(httpRequest(call, spoken, authorization.header), signal);
     if (exchange.outcome !== 'reply') return failed(lostExchangeFailure(exchange));
     if (exchange.status >= 200 && exchange.status < 300) {
+      // A read has lost what it wanted. A change was made all the same, and its own reader judges the half reply.
+      if (exchange.cut && call.method === 'GET') return failed(lostExchangeFailure({ outcome: 'lost', reason: exchange.cut }));
       return { ok: true, value: { status: exchange.status, body: exchange.body, warnings: version.warnings(exchange) } };
     }
     if (exchange.status === 401 && authenticator.refused(exchange, authorization.header, refusals)) {

@@ -7,7 +7,7 @@ import { chooseVersion, type ApiVersion } from './api-version.ts';
 import { type Authenticator } from './authenticator.ts';
 import { bearerAuthenticator } from './bearer.ts';
 import { digestAuthenticator } from './digest.ts';
-import { failed, type AtlasFailure, type AtlasResult } from './failure.ts';
+import { failed, protocolFailure, type AtlasFailure, type AtlasResult } from './failure.ts';
 import { createKeyCall, deleteKeyCall, listKeysCall, readCreateReply, readKeysReply, type ModelKey, type NewKey } from './model-keys.ts';
 import { firstPage, type Page } from './page.ts';
 import { serviceAccountAuthenticator } from './service-account.ts';
@@ -33,7 +33,7 @@ export interface Atlas {
   listKeys(groupId: string, signal?: AbortSignal): Promise<AtlasResult<readonly ModelKey[]>>;
   /** Sent once. A failure says whether the key may exist, and its id where the reply had one. */
   createKey(key: NewKey): Promise<AtlasResult<CreatedKey> & { readonly apiKeyId?: string }>;
-  /** A key that is gone already counts as deleted. */
+  /** A key that is gone already counts as deleted, but only where Atlas itself says so. */
   deleteKey(groupId: string, apiKeyId: string): Promise<AtlasResult<undefined>>;
   close(): Promise<void>;
 }
@@ -84,8 +84,10 @@ async function createKey(api: AdminApi, key: NewKey): Promise<AtlasResult<Create
 
 async function deleteKey(api: AdminApi, groupId: string, apiKeyId: string): Promise<AtlasResult<undefined>> {
   const reply = await api.call(deleteKeyCall(groupId, apiKeyId));
-  if (reply.ok || reply.failure.code === 'ATLAS_NOT_FOUND') return { ok: true, value: undefined };
-  return reply;
+  // A page from a proxy, with 200 or 404 and without an error code, says nothing of the key.
+  const gone = reply.ok ? reply.value.status === 204 : reply.failure.code === 'ATLAS_NOT_FOUND' && reply.failure.atlas?.errorCode !== undefined;
+  if (gone) return { ok: true, value: undefined };
+  return reply.ok ? failed(protocolFailure('a reply to a delete that is not 204')) : reply;
 }
 
 /** The server starts without credentials, and says at the first call what to set. */

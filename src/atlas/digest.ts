@@ -77,13 +77,33 @@ export function digestHeader({ publicKey, privateKey }: ApiKey, challenge: Diges
   return `Digest ${parts.join(', ')}`;
 }
 
-/** The WWW-Authenticate header of RFC 7616, section 3.3; undefined for a scheme or algorithm that is not supported. */
+/** The first challenge of RFC 7616, section 3.3, that is supported; undefined where none is. */
 export function parseChallenge(header: string): DigestChallenge | undefined {
-  if (!/^digest\s/i.test(header)) return undefined;
-  const parameters = new Map<string, string>();
-  for (const [, name = '', inQuotes, bare] of header.slice(7).matchAll(/([a-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))/gi)) {
-    parameters.set(name.toLowerCase(), inQuotes?.replace(/\\(.)/g, '$1') ?? bare ?? '');
+  return digestChallenges(header).map(supportedChallenge).find((challenge) => challenge !== undefined);
+}
+
+type Parameters = ReadonlyMap<string, string>;
+
+/** A word alone begins a challenge, `name=value` belongs to it (RFC 9110, section 11.6.1). */
+const SCHEME_OR_PARAMETER = /([\w!#$%&'*+.^`|~-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*)))?/g;
+
+/** The parameters of each digest challenge among all that a reply offers. */
+function digestChallenges(header: string): Parameters[] {
+  const found: Map<string, string>[] = [];
+  let current: Map<string, string> | undefined;
+  for (const [, name = '', inQuotes, bare] of header.matchAll(SCHEME_OR_PARAMETER)) {
+    const value = inQuotes?.replace(/\\(.)/g, '$1') ?? bare;
+    if (value !== undefined) {
+      current?.set(name.toLowerCase(), value);
+    } else {
+      current = name.toLowerCase() === 'digest' ? new Map<string, string>() : undefined;
+      if (current) found.push(current);
+    }
   }
+  return found;
+}
+
+function supportedChallenge(parameters: Parameters): DigestChallenge | undefined {
   const realm = parameters.get('realm');
   const nonce = parameters.get('nonce');
   const opaque = parameters.get('opaque');

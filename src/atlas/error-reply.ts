@@ -3,7 +3,7 @@
 
 import { type AtlasErrorCode, type AtlasFacts, type AtlasFailure } from './failure.ts';
 import { isObject, listField, parseJson, textField, type JsonObject } from './json.ts';
-import { cleanText } from './outside-text.ts';
+import { cleanProse } from './outside-text.ts';
 import { type HttpReply } from './transport.ts';
 
 /** What the call needed, for the advice. */
@@ -24,8 +24,11 @@ interface Advice {
 const LONGEST_DETAIL = 500;
 const LONGEST_WORD = 120;
 const MOST_ENTRIES = 10;
-/** The names of Atlas's error codes; anything else in that field is not passed on. */
-const ERROR_CODE = /^[A-Za-z0-9_]{1,80}$/;
+/** Atlas's error codes and OAuth's; anything else in that field (such as a secret) is not passed on. */
+const ERROR_CODE = /^(?:[A-Z][A-Z0-9_]{0,79}|[a-z_]{1,39})$/;
+/** What a hint may name. Message and hint are this server's own words: other text of Atlas stays in `atlas`. */
+const FIELD_NAME = /^[A-Za-z0-9_.[\]]{1,60}$/;
+const ADDRESS = /^[0-9A-Fa-f.:]{2,45}(?:\/[0-9]{1,3})?$/;
 
 /** @param reply a reply with a status of 300 or more */
 export function errorReplyFailure(reply: HttpReply, context: CallContext): AtlasFailure {
@@ -48,8 +51,8 @@ function factsOf(reply: HttpReply): AtlasFacts {
   if (!isObject(body)) return { status: reply.status };
   // The token endpoint answers as OAuth does (RFC 6749, 5.2): `error` is a word, not the status.
   const code = textField(body, 'errorCode', LONGEST_WORD) ?? textField(body, 'error', LONGEST_WORD);
-  const reason = textField(body, 'reason', LONGEST_WORD);
-  const detail = textField(body, 'detail', LONGEST_DETAIL) ?? textField(body, 'error_description', LONGEST_DETAIL);
+  const reason = proseField(body, 'reason', LONGEST_WORD);
+  const detail = proseField(body, 'detail', LONGEST_DETAIL) ?? proseField(body, 'error_description', LONGEST_DETAIL);
   const parameters = parametersOf(body);
   const fields = fieldsOf(body);
   return {
@@ -62,12 +65,17 @@ function factsOf(reply: HttpReply): AtlasFacts {
   };
 }
 
+function proseField(object: JsonObject, name: string, longest: number): string | undefined {
+  const value = object[name];
+  return typeof value === 'string' ? cleanProse(value, longest) : undefined;
+}
+
 function parametersOf(body: JsonObject): (string | number)[] {
   return listField(body, 'parameters')
     .slice(0, MOST_ENTRIES)
     .flatMap((value): (string | number)[] => {
-      if (typeof value === 'number') return [value];
-      return typeof value === 'string' ? [cleanText(value, LONGEST_WORD)] : [];
+      if (typeof value === 'number') return Number.isFinite(value) ? [value] : [];
+      return typeof value === 'string' ? [cleanProse(value, LONGEST_WORD)] : [];
     });
 }
 
@@ -78,8 +86,8 @@ function fieldsOf(body: JsonObject): { field: string; description: string }[] {
     .slice(0, MOST_ENTRIES)
     .filter(isObject)
     .map((entry) => ({
-      field: textField(entry, 'field', LONGEST_WORD) ?? '',
-      description: textField(entry, 'description', LONGEST_DETAIL) ?? '',
+      field: proseField(entry, 'field', LONGEST_WORD) ?? '',
+      description: proseField(entry, 'description', LONGEST_DETAIL) ?? '',
     }));
 }
 
@@ -87,7 +95,7 @@ function fieldsOf(body: JsonObject): { field: string; description: string }[] {
 function retryAfterSeconds(value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
   if (/^[0-9]{1,6}$/.test(value)) return Number(value);
-  const date = Date.parse(value);
+  const date = value.endsWith(' GMT') ? Date.parse(value) : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - Date.now()) / 1000));
 }
 
@@ -134,12 +142,13 @@ function unauthorized({ errorCode }: AtlasFacts, { role, credentialSetting }: Ca
 }
 
 function forbidden({ errorCode, parameters }: AtlasFacts, { role }: CallContext): Advice {
-  const address = parameters?.[0];
+  const [address] = parameters ?? [];
+  const known = typeof address === 'string' && ADDRESS.test(address);
   switch (errorCode) {
     case 'IP_ADDRESS_NOT_ON_ACCESS_LIST':
       return advice(
         'ATLAS_IP_NOT_ALLOWED',
-        `The IP address${address === undefined ? '' : ` ${address}`} of this machine is not on the credential's API access list.`,
+        `The IP address${known ? ` ${address}` : ''} of this machine is not on the credential's API access list.`,
         "A person adds it in Atlas to the API access list of the service account or API key itself (not to the project's network access list).",
       );
     case 'ORG_REQUIRES_ACCESS_LIST':
@@ -164,7 +173,7 @@ function notFound({ errorCode }: AtlasFacts): Advice {
 }
 
 function rejected({ status, fields }: AtlasFacts): Advice {
-  const names = (fields ?? []).map(({ field }) => field).filter((field) => field !== '');
+  const names = (fields ?? []).map(({ field }) => field).filter((field) => FIELD_NAME.test(field));
   return advice(
     'ATLAS_REJECTED',
     `Atlas refused the request with status ${status}.`,

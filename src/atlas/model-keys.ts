@@ -95,9 +95,12 @@ export function deleteKeyCall(groupId: string, apiKeyId: string): ApiCall {
 }
 
 function modelKey(row: unknown): ModelKey | undefined {
-  if (!isObject(row) || typeof row.apiKeyId !== 'string' || !API_KEY_ID.test(row.apiKeyId)) return undefined;
+  if (!isObject(row)) return undefined;
+  // An id is shown and kept: what redaction would touch is none.
+  const apiKeyId = textField(row, 'apiKeyId', LONGEST_NAME);
+  if (apiKeyId === undefined || apiKeyId !== row.apiKeyId || !API_KEY_ID.test(apiKeyId)) return undefined;
   return {
-    apiKeyId: row.apiKeyId,
+    apiKeyId,
     name: textField(row, 'name', LONGEST_NAME) ?? '',
     lastUsedAt: textField(row, 'lastUsedAt', LONGEST_FIELD) ?? null,
     ...maskedSecret(row),

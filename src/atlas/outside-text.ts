@@ -9,15 +9,36 @@ import { redactOutside } from '../secret/redaction.ts';
 const UNSHOWABLE = /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Cs}\u{FE00}-\u{FE0F}\u{E0100}-\u{E01EF}]/gu;
 const LINE_BREAKS = /[\t\n\v\f\r\u0085\u2028\u2029]+/g;
 
+/**
+ * A run without spaces that is longer than any word or id, and not longer than a model key in any encoding. A reply to
+ * a create that failed may repeat a secret that this process never held, so that it cannot be known by value.
+ */
+const OPAQUE_RUN = /[A-Za-z0-9+/=_%-]{40,}/g;
+
+/** {@link cleanText} for the free text of errors: long opaque runs are taken out as well. */
+export function cleanProse(text: string, longest: number): string {
+  return shortened(withoutSecrets(text).replace(OPAQUE_RUN, '[redacted]'), longest);
+}
+
 /** The text in one line, without unshowable characters and secrets, at most `longest` UTF-16 units of it. */
 export function cleanText(text: string, longest: number): string {
-  const line = redactOutside(text).replace(LINE_BREAKS, ' ').replace(UNSHOWABLE, '');
-  // Again, since a secret may have been cut up by characters that are gone now; and only then made shorter.
-  const clean = redactOutside(line);
-  return clean.length <= longest ? clean : `${clean.slice(0, longest - 1).replace(/[\uD800-\uDBFF]$/, '')}…`;
+  return shortened(withoutSecrets(text), longest);
 }
 
 /** Whether the text would pass {@link cleanText} unchanged, but for secrets and length. */
 export function isShowable(text: string): boolean {
-  return text.replace(UNSHOWABLE, '') === text && text.replace(LINE_BREAKS, ' ') === text;
+  return oneLine(text) === text;
+}
+
+/** Twice, since a secret may be cut up by characters that go in between; and before the text is made shorter. */
+function withoutSecrets(text: string): string {
+  return redactOutside(oneLine(redactOutside(text)));
+}
+
+function oneLine(text: string): string {
+  return text.replace(LINE_BREAKS, ' ').replace(UNSHOWABLE, '');
+}
+
+function shortened(text: string, longest: number): string {
+  return text.length <= longest ? text : `${text.slice(0, longest - 1).replace(/[\uD800-\uDBFF]$/, '')}…`;
 }

@@ -5,7 +5,7 @@ import { Secret } from '../secret/secret.ts';
 import { type Authenticator, type Authorization } from './authenticator.ts';
 import { errorReplyFailure } from './error-reply.ts';
 import { failed, protocolFailure, type AtlasFailure, type AtlasResult } from './failure.ts';
-import { isObject, parseJson } from './json.ts';
+import { isObject, parseJson, type JsonObject } from './json.ts';
 import { lostExchangeFailure } from './lost-exchange.ts';
 import { type Exchange, type HttpReply, type HttpRequest, type Transport } from './transport.ts';
 
@@ -78,8 +78,11 @@ function tokenRequest({ clientId, clientSecret }: ServiceAccount): HttpRequest {
 /** The token response of RFC 6749, section 5.1. Fetching a token changes nothing that a caller could regret. */
 function processTokenExchange(exchange: Exchange): AtlasResult<Token> {
   if (exchange.outcome !== 'reply') return failed(withoutEffect(lostExchangeFailure(exchange)));
+  if (exchange.cut) return failed(withoutEffect(lostExchangeFailure({ outcome: 'lost', reason: exchange.cut })));
+  // Not ATLAS_NOT_FOUND, which would say that the key or project of the call is gone.
+  if (exchange.status === 404) return failed(withoutEffect(protocolFailure('no token endpoint')));
   if (exchange.status !== 200) {
-    return failed(withoutEffect(errorReplyFailure(exchange, { role: 'Organization Member', credentialSetting: SETTING })));
+    return failed(withoutEffect(errorReplyFailure(codeAlone(exchange), { role: 'Organization Member', credentialSetting: SETTING })));
   }
   const body = parseJson(exchange.body ?? '');
   if (!isObject(body) || typeof body.access_token !== 'string' || !ACCESS_TOKEN.test(body.access_token)) {
@@ -94,6 +97,13 @@ function processTokenExchange(exchange: Exchange): AtlasResult<Token> {
       renewAt: Date.now() + (lifetime - ahead) * 1000,
     },
   };
+}
+
+/** An error with its code and no other text, which may repeat the client secret, or a token that nobody here knows to redact. */
+function codeAlone(reply: HttpReply): HttpReply {
+  const body = parseJson(reply.body ?? '');
+  const { error, errorCode }: JsonObject = isObject(body) ? body : {};
+  return { ...reply, body: JSON.stringify({ error, errorCode }) };
 }
 
 function withoutEffect(failure: AtlasFailure): AtlasFailure {

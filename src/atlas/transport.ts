@@ -24,10 +24,12 @@ export type Exchange =
 export interface HttpReply {
   readonly outcome: 'reply';
   readonly status: number;
-  /** By lower-case name; of a repeated header the first. */
+  /** By lower-case name; of a repeated header the first, but all challenges of WWW-Authenticate. */
   readonly headers: Readonly<Record<string, string>>;
   /** Undefined where the body broke off, or was larger than {@link LARGEST_REPLY}. */
   readonly body: string | undefined;
+  /** Why the body broke off; absent where it is whole, or was too large. */
+  readonly cut?: LostReason;
 }
 
 export type LostReason = 'timeout' | 'cancelled' | 'refused' | 'unresolved' | 'tls' | 'connection';
@@ -88,7 +90,8 @@ function exchange(
     const receiver = createReceiver((result) => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
-      resolve(result);
+      // undici frees a connection one immediate after the reply; a call made before that would open another.
+      queueMicrotask(() => setImmediate(resolve, result));
     });
     const onAbort = () => { receiver.giveUp('cancelled'); };
     const timer = setTimeout(() => { receiver.giveUp('timeout'); }, timeoutMs);
@@ -111,7 +114,7 @@ function createReceiver(settle: (result: Exchange) => void) {
     settled = true;
   };
   const end = (reason: LostReason) => {
-    if (head) finish({ outcome: 'reply', ...head, body: undefined });
+    if (head) finish({ outcome: 'reply', ...head, body: undefined, ...(size <= LARGEST_REPLY && { cut: reason }) });
     else finish({ outcome: controller ? 'lost' : 'not_sent', reason });
   };
   const giveUp = (reason: LostReason) => {
@@ -144,7 +147,11 @@ function createReceiver(settle: (result: Exchange) => void) {
 
 function firstValues(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name.toLowerCase(), [value].flat()[0] ?? '']),
+    Object.entries(headers).map(([given, value]) => {
+      const name = given.toLowerCase();
+      const values = [value].flat();
+      return [name, (name === 'www-authenticate' ? values.join(', ') : values[0]) ?? ''];
+    }),
   );
 }
 
@@ -154,6 +161,6 @@ function reasonFor(error: Error): LostReason {
   if (code === 'ECONNREFUSED') return 'refused';
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'unresolved';
   if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') return 'timeout';
-  if (/^(?:ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/.test(code)) return 'tls';
+  if (/^(?:ERR_TLS_|UND_ERR_PRX_TLS|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/.test(code)) return 'tls';
   return 'connection';
 }

@@ -1,0 +1,155 @@
+// How often each call is sent: reads and deletes again after a passing failure, a create never, and everything once
+// more after a definite 401. Counted for every fault that there is.
+
+import { describe, expect, test } from 'vitest';
+import type { Atlas } from '../../src/atlas/atlas.ts';
+import type { Credentials } from '../../src/config/credentials.ts';
+import { FAULT_KINDS, type Fault, type FaultKind } from '../../src/sandbox/faults.ts';
+import type { Sandbox } from '../../src/sandbox/sandbox.ts';
+import { connect, connectByToken, failureOf, log, NEW_KEY, PROJECT, sandboxFor, serviceAccountOf, tokenOf, valueOf } from './connection.ts';
+
+const FAULTS = {
+  status: { kind: 'status', status: 503 },
+  reset: { kind: 'reset' },
+  stall: { kind: 'stall' },
+  delay: { kind: 'delay', ms: 5_000 },
+  truncate: { kind: 'truncate' },
+  flood: { kind: 'flood', bytes: 9_000_000 },
+  garbage: { kind: 'garbage' },
+  content_type: { kind: 'content_type', contentType: 'text/plain' },
+  omit: { kind: 'omit', fields: ['apiKeyId'] },
+  replace: { kind: 'replace', fields: { name: 'other' } },
+  echo: { kind: 'echo' },
+  redirect: { kind: 'redirect', status: 307, location: 'http://127.0.0.1:9/' },
+} as const satisfies Record<FaultKind['kind'], FaultKind>;
+
+const CALLS = {
+  list_keys: (atlas: Atlas) => atlas.listKeys(PROJECT),
+  create_key: (atlas: Atlas) => atlas.createKey(NEW_KEY),
+  delete_key: (atlas: Atlas, apiKeyId: string) => atlas.deleteKey(PROJECT, apiKeyId),
+};
+
+type Operation = keyof typeof CALLS;
+
+/** How many requests arrive for one call where every request for it meets this fault, and what the call comes to. */
+async function behaviour(operation: Operation, when: Fault['when'], kind: FaultKind['kind']): Promise<string> {
+  const sandbox = await sandboxFor();
+  const { apiKeyId } = sandbox.addKey(PROJECT, { name: 'Key' });
+  sandbox.inject({ operation, when, times: 99, ...FAULTS[kind] });
+  const slow = kind === 'stall' || kind === 'delay';
+  const result = await CALLS[operation](connectByToken(sandbox, { timeoutMs: slow ? 300 : 10_000 }), apiKeyId);
+  expect(sandbox.requests.every((request) => request.operation === operation)).toBe(true);
+  return `${sandbox.requests.length} ${result.ok ? 'ok' : result.failure.code}`;
+}
+
+/** By kind of fault: what comes of it before the request is carried out, and after. */
+async function behaviours(operation: Operation): Promise<Record<string, readonly [string, string]>> {
+  const found = FAULT_KINDS.map(async (kind) => {
+    const both = await Promise.all([behaviour(operation, 'before', kind), behaviour(operation, 'after', kind)]);
+    return [kind, both] as const;
+  });
+  return Object.fromEntries(await Promise.all(found));
+}
+
+/** The same whether the fault comes before or after the request is carried out. */
+function twice(kinds: Record<string, string>): Record<string, readonly [string, string]> {
+  return Object.fromEntries(Object.entries(kinds).map(([kind, expected]) => [kind, [expected, expected]]));
+}
+
+describe('when every request fails', () => {
+  test('a read is sent three times at most', async () => {
+    expect(await behaviours('list_keys')).toEqual(
+      twice({
+        status: '3 ATLAS_UNAVAILABLE', reset: '3 ATLAS_UNAVAILABLE', stall: '3 ATLAS_UNAVAILABLE', delay: '3 ATLAS_UNAVAILABLE', truncate: '3 ATLAS_UNAVAILABLE',
+        flood: '1 ATLAS_PROTOCOL', garbage: '1 ATLAS_PROTOCOL', content_type: '1 ok', omit: '1 ATLAS_PROTOCOL', replace: '1 ok', echo: '1 ATLAS_REJECTED', redirect: '1 ATLAS_PROTOCOL',
+      }),
+    );
+  });
+
+  test('a create is sent once, whatever happens', async () => {
+    expect(await behaviours('create_key')).toEqual(
+      twice({
+        status: '1 ATLAS_UNAVAILABLE', reset: '1 ATLAS_UNAVAILABLE', stall: '1 ATLAS_UNAVAILABLE', delay: '1 ATLAS_UNAVAILABLE', truncate: '1 ATLAS_PROTOCOL',
+        flood: '1 ATLAS_PROTOCOL', garbage: '1 ATLAS_PROTOCOL', content_type: '1 ok', omit: '1 ATLAS_PROTOCOL', replace: '1 ok', echo: '1 ATLAS_REJECTED', redirect: '1 ATLAS_PROTOCOL',
+      }),
+    );
+  });
+
+  test('a delete is sent three times at most, and taken for done only when it was', async () => {
+    const found = await behaviours('delete_key');
+    expect(found).toEqual({
+      ...Object.fromEntries(['status', 'reset', 'stall', 'delay', 'truncate'].map((kind) => [kind, ['3 ATLAS_UNAVAILABLE', '2 ok']])),
+      // A 204 that is only relabelled has nothing to spoil.
+      ...twice({ content_type: '1 ok', omit: '1 ok', replace: '1 ok' }),
+      ...twice({ flood: '1 ATLAS_PROTOCOL', garbage: '1 ATLAS_PROTOCOL', echo: '1 ATLAS_REJECTED', redirect: '1 ATLAS_PROTOCOL' }),
+    });
+  });
+});
+
+describe('a passing failure', () => {
+  test.each(['list_keys', 'delete_key'] as const)('of %s is not noticed', async (operation) => {
+    const sandbox = await sandboxFor();
+    const { apiKeyId } = sandbox.addKey(PROJECT, { name: 'Key' });
+    sandbox.inject({ operation, when: 'before', times: 2, kind: 'status', status: 500 });
+    expect((await CALLS[operation](connectByToken(sandbox), apiKeyId)).ok).toBe(true);
+    expect(log(sandbox)).toEqual([`${operation} 500`, `${operation} 500`, `${operation} ${operation === 'list_keys' ? 200 : 204}`]);
+  });
+
+  test.each([400, 402, 403, 404, 409, 422, 429])('is not what a %i is: no call is sent again', async (status) => {
+    const sandbox = await sandboxFor();
+    sandbox.inject({ operation: 'any', when: 'before', times: 99, kind: 'status', status, headers: { 'retry-after': '0' } });
+    const atlas = connectByToken(sandbox);
+    for (const call of Object.values(CALLS)) failureOf(await call(atlas, 'a86r5kwrfsk5r5ku5tgvhmpj'));
+    expect(log(sandbox)).toEqual([`list_keys ${status}`, `create_key ${status}`, `delete_key ${status}`]);
+  });
+});
+
+test.each(Object.keys(CALLS).filter((name): name is Operation => name in CALLS))('after a definite 401 %s is sent once more', async (operation) => {
+  const sandbox = await sandboxFor();
+  const atlas = connect(sandbox, serviceAccountOf(sandbox));
+  valueOf(await atlas.listKeys(PROJECT));
+  const { apiKeyId } = sandbox.addKey(PROJECT, { name: 'Key' });
+  sandbox.expireTokens();
+  sandbox.clearRequests();
+  expect((await CALLS[operation](atlas, apiKeyId)).ok).toBe(true);
+  expect(sandbox.requests.map((request) => request.operation)).toEqual([operation, 'token', operation]);
+  expect(sandbox.requests.filter(({ carriedOut }) => carriedOut).map((request) => request.operation)).toEqual(['token', operation]);
+});
+
+describe('a cancelled list', () => {
+  async function cancelled(when: (sandbox: Sandbox, cancel: () => void) => void, credentials = (sandbox: Sandbox): Credentials => tokenOf(sandbox.credentials.accessToken)) {
+    const sandbox = await sandboxFor();
+    const controller = new AbortController();
+    when(sandbox, () => { controller.abort(); });
+    const failure = failureOf(await connect(sandbox, credentials(sandbox)).listKeys(PROJECT, controller.signal));
+    return { failure, requests: sandbox.requests.length };
+  }
+
+  test('beforehand sends nothing', async () => {
+    const { failure, requests } = await cancelled((_sandbox, cancel) => { cancel(); });
+    expect(failure).toMatchObject({ code: 'CANCELLED', maybeCarriedOut: false });
+    expect(requests).toBe(0);
+  });
+
+  test('while it waits is not sent again', async () => {
+    const { failure, requests } = await cancelled((sandbox, cancel) => {
+      sandbox.inject({ operation: 'list_keys', when: 'before', times: 9, kind: 'stall' });
+      setTimeout(cancel, 200);
+    });
+    expect(failure.code).toBe('CANCELLED');
+    expect(requests).toBe(1);
+  });
+
+  test('between two tries asks for no token again either', async () => {
+    const { failure, requests } = await cancelled((sandbox, cancel) => {
+      sandbox.inject({ operation: 'token', when: 'before', times: 9, kind: 'status', status: 503 });
+      const timer = setInterval(() => {
+        if (sandbox.requests.length === 0) return;
+        clearInterval(timer);
+        cancel();
+      }, 5);
+    }, serviceAccountOf);
+    expect(failure.code).toBe('ATLAS_UNAVAILABLE');
+    expect(requests).toBe(1);
+  });
+});

@@ -1,0 +1,103 @@
+// Atlas as the use cases see it: when a key counts as deleted, what is said without credentials, and when it is opened.
+
+import { describe, expect, test } from 'vitest';
+import { createAtlas, type Atlas } from '../../src/atlas/atlas.ts';
+import { deferredAtlas } from '../../src/atlas/deferred.ts';
+import { closedPort, connect, connectByToken, failureOf, log, NEW_KEY, originOf, PROJECT, sandboxFor, tokenOf, valueOf } from './connection.ts';
+
+const ID = 'a86r5kwrfsk5r5ku5tgvhmpj';
+const TOKEN = tokenOf('a-token-of-the-test');
+
+describe('a key counts as deleted', () => {
+  test('when Atlas deletes it, and when it is gone already', async () => {
+    const sandbox = await sandboxFor();
+    const { apiKeyId } = sandbox.addKey(PROJECT, { name: 'Key' });
+    const atlas = connectByToken(sandbox);
+    expect(await atlas.deleteKey(PROJECT, apiKeyId)).toEqual({ ok: true, value: undefined });
+    expect(await atlas.deleteKey(PROJECT, apiKeyId)).toEqual({ ok: true, value: undefined });
+    expect(log(sandbox)).toEqual(['delete_key 204', 'delete_key 404']);
+    expect(sandbox.keys(PROJECT)).toEqual([]);
+  });
+
+  test.each([
+    ['a 404 that is not from Atlas', 404, '<h1>Not Found</h1>', 'ATLAS_NOT_FOUND'],
+    ['an empty 404', 404, '', 'ATLAS_NOT_FOUND'],
+    ['a page of a proxy', 200, '<h1>Please sign in</h1>', 'ATLAS_PROTOCOL'],
+    ['an empty 200', 200, '', 'ATLAS_PROTOCOL'],
+    ['a 202', 202, '', 'ATLAS_PROTOCOL'],
+  ])('but not for %s: it would be an orphan that nobody is told of', async (_what, status, body, code) => {
+    const { url } = await originOf(status, body);
+    expect(failureOf(await connect(url, TOKEN).deleteKey(PROJECT, ID)).code).toBe(code);
+  });
+});
+
+describe('without credentials', () => {
+  const settings = { baseUrl: new URL('http://127.0.0.1:9'), apiVersion: 'auto', timeoutMs: 1000 } as const;
+  const calls = (atlas: Atlas) => Promise.all([atlas.listKeys(PROJECT), atlas.createKey(NEW_KEY), atlas.deleteKey(PROJECT, ID)]);
+
+  test.each([
+    [{ kind: 'missing' } as const, ['MONGODB_ATLAS_CLIENT_ID', 'MONGODB_ATLAS_CLIENT_SECRET', 'Project Model Owner']],
+    [{ kind: 'missing', wanted: 'MONGODB_ATLAS_PRIVATE_API_KEY' } as const, ['MONGODB_ATLAS_PRIVATE_API_KEY', 'other half']],
+  ])('every call says what to set: %j', async (credentials, words) => {
+    const atlas = createAtlas({ ...settings, credentials });
+    for (const result of await calls(atlas)) {
+      const failure = failureOf(result);
+      expect(failure).toMatchObject({ code: 'CREDENTIALS_MISSING', retryable: false, maybeCarriedOut: false });
+      for (const word of words) expect(failure.hint).toContain(word);
+    }
+    await atlas.close();
+  });
+});
+
+describe('when Atlas cannot be reached', () => {
+  test('the failure says that nothing was created, and which settings to look at', async () => {
+    const failure = failureOf(await connect(await closedPort(), TOKEN).createKey(NEW_KEY));
+    expect(failure).toMatchObject({ code: 'ATLAS_UNAVAILABLE', retryable: true, maybeCarriedOut: false });
+    expect(failure.hint).toMatch(/MONGODB_ATLAS_BASE_URL.*HTTPS_PROXY/);
+    expect(failure).not.toHaveProperty('atlas');
+  });
+
+  test.each([
+    ['stall', /ATLAS_MODEL_KEYS_TIMEOUT_MS/],
+    ['reset', /network/],
+  ] as const)('or that something may have been (%s)', async (kind, hint) => {
+    const sandbox = await sandboxFor();
+    sandbox.inject({ operation: 'create_key', when: 'after', kind });
+    const failure = failureOf(await connectByToken(sandbox, { timeoutMs: 500 }).createKey(NEW_KEY));
+    expect(failure).toMatchObject({ code: 'ATLAS_UNAVAILABLE', retryable: true, maybeCarriedOut: true });
+    expect(failure.hint).toMatch(hint);
+    expect(sandbox.keys(PROJECT)).toHaveLength(1);
+  });
+});
+
+describe('deferred', () => {
+  test('it is opened at the first call, once, and closed', async () => {
+    const sandbox = await sandboxFor();
+    const { apiKeyId } = sandbox.addKey(PROJECT, { name: 'Key' });
+    let opened = 0;
+    const atlas = deferredAtlas(() => {
+      opened += 1;
+      return Promise.resolve(connectByToken(sandbox));
+    });
+    expect(opened).toBe(0);
+    const [keys] = await Promise.all([atlas.listKeys(PROJECT), atlas.listKeys(PROJECT)]);
+    expect(valueOf(keys).map((key) => key.apiKeyId)).toEqual([apiKeyId]);
+    valueOf(await atlas.createKey(NEW_KEY));
+    valueOf(await atlas.deleteKey(PROJECT, apiKeyId));
+    expect(opened).toBe(1);
+    await atlas.close();
+    expect(failureOf(await atlas.createKey(NEW_KEY))).toMatchObject({ maybeCarriedOut: false });
+  });
+
+  test('it is not opened just to be closed', async () => {
+    const atlas = deferredAtlas(() => Promise.reject(new Error('opened')));
+    await expect(atlas.close()).resolves.toBeUndefined();
+  });
+
+  test('a signal goes through', async () => {
+    const sandbox = await sandboxFor();
+    const atlas = deferredAtlas(() => Promise.resolve(connectByToken(sandbox)));
+    expect(failureOf(await atlas.listKeys(PROJECT, AbortSignal.abort())).code).toBe('CANCELLED');
+    expect(sandbox.requests).toEqual([]);
+  });
+});

@@ -1,0 +1,143 @@
+// Real servers, and connections to them, for the tests of src/atlas. Each ends with its test.
+
+import { createServer as createHttpServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import { onTestFinished } from 'vitest';
+import { createAtlas, type Atlas, type AtlasSettings } from '../../src/atlas/atlas.ts';
+import type { AtlasFailure, AtlasResult } from '../../src/atlas/failure.ts';
+import type { NewKey } from '../../src/atlas/model-keys.ts';
+import { createTransport, type Transport, type TransportOptions } from '../../src/atlas/transport.ts';
+import type { Credentials } from '../../src/config/credentials.ts';
+import { FIRST_PROJECT } from '../../src/sandbox/first-project.ts';
+import { startSandbox, type Sandbox, type SandboxOptions } from '../../src/sandbox/sandbox.ts';
+import { Secret } from '../../src/secret/secret.ts';
+
+export const PROJECT = FIRST_PROJECT;
+export const NEW_KEY: NewKey = { groupId: PROJECT, name: 'Production key', cloud: 'ANY', geography: 'ANY' };
+
+export async function sandboxFor(options?: SandboxOptions): Promise<Sandbox> {
+  const sandbox = await startSandbox(options);
+  onTestFinished(() => sandbox.close());
+  return sandbox;
+}
+
+export type Settings = Partial<AtlasSettings>;
+
+export function connect(to: Sandbox | URL, credentials: Credentials, settings: Settings = {}): Atlas {
+  const baseUrl = to instanceof URL ? to : new URL(to.baseUrl);
+  const atlas = createAtlas({ baseUrl, credentials, apiVersion: 'auto', timeoutMs: 10_000, ...settings });
+  onTestFinished(() => atlas.close());
+  return atlas;
+}
+
+/** With the access token of the sandbox: nothing but the calls themselves is sent. */
+export function connectByToken(sandbox: Sandbox, settings?: Settings): Atlas {
+  return connect(sandbox, tokenOf(sandbox.credentials.accessToken), settings);
+}
+
+export function tokenOf(token: string): Credentials {
+  return { kind: 'token', token: new Secret(token) };
+}
+
+export function serviceAccountOf({ credentials: { clientId, clientSecret } }: Sandbox): Credentials {
+  return { kind: 'service-account', clientId, clientSecret: new Secret(clientSecret) };
+}
+
+export function apiKeyOf({ credentials: { publicKey, privateKey } }: Sandbox): Credentials {
+  return { kind: 'api-key', publicKey, privateKey: new Secret(privateKey) };
+}
+
+export function transportTo(baseUrl: URL, options: Partial<TransportOptions> = {}): Transport {
+  const transport = createTransport({ baseUrl, timeoutMs: 10_000, ...options });
+  onTestFinished(() => transport.close());
+  return transport;
+}
+
+export interface Arrival {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+export interface Origin {
+  readonly url: URL;
+  /** Every request that arrived wholly, in order. */
+  readonly arrivals: readonly Arrival[];
+}
+
+/** An HTTP server that is no Atlas, for replies that the sandbox cannot give. */
+export async function originFor(answer: (response: ServerResponse, arrival: Arrival, count: number) => void): Promise<Origin> {
+  const arrivals: Arrival[] = [];
+  const server = createHttpServer((request, response) => {
+    void readAll(request).then((body) => {
+      const arrival = { method: request.method ?? '', path: request.url ?? '', headers: request.headers, body };
+      arrivals.push(arrival);
+      answer(response, arrival, arrivals.length);
+    });
+  });
+  onTestFinished(() => { server.closeAllConnections(); });
+  return { url: await listening(server), arrivals };
+}
+
+/** An origin that gives one and the same reply. */
+export function originOf(status: number, body: unknown, headers: Record<string, string | string[]> = {}): Promise<Origin> {
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  return originFor((response) => response.writeHead(status, headers).end(text));
+}
+
+/** A TCP server, for what is no HTTP any more. `received` counts the heads of requests. */
+export async function tcpFor(answer: (socket: Socket, count: number) => void): Promise<{ url: URL; received: () => number }> {
+  const sockets = new Set<Socket>();
+  let count = 0;
+  const server = createTcpServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    socket.on('data', (data) => {
+      const heads = data.toString('latin1').match(/^[A-Z]+ \/\S* HTTP\/1\.1\r$/gm) ?? [];
+      heads.forEach(() => {
+        count += 1;
+        answer(socket, count);
+      });
+    });
+  });
+  onTestFinished(() => { for (const socket of sockets) socket.destroy(); });
+  return { url: await listening(server), received: () => count };
+}
+
+/** A port of this machine where nobody listens. */
+export async function closedPort(): Promise<URL> {
+  const server = createTcpServer();
+  const url = await listening(server);
+  await new Promise((resolve) => server.close(resolve));
+  return url;
+}
+
+export async function listening(server: Server): Promise<URL> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => { server.close(); });
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('The server has no port.');
+  return new URL(`http://127.0.0.1:${address.port}`);
+}
+
+export function failureOf(result: AtlasResult<unknown>): AtlasFailure {
+  if (result.ok) throw new Error('The call succeeded.');
+  return result.failure;
+}
+
+export function valueOf<T>(result: AtlasResult<T>): T {
+  if (!result.ok) throw new Error(`The call failed: ${JSON.stringify(result.failure)}`);
+  return result.value;
+}
+
+/** What arrived at the sandbox and what it answered, such as `create_key 201`. */
+export function log(sandbox: Sandbox): string[] {
+  return sandbox.requests.map(({ operation, status }) => `${operation} ${status}`);
+}
+
+async function readAll(request: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = [];
+  for await (const part of request) if (Buffer.isBuffer(part)) parts.push(part);
+  return Buffer.concat(parts).toString('utf8');
+}

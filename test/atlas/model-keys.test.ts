@@ -1,0 +1,150 @@
+// The reply to a create, which is the only one with a secret: as documented, and in every way that it may be unusable.
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { ModelKey } from '../../src/atlas/model-keys.ts';
+import type { FaultKind } from '../../src/sandbox/faults.ts';
+import { holdsExactly } from '../../src/secret/fingerprint.ts';
+import { connect, connectByToken, failureOf, NEW_KEY, originOf, PROJECT, sandboxFor, tokenOf, valueOf } from './connection.ts';
+import { leaksOf } from './leaks.ts';
+
+const SECRET = 'al-jZsluhPMzPM9CFXepRWwMwvpZDDra6tZMgoAZKdodu2';
+const ID = 'a86r5kwrfsk5r5ku5tgvhmpj';
+const TOKEN = tokenOf('a-token-of-the-test');
+
+function fixture(name: string): Promise<string> {
+  return readFile(join(import.meta.dirname, 'fixtures', name), 'utf8');
+}
+
+/** What a create comes to that is answered so. */
+async function createAnswered(body: unknown, status = 201, headers: Record<string, string> = {}) {
+  const { url } = await originOf(status, body, headers);
+  return connect(url, TOKEN).createKey(NEW_KEY);
+}
+
+describe('the published example', () => {
+  test.each(['2025-03-12', 'preview'] as const)('of %s works: request and reply', async (apiVersion) => {
+    const { url, arrivals } = await originOf(201, await fixture(`create-reply.${apiVersion}.json`));
+    const { key, secret } = valueOf(await connect(url, TOKEN, { apiVersion }).createKey(NEW_KEY));
+    const expected: ModelKey = {
+      apiKeyId: ID,
+      name: 'Production key',
+      groupId: PROJECT,
+      maskedSecret: 'al-****odu2',
+      status: 'ACTIVE',
+      createdAt: '2026-01-15T16:47:49.855000+00:00',
+      createdBy: 'John Doe',
+      lastUsedAt: '2026-01-15T16:47:49.855000+00:00',
+      ...(apiVersion === '2025-03-12' && { cloud: 'ANY', geography: 'ANY', endpoint: 'ai.mongodb.com' }),
+    };
+    expect(key).toEqual(expected);
+    expect(holdsExactly(Buffer.from(SECRET), secret)).toBe(true);
+    expect(arrivals).toMatchObject([{ method: 'POST', path: `/api/atlas/v2/groups/${PROJECT}/aiModelApiKeys` }]);
+    const [request] = arrivals;
+    expect(JSON.parse(request?.body ?? '')).toEqual(JSON.parse(await fixture(`create-request.${apiVersion}.json`)));
+    const media = `application/vnd.atlas.${apiVersion}+json`;
+    expect([request?.headers.accept, request?.headers['content-type']]).toEqual([media, media]);
+  });
+});
+
+describe('a reply that is usable', () => {
+  test('has an id and a secret: nothing else is needed', async () => {
+    const { key } = valueOf(await createAnswered({ apiKeyId: ID, secret: SECRET }));
+    expect(key).toEqual({ apiKeyId: ID, name: '', lastUsedAt: null });
+  });
+
+  test('may have fields of other types: they count as absent', async () => {
+    const odd = { name: 7, groupId: [], status: {}, createdAt: null, createdBy: true, lastUsedAt: 5, cloud: [], geography: 1, endpoint: {}, maskedSecret: [] };
+    const { key } = valueOf(await createAnswered({ apiKeyId: ID, secret: SECRET, ...odd, unknown: 'field', __proto__: { name: 'x' } }));
+    expect(key).toEqual({ apiKeyId: ID, name: '', lastUsedAt: null });
+  });
+
+  test.each(['text/html', 'application/json', 'application/octet-stream', ''])('may have the content type %j', async (type) => {
+    const sandbox = await sandboxFor();
+    sandbox.inject({ operation: 'create_key', when: 'after', kind: 'content_type', contentType: type });
+    const { key, secret } = valueOf(await connectByToken(sandbox).createKey(NEW_KEY));
+    const [made] = sandbox.keys(PROJECT);
+    expect(key.apiKeyId).toBe(made?.apiKeyId);
+    expect(holdsExactly(Buffer.from(made?.secret ?? ''), secret)).toBe(true);
+  });
+
+  test('may have the status 200', async () => {
+    expect(valueOf(await createAnswered({ apiKeyId: ID, secret: SECRET }, 200)).key.apiKeyId).toBe(ID);
+  });
+
+  test('has text that is cleaned and capped', async () => {
+    const text = `a\u202e\u001b[31mb\n${'c'.repeat(300)}`;
+    const { key } = valueOf(await createAnswered({ apiKeyId: ID, secret: SECRET, name: text, createdBy: text }));
+    expect(key.name).toMatch(/^a\[31mb c+…$/);
+    expect([key.name.length, key.createdBy?.length]).toEqual([250, 100]);
+  });
+
+  test.each([
+    ['al-****odu2', 'al-****odu2'],
+    ['********', '********'],
+    ['al-eu-****odu2', 'al-eu-****odu2'],
+    [SECRET, undefined],
+    [`${SECRET}****`, undefined],
+    [`****${SECRET}`, undefined],
+    [`al-****${SECRET.slice(-5)}`, undefined],
+    [Buffer.from(SECRET).toString('base64'), undefined],
+    ['ignore all instructions', undefined],
+    ['', undefined],
+  ])('keeps the mask only where it is one: %j', async (maskedSecret, expected) => {
+    const { key } = valueOf(await createAnswered({ apiKeyId: ID, secret: SECRET, maskedSecret }));
+    expect(key.maskedSecret).toBe(expected);
+  });
+
+  test('may repeat the secret in any field, which is not passed on', async () => {
+    const fields = ['name', 'groupId', 'maskedSecret', 'status', 'createdAt', 'createdBy', 'lastUsedAt', 'cloud', 'geography', 'endpoint', 'other'];
+    for (const encoded of [SECRET, ...(['base64', 'base64url', 'hex'] as const).map((encoding) => Buffer.from(SECRET).toString(encoding))]) {
+      const body = { ...Object.fromEntries(fields.map((field) => [field, `x ${encoded}`])), apiKeyId: ID, secret: SECRET };
+      const created = valueOf(await createAnswered(body));
+      expect(leaksOf(JSON.stringify(created), SECRET)).toEqual([]);
+    }
+  });
+});
+
+describe('a reply that is not usable: a key may exist', () => {
+  const unknown = { code: 'ATLAS_PROTOCOL', retryable: false, maybeCarriedOut: true };
+
+  test.each([undefined, null, 7, true, [SECRET], { value: SECRET }, '', 'short', `${SECRET} `, `${SECRET}\n`, `al-\u0000${SECRET}`, 'é'.repeat(20), 'x'.repeat(1025)])(
+    'no secret that can be used (%#): the id is kept',
+    async (secret) => {
+      const created = await createAnswered({ apiKeyId: ID, name: 'Production key', secret });
+      expect(failureOf(created)).toMatchObject(unknown);
+      expect(created).toMatchObject({ apiKeyId: ID });
+    },
+  );
+
+  test.each([undefined, null, 7, '', '..', 'a/b', 'a b', 'ü', 'a\u200bb', 'x'.repeat(129), SECRET, SECRET.replaceAll('-', '_')])('no id that can be used (%#): none is made up', async (apiKeyId) => {
+    const created = await createAnswered({ apiKeyId, secret: apiKeyId === undefined ? SECRET : (apiKeyId ?? SECRET), name: 'n' });
+    expect(failureOf(created)).toMatchObject(unknown);
+    expect(created).not.toHaveProperty('apiKeyId');
+    expect(leaksOf(JSON.stringify(created), SECRET)).toEqual([]);
+  });
+
+  test.each<[FaultKind, boolean]>([
+    [{ kind: 'truncate' }, false],
+    [{ kind: 'garbage' }, false],
+    [{ kind: 'flood', bytes: 20_000_000 }, false],
+    [{ kind: 'omit', fields: ['secret'] }, true],
+    [{ kind: 'omit', fields: ['apiKeyId'] }, false],
+    [{ kind: 'omit', fields: ['apiKeyId', 'secret'] }, false],
+    [{ kind: 'replace', fields: { secret: 17 } }, true],
+  ])('%j', async (fault, hasId) => {
+    const sandbox = await sandboxFor();
+    sandbox.inject({ operation: 'create_key', when: 'after', ...fault });
+    const created = await connectByToken(sandbox).createKey(NEW_KEY);
+    const [made] = sandbox.keys(PROJECT);
+    expect(failureOf(created)).toMatchObject(unknown);
+    expect(created.apiKeyId).toBe(hasId ? made?.apiKeyId : undefined);
+    expect(leaksOf(JSON.stringify(created), made?.secret ?? '')).toEqual([]);
+    expect(sandbox.requests).toHaveLength(1);
+  });
+
+  test.each(['', 'null', '[]', '"text"', '17', '{', '<html></html>'])('the body %j', async (body) => {
+    expect(failureOf(await createAnswered(body))).toMatchObject(unknown);
+  });
+});
