@@ -12,7 +12,9 @@ const server = fileURLToPath(new URL('../dist/atlas-model-keys-mcp.js', import.m
 const print = (text = '') => process.stdout.write(`${text}\n`);
 
 const client = new Client({ name: 'demo', version: '1.0.0' });
-await client.connect(new StdioClientTransport({ command: process.execPath, args: [server, '--sandbox'], stderr: 'inherit' }));
+await client.connect(
+  new StdioClientTransport({ command: process.execPath, args: [server, '--sandbox'], stderr: 'inherit' }),
+);
 
 print('The host starts the server and lists its tools:');
 for (const { name, title } of (await client.listTools()).tools) print(`  ${name}  (${title})`);
