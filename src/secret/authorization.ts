@@ -19,5 +19,7 @@ export function basicAuthorization(user: string, password: Secret): string {
 
 /** H(A1) of RFC 7616, section 3.4.2, with MD5: what a digest response is made from. */
 export function digestHa1(user: string, realm: string, password: Secret): string {
-  return createHash('md5').update(`${user}:${realm}:${openSecret(password)}`).digest('hex');
+  return createHash('md5')
+    .update(`${user}:${realm}:${openSecret(password)}`)
+    .digest('hex');
 }

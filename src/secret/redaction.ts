@@ -7,29 +7,36 @@ const REDACTED = '[redacted]';
 const SHORTEST = 8;
 
 /** The published shape of a model key, for keys that this process never held (see the API's examples). */
-const MODEL_KEY = /al-(?:[a-z]{2,}-)?[A-Za-z0-9_-]{20,}/g;
+const MODEL_KEY = /(?<![A-Za-z0-9])al-(?:[a-z]{2,}-)?[A-Za-z0-9_-]{20,}/g;
 
 const known = new Map<string, readonly string[]>();
-let pattern: RegExp | undefined;
+/** The forms of all known values, longest first, so that none is cut up by a shorter one. */
+let forms: readonly string[] = [];
 
 /** Adds a value to those that {@link redact} removes. */
 export function remember(value: string): void {
   if (value.length < SHORTEST || known.has(value)) return;
-  known.set(value, encodingsOf(value));
-  pattern = undefined;
+  known.set(value, formsOf(value));
+  collectForms();
 }
 
-/** Takes a value off the list again: only for a secret that the operator wants shown (the inline sink). */
+/** Takes a value off the list: one that the operator wants shown (the inline sink), or a token that has expired. */
 export function disclose(value: string): void {
-  known.delete(value);
-  pattern = undefined;
+  if (known.delete(value)) collectForms();
+}
+
+function collectForms(): void {
+  forms = [...new Set([...known.values()].flat())].sort((a, b) => b.length - a.length);
 }
 
 /** The text without any remembered value, plain or in base64, base64url, hex, URL- or JSON-escaped form. */
 export function redact(text: string): string {
-  if (known.size === 0) return text;
-  pattern ??= new RegExp([...known.values()].flat().sort(longestFirst).map(escapeForRegExp).join('|'), 'g');
-  return text.replace(pattern, REDACTED);
+  let clean = text;
+  // One pass a form: a single expression of all forms grows without bound, and with it the time to compile it.
+  for (const form of forms) {
+    if (clean.includes(form)) clean = clean.replaceAll(form, REDACTED);
+  }
+  return clean;
 }
 
 /** {@link redact}, and whatever looks like a model key: for text that came from outside. */
@@ -37,19 +44,38 @@ export function redactOutside(text: string): string {
   return redact(text).replace(MODEL_KEY, REDACTED);
 }
 
-function encodingsOf(value: string): string[] {
+/**
+ * One JSON document, redacted in its strings alone, so that it stays JSON whatever a secret looks like. The names of
+ * members are this program's own.
+ */
+export function redactJson(json: string): string {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch {
+    return redact(json);
+  }
+  return JSON.stringify(redactStrings(value));
+}
+
+function redactStrings(value: unknown): unknown {
+  if (typeof value === 'string') return redact(value);
+  if (Array.isArray(value)) return value.map(redactStrings);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, redactStrings(member)]));
+}
+
+function formsOf(value: string): string[] {
   const bytes = Buffer.from(value, 'utf8');
   const hex = bytes.toString('hex');
   return [
-    ...new Set([
-      value,
-      JSON.stringify(value).slice(1, -1),
-      encodeURIComponent(value),
-      new URLSearchParams({ v: value }).toString().slice(2),
-      hex,
-      hex.toUpperCase(),
-      ...[0, 1, 2].flatMap((offset) => base64At(bytes, offset)),
-    ]),
+    value,
+    JSON.stringify(value).slice(1, -1),
+    encodeURIComponent(value),
+    new URLSearchParams({ v: value }).toString().slice(2),
+    hex,
+    hex.toUpperCase(),
+    ...[0, 1, 2].flatMap((offset) => base64At(bytes, offset)),
   ];
 }
 
@@ -63,12 +89,4 @@ function base64At(bytes: Buffer, offset: number): string[] {
   const last = Math.floor(((offset + bytes.length) * 8) / 6);
   const inner = encoded.slice(first, last);
   return [inner, inner.replaceAll('+', '-').replaceAll('/', '_')];
-}
-
-function longestFirst(a: string, b: string): number {
-  return b.length - a.length;
-}
-
-function escapeForRegExp(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
 }

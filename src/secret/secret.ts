@@ -4,7 +4,7 @@
 // conversion with a mask.
 
 import { inspect } from 'node:util';
-import { remember } from './redaction.ts';
+import { disclose, remember } from './redaction.ts';
 
 const MASK = '[secret]';
 
@@ -47,4 +47,9 @@ export class Secret {
  */
 export function openSecret(secret: Secret): string {
   return reveal(secret);
+}
+
+/** Lets redaction forget a value that is no secret any more: an access token that has expired. */
+export function forgetExpired(secret: Secret): void {
+  disclose(reveal(secret));
 }

@@ -3,7 +3,9 @@ import { basicAuthorization, bearerAuthorization, digestHa1 } from '../../src/se
 import { Secret } from '../../src/secret/secret.ts';
 
 test('basic is raw base64, without percent-encoding the id first', () => {
-  expect(basicAuthorization('mdb_sa_id_1', new Secret('mdb_sa_sk_2'))).toBe(`Basic ${Buffer.from('mdb_sa_id_1:mdb_sa_sk_2').toString('base64')}`);
+  expect(basicAuthorization('mdb_sa_id_1', new Secret('mdb_sa_sk_2'))).toBe(
+    `Basic ${Buffer.from('mdb_sa_id_1:mdb_sa_sk_2').toString('base64')}`,
+  );
 });
 
 test('the example of RFC 7617, section 2', () => {
@@ -15,5 +17,7 @@ test('bearer', () => {
 });
 
 test('H(A1) of the example of RFC 2617, section 3.5', () => {
-  expect(digestHa1('Mufasa', 'testrealm@host.com', new Secret('Circle Of Life'))).toBe('939e7578ed9e3c518a452acee763bce9');
+  expect(digestHa1('Mufasa', 'testrealm@host.com', new Secret('Circle Of Life'))).toBe(
+    '939e7578ed9e3c518a452acee763bce9',
+  );
 });

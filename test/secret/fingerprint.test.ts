@@ -10,9 +10,12 @@ test('is what a person gets from sha256sum', () => {
   expect(fingerprintOfBytes(Buffer.from('al-sandbox-fingerprint'))).toBe(fingerprintOf(secret));
 });
 
-test.each(['al-sandbox-fingerprint\n', 'al-sandbox-fingerprin', '', 'AL-sandbox-fingerprint'])('%j is not exactly the secret', (text) => {
-  expect(holdsExactly(Buffer.from(text), secret)).toBe(false);
-});
+test.each(['al-sandbox-fingerprint\n', 'al-sandbox-fingerprin', '', 'AL-sandbox-fingerprint'])(
+  '%j is not exactly the secret',
+  (text) => {
+    expect(holdsExactly(Buffer.from(text), secret)).toBe(false);
+  },
+);
 
 test('the very bytes are', () => {
   expect(holdsExactly(Buffer.from('al-sandbox-fingerprint'), secret)).toBe(true);

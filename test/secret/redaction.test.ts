@@ -72,6 +72,10 @@ function piecesOf(secret: string): string[] {
     encodeURIComponent(piece),
     JSON.stringify(piece).slice(1, -1),
     Buffer.from(piece).toString('hex'),
-    ...[0, 1, 2].map((offset) => Buffer.from(' '.repeat(offset) + piece).toString('base64').slice(offset + 1, 11)),
+    ...[0, 1, 2].map((offset) =>
+      Buffer.from(' '.repeat(offset) + piece)
+        .toString('base64')
+        .slice(offset + 1, 11),
+    ),
   ]);
 }

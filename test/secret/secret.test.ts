@@ -13,9 +13,10 @@ describe('a Secret converts to a mask in every way that JavaScript offers', () =
     'JSON.stringify': () => JSON.stringify({ secret, list: [secret] }),
     'util.inspect': () => inspect({ secret }, { showHidden: true, depth: null, getters: true }),
     'util.format': () => format('%s %o %O %j', secret, secret, secret, secret),
-    'Object.entries': () => JSON.stringify([Object.entries(secret), Object.getOwnPropertyNames(secret), Object.assign({}, secret)]),
+    'Object.entries': () =>
+      JSON.stringify([Object.entries(secret), Object.getOwnPropertyNames(secret), Object.assign({}, secret)]),
     'error message': () => String(new Error(String(secret), { cause: secret })),
-    'structuredClone': () => JSON.stringify(structuredClone(secret)),
+    structuredClone: () => JSON.stringify(structuredClone(secret)),
   };
   test.each(Object.entries(conversions))('%s', (_name, convert) => {
     const text = convert();

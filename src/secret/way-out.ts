@@ -1,14 +1,15 @@
-// The one way to stdout and stderr: everything passes through redaction. It decides nothing about content.
+// The one way to stdout and stderr, and to the audit log: everything passes through redaction. It decides nothing about
+// content.
 
 import { Writable } from 'node:stream';
-import { redact } from '../secret/redaction.ts';
+import { redact, redactJson } from './redaction.ts';
 
-/** A stream that redacts what is written to it. Each write must be whole lines, as the SDK's transport does. */
+/** A stream that redacts what is written to it. Each write must be one line of JSON, as the SDK's transport does. */
 export function redacted(stream: Writable): Writable {
   return new Writable({
     decodeStrings: false,
     write(chunk: string | Buffer, _encoding, done) {
-      stream.write(redact(chunk.toString()), done);
+      stream.write(`${redactJson(chunk.toString())}\n`, done);
     },
   });
 }
