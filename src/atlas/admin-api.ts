@@ -19,6 +19,8 @@ export interface ApiCall {
   readonly role: string;
   /** The JSON body in each version. */
   readonly body?: (version: ApiVersion) => JsonObject;
+  /** In bytes, where a reply may be larger than most. */
+  readonly largestReply?: number;
   /** Why the call cannot be made in a version, instead of making another call in its place. */
   readonly refusal?: (version: ApiVersion) => AtlasFailure | undefined;
 }
@@ -38,8 +40,12 @@ export interface AdminApi {
   close(): Promise<void>;
 }
 
-/** Waits before a read or a delete is repeated, in milliseconds; each is lengthened by up to half at random. */
+/** Waits before a read or a delete is repeated, in milliseconds; each is lengthened at random by up to half of this. */
 const REPEAT_AFTER_MS = [200, 600];
+/** Atlas's rate limit is waited for as long as this, in seconds, and no longer. */
+const LONGEST_RATE_WAIT = 5;
+/** What Atlas means where it does not say how long to wait, in seconds. */
+const USUAL_RATE_WAIT = 1;
 /** A failure that took longer than this is not worth a caller's time again. */
 const REPEAT_WITHIN_MS = 5_000;
 
@@ -50,19 +56,31 @@ export function createAdminApi(transport: Transport, authenticator: Authenticato
       const started = performance.now();
       for (let repeated = 0; ; repeated += 1) {
         const result = await callOnce(transport, authenticator, version, call, signal);
-        const wait = REPEAT_AFTER_MS[repeated];
+        const backoff = REPEAT_AFTER_MS[repeated];
         const late = performance.now() - started > REPEAT_WITHIN_MS;
-        if (result.ok || wait === undefined || late || !worthRepeating(call, result.failure)) return result;
-        await delay(wait * (1 + Math.random() / 2));
+        const wait = result.ok ? undefined : waitBeforeRepeat(call, result.failure);
+        if (backoff === undefined || late || wait === undefined) return result;
+        await waited(Math.max(wait, backoff) + (Math.random() * backoff) / 2, signal);
         if (signal?.aborted) return result;
       }
     },
   };
 }
 
-/** Reads and deletes may be repeated; a create or a change never is, but after a definite refusal (see below). */
-function worthRepeating({ method }: ApiCall, failure: AtlasFailure): boolean {
-  return (method === 'GET' || method === 'DELETE') && failure.code === 'ATLAS_UNAVAILABLE';
+/**
+ * At least how many milliseconds to wait before a call is repeated; undefined where it is not. Reads and deletes may be
+ * repeated; a create or a change never is, but after a definite refusal (see below).
+ */
+function waitBeforeRepeat({ method }: ApiCall, failure: AtlasFailure): number | undefined {
+  if (method !== 'GET' && method !== 'DELETE') return undefined;
+  if (failure.code === 'ATLAS_UNAVAILABLE') return 0;
+  const { retryAfterSeconds = USUAL_RATE_WAIT, atlas } = failure;
+  return atlas?.status === 429 && retryAfterSeconds <= LONGEST_RATE_WAIT ? retryAfterSeconds * 1000 : undefined;
+}
+
+/** Ends early where the caller gives up. */
+async function waited(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  await delay(ms, undefined, { ...(signal && { signal }) }).catch(() => undefined);
 }
 
 async function callOnce(
@@ -72,8 +90,8 @@ async function callOnce(
   call: ApiCall,
   signal: AbortSignal | undefined,
 ): Promise<AtlasResult<ApiReply>> {
-  for (let refusals = 0; ; ) {
-    const authorization = await authenticator.authorize(call);
+  for (let refusals = 0; ;) {
+    const authorization = await authenticator.authorize(call, signal);
     if (!authorization.ok) return authorization;
     const spoken = version.current();
     const refusal = call.refusal?.(spoken);
@@ -82,8 +100,12 @@ async function callOnce(
     if (exchange.outcome !== 'reply') return failed(lostExchangeFailure(exchange));
     if (exchange.status >= 200 && exchange.status < 300) {
       // A read has lost what it wanted. A change was made all the same, and its own reader judges the half reply.
-      if (exchange.cut && call.method === 'GET') return failed(lostExchangeFailure({ outcome: 'lost', reason: exchange.cut }));
-      return { ok: true, value: { status: exchange.status, body: exchange.body, warnings: version.warnings(exchange) } };
+      if (exchange.cut && call.method === 'GET')
+        return failed(lostExchangeFailure({ outcome: 'lost', reason: exchange.cut }));
+      return {
+        ok: true,
+        value: { status: exchange.status, body: exchange.body, warnings: version.warnings(exchange) },
+      };
     }
     if (exchange.status === 401 && authenticator.refused(exchange, authorization.header, refusals)) {
       refusals += 1;
@@ -93,7 +115,11 @@ async function callOnce(
   }
 }
 
-function httpRequest({ method, path, body }: ApiCall, version: ApiVersion, authorization: string | undefined): HttpRequest {
+function httpRequest(
+  { method, path, body, largestReply }: ApiCall,
+  version: ApiVersion,
+  authorization: string | undefined,
+): HttpRequest {
   const type = mediaType(version);
   return {
     method,
@@ -105,5 +131,6 @@ function httpRequest({ method, path, body }: ApiCall, version: ApiVersion, autho
       ...(body && { 'content-type': type }),
     },
     ...(body && { body: JSON.stringify(body(version)) }),
+    ...(largestReply !== undefined && { largestReply }),
   };
 }

@@ -1,6 +1,7 @@
 // Which version of the Atlas Admin API is spoken, and the media type that names it.
 // Source: https://www.mongodb.com/docs/atlas/api/versioned-api-overview/
 
+import { isObject, parseJson } from './json.ts';
 import { type HttpReply } from './transport.ts';
 
 /** `2025-03-12` has cloud, geography and endpoint; `preview` (January 2026) has the name alone. */
@@ -20,17 +21,25 @@ export function chooseVersion(setting: 'auto' | ApiVersion): VersionChoice {
   return {
     current: () => version,
     refused(reply, sent) {
-      // 406 INVALID_VERSION_DATE and 410 VERSION_GONE: a definite refusal, whatever the request was.
-      if (setting !== 'auto' || sent === 'preview' || (reply.status !== 406 && reply.status !== 410)) return false;
+      if (setting !== 'auto' || sent === 'preview' || !refusesVersion(reply)) return false;
       version = 'preview';
       fellBack = true;
       return true;
     },
     warnings: (reply) => [
-      ...(fellBack ? ['Atlas does not speak API version 2025-03-12; the preview was used, which knows no cloud or geography.'] : []),
+      ...(fellBack
+        ? ['Atlas does not speak API version 2025-03-12; the preview was used, which knows no cloud or geography.']
+        : []),
       ...deprecationWarnings(reply, version),
     ],
   };
+}
+
+/** A definite refusal, whatever the request was: 406 INVALID_VERSION_DATE (by one page 400) and 410 VERSION_GONE. */
+function refusesVersion({ status, body }: HttpReply): boolean {
+  if (status !== 400) return status === 406 || status === 410;
+  const error = parseJson(body ?? '');
+  return isObject(error) && error.errorCode === 'INVALID_VERSION_DATE';
 }
 
 export function mediaType(version: ApiVersion): string {

@@ -2,14 +2,14 @@
 
 import { type Credentials } from '../config/credentials.ts';
 import { type ProxySettings } from '../config/proxy.ts';
-import { createAdminApi, type AdminApi, type ApiReply } from './admin-api.ts';
+import { createAdminApi, type AdminApi } from './admin-api.ts';
 import { chooseVersion, type ApiVersion } from './api-version.ts';
 import { type Authenticator } from './authenticator.ts';
 import { bearerAuthenticator } from './bearer.ts';
 import { digestAuthenticator } from './digest.ts';
 import { failed, protocolFailure, type AtlasFailure, type AtlasResult } from './failure.ts';
-import { createKeyCall, deleteKeyCall, listKeysCall, readCreateReply, readKeysReply, type ModelKey, type NewKey } from './model-keys.ts';
-import { firstPage, type Page } from './page.ts';
+import { listAllKeys, LONGEST_LISTING_MS } from './listing.ts';
+import { createKeyCall, deleteKeyCall, readCreateReply, type ModelKey, type NewKey } from './model-keys.ts';
 import { serviceAccountAuthenticator } from './service-account.ts';
 import { createTransport, type Transport } from './transport.ts';
 import { type Secret } from '../secret/secret.ts';
@@ -28,11 +28,17 @@ export interface CreatedKey {
   readonly warnings: readonly string[];
 }
 
+export type CreateReply = AtlasResult<CreatedKey> & { readonly apiKeyId?: string };
+
 export interface Atlas {
-  /** Every key of the project, page by page. */
+  /** Every key of the project, page by page. To compare a name, use `isNamed` with the listed object. */
   listKeys(groupId: string, signal?: AbortSignal): Promise<AtlasResult<readonly ModelKey[]>>;
-  /** Sent once. A failure says whether the key may exist, and its id where the reply had one. */
-  createKey(key: NewKey): Promise<AtlasResult<CreatedKey> & { readonly apiKeyId?: string }>;
+  /**
+   * Sent once. A failure says whether the key may exist, and its id where the reply had one.
+   *
+   * @param signal gives up waiting for the reply, after which nobody knows
+   */
+  createKey(key: NewKey, signal?: AbortSignal): Promise<CreateReply>;
   /** A key that is gone already counts as deleted, but only where Atlas itself says so. */
   deleteKey(groupId: string, apiKeyId: string): Promise<AtlasResult<undefined>>;
   close(): Promise<void>;
@@ -44,8 +50,10 @@ export function createAtlas(settings: AtlasSettings): Atlas {
   const transport = createTransport(settings);
   const api = createAdminApi(transport, authenticatorFor(credentials, transport), chooseVersion(settings.apiVersion));
   return {
-    listKeys: (groupId, signal) => listKeys(api, groupId, signal),
-    createKey: (key) => createKey(api, key),
+    // A single request may take as long as the operator allows.
+    listKeys: (groupId, signal) =>
+      listAllKeys(api, groupId, { signal, limitMs: Math.max(LONGEST_LISTING_MS, settings.timeoutMs) }),
+    createKey: (key, signal) => createKey(api, key, signal),
     deleteKey: (groupId, apiKeyId) => deleteKey(api, groupId, apiKeyId),
     close: () => api.close(),
   };
@@ -62,30 +70,19 @@ function authenticatorFor(credentials: Exclude<Credentials, { kind: 'missing' }>
   }
 }
 
-async function listKeys(api: AdminApi, groupId: string, signal?: AbortSignal): Promise<AtlasResult<readonly ModelKey[]>> {
-  const keys: ModelKey[] = [];
-  for (let page: Page | undefined = firstPage; page; ) {
-    const reply: AtlasResult<ApiReply> = await api.call(listKeysCall(groupId, page), signal);
-    if (!reply.ok) return reply;
-    const content = readKeysReply(reply.value, page);
-    if (!content.ok) return content;
-    keys.push(...content.value.keys);
-    page = content.value.next;
-  }
-  return { ok: true, value: keys };
-}
-
-async function createKey(api: AdminApi, key: NewKey): Promise<AtlasResult<CreatedKey> & { apiKeyId?: string }> {
-  const reply = await api.call(createKeyCall(key));
+async function createKey(api: AdminApi, key: NewKey, signal?: AbortSignal): Promise<CreateReply> {
+  const reply = await api.call(createKeyCall(key), signal);
   if (!reply.ok) return reply;
-  const created = readCreateReply(reply.value);
+  const created = readCreateReply(reply.value, key);
   return created.ok ? { ok: true, value: { ...created.value, warnings: reply.value.warnings } } : created;
 }
 
 async function deleteKey(api: AdminApi, groupId: string, apiKeyId: string): Promise<AtlasResult<undefined>> {
   const reply = await api.call(deleteKeyCall(groupId, apiKeyId));
-  // A page from a proxy, with 200 or 404 and without an error code, says nothing of the key.
-  const gone = reply.ok ? reply.value.status === 204 : reply.failure.code === 'ATLAS_NOT_FOUND' && reply.failure.atlas?.errorCode !== undefined;
+  // A page from a proxy says nothing of the key, and neither does an unknown project.
+  const gone = reply.ok
+    ? reply.value.status === 204
+    : reply.failure.code === 'ATLAS_NOT_FOUND' && reply.failure.atlas?.errorCode === 'RESOURCE_NOT_FOUND';
   if (gone) return { ok: true, value: undefined };
   return reply.ok ? failed(protocolFailure('a reply to a delete that is not 204')) : reply;
 }

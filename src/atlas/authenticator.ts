@@ -14,7 +14,8 @@ export type Authorization =
 export interface Authenticator {
   /** The setting to correct when Atlas does not accept the credential. */
   readonly setting: string;
-  authorize(request: Pick<HttpRequest, 'method' | 'path'>): Promise<Authorization>;
+  /** @param signal ends this caller's wait as CANCELLED; what is under way goes on for the others */
+  authorize(request: Pick<HttpRequest, 'method' | 'path'>, signal?: AbortSignal): Promise<Authorization>;
   /**
    * Learns from a 401, which is a definite refusal.
    *

@@ -7,7 +7,7 @@ export function deferredAtlas(open: () => Promise<Atlas>): Atlas {
   const atlas = () => (opened ??= open());
   return {
     listKeys: async (groupId, signal) => (await atlas()).listKeys(groupId, signal),
-    createKey: async (key) => (await atlas()).createKey(key),
+    createKey: async (key, signal) => (await atlas()).createKey(key, signal),
     deleteKey: async (groupId, apiKeyId) => (await atlas()).deleteKey(groupId, apiKeyId),
     close: async () => (await opened)?.close(),
   };

@@ -28,7 +28,12 @@ export function digestAuthenticator(apiKey: ApiKey): Authenticator {
     authorize({ method, path }) {
       if (!challenge) return Promise.resolve({ ok: true });
       count += 1;
-      const header = digestHeader(apiKey, challenge, { method, uri: path, count, cnonce: randomBytes(16).toString('hex') });
+      const header = digestHeader(apiKey, challenge, {
+        method,
+        uri: path,
+        count,
+        cnonce: randomBytes(16).toString('hex'),
+      });
       return Promise.resolve({ ok: true, header });
     },
     refused(reply, sent, attempt) {
@@ -56,7 +61,11 @@ interface DigestRequest {
 }
 
 /** The Authorization header of RFC 7616, section 3.4. */
-export function digestHeader({ publicKey, privateKey }: ApiKey, challenge: DigestChallenge, request: DigestRequest): string {
+export function digestHeader(
+  { publicKey, privateKey }: ApiKey,
+  challenge: DigestChallenge,
+  request: DigestRequest,
+): string {
   const { realm, nonce, opaque } = challenge;
   const nc = request.count.toString(16).padStart(8, '0');
   const ha1 = digestHa1(publicKey, realm, privateKey);
@@ -79,7 +88,9 @@ export function digestHeader({ publicKey, privateKey }: ApiKey, challenge: Diges
 
 /** The first challenge of RFC 7616, section 3.3, that is supported; undefined where none is. */
 export function parseChallenge(header: string): DigestChallenge | undefined {
-  return digestChallenges(header).map(supportedChallenge).find((challenge) => challenge !== undefined);
+  return digestChallenges(header)
+    .map(supportedChallenge)
+    .find((challenge) => challenge !== undefined);
 }
 
 type Parameters = ReadonlyMap<string, string>;
@@ -109,7 +120,8 @@ function supportedChallenge(parameters: Parameters): DigestChallenge | undefined
   const opaque = parameters.get('opaque');
   const algorithm = parameters.get('algorithm') ?? 'MD5';
   const offered = (parameters.get('qop') ?? '').split(/[\s,]+/);
-  if (realm === undefined || nonce === undefined || algorithm.toUpperCase() !== 'MD5' || !offered.includes('auth')) return undefined;
+  if (realm === undefined || nonce === undefined || algorithm.toUpperCase() !== 'MD5' || !offered.includes('auth'))
+    return undefined;
   return {
     realm,
     nonce,

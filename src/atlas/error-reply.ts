@@ -24,8 +24,16 @@ interface Advice {
 const LONGEST_DETAIL = 500;
 const LONGEST_WORD = 120;
 const MOST_ENTRIES = 10;
-/** Atlas's error codes and OAuth's; anything else in that field (such as a secret) is not passed on. */
-const ERROR_CODE = /^(?:[A-Z][A-Z0-9_]{0,79}|[a-z_]{1,39})$/;
+/**
+ * Atlas's error codes and OAuth's, which are told apart by their letters, since decisions hang on Atlas's own. Anything
+ * else in those fields (such as a secret) is not passed on.
+ */
+const ATLAS_CODE = /^[A-Z][A-Z0-9_]{0,79}$/;
+const OAUTH_CODE = /^[a-z_]{1,39}$/;
+/** Request Timeout, and what proxies say when the client has gone: Atlas may have carried it out all the same. */
+/** Refusals that come before a request is looked at, and so need no error code to be believed. */
+const UNOPENED: readonly number[] = [401, 406, 410, 429];
+const GAVE_UP: readonly number[] = [408, 499];
 /** What a hint may name. Message and hint are this server's own words: other text of Atlas stays in `atlas`. */
 const FIELD_NAME = /^[A-Za-z0-9_.[\]]{1,60}$/;
 const ADDRESS = /^[0-9A-Fa-f.:]{2,45}(?:\/[0-9]{1,3})?$/;
@@ -41,28 +49,39 @@ export function errorReplyFailure(reply: HttpReply, context: CallContext): Atlas
     hint,
     retryable: retryable ?? false,
     ...(seconds !== undefined && { retryAfterSeconds: seconds }),
-    maybeCarriedOut: facts.status < 400 || facts.status >= 500,
+    maybeCarriedOut: facts.status < 400 || isPassing(facts) || !isFromAtlas(facts),
     atlas: facts,
   };
+}
+
+/** Any other refusal has an error code of Atlas; without one, something in between may have put its page over a success. */
+function isFromAtlas({ status, errorCode }: AtlasFacts): boolean {
+  return errorCode !== undefined || UNOPENED.includes(status);
 }
 
 function factsOf(reply: HttpReply): AtlasFacts {
   const body = parseJson(reply.body ?? '');
   if (!isObject(body)) return { status: reply.status };
   // The token endpoint answers as OAuth does (RFC 6749, 5.2): `error` is a word, not the status.
-  const code = textField(body, 'errorCode', LONGEST_WORD) ?? textField(body, 'error', LONGEST_WORD);
+  const code = codeField(body, 'errorCode', ATLAS_CODE) ?? codeField(body, 'error', OAUTH_CODE);
   const reason = proseField(body, 'reason', LONGEST_WORD);
   const detail = proseField(body, 'detail', LONGEST_DETAIL) ?? proseField(body, 'error_description', LONGEST_DETAIL);
   const parameters = parametersOf(body);
   const fields = fieldsOf(body);
   return {
     status: reply.status,
-    ...(code !== undefined && ERROR_CODE.test(code) && { errorCode: code }),
+    ...(code !== undefined && { errorCode: code }),
     ...(reason !== undefined && { reason }),
     ...(detail !== undefined && { detail }),
     ...(parameters.length > 0 && { parameters }),
     ...(fields.length > 0 && { fields }),
   };
+}
+
+/** Only as it was sent: what cleaning would turn into a code is none. */
+function codeField(object: JsonObject, name: string, pattern: RegExp): string | undefined {
+  const code = textField(object, name, LONGEST_WORD);
+  return code !== undefined && code === object[name] && pattern.test(code) ? code : undefined;
 }
 
 function proseField(object: JsonObject, name: string, longest: number): string | undefined {
@@ -101,26 +120,47 @@ function retryAfterSeconds(value: string | undefined): number | undefined {
 
 function adviceFor(facts: AtlasFacts, context: CallContext): Advice {
   const { status } = facts;
-  if (status < 400) {
-    return advice('ATLAS_PROTOCOL', `Atlas answered ${status}, a redirect; redirects are not followed.`, 'Check MONGODB_ATLAS_BASE_URL, and whether a proxy answers in place of Atlas.');
-  }
-  if (status >= 500) {
-    return { ...advice('ATLAS_UNAVAILABLE', `Atlas failed with status ${status}.`, 'Try again later.'), retryable: true };
+  if (status < 400)
+    return { ...redirected, message: `Atlas answered ${status}, a redirect; redirects are not followed.` };
+  if (isPassing(facts)) {
+    return {
+      ...advice('ATLAS_UNAVAILABLE', `Atlas failed with status ${status}.`, 'Try again later.'),
+      retryable: true,
+    };
   }
   switch (status) {
+    case 400:
+      return badRequest(facts, context);
     case 401:
       return unauthorized(facts, context);
     case 402:
-      return advice('ATLAS_REJECTED', 'Atlas refused for billing reasons.', "A person must put the organization's payment method or suspended account in order, in Atlas under Billing.");
+      return billing;
     case 403:
       return forbidden(facts, context);
     case 404:
       return notFound(facts);
     case 406:
     case 410:
-      return advice('ATLAS_REJECTED', 'Atlas does not speak the API version that was asked for.', 'Set ATLAS_MODEL_KEYS_API_VERSION to auto, or update this server.');
+      return versionUnknown;
     case 429:
-      return { ...advice('ATLAS_RATE_LIMITED', 'Atlas limits the rate of requests.', 'Wait retryAfterSeconds (a minute if absent), then call again.'), retryable: true };
+      return rateLimited;
+    default:
+      return rejected(facts);
+  }
+}
+
+/** Atlas or a proxy failed, or gave up waiting: the same request may succeed later. */
+function isPassing({ status }: AtlasFacts): boolean {
+  return status >= 500 || GAVE_UP.includes(status);
+}
+
+function badRequest(facts: AtlasFacts, context: CallContext): Advice {
+  switch (facts.errorCode) {
+    // RFC 6749, section 5.2, allows the token endpoint 400 as well as 401.
+    case 'invalid_client':
+      return unauthorized(facts, context);
+    case 'INVALID_VERSION_DATE':
+      return versionUnknown;
     default:
       return rejected(facts);
   }
@@ -131,11 +171,19 @@ function unauthorized({ errorCode }: AtlasFacts, { role, credentialSetting }: Ca
     case 'NOT_IN_GROUP':
     case 'USER_CANNOT_ACCESS_GROUP':
     case 'USER_CANNOT_ACCESS_ORG':
-      return advice('ATLAS_FORBIDDEN', 'The credential belongs to another organization or project.', 'Use a groupId that the credential can see, or a person invites the service account or API key to that project.');
+      return advice(
+        'ATLAS_FORBIDDEN',
+        'The credential belongs to another organization or project.',
+        'Use a groupId that the credential can see, or a person invites the service account or API key to that project.',
+      );
     case undefined:
     case 'invalid_client':
     case 'invalid_token':
-      return advice('ATLAS_UNAUTHENTICATED', 'Atlas does not accept the credential.', `It is wrong or has expired: a person makes a new one in Atlas and sets ${credentialSetting}, then restarts this server.`);
+      return advice(
+        'ATLAS_UNAUTHENTICATED',
+        'Atlas does not accept the credential.',
+        `It is wrong or has expired: a person makes a new one in Atlas and sets ${credentialSetting}, then restarts this server.`,
+      );
     default:
       return missingRole(role);
   }
@@ -152,9 +200,20 @@ function forbidden({ errorCode, parameters }: AtlasFacts, { role }: CallContext)
         "A person adds it in Atlas to the API access list of the service account or API key itself (not to the project's network access list).",
       );
     case 'ORG_REQUIRES_ACCESS_LIST':
-      return advice('ATLAS_IP_NOT_ALLOWED', 'The organization wants an API access list, and the credential has none.', "A person makes one in Atlas on the service account or API key and adds this machine's IP address.");
+      return advice(
+        'ATLAS_IP_NOT_ALLOWED',
+        'The organization wants an API access list, and the credential has none.',
+        "A person makes one in Atlas on the service account or API key and adds this machine's IP address.",
+      );
     case 'access_denied':
-      return { ...advice('ATLAS_RATE_LIMITED', 'The service account has too many live access tokens (Atlas allows 100).', 'Wait until some expire (an hour at most), or a person revokes them.'), retryable: true };
+      return {
+        ...advice(
+          'ATLAS_RATE_LIMITED',
+          'The service account has too many live access tokens (Atlas allows 100).',
+          'Wait until some expire (an hour at most), or a person revokes them.',
+        ),
+        retryable: true,
+      };
     default:
       return missingRole(role);
   }
@@ -164,9 +223,17 @@ function notFound({ errorCode }: AtlasFacts): Advice {
   const message = 'Atlas does not know that id.';
   switch (errorCode) {
     case 'GROUP_NOT_FOUND':
-      return advice('ATLAS_NOT_FOUND', 'Atlas knows no project with this groupId.', 'Check groupId: the project id of 24 hexadecimal digits in Atlas under Project Settings.');
+      return advice(
+        'ATLAS_NOT_FOUND',
+        'Atlas knows no project with this groupId.',
+        'Check groupId: the project id of 24 hexadecimal digits in Atlas under Project Settings.',
+      );
     case 'ORG_NOT_FOUND':
-      return advice('ATLAS_NOT_FOUND', 'Atlas knows no organization with this orgId.', 'Check orgId: the organization id of 24 hexadecimal digits in Atlas under Organization Settings.');
+      return advice(
+        'ATLAS_NOT_FOUND',
+        'Atlas knows no organization with this orgId.',
+        'Check orgId: the organization id of 24 hexadecimal digits in Atlas under Organization Settings.',
+      );
     default:
       return advice('ATLAS_NOT_FOUND', message, 'Check the ids; the resource may have been deleted already.');
   }
@@ -177,14 +244,44 @@ function rejected({ status, fields }: AtlasFacts): Advice {
   return advice(
     'ATLAS_REJECTED',
     `Atlas refused the request with status ${status}.`,
-    names.length > 0 ? `Correct ${names.join(', ')}; atlas.fields says what is wrong.` : 'Correct the request; atlas.detail and atlas.errorCode say what is wrong.',
+    names.length > 0
+      ? `Correct ${names.join(', ')}; atlas.fields says what is wrong.`
+      : 'Correct the request; atlas.detail and atlas.errorCode say what is wrong.',
   );
 }
 
 function missingRole(role: string): Advice {
-  return advice('ATLAS_FORBIDDEN', 'The credential lacks a role for this call.', `A person grants the service account or API key the role ${role} in Atlas (Project Owner includes the project roles).`);
+  return advice(
+    'ATLAS_FORBIDDEN',
+    'The credential lacks a role for this call.',
+    `A person grants the service account or API key the role ${role} in Atlas (Project Owner includes the project roles).`,
+  );
 }
 
 function advice(code: AtlasErrorCode, message: string, hint: string): Advice {
   return { code, message, hint };
 }
+
+const redirected = advice(
+  'ATLAS_PROTOCOL',
+  'Atlas answered with a redirect; redirects are not followed.',
+  'Check MONGODB_ATLAS_BASE_URL, and whether a proxy answers in place of Atlas.',
+);
+const billing = advice(
+  'ATLAS_REJECTED',
+  'Atlas refused for billing reasons.',
+  "A person must put the organization's payment method or suspended account in order, in Atlas under Billing.",
+);
+const versionUnknown = advice(
+  'ATLAS_REJECTED',
+  'Atlas does not speak the API version that was asked for.',
+  'Set ATLAS_MODEL_KEYS_API_VERSION to auto, or update this server.',
+);
+const rateLimited: Advice = {
+  ...advice(
+    'ATLAS_RATE_LIMITED',
+    'Atlas limits the rate of requests.',
+    'Wait retryAfterSeconds (a minute if absent), then call again.',
+  ),
+  retryable: true,
+};

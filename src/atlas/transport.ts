@@ -4,6 +4,7 @@
 import { Agent, EnvHttpProxyAgent, type Dispatcher } from 'undici';
 import { type ProxySettings } from '../config/proxy.ts';
 import { basicAuthorization } from '../secret/authorization.ts';
+import { createReplyBody } from './reply-body.ts';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
@@ -11,6 +12,8 @@ export interface HttpRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** In bytes; {@link LARGEST_REPLY} where absent. */
+  readonly largestReply?: number;
 }
 
 /** What became of a request. */
@@ -26,7 +29,7 @@ export interface HttpReply {
   readonly status: number;
   /** By lower-case name; of a repeated header the first, but all challenges of WWW-Authenticate. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Undefined where the body broke off, or was larger than {@link LARGEST_REPLY}. */
+  /** Undefined where the body broke off, or was larger than the request allows. */
   readonly body: string | undefined;
   /** Why the body broke off; absent where it is whole, or was too large. */
   readonly cut?: LostReason;
@@ -40,8 +43,8 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-/** In bytes. A page of 500 keys is about 250 KB. */
-export const LARGEST_REPLY = 8 * 1024 * 1024;
+/** In bytes. One key, an error or a token is a few KB; a call that wants a list says so. */
+export const LARGEST_REPLY = 256 * 1024;
 const KEEP_ALIVE_MS = 30_000;
 
 export interface TransportOptions {
@@ -87,34 +90,41 @@ function exchange(
 ): Promise<Exchange> {
   if (signal?.aborted) return Promise.resolve({ outcome: 'not_sent', reason: 'cancelled' });
   return new Promise((resolve) => {
-    const receiver = createReceiver((result) => {
+    const { method, path, headers, body, largestReply = LARGEST_REPLY } = request;
+    const receiver = createReceiver(largestReply, (result) => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
       // undici frees a connection one immediate after the reply; a call made before that would open another.
       queueMicrotask(() => setImmediate(resolve, result));
     });
-    const onAbort = () => { receiver.giveUp('cancelled'); };
-    const timer = setTimeout(() => { receiver.giveUp('timeout'); }, timeoutMs);
+    const onAbort = () => {
+      receiver.giveUp('cancelled');
+    };
+    const timer = setTimeout(() => {
+      receiver.giveUp('timeout');
+    }, timeoutMs);
     signal?.addEventListener('abort', onAbort, { once: true });
-    const { method, path, headers, body } = request;
-    dispatcher.dispatch({ origin, method, path, headers: { ...headers }, ...(body !== undefined && { body }) }, receiver.handler);
+    dispatcher.dispatch(
+      { origin, method, path, headers: { ...headers }, ...(body !== undefined && { body }) },
+      receiver.handler,
+    );
   });
 }
 
-/** Collects one reply. `settle` is called exactly once. */
-function createReceiver(settle: (result: Exchange) => void) {
+/** Collects one reply of at most `largest` bytes. `settle` is called exactly once. */
+function createReceiver(largest: number, settle: (result: Exchange) => void) {
   let controller: Dispatcher.DispatchController | undefined;
   let head: Pick<HttpReply, 'status' | 'headers'> | undefined;
   let settled = false;
-  let size = 0;
-  const chunks: Buffer[] = [];
+  let tooLarge = false;
+  const body = createReplyBody(largest);
 
   const finish = (result: Exchange) => {
     if (!settled) settle(result);
     settled = true;
   };
   const end = (reason: LostReason) => {
-    if (head) finish({ outcome: 'reply', ...head, body: undefined, ...(size <= LARGEST_REPLY && { cut: reason }) });
+    if (head) finish({ outcome: 'reply', ...head, body: undefined, ...(!tooLarge && { cut: reason }) });
     else finish({ outcome: controller ? 'lost' : 'not_sent', reason });
   };
   const giveUp = (reason: LostReason) => {
@@ -131,11 +141,11 @@ function createReceiver(settle: (result: Exchange) => void) {
       if (status >= 200) head = { status, headers: firstValues(headers) };
     },
     onResponseData(_controller, chunk) {
-      size += chunk.length;
-      if (chunks.push(chunk) && size > LARGEST_REPLY) giveUp('connection');
+      tooLarge ||= !body.add(chunk);
+      if (tooLarge) giveUp('connection');
     },
     onResponseEnd() {
-      if (head) finish({ outcome: 'reply', ...head, body: Buffer.concat(chunks).toString('utf8') });
+      if (head) finish({ outcome: 'reply', ...head, body: body.text() });
       else end('connection');
     },
     onResponseError(_controller, error) {

@@ -16,10 +16,16 @@ export function parseBaseUrl(text: string): URL {
   const written = WRITTEN_FORM.exec(text);
   const url = written && URL.canParse(text) ? new URL(text) : undefined;
   if (!written || !url) {
-    throw new ConfigError(SETTING, 'must be https://HOST[:PORT] without user, path or query, for example https://cloud.mongodb.com');
+    throw new ConfigError(
+      SETTING,
+      'must be https://HOST[:PORT] without user, path or query, for example https://cloud.mongodb.com',
+    );
   }
   if (url.hostname !== written[2]?.toLowerCase()) {
-    throw new ConfigError(SETTING, 'the host is not written in its normal form; write the host name, or 127.0.0.1 for loopback');
+    throw new ConfigError(
+      SETTING,
+      'the host is not written in its normal form; write the host name, or 127.0.0.1 for loopback',
+    );
   }
   if (url.protocol === 'http:' && !LOOPBACK.test(url.hostname)) {
     throw new ConfigError(SETTING, 'plain http is allowed for loopback only (localhost, 127.0.0.1, [::1]); use https');

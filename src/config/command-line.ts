@@ -51,8 +51,11 @@ function parse(argv: readonly string[]) {
     return parseArgs({ args: [...argv], options, strict: true, allowPositionals: false });
   } catch (error) {
     // The message of parseArgs quotes the argument, which may be a secret in the wrong place.
-    const flag = argv.map((argument) => /^--([a-z-]{1,40})(?:=|$)/.exec(argument)?.[1]).find((name) => name && !(name in options));
-    const missing = error instanceof TypeError && 'code' in error && error.code === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE';
+    const flag = argv
+      .map((argument) => /^--([a-z-]{1,40})(?:=|$)/.exec(argument)?.[1])
+      .find((name) => name && !(name in options));
+    const missing =
+      error instanceof TypeError && 'code' in error && error.code === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE';
     if (missing) throw new ConfigError('command line', 'a flag has no value, or one that it does not take; see --help');
     throw new ConfigError(flag === undefined ? 'command line' : `--${flag}`, 'is not understood; see --help');
   }
@@ -64,7 +67,9 @@ export function helpText(): string {
     ['--config FILE', 'The configuration file (variable ATLAS_MODEL_KEYS_CONFIG)'],
     ...settingNames.flatMap((name) => {
       const { flag, help, variable } = settings[name];
-      return flag ? [[`--${flag.name}${flag.argument === undefined ? '' : ` ${flag.argument}`}`, `${help} (${variable})`]] : [];
+      return flag
+        ? [[`--${flag.name}${flag.argument === undefined ? '' : ` ${flag.argument}`}`, `${help} (${variable})`]]
+        : [];
     }),
     ['--version', 'Print the version'],
     ['--help', 'Print this text'],

@@ -1,17 +1,16 @@
 // Brings flags, environment and file together into one validated Config. Nothing is sent, written or started.
 
-import { randomBytes } from 'node:crypto';
-import { realpathSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import envPaths from 'env-paths';
 import { parseBaseUrl } from './base-url.ts';
 import { type CommandLine } from './command-line.ts';
 import { ConfigError } from './config-error.ts';
 import { readConfigurationFile } from './configuration-file.ts';
 import { readCredentials, type Credentials } from './credentials.ts';
+import { sandboxDirectory, userDirectory } from './directories.ts';
 import { definedVariables, readVariable, type Environment } from './environment.ts';
+import { forbiddenName } from './forbidden-name.ts';
 import { expandHome } from './home-path.ts';
+import { refuseUnknownVariables } from './known-variables.ts';
 import { readProxy, type ProxySettings } from './proxy.ts';
 import { parseWith } from './schema-issue.ts';
 import { settingNames, settings, settingsSchema, type Settings } from './settings.ts';
@@ -40,6 +39,8 @@ export interface Config {
   readonly readOnly: boolean;
   /** Absent where every project may be used. */
   readonly allowedProjects?: readonly string[];
+  /** Where the journal and the audit log are kept. */
+  readonly stateDir: string;
   readonly apiVersion: ApiVersionSetting;
   /** Limit for one request to Atlas, in milliseconds. */
   readonly timeoutMs: number;
@@ -48,26 +49,31 @@ export interface Config {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-const APPLICATION = 'atlas-model-keys';
+/** The secrets of the sandbox are not real: they go where a flag beside `--sandbox` says, never where real ones go; likewise its journal. */
+const noPlaces: Settings = { sinks: undefined, defaultSink: undefined, stateDir: undefined };
+const FILE_VARIABLE = 'ATLAS_MODEL_KEYS_CONFIG';
 const DEFAULT_BASE_URL = 'https://cloud.mongodb.com';
 const DEFAULT_TIMEOUT_MS = 30_000;
 
 /** @throws ConfigError that names the flag, variable or key to correct */
 export function loadConfig(commandLine: CommandLine, environment: Environment = process.env): Config {
   if (environment.NODE_TLS_REJECT_UNAUTHORIZED === '0') {
-    throw new ConfigError('NODE_TLS_REJECT_UNAUTHORIZED', 'turns certificate checks off; unset it (add a private CA with NODE_EXTRA_CA_CERTS)');
+    throw new ConfigError(
+      'NODE_TLS_REJECT_UNAUTHORIZED',
+      'turns certificate checks off; unset it (add a private CA with NODE_EXTRA_CA_CERTS)',
+    );
   }
-  const chosen = {
-    ...fromFile(commandLine, environment),
-    ...fromEnvironment(environment),
-    ...fromFlags(commandLine),
-  };
-  const localDirectory = commandLine.sandbox ? temporaryDirectory() : envPaths(APPLICATION, { suffix: '' }).data;
+  refuseUnknownVariables(environment, [FILE_VARIABLE, ...settingNames.map((name) => settings[name].variable)]);
+  const { sandbox } = commandLine;
+  const standing = { ...fromFile(commandLine, environment), ...fromEnvironment(environment) };
+  const chosen = { ...standing, ...(sandbox && noPlaces), ...fromFlags(commandLine) };
+  const directory = sandbox ? sandboxDirectory() : userDirectory;
   return {
-    ...(!commandLine.sandbox && atlasSettings(environment)),
-    ...sinkSettings(chosen, localDirectory),
+    ...(!sandbox && atlasSettings(environment)),
+    ...sinkSettings(chosen, () => directory('data')),
     readOnly: chosen.readOnly ?? false,
     ...(chosen.allowedProjects && { allowedProjects: chosen.allowedProjects }),
+    stateDir: chosen.stateDir ?? directory('state'),
     apiVersion: chosen.apiVersion ?? 'auto',
     timeoutMs: chosen.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     logLevel: chosen.logLevel ?? 'warning',
@@ -89,25 +95,26 @@ function atlasSettings(environment: Environment): Pick<Config, 'atlas' | 'projec
   };
 }
 
-/** A name that nobody can have taken beforehand; the directory is made with the first delivery. */
-function temporaryDirectory(): string {
-  return join(realpathSync(tmpdir()), `${APPLICATION}-sandbox-${randomBytes(12).toString('hex')}`);
-}
-
 /** The sink that exists where the operator configured none. */
 function localSink(directory: string): SinkSpec {
   return { type: 'file', path: join(directory, 'keys', '{groupId}', '{entry}.key') };
 }
 
-function sinkSettings(chosen: Settings, localDirectory: string): Pick<Config, 'sinks' | 'defaultSink' | 'allowInlineSecret'> {
+function sinkSettings(
+  chosen: Settings,
+  localDirectory: () => string,
+): Pick<Config, 'sinks' | 'defaultSink' | 'allowInlineSecret'> {
   const allowInlineSecret = chosen.allowInlineSecret ?? false;
   const configured = new Map<string, SinkSpec>(Object.entries(chosen.sinks ?? {}));
   const isInline = ([, spec]: [string, SinkSpec]) => spec.type === 'inline';
   const shown = [...configured].find(isInline);
   if (shown && !allowInlineSecret) {
-    throw new ConfigError(`sink ${shown[0]}`, 'shows the secret to the model; allow that with --allow-inline-secret, or use another kind');
+    throw new ConfigError(
+      `sink ${shown[0]}`,
+      'shows the secret to the model; allow that with --allow-inline-secret, or use another kind',
+    );
   }
-  const sinks = configured.size > 0 ? configured : new Map([['local', localSink(localDirectory)]]);
+  const sinks = configured.size > 0 ? configured : new Map([['local', localSink(localDirectory())]]);
   const onlySink = sinks.size === 1 ? [...sinks.keys()][0] : undefined;
   if (allowInlineSecret && !shown) sinks.set('inline', { type: 'inline' });
   const defaultSink = chosen.defaultSink ?? onlySink;
@@ -126,9 +133,11 @@ function readProjectId(environment: Environment): string | undefined {
 }
 
 function fromFile(commandLine: CommandLine, environment: Environment): Settings {
-  const named = commandLine.config ?? readVariable(environment, 'ATLAS_MODEL_KEYS_CONFIG');
-  const path = named === undefined ? join(envPaths(APPLICATION, { suffix: '' }).config, 'config.json') : expandHome(named);
-  const content = readConfigurationFile(path, named !== undefined);
+  const { config } = commandLine;
+  const named = config ?? readVariable(environment, FILE_VARIABLE);
+  const path = named === undefined ? join(userDirectory('config'), 'config.json') : expandHome(named);
+  const setting = config === undefined ? FILE_VARIABLE : '--config';
+  const content = readConfigurationFile(path, named === undefined ? undefined : setting);
   return content === undefined ? {} : check(content, (field) => `${path}: ${field}`);
 }
 
@@ -146,13 +155,17 @@ function fromFlags(commandLine: CommandLine): Settings {
     const values = (flag && commandLine.values.get(flag.name)) ?? [];
     return values.length === 0 ? [] : [[name, merged(values.map(fromText))] as const];
   });
-  return check(Object.fromEntries(given), (field, name) => field.replace(name, `--${settings[name].flag?.name ?? name}`));
+  return check(Object.fromEntries(given), (field, name) =>
+    field.replace(name, `--${settings[name].flag?.name ?? name}`),
+  );
 }
 
 /** One value as it is; several `--sink` flags as one object. */
 function merged(values: readonly unknown[]): unknown {
   if (values.length === 1) return values[0];
-  const entries = values.flatMap((value) => (typeof value === 'object' && value !== null ? Object.entries(value) : [['', value]]));
+  const entries = values.flatMap((value) =>
+    typeof value === 'object' && value !== null ? Object.entries(value) : [['', value]],
+  );
   if (new Set(entries.map(([name]) => name)).size !== entries.length) {
     throw new ConfigError('--sink', 'names the same sink twice');
   }
@@ -160,7 +173,8 @@ function merged(values: readonly unknown[]): unknown {
 }
 
 function check(input: unknown, spell: (field: string, name: keyof Settings) => string): Settings {
-  const { value, problems } = parseWith(settingsSchema, input);
+  const forbidden = forbiddenName(input);
+  const { value, problems } = forbidden ? { problems: [forbidden] } : parseWith(settingsSchema, input);
   if (!problems) return value;
   // One line, the first problem: the next start tells the next.
   const { field, message } = problems[0] ?? { field: '', message: 'is not valid' };

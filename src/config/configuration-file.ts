@@ -1,20 +1,22 @@
 // Reads the configuration file, and refuses one that somebody else could have written.
 
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
 import { ConfigError } from './config-error.ts';
 import { parseJson } from './sink-spec.ts';
 
 const LARGEST = 1024 * 1024;
 const OTHERS_MAY_WRITE = 0o022;
+/** Some editors begin a file with it; JSON does not allow it (RFC 8259, section 8.1). */
+const BYTE_ORDER_MARK = /^\uFEFF/;
 
 /**
  * The parsed JSON of the file.
  *
- * @param required whether the operator named the file; the file at the default place may be absent
+ * @param setting by which the operator named the file; the file at the default place may be absent
  * @throws ConfigError for a symbolic link, another user's file, one that others can write to, or bad JSON
  */
-export function readConfigurationFile(path: string, required: boolean): unknown {
-  const descriptor = open(path, required);
+export function readConfigurationFile(path: string, setting: string | undefined): unknown {
+  const descriptor = open(path, setting);
   if (descriptor === undefined) return undefined;
   try {
     const stat = fstatSync(descriptor);
@@ -26,7 +28,7 @@ export function readConfigurationFile(path: string, required: boolean): unknown 
     if (user !== undefined && (stat.mode & OTHERS_MAY_WRITE) !== 0) {
       throw new ConfigError(path, `can be written by others; run: chmod go-w '${path}'`);
     }
-    const parsed = parseJson(readFileSync(descriptor, 'utf8'));
+    const parsed = parseJson(readFileSync(descriptor, 'utf8').replace(BYTE_ORDER_MARK, ''));
     if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
       throw new ConfigError(path, 'is not a JSON object; check quotes and commas');
     }
@@ -36,14 +38,24 @@ export function readConfigurationFile(path: string, required: boolean): unknown 
   }
 }
 
-function open(path: string, required: boolean): number | undefined {
+function open(path: string, setting: string | undefined): number | undefined {
   try {
     // A FIFO in the file's place must not hold up the start.
     return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (!required && (code === 'ENOENT' || code === 'ENOTDIR')) return undefined;
+    if (setting === undefined && (code === 'ENOENT' || code === 'ENOTDIR')) return undefined;
+    // What names nothing that exists may be something else in the wrong place, such as a secret.
+    if (setting !== undefined && !exists(path)) throw new ConfigError(setting, 'names a file that does not exist');
     throw new ConfigError(path, openingProblem(code));
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return false;
   }
 }
 
@@ -52,9 +64,6 @@ function openingProblem(code: unknown): string {
     case 'ELOOP':
     case 'EMLINK':
       return 'is a symbolic link; name the file itself';
-    case 'ENOENT':
-    case 'ENOTDIR':
-      return 'does not exist';
     default:
       return 'cannot be read; check its permissions';
   }

@@ -22,6 +22,8 @@ const PRIVATE_KEY = ['MONGODB_ATLAS_PRIVATE_API_KEY', 'MONGODB_ATLAS_PRIVATE_KEY
 
 /** What can stand in an Authorization header (RFC 9110, field values); ids hold no colon (RFC 7617). */
 const VISIBLE = /^[\x21-\x7e]+$/;
+/** Could not be told from the structure of a JSON text around it, where redaction takes it out. */
+const STRUCTURE = /["\\,{}]/;
 const LONGEST_FILE = 64 * 1024;
 
 /**
@@ -61,7 +63,10 @@ function readIdentifier(environment: Environment, names: readonly string[]): str
 
 function readSecret(environment: Environment, names: readonly string[]): Secret | undefined {
   const plain = readFirst(environment, names);
-  const file = readFirst(environment, names.map((name) => `${name}_FILE`));
+  const file = readFirst(
+    environment,
+    names.map((name) => `${name}_FILE`),
+  );
   if (plain && file) {
     throw new ConfigError(file.name, `is set beside ${plain.name}; set one of them`);
   }
@@ -69,6 +74,12 @@ function readSecret(environment: Environment, names: readonly string[]): Secret 
   if (!found) return undefined;
   if (!VISIBLE.test(found.value)) {
     throw new ConfigError(found.name, 'holds a space, a line break or a control character; copy the secret again');
+  }
+  if (STRUCTURE.test(found.value)) {
+    throw new ConfigError(
+      found.name,
+      'holds a quotation mark, backslash, comma or brace, which no secret of Atlas does; give the secret alone',
+    );
   }
   return new Secret(found.value);
 }

@@ -10,21 +10,32 @@ export interface SchemaProblem {
 }
 
 /** A key that can be shown: an ordinary identifier, not something pasted. */
-const SHOWABLE_KEY = /^[A-Za-z_$][A-Za-z0-9_$-]{0,40}$/;
+const SHOWABLE_KEY = /^[A-Za-z0-9_$][A-Za-z0-9_$.-]{0,40}$/;
+const UNREADABLE = '(unreadable name)';
 
 /** The value as the schema gives it, or everything that is wrong with it (at least one entry). */
 export function parseWith<Schema extends z.ZodType>(
   schema: Schema,
   input: unknown,
-): { readonly value: z.output<Schema>; readonly problems?: never } | { readonly problems: readonly SchemaProblem[]; readonly value?: never } {
+):
+  | { readonly value: z.output<Schema>; readonly problems?: never }
+  | { readonly problems: readonly SchemaProblem[]; readonly value?: never } {
   const parsed = schema.safeParse(input, { error: sentenceFor });
   return parsed.success ? { value: parsed.data } : { problems: parsed.error.issues.map(describe) };
 }
 
 function describe(issue: z.core.$ZodIssue): SchemaProblem {
-  if (issue.code !== 'unrecognized_keys') return { field: issue.path.join('.'), message: issue.message };
-  const key = issue.keys.find((name) => SHOWABLE_KEY.test(name)) ?? '(unreadable name)';
-  return { field: [...issue.path, key].join('.'), message: issue.message };
+  const unknown = issue.code === 'unrecognized_keys' ? [issue.keys.find(isShowable) ?? ''] : [];
+  return { field: fieldAt([...issue.path, ...unknown]), message: issue.message };
+}
+
+/** The field of a {@link SchemaProblem}: keys may be anything that was written in a wrong place. */
+export function fieldAt(path: readonly PropertyKey[]): string {
+  return path.map((key) => (isShowable(key) ? String(key) : UNREADABLE)).join('.');
+}
+
+function isShowable(key: PropertyKey): boolean {
+  return SHOWABLE_KEY.test(String(key));
 }
 
 /** Messages given with a schema go first; this is for the rest (zod's order of precedence). */

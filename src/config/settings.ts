@@ -1,7 +1,7 @@
 // The settings of this server: one table from which flags, variables, the configuration file and the help text come.
 
 import * as z from 'zod/v4';
-import { parseJson, sinkName, sinkSchema } from './sink-spec.ts';
+import { directory, parseJson, sinkName, sinkSchema } from './sink-spec.ts';
 
 const groupId = z.string().regex(/^[a-f0-9]{24}$/, { error: 'must be project ids: 24 lower-case hexadecimal digits' });
 
@@ -13,6 +13,7 @@ export const settingsSchema = z
     allowInlineSecret: z.boolean(),
     readOnly: z.boolean(),
     allowedProjects: z.array(groupId).min(1),
+    stateDir: directory,
     apiVersion: z.enum(['auto', '2025-03-12', 'preview']),
     timeoutMs: z.int().min(1_000).max(120_000),
     logLevel: z.enum(['debug', 'info', 'warning', 'error', 'silent']),
@@ -32,7 +33,8 @@ interface Setting {
 }
 
 const text = (value: string) => value;
-const flagValue = (value: string) => ({ true: true, '1': true, false: false, '0': false })[value.toLowerCase()] ?? value;
+const flagValue = (value: string) =>
+  ({ true: true, '1': true, false: false, '0': false })[value.toLowerCase()] ?? value;
 const number = (value: string) => (/^[0-9]+$/.test(value) ? Number(value) : value);
 const words = (value: string) => value.split(/[\s,]+/).filter((word) => word !== '');
 
@@ -65,6 +67,11 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
     variable: 'ATLAS_MODEL_KEYS_ALLOWED_PROJECTS',
     fromText: words,
     help: 'The only project ids (groupId) that may be used',
+  },
+  stateDir: {
+    variable: 'ATLAS_MODEL_KEYS_STATE_DIR',
+    fromText: text,
+    help: 'Where the journal and the audit log are kept',
   },
   apiVersion: {
     variable: 'ATLAS_MODEL_KEYS_API_VERSION',

@@ -60,6 +60,14 @@ const path = template
   .refine((text) => !/[\\/]$/.test(text), 'must name a file, not a directory')
   .transform((text) => normalize(text));
 
+/** A directory as operators write it: absolute, or below the home directory. */
+export const directory = z
+  .string()
+  .min(1)
+  .transform(expandHome)
+  .refine((text) => isAbsolute(text) && !CONTROL.test(text), 'must be an absolute path, or start with ~/')
+  .transform((text) => normalize(text));
+
 const variable = z.string().regex(/^(?:[A-Za-z_]|\{(?:groupId|entry)\})(?:[A-Za-z0-9_]|\{(?:groupId|entry)\})*$/, {
   error: 'must be a variable name: letters, digits and _, not starting with a digit',
 });
@@ -68,29 +76,35 @@ const program = z
   .string()
   .min(1)
   .refine((text) => !CONTROL.test(text) && !/[{}]/.test(text), 'must name a program, without placeholders')
-  .refine((text) => isAbsolute(text) || !/[\\/]/.test(text), 'must be an absolute path, or a name that is found in PATH');
+  .refine(
+    (text) => isAbsolute(text) || !/[\\/]/.test(text),
+    'must be an absolute path, or a name that is found in PATH',
+  );
 const argv = z.tuple([program], template);
 
-const environment = z.record(
-  z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'must be a variable name' }),
-  z.string(),
-).refine(
-  (variables) => !Object.keys(variables).some((name) => /^(?:MONGODB_ATLAS_|MDB_MCP_)/i.test(name)),
-  'must not hand Atlas credentials (MONGODB_ATLAS_…, MDB_MCP_…) to a command',
-);
+const environment = z
+  .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'must be a variable name' }), z.string())
+  .refine(
+    (variables) => !Object.keys(variables).some((name) => /^(?:MONGODB_ATLAS_|MDB_MCP_)/i.test(name)),
+    'must not hand Atlas credentials (MONGODB_ATLAS_…, MDB_MCP_…) to a command',
+  );
 
-const sinkObject = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('file'), path }),
-  z.strictObject({ type: z.literal('dotenv'), path, variable: variable.default(DEFAULT_VARIABLE) }),
-  z.strictObject({
-    type: z.literal('command'),
-    argv,
-    verify: argv.optional(),
-    env: environment.default({}),
-    timeoutMs: z.int().min(100).max(120_000).default(DEFAULT_COMMAND_TIMEOUT_MS),
-  }),
-  z.strictObject({ type: z.literal('inline') }),
-], 'must be file:PATH, dotenv:PATH#VARIABLE, command:["program","argument",…], inline, or an object with a type');
+const sinkObject = z.discriminatedUnion(
+  'type',
+  [
+    z.strictObject({ type: z.literal('file'), path }),
+    z.strictObject({ type: z.literal('dotenv'), path, variable: variable.default(DEFAULT_VARIABLE) }),
+    z.strictObject({
+      type: z.literal('command'),
+      argv,
+      verify: argv.optional(),
+      env: environment.default({}),
+      timeoutMs: z.int().min(100).max(120_000).default(DEFAULT_COMMAND_TIMEOUT_MS),
+    }),
+    z.strictObject({ type: z.literal('inline') }),
+  ],
+  'must be file:PATH, dotenv:PATH#VARIABLE, command:["program","argument",…], inline, or an object with a type',
+);
 
 /** A sink as an object, or as a URI that stands for one. */
 export const sinkSchema = z.preprocess((input) => (typeof input === 'string' ? fromUri(input) : input), sinkObject);

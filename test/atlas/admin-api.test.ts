@@ -1,12 +1,24 @@
 // How often each call is sent: reads and deletes again after a passing failure, a create never, and everything once
 // more after a definite 401. Counted for every fault that there is.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { Atlas } from '../../src/atlas/atlas.ts';
 import type { Credentials } from '../../src/config/credentials.ts';
 import { FAULT_KINDS, type Fault, type FaultKind } from '../../src/sandbox/faults.ts';
 import type { Sandbox } from '../../src/sandbox/sandbox.ts';
-import { connect, connectByToken, failureOf, log, NEW_KEY, PROJECT, sandboxFor, serviceAccountOf, tokenOf, valueOf } from './connection.ts';
+import {
+  connect,
+  connectByToken,
+  failureOf,
+  log,
+  NEW_KEY,
+  PROJECT,
+  sandboxFor,
+  serviceAccountOf,
+  tokenOf,
+  valueOf,
+} from './connection.ts';
 
 const FAULTS = {
   status: { kind: 'status', status: 503 },
@@ -60,8 +72,18 @@ describe('when every request fails', () => {
   test('a read is sent three times at most', async () => {
     expect(await behaviours('list_keys')).toEqual(
       twice({
-        status: '3 ATLAS_UNAVAILABLE', reset: '3 ATLAS_UNAVAILABLE', stall: '3 ATLAS_UNAVAILABLE', delay: '3 ATLAS_UNAVAILABLE', truncate: '3 ATLAS_UNAVAILABLE',
-        flood: '1 ATLAS_PROTOCOL', garbage: '1 ATLAS_PROTOCOL', content_type: '1 ok', omit: '1 ATLAS_PROTOCOL', replace: '1 ok', echo: '1 ATLAS_REJECTED', redirect: '1 ATLAS_PROTOCOL',
+        status: '3 ATLAS_UNAVAILABLE',
+        reset: '3 ATLAS_UNAVAILABLE',
+        stall: '3 ATLAS_UNAVAILABLE',
+        delay: '3 ATLAS_UNAVAILABLE',
+        truncate: '3 ATLAS_UNAVAILABLE',
+        flood: '1 ATLAS_PROTOCOL',
+        garbage: '1 ATLAS_PROTOCOL',
+        content_type: '1 ok',
+        omit: '1 ATLAS_PROTOCOL',
+        replace: '1 ok',
+        echo: '1 ATLAS_REJECTED',
+        redirect: '1 ATLAS_PROTOCOL',
       }),
     );
   });
@@ -69,8 +91,19 @@ describe('when every request fails', () => {
   test('a create is sent once, whatever happens', async () => {
     expect(await behaviours('create_key')).toEqual(
       twice({
-        status: '1 ATLAS_UNAVAILABLE', reset: '1 ATLAS_UNAVAILABLE', stall: '1 ATLAS_UNAVAILABLE', delay: '1 ATLAS_UNAVAILABLE', truncate: '1 ATLAS_PROTOCOL',
-        flood: '1 ATLAS_PROTOCOL', garbage: '1 ATLAS_PROTOCOL', content_type: '1 ok', omit: '1 ATLAS_PROTOCOL', replace: '1 ok', echo: '1 ATLAS_REJECTED', redirect: '1 ATLAS_PROTOCOL',
+        status: '1 ATLAS_UNAVAILABLE',
+        reset: '1 ATLAS_UNAVAILABLE',
+        stall: '1 ATLAS_UNAVAILABLE',
+        delay: '1 ATLAS_UNAVAILABLE',
+        truncate: '1 ATLAS_PROTOCOL',
+        flood: '1 ATLAS_PROTOCOL',
+        garbage: '1 ATLAS_PROTOCOL',
+        content_type: '1 ok',
+        omit: '1 ATLAS_PROTOCOL',
+        // The name is another one.
+        replace: '1 ATLAS_PROTOCOL',
+        echo: '1 ATLAS_REJECTED',
+        redirect: '1 ATLAS_PROTOCOL',
       }),
     );
   });
@@ -78,10 +111,17 @@ describe('when every request fails', () => {
   test('a delete is sent three times at most, and taken for done only when it was', async () => {
     const found = await behaviours('delete_key');
     expect(found).toEqual({
-      ...Object.fromEntries(['status', 'reset', 'stall', 'delay', 'truncate'].map((kind) => [kind, ['3 ATLAS_UNAVAILABLE', '2 ok']])),
+      ...Object.fromEntries(
+        ['status', 'reset', 'stall', 'delay', 'truncate'].map((kind) => [kind, ['3 ATLAS_UNAVAILABLE', '2 ok']]),
+      ),
       // A 204 that is only relabelled has nothing to spoil.
       ...twice({ content_type: '1 ok', omit: '1 ok', replace: '1 ok' }),
-      ...twice({ flood: '1 ATLAS_PROTOCOL', garbage: '1 ATLAS_PROTOCOL', echo: '1 ATLAS_REJECTED', redirect: '1 ATLAS_PROTOCOL' }),
+      ...twice({
+        flood: '1 ATLAS_PROTOCOL',
+        garbage: '1 ATLAS_PROTOCOL',
+        echo: '1 ATLAS_REJECTED',
+        redirect: '1 ATLAS_PROTOCOL',
+      }),
     });
   });
 });
@@ -92,41 +132,124 @@ describe('a passing failure', () => {
     const { apiKeyId } = sandbox.addKey(PROJECT, { name: 'Key' });
     sandbox.inject({ operation, when: 'before', times: 2, kind: 'status', status: 500 });
     expect((await CALLS[operation](connectByToken(sandbox), apiKeyId)).ok).toBe(true);
-    expect(log(sandbox)).toEqual([`${operation} 500`, `${operation} 500`, `${operation} ${operation === 'list_keys' ? 200 : 204}`]);
+    expect(log(sandbox)).toEqual([
+      `${operation} 500`,
+      `${operation} 500`,
+      `${operation} ${operation === 'list_keys' ? 200 : 204}`,
+    ]);
   });
 
-  test.each([400, 402, 403, 404, 409, 422, 429])('is not what a %i is: no call is sent again', async (status) => {
+  test.each([400, 402, 403, 404, 409, 422])('is not what a %i is: no call is sent again', async (status) => {
     const sandbox = await sandboxFor();
-    sandbox.inject({ operation: 'any', when: 'before', times: 99, kind: 'status', status, headers: { 'retry-after': '0' } });
+    sandbox.inject({
+      operation: 'any',
+      when: 'before',
+      times: 99,
+      kind: 'status',
+      status,
+      headers: { 'retry-after': '0' },
+    });
     const atlas = connectByToken(sandbox);
     for (const call of Object.values(CALLS)) failureOf(await call(atlas, 'a86r5kwrfsk5r5ku5tgvhmpj'));
     expect(log(sandbox)).toEqual([`list_keys ${status}`, `create_key ${status}`, `delete_key ${status}`]);
   });
 });
 
-test.each(Object.keys(CALLS).filter((name): name is Operation => name in CALLS))('after a definite 401 %s is sent once more', async (operation) => {
-  const sandbox = await sandboxFor();
-  const atlas = connect(sandbox, serviceAccountOf(sandbox));
-  valueOf(await atlas.listKeys(PROJECT));
-  const { apiKeyId } = sandbox.addKey(PROJECT, { name: 'Key' });
-  sandbox.expireTokens();
-  sandbox.clearRequests();
-  expect((await CALLS[operation](atlas, apiKeyId)).ok).toBe(true);
-  expect(sandbox.requests.map((request) => request.operation)).toEqual([operation, 'token', operation]);
-  expect(sandbox.requests.filter(({ carriedOut }) => carriedOut).map((request) => request.operation)).toEqual(['token', operation]);
-});
+describe('a rate limit', () => {
+  const LIMITED = { when: 'before', kind: 'status', status: 429, errorCode: 'RATE_LIMITED' } as const;
+  const after = (seconds: string) => ({ ...LIMITED, headers: { 'retry-after': seconds } });
+  const times = (status: number, count: number, operation: Operation) =>
+    Array.from({ length: count }, () => `${operation} ${status}`);
 
-describe('a cancelled list', () => {
-  async function cancelled(when: (sandbox: Sandbox, cancel: () => void) => void, credentials = (sandbox: Sandbox): Credentials => tokenOf(sandbox.credentials.accessToken)) {
+  test.each([
+    ['list_keys', 'an absent Retry-After', LIMITED, 200],
+    ['list_keys', 'Retry-After: 0', after('0'), 200],
+    ['list_keys', 'Retry-After: 1', after('1'), 200],
+    ['delete_key', 'Retry-After: 0', after('0'), 204],
+  ] as const)('of %s with %s passes unnoticed', async (operation, _header, fault, status) => {
+    const sandbox = await sandboxFor();
+    const { apiKeyId } = sandbox.addKey(PROJECT, { name: 'Key' });
+    sandbox.inject({ operation, ...fault });
+    expect((await CALLS[operation](connectByToken(sandbox), apiKeyId)).ok).toBe(true);
+    expect(log(sandbox)).toEqual([`${operation} 429`, `${operation} ${status}`]);
+  });
+
+  test.each([
+    ['list_keys', after('0'), 3],
+    ['delete_key', after('0'), 3],
+    ['list_keys', after('6'), 1],
+    ['delete_key', after('6'), 1],
+    ['create_key', after('0'), 1],
+    ['create_key', LIMITED, 1],
+  ] as const)('of %s that stays is a failure in the end (%o: %i requests)', async (operation, fault, count) => {
+    const sandbox = await sandboxFor();
+    const { apiKeyId } = sandbox.addKey(PROJECT, { name: 'Key' });
+    sandbox.inject({ operation, times: 99, ...fault });
+    const failure = failureOf(await CALLS[operation](connectByToken(sandbox), apiKeyId));
+    expect(failure).toMatchObject({ code: 'ATLAS_RATE_LIMITED', maybeCarriedOut: false });
+    expect(log(sandbox)).toEqual(times(429, count, operation));
+  });
+
+  test('too many live tokens are not waited for', async () => {
+    const sandbox = await sandboxFor();
+    const body = JSON.stringify({ error: 'access_denied' });
+    sandbox.inject({ operation: 'token', when: 'before', times: 9, kind: 'status', status: 403, body });
+    expect(failureOf(await connect(sandbox, serviceAccountOf(sandbox)).listKeys(PROJECT)).code).toBe(
+      'ATLAS_RATE_LIMITED',
+    );
+    expect(log(sandbox)).toEqual(['token 403']);
+  });
+
+  test('is not waited for by a caller who leaves', async () => {
     const sandbox = await sandboxFor();
     const controller = new AbortController();
-    when(sandbox, () => { controller.abort(); });
+    sandbox.inject({ operation: 'list_keys', times: 99, ...after('5') });
+    const listing = connectByToken(sandbox).listKeys(PROJECT, controller.signal);
+    setTimeout(() => {
+      controller.abort();
+    }, 200);
+    const first = await Promise.race([listing, delay(3_000, 'still waiting', { ref: false })]);
+    expect(first).toMatchObject({ ok: false, failure: { code: 'ATLAS_RATE_LIMITED' } });
+    expect(log(sandbox)).toEqual(['list_keys 429']);
+  });
+});
+
+test.each(Object.keys(CALLS).filter((name): name is Operation => name in CALLS))(
+  'after a definite 401 %s is sent once more',
+  async (operation) => {
+    const sandbox = await sandboxFor();
+    const atlas = connect(sandbox, serviceAccountOf(sandbox));
+    valueOf(await atlas.listKeys(PROJECT));
+    const { apiKeyId } = sandbox.addKey(PROJECT, { name: 'Key' });
+    sandbox.expireTokens();
+    sandbox.clearRequests();
+    expect((await CALLS[operation](atlas, apiKeyId)).ok).toBe(true);
+    expect(sandbox.requests.map((request) => request.operation)).toEqual([operation, 'token', operation]);
+    expect(sandbox.requests.filter(({ carriedOut }) => carriedOut).map((request) => request.operation)).toEqual([
+      'token',
+      operation,
+    ]);
+  },
+);
+
+describe('a cancelled list', () => {
+  async function cancelled(
+    when: (sandbox: Sandbox, cancel: () => void) => void,
+    credentials = (sandbox: Sandbox): Credentials => tokenOf(sandbox.credentials.accessToken),
+  ) {
+    const sandbox = await sandboxFor();
+    const controller = new AbortController();
+    when(sandbox, () => {
+      controller.abort();
+    });
     const failure = failureOf(await connect(sandbox, credentials(sandbox)).listKeys(PROJECT, controller.signal));
     return { failure, requests: sandbox.requests.length };
   }
 
   test('beforehand sends nothing', async () => {
-    const { failure, requests } = await cancelled((_sandbox, cancel) => { cancel(); });
+    const { failure, requests } = await cancelled((_sandbox, cancel) => {
+      cancel();
+    });
     expect(failure).toMatchObject({ code: 'CANCELLED', maybeCarriedOut: false });
     expect(requests).toBe(0);
   });
@@ -146,7 +269,8 @@ describe('a cancelled list', () => {
       const timer = setInterval(() => {
         if (sandbox.requests.length === 0) return;
         clearInterval(timer);
-        cancel();
+        // After the reply, and before the next try.
+        setTimeout(cancel, 100);
       }, 5);
     }, serviceAccountOf);
     expect(failure.code).toBe('ATLAS_UNAVAILABLE');

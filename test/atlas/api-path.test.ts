@@ -21,24 +21,45 @@ describe('a value', () => {
     expect(() => pathOf('a', value)).toThrow(RangeError);
   });
 
-  test.each(['a/b', '../..', '..\\..', '%2e%2e', '%2F', '?q=1', '#f', ';a', 'a b', '...', '.a', '\t', '\n', '//evil.example', '@evil', 'ü', '😀'])(
-    '%j stays one segment, and comes out as it went in',
-    (value) => { expect(segmentsOf(pathOf(value, value))).toEqual(segmentsWith(value, value)); },
-  );
+  test.each([
+    'a/b',
+    '../..',
+    '..\\..',
+    '%2e%2e',
+    '%2F',
+    '?q=1',
+    '#f',
+    ';a',
+    'a b',
+    '...',
+    '.a',
+    '\t',
+    '\n',
+    '//evil.example',
+    '@evil',
+    'ü',
+    '😀',
+  ])('%j stays one segment, and comes out as it went in', (value) => {
+    expect(segmentsOf(pathOf(value, value))).toEqual(segmentsWith(value, value));
+  });
 
   test('of any form stays one segment, or is refused (property)', () => {
-    const tricky = fc.array(fc.constantFrom('.', '..', '/', '\\', '%', '2e', '2f', '?', '#', ':', '@', '\0', '\n', '\ud800', 'a')).map((parts) => parts.join(''));
+    const tricky = fc
+      .array(fc.constantFrom('.', '..', '/', '\\', '%', '2e', '2f', '?', '#', ':', '@', '\0', '\n', '\ud800', 'a'))
+      .map((parts) => parts.join(''));
     const value = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), tricky);
-    fc.assert(fc.property(value, value, (groupId, apiKeyId) => {
-      let path: string;
-      try {
-        path = pathOf(groupId, apiKeyId);
-      } catch (error) {
-        expect(error).toBeInstanceOf(RangeError);
-        return;
-      }
-      expect(segmentsOf(path)).toEqual(segmentsWith(groupId, apiKeyId));
-    }));
+    fc.assert(
+      fc.property(value, value, (groupId, apiKeyId) => {
+        let path: string;
+        try {
+          path = pathOf(groupId, apiKeyId);
+        } catch (error) {
+          expect(error).toBeInstanceOf(RangeError);
+          return;
+        }
+        expect(segmentsOf(path)).toEqual(segmentsWith(groupId, apiKeyId));
+      }),
+    );
   });
 
   test('that is refused never gets as far as a request', async () => {

@@ -3,7 +3,19 @@
 import { describe, expect, test } from 'vitest';
 import { chooseVersion } from '../../src/atlas/api-version.ts';
 import type { Sandbox, SandboxOptions } from '../../src/sandbox/sandbox.ts';
-import { apiKeyOf, connect, connectByToken, failureOf, log, NEW_KEY, PROJECT, sandboxFor, valueOf } from './connection.ts';
+import {
+  NEW_KEY,
+  PROJECT,
+  apiKeyOf,
+  connect,
+  connectByToken,
+  failureOf,
+  log,
+  originFor,
+  sandboxFor,
+  tokenOf,
+  valueOf,
+} from './connection.ts';
 
 const media = (version: string) => `application/vnd.atlas.${version}+json`;
 const accepted = (sandbox: Sandbox) => sandbox.requests.map(({ headers }) => headers.accept);
@@ -33,17 +45,20 @@ describe.each<[number, SandboxOptions]>([
     expect(warnings[0]).toMatch(/preview.*cloud or geography/);
   });
 
-  test.each([{ geography: 'eu' }, { cloud: 'AWS' }])('refuses a create with %j, instead of making it in the preview', async (scope) => {
-    const sandbox = await sandboxFor(options);
-    const atlas = connectByToken(sandbox);
-    const refused = { code: 'INVALID_INPUT', retryable: false, maybeCarriedOut: false };
-    const failure = failureOf(await atlas.createKey({ ...NEW_KEY, ...scope }));
-    expect(failure).toMatchObject(refused);
-    expect(failure.hint).toMatch(/cloud and geography.*ATLAS_MODEL_KEYS_API_VERSION/);
-    expect(failureOf(await atlas.createKey({ ...NEW_KEY, ...scope }))).toMatchObject(refused);
-    expect(log(sandbox)).toEqual([`create_key ${status}`]);
-    expect(sandbox.keys(PROJECT)).toEqual([]);
-  });
+  test.each([{ geography: 'eu' }, { cloud: 'AWS' }])(
+    'refuses a create with %j, instead of making it in the preview',
+    async (scope) => {
+      const sandbox = await sandboxFor(options);
+      const atlas = connectByToken(sandbox);
+      const refused = { code: 'INVALID_INPUT', retryable: false, maybeCarriedOut: false };
+      const failure = failureOf(await atlas.createKey({ ...NEW_KEY, ...scope }));
+      expect(failure).toMatchObject(refused);
+      expect(failure.hint).toMatch(/cloud and geography.*ATLAS_MODEL_KEYS_API_VERSION/);
+      expect(failureOf(await atlas.createKey({ ...NEW_KEY, ...scope }))).toMatchObject(refused);
+      expect(log(sandbox)).toEqual([`create_key ${status}`]);
+      expect(sandbox.keys(PROJECT)).toEqual([]);
+    },
+  );
 });
 
 test('auto falls back with a digest too, where the challenge comes first', async () => {
@@ -55,8 +70,41 @@ test('auto falls back with a digest too, where the challenge comes first', async
 test('auto gives up where the preview is refused too', async () => {
   const sandbox = await sandboxFor({ versions: ['2031-01-01'], withdrawn: ['preview'] });
   const failure = failureOf(await connectByToken(sandbox).createKey(NEW_KEY));
-  expect(failure).toMatchObject({ code: 'ATLAS_REJECTED', maybeCarriedOut: false, atlas: { status: 410, errorCode: 'VERSION_GONE' } });
+  expect(failure).toMatchObject({
+    code: 'ATLAS_REJECTED',
+    maybeCarriedOut: false,
+    atlas: { status: 410, errorCode: 'VERSION_GONE' },
+  });
   expect(log(sandbox)).toEqual(['create_key 406', 'create_key 410']);
+});
+
+describe('a 400', () => {
+  /** An Atlas that knows the preview alone, and says so with this error. */
+  const previewAlone = (errorCode: unknown) =>
+    originFor((response, { headers }) => {
+      if (headers.accept === media('preview')) response.end('{"results":[]}');
+      else response.writeHead(400).end(JSON.stringify({ error: 400, errorCode }));
+    });
+  const TOKEN = tokenOf('a-token-of-the-test');
+
+  test('INVALID_VERSION_DATE is a reason to fall back', async () => {
+    const { url, arrivals } = await previewAlone('INVALID_VERSION_DATE');
+    valueOf(await connect(url, TOKEN).listKeys(PROJECT));
+    expect(arrivals.map(({ headers }) => headers.accept)).toEqual([media('2025-03-12'), media('preview')]);
+  });
+
+  test.each(['VALIDATION_ERROR', undefined, ['INVALID_VERSION_DATE']])('%j is not', async (errorCode) => {
+    const { url, arrivals } = await previewAlone(errorCode);
+    expect(failureOf(await connect(url, TOKEN).listKeys(PROJECT)).code).toBe('ATLAS_REJECTED');
+    expect(arrivals).toHaveLength(1);
+  });
+
+  test('INVALID_VERSION_DATE is explained where the version is pinned', async () => {
+    const { url } = await previewAlone('INVALID_VERSION_DATE');
+    const failure = failureOf(await connect(url, TOKEN, { apiVersion: '2025-03-12' }).createKey(NEW_KEY));
+    expect(failure).toMatchObject({ code: 'ATLAS_REJECTED', maybeCarriedOut: false });
+    expect(failure.hint).toContain('ATLAS_MODEL_KEYS_API_VERSION');
+  });
 });
 
 describe('a pinned version', () => {

@@ -3,7 +3,19 @@
 import { describe, expect, test } from 'vitest';
 import { createAtlas, type Atlas } from '../../src/atlas/atlas.ts';
 import { deferredAtlas } from '../../src/atlas/deferred.ts';
-import { closedPort, connect, connectByToken, failureOf, log, NEW_KEY, originOf, PROJECT, sandboxFor, tokenOf, valueOf } from './connection.ts';
+import {
+  closedPort,
+  connect,
+  connectByToken,
+  failureOf,
+  log,
+  NEW_KEY,
+  originOf,
+  PROJECT,
+  sandboxFor,
+  tokenOf,
+  valueOf,
+} from './connection.ts';
 
 const ID = 'a86r5kwrfsk5r5ku5tgvhmpj';
 const TOKEN = tokenOf('a-token-of-the-test');
@@ -22,6 +34,13 @@ describe('a key counts as deleted', () => {
   test.each([
     ['a 404 that is not from Atlas', 404, '<h1>Not Found</h1>', 'ATLAS_NOT_FOUND'],
     ['an empty 404', 404, '', 'ATLAS_NOT_FOUND'],
+    ['an unknown project', 404, { error: 404, errorCode: 'GROUP_NOT_FOUND' }, 'ATLAS_NOT_FOUND'],
+    ['another error code', 404, { error: 404, errorCode: 'NO_SUCH_PAGE' }, 'ATLAS_NOT_FOUND'],
+    ["OAuth's error field", 404, { error: 'not_found' }, 'ATLAS_NOT_FOUND'],
+    ["the right word in OAuth's error field", 404, { error: 'RESOURCE_NOT_FOUND' }, 'ATLAS_NOT_FOUND'],
+    ['what cleaning would make the right word', 404, { errorCode: 'RESOURCE_\u200bNOT_FOUND' }, 'ATLAS_NOT_FOUND'],
+    ['the right word in a list', 404, { errorCode: ['RESOURCE_NOT_FOUND'] }, 'ATLAS_NOT_FOUND'],
+    ['the right word with another status', 400, { errorCode: 'RESOURCE_NOT_FOUND' }, 'ATLAS_REJECTED'],
     ['a page of a proxy', 200, '<h1>Please sign in</h1>', 'ATLAS_PROTOCOL'],
     ['an empty 200', 200, '', 'ATLAS_PROTOCOL'],
     ['a 202', 202, '', 'ATLAS_PROTOCOL'],
@@ -33,11 +52,15 @@ describe('a key counts as deleted', () => {
 
 describe('without credentials', () => {
   const settings = { baseUrl: new URL('http://127.0.0.1:9'), apiVersion: 'auto', timeoutMs: 1000 } as const;
-  const calls = (atlas: Atlas) => Promise.all([atlas.listKeys(PROJECT), atlas.createKey(NEW_KEY), atlas.deleteKey(PROJECT, ID)]);
+  const calls = (atlas: Atlas) =>
+    Promise.all([atlas.listKeys(PROJECT), atlas.createKey(NEW_KEY), atlas.deleteKey(PROJECT, ID)]);
 
   test.each([
     [{ kind: 'missing' } as const, ['MONGODB_ATLAS_CLIENT_ID', 'MONGODB_ATLAS_CLIENT_SECRET', 'Project Model Owner']],
-    [{ kind: 'missing', wanted: 'MONGODB_ATLAS_PRIVATE_API_KEY' } as const, ['MONGODB_ATLAS_PRIVATE_API_KEY', 'other half']],
+    [
+      { kind: 'missing', wanted: 'MONGODB_ATLAS_PRIVATE_API_KEY' } as const,
+      ['MONGODB_ATLAS_PRIVATE_API_KEY', 'other half'],
+    ],
   ])('every call says what to set: %j', async (credentials, words) => {
     const atlas = createAtlas({ ...settings, credentials });
     for (const result of await calls(atlas)) {

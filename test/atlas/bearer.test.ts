@@ -1,7 +1,17 @@
 // A token that the operator brought: sent as it is, and never a second time when it is refused.
 
 import { expect, test } from 'vitest';
-import { connect, connectByToken, failureOf, log, NEW_KEY, PROJECT, sandboxFor, tokenOf, valueOf } from './connection.ts';
+import {
+  connect,
+  connectByToken,
+  failureOf,
+  log,
+  NEW_KEY,
+  PROJECT,
+  sandboxFor,
+  tokenOf,
+  valueOf,
+} from './connection.ts';
 
 test('the token is sent with each call, and nothing else is asked for', async () => {
   const sandbox = await sandboxFor();
@@ -16,7 +26,12 @@ test('the token is sent with each call, and nothing else is asked for', async ()
 test('a refused token is not tried again: which variable to correct', async () => {
   const sandbox = await sandboxFor();
   const failure = failureOf(await connect(sandbox, tokenOf('canary-of-a-wrong-token')).createKey(NEW_KEY));
-  expect(failure).toMatchObject({ code: 'ATLAS_UNAUTHENTICATED', retryable: false, maybeCarriedOut: false, atlas: { status: 401 } });
+  expect(failure).toMatchObject({
+    code: 'ATLAS_UNAUTHENTICATED',
+    retryable: false,
+    maybeCarriedOut: false,
+    atlas: { status: 401 },
+  });
   expect(failure.hint).toContain('MONGODB_ATLAS_ACCESS_TOKEN');
   expect(JSON.stringify(failure)).not.toContain('canary');
   expect(log(sandbox)).toEqual(['create_key 401']);

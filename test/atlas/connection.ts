@@ -1,6 +1,11 @@
 // Real servers, and connections to them, for the tests of src/atlas. Each ends with its test.
 
-import { createServer as createHttpServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import {
+  createServer as createHttpServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { createAtlas, type Atlas, type AtlasSettings } from '../../src/atlas/atlas.ts';
@@ -67,7 +72,9 @@ export interface Origin {
 }
 
 /** An HTTP server that is no Atlas, for replies that the sandbox cannot give. */
-export async function originFor(answer: (response: ServerResponse, arrival: Arrival, count: number) => void): Promise<Origin> {
+export async function originFor(
+  answer: (response: ServerResponse, arrival: Arrival, count: number) => void,
+): Promise<Origin> {
   const arrivals: Arrival[] = [];
   const server = createHttpServer((request, response) => {
     void readAll(request).then((body) => {
@@ -76,18 +83,26 @@ export async function originFor(answer: (response: ServerResponse, arrival: Arri
       answer(response, arrival, arrivals.length);
     });
   });
-  onTestFinished(() => { server.closeAllConnections(); });
+  onTestFinished(() => {
+    server.closeAllConnections();
+  });
   return { url: await listening(server), arrivals };
 }
 
 /** An origin that gives one and the same reply. */
-export function originOf(status: number, body: unknown, headers: Record<string, string | string[]> = {}): Promise<Origin> {
+export function originOf(
+  status: number,
+  body: unknown,
+  headers: Record<string, string | string[]> = {},
+): Promise<Origin> {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   return originFor((response) => response.writeHead(status, headers).end(text));
 }
 
 /** A TCP server, for what is no HTTP any more. `received` counts the heads of requests. */
-export async function tcpFor(answer: (socket: Socket, count: number) => void): Promise<{ url: URL; received: () => number }> {
+export async function tcpFor(
+  answer: (socket: Socket, count: number) => void,
+): Promise<{ url: URL; received: () => number }> {
   const sockets = new Set<Socket>();
   let count = 0;
   const server = createTcpServer((socket) => {
@@ -101,7 +116,9 @@ export async function tcpFor(answer: (socket: Socket, count: number) => void): P
       });
     });
   });
-  onTestFinished(() => { for (const socket of sockets) socket.destroy(); });
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+  });
   return { url: await listening(server), received: () => count };
 }
 
@@ -115,7 +132,9 @@ export async function closedPort(): Promise<URL> {
 
 export async function listening(server: Server): Promise<URL> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => { server.close(); });
+  onTestFinished(() => {
+    server.close();
+  });
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('The server has no port.');
   return new URL(`http://127.0.0.1:${address.port}`);

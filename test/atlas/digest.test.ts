@@ -2,7 +2,18 @@
 
 import { describe, expect, test } from 'vitest';
 import { Secret } from '../../src/secret/secret.ts';
-import { apiKeyOf, connect, failureOf, log, NEW_KEY, originFor, PROJECT, sandboxFor, valueOf, type Origin } from './connection.ts';
+import {
+  apiKeyOf,
+  connect,
+  failureOf,
+  log,
+  NEW_KEY,
+  originFor,
+  PROJECT,
+  sandboxFor,
+  valueOf,
+  type Origin,
+} from './connection.ts';
 
 const EMPTY_PAGE = JSON.stringify({ results: [], links: [] });
 const API_KEY = { kind: 'api-key', publicKey: 'publican', privateKey: new Secret('private-key-canary') } as const;
@@ -15,7 +26,13 @@ describe('requests', () => {
     const { key } = valueOf(await atlas.createKey(NEW_KEY));
     valueOf(await atlas.listKeys(PROJECT));
     valueOf(await atlas.deleteKey(PROJECT, key.apiKeyId));
-    expect(log(sandbox)).toEqual(['list_keys 401', 'list_keys 200', 'create_key 201', 'list_keys 200', 'delete_key 204']);
+    expect(log(sandbox)).toEqual([
+      'list_keys 401',
+      'list_keys 200',
+      'create_key 201',
+      'list_keys 200',
+      'delete_key 204',
+    ]);
   });
 
   test('the challenged one goes again with the same body, and the key is made once', async () => {
@@ -23,7 +40,10 @@ describe('requests', () => {
     valueOf(await connect(sandbox, apiKeyOf(sandbox)).createKey(NEW_KEY));
     expect(log(sandbox)).toEqual(['create_key 401', 'create_key 201']);
     const { name, cloud, geography } = NEW_KEY;
-    expect(sandbox.requests.map(({ body }) => body)).toEqual([{ name, cloud, geography }, { name, cloud, geography }]);
+    expect(sandbox.requests.map(({ body }) => body)).toEqual([
+      { name, cloud, geography },
+      { name, cloud, geography },
+    ]);
     expect(sandbox.keys(PROJECT)).toHaveLength(1);
   });
 
@@ -42,7 +62,9 @@ describe('requests', () => {
     const sandbox = await sandboxFor({ nonceUses: 3 });
     const atlas = connect(sandbox, apiKeyOf(sandbox));
     for (let round = 0; round < 3; round += 1) {
-      const created = await Promise.all(Array.from({ length: 8 }, (_, call) => atlas.createKey({ ...NEW_KEY, name: `${round}-${call}` })));
+      const created = await Promise.all(
+        Array.from({ length: 8 }, (_, call) => atlas.createKey({ ...NEW_KEY, name: `${round}-${call}` })),
+      );
       created.map((each) => valueOf(each));
     }
     const names = sandbox.keys(PROJECT).map(({ name }) => name);
@@ -82,7 +104,9 @@ describe('a wrong private key', () => {
 
   test('a server that calls every nonce stale is not asked for ever', async () => {
     const { url, arrivals } = await originFor((response, _arrival, count) => {
-      response.writeHead(401, { 'www-authenticate': `Digest realm="r", nonce="${count}", qop="auth", stale=true` }).end();
+      response
+        .writeHead(401, { 'www-authenticate': `Digest realm="r", nonce="${count}", qop="auth", stale=true` })
+        .end();
     });
     expect(failureOf(await connect(url, API_KEY).createKey(NEW_KEY)).code).toBe('ATLAS_UNAUTHENTICATED');
     expect(arrivals).toHaveLength(4);
@@ -116,12 +140,17 @@ describe('a server that offers several challenges', () => {
     const { url, arrivals } = await challenging(challenges);
     valueOf(await connect(url, API_KEY).listKeys(PROJECT));
     expect(arrivals).toHaveLength(2);
-    expect(arrivals[1]?.headers.authorization).toMatch(/^Digest username="publican", realm="r", nonce="for-md5", .*algorithm=MD5/);
+    expect(arrivals[1]?.headers.authorization).toMatch(
+      /^Digest username="publican", realm="r", nonce="for-md5", .*algorithm=MD5/,
+    );
   });
 
-  test.each([BASIC, SHA256, ''])('none that is supported (%j): the private key is not tried on it', async (challenge) => {
-    const { url, arrivals } = await challenging(challenge);
-    expect(failureOf(await connect(url, API_KEY).listKeys(PROJECT)).code).toBe('ATLAS_UNAUTHENTICATED');
-    expect(arrivals.map(({ headers }) => headers.authorization)).toEqual([undefined]);
-  });
+  test.each([BASIC, SHA256, ''])(
+    'none that is supported (%j): the private key is not tried on it',
+    async (challenge) => {
+      const { url, arrivals } = await challenging(challenge);
+      expect(failureOf(await connect(url, API_KEY).listKeys(PROJECT)).code).toBe('ATLAS_UNAUTHENTICATED');
+      expect(arrivals.map(({ headers }) => headers.authorization)).toEqual([undefined]);
+    },
+  );
 });

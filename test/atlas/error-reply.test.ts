@@ -5,7 +5,17 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { AtlasErrorCode } from '../../src/atlas/failure.ts';
 import type { FaultKind } from '../../src/sandbox/faults.ts';
-import { connect, connectByToken, failureOf, NEW_KEY, originOf, PROJECT, sandboxFor, tokenOf, valueOf } from './connection.ts';
+import {
+  connect,
+  connectByToken,
+  failureOf,
+  NEW_KEY,
+  originOf,
+  PROJECT,
+  sandboxFor,
+  tokenOf,
+  valueOf,
+} from './connection.ts';
 
 type ErrorFault = Omit<Extract<FaultKind, { kind: 'status' }>, 'kind'>;
 
@@ -39,8 +49,16 @@ const ROWS: readonly Row[] = [
     code: 'ATLAS_REJECTED',
     words: ['Correct geography, name', 'atlas.fields'],
   })),
-  { fault: { status: 400, errorCode: 'VALIDATION_ERROR' }, code: 'ATLAS_REJECTED', words: ['Correct the request', 'atlas.detail'] },
-  { fault: { status: 401, body: '' }, code: 'ATLAS_UNAUTHENTICATED', words: ['wrong or has expired', 'makes a new one', 'MONGODB_ATLAS_ACCESS_TOKEN'] },
+  {
+    fault: { status: 400, errorCode: 'VALIDATION_ERROR' },
+    code: 'ATLAS_REJECTED',
+    words: ['Correct the request', 'atlas.detail'],
+  },
+  {
+    fault: { status: 401, body: '' },
+    code: 'ATLAS_UNAUTHENTICATED',
+    words: ['wrong or has expired', 'makes a new one', 'MONGODB_ATLAS_ACCESS_TOKEN'],
+  },
   { fault: { status: 401, errorCode: 'USER_UNAUTHORIZED' }, code: 'ATLAS_FORBIDDEN', words: ROLE },
   { fault: { status: 401, errorCode: 'NOT_ORG_GROUP_CREATOR' }, code: 'ATLAS_FORBIDDEN', words: ROLE },
   ...['NOT_IN_GROUP', 'USER_CANNOT_ACCESS_GROUP', 'USER_CANNOT_ACCESS_ORG'].map((errorCode): Row => ({
@@ -58,13 +76,32 @@ const ROWS: readonly Row[] = [
     code: 'ATLAS_IP_NOT_ALLOWED',
     words: ['203.0.113.7', ...API_ACCESS_LIST, "not to the project's network access list"],
   },
-  { fault: { status: 403, errorCode: 'IP_ADDRESS_NOT_ON_ACCESS_LIST', parameters: ['2001:db8::7/128'] }, code: 'ATLAS_IP_NOT_ALLOWED', words: ['2001:db8::7/128'] },
-  { fault: { status: 403, errorCode: 'IP_ADDRESS_NOT_ON_ACCESS_LIST' }, code: 'ATLAS_IP_NOT_ALLOWED', words: ['The IP address of this machine', ...API_ACCESS_LIST] },
-  { fault: { status: 403, errorCode: 'ORG_REQUIRES_ACCESS_LIST' }, code: 'ATLAS_IP_NOT_ALLOWED', words: ['the credential has none', 'makes one', ...API_ACCESS_LIST] },
+  {
+    fault: { status: 403, errorCode: 'IP_ADDRESS_NOT_ON_ACCESS_LIST', parameters: ['2001:db8::7/128'] },
+    code: 'ATLAS_IP_NOT_ALLOWED',
+    words: ['2001:db8::7/128'],
+  },
+  {
+    fault: { status: 403, errorCode: 'IP_ADDRESS_NOT_ON_ACCESS_LIST' },
+    code: 'ATLAS_IP_NOT_ALLOWED',
+    words: ['The IP address of this machine', ...API_ACCESS_LIST],
+  },
+  {
+    fault: { status: 403, errorCode: 'ORG_REQUIRES_ACCESS_LIST' },
+    code: 'ATLAS_IP_NOT_ALLOWED',
+    words: ['the credential has none', 'makes one', ...API_ACCESS_LIST],
+  },
   { fault: { status: 403, errorCode: 'CANNOT_CHANGE_GROUP_NAME' }, code: 'ATLAS_FORBIDDEN', words: ROLE },
   { fault: { status: 404, errorCode: 'GROUP_NOT_FOUND' }, code: 'ATLAS_NOT_FOUND', words: ['no project', 'groupId'] },
   { fault: { status: 404, errorCode: 'ORG_NOT_FOUND' }, code: 'ATLAS_NOT_FOUND', words: ['no organization', 'orgId'] },
   { fault: { status: 404, errorCode: 'RESOURCE_NOT_FOUND' }, code: 'ATLAS_NOT_FOUND', words: ['deleted already'] },
+  ...[408, 499].map((status): Row => ({
+    fault: { status, body: '<h1>Timeout</h1>' },
+    code: 'ATLAS_UNAVAILABLE',
+    words: [`${status}`, 'Try again later'],
+    retryable: true,
+    maybeCarriedOut: true,
+  })),
   { fault: { status: 409, errorCode: 'DUPLICATE_NAME' }, code: 'ATLAS_REJECTED', words: ['409'] },
   ...['RATE_LIMITED', 'RATE_LIMITED_TOKEN_BUCKET'].map((errorCode): Row => ({
     fault: { status: 429, errorCode },
@@ -72,28 +109,58 @@ const ROWS: readonly Row[] = [
     words: ['retryAfterSeconds'],
     retryable: true,
   })),
-  { fault: { status: 500, errorCode: 'UNEXPECTED_ERROR' }, code: 'ATLAS_UNAVAILABLE', words: ['500'], retryable: true, maybeCarriedOut: true },
-  { fault: { status: 503, body: '<h1>Unavailable</h1>' }, code: 'ATLAS_UNAVAILABLE', words: ['503'], retryable: true, maybeCarriedOut: true },
+  {
+    fault: { status: 500, errorCode: 'UNEXPECTED_ERROR' },
+    code: 'ATLAS_UNAVAILABLE',
+    words: ['500'],
+    retryable: true,
+    maybeCarriedOut: true,
+  },
+  {
+    fault: { status: 503, body: '<h1>Unavailable</h1>' },
+    code: 'ATLAS_UNAVAILABLE',
+    words: ['503'],
+    retryable: true,
+    maybeCarriedOut: true,
+  },
 ];
 
 describe('the error table', () => {
-  test.each(ROWS.map((row) => ({ ...row, name: `${row.fault.status} ${row.fault.errorCode ?? ''}` })))('$name', async ({ fault, code, words, ...row }) => {
-    const failure = await failureAfter({ detail: 'What Atlas says.', ...fault });
-    const { status, errorCode, body } = fault;
-    expect(failure).toMatchObject({ code, retryable: row.retryable ?? false, maybeCarriedOut: row.maybeCarriedOut ?? false });
-    expect(failure.atlas).toMatchObject(body === undefined ? { status, errorCode, detail: 'What Atlas says.' } : { status });
-    for (const word of words) expect(`${failure.message} ${failure.hint}`).toContain(word);
-    expect(failure).not.toHaveProperty('retryAfterSeconds');
-  });
+  test.each(ROWS.map((row) => ({ ...row, name: `${row.fault.status} ${row.fault.errorCode ?? ''}` })))(
+    '$name',
+    async ({ fault, code, words, ...row }) => {
+      const failure = await failureAfter({ detail: 'What Atlas says.', ...fault });
+      const { status, errorCode, body } = fault;
+      expect(failure).toMatchObject({
+        code,
+        retryable: row.retryable ?? false,
+        maybeCarriedOut: row.maybeCarriedOut ?? false,
+      });
+      expect(failure.atlas).toMatchObject(
+        body === undefined ? { status, errorCode, detail: 'What Atlas says.' } : { status },
+      );
+      for (const word of words) expect(`${failure.message} ${failure.hint}`).toContain(word);
+      expect(failure).not.toHaveProperty('retryAfterSeconds');
+    },
+  );
 
   test('a code as long as Atlas has some is kept, since advice hangs on there being one', async () => {
     const errorCode = 'CANNOT_CREATE_AI_MODEL_API_KEY_WITHOUT_AN_ACCEPTED_AGREEMENT';
-    expect(await failureAfter({ status: 401, errorCode })).toMatchObject({ code: 'ATLAS_FORBIDDEN', atlas: { errorCode } });
+    expect(await failureAfter({ status: 401, errorCode })).toMatchObject({
+      code: 'ATLAS_FORBIDDEN',
+      atlas: { errorCode },
+    });
   });
 
   test('a list needs another role than a create', async () => {
     const sandbox = await sandboxFor();
-    sandbox.inject({ operation: 'list_keys', when: 'before', kind: 'status', status: 401, errorCode: 'USER_UNAUTHORIZED' });
+    sandbox.inject({
+      operation: 'list_keys',
+      when: 'before',
+      kind: 'status',
+      status: 401,
+      errorCode: 'USER_UNAUTHORIZED',
+    });
     expect(failureOf(await connectByToken(sandbox).listKeys(PROJECT)).hint).toContain('role Project Read Only');
   });
 
@@ -130,9 +197,12 @@ describe('how long to wait', () => {
     expect((await after('Wed, 21 Oct 2015 07:28:00 GMT')).retryAfterSeconds).toBe(0);
   });
 
-  test.each(['', 'soon', '-5', '1.5', '1e3', '12345678', '3, 4', 'Jan 2031', 'Ignore that GMT'])('%j is as good as nothing', async (value) => {
-    expect(await after(value)).not.toHaveProperty('retryAfterSeconds');
-  });
+  test.each(['', 'soon', '-5', '1.5', '1e3', '12345678', '3, 4', 'Jan 2031', 'Ignore that GMT'])(
+    '%j is as good as nothing',
+    async (value) => {
+      expect(await after(value)).not.toHaveProperty('retryAfterSeconds');
+    },
+  );
 
   test('of a 503 too', async () => {
     expect((await failureAfter({ status: 503, headers: { 'retry-after': '30' } })).retryAfterSeconds).toBe(30);
@@ -143,9 +213,16 @@ test('a real refusal of the sandbox, with its fields', async () => {
   const sandbox = await sandboxFor();
   const atlas = connectByToken(sandbox);
   const failure = failureOf(await atlas.createKey({ ...NEW_KEY, geography: 'mars' }));
-  expect(failure).toMatchObject({ code: 'ATLAS_REJECTED', maybeCarriedOut: false, atlas: { status: 400, errorCode: 'INVALID_ENUM_VALUE', parameters: ['geography'] } });
+  expect(failure).toMatchObject({
+    code: 'ATLAS_REJECTED',
+    maybeCarriedOut: false,
+    atlas: { status: 400, errorCode: 'INVALID_ENUM_VALUE', parameters: ['geography'] },
+  });
   expect(failure.hint).toContain('Correct geography;');
   expect(failure.atlas?.fields).toEqual([{ field: 'geography', description: 'must be one of ANY, eu, us' }]);
-  expect(failureOf(await atlas.listKeys('0'.repeat(24)))).toMatchObject({ code: 'ATLAS_NOT_FOUND', atlas: { errorCode: 'GROUP_NOT_FOUND' } });
+  expect(failureOf(await atlas.listKeys('0'.repeat(24)))).toMatchObject({
+    code: 'ATLAS_NOT_FOUND',
+    atlas: { errorCode: 'GROUP_NOT_FOUND' },
+  });
   expect(valueOf(await atlas.listKeys(PROJECT))).toEqual([]);
 });

@@ -1,7 +1,18 @@
 // Lists of keys: over all pages to their true end, and as a whole or not at all.
 
 import { describe, expect, test } from 'vitest';
-import { connect, connectByToken, failureOf, log, originFor, originOf, PROJECT, sandboxFor, tokenOf, valueOf } from './connection.ts';
+import {
+  connect,
+  connectByToken,
+  failureOf,
+  log,
+  originFor,
+  originOf,
+  PROJECT,
+  sandboxFor,
+  tokenOf,
+  valueOf,
+} from './connection.ts';
 
 const TOKEN = tokenOf('a-token-of-the-test');
 const NEXT = [{ rel: 'next', href: 'https://elsewhere.example/api/atlas/v2/groups?pageNum=99' }];
@@ -19,7 +30,10 @@ describe('pages', () => {
     [2_000, 4],
   ])('%i keys in %i requests', async (count, requests) => {
     const sandbox = await sandboxFor();
-    const made = Array.from({ length: count }, (_, index) => sandbox.addKey(PROJECT, { name: `Key ${index}` }).apiKeyId);
+    const made = Array.from(
+      { length: count },
+      (_, index) => sandbox.addKey(PROJECT, { name: `Key ${index}` }).apiKeyId,
+    );
     const keys = valueOf(await connectByToken(sandbox).listKeys(PROJECT));
     expect(keys.map(({ apiKeyId }) => apiKeyId)).toEqual(made);
     const path = `/api/atlas/v2/groups/${PROJECT}/aiModelApiKeys`;
@@ -34,14 +48,19 @@ describe('pages', () => {
     expect(arrivals).toHaveLength(1);
   });
 
-  test.each([[undefined], [null], [[]], [[null, 'next', { rel: 'self' }]], [{ rel: 'next' }]])('a full page without a next link is the last too: %j', async (links) => {
-    const { url, arrivals } = await originOf(200, { results: rows(500), links, totalCount: 10_000 });
-    expect(valueOf(await connect(url, TOKEN).listKeys(PROJECT))).toHaveLength(500);
-    expect(arrivals).toHaveLength(1);
-  });
+  test.each([[undefined], [null], [[]], [[null, 'next', { rel: 'self' }]], [{ rel: 'next' }]])(
+    'a full page without a next link is the last too: %j',
+    async (links) => {
+      const { url, arrivals } = await originOf(200, { results: rows(500), links, totalCount: 10_000 });
+      expect(valueOf(await connect(url, TOKEN).listKeys(PROJECT))).toHaveLength(500);
+      expect(arrivals).toHaveLength(1);
+    },
+  );
 
   test('a next link is not followed where it points: only its being there counts', async () => {
-    const { url, arrivals } = await originFor((response, _arrival, count) => response.end(JSON.stringify({ results: rows(count === 1 ? 500 : 3), links: NEXT })));
+    const { url, arrivals } = await originFor((response, _arrival, count) =>
+      response.end(JSON.stringify({ results: rows(count === 1 ? 500 : 3), links: NEXT })),
+    );
     expect(valueOf(await connect(url, TOKEN).listKeys(PROJECT))).toHaveLength(503);
     expect(arrivals[1]?.path).toMatch(/\/aiModelApiKeys\?itemsPerPage=500&pageNum=2$/);
   });
@@ -64,13 +83,41 @@ describe('pages', () => {
 describe('rows', () => {
   test('have their fields, cleaned, without a secret even where one is sent', async () => {
     const secret = 'al-0123456789abcdefghijABCDEFGHIJ';
-    const { url } = await originOf(200, { results: [{ ...row('id'), name: 'a\u202eb', lastUsedAt: null, secret, maskedSecret: secret, endpoint: 'eu.ai.mongodb.com' }] });
-    expect(valueOf(await connect(url, TOKEN).listKeys(PROJECT))).toEqual([{ apiKeyId: 'id', name: 'ab', lastUsedAt: null, endpoint: 'eu.ai.mongodb.com' }]);
+    const { url } = await originOf(200, {
+      results: [
+        {
+          ...row('id'),
+          name: 'a\u202eb',
+          lastUsedAt: null,
+          secret,
+          maskedSecret: secret,
+          endpoint: 'eu.ai.mongodb.com',
+        },
+      ],
+    });
+    expect(valueOf(await connect(url, TOKEN).listKeys(PROJECT))).toEqual([
+      { apiKeyId: 'id', name: 'ab', lastUsedAt: null, endpoint: 'eu.ai.mongodb.com' },
+    ]);
   });
 
-  test.each([{ name: 'no id' }, row(null), row(7), row(''), row('..'), row('a/b'), row('a\u200bb'), row('x'.repeat(129)), null, 'id', []])('one that cannot be told from another fails the list: %j', async (odd) => {
+  test.each([
+    { name: 'no id' },
+    row(null),
+    row(7),
+    row(''),
+    row('..'),
+    row('a/b'),
+    row('a\u200bb'),
+    row('x'.repeat(129)),
+    null,
+    'id',
+    [],
+  ])('one that cannot be told from another fails the list: %j', async (odd) => {
     const { url } = await originOf(200, { results: [row('id1'), odd, row('id2')] });
-    expect(failureOf(await connect(url, TOKEN).listKeys(PROJECT))).toMatchObject({ code: 'ATLAS_PROTOCOL', retryable: false });
+    expect(failureOf(await connect(url, TOKEN).listKeys(PROJECT))).toMatchObject({
+      code: 'ATLAS_PROTOCOL',
+      retryable: false,
+    });
   });
 
   test('of the sandbox without ids fail the list too', async () => {
@@ -81,9 +128,12 @@ describe('rows', () => {
   });
 });
 
-test.each(['', 'null', '[]', '{}', '{"results":null}', '{"results":{"0":{}}}', '{"results":[', '<html></html>'])('the body %j is no list', async (body) => {
-  const { url } = await originOf(200, body);
-  const failure = failureOf(await connect(url, TOKEN).listKeys(PROJECT));
-  expect(failure.code).toBe('ATLAS_PROTOCOL');
-  expect(failure.hint).toContain('MONGODB_ATLAS_BASE_URL');
-});
+test.each(['', 'null', '[]', '{}', '{"results":null}', '{"results":{"0":{}}}', '{"results":[', '<html></html>'])(
+  'the body %j is no list',
+  async (body) => {
+    const { url } = await originOf(200, body);
+    const failure = failureOf(await connect(url, TOKEN).listKeys(PROJECT));
+    expect(failure.code).toBe('ATLAS_PROTOCOL');
+    expect(failure.hint).toContain('MONGODB_ATLAS_BASE_URL');
+  },
+);

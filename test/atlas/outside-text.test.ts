@@ -9,8 +9,23 @@ import { leaksOf } from './leaks.ts';
 const SECRET = 'canary_0123456789-abcdefghij';
 new Secret(SECRET).toString();
 
-const HIDDEN = ['\u200b', '\u202e', '\u2066', '\ufeff', '\u{e0041}', '\ufe0f', '\u001b', '\u0000', '\ud800', '\udfff', '\ue000'];
-const text = fc.oneof(fc.string({ unit: 'binary' }), fc.array(fc.oneof(fc.constantFrom(...HIDDEN, '\n', '😀', SECRET), fc.string())).map((parts) => parts.join('')));
+const HIDDEN = [
+  '\u200b',
+  '\u202e',
+  '\u2066',
+  '\ufeff',
+  '\u{e0041}',
+  '\ufe0f',
+  '\u001b',
+  '\u0000',
+  '\ud800',
+  '\udfff',
+  '\ue000',
+];
+const text = fc.oneof(
+  fc.string({ unit: 'binary' }),
+  fc.array(fc.oneof(fc.constantFrom(...HIDDEN, '\n', '😀', SECRET), fc.string())).map((parts) => parts.join('')),
+);
 
 test.each([
   ['ordinary text stays', 'Köln key – 日本 😀 `a` "b" \\ <c>', 'Köln key – 日本 😀 `a` "b" \\ <c>'],
@@ -32,18 +47,25 @@ test.each([
 
 describe('any text (property)', () => {
   test('comes out short, in one line, showable, well-formed and without secrets', () => {
-    fc.assert(fc.property(text, fc.integer({ min: 1, max: 80 }), (given, longest) => {
-      const clean = cleanText(given, longest);
-      expect(clean.length).toBeLessThanOrEqual(longest);
-      expect(isShowable(clean)).toBe(true);
-      expect(clean).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/u);
-      expect(leaksOf(clean, SECRET)).toEqual([]);
-    }));
+    fc.assert(
+      fc.property(text, fc.integer({ min: 1, max: 80 }), (given, longest) => {
+        const clean = cleanText(given, longest);
+        expect(clean.length).toBeLessThanOrEqual(longest);
+        expect(isShowable(clean)).toBe(true);
+        expect(clean).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/u);
+        expect(leaksOf(clean, SECRET)).toEqual([]);
+      }),
+    );
   });
 
   test('that is showable stays as it is', () => {
-    fc.assert(fc.property(text.filter((given) => isShowable(given) && !given.includes(SECRET)), (given) => {
-      expect(cleanText(given, 10_000)).toBe(given);
-    }));
+    fc.assert(
+      fc.property(
+        text.filter((given) => isShowable(given) && !given.includes(SECRET)),
+        (given) => {
+          expect(cleanText(given, 10_000)).toBe(given);
+        },
+      ),
+    );
   });
 });

@@ -9,7 +9,9 @@ const proxy = readProxy(process.env);
 const transport = createTransport({ baseUrl: new URL(baseUrl), timeoutMs: 15_000, ...(proxy && { proxy }) });
 const results: Exchange[] = [];
 for (let time = 0; time < Number(times); time += 1) {
-  results.push(await transport.send({ method: 'POST', path: '/p?q', headers: { authorization: 'Bearer canary' }, body: 'body' }));
+  results.push(
+    await transport.send({ method: 'POST', path: '/p?q', headers: { authorization: 'Bearer canary' }, body: 'body' }),
+  );
 }
 await transport.close();
 process.stdout.write(JSON.stringify(results));

@@ -1,7 +1,8 @@
 // A TLS server with a certificate of its own, and a proxy that knows CONNECT. Each records what reaches it.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { connect } from 'node:net';
@@ -15,12 +16,14 @@ export const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
 /** The name in the certificate, which no resolver knows; the loopback address is in it too, `localhost` is not. */
 export const NAME = 'atlas.test';
 
+/** The path of a folder that is not there yet. */
 export function temporaryFolder(): string {
-  return mkdtempSync(join(tmpdir(), 'atlas-tls-'));
+  return join(tmpdir(), `atlas-tls-${randomUUID()}`);
 }
 
-/** A self-signed certificate: `cert.pem` and `key.pem` in the folder. */
+/** Makes the folder, and in it a self-signed certificate: `cert.pem` and `key.pem`. */
 export function makeCertificate(folder: string): void {
+  mkdirSync(folder, { mode: 0o700 });
   execFileSync(
     'openssl',
     [
@@ -43,7 +46,9 @@ export async function tlsServerFor(folder: string): Promise<{ port: string; requ
     requests.push({ target: url, headers });
     response.end('through');
   });
-  onTestFinished(() => { server.closeAllConnections(); });
+  onTestFinished(() => {
+    server.closeAllConnections();
+  });
   return { port: (await listening(server)).port, requests };
 }
 
@@ -75,6 +80,8 @@ export async function proxyFor(port: string, status = 200): Promise<Proxy> {
     upstream.on('error', () => client.destroy());
     client.on('close', () => upstream.destroy());
   });
-  onTestFinished(() => { server.closeAllConnections(); });
+  onTestFinished(() => {
+    server.closeAllConnections();
+  });
   return { port: (await listening(server)).port, tunnels, requests };
 }

@@ -29,10 +29,14 @@ describe.skipIf(!hasOpenssl && !process.env.CI)('with certificates by openssl', 
       logLevel: 'warning',
     });
   });
-  afterAll(() => { rmSync(folder, { recursive: true, force: true }); });
+  afterAll(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
 
   async function exchanges(baseUrl: string, environment: Record<string, string>, times = 1): Promise<unknown[]> {
-    const { stdout } = await promisify(execFile)(process.execPath, [program, baseUrl, String(times)], { env: environment });
+    const { stdout } = await promisify(execFile)(process.execPath, [program, baseUrl, String(times)], {
+      env: environment,
+    });
     const results: unknown = JSON.parse(stdout);
     return Array.isArray(results) ? results.map((result: unknown) => result) : [];
   }
@@ -59,7 +63,9 @@ describe.skipIf(!hasOpenssl && !process.env.CI)('with certificates by openssl', 
 
   test('nor plain http on a port for https', async () => {
     const { url, arrivals } = await originOf(200, 'plain');
-    expect(await exchanges(`https://127.0.0.1:${url.port}`, trusting)).toEqual([{ outcome: 'not_sent', reason: 'tls' }]);
+    expect(await exchanges(`https://127.0.0.1:${url.port}`, trusting)).toEqual([
+      { outcome: 'not_sent', reason: 'tls' },
+    ]);
     expect(arrivals).toEqual([]);
   });
 
@@ -104,13 +110,18 @@ describe.skipIf(!hasOpenssl && !process.env.CI)('with certificates by openssl', 
       expect(requests).toEqual([]);
     });
 
-    test.each([407, 403, 502])('the proxy refuses with %i: not sent, and its login is not in the result', async (status) => {
-      const { port, requests } = await tlsServerFor(folder);
-      const proxy = await proxyFor(port, status);
-      const environment = { ...trusting, HTTPS_PROXY: `http://user:secret-of-the-proxy@127.0.0.1:${proxy.port}` };
-      expect(await exchanges(`https://${NAME}`, environment)).toEqual([{ outcome: 'not_sent', reason: 'connection' }]);
-      expect([proxy.tunnels.length, requests.length]).toEqual([1, 0]);
-    });
+    test.each([407, 403, 502])(
+      'the proxy refuses with %i: not sent, and its login is not in the result',
+      async (status) => {
+        const { port, requests } = await tlsServerFor(folder);
+        const proxy = await proxyFor(port, status);
+        const environment = { ...trusting, HTTPS_PROXY: `http://user:secret-of-the-proxy@127.0.0.1:${proxy.port}` };
+        expect(await exchanges(`https://${NAME}`, environment)).toEqual([
+          { outcome: 'not_sent', reason: 'connection' },
+        ]);
+        expect([proxy.tunnels.length, requests.length]).toEqual([1, 0]);
+      },
+    );
 
     test.each(['127.0.0.1', '*', 'example.com, 127.0.0.1'])('not where NO_PROXY is %j', async (noProxy) => {
       const { port } = await tlsServerFor(folder);
@@ -135,7 +146,10 @@ test('plain http, which is loopback, never goes through a proxy', async () => {
   const proxy = await proxyFor(url.port);
   const login = { user: 'user', password: new Secret('password-of-the-proxy') };
   const transport = transportTo(url, { proxy: { url: `http://127.0.0.1:${proxy.port}`, login, noProxy: '' } });
-  expect(await transport.send({ method: 'GET', path: '/', headers: {} })).toMatchObject({ status: 200, body: 'direct' });
+  expect(await transport.send({ method: 'GET', path: '/', headers: {} })).toMatchObject({
+    status: 200,
+    body: 'direct',
+  });
   expect(arrivals).toHaveLength(1);
   expect([proxy.tunnels, proxy.requests]).toEqual([[], []]);
 });

@@ -2,8 +2,24 @@
 
 import { getEventListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
+import type { Atlas } from '../../src/atlas/atlas.ts';
+import { LARGEST_PAGE_REPLY } from '../../src/atlas/page.ts';
 import { LARGEST_REPLY, type HttpRequest } from '../../src/atlas/transport.ts';
-import { closedPort, connectByToken, log, NEW_KEY, originFor, originOf, PROJECT, sandboxFor, tcpFor, transportTo, valueOf } from './connection.ts';
+import {
+  closedPort,
+  connect,
+  connectByToken,
+  log,
+  NEW_KEY,
+  originFor,
+  originOf,
+  PROJECT,
+  sandboxFor,
+  tcpFor,
+  tokenOf,
+  transportTo,
+  valueOf,
+} from './connection.ts';
 
 const GET: HttpRequest = { method: 'GET', path: '/', headers: { authorization: 'Bearer canary-of-the-header' } };
 const POST: HttpRequest = { ...GET, method: 'POST', body: '{"name":"n"}' };
@@ -13,17 +29,28 @@ describe('a reply', () => {
   test('comes with its status, headers by lower-case name and body; of a repeated header the first', async () => {
     const { url, arrivals } = await originOf(418, 'söme', { 'Retry-After': ['1', '2'], 'X-Other': 'other' });
     const reply = await transportTo(url).send(POST);
-    expect(reply).toMatchObject({ outcome: 'reply', status: 418, body: 'söme', headers: { 'retry-after': '1', 'x-other': 'other' } });
-    expect(arrivals).toMatchObject([{ method: 'POST', path: '/', body: POST.body, headers: { authorization: GET.headers.authorization } }]);
+    expect(reply).toMatchObject({
+      outcome: 'reply',
+      status: 418,
+      body: 'söme',
+      headers: { 'retry-after': '1', 'x-other': 'other' },
+    });
+    expect(arrivals).toMatchObject([
+      { method: 'POST', path: '/', body: POST.body, headers: { authorization: GET.headers.authorization } },
+    ]);
   });
 
   test('keeps every challenge, whether in one header or in several', async () => {
     const { url } = await originOf(401, '', { 'www-authenticate': ['Basic realm="a"', 'Digest realm="b"'] });
-    expect(await transportTo(url).send(GET)).toMatchObject({ headers: { 'www-authenticate': 'Basic realm="a", Digest realm="b"' } });
+    expect(await transportTo(url).send(GET)).toMatchObject({
+      headers: { 'www-authenticate': 'Basic realm="a", Digest realm="b"' },
+    });
   });
 
   test('is not an interim one', async () => {
-    const { url } = await tcpFor((socket) => socket.write('HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'));
+    const { url } = await tcpFor((socket) =>
+      socket.write('HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'),
+    );
     expect(await transportTo(url).send(GET)).toMatchObject({ outcome: 'reply', status: 200, body: 'ok' });
     const early = await tcpFor((socket) => socket.write('HTTP/1.1 103 Early Hints\r\n\r\n', () => socket.destroy()));
     expect(await transportTo(early.url).send(GET)).toEqual({ outcome: 'lost', reason: 'connection' });
@@ -63,15 +90,18 @@ describe('without a reply', () => {
     expect(received()).toBe(1);
   });
 
-  test.each(METHODS)('an end without an answer, on a connection that was good before: lost, and $method is written once', async (request) => {
-    const { url, received } = await tcpFor((socket, count) =>
-      count === 1 ? socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok') : socket.end(),
-    );
-    const transport = transportTo(url);
-    expect(await transport.send(GET)).toMatchObject({ status: 200 });
-    expect(await transport.send(request)).toEqual({ outcome: 'lost', reason: 'connection' });
-    expect(received()).toBe(2);
-  });
+  test.each(METHODS)(
+    'an end without an answer, on a connection that was good before: lost, and $method is written once',
+    async (request) => {
+      const { url, received } = await tcpFor((socket, count) =>
+        count === 1 ? socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok') : socket.end(),
+      );
+      const transport = transportTo(url);
+      expect(await transport.send(GET)).toMatchObject({ status: 200 });
+      expect(await transport.send(request)).toEqual({ outcome: 'lost', reason: 'connection' });
+      expect(received()).toBe(2);
+    },
+  );
 
   test.each([
     ['another protocol', 'SSH-2.0-OpenSSH_9.2\r\n'],
@@ -85,7 +115,9 @@ describe('without a reply', () => {
 
   test('a closed transport: not sent; one that is closed meanwhile: lost', async () => {
     let arrived = () => undefined as unknown;
-    const waiting = new Promise<void>((resolve) => { arrived = resolve; });
+    const waiting = new Promise<void>((resolve) => {
+      arrived = resolve;
+    });
     const { url } = await originFor(() => arrived());
     const transport = transportTo(url);
     const pending = transport.send(POST);
@@ -106,7 +138,9 @@ describe('the time limit', () => {
   test('ends a body that never ends, however lively it is', async () => {
     const { url } = await originFor((response) => {
       const timer = setInterval(() => response.write('x'), 10);
-      response.on('close', () => { clearInterval(timer); });
+      response.on('close', () => {
+        clearInterval(timer);
+      });
     });
     const reply = await transportTo(url, { timeoutMs: 300 }).send(GET);
     expect(reply).toMatchObject({ outcome: 'reply', status: 200, body: undefined, cut: 'timeout' });
@@ -139,7 +173,9 @@ describe('a signal', () => {
 
   test('while waiting: lost', async () => {
     const cancel = new AbortController();
-    const { url } = await originFor(() => { cancel.abort(); });
+    const { url } = await originFor(() => {
+      cancel.abort();
+    });
     expect(await transportTo(url).send(GET, cancel.signal)).toEqual({ outcome: 'lost', reason: 'cancelled' });
   });
 
@@ -152,14 +188,33 @@ describe('a signal', () => {
 });
 
 describe('the cap on the size of a reply', () => {
-  test('lets the largest reply through and nothing more', async () => {
-    const { url } = await originFor((response, { path }) => response.end('x'.repeat(LARGEST_REPLY + Number(path.slice(1)))));
+  test.each([
+    ['by default', {}, 256 * 1024],
+    ['of a page', { largestReply: LARGEST_PAGE_REPLY }, 8 * 1024 * 1024],
+    ['of the request', { largestReply: 10 }, 10],
+  ])('%s lets the largest reply through and nothing more', async (_which, limit, size) => {
+    const { url } = await originFor((response, { path }) => response.end('x'.repeat(size + Number(path.slice(1)))));
     const transport = transportTo(url);
-    const largest = await transport.send({ ...GET, path: '/0' });
-    expect(largest.outcome === 'reply' && largest.body?.length).toBe(LARGEST_REPLY);
-    const larger = await transport.send({ ...GET, path: '/1' });
+    const largest = await transport.send({ ...GET, ...limit, path: '/0' });
+    expect(largest.outcome === 'reply' && largest.body?.length).toBe(size);
+    const larger = await transport.send({ ...GET, ...limit, path: '/1' });
     expect(larger).toMatchObject({ outcome: 'reply', status: 200, body: undefined });
     expect(larger).not.toHaveProperty('cut');
+  });
+
+  test.each([
+    ['a list', 200, (atlas: Atlas) => atlas.listKeys(PROJECT), 'ok'],
+    ['a create', 201, (atlas: Atlas) => atlas.createKey(NEW_KEY), 'ATLAS_PROTOCOL'],
+  ] as const)('is high for %s alone', async (_call, status, call, expected) => {
+    const padding = 'x'.repeat(2 * LARGEST_REPLY);
+    const { url } = await originOf(status, {
+      apiKeyId: 'id',
+      secret: 'al-0123456789abcdefghijABCD',
+      results: [],
+      padding,
+    });
+    const result = await call(connect(url, tokenOf('a-token-of-the-test')));
+    expect(result.ok ? 'ok' : result.failure.code).toBe(expected);
   });
 
   test('ends a reply that never ends: what is sent, and so what is kept, stays near the cap', async () => {
@@ -173,9 +228,10 @@ describe('the cap on the size of a reply', () => {
       response.on('drain', more);
       more();
     });
-    expect(await transportTo(url).send(GET)).toMatchObject({ outcome: 'reply', status: 200, body: undefined });
-    expect(sent).toBeGreaterThan(LARGEST_REPLY);
-    expect(sent).toBeLessThan(4 * LARGEST_REPLY);
+    const reply = await transportTo(url).send({ ...GET, largestReply: LARGEST_PAGE_REPLY });
+    expect(reply).toMatchObject({ outcome: 'reply', status: 200, body: undefined });
+    expect(sent).toBeGreaterThan(LARGEST_PAGE_REPLY);
+    expect(sent).toBeLessThan(4 * LARGEST_PAGE_REPLY);
   });
 
   test('holds for a flood of half a gigabyte from Atlas, and memory does not grow with it', async () => {

@@ -9,7 +9,9 @@ describe('precedence: flag, then environment, then file', () => {
     expect(load([], file())).toMatchObject({ logLevel: 'debug', timeoutMs: 5000, readOnly: true });
   });
   test('the environment beats the file', () => {
-    expect(load([], { ...file(), ATLAS_MODEL_KEYS_LOG_LEVEL: 'info', ATLAS_MODEL_KEYS_READ_ONLY: 'false' })).toMatchObject({
+    expect(
+      load([], { ...file(), ATLAS_MODEL_KEYS_LOG_LEVEL: 'info', ATLAS_MODEL_KEYS_READ_ONLY: 'false' }),
+    ).toMatchObject({
       logLevel: 'info',
       timeoutMs: 5000,
       readOnly: false,
@@ -37,9 +39,98 @@ test('without any setting', () => {
 });
 
 test('the sandbox reads no credentials, no proxy and no base URL, not even bad ones', () => {
-  const config = load(['--sandbox'], { MONGODB_ATLAS_BASE_URL: 'nonsense', MONGODB_ATLAS_ACCESS_TOKEN: 'a b', HTTPS_PROXY: '?' });
+  const config = load(['--sandbox'], {
+    MONGODB_ATLAS_BASE_URL: 'nonsense',
+    MONGODB_ATLAS_ACCESS_TOKEN: 'a b',
+    HTTPS_PROXY: '?',
+  });
   expect(config.atlas).toBeUndefined();
   expect(JSON.stringify([...config.sinks])).toContain('atlas-model-keys-sandbox-');
+});
+
+describe('the sandbox has none of the sinks that stand in environment and file', () => {
+  const standing = configurationFileOutsideTests({
+    sinks: { prod: 'file:/srv/{entry}', chat: 'inline' },
+    defaultSink: 'prod',
+  });
+  const variables = { ATLAS_MODEL_KEYS_SINKS: 'app=dotenv:/srv/app/.env', ATLAS_MODEL_KEYS_DEFAULT_SINK: 'app' };
+
+  test('only its own', () => {
+    const { sinks, defaultSink } = load(['--sandbox'], { ...standing(), ...variables });
+    expect([[...sinks.keys()], defaultSink]).toEqual([['local'], 'local']);
+    expect(JSON.stringify([...sinks])).toContain('atlas-model-keys-sandbox-');
+  });
+
+  test('or those of flags', () => {
+    const { sinks, defaultSink } = load(['--sandbox', '--sink', 'here=file:/tmp/here/{entry}'], {
+      ...standing(),
+      ...variables,
+    });
+    expect([[...sinks], defaultSink]).toEqual([[['here', { type: 'file', path: '/tmp/here/{entry}' }]], 'here']);
+  });
+
+  test('all else that stands there counts', () => {
+    expect(load(['--sandbox'], { ATLAS_MODEL_KEYS_READ_ONLY: '1' }).readOnly).toBe(true);
+  });
+});
+
+describe('a variable of this server that it does not know', () => {
+  test.each([
+    ['ATLAS_MODEL_KEYS_ALLOWED_PROJECT', '; did you mean ATLAS_MODEL_KEYS_ALLOWED_PROJECTS?'],
+    ['ATLAS_MODEL_KEYS_READONLY', '; did you mean ATLAS_MODEL_KEYS_READ_ONLY?'],
+    ['ATLAS_MODEL_KEYS_SNIK', '; did you mean ATLAS_MODEL_KEYS_SINKS?'],
+    ['ATLAS_MODEL_KEYS_CONFIGS', '; did you mean ATLAS_MODEL_KEYS_CONFIG?'],
+    ['ATLAS_MODEL_KEYS_MAX_CREATES_PER_HOUR', ''],
+    ['ATLAS_MODEL_KEYS_', ''],
+  ])('%s is refused', (name, advice) => {
+    expect(refusalOf([], { [name]: 'x' })).toBe(`${name}: is not known here${advice}`);
+    expect(refusalOf(['--sandbox'], { [name]: 'x' })).toBe(`${name}: is not known here${advice}`);
+  });
+
+  test('is not quoted where it is no ordinary name', () => {
+    expect(refusalOf([], { 'ATLAS_MODEL_KEYS_al-canary': 'x' })).toBe(
+      'ATLAS_MODEL_KEYS_(unreadable name): is not known here',
+    );
+  });
+
+  test.each(['', ' ', '${user_config.readonly}', undefined])('counts as unset where it is blank (%j)', (blank) => {
+    expect(load([], { ATLAS_MODEL_KEYS_READONLY: blank }).readOnly).toBe(false);
+  });
+
+  test('is none of those of others', () => {
+    expect(load([], { ATLAS_MODEL: 'x', MONGODB_ATLAS_OTHER: 'x' }).readOnly).toBe(false);
+  });
+});
+
+describe('a member named __proto__ is refused, not dropped', () => {
+  test.each<[string, string[], Record<string, string>]>([
+    ['--sink.__proto__', ['--sink', '__proto__=file:/x'], {}],
+    ['--sink.__proto__', ['--sink', 'a=file:/x', '--sink', '__proto__=file:/y'], {}],
+    ['ATLAS_MODEL_KEYS_SINKS.__proto__', [], { ATLAS_MODEL_KEYS_SINKS: '{"__proto__":"file:/x"}' }],
+    ['ATLAS_MODEL_KEYS_SINKS.__proto__', [], { ATLAS_MODEL_KEYS_SINKS: '{"a":"file:/x","__proto__":"inline"}' }],
+    [
+      'ATLAS_MODEL_KEYS_SINKS.a.__proto__',
+      [],
+      { ATLAS_MODEL_KEYS_SINKS: '{"a":{"type":"file","path":"/x","__proto__":{}}}' },
+    ],
+    [
+      'ATLAS_MODEL_KEYS_SINKS.(unreadable name).env.__proto__',
+      [],
+      { ATLAS_MODEL_KEYS_SINKS: '{"a b":{"type":"command","argv":["x"],"env":{"__proto__":"x"}}}' },
+    ],
+  ])('%s', (field, argv, environment) => {
+    expect(refusalOf(argv, environment)).toBe(`${field}: cannot be used as a name`);
+  });
+
+  test.each(['{"__proto__":{"readOnly":true}}', '{"readOnly":true,"__proto__":null}'])('in the file: %s', (content) => {
+    const path = configurationFile(content);
+    expect(refusalOf(['--config', path])).toBe(`${path}: __proto__: cannot be used as a name`);
+  });
+
+  test('however deep a text goes that is no configuration', () => {
+    const path = configurationFile(`{"sinks":${'['.repeat(100_000)}${']'.repeat(100_000)}}`);
+    expect(refusalOf(['--config', path])).toMatch(/: sinks: must be/);
+  });
 });
 
 describe('sinks', () => {
@@ -54,8 +145,14 @@ describe('sinks', () => {
     expect(load([...two, '--default-sink', 'b']).defaultSink).toBe('b');
   });
   test('a JSON object holds URIs and objects', () => {
-    const sinks = { a: 'file:/srv/{entry}', b: { type: 'command', argv: ['pass', 'x'], verify: ['pass', 'show', 'x'], env: { A: '1' }, timeoutMs: 500 } };
-    expect(Object.fromEntries(load([], { ATLAS_MODEL_KEYS_SINKS: JSON.stringify(sinks) }).sinks)).toEqual({ a: { type: 'file', path: '/srv/{entry}' }, b: sinks.b });
+    const sinks = {
+      a: 'file:/srv/{entry}',
+      b: { type: 'command', argv: ['pass', 'x'], verify: ['pass', 'show', 'x'], env: { A: '1' }, timeoutMs: 500 },
+    };
+    expect(Object.fromEntries(load([], { ATLAS_MODEL_KEYS_SINKS: JSON.stringify(sinks) }).sinks)).toEqual({
+      a: { type: 'file', path: '/srv/{entry}' },
+      b: sinks.b,
+    });
   });
   test('inline exists only with the flag, beside the others and not as their default', () => {
     expect(refusalOf(['--sink', 'chat=inline'])).toBe(
@@ -81,8 +178,16 @@ describe('a bad value is one line that names the setting', () => {
     ['--sink.a.path: must not hold ".."', ['--sink', 'a=file:/srv/../etc/x'], {}],
     ['--sink.a.path: must name a file, not a directory', ['--sink', 'a=file:/srv/'], {}],
     ['--sink.a.path: knows the placeholders {groupId} and {entry} only', ['--sink', 'a=file:/srv/{name}'], {}],
-    ['--sink.a.variable: must be a variable name: letters, digits and _, not starting with a digit', ['--sink', 'a=dotenv:/x/.env#1A'], {}],
-    ['--sink.a.argv.0: must be an absolute path, or a name that is found in PATH', ['--sink', 'a=command:["./run"]'], {}],
+    [
+      '--sink.a.variable: must be a variable name: letters, digits and _, not starting with a digit',
+      ['--sink', 'a=dotenv:/x/.env#1A'],
+      {},
+    ],
+    [
+      '--sink.a.argv.0: must be an absolute path, or a name that is found in PATH',
+      ['--sink', 'a=command:["./run"]'],
+      {},
+    ],
     ['--sink.a.argv.0: must name a program, without placeholders', ['--sink', 'a=command:["{entry}"]'], {}],
     ['--sink.b.argv.0: must name a program, without placeholders', ['--sink', 'b=command:["{entry}"]'], {}],
     ['--sink.a.argv.0: is required', ['--sink', 'a=command:[]'], {}],
@@ -90,13 +195,37 @@ describe('a bad value is one line that names the setting', () => {
     ['ATLAS_MODEL_KEYS_TIMEOUT_MS: must be a number', [], { ATLAS_MODEL_KEYS_TIMEOUT_MS: 'soon' }],
     ['ATLAS_MODEL_KEYS_TIMEOUT_MS: must be at least 1000', [], { ATLAS_MODEL_KEYS_TIMEOUT_MS: '10' }],
     ['ATLAS_MODEL_KEYS_READ_ONLY: must be a boolean', [], { ATLAS_MODEL_KEYS_READ_ONLY: 'perhaps' }],
-    ['ATLAS_MODEL_KEYS_ALLOWED_PROJECTS.1: must be project ids: 24 lower-case hexadecimal digits', [], { ATLAS_MODEL_KEYS_ALLOWED_PROJECTS: `${GROUP}, x` }],
-    ['ATLAS_MODEL_KEYS_API_VERSION: must be one of auto, 2025-03-12, preview', [], { ATLAS_MODEL_KEYS_API_VERSION: 'v2' }],
-    ['ATLAS_MODEL_KEYS_SINKS.a.env: must not hand Atlas credentials (MONGODB_ATLAS_…, MDB_MCP_…) to a command', [], { ATLAS_MODEL_KEYS_SINKS: '{"a":{"type":"command","argv":["x"],"env":{"MONGODB_ATLAS_CLIENT_SECRET":"s"}}}' }],
-    ['MONGODB_ATLAS_PROJECT_ID: must be 24 lower-case hexadecimal digits', [], { MONGODB_ATLAS_PROJECT_ID: GROUP.toUpperCase() }],
-    ['NODE_TLS_REJECT_UNAUTHORIZED: turns certificate checks off; unset it (add a private CA with NODE_EXTRA_CA_CERTS)', [], { NODE_TLS_REJECT_UNAUTHORIZED: '0' }],
+    [
+      'ATLAS_MODEL_KEYS_ALLOWED_PROJECTS.1: must be project ids: 24 lower-case hexadecimal digits',
+      [],
+      { ATLAS_MODEL_KEYS_ALLOWED_PROJECTS: `${GROUP}, x` },
+    ],
+    [
+      'ATLAS_MODEL_KEYS_API_VERSION: must be one of auto, 2025-03-12, preview',
+      [],
+      { ATLAS_MODEL_KEYS_API_VERSION: 'v2' },
+    ],
+    [
+      'ATLAS_MODEL_KEYS_SINKS.a.env: must not hand Atlas credentials (MONGODB_ATLAS_…, MDB_MCP_…) to a command',
+      [],
+      { ATLAS_MODEL_KEYS_SINKS: '{"a":{"type":"command","argv":["x"],"env":{"MONGODB_ATLAS_CLIENT_SECRET":"s"}}}' },
+    ],
+    [
+      'MONGODB_ATLAS_PROJECT_ID: must be 24 lower-case hexadecimal digits',
+      [],
+      { MONGODB_ATLAS_PROJECT_ID: GROUP.toUpperCase() },
+    ],
+    [
+      'NODE_TLS_REJECT_UNAUTHORIZED: turns certificate checks off; unset it (add a private CA with NODE_EXTRA_CA_CERTS)',
+      [],
+      { NODE_TLS_REJECT_UNAUTHORIZED: '0' },
+    ],
     ['HTTPS_PROXY: must be a URL such as http://proxy.example.com:3128', [], { HTTPS_PROXY: 'proxy:3128' }],
-    ['https_proxy: has a user or password that is not percent-encoded as URLs ask', [], { https_proxy: 'http://u:p%zz@proxy:3128' }],
+    [
+      'https_proxy: has a user or password that is not percent-encoded as URLs ask',
+      [],
+      { https_proxy: 'http://u:p%zz@proxy:3128' },
+    ],
   ])('%s', (message, argv, environment) => {
     expect(refusalOf(argv, environment)).toBe(message);
   });
@@ -108,6 +237,14 @@ describe('a bad value is one line that names the setting', () => {
       refusalOf([`--${canary}`]),
       refusalOf(['--log-level', canary]),
       refusalOf(['--sink', canary]),
+      refusalOf(['--sink', `${canary} x=file:/x`]),
+      refusalOf(['--sink', `${canary}/+=file:/x`]),
+      refusalOf(['--sink', `${canary.repeat(2)}=nonsense`]),
+      refusalOf([], { ATLAS_MODEL_KEYS_SINKS: `{"a":{"type":"command","argv":["x"],"env":{"K ${canary}":"v"}}}` }),
+      refusalOf(['--config', canary]),
+      refusalOf(['--config', `/nonexistent/${canary}`]),
+      refusalOf(['--config', `/tmp/${canary}\0`]),
+      refusalOf([], { ATLAS_MODEL_KEYS_CONFIG: canary }),
       refusalOf(['--sink', `a=file:${canary}`]),
       refusalOf(['--sink', `a=command:[${canary}`]),
       refusalOf([], { ATLAS_MODEL_KEYS_SINKS: `{"a":"${canary}` }),

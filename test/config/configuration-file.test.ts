@@ -25,11 +25,14 @@ test('a symbolic link is refused', () => {
   expect(refusalOf([], { ATLAS_MODEL_KEYS_CONFIG: link })).toBe(`${link}: is a symbolic link; name the file itself`);
 });
 
-test.skipIf(!isRoot)(`another user's file is refused${isRoot ? '' : ' (skipped: giving a file away needs root)'}`, () => {
-  const path = configurationFile({});
-  chownSync(path, 65_534, 65_534);
-  expect(refusalOf(['--config', path])).toBe(`${path}: belongs to another user; it is not read`);
-});
+test.skipIf(!isRoot)(
+  `another user's file is refused${isRoot ? '' : ' (skipped: giving a file away needs root)'}`,
+  () => {
+    const path = configurationFile({});
+    chownSync(path, 65_534, 65_534);
+    expect(refusalOf(['--config', path])).toBe(`${path}: belongs to another user; it is not read`);
+  },
+);
 
 test('a FIFO is refused at once', () => {
   const path = join(temporaryFolder(), 'config.json');
@@ -38,7 +41,18 @@ test('a FIFO is refused at once', () => {
 });
 
 test('a file that was named must exist', () => {
-  expect(refusalOf(['--config', '/nonexistent/config.json'])).toBe('/nonexistent/config.json: does not exist');
+  const refusal = 'names a file that does not exist';
+  expect(refusalOf(['--config', '/nonexistent/config.json'])).toBe(`--config: ${refusal}`);
+  expect(refusalOf([], { ATLAS_MODEL_KEYS_CONFIG: '/nonexistent/config.json' })).toBe(
+    `ATLAS_MODEL_KEYS_CONFIG: ${refusal}`,
+  );
+  expect(refusalOf(['--config', `${configurationFile({})}/x`])).toBe(`--config: ${refusal}`);
+});
+
+test('a byte order mark is no part of it', () => {
+  const path = configurationFile('\ufeff{"readOnly":true}');
+  expect(load(['--config', path]).readOnly).toBe(true);
+  expect(refusalOf(['--config', configurationFile('\ufeff\ufeff{}')])).toContain('is not a JSON object');
 });
 
 test.each(['{', '[]', '"text"', '', '{"readOnly":true,}'])('%j is refused', (content) => {

@@ -21,8 +21,12 @@ describe('the first complete set wins', () => {
     expect(readCredentials({ MONGODB_ATLAS_CLIENT_ID: 'mdb_sa_id_1', ...API_KEY }).kind).toBe('api-key');
   });
   test('aliases', () => {
-    expect(readCredentials({ MDB_MCP_API_CLIENT_ID: 'mdb_sa_id_2', MDB_MCP_API_CLIENT_SECRET: 'mdb_sa_sk_2' })).toMatchObject({ kind: 'service-account', clientId: 'mdb_sa_id_2' });
-    expect(readCredentials({ MONGODB_ATLAS_PUBLIC_KEY: 'ijklmnop', MONGODB_ATLAS_PRIVATE_KEY: '33333333' })).toMatchObject({ kind: 'api-key', publicKey: 'ijklmnop' });
+    expect(
+      readCredentials({ MDB_MCP_API_CLIENT_ID: 'mdb_sa_id_2', MDB_MCP_API_CLIENT_SECRET: 'mdb_sa_sk_2' }),
+    ).toMatchObject({ kind: 'service-account', clientId: 'mdb_sa_id_2' });
+    expect(
+      readCredentials({ MONGODB_ATLAS_PUBLIC_KEY: 'ijklmnop', MONGODB_ATLAS_PRIVATE_KEY: '33333333' }),
+    ).toMatchObject({ kind: 'api-key', publicKey: 'ijklmnop' });
   });
 });
 
@@ -52,7 +56,9 @@ describe('a secret may be in a file', () => {
   test('of an alias too', () => {
     const file = join(temporaryFolder(), 'secret');
     writeFileSync(file, 'mdb_sa_sk_3');
-    expect(readCredentials({ MDB_MCP_API_CLIENT_ID: 'mdb_sa_id_3', MDB_MCP_API_CLIENT_SECRET_FILE: file }).kind).toBe('service-account');
+    expect(readCredentials({ MDB_MCP_API_CLIENT_ID: 'mdb_sa_id_3', MDB_MCP_API_CLIENT_SECRET_FILE: file }).kind).toBe(
+      'service-account',
+    );
   });
   test.each<[string, (folder: string) => string]>([
     ['missing', (folder) => join(folder, 'missing')],
@@ -63,10 +69,35 @@ describe('a secret may be in a file', () => {
     ['of several lines', (folder) => written(folder, 'a\nb')],
   ])('%s is refused, by the name of the variable', (_what, make) => {
     const path = make(temporaryFolder());
-    expect(() => readCredentials({ MONGODB_ATLAS_ACCESS_TOKEN_FILE: path })).toThrow(/^MONGODB_ATLAS_ACCESS_TOKEN_FILE: /);
+    expect(() => readCredentials({ MONGODB_ATLAS_ACCESS_TOKEN_FILE: path })).toThrow(
+      /^MONGODB_ATLAS_ACCESS_TOKEN_FILE: /,
+    );
   });
   test('both forms at once are refused', () => {
     expect(() => readCredentials({ ...TOKEN, MONGODB_ATLAS_ACCESS_TOKEN_FILE: '/x' })).toThrow(ConfigError);
+  });
+});
+
+describe('a character that JSON gives a meaning is refused, since redaction could not tell it from structure', () => {
+  const ACCEPTED = "!#$%&'()*+-./09:;<=>?@AZ[]^_`az|~";
+
+  test.each(['"', '\\', ',', '{', '}'])('%s', (character) => {
+    for (const name of ['MONGODB_ATLAS_ACCESS_TOKEN', 'MONGODB_ATLAS_CLIENT_SECRET', 'MONGODB_ATLAS_PRIVATE_API_KEY']) {
+      expect(() => readCredentials({ [name]: `canary${character}canary` })).toThrow(
+        new ConfigError(
+          name,
+          'holds a quotation mark, backslash, comma or brace, which no secret of Atlas does; give the secret alone',
+        ),
+      );
+    }
+    const file = written(temporaryFolder(), `canary${character}canary`);
+    expect(() => readCredentials({ MONGODB_ATLAS_ACCESS_TOKEN_FILE: file })).toThrow(
+      /^MONGODB_ATLAS_ACCESS_TOKEN_FILE: (?!.*canary)/,
+    );
+  });
+
+  test('and no other that is visible', () => {
+    expect(readCredentials({ MONGODB_ATLAS_ACCESS_TOKEN: ACCEPTED }).kind).toBe('token');
   });
 });
 

@@ -11,7 +11,9 @@ import { type Environment } from '../../src/config/environment.ts';
 
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(realpathSync(tmpdir()), 'amk-config-'));
-  onTestFinished(() => { rmSync(folder, { recursive: true }); });
+  onTestFinished(() => {
+    rmSync(folder, { recursive: true });
+  });
   return folder;
 }
 
