@@ -3,25 +3,21 @@
 
 import { basename } from 'node:path';
 import type { CommandSpec } from '../config/sink-spec.ts';
-import { holdsExactly } from '../secret/fingerprint.ts';
+import { fingerprintOfBytes, holdsExactly } from '../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../secret/secret.ts';
-import { childEnvironment, searchPathOf } from './child-environment.ts';
-import { feedProgram, readProgram, type Program, type ProgramEnd } from './child-process.ts';
-import { findExecutable } from './executable.ts';
-import type { Address, Delivery, Preflight, Sink, Target, Verdict } from './sink.ts';
+import { childEnvironment, searchPathOf } from './programs/child-environment.ts';
+import { feedProgram, readProgram, type Program, type ProgramEnd } from './programs/child-process.ts';
+import { findExecutable } from './programs/executable.ts';
+import type { Address, Delivery, Held, Preflight, Sink, Target, Verdict } from './sink.ts';
 import { expand, takesEntry } from './template.ts';
 
 type Argv = CommandSpec['argv'];
 
 /**
- * `environment` is that of this process, from which the programs get a short list. Running the program is
- * no part of a preflight, so `inspect` and `prove` are the same: they look for it and judge its file.
+ * `environment` is that of this process, from which the programs get a short list. A preflight looks for the programs,
+ * judges their files, and runs the one that verifies, which must change nothing; so `inspect` and `prove` are the same.
  */
-export function commandSink(
-  name: string,
-  spec: CommandSpec,
-  environment: Readonly<Record<string, string>>,
-): Sink {
+export function commandSink(name: string, spec: CommandSpec, environment: Readonly<Record<string, string>>): Sink {
   const location = `command ${basename(spec.argv[0])}`;
   const env = childEnvironment(environment, spec.env);
   const prepare = (argv: Argv, address: Address) => prepareProgram(argv, address, env, spec.timeoutMs);
@@ -36,7 +32,12 @@ export function commandSink(
       if (!writer.ready) return notReady(writer);
       const reader = spec.verify && (await prepare(spec.verify, address));
       if (reader && !reader.ready) return notReady(reader);
+      if (reader && (await lookUpWith(reader.program)).held === 'value') return taken(name, reader.program);
       return { ready: true, target: commandTarget(name, location, writer.program, reader?.program) };
+    },
+    async lookUp(address): Promise<Held> {
+      const reader = spec.verify && (await prepare(spec.verify, address));
+      return reader?.ready ? lookUpWith(reader.program) : { held: 'unknown' };
     },
   };
 }
@@ -47,7 +48,9 @@ function commandTarget(name: string, location: string, writer: Program, reader: 
     async deliver(secret): Promise<Delivery> {
       const end = await feedProgram(writer, Buffer.from(openSecret(secret), 'utf8'));
       if (end.by === 'exit' && end.code === 0 && end.tookInput) return { outcome: 'written', warnings: [] };
-      return { outcome: 'failed', message: describe(writer, end), hint: deliveryHint(name) };
+      // Only a program that ended of itself has said what it did; one that was stopped may have kept the secret.
+      const outcome = end.by === 'exit' || end.by === 'no start' ? 'failed' : 'uncertain';
+      return { outcome, message: describe(writer, end), hint: deliveryHint(name) };
     },
     verify(secret): Promise<Verdict> {
       if (reader) return readBack(name, reader, secret);
@@ -63,12 +66,29 @@ async function readBack(name: string, reader: Program, secret: Secret): Promise<
   const end = await readProgram(reader);
   const same = end.by === 'exit' && isPrintedSecret(end.output, secret);
   if (end.by === 'exit') end.output.fill(0);
-  if (end.by !== 'exit' || end.code !== 0) {
-    return { outcome: 'mismatch', message: describe(reader, end), hint: verifyHint(name) };
-  }
+  if (end.by !== 'exit') return { outcome: 'unreadable', message: describe(reader, end), hint: verifyHint(name) };
+  if (end.code !== 0) return { outcome: 'mismatch', message: describe(reader, end), hint: verifyHint(name) };
   if (same) return { outcome: 'verified', verification: 'read-back' };
   const message = `${subjectOf(reader)} printed something else than the secret that was delivered.`;
   return { outcome: 'mismatch', message, hint: verifyHint(name) };
+}
+
+/** A program that prints nothing, or fails, has not said that there is nothing. */
+async function lookUpWith(reader: Program): Promise<Held> {
+  const end = await readProgram(reader);
+  if (end.by !== 'exit') return { held: 'unknown' };
+  const value = withoutLineEnd(end.output);
+  const held: Held =
+    end.code === 0 && value.length > 0
+      ? { held: 'value', fingerprint: fingerprintOfBytes(value) }
+      : { held: 'unknown' };
+  end.output.fill(0);
+  return held;
+}
+
+function withoutLineEnd(output: Buffer): Buffer {
+  const ending = ['\r\n', '\n'].find((each) => output.subarray(-each.length).equals(Buffer.from(each)));
+  return output.subarray(0, output.length - (ending?.length ?? 0));
 }
 
 /** Programs that print end the line, so one newline may follow. */
@@ -103,6 +123,12 @@ async function prepareProgram(
 
 function notReady({ message, hint }: { message: string; hint: string }): Preflight {
   return { ready: false, problem: { code: 'SINK_NOT_READY', message, hint } };
+}
+
+function taken(name: string, reader: Program): Preflight {
+  const message = `${subjectOf(reader)} prints something already, so the place of sink "${name}" is taken.`;
+  const hint = 'Nothing is overwritten. Pass another entry, or have that one removed first.';
+  return { ready: false, problem: { code: 'SINK_ENTRY_EXISTS', message, hint } };
 }
 
 function deliveryHint(name: string): string {

@@ -2,18 +2,18 @@
 // text is edited is in dotenv-text.ts, and how the file is exchanged in dotenv-file.ts.
 
 import type { DotenvSpec } from '../config/sink-spec.ts';
-import { holdsExactly } from '../secret/fingerprint.ts';
+import { fingerprintOfBytes, holdsExactly } from '../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../secret/secret.ts';
-import { assign, edited, readDotenv, unassign, type Assigned, type Assignment } from './dotenv-file.ts';
-import { isVariableName, needsNoQuotes, valueOf } from './dotenv-text.ts';
-import { modeOf } from './file-owner.ts';
-import { examinePlace, placeOf, type Place } from './file-place.ts';
-import { attempt, failedDelivery, notReady, passed, type Checked, type Refused } from './file-problem.ts';
-import type { Environment } from './git-ignore.ts';
-import { withDirectory } from './safe-directory.ts';
-import type { Address, Delivery, Preflight, Sink, Target, Verdict } from './sink.ts';
+import { assign, edited, readDotenv, unassign, type Assigned, type Assignment } from './files/dotenv-file.ts';
+import { isVariableName, needsNoQuotes, valueOf } from './files/dotenv-text.ts';
+import { modeOf } from './files/file-owner.ts';
+import { examinePlace, heldBy, placeOf, type Place } from './files/file-place.ts';
+import { attempt, failedDelivery, notReady, passed, type Checked, type Refused } from './files/file-problem.ts';
+import type { Environment } from './files/git-ignore.ts';
+import { withDirectory } from './files/safe-directory.ts';
+import type { Address, Delivery, Held, Preflight, Sink, Target, Verdict } from './sink.ts';
 import { expand, takesEntry } from './template.ts';
-import { inTurn } from './turns.ts';
+import { inTurn } from './files/turns.ts';
 
 /** Stands in for the secret in the preflight: every kind of character that a secret may have. */
 const STAND_IN = 'al-STAND_in.0~+/=';
@@ -34,6 +34,10 @@ export function dotenvSink(name: string, spec: DotenvSpec, environment: Environm
       if (!examined.ok) return { ready: false, problem: examined.problem };
       return { ready: true, target: dotenvTarget(assignment.value) };
     },
+    async lookUp(address): Promise<Held> {
+      const assignment = assignmentOf(spec, address);
+      return assignment.ok ? heldBy(() => heldIn(assignment.value)) : { held: 'unknown' };
+    },
   };
 }
 
@@ -47,6 +51,16 @@ function assignmentOf(spec: DotenvSpec, address: Address): Checked<Assignment> {
     'A variable has only the letters A to Z and a to z, digits and "_", and does not begin with a digit. ' +
       (takesEntry(spec.variable) ? 'Pass another entry.' : 'Configure another variable for this sink.'),
   );
+}
+
+function heldIn({ place, variable }: Assignment): Promise<Checked<Held>> {
+  return withDirectory(place.directory, async (directory): Promise<Checked<Held>> => {
+    const current = await readDotenv(directory, place);
+    if (!current.ok) return current;
+    const value = current.value && valueOf(current.value.text, variable);
+    if (value === undefined || value === '') return passed({ held: 'nothing' });
+    return passed({ held: 'value', fingerprint: fingerprintOfBytes(Buffer.from(value, 'utf8')) });
+  });
 }
 
 /** Edits the existing file with a stand-in for the secret, and writes nothing. */

@@ -3,16 +3,27 @@
 
 import type { Stats } from 'node:fs';
 import type { FileSpec } from '../config/sink-spec.ts';
-import { holdsExactly } from '../secret/fingerprint.ts';
+import { fingerprintOfBytes, holdsExactly } from '../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../secret/secret.ts';
-import { placeNew, readFound, removeIfSame, type FoundFile, type Identity } from './atomic-file.ts';
-import { fileProblem, kindOf, modeOf } from './file-owner.ts';
-import { attempt, entryExists, failedDelivery, notReady, passed, type Checked, type Refused } from './file-problem.ts';
-import { examinePlace, placeOf, type Place } from './file-place.ts';
-import type { Environment } from './git-ignore.ts';
-import { withDirectory } from './safe-directory.ts';
-import type { Delivery, Preflight, Sink, Target, Verdict } from './sink.ts';
+import { placeNew, readFound, removeIfSame, type FoundFile, type Identity } from './files/atomic-file.ts';
+import { fileProblem, kindOf, modeOf } from './files/file-owner.ts';
+import {
+  attempt,
+  entryExists,
+  failedDelivery,
+  notReady,
+  passed,
+  type Checked,
+  type Refused,
+} from './files/file-problem.ts';
+import { examinePlace, heldBy, placeOf, type Place } from './files/file-place.ts';
+import type { Environment } from './files/git-ignore.ts';
+import { withDirectory } from './files/safe-directory.ts';
+import type { Delivery, Held, Preflight, Sink, Target, Verdict } from './sink.ts';
 import { takesEntry } from './template.ts';
+
+/** In bytes; a larger file holds something else. */
+const LARGEST_SECRET = 4096;
 
 /** `environment` is that of this process; git is found and configured by it. */
 export function fileSink(name: string, spec: FileSpec, environment: Environment): Sink {
@@ -29,7 +40,21 @@ export function fileSink(name: string, spec: FileSpec, environment: Environment)
       if (!examined.ok) return { ready: false, problem: examined.problem };
       return { ready: true, target: fileTarget(place.value) };
     },
+    async lookUp(address): Promise<Held> {
+      const place = placeOf(spec.path, address);
+      return place.ok ? heldBy(() => heldAt(place.value)) : { held: 'unknown' };
+    },
   };
+}
+
+function heldAt({ directory: path, name }: Place): Promise<Checked<Held>> {
+  return withDirectory<Held>(path, async (directory) => {
+    const found = await readFound(directory, name, LARGEST_SECRET);
+    if (found === undefined) return passed({ held: 'nothing' });
+    return passed(
+      found.bytes === undefined ? { held: 'unknown' } : { held: 'value', fingerprint: fingerprintOfBytes(found.bytes) },
+    );
+  });
 }
 
 function taken({ path }: Place, stats: Stats): Promise<Refused> {

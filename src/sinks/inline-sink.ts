@@ -19,6 +19,7 @@ export function inlineSink(name: string): Sink {
     takesEntry: false,
     verification: 'none',
     preflight: () => Promise.resolve({ ready: true, target: inlineTarget() }),
+    lookUp: () => Promise.resolve({ held: 'unknown' }),
   };
 }
 

@@ -1,6 +1,7 @@
 // The contract of a sink: preflight -> deliver -> verify, and retract when the key is deleted again.
 // Outcomes are values. A sink throws only where the program itself is wrong.
 
+import type { Fingerprint } from '../secret/fingerprint.ts';
 import type { Secret } from '../secret/secret.ts';
 
 export type SinkKind = 'file' | 'dotenv' | 'command' | 'inline';
@@ -42,14 +43,22 @@ export interface Sink {
   readonly verification: Verification;
   /** Checks that the target is free, safe and writable. Called before anything is sent to Atlas. */
   preflight(address: Address, mode: PreflightMode): Promise<Preflight>;
+  /** What the place of an address holds now, for a create that nobody finished. Changes nothing; never throws. */
+  lookUp(address: Address): Promise<Held>;
 }
+
+/** `unknown`: the sink cannot be read, or did not answer. */
+export type Held =
+  | { readonly held: 'value'; readonly fingerprint: Fingerprint }
+  | { readonly held: 'nothing' }
+  | { readonly held: 'unknown' };
 
 /** One free place in a sink, after its preflight. Used for one secret. */
 export interface Target {
   /** For people: the path or program that got the secret. */
   readonly location: string;
   deliver(secret: Secret): Promise<Delivery>;
-  /** Called once after a successful delivery. */
+  /** Called once after a delivery that was written or is uncertain. */
   verify(secret: Secret): Promise<Verdict>;
   /** Takes back what `deliver` left, because the key is deleted again. Best effort; never throws. */
   retract(): Promise<void>;
@@ -63,8 +72,13 @@ export type Delivery =
       readonly disclosed?: string;
     }
   /** Nothing usable was left behind. */
-  | { readonly outcome: 'failed'; readonly message: string; readonly hint: string };
+  | { readonly outcome: 'failed'; readonly message: string; readonly hint: string }
+  /** The secret went out, and whether it was kept is not known; `verify` may tell. */
+  | { readonly outcome: 'uncertain'; readonly message: string; readonly hint: string };
 
 export type Verdict =
   | { readonly outcome: 'verified'; readonly verification: Verification }
-  | { readonly outcome: 'mismatch'; readonly message: string; readonly hint: string };
+  /** The sink holds something else, or nothing. */
+  | { readonly outcome: 'mismatch'; readonly message: string; readonly hint: string }
+  /** The sink can be read back and did not answer, so that nothing is known. */
+  | { readonly outcome: 'unreadable'; readonly message: string; readonly hint: string };

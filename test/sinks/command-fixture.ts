@@ -1,5 +1,7 @@
 // What the tests of the command sink share: one secret, sinks made of scripts, and a check on every outcome.
 
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, expect } from 'vitest';
 import type { CommandSpec } from '../../src/config/sink-spec.ts';
 import { Secret } from '../../src/secret/secret.ts';
@@ -46,8 +48,15 @@ export async function deliver(argv: Argv, setting: Setting = {}, value = CANARY)
   return withoutCanary(await (await targetOf(argv, setting)).deliver(new Secret(value)));
 }
 
+/** Verifies by a program that the preflight, for which the place must look free, does not yet get to run. */
 export async function verify(argv: Argv, setting: Setting = {}, value = CANARY): Promise<Verdict> {
-  const target = await targetOf(['true'], { ...setting, verify: argv });
+  const gate = folder.at('gate');
+  mkdirSync(gate, { recursive: true });
+  const name = basename(argv[0]);
+  const gated = folder.write(`gate/${name}`, `#!/bin/sh\n[ -e '${gate}/open' ] || exit 1\nexec "$@"\n`);
+  rmSync(join(gate, 'open'), { force: true });
+  const target = await targetOf(['true'], { ...setting, verify: [gated, ...argv] });
+  writeFileSync(join(gate, 'open'), '');
   return withoutCanary(await target.verify(new Secret(value)));
 }
 
@@ -59,9 +68,22 @@ export function withoutCanary<T>(outcome: T): T {
 }
 
 export function failure(message: string) {
-  return { outcome: 'failed', message, hint: expect.stringContaining('sink "vault" by hand') as unknown };
+  return outcomeOf('failed', message);
+}
+
+/** The delivery may have worked. */
+export function uncertain(message: string) {
+  return outcomeOf('uncertain', message);
 }
 
 export function mismatch(message: string) {
-  return { outcome: 'mismatch', message, hint: expect.stringContaining('sink "vault" by hand') as unknown };
+  return outcomeOf('mismatch', message);
+}
+
+export function unreadable(message: string) {
+  return outcomeOf('unreadable', message);
+}
+
+function outcomeOf(outcome: string, message: string) {
+  return { outcome, message, hint: expect.stringContaining('sink "vault" by hand') as unknown };
 }

@@ -7,6 +7,7 @@ import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { CommandSpec } from '../../src/config/sink-spec.ts';
+import { fingerprintOf } from '../../src/secret/fingerprint.ts';
 import { Secret } from '../../src/secret/secret.ts';
 import { commandSink } from '../../src/sinks/command-sink.ts';
 import type { Target } from '../../src/sinks/sink.ts';
@@ -89,6 +90,17 @@ describe('pass', () => {
     expect(prepare('pass', ['show', `atlas/${ADDRESS.groupId}/voyage.dev`])).toBe(VALUE);
   });
 
+  realTest(programs, 'does not overwrite an entry, and tells what it holds', async () => {
+    makeStore();
+    await (await targetOf(insert, show)).deliver(SECRET);
+    await expect(targetOf(insert, show)).rejects.toThrow('is taken');
+    const spec: CommandSpec = { type: 'command', argv: insert, verify: show, env: {}, timeoutMs: 20_000 };
+    const sink = commandSink('vault', spec, environment);
+    expect(await sink.lookUp(ADDRESS)).toEqual({ held: 'value', fingerprint: fingerprintOf(SECRET) });
+    expect(await sink.lookUp({ ...ADDRESS, entry: 'other' })).toEqual({ held: 'unknown' });
+    expect(await sink.preflight({ ...ADDRESS, entry: 'other' }, 'prove')).toMatchObject({ ready: true });
+  });
+
   realTest(programs, 'starts an agent that outlives it, as a daemon should', async () => {
     makeStore();
     const target = await targetOf(insert, show);
@@ -101,8 +113,8 @@ describe('pass', () => {
 
   realTest(programs, 'that shows another entry is a mismatch', async () => {
     makeStore();
-    await (await targetOf(insert, show, 'other')).deliver(new Secret('al-real-canary-of-another-key'));
     const target = await targetOf(insert, ['pass', 'show', 'atlas/{groupId}/other']);
+    await (await targetOf(insert, show, 'other')).deliver(new Secret('al-real-canary-of-another-key'));
     expect(await target.deliver(SECRET)).toEqual(WRITTEN);
     expect(await target.verify(SECRET)).toMatchObject({ outcome: 'mismatch' });
   });
@@ -137,8 +149,9 @@ describe('age', () => {
 
   realTest(programs, 'that encrypted something else is a mismatch', async () => {
     const { encrypt, decrypt } = makeArgv();
+    const target = await targetOf(encrypt, decrypt);
     await (await targetOf(encrypt)).deliver(new Secret('al-real-canary-of-another-key'));
-    expect(await (await targetOf(encrypt, decrypt)).verify(SECRET)).toMatchObject({ outcome: 'mismatch' });
+    expect(await target.verify(SECRET)).toMatchObject({ outcome: 'mismatch' });
   });
 
   realTest(programs, 'with a recipient that is none fails, and leaves no file', async () => {
@@ -151,7 +164,15 @@ describe('age', () => {
 
 describe('secret-tool', () => {
   const programs = ['secret-tool', 'gnome-keyring-daemon', 'dbus-daemon', 'dbus-send'];
-  const store: CommandSpec['argv'] = ['secret-tool', 'store', '--label=Voyage {entry}', 'service', 'voyage', 'key', '{entry}'];
+  const store: CommandSpec['argv'] = [
+    'secret-tool',
+    'store',
+    '--label=Voyage {entry}',
+    'service',
+    'voyage',
+    'key',
+    '{entry}',
+  ];
   const lookup: CommandSpec['argv'] = ['secret-tool', 'lookup', 'service', 'voyage', 'key', '{entry}'];
   const daemons: ChildProcess[] = [];
 

@@ -2,14 +2,21 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { fingerprintOf } from '../../src/secret/fingerprint.ts';
+import { Secret } from '../../src/secret/secret.ts';
 import {
+  ADDRESS,
   CANARY,
   NEVER_MS,
   READ_BACK,
   folder,
   mismatch,
+  sinkOf,
+  targetOf,
+  unreadable,
   useScriptFolder,
   verify,
+  withoutCanary,
 } from './command-fixture.ts';
 
 useScriptFolder();
@@ -46,15 +53,19 @@ describe('verification by reading back', () => {
     expect(await verify([folder.sh('show', body)])).toEqual(mismatch(message));
   });
 
+  test('a program that exits with 1 is a mismatch, whatever it printed', async () => {
+    const verdict = await verify([folder.sh('show', `printf %s '${CANARY}'; exit 1`)]);
+    expect(verdict).toEqual(mismatch('The program "show" ended with exit code 1.'));
+  });
+
   test.each([
-    ['exits with 1', `printf %s '${CANARY}'; exit 1`, 'ended with exit code 1.'],
     ['is ended by a signal', `printf %s '${CANARY}'; kill -9 $$`, 'was ended by signal SIGKILL.'],
     ['never ends', `printf %s '${CANARY}'; sleep 600`, 'did not end within 1.5 s and was stopped.'],
     ['floods', `printf %s '${CANARY}'; yes`, 'printed far too much and was stopped.'],
     ['prints more than 64 KiB', 'head -c 65537 /dev/zero; sleep 600', 'printed far too much and was stopped.'],
-  ])('a program that %s is a mismatch', async (_case, body, words) => {
+  ])('a program that %s tells nothing', async (_case, body, words) => {
     const verdict = await verify([folder.sh('show', body)], { timeoutMs: words.includes('within') ? 1500 : NEVER_MS });
-    expect(verdict).toEqual(mismatch(`The program "show" ${words}`));
+    expect(verdict).toEqual(unreadable(`The program "show" ${words}`));
   });
 
   test('reads what was printed in the moment before the exit', async () => {
@@ -69,5 +80,108 @@ describe('verification by reading back', () => {
     const show = folder.sh('show', `cat > "$F/input"; printf %s '${CANARY}'`);
     expect(await verify([show])).toEqual(READ_BACK);
     expect(folder.read('input')).toBe('');
+  });
+});
+
+describe('a place that is taken', () => {
+  test.each([
+    ['a value', `printf %s '${CANARY}'`],
+    ['a value and a newline', 'echo something else'],
+    ['blanks', "printf '  '"],
+    ['two newlines', "printf '\\n\\n'"],
+    ['what is no text', "printf '\\377\\000'"],
+  ])('is found by what the program that verifies prints: %s', async (_case, body) => {
+    const sink = sinkOf([folder.sh('keep', 'cat > /dev/null')], { verify: [folder.sh('show', body), 'ARGUMENT'] });
+    for (const mode of ['inspect', 'prove'] as const) {
+      expect(withoutCanary(await sink.preflight(ADDRESS, mode))).toEqual({
+        ready: false,
+        problem: {
+          code: 'SINK_ENTRY_EXISTS',
+          message: 'The program "show" prints something already, so the place of sink "vault" is taken.',
+          hint: 'Nothing is overwritten. Pass another entry, or have that one removed first.',
+        },
+      });
+    }
+    expect(folder.has('keep.pid')).toBe(false);
+  });
+
+  test.each([
+    ['prints nothing', 'exit 0'],
+    ['prints one newline', 'echo'],
+    ['prints one newline of Windows', "printf '\\r\\n'"],
+    ['prints to standard error', 'echo canary >&2'],
+    ['exits with 1', 'echo canary; exit 1'],
+    ['is ended by a signal', 'echo canary; kill -9 $$'],
+    ['never ends', 'echo canary; sleep 600'],
+    ['floods', 'yes canary'],
+    ['cannot be started', undefined],
+  ])('is none where the program %s', async (_case, body) => {
+    const show = body === undefined ? folder.write('show', '#!/nowhere/canary\n') : folder.sh('show', body);
+    const timeoutMs = body?.includes('sleep') === true ? 500 : NEVER_MS;
+    for (const mode of ['inspect', 'prove'] as const) {
+      expect(await sinkOf(['true'], { verify: [show], timeoutMs }).preflight(ADDRESS, mode)).toMatchObject({
+        ready: true,
+      });
+    }
+  });
+
+  test('is that of the address', async () => {
+    const show = folder.sh('show', 'cat "$F/$1" 2> /dev/null');
+    folder.write('taken', CANARY, 0o600);
+    const sink = sinkOf(['true'], { verify: [show, '{entry}'] });
+    expect(await sink.preflight({ ...ADDRESS, entry: 'taken' }, 'prove')).toMatchObject({ ready: false });
+    expect(await sink.preflight({ ...ADDRESS, entry: 'free' }, 'prove')).toMatchObject({ ready: true });
+  });
+
+  test('is not overwritten by a command that would', async () => {
+    const keep = folder.sh('keep', 'cat > "$F/kept"');
+    const setting = { verify: [folder.sh('show', 'cat "$F/kept"')] as const };
+    const secret = new Secret(CANARY);
+    const target = await targetOf([keep], setting);
+    expect(await target.deliver(secret)).toEqual({ outcome: 'written', warnings: [] });
+    expect(await target.verify(secret)).toEqual(READ_BACK);
+    await expect(targetOf([keep], setting)).rejects.toThrow('is taken');
+    expect(folder.read('kept')).toBe(CANARY);
+  });
+});
+
+describe('a look', () => {
+  test.each(['', '\n', '\r\n'])('finds the fingerprint of what is printed, before %j', async (ending) => {
+    folder.write('printed', CANARY + ending, 0o600);
+    const held = await sinkOf(['true'], { verify: ['cat', folder.at('printed')] }).lookUp(ADDRESS);
+    expect(withoutCanary(held)).toEqual({ held: 'value', fingerprint: fingerprintOf(new Secret(CANARY)) });
+  });
+
+  test('finds that it is another value', async () => {
+    const held = await sinkOf(['true'], { verify: [folder.sh('show', `echo '${CANARY}x'`)] }).lookUp(ADDRESS);
+    expect(held).toEqual({ held: 'value', fingerprint: fingerprintOf(new Secret(`${CANARY}x`)) });
+  });
+
+  test('is at the address', async () => {
+    const show = folder.sh('show', 'printf %s "$1"');
+    const held = await sinkOf(['true'], { verify: [show, '{groupId}/{entry}'] }).lookUp(ADDRESS);
+    const value = new Secret(`${ADDRESS.groupId}/my.key-1`);
+    expect(held).toEqual({ held: 'value', fingerprint: fingerprintOf(value) });
+  });
+
+  test.each([
+    ['prints nothing', 'exit 0'],
+    ['prints one newline', 'echo'],
+    ['exits with 1', `echo '${CANARY}'; exit 1`],
+    ['is ended by a signal', `echo '${CANARY}'; kill -9 $$`],
+    ['never ends', `echo '${CANARY}'; sleep 600`],
+    ['floods', 'yes'],
+    ['is gone', undefined],
+  ])('tells nothing where the program %s', async (_case, body) => {
+    const show = body === undefined ? folder.at('absent') : folder.sh('show', body);
+    const timeoutMs = body?.includes('sleep') === true ? 500 : NEVER_MS;
+    expect(await sinkOf(['true'], { verify: [show], timeoutMs }).lookUp(ADDRESS)).toEqual({ held: 'unknown' });
+  });
+
+  test('tells nothing where nothing verifies, and never runs the program that delivers', async () => {
+    const keep = folder.sh('keep', 'cat');
+    expect(await sinkOf([keep]).lookUp(ADDRESS)).toEqual({ held: 'unknown' });
+    expect(await sinkOf([keep], { verify: ['true'] }).lookUp(ADDRESS)).toEqual({ held: 'unknown' });
+    expect(folder.started()).toBe(0);
   });
 });

@@ -38,12 +38,15 @@ test('the sink says what it is, without arguments', () => {
 });
 
 describe('the preflight', () => {
-  test('runs nothing, in either mode', async () => {
-    const sink = sinkOf([folder.sh('keep', 'true')], { verify: [folder.sh('show', 'true')] });
+  test('runs the program that verifies, never the one that delivers, in either mode', async () => {
+    const keep = folder.sh('keep', 'true');
+    const show = folder.sh('show', 'echo x >> "$F/runs"');
     for (const mode of ['inspect', 'prove'] as const) {
-      expect((await sink.preflight(ADDRESS, mode)).ready).toBe(true);
+      expect((await sinkOf([keep]).preflight(ADDRESS, mode)).ready).toBe(true);
+      expect((await sinkOf([keep], { verify: [show] }).preflight(ADDRESS, mode)).ready).toBe(true);
     }
-    expect(folder.started()).toBe(0);
+    expect(folder.has('keep.pid')).toBe(false);
+    expect(folder.read('runs')).toBe('x\nx\n');
   });
 
   test.each([
@@ -51,7 +54,7 @@ describe('the preflight', () => {
     ['a relative path', () => './keep', 'The program "keep" is given as a relative path.'],
     ['a directory', () => folder.path, `is not a regular file.`],
     ['not executable', () => folder.write('keep', '', 0o600), 'The program "keep" may not be executed.'],
-    ['writable by all', () => folder.write('keep', '', 0o777), 'can be changed by every user of this machine.'],
+    ['writable by all', () => folder.write('keep', '', 0o777), 'can be changed by other users of this machine.'],
     ['a placeholder', () => '/usr/bin/{entry}', 'may not hold {groupId} or {entry}.'],
     ['another placeholder', () => '{groupId}', 'may not hold {groupId} or {entry}.'],
   ])('refuses a program that is %s, to deliver or to verify', async (_case, make, words) => {
@@ -108,7 +111,7 @@ describe('a well-behaved command', () => {
 
   test('is found in PATH, and so is the one that verifies', async () => {
     folder.sh('keep', 'cat > "$F/kept"');
-    folder.sh('show', 'cat "$F/kept"');
+    folder.sh('show', 'cat "$F/kept" 2> /dev/null');
     const environment = environmentOf({ PATH: `${folder.path}:/usr/bin:/bin` });
     const target = await targetOf(['keep'], { verify: ['show'] }, environment);
     const secret = new Secret(CANARY);
@@ -133,10 +136,16 @@ describe('the environment of a command', () => {
   });
 
   test('is that same for the one that verifies', async () => {
-    const print = folder.sh('print', 'env > "$F/env"');
+    const print = folder.sh('print', 'env >> "$F/env"');
     const environment = environmentOf({ MONGODB_ATLAS_CLIENT_SECRET: 'canary' });
     const target = await targetOf(['true'], { verify: [print] }, environment);
     await target.verify(new Secret(CANARY));
+    expect(
+      folder
+        .read('env')
+        .split('\n')
+        .filter((line) => line.startsWith('PATH=')),
+    ).toHaveLength(2);
     expect(folder.read('env')).not.toContain('canary');
   });
 });

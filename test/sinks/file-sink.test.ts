@@ -1,6 +1,19 @@
 // The file sink from preflight to retract, on real files.
 
-import { appendFileSync, chmodSync, existsSync, linkSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Secret } from '../../src/secret/secret.ts';
@@ -70,7 +83,9 @@ describe('a delivery', () => {
     const folder = scratch();
     const target = await targetOf(fileSinkAt(join(folder, '{entry}.key')), { ...ADDRESS, entry: 'ä'.repeat(125) });
     expect(await target.deliver(SECRET)).toEqual(WRITTEN);
-    expect(await problemOf(fileSinkAt(join(folder, '{entry}.key')), 'inspect', { ...ADDRESS, entry: 'x'.repeat(252) })).toEqual(notReady(/name is too long/, /shorter entry/));
+    expect(
+      await problemOf(fileSinkAt(join(folder, '{entry}.key')), 'inspect', { ...ADDRESS, entry: 'x'.repeat(252) }),
+    ).toEqual(notReady(/name is too long/, /shorter entry/));
   });
 
   test('of two to one place, one wins and the other fails', async () => {
@@ -105,12 +120,48 @@ describe('a preflight', () => {
   });
 
   const kinds: [string, RegExp, (path: string) => void][] = [
-    ['a file', /is a file/, (path) => { writeFileSync(path, 'old'); }],
-    ['a directory', /is a directory/, (path) => { mkdirSync(path); }],
-    ['a symbolic link to a file', /is a symbolic link/, (path) => { symlinkSync('/etc/hosts', path); }],
-    ['a symbolic link to nothing', /is a symbolic link/, (path) => { symlinkSync('/nonexistent', path); }],
-    ['a symbolic link to a device', /is a symbolic link/, (path) => { symlinkSync('/dev/null', path); }],
-    ['a FIFO', /is a FIFO/, (path) => { run('mkfifo', path); }],
+    [
+      'a file',
+      /is a file/,
+      (path) => {
+        writeFileSync(path, 'old');
+      },
+    ],
+    [
+      'a directory',
+      /is a directory/,
+      (path) => {
+        mkdirSync(path);
+      },
+    ],
+    [
+      'a symbolic link to a file',
+      /is a symbolic link/,
+      (path) => {
+        symlinkSync('/etc/hosts', path);
+      },
+    ],
+    [
+      'a symbolic link to nothing',
+      /is a symbolic link/,
+      (path) => {
+        symlinkSync('/nonexistent', path);
+      },
+    ],
+    [
+      'a symbolic link to a device',
+      /is a symbolic link/,
+      (path) => {
+        symlinkSync('/dev/null', path);
+      },
+    ],
+    [
+      'a FIFO',
+      /is a FIFO/,
+      (path) => {
+        run('mkfifo', path);
+      },
+    ],
   ];
   test.each(kinds)('finds %s in its place', async (_kind, message, make) => {
     const folder = scratch();
@@ -133,7 +184,10 @@ describe('a preflight', () => {
     } catch {
       context.skip('mknod is not permitted here');
     }
-    expect(await problemOf(fileSinkAt(path))).toMatchObject({ code: 'SINK_ENTRY_EXISTS', message: expect.stringMatching(/is a device/) as unknown });
+    expect(await problemOf(fileSinkAt(path))).toMatchObject({
+      code: 'SINK_ENTRY_EXISTS',
+      message: expect.stringMatching(/is a device/) as unknown,
+    });
   });
 
   test.each(['a/../k', 'a/./k', 'a//k', 'a/', 'k\0'])('refuses the path %j', async (path) => {
@@ -152,16 +206,34 @@ describe('a preflight', () => {
 
 describe('what changed between the preflight and the delivery', () => {
   test.each<[string, (path: string) => void]>([
-    ['a file', (path) => { writeFileSync(path, 'mine'); }],
-    ['a link', (path) => { symlinkSync(join(path, '../other'), path); }],
-    ['a FIFO', (path) => { run('mkfifo', path); }],
+    [
+      'a file',
+      (path) => {
+        writeFileSync(path, 'mine');
+      },
+    ],
+    [
+      'a link',
+      (path) => {
+        symlinkSync(join(path, '../other'), path);
+      },
+    ],
+    [
+      'a FIFO',
+      (path) => {
+        run('mkfifo', path);
+      },
+    ],
   ])('%s took the place: nothing is written', async (_kind, make) => {
     const folder = scratch();
     const path = join(folder, 'k');
     const target = await targetOf(fileSinkAt(path));
     make(path);
     const before = treeOf(folder);
-    expect(await target.deliver(SECRET)).toMatchObject({ outcome: 'failed', message: expect.stringContaining('took the name') as unknown });
+    expect(await target.deliver(SECRET)).toMatchObject({
+      outcome: 'failed',
+      message: expect.stringContaining('took the name') as unknown,
+    });
     await target.retract();
     expect(treeOf(folder)).toEqual(before);
   });
@@ -173,30 +245,99 @@ describe('what changed between the preflight and the delivery', () => {
     rmSync(parent, { recursive: true });
     expect(await target.deliver(SECRET)).toMatchObject({ outcome: 'failed' });
     symlinkSync(other, parent);
-    expect(await target.deliver(SECRET)).toMatchObject({ outcome: 'failed', message: expect.stringContaining('symbolic link') as unknown });
+    expect(await target.deliver(SECRET)).toMatchObject({
+      outcome: 'failed',
+      message: expect.stringContaining('symbolic link') as unknown,
+    });
     expect(readdirSync(other)).toEqual([]);
   });
 });
 
 describe('a verification sees', () => {
   test.each<[string, (path: string) => void, RegExp]>([
-    ['an added newline', (path) => { appendFileSync(path, '\n'); }, /does not hold exactly/],
-    ['a lost byte', (path) => { truncateSync(path, CANARY.length - 1); }, /does not hold exactly/],
-    ['an empty file', (path) => { truncateSync(path, 0); }, /does not hold exactly/],
-    ['other bytes of the same length', (path) => { writeFileSync(path, 'x'.repeat(CANARY.length)); }, /does not hold exactly/],
-    ['a removed file', (path) => { rmSync(path); }, /is gone/],
-    ['a wider mode', (path) => { chmodSync(path, 0o644); }, /mode 0644 instead of 0600/],
-    ['a second name', (path) => { linkSync(path, `${path}.2`); }, /hard link/],
-    ['a link to a copy', (path) => { renameSync(path, `${path}.2`); symlinkSync(`${path}.2`, path); }, /is a symbolic link/],
-    ['a FIFO', (path) => { rmSync(path); run('mkfifo', path); }, /is a FIFO/],
-    ['a directory that others can write to', (path) => { chmodSync(join(path, '..'), 0o777); }, /Other users can write/],
+    [
+      'an added newline',
+      (path) => {
+        appendFileSync(path, '\n');
+      },
+      /does not hold exactly/,
+    ],
+    [
+      'a lost byte',
+      (path) => {
+        truncateSync(path, CANARY.length - 1);
+      },
+      /does not hold exactly/,
+    ],
+    [
+      'an empty file',
+      (path) => {
+        truncateSync(path, 0);
+      },
+      /does not hold exactly/,
+    ],
+    [
+      'other bytes of the same length',
+      (path) => {
+        writeFileSync(path, 'x'.repeat(CANARY.length));
+      },
+      /does not hold exactly/,
+    ],
+    [
+      'a removed file',
+      (path) => {
+        rmSync(path);
+      },
+      /is gone/,
+    ],
+    [
+      'a wider mode',
+      (path) => {
+        chmodSync(path, 0o644);
+      },
+      /mode 0644 instead of 0600/,
+    ],
+    [
+      'a second name',
+      (path) => {
+        linkSync(path, `${path}.2`);
+      },
+      /hard link/,
+    ],
+    [
+      'a link to a copy',
+      (path) => {
+        renameSync(path, `${path}.2`);
+        symlinkSync(`${path}.2`, path);
+      },
+      /is a symbolic link/,
+    ],
+    [
+      'a FIFO',
+      (path) => {
+        rmSync(path);
+        run('mkfifo', path);
+      },
+      /is a FIFO/,
+    ],
+    [
+      'a directory that others can write to',
+      (path) => {
+        chmodSync(join(path, '..'), 0o777);
+      },
+      /Other users can write/,
+    ],
   ])('%s', async (_change, change, message) => {
     const path = join(scratch(), 'k');
     const target = await targetOf(fileSinkAt(path));
     expect(await target.deliver(SECRET)).toEqual(WRITTEN);
     change(path);
     const verdict = await target.verify(SECRET);
-    expect(verdict).toEqual({ outcome: 'mismatch', message: expect.stringMatching(message) as unknown, hint: expect.stringMatching(/./) as unknown });
+    expect(verdict).toEqual({
+      outcome: 'mismatch',
+      message: expect.stringMatching(message) as unknown,
+      hint: expect.stringMatching(/./) as unknown,
+    });
     expect(JSON.stringify(verdict)).not.toContain(CANARY);
   });
 });

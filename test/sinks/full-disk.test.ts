@@ -3,7 +3,21 @@
 import { existsSync, readFileSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, type TestContext } from 'vitest';
-import { CANARY, SECRET, WRITTEN, dotenvSinkAt, fileSinkAt, isRoot, mountedIn, notReady, problemOf, run, scratch, targetOf, treeOf } from './file-fixture.ts';
+import {
+  CANARY,
+  SECRET,
+  WRITTEN,
+  dotenvSinkAt,
+  fileSinkAt,
+  isRoot,
+  mountedIn,
+  notReady,
+  problemOf,
+  run,
+  scratch,
+  targetOf,
+  treeOf,
+} from './file-fixture.ts';
 
 /** Takes all of the space. */
 function fill(folder: string): void {
@@ -25,7 +39,11 @@ const withRoot = test.skipIf(!isRoot);
 withRoot('a full disk is found by looking (needs root)', async (context) => {
   const folder = mounted(context, 'size=64k');
   fill(folder);
-  for (const sink of [fileSinkAt(join(folder, 'k')), fileSinkAt(join(folder, 'new/k')), dotenvSinkAt(join(folder, '.env'))]) {
+  for (const sink of [
+    fileSinkAt(join(folder, 'k')),
+    fileSinkAt(join(folder, 'new/k')),
+    dotenvSinkAt(join(folder, '.env')),
+  ]) {
     expect(await problemOf(sink, 'inspect')).toEqual(notReady(/No space is left/, /Make room/));
   }
 });
@@ -44,11 +62,17 @@ withRoot('a disk that takes no more files is found by trying (needs root)', asyn
 withRoot('a disk that fills up in between leaves nothing, and the old file whole (needs root)', async (context) => {
   const folder = mounted(context, 'size=64k');
   writeFileSync(join(folder, '.env'), 'A=1\n', { mode: 0o600 });
-  const [file, env] = [await targetOf(fileSinkAt(join(folder, 'k'))), await targetOf(dotenvSinkAt(join(folder, '.env')))];
+  const [file, env] = [
+    await targetOf(fileSinkAt(join(folder, 'k'))),
+    await targetOf(dotenvSinkAt(join(folder, '.env'))),
+  ];
   fill(folder);
   const before = treeOf(folder);
   for (const target of [file, env]) {
-    expect(await target.deliver(SECRET)).toMatchObject({ outcome: 'failed', message: expect.stringContaining('no space is left') as unknown });
+    expect(await target.deliver(SECRET)).toMatchObject({
+      outcome: 'failed',
+      message: expect.stringContaining('no space is left') as unknown,
+    });
     await target.retract();
   }
   expect(treeOf(folder)).toEqual(before);
@@ -62,10 +86,17 @@ withRoot('a read-only mount is found by looking, and survives a delivery (needs 
   const folder = mounted(context, 'size=64k');
   const target = await targetOf(fileSinkAt(join(folder, 'k')));
   run('mount', '-o', 'remount,ro', folder);
-  for (const sink of [fileSinkAt(join(folder, 'k')), fileSinkAt(join(folder, 'new/k')), dotenvSinkAt(join(folder, '.env'))]) {
+  for (const sink of [
+    fileSinkAt(join(folder, 'k')),
+    fileSinkAt(join(folder, 'new/k')),
+    dotenvSinkAt(join(folder, '.env')),
+  ]) {
     expect(await problemOf(sink, 'inspect')).toEqual(notReady(/file system is read-only/, /another path/));
   }
-  expect(await target.deliver(SECRET)).toMatchObject({ outcome: 'failed', message: expect.stringContaining('read-only') as unknown });
+  expect(await target.deliver(SECRET)).toMatchObject({
+    outcome: 'failed',
+    message: expect.stringContaining('read-only') as unknown,
+  });
   expect(existsSync(join(folder, 'k'))).toBe(false);
   expect(readdirSync(folder)).toEqual([]);
 });

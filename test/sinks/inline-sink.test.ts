@@ -55,6 +55,10 @@ describe('the inline sink', () => {
     expect(redact(value)).toBe('[redacted]');
   });
 
+  test('cannot tell what it showed', async () => {
+    expect(await inlineSink('chat').lookUp(ADDRESS)).toEqual({ held: 'unknown' });
+  });
+
   test('a value that is taken back before it was shown is redacted again', async () => {
     const value = 'al-inline-canary-0005';
     const target = await freeTarget();

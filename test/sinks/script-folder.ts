@@ -27,8 +27,7 @@ export function scriptFolder() {
     write,
     has: (name: string) => existsSync(at(name)),
     /** A program for /bin/sh that first notes its own pid; `$F` is this folder. */
-    sh: (name: string, body: string) =>
-      write(name, `#!/bin/sh\nF='${path}'\necho $$ > "$F/${name}.pid"\n${body}\n`),
+    sh: (name: string, body: string) => write(name, `#!/bin/sh\nF='${path}'\necho $$ > "$F/${name}.pid"\n${body}\n`),
     /** A program for Node that first notes its own pid; `F` is this folder, and `fs` is there. */
     node(name: string, body: string) {
       const head = `const fs = require('node:fs');\nconst F = ${JSON.stringify(path)};\n`;

@@ -1,7 +1,7 @@
 // Words for what goes wrong with files, and the value that carries them. An error of the system gives
 // only its code: its message quotes paths and, for some calls, the data.
 
-import type { Delivery, SinkProblem } from './sink.ts';
+import type { Delivery, SinkProblem } from '../sink.ts';
 
 /** What a check yields: something to go on with, or why not. */
 export type Checked<T> = { readonly ok: true; readonly value: T } | Refused;
@@ -67,8 +67,7 @@ export function systemError(code: 'ESTALE'): Error {
 }
 
 const CHOOSE_ANOTHER = 'Configure another path for this sink.';
-const GIVE_PERMISSION =
-  'Give the user who runs this server permission to write there, or configure another path.';
+const GIVE_PERMISSION = 'Give the user who runs this server permission to write there, or configure another path.';
 const MAKE_ROOM = 'Make room there, or configure a path on another disk.';
 const TRY_AGAIN = 'Find out what works on that directory at the same time, then try again.';
 

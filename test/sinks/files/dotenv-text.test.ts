@@ -3,7 +3,7 @@
 import { parseEnv } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isVariableName, needsNoQuotes, setVariable, unsetVariable } from '../../src/sinks/dotenv-text.ts';
+import { isVariableName, needsNoQuotes, setVariable, unsetVariable } from '../../../src/sinks/files/dotenv-text.ts';
 
 const VARIABLE = 'VOYAGE_API_KEY';
 const VALUE = 'al-Xy_9.~+/z==';
@@ -19,11 +19,19 @@ describe('a text without the variable gets one line more', () => {
     ['CRLF and no last newline', 'A=1\r\nB=2', `A=1\r\nB=2\r\n${VARIABLE}=${VALUE}`],
     ['mixed endings, as the last one', 'A=1\r\nB=2\n', `A=1\r\nB=2\n${VARIABLE}=${VALUE}\n`],
     ['a commented-out value', `# ${VARIABLE}=old\nA=1\n`, `# ${VARIABLE}=old\nA=1\n${VARIABLE}=${VALUE}\n`],
-    ['longer names around it', `MY_${VARIABLE}=1\n${VARIABLE}_2=2\n`, `MY_${VARIABLE}=1\n${VARIABLE}_2=2\n${VARIABLE}=${VALUE}\n`],
+    [
+      'longer names around it',
+      `MY_${VARIABLE}=1\n${VARIABLE}_2=2\n`,
+      `MY_${VARIABLE}=1\n${VARIABLE}_2=2\n${VARIABLE}=${VALUE}\n`,
+    ],
     ['a byte order mark', '\uFEFFA=1\n', `\uFEFFA=1\n${VARIABLE}=${VALUE}\n`],
     ['a quoted last value', 'A="x=y"', `A="x=y"\n${VARIABLE}=${VALUE}`],
     ['only a comment without an end', '# hello', `# hello\n${VARIABLE}=${VALUE}`],
-    ['the line inside of a quoted value', `A="one\n${VARIABLE}=\nB=2"\n`, `A="one\n${VARIABLE}=\nB=2"\n${VARIABLE}=${VALUE}\n`],
+    [
+      'the line inside of a quoted value',
+      `A="one\n${VARIABLE}=\nB=2"\n`,
+      `A="one\n${VARIABLE}=\nB=2"\n${VARIABLE}=${VALUE}\n`,
+    ],
   ])('%s', (_shape, text, expected) => {
     expect(set(text)).toEqual({ outcome: 'edited', text: expected });
   });
@@ -174,19 +182,47 @@ test.each([
 const otherName = fc.constantFrom('A', 'B_2', 'DATABASE_URL', `MY_${VARIABLE}`, `${VARIABLE}_OLD`, 'a.b');
 const value = fc.stringMatching(/^[A-Za-z0-9_.~+/=-]{8,60}$/);
 const tameLine = fc.oneof(
-  fc.tuple(otherName, fc.constantFrom('', '1', '"two words"', "'x=y'", '`q`', '"one\\ntwo"', '3 # c', '"a\nb"', "'a\n#b'", 'ü✓', 'a#b')).map(([name, text]) => `${name}=${text}`),
+  fc
+    .tuple(
+      otherName,
+      fc.constantFrom('', '1', '"two words"', "'x=y'", '`q`', '"one\\ntwo"', '3 # c', '"a\nb"', "'a\n#b'", 'ü✓', 'a#b'),
+    )
+    .map(([name, text]) => `${name}=${text}`),
   otherName.map((name) => `export ${name}=1`),
   otherName.map((name) => `  ${name} = "1" # c`),
   fc.constantFrom('', '# a comment', `# ${VARIABLE}=old`, `#${VARIABLE}=`, "# it's", '# "'),
 );
 const ownLine = fc.constantFrom(
-  ...[`${VARIABLE}=`, `export ${VARIABLE}=""`, ` ${VARIABLE} = '' # c`, `${VARIABLE}=\`\``, `${VARIABLE}= # c`, `${VARIABLE} = `],
+  ...[
+    `${VARIABLE}=`,
+    `export ${VARIABLE}=""`,
+    ` ${VARIABLE} = '' # c`,
+    `${VARIABLE}=\`\``,
+    `${VARIABLE}= # c`,
+    `${VARIABLE} = `,
+  ],
 );
 const wildLine = fc.oneof(
   tameLine,
   ownLine,
-  fc.constantFrom('   ', '  # c', 'A="open', "B='open", 'junk', '=', '=1', '"', "'x'", `${VARIABLE}=#x`, `${VARIABLE}=old`, `C="\n${VARIABLE}=\n"`),
-  fc.string({ unit: fc.constantFrom('=', '"', "'", '`', '#', ' ', '\t', '\r', '\\', 'A', 'export ', VARIABLE, '\uFEFF'), maxLength: 12 }),
+  fc.constantFrom(
+    '   ',
+    '  # c',
+    'A="open',
+    "B='open",
+    'junk',
+    '=',
+    '=1',
+    '"',
+    "'x'",
+    `${VARIABLE}=#x`,
+    `${VARIABLE}=old`,
+    `C="\n${VARIABLE}=\n"`,
+  ),
+  fc.string({
+    unit: fc.constantFrom('=', '"', "'", '`', '#', ' ', '\t', '\r', '\\', 'A', 'export ', VARIABLE, '\uFEFF'),
+    maxLength: 12,
+  }),
 );
 
 function textOf(line: fc.Arbitrary<string>) {
@@ -196,7 +232,10 @@ function textOf(line: fc.Arbitrary<string>) {
       ending: fc.constantFrom('\n', '\r\n'),
       isEnded: fc.boolean(),
     })
-    .map(({ lines, ending, isEnded }) => lines.join(ending).replaceAll(/(?<!\r)\n/g, ending) + (isEnded && lines.length > 0 ? ending : ''));
+    .map(
+      ({ lines, ending, isEnded }) =>
+        lines.join(ending).replaceAll(/(?<!\r)\n/g, ending) + (isEnded && lines.length > 0 ? ending : ''),
+    );
 }
 
 /**

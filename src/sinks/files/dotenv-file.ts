@@ -1,9 +1,10 @@
-// Reads, edits and exchanges a .env file as one step: another program's change in between is noticed, and
-// the step done again. It keeps other processes away no more than that.
+// Reads, edits and exchanges a .env file as one step. Other processes of this program wait meanwhile; a change by any
+// other program is noticed, and the step done again.
 
 import type { BigIntStats } from 'node:fs';
 import { placeNew, readFound, removeIfSame, replaceVersion } from './atomic-file.ts';
-import { setVariable, unsetVariable } from './dotenv-text.ts';
+import { withLock } from './dotenv-lock.ts';
+import { setVariable, unsetVariable, valueOf } from './dotenv-text.ts';
 import { fileProblem, isWritableByOthers, modeOf } from './file-owner.ts';
 import { entryExists, notReady, passed, shellWord, systemCode, type Checked, type Refused } from './file-problem.ts';
 import type { Place } from './file-place.ts';
@@ -27,7 +28,8 @@ export interface DotenvFile {
   readonly stats: BigIntStats;
 }
 
-const LARGEST = 1024 * 1024;
+/** In bytes. The time that Node takes to parse a hostile text grows with the square of its length. */
+const LARGEST = 64 * 1024;
 const MOST_TRIES = 5;
 
 /** The file, or undefined where there is none. Refuses what is not safe to hold a secret, or no text. */
@@ -39,9 +41,7 @@ export async function readDotenv(directory: SafeDirectory, place: Place): Promis
   if (isWritableByOthers(found.stats)) {
     return notReady(`Other users can write to ${place.path}.`, `Run: chmod 600 ${shellWord(place.path)}`);
   }
-  if (found.bytes === undefined) {
-    return notReady(`${place.path} is larger than 1 MiB.`, 'Configure the path of a .env file.');
-  }
+  if (found.bytes === undefined) return tooLarge(place);
   const text = decode(found.bytes);
   if (text !== undefined) return passed({ text, stats: found.stats });
   return notReady(`${place.path} is not UTF-8 text.`, 'Convert it to UTF-8, or configure another path.');
@@ -52,7 +52,8 @@ export function edited({ place, variable }: Assignment, text: string, value: str
   const edit = setVariable(text, variable, value);
   switch (edit.outcome) {
     case 'edited':
-      return passed(edit);
+      // It could be written, but not be read back.
+      return Buffer.byteLength(edit.text) > LARGEST ? tooLarge(place) : passed(edit);
     case 'has value':
       return entryExists(
         `${variable} has a value in ${place.path} already.`,
@@ -66,7 +67,7 @@ export function edited({ place, variable }: Assignment, text: string, value: str
   }
 }
 
-/** Gives the variable its value. A lock against other processes would go around this function. */
+/** Gives the variable its value. */
 export function assign(assignment: Assignment, value: string): Promise<Checked<Assigned>> {
   return untilSettled(assignment.place, async (directory) => {
     const { place } = assignment;
@@ -86,7 +87,11 @@ export function assign(assignment: Assignment, value: string): Promise<Checked<A
 }
 
 /** Undoes {@link assign}, but only while the variable has that value. The file goes where it holds nothing else. */
-export function unassign(assignment: Assignment, value: string, assigned: Assigned): Promise<Checked<undefined>> {
+export async function unassign(assignment: Assignment, value: string, assigned: Assigned): Promise<Checked<undefined>> {
+  // Nobody needs to be waited for where there is nothing to undo.
+  const held = await isHeld(assignment, value);
+  if (!held.ok) return held;
+  if (!held.value) return passed(undefined);
   return untilSettled(assignment.place, async (directory) => {
     const { place, variable } = assignment;
     const current = await readDotenv(directory, place);
@@ -104,17 +109,34 @@ export function unassign(assignment: Assignment, value: string, assigned: Assign
   });
 }
 
+function isHeld({ place, variable }: Assignment, value: string): Promise<Checked<boolean>> {
+  return withDirectory(place.directory, async (directory) => {
+    const current = await readDotenv(directory, place);
+    if (!current.ok) return current;
+    return passed(current.value !== undefined && valueOf(current.value.text, variable) === value);
+  });
+}
+
 /** Tries again while `step` answers undefined, which means that somebody else changed the file. */
 async function untilSettled<T>(
   place: Place,
   step: (directory: SafeDirectory) => Promise<Checked<T> | undefined>,
 ): Promise<Checked<T>> {
   for (let tries = 0; tries < MOST_TRIES; tries += 1) {
-    const result = await withDirectory(place.directory, async (directory) => passed(await step(directory)));
+    const result = await withDirectory(place.directory, (directory) =>
+      withLock(directory, place, async () => passed(await step(directory))),
+    );
     if (!result.ok) return result;
     if (result.value !== undefined) return result.value;
   }
   return restless(place);
+}
+
+function tooLarge(place: Place): Refused {
+  return notReady(
+    `${place.path} is larger than ${LARGEST / 1024} KiB, or would be.`,
+    'Make it smaller, or configure the path of another .env file.',
+  );
 }
 
 function restless(place: Place): Refused {

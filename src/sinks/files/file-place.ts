@@ -6,11 +6,11 @@ import { access, lstat, statfs } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, normalize, sep } from 'node:path';
 import { makeMissing, walk } from './ancestors.ts';
 import { probe } from './atomic-file.ts';
-import { attempt, notReady, passed, unlessMissing, type Checked, type Refused } from './file-problem.ts';
+import { attempt, notReady, passed, systemCode, unlessMissing, type Checked, type Refused } from './file-problem.ts';
 import { gitProblem, type Environment } from './git-ignore.ts';
 import { withDirectory } from './safe-directory.ts';
-import type { Address, PreflightMode } from './sink.ts';
-import { expand, takesEntry } from './template.ts';
+import type { Address, Held, PreflightMode } from '../sink.ts';
+import { expand, takesEntry } from '../template.ts';
 
 /** Where one secret goes: the file `name` in `directory`. */
 export interface Place {
@@ -63,6 +63,16 @@ export function examinePlace(
     }
     return passed(place);
   });
+}
+
+/** What a look at a place finds. A directory that is missing holds nothing; one that is not safe tells nothing. */
+export async function heldBy(look: () => Promise<Checked<Held>>): Promise<Held> {
+  try {
+    const found = await look();
+    return found.ok ? found.value : { held: 'unknown' };
+  } catch (error) {
+    return systemCode(error) === 'ENOENT' ? { held: 'nothing' } : { held: 'unknown' };
+  }
 }
 
 /** `access` also finds a file system that is mounted read-only. */

@@ -3,8 +3,20 @@
 import { chmodSync, chownSync, existsSync, lstatSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { makeMissing, walk } from '../../src/sinks/ancestors.ts';
-import { STRANGER, dotenvSinkAt, fileSinkAt, folderIn, isRoot, modeAt, notReady, problemOf, run, scratch, targetOf } from './file-fixture.ts';
+import { makeMissing, walk } from '../../../src/sinks/files/ancestors.ts';
+import {
+  STRANGER,
+  dotenvSinkAt,
+  fileSinkAt,
+  folderIn,
+  isRoot,
+  modeAt,
+  notReady,
+  problemOf,
+  run,
+  scratch,
+  targetOf,
+} from '../file-fixture.ts';
 
 /** Both sinks, in both modes. */
 async function problemsAt(path: string): Promise<unknown[]> {
@@ -23,7 +35,9 @@ describe('a directory that others can write to', () => {
   test.each([0o777, 0o770, 0o702, 0o720])('is refused as parent with mode %o', async (mode) => {
     const parent = folderIn(scratch(), 'with space', mode);
     const command = `Run: chmod go-w '${parent}'`;
-    expect(await problemsAt(join(parent, 'k'))).toEqual(four({ ...Object(notReady(/Other users can write/)), hint: command }));
+    expect(await problemsAt(join(parent, 'k'))).toEqual(
+      four({ ...Object(notReady(/Other users can write/)), hint: command }),
+    );
     expect(readdirSync(parent)).toEqual([]);
     run('chmod', 'go-w', parent);
     await targetOf(fileSinkAt(join(parent, 'k')));
@@ -40,7 +54,9 @@ describe('a directory that others can write to', () => {
 
   test('is good as a sticky ancestor, such as /tmp, but not as a sticky parent', async () => {
     const sticky = folderIn(scratch(), 'sticky', 0o1777);
-    expect(await problemsAt(join(sticky, 'k'))).toEqual(four(notReady(/Every user can write/, /directory of your own/)));
+    expect(await problemsAt(join(sticky, 'k'))).toEqual(
+      four(notReady(/Every user can write/, /directory of your own/)),
+    );
     await targetOf(fileSinkAt(join(folderIn(sticky, 'own'), 'k')));
     await targetOf(fileSinkAt(join(sticky, 'new', 'k')));
     expect(modeAt(join(sticky, 'new'))).toBe(0o700);
@@ -111,7 +127,11 @@ test('missing directories are listed, outermost first, and made for this user al
   const folder = scratch();
   const way = await walk(join(folder, 'a', 'b'));
   if (!way.ok) return expect.fail(way.problem.message);
-  expect(way.value).toEqual({ directory: join(folder, 'a/b'), existing: folder, missing: [join(folder, 'a'), join(folder, 'a/b')] });
+  expect(way.value).toEqual({
+    directory: join(folder, 'a/b'),
+    existing: folder,
+    missing: [join(folder, 'a'), join(folder, 'a/b')],
+  });
   await makeMissing(way.value);
   // Another server may have been faster: then what it made is left as it is.
   chmodSync(join(folder, 'a'), 0o750);

@@ -1,13 +1,22 @@
 // What happens to a file at the moments at which another program could change things.
 
-import { existsSync, linkSync, readFileSync, readdirSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { placeNew, probe, readFound, replaceVersion, withNewFile } from '../../src/sinks/atomic-file.ts';
-import { assign } from '../../src/sinks/dotenv-file.ts';
-import { passed } from '../../src/sinks/file-problem.ts';
-import { withDirectory, type Reach, type SafeDirectory } from '../../src/sinks/safe-directory.ts';
-import { folderIn, scratch } from './file-fixture.ts';
+import { placeNew, probe, readFound, replaceVersion, withNewFile } from '../../../src/sinks/files/atomic-file.ts';
+import { assign } from '../../../src/sinks/files/dotenv-file.ts';
+import { passed } from '../../../src/sinks/files/file-problem.ts';
+import { withDirectory, type Reach, type SafeDirectory } from '../../../src/sinks/files/safe-directory.ts';
+import { folderIn, scratch } from '../file-fixture.ts';
 
 const BYTES = Buffer.from('x');
 
@@ -49,16 +58,39 @@ test('a new file goes when its directory was moved away in the meantime', async 
 test('an error of the disk at the very end leaves nothing', async () => {
   const folder = scratch();
   const sync = () => Promise.reject(Object.assign(new Error(), { code: 'EIO' }));
-  await expect(inside(folder, (directory) => placeNew({ ...directory, sync }, 'k', BYTES))).rejects.toMatchObject({ code: 'EIO' });
+  await expect(inside(folder, (directory) => placeNew({ ...directory, sync }, 'k', BYTES))).rejects.toMatchObject({
+    code: 'EIO',
+  });
   expect(readdirSync(folder)).toEqual([]);
 });
 
 describe('an exchange of a file', () => {
   test.each<[string, (path: string) => void]>([
-    ['longer', (path) => { writeFileSync(path, 'changed'); }],
-    ['of the same length', (path) => { writeFileSync(path, 'new'); }],
-    ['another', (path) => { writeFileSync(`${path}.2`, 'old'); renameSync(`${path}.2`, path); }],
-    ['gone', (path) => { unlinkSync(path); }],
+    [
+      'longer',
+      (path) => {
+        writeFileSync(path, 'changed');
+      },
+    ],
+    [
+      'of the same length',
+      (path) => {
+        writeFileSync(path, 'new');
+      },
+    ],
+    [
+      'another',
+      (path) => {
+        writeFileSync(`${path}.2`, 'old');
+        renameSync(`${path}.2`, path);
+      },
+    ],
+    [
+      'gone',
+      (path) => {
+        unlinkSync(path);
+      },
+    ],
   ])('does not happen where the file is %s by now', async (_change, change) => {
     const folder = scratch();
     const path = join(folder, 'k');
@@ -138,6 +170,7 @@ test('a file that still has its temporary name is read once that is gone', async
 
 test('a probe leaves nothing', async () => {
   const folder = scratch();
-  for (const linking of [true, false]) expect(await inside(folder, (directory) => probe(directory, 'k', linking))).toBe(true);
+  for (const linking of [true, false])
+    expect(await inside(folder, (directory) => probe(directory, 'k', linking))).toBe(true);
   expect(readdirSync(folder)).toEqual([]);
 });

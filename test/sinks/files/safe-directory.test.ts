@@ -2,14 +2,23 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, lstatSync, readFileSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { placeNew, readFound, temporaryName, withNewFile } from '../../src/sinks/atomic-file.ts';
-import { passed } from '../../src/sinks/file-problem.ts';
-import { withDirectory, type Reach } from '../../src/sinks/safe-directory.ts';
-import type { Target } from '../../src/sinks/sink.ts';
-import { ADDRESS, CANARY, SECRET, fileSinkAt, folderIn, scratch, targetOf } from './file-fixture.ts';
+import { placeNew, readFound, temporaryName, withNewFile } from '../../../src/sinks/files/atomic-file.ts';
+import { passed } from '../../../src/sinks/files/file-problem.ts';
+import { withDirectory, type Reach } from '../../../src/sinks/files/safe-directory.ts';
+import type { Target } from '../../../src/sinks/sink.ts';
+import { ADDRESS, CANARY, SECRET, fileSinkAt, folderIn, scratch, targetOf } from '../file-fixture.ts';
 
 const REACHES: Reach[] = process.platform === 'linux' ? ['descriptor', 'path'] : ['path'];
 
@@ -36,7 +45,11 @@ async function targetsIn(folder: string, count: number): Promise<Target[]> {
 describe.each(REACHES)('reached by its %s', (reach) => {
   test('files are made in the directory', async () => {
     const folder = scratch();
-    const placed = await withDirectory(folder, async (directory) => passed(await placeNew(directory, 'k', Buffer.from('x'))), reach);
+    const placed = await withDirectory(
+      folder,
+      async (directory) => passed(await placeNew(directory, 'k', Buffer.from('x'))),
+      reach,
+    );
     expect(placed).toMatchObject({ ok: true });
     expect(readFileSync(join(folder, 'k'), 'utf8')).toBe('x');
     expect(readdirSync(folder)).toEqual(['k']);
@@ -82,7 +95,11 @@ describe.each(REACHES)('reached by its %s', (reach) => {
     const name = temporaryName('k');
     for (const aim of [victim, join(folder, 'nothing')]) {
       symlinkSync(aim, join(folder, name));
-      const attempt = withDirectory(folder, (directory) => withNewFile(directory, name, Buffer.from('x'), () => Promise.resolve(passed('made'))), reach);
+      const attempt = withDirectory(
+        folder,
+        (directory) => withNewFile(directory, name, Buffer.from('x'), () => Promise.resolve(passed('made'))),
+        reach,
+      );
       await expect(attempt).rejects.toMatchObject({ code: 'EEXIST' });
       expect(lstatSync(join(folder, name)).isSymbolicLink()).toBe(true);
       expect([readFileSync(victim, 'utf8'), existsSync(join(folder, 'nothing'))]).toEqual(['mine', false]);

@@ -2,22 +2,21 @@
 
 import { constants } from 'node:fs';
 import { access, realpath, stat } from 'node:fs/promises';
-import { basename, delimiter, dirname, isAbsolute, join } from 'node:path';
-
-/** node:fs has no name for this bit. */
-const STICKY = 0o1000;
+import { basename, delimiter, isAbsolute, join } from 'node:path';
+import { shellWord } from '../files/file-problem.ts';
+import { weakPartOf } from './program-way.ts';
 
 export type ExecutableSearch =
   | { readonly found: true; readonly path: string }
   | { readonly found: false; readonly message: string; readonly hint: string };
 
-/** What keeps a path from being run. An `unsafe` one is never passed over for another of the same name. */
-type Flaw = 'missing' | 'not a file' | 'not executable' | 'unsafe';
+/** What keeps a path from being run. One with a `weakPart` is never passed over for another of the same name. */
+type Flaw = 'missing' | 'not a file' | 'not executable' | { readonly weakPart: string };
 
 /**
  * An absolute path is taken as it is; a bare name is looked up in `searchPath` (the value of PATH). The
  * result keeps its symbolic links, because some programs go by the name they are called with; the checks
- * are of the file that the links lead to.
+ * are of the file that the links lead to, and of the whole way there.
  */
 export async function findExecutable(program: string, searchPath: string): Promise<ExecutableSearch> {
   const name = basename(program);
@@ -28,7 +27,7 @@ export async function findExecutable(program: string, searchPath: string): Promi
     const flaw = await flawOf(path);
     if (flaw === undefined) return { found: true, path };
     if (flaw !== 'missing') worst = flaw;
-    if (flaw === 'unsafe') break;
+    if (typeof flaw === 'object') break;
   }
   return refusal(worst, name);
 }
@@ -55,19 +54,12 @@ async function flawOf(path: string): Promise<Flaw | undefined> {
   } catch {
     return 'not executable';
   }
-  const places = [file, dirname(file), dirname(path)];
-  return (await Promise.all(places.map(isOpenToAll))).includes(true) ? 'unsafe' : undefined;
-}
-
-/** Windows has no such bits. In a sticky directory such as /tmp nobody can replace the file of another. */
-async function isOpenToAll(path: string): Promise<boolean> {
-  if (process.platform === 'win32') return false;
   try {
-    const stats = await stat(path);
-    const sticky = stats.isDirectory() && (stats.mode & STICKY) !== 0;
-    return (stats.mode & constants.S_IWOTH) !== 0 && !sticky;
+    const weakPart = await weakPartOf(path);
+    return weakPart === undefined ? undefined : { weakPart };
   } catch {
-    return true;
+    // Removed, or exchanged, while it was looked at.
+    return 'missing';
   }
 }
 
@@ -76,6 +68,14 @@ function refusal(flaw: Flaw | 'relative', name: string): ExecutableSearch {
 }
 
 function wordsFor(flaw: Flaw | 'relative', name: string): { message: string; hint: string } {
+  if (typeof flaw === 'object') {
+    return {
+      message: `The program "${name}", or a folder or link on the way to it, can be changed by other users of this machine.`,
+      hint:
+        `${flaw.weakPart} must belong to root or to the user who runs this server, must not be a file in a folder ` +
+        `for all such as /tmp, and must not be writable by others. Try: chmod go-w ${shellWord(flaw.weakPart)}`,
+    };
+  }
   switch (flaw) {
     case 'relative':
       return {
@@ -91,10 +91,5 @@ function wordsFor(flaw: Flaw | 'relative', name: string): { message: string; hin
       return { message: `The program "${name}" is not a regular file.`, hint: 'Name a program file.' };
     case 'not executable':
       return { message: `The program "${name}" may not be executed.`, hint: 'Make it executable (chmod u+x).' };
-    case 'unsafe':
-      return {
-        message: `The program "${name}", or the folder it lies in, can be changed by every user of this machine.`,
-        hint: 'Take that permission away (chmod o-w), or use another program.',
-      };
   }
 }

@@ -4,9 +4,21 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, rmSync, symli
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { gitProblem } from '../../src/sinks/git-ignore.ts';
-import { dotenvSink } from '../../src/sinks/dotenv-sink.ts';
-import { ADDRESS, STRANGER, VARIABLE, environmentIn, fileSinkAt, folderIn, isRoot, notReady, run, scratch, treeOf } from './file-fixture.ts';
+import { gitProblem } from '../../../src/sinks/files/git-ignore.ts';
+import { dotenvSink } from '../../../src/sinks/dotenv-sink.ts';
+import {
+  ADDRESS,
+  STRANGER,
+  VARIABLE,
+  environmentIn,
+  fileSinkAt,
+  folderIn,
+  isRoot,
+  notReady,
+  run,
+  scratch,
+  treeOf,
+} from '../file-fixture.ts';
 
 const TRACKED = notReady(/is tracked by git/, /git rm --cached -- .*\.gitignore/);
 const NOT_IGNORED = notReady(/is not ignored/, /Add it to \.gitignore/);
@@ -32,7 +44,10 @@ function repository(files: Record<string, string> = {}) {
 type Repository = ReturnType<typeof repository>;
 
 async function problemsAt(path: string, { environment }: Pick<Repository, 'environment'>): Promise<unknown[]> {
-  const sinks = [fileSinkAt(path, environment), dotenvSink('env', { type: 'dotenv', path, variable: VARIABLE }, environment)];
+  const sinks = [
+    fileSinkAt(path, environment),
+    dotenvSink('env', { type: 'dotenv', path, variable: VARIABLE }, environment),
+  ];
   const preflights = await Promise.all(sinks.map((sink) => sink.preflight(ADDRESS, 'inspect')));
   return preflights.map((preflight) => (preflight.ready ? undefined : preflight.problem));
 }
@@ -127,10 +142,30 @@ describe('a path in a work tree', () => {
 
 describe('where git cannot answer', () => {
   test.each<[string, (path: string) => void]>([
-    ['an empty directory .git', (path) => { mkdirSync(path); }],
-    ['a file .git that leads nowhere', (path) => { writeFileSync(path, 'gitdir: /nonexistent\n'); }],
-    ['a file .git of something else', (path) => { writeFileSync(path, 'hello\n'); }],
-    ['a dangling link .git', (path) => { symlinkSync('/nonexistent', path); }],
+    [
+      'an empty directory .git',
+      (path) => {
+        mkdirSync(path);
+      },
+    ],
+    [
+      'a file .git that leads nowhere',
+      (path) => {
+        writeFileSync(path, 'gitdir: /nonexistent\n');
+      },
+    ],
+    [
+      'a file .git of something else',
+      (path) => {
+        writeFileSync(path, 'hello\n');
+      },
+    ],
+    [
+      'a dangling link .git',
+      (path) => {
+        symlinkSync('/nonexistent', path);
+      },
+    ],
   ])('%s: the path is refused', async (_kind, make) => {
     const folder = scratch();
     make(join(folder, '.git'));
@@ -152,7 +187,9 @@ describe('where git cannot answer', () => {
   test('no git on the PATH: the path is refused', async () => {
     const repo = repository({ '.gitignore': '.env\n' });
     const environment = { ...repo.environment, PATH: folderIn(repo.home, 'empty') };
-    expect(await problemsAt(join(repo.folder, '.env'), { environment })).toEqual(twice(notReady(/git could not be started/, /Install git/)));
+    expect(await problemsAt(join(repo.folder, '.env'), { environment })).toEqual(
+      twice(notReady(/git could not be started/, /Install git/)),
+    );
     expect(await problemsAt(join(repo.home, 'k'), { environment })).toEqual(GOOD);
   });
 
@@ -178,11 +215,23 @@ describe('nothing of the repository or the environment takes part', () => {
     const [program, mark] = [join(repo.home, 'trap'), join(repo.home, 'mark')];
     writeFileSync(program, `#!/bin/sh\ntouch '${mark}'\n`);
     chmodSync(program, 0o755);
-    for (const name of ['core.fsmonitor', 'core.pager', 'core.sshCommand', 'core.editor', 'diff.external', 'alias.check-ignore', 'alias.ls-files', 'filter.t.clean', 'filter.t.smudge', 'filter.t.process']) {
+    for (const name of [
+      'core.fsmonitor',
+      'core.pager',
+      'core.sshCommand',
+      'core.editor',
+      'diff.external',
+      'alias.check-ignore',
+      'alias.ls-files',
+      'filter.t.clean',
+      'filter.t.smudge',
+      'filter.t.process',
+    ]) {
       repo.git('config', name, name.startsWith('alias') ? `!${program}` : program);
     }
     repo.git('config', 'core.hooksPath', repo.home);
-    for (const hook of ['post-index-change', 'fsmonitor-watchman', 'post-checkout']) symlinkSync(program, join(repo.home, hook));
+    for (const hook of ['post-index-change', 'fsmonitor-watchman', 'post-checkout'])
+      symlinkSync(program, join(repo.home, hook));
     return () => existsSync(mark);
   }
 
@@ -216,14 +265,22 @@ describe('nothing of the repository or the environment takes part', () => {
     rmSync(join(repo.home, 'mark'), { force: true });
     await problemsAt(join(repo.folder, '.env'), repo);
     expect(isMarked()).toBe(false);
-    expect(() => { repo.git('cat-file', '-p', 'HEAD'); }).toThrow();
+    expect(() => {
+      repo.git('cat-file', '-p', 'HEAD');
+    }).toThrow();
     expect(isMarked()).toBe(true);
   });
 
   test('variables that steer git are not passed on', async () => {
     const repo = repository();
     const other = repository({ '.gitignore': '.env\n' });
-    const steering = { GIT_DIR: join(other.folder, '.git'), GIT_WORK_TREE: repo.folder, GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'core.excludesFile', GIT_CONFIG_VALUE_0: join(other.folder, '.gitignore') };
+    const steering = {
+      GIT_DIR: join(other.folder, '.git'),
+      GIT_WORK_TREE: repo.folder,
+      GIT_CONFIG_COUNT: '1',
+      GIT_CONFIG_KEY_0: 'core.excludesFile',
+      GIT_CONFIG_VALUE_0: join(other.folder, '.gitignore'),
+    };
     const environment = { ...repo.environment, ...steering };
     expect(await problemsAt(join(repo.folder, '.env'), { environment })).toEqual(twice(NOT_IGNORED));
   });

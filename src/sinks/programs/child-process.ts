@@ -105,11 +105,13 @@ function drain(child: ChildProcess, kept: Buffer[] | undefined, onFlood: () => v
   let total = 0;
   let totalKept = 0;
   const listen = (pipe: Readable | null, onData: (chunk: Buffer) => void) => {
-    pipe?.on('error', () => undefined).on('data', (chunk: Buffer) => {
-      total += chunk.length;
-      onData(chunk);
-      if (total > OUTPUT_LIMIT || totalKept > KEPT_LIMIT) onFlood();
-    });
+    pipe
+      ?.on('error', () => undefined)
+      .on('data', (chunk: Buffer) => {
+        total += chunk.length;
+        onData(chunk);
+        if (total > OUTPUT_LIMIT || totalKept > KEPT_LIMIT) onFlood();
+      });
   };
   listen(child.stderr, () => undefined);
   listen(child.stdout, (chunk) => {

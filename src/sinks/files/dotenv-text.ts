@@ -37,16 +37,18 @@ export function valueOf(text: string, variable: string): string | undefined {
  * and the value must be as {@link isVariableName} and {@link needsNoQuotes} ask.
  */
 export function setVariable(text: string, variable: string, value: string): Edit {
-  for (const [key, present] of parsedTidied(text)) {
+  const before = parsedTidied(text);
+  for (const [key, present] of before) {
     if (nameIn(key) === variable && present.trim() !== '') return { outcome: 'has value' };
   }
-  if (hasOpenQuote(text)) return { outcome: 'unclear' };
-  const filled = fillings(text, variable, value).find((edit) => changesOnly(text, edit.text, variable, value));
+  if (hasOpenQuote(text, before)) return { outcome: 'unclear' };
+  const others = othersIn(before, variable);
+  const filled = fillings(text, variable, value).find((edit) => changesOnly(others, edit.text, variable, value));
   if (filled !== undefined) return { outcome: 'edited', ...filled };
   // An assignment that reads as empty but is no plain placeholder, such as `A=#b`, is not for us to judge.
   if (valueOf(text, variable) !== undefined) return { outcome: 'unclear' };
   const added = additions(text, variable, `${variable}=${value}`).find((each) =>
-    changesOnly(text, each, variable, value),
+    changesOnly(others, each, variable, value),
   );
   return added === undefined ? { outcome: 'unclear' } : { outcome: 'edited', text: added };
 }
@@ -64,6 +66,7 @@ export function unsetVariable(
   if (valueOf(text, variable) !== value) return undefined;
   const added = placeholder === undefined ? `${variable}=${value}` : filledLine(placeholder, variable, value);
   const { mark, lines } = linesOf(text);
+  const others = othersIn(parsedTidied(text), variable);
   const undone = lastAssignments(lines, variable).map((index) => {
     const line = lines[index]?.line ?? '';
     if (line !== added) return withLine(lines, index, line.replace(value, ''));
@@ -73,7 +76,7 @@ export function unsetVariable(
     .map((body) => mark + body)
     .find((result) => {
       const left = valueOf(result, variable);
-      return left !== value && changesOnly(text, result, variable, left);
+      return left !== value && changesOnly(others, result, variable, left);
     });
 }
 
@@ -152,20 +155,28 @@ function withLine(lines: readonly Line[], index: number, replacement: string): s
 
 /** A last line without an ending got one before it when it was added. */
 function withoutLine(lines: readonly Line[], index: number): string {
-  const left = lines.filter((_, at) => at !== index).map(({ line, ending }) => line + ending).join('');
+  const left = lines
+    .filter((_, at) => at !== index)
+    .map(({ line, ending }) => line + ending)
+    .join('');
   if (lines[index]?.ending !== '') return left;
   const withoutTwo = left.slice(0, -2);
   return left.endsWith('\r\n') && endingOf(withoutTwo) === '\r\n' ? withoutTwo : left.slice(0, -1);
 }
 
-/** Whether the variable reads as expected afterwards, and all others as before. */
-function changesOnly(before: string, after: string, variable: string, expected: string | undefined): boolean {
+/** Whether the variable reads as expected afterwards, and all others as they were. */
+function changesOnly(
+  others: ReadonlyMap<string, string>,
+  after: string,
+  variable: string,
+  expected: string | undefined,
+): boolean {
   if (valueOf(after, variable) !== expected) return false;
-  return isDeepStrictEqual(othersIn(before, variable), othersIn(after, variable));
+  return isDeepStrictEqual(others, othersIn(parsedTidied(after), variable));
 }
 
-function othersIn(text: string, variable: string): Map<string, string> {
-  return new Map([...parsedTidied(text)].filter(([key]) => nameIn(key) !== variable));
+function othersIn(variables: ReadonlyMap<string, string>, variable: string): Map<string, string> {
+  return new Map([...variables].filter(([key]) => nameIn(key) !== variable));
 }
 
 function parsed(text: string): Map<string, string> {
@@ -184,12 +195,14 @@ function parsedTidied(text: string): Map<string, string> {
 
 /** Versions of the parser leave in a key `export`, blanks, the byte order mark, and lines without an assignment. */
 function nameIn(key: string): string {
-  const line = key.slice(key.lastIndexOf('\n') + 1).replace(/^\uFEFF/, '').trim();
+  const line = key
+    .slice(key.lastIndexOf('\n') + 1)
+    .replace(/^\uFEFF/, '')
+    .trim();
   return line.replace(/^export\s+/, '');
 }
 
 /** An open quote swallows what is added below in some dialects, up to the next quote of its kind. */
-function hasOpenQuote(text: string): boolean {
-  const before = parsedTidied(text);
+function hasOpenQuote(text: string, before: ReadonlyMap<string, string>): boolean {
   return ['"', "'", '`'].some((quote) => !isDeepStrictEqual(parsedTidied(`${text}\n${quote}`), before));
 }

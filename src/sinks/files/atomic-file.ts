@@ -136,11 +136,7 @@ export function probe(directory: SafeDirectory, name: string, linking: boolean):
 }
 
 /** What stands under the name, if anything; read only where it is a regular file within the limit. */
-export async function readFound(
-  directory: SafeDirectory,
-  name: string,
-  limit: number,
-): Promise<FoundFile | undefined> {
+export async function readFound(directory: SafeDirectory, name: string, limit: number): Promise<FoundFile | undefined> {
   for (let tries = 0; tries < MOST_READS; tries += 1) {
     const found = await readOnce(directory, name, limit);
     // For a moment a new file has its temporary name too.
@@ -220,6 +216,9 @@ async function removeQuietly(directory: SafeDirectory, name: string): Promise<vo
 }
 
 /** The first so many bytes, without half a character at the end. */
-function cut(text: string, bytes: number): string {
-  return Buffer.from(text).subarray(0, bytes).toString().replace(/\uFFFD+$/, '');
+export function cut(text: string, bytes: number): string {
+  return Buffer.from(text)
+    .subarray(0, bytes)
+    .toString()
+    .replace(/\uFFFD+$/, '');
 }

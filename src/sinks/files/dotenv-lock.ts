@@ -1,0 +1,114 @@
+// Lets one process of this program at a time edit a .env file. Nobody has to clear up after a process that died: its
+// lock no longer counts. It keeps no other program away, and no reader.
+//
+// Each process puts a lock file of its own beside the .env file, and then looks for those of others. Since each writes
+// before it looks, of two at most one finds itself alone; both may find that they are not, and then both go back and
+// wait for a random time. A lock file says whose it is, and holds no secret.
+
+import { randomBytes, randomInt } from 'node:crypto';
+import { lstat, readdir, unlink } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { cut, readFound, withNewFile, type FoundFile } from './atomic-file.ts';
+import { notReady, systemCode, unlessMissing, type Checked, type Refused } from './file-problem.ts';
+import type { Place } from './file-place.ts';
+import { isAlive, parseOwner, thisProcess } from './process-owner.ts';
+import type { SafeDirectory } from './safe-directory.ts';
+
+const LONGEST_WAIT_MS = 10_000;
+/** In milliseconds: about as long as an edit takes. */
+const PAUSE = { least: 5, most: 30 };
+/** An edit of a process that cannot be told from others (in another container) takes no longer. */
+const LONGEST_EDIT_MS = 60_000;
+/** So old, a lock file that does not say whose it is was left half-made by a process that died. */
+const HALF_MADE_MS = 10_000;
+const LARGEST_LOCK = 4096;
+
+/** Runs `action` while no other process of this program runs one for that file; fails when that takes too long. */
+export async function withLock<T>(
+  directory: SafeDirectory,
+  { name, path }: Pick<Place, 'name' | 'path'>,
+  action: () => Promise<Checked<T>>,
+  waitMs = LONGEST_WAIT_MS,
+): Promise<Checked<T>> {
+  const prefix = lockPrefix(name);
+  const end = performance.now() + waitMs;
+  let result = await tryLocked(directory, prefix, action);
+  while (result === undefined) {
+    if (performance.now() > end) return busy(path);
+    await delay(randomInt(PAUSE.least, PAUSE.most + 1));
+    result = await tryLocked(directory, prefix, action);
+  }
+  return result;
+}
+
+/** Answers undefined, without having run `action`, where another process has a lock. */
+async function tryLocked<T>(
+  directory: SafeDirectory,
+  prefix: string,
+  action: () => Promise<Checked<T>>,
+): Promise<Checked<T> | undefined> {
+  // A look beforehand, so that those who wait do not disturb one another.
+  if ((await liveLocks(directory, prefix)).length > 0) return undefined;
+  const own = `${prefix}${randomBytes(8).toString('hex')}`;
+  try {
+    return await withNewFile(directory, own, Buffer.from(JSON.stringify(thisProcess())), async () => {
+      const live = await liveLocks(directory, prefix);
+      // Its own is missing where this process was stopped for so long that others took it for dead.
+      return live.length === 1 && live[0] === own ? action() : undefined;
+    });
+  } finally {
+    await remove(directory, own);
+  }
+}
+
+/** As temporary names do, it begins as the name does, so that git ignores it by `.env*` too. */
+function lockPrefix(name: string): string {
+  return `${cut(name.startsWith('.') ? name : `.${name}`, 100)}.atlas-model-keys-lock-`;
+}
+
+/** The names of the lock files that count. Those of dead processes are removed on the way. */
+async function liveLocks(directory: SafeDirectory, prefix: string): Promise<string[]> {
+  const names = (await readdir(directory.path('.'))).filter((name) => name.startsWith(prefix));
+  const live: string[] = [];
+  for (const name of names) {
+    const found = await readLock(directory, name);
+    if (found === undefined) continue;
+    if (counts(found)) live.push(name);
+    else await remove(directory, name);
+  }
+  return live;
+}
+
+/** Undefined where it is gone, or is no file at all. */
+async function readLock(directory: SafeDirectory, name: string): Promise<FoundFile | undefined> {
+  try {
+    const found = await readFound(directory, name, LARGEST_LOCK);
+    return found?.stats.isFile() === true ? found : undefined;
+  } catch (error) {
+    // Of another user, such as root: its age decides.
+    if (systemCode(error) !== 'EACCES' && systemCode(error) !== 'EPERM') throw error;
+    const stats = await unlessMissing(lstat(directory.path(name), { bigint: true }));
+    return stats && { stats };
+  }
+}
+
+function counts({ stats, bytes }: FoundFile): boolean {
+  const since = Number(stats.mtimeMs);
+  const owner = parseOwner(bytes?.toString('utf8') ?? '');
+  return owner === undefined ? Date.now() - since < HALF_MADE_MS : isAlive(owner, since, LONGEST_EDIT_MS);
+}
+
+async function remove(directory: SafeDirectory, name: string): Promise<void> {
+  try {
+    await unlink(directory.path(name));
+  } catch {
+    // Removed by another process, or the disk failed: then it counts until this process ends.
+  }
+}
+
+function busy(path: string): Refused {
+  return notReady(
+    `Other processes of this program keep writing to ${path}.`,
+    'Try again when they are done. Should none be running, remove the files beside it whose names have "atlas-model-keys-lock".',
+  );
+}

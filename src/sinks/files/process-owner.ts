@@ -1,0 +1,102 @@
+// Says which process a file (an intent of the journal, a lock) belongs to, and whether that process still lives. It
+// touches none of those files.
+
+import { readFileSync, readlinkSync } from 'node:fs';
+
+/** A process, told apart from a later one with the same number where the system allows it (Linux). */
+export interface ProcessOwner {
+  readonly pid: number;
+  /** Field 22 of /proc/PID/stat: clock ticks from boot to start. */
+  readonly startTicks?: string;
+  readonly bootId?: string;
+  /** Two containers may use the same numbers for different processes. */
+  readonly pidNamespace?: string;
+}
+
+/** No call takes longer; older intents of a process that cannot be told apart are taken for abandoned. */
+const LONGEST_CALL_MS = 60 * 60 * 1000;
+
+let self: ProcessOwner | undefined;
+
+export function thisProcess(): ProcessOwner {
+  self ??= describe();
+  return self;
+}
+
+/**
+ * @param since when the owner was last known to live, in milliseconds since the epoch
+ * @param longestMs for how long after that a process that cannot be told apart is taken for alive
+ */
+export function isAlive(owner: ProcessOwner, since: number, longestMs = LONGEST_CALL_MS): boolean {
+  const { bootId, pidNamespace } = thisProcess();
+  const isRecent = Date.now() - since < longestMs;
+  if (owner.bootId !== bootId) return owner.bootId === undefined || bootId === undefined ? isRecent : false;
+  if (owner.pidNamespace !== pidNamespace) return isRecent;
+  if (owner.startTicks !== undefined) return startTicksOf(owner.pid) === owner.startTicks;
+  return processExists(owner.pid) && isRecent;
+}
+
+/** An owner as JSON.stringify wrote it; undefined for any other text. */
+export function parseOwner(text: string): ProcessOwner | undefined {
+  const value = attempt((): unknown => JSON.parse(text));
+  if (typeof value !== 'object' || value === null || !('pid' in value)) return undefined;
+  const { pid } = value;
+  if (typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid < 1) return undefined;
+  const startTicks = textAt(value, 'startTicks');
+  const bootId = textAt(value, 'bootId');
+  const pidNamespace = textAt(value, 'pidNamespace');
+  return ownerOf(pid, startTicks, bootId, pidNamespace);
+}
+
+function describe(): ProcessOwner {
+  const bootId = attempt(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
+  const pidNamespace = attempt(() => readlinkSync('/proc/self/ns/pid'));
+  return ownerOf(process.pid, startTicksOf(process.pid), bootId, pidNamespace);
+}
+
+function ownerOf(
+  pid: number,
+  startTicks: string | undefined,
+  bootId: string | undefined,
+  pidNamespace: string | undefined,
+): ProcessOwner {
+  return {
+    pid,
+    ...(startTicks !== undefined && { startTicks }),
+    ...(bootId !== undefined && { bootId }),
+    ...(pidNamespace !== undefined && { pidNamespace }),
+  };
+}
+
+function textAt(value: object, name: string): string | undefined {
+  const found: unknown = Object.entries(value).find(([key]) => key === name)?.[1];
+  return typeof found === 'string' ? found : undefined;
+}
+
+/**
+ * Undefined also for a zombie, which its parent may never collect: it does nothing more. The program's name in
+ * parentheses may itself hold spaces and parentheses: fields are counted from the last one.
+ */
+function startTicksOf(pid: number): string | undefined {
+  const stat = attempt(() => readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields === undefined || /^[ZXx]$/.test(fields[0] ?? '') ? undefined : fields[19];
+}
+
+function processExists(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
+
+function attempt<T>(action: () => T): T | undefined {
+  try {
+    return action();
+  } catch {
+    // Not on this system, or the process is gone.
+    return undefined;
+  }
+}

@@ -1,0 +1,221 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, chownSync, lchownSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { findExecutable } from '../../../src/sinks/programs/executable.ts';
+import { STRANGER, isRoot } from '../file-fixture.ts';
+import { scriptFolder, type ScriptFolder } from '../script-folder.ts';
+
+const WEAK = 'can be changed by other users';
+
+let folder: ScriptFolder;
+beforeEach(() => {
+  folder = scriptFolder();
+});
+afterEach(() => {
+  folder.remove();
+});
+
+async function refusal(program: string, path = ''): Promise<string> {
+  const search = await findExecutable(program, path);
+  return search.found ? `found ${search.path}` : search.message;
+}
+
+describe('an absolute path', () => {
+  test('is taken as it is', async () => {
+    const path = folder.sh('keep', 'true');
+    expect(await findExecutable(path, '')).toEqual({ found: true, path });
+  });
+
+  test('is kept where it is a link, for programs that go by the name they are called with', async () => {
+    folder.sh('many', 'true');
+    symlinkSync('many', folder.at('one'));
+    symlinkSync(folder.at('one'), folder.at('two'));
+    expect(await findExecutable(folder.at('two'), '')).toEqual({ found: true, path: folder.at('two') });
+  });
+
+  test.each([
+    ['that is absent', () => '/nowhere/keep', 'was not found'],
+    ['that is a broken link', () => link('absent', 'keep'), 'was not found'],
+    ['that is a link to itself', () => link('keep', 'keep'), 'was not found'],
+    ['below a file', () => `${folder.sh('file', 'true')}/keep`, 'was not found'],
+    ['of a directory', () => directory('keep'), 'is not a regular file'],
+    ['of a link to a directory', () => link(folder.path, 'keep'), 'is not a regular file'],
+    ['of a FIFO', () => fifo('keep'), 'is not a regular file'],
+    ['of a device', () => '/dev/null', 'is not a regular file'],
+    ['of a file without the x bit', () => folder.write('keep', '#!/bin/sh\n', 0o600), 'may not be executed'],
+    ['of a file that all can write', () => folder.write('keep', '#!/bin/sh\n', 0o777), WEAK],
+  ])('%s is refused', async (_case, make, words) => {
+    const message = await refusal(make());
+    expect(message).toContain(words);
+    expect(message).not.toContain(folder.path);
+  });
+});
+
+describe('what others could change is refused, and the hint names it', () => {
+  async function weakPart(program: string): Promise<string> {
+    const search = await findExecutable(program, '');
+    if (search.found) return 'none';
+    expect(search.message).toContain(WEAK);
+    return /^(\S+) must belong/.exec(search.hint)?.[1] ?? search.hint;
+  }
+
+  /** `weak/deep/keep`, reached as it is, by a link to the file, and by a link to a directory above it. */
+  function waysTo(name: string): string[] {
+    mkdirSync(folder.at('weak/deep'), { recursive: true, mode: 0o755 });
+    folder.sh('weak/deep/keep', 'true');
+    link('weak/deep/keep', 'to-file');
+    link('to-file', 'to-link');
+    link(folder.at('weak'), 'to-directory');
+    return [folder.at(name), folder.at('to-file'), folder.at('to-link'), folder.at('to-directory/deep/keep')];
+  }
+
+  test.each(['weak', 'weak/deep', 'weak/deep/keep'])('%s, by its mode', async (name) => {
+    const ways = waysTo('weak/deep/keep');
+    for (const way of ways) expect(await weakPart(way)).toBe('none');
+    const part = realpathSync(folder.at(name));
+    for (const mode of [0o702, 0o722, 0o777]) {
+      chmodSync(part, mode);
+      for (const way of ways) expect(await weakPart(way)).toBe(part);
+    }
+    // What a group may write is refused, unless it is root who lets it.
+    chmodSync(part, 0o775);
+    for (const way of ways) expect(await weakPart(way)).toBe(isRoot ? 'none' : part);
+    chmodSync(part, 0o755);
+    for (const way of ways) expect(await weakPart(way)).toBe('none');
+  });
+
+  test.skipIf(!isRoot).each(['weak', 'weak/deep', 'weak/deep/keep'])('%s, by its owner (needs root)', async (name) => {
+    const ways = waysTo('weak/deep/keep');
+    const part = realpathSync(folder.at(name));
+    chownSync(part, STRANGER, STRANGER);
+    for (const way of ways) expect(await weakPart(way)).toBe(part);
+  });
+
+  test.skipIf(!isRoot)('of this user what a group may write, of root not (needs root)', async () => {
+    const ways = waysTo('weak/deep/keep');
+    const part = realpathSync(folder.at('weak'));
+    chownSync(part, STRANGER, STRANGER);
+    chmodSync(part, 0o755);
+    chmodSync(folder.path, 0o755);
+    try {
+      process.seteuid?.(STRANGER);
+      for (const way of ways) expect(await weakPart(way)).toBe('none');
+      chmodSync(part, 0o775);
+      for (const way of ways) expect(await weakPart(way)).toBe(part);
+    } finally {
+      process.seteuid?.(0);
+    }
+  });
+
+  test.skipIf(!isRoot)('the link of somebody else (needs root)', async () => {
+    const path = folder.sh('keep', 'true');
+    const foreign = link(path, 'foreign');
+    lchownSync(foreign, STRANGER, STRANGER);
+    link('foreign', 'own');
+    for (const way of [foreign, folder.at('own')])
+      expect(await weakPart(way)).toBe(realpathSync(folder.path) + '/foreign');
+  });
+
+  test('a link in a directory where all can replace it', async () => {
+    const open = directory('open');
+    symlinkSync(folder.sh('keep', 'true'), `${open}/keep`);
+    chmodSync(open, 0o777);
+    expect(await weakPart(`${open}/keep`)).toBe(realpathSync(open));
+  });
+
+  test('a file or a link in /tmp itself, where a directory is good', async () => {
+    const shared = isRoot ? directory('shared') : realpathSync('/tmp');
+    if (isRoot) chmodSync(shared, 0o1777);
+    const own = mkdtempSync(join(shared, 'amk-'));
+    onTestFinished(() => {
+      rmSync(own, { recursive: true, force: true });
+      rmSync(`${own}.file`, { force: true });
+      rmSync(`${own}.link`, { force: true });
+    });
+    const path = folder.sh('keep', 'true');
+    for (const name of [`${own}/keep`, `${own}.link`]) symlinkSync(path, name);
+    execFileSync('cp', [path, `${own}.file`]);
+    expect(await weakPart(`${own}/keep`)).toBe('none');
+    expect(await weakPart(`${own}.file`)).toBe(realpathSync(shared));
+    expect(await weakPart(`${own}.link`)).toBe(realpathSync(shared));
+    expect(await weakPart(link(`${own}.file`, 'to-file'))).toBe(realpathSync(shared));
+  });
+
+  test.skipIf(isRoot)('a sticky directory that is not of root (needs an ordinary user)', async () => {
+    const path = folder.sh('keep', 'true');
+    chmodSync(folder.path, 0o1777);
+    expect(await weakPart(path)).toBe(realpathSync(folder.path));
+  });
+
+  test('nothing of what this system came with', async () => {
+    for (const name of ['sh', 'cat', 'env', 'mkfifo']) {
+      expect(await findExecutable(name, '/usr/bin:/bin')).toMatchObject({ found: true });
+    }
+  });
+
+  test('links are followed as the system does: relative, upwards, and one after another', async () => {
+    mkdirSync(folder.at('a/b'), { recursive: true, mode: 0o755 });
+    folder.sh('keep', 'true');
+    symlinkSync('../.././a/../keep', folder.at('a/b/up'));
+    link('a/b', 'jump');
+    symlinkSync('up', folder.at('a/b/again'));
+    // From jump, ".." leads to a, and not back to where jump stands.
+    symlinkSync('jump/../b/again', folder.at('far'));
+    expect(await findExecutable(folder.at('far'), '')).toEqual({ found: true, path: folder.at('far') });
+    chmodSync(folder.at('a'), 0o777);
+    expect(await weakPart(folder.at('far'))).toBe(realpathSync(folder.at('a')));
+  });
+});
+
+describe('a bare name', () => {
+  test('is the first program of that name in PATH that can be run', async () => {
+    for (const name of ['a', 'b', 'c', 'd']) mkdirSync(folder.at(name));
+    mkdirSync(folder.at('b/keep'));
+    folder.write('c/keep', 'not a program', 0o600);
+    const path = folder.sh('d/keep', 'true');
+    const PATH = ['a', 'b', 'c', 'd'].map(folder.at).join(':');
+    expect(await findExecutable('keep', PATH)).toEqual({ found: true, path });
+  });
+
+  test('is not passed over where the first one can be changed by all', async () => {
+    mkdirSync(folder.at('a'));
+    mkdirSync(folder.at('b'));
+    folder.write('a/keep', '#!/bin/sh\n', 0o777);
+    folder.sh('b/keep', 'true');
+    expect(await refusal('keep', `${folder.at('a')}:${folder.at('b')}`)).toContain(WEAK);
+  });
+
+  test('is not looked for in the working directory, whatever PATH says', async () => {
+    const name = 'package.json';
+    // Each of these means the working directory of the tests, where the name exists; 'x/..' goes there too.
+    for (const PATH of ['', ':', '.', './', '::.', 'src/..']) {
+      expect(await refusal(name, PATH)).toContain('was not found');
+    }
+  });
+
+  test('that is only there without the x bit says so', async () => {
+    folder.write('keep', '#!/bin/sh\n', 0o600);
+    expect(await refusal('keep', folder.path)).toContain('may not be executed');
+  });
+
+  test.each(['', './keep', '../keep', 'bin/keep', 'keep/', '~/keep'])('is not %j', async (program) => {
+    folder.sh('keep', 'true');
+    expect(await refusal(program, folder.path)).toContain('relative path');
+  });
+});
+
+function link(to: string, name: string): string {
+  symlinkSync(to, folder.at(name));
+  return folder.at(name);
+}
+
+function directory(name: string): string {
+  mkdirSync(folder.at(name));
+  return folder.at(name);
+}
+
+function fifo(name: string): string {
+  execFileSync('mkfifo', ['-m', '700', folder.at(name)]);
+  return folder.at(name);
+}
