@@ -5,12 +5,15 @@ import { deferredAtlas } from './atlas/deferred.ts';
 import { helpText, parseCommandLine } from './config/command-line.ts';
 import { ConfigError } from './config/config-error.ts';
 import { loadConfig, type AtlasConnection, type Config } from './config/config.ts';
+import { type CallRecord } from './mcp/call-record.ts';
 import { closeSideDoors } from './mcp/hardening.ts';
 import { instructions } from './mcp/instructions.ts';
 import { createServer } from './mcp/server.ts';
 import { serveStdio } from './mcp/stdio.ts';
 import { VERSION } from './mcp/version.ts';
-import { createLog } from './mcp/way-out.ts';
+import { appendAudit } from './provisioning/audit.ts';
+import { openJournal } from './provisioning/journal.ts';
+import { createLog } from './secret/way-out.ts';
 import { FIRST_PROJECT } from './sandbox/first-project.ts';
 import { Secret } from './secret/secret.ts';
 import { openSinks } from './sinks/open-sinks.ts';
@@ -30,11 +33,16 @@ async function main(argv: readonly string[]): Promise<number> {
   const catalog = createCatalog({
     ...config,
     atlas,
+    journal: openJournal(config.stateDir),
     sinks: openSinks(config.sinks, config.environment),
     projectId: config.projectId ?? sandboxProject,
   });
-  const server = createServer({ version: VERSION, catalog, instructions: instructions(sandboxProject), log });
-  const exitCode = await serveStdio(server, uncaught);
+  const audit = async (record: CallRecord) => {
+    if (!(await appendAudit(config.stateDir, record)))
+      log('error', 'the audit log cannot be written (ATLAS_MODEL_KEYS_STATE_DIR)');
+  };
+  const server = createServer({ version: VERSION, catalog, instructions: instructions(sandboxProject), log, audit });
+  const exitCode = await serveStdio(server, uncaught, log);
   await atlas.close();
   return exitCode;
 }

@@ -8,7 +8,10 @@ import { describe, expect, test } from 'vitest';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 // Rules that need types want files that exist; those on imports need none.
-const eslint = new ESLint({ cwd: root, overrideConfig: [{ files: ['**/*.ts'], ...tseslint.configs.disableTypeChecked }] });
+const eslint = new ESLint({
+  cwd: root,
+  overrideConfig: [{ files: ['**/*.ts'], ...tseslint.configs.disableTypeChecked }],
+});
 
 async function rulesBrokenBy(code: string, filePath: string): Promise<string[]> {
   const [result] = await eslint.lintText(code, { filePath });
@@ -32,15 +35,23 @@ describe('tools -> provisioning -> { atlas, sinks }, and nothing back', () => {
     ['sandbox', '../secret/secret.ts'],
     ['atlas', '../sandbox/sandbox.ts'],
   ])('src/%s may not import %s', async (folder, target) => {
-    expect(await rulesBrokenBy(`import * as x from '${target}';\nexport { x };\n`, `src/${folder}/probe.ts`)).toContain(IMPORTS);
+    expect(await rulesBrokenBy(`import * as x from '${target}';\nexport { x };\n`, `src/${folder}/probe.ts`)).toContain(
+      IMPORTS,
+    );
   });
 
   test('every folder of src has its rule', () => {
     const folders = readdirSync(`${root}/src`, { withFileTypes: true }).filter((entry) => entry.isDirectory());
     return Promise.all(
       folders.map(async ({ name }) => {
-        const broken = await rulesBrokenBy("import * as x from '../main.ts';\nimport * as y from 'left-pad';\nexport { x, y };\n", `src/${name}/probe.ts`);
-        const owner = await rulesBrokenBy("import { Server } from '@modelcontextprotocol/sdk/server/index.js';\nexport { Server };\n", `src/${name}/probe.ts`);
+        const broken = await rulesBrokenBy(
+          "import * as x from '../main.ts';\nimport * as y from 'left-pad';\nexport { x, y };\n",
+          `src/${name}/probe.ts`,
+        );
+        const owner = await rulesBrokenBy(
+          "import { Server } from '@modelcontextprotocol/sdk/server/index.js';\nexport { Server };\n",
+          `src/${name}/probe.ts`,
+        );
         expect(broken).not.toContain('parsing');
         expect(owner.includes(IMPORTS)).toBe(name !== 'mcp');
       }),
@@ -56,7 +67,10 @@ describe('exclusive rights', () => {
     ['schemas', "import * as z from 'zod/v4';\nexport { z };\n", ['config', 'tools']],
   ])('%s', async (_right, code, owners) => {
     for (const folder of ['atlas', 'config', 'mcp', 'provisioning', 'sandbox', 'sinks', 'tools']) {
-      expect([folder, (await rulesBrokenBy(code, `src/${folder}/probe.ts`)).includes(IMPORTS)]).toEqual([folder, !owners.includes(folder)]);
+      expect([folder, (await rulesBrokenBy(code, `src/${folder}/probe.ts`)).includes(IMPORTS)]).toEqual([
+        folder,
+        !owners.includes(folder),
+      ]);
     }
   });
 

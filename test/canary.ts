@@ -10,10 +10,23 @@ export function leaksIn(text: string, secrets: readonly string[]): string[] {
 
 /** Every stretch of the secret, in every encoding and at every alignment of base64. */
 function piecesOf(secret: string): string[] {
-  const windows = Array.from({ length: Math.max(1, secret.length - WINDOW + 1) }, (_unused, start) => secret.slice(start, start + WINDOW));
+  const windows = Array.from({ length: Math.max(1, secret.length - WINDOW + 1) }, (_unused, start) =>
+    secret.slice(start, start + WINDOW),
+  );
   return windows.flatMap((piece) => {
     const hex = Buffer.from(piece).toString('hex');
-    const base64 = [0, 1, 2].map((offset) => Buffer.from(' '.repeat(offset) + piece).toString('base64').slice(offset + 1, WINDOW));
-    return [piece, encodeURIComponent(piece), hex, hex.toUpperCase(), ...base64, ...base64.map((text) => text.replaceAll('+', '-').replaceAll('/', '_'))];
+    const base64 = [0, 1, 2].map((offset) =>
+      Buffer.from(' '.repeat(offset) + piece)
+        .toString('base64')
+        .slice(offset + 1, WINDOW),
+    );
+    return [
+      piece,
+      encodeURIComponent(piece),
+      hex,
+      hex.toUpperCase(),
+      ...base64,
+      ...base64.map((text) => text.replaceAll('+', '-').replaceAll('/', '_')),
+    ];
   });
 }

@@ -1,6 +1,6 @@
 // Closes the side doors of a Node process through which a secret in memory could get out.
 
-import { type Log } from './way-out.ts';
+import { type Log } from '../secret/way-out.ts';
 
 /**
  * No inspector by SIGUSR1, no diagnostic reports, files of the programs that sinks start for this user alone, and of
@@ -10,11 +10,15 @@ import { type Log } from './way-out.ts';
  */
 export function closeSideDoors(log: Log): Promise<void> {
   // A listener takes the place of Node's own, which would open the inspector for any local process of this user.
-  process.on('SIGUSR1', () => { log('warning', 'SIGUSR1 ignored: this process has no inspector'); });
+  process.on('SIGUSR1', () => {
+    log('warning', 'SIGUSR1 ignored: this process has no inspector');
+  });
   process.umask(0o077);
   process.report.reportOnFatalError = false;
   process.report.reportOnSignal = false;
   process.report.reportOnUncaughtException = false;
+  // A host that closes stderr must not turn each line of the log into an uncaught error.
+  process.stderr.on('error', () => undefined);
   return new Promise((resolve) => {
     const onUncaught = (error: unknown) => {
       log('error', `INTERNAL (uncaught ${error instanceof Error ? error.constructor.name : typeof error})`);

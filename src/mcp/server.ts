@@ -2,7 +2,6 @@
 //
 // It uses the low-level Server, since McpServer answers invalid arguments in bare text before a tool sees them.
 
- 
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import {
   CallToolRequestSchema,
@@ -12,8 +11,10 @@ import {
   type CallToolResult,
 } from '@modelcontextprotocol/sdk/types.js';
 import { type Catalog } from '../tools/catalog.ts';
-import { failedResult, internalFailure, type Tool, type ToolResult } from '../tools/tool.ts';
-import { type Log } from './way-out.ts';
+import { internalFailure, type CallControl, type Tool, type ToolResult } from '../tools/tool.ts';
+import { type Log } from '../secret/way-out.ts';
+import { callRecord, type CallRecord } from './call-record.ts';
+import { progressTo } from './progress.ts';
 
 export interface ServerOptions {
   readonly version: string;
@@ -21,6 +22,8 @@ export interface ServerOptions {
   /** For the model, at the start of a conversation. At most 1 KB. */
   readonly instructions: string;
   readonly log: Log;
+  /** Keeps a record of each call; must not throw. */
+  readonly audit: (record: CallRecord) => Promise<void>;
 }
 
 export interface McpAdapter {
@@ -30,7 +33,7 @@ export interface McpAdapter {
   readonly drain: () => Promise<void>;
 }
 
-export function createServer({ version, catalog, instructions, log }: ServerOptions): McpAdapter {
+export function createServer({ version, catalog, instructions, log, audit }: ServerOptions): McpAdapter {
   // eslint-disable-next-line @typescript-eslint/no-deprecated -- see above
   const server = new Server(
     { name: 'atlas-model-keys-mcp', title: 'Atlas model keys', version },
@@ -39,20 +42,12 @@ export function createServer({ version, catalog, instructions, log }: ServerOpti
   const stopping = new AbortController();
   const underWay = new Set<Promise<unknown>>();
 
-  server.setRequestHandler(ListToolsRequestSchema, () => ({
-    tools: catalog.offered.map(({ name, title, description, annotations, inputSchema, outputSchema }) => ({
-      name,
-      title,
-      description,
-      annotations: { title, ...annotations },
-      inputSchema: { ...inputSchema, type: 'object' as const },
-      outputSchema: { ...outputSchema, type: 'object' as const },
-    })),
-  }));
-  server.setRequestHandler(CallToolRequestSchema, async ({ params }, { signal }) => {
+  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: catalog.offered.map(toolOffer) }));
+  server.setRequestHandler(CallToolRequestSchema, async ({ params }, extra) => {
     const tool = catalog.find(params.name);
     if (!tool) throw new McpError(ErrorCode.InvalidParams, 'Unknown tool');
-    const call = callSafely(tool, params.arguments ?? {}, AbortSignal.any([signal, stopping.signal]), log);
+    const control = { signal: AbortSignal.any([extra.signal, stopping.signal]), progress: progressTo(extra, log) };
+    const call = recorded(tool, params.arguments ?? {}, control);
     underWay.add(call);
     try {
       return render(await call);
@@ -60,6 +55,12 @@ export function createServer({ version, catalog, instructions, log }: ServerOpti
       underWay.delete(call);
     }
   });
+  const recorded = async (tool: Tool, input: unknown, control: CallControl) => {
+    const started = performance.now();
+    const result = await callSafely(tool, input, control, log);
+    await audit(callRecord(server.getClientVersion(), tool, result, performance.now() - started));
+    return result;
+  };
   return {
     server,
     async drain() {
@@ -69,15 +70,28 @@ export function createServer({ version, catalog, instructions, log }: ServerOpti
   };
 }
 
+function toolOffer({ name, title, description, annotations, inputSchema, outputSchema }: Tool) {
+  return {
+    name,
+    title,
+    description,
+    annotations: { title, ...annotations },
+    inputSchema: { ...inputSchema, type: 'object' as const },
+    outputSchema: { ...outputSchema, type: 'object' as const },
+  };
+}
+
 /** A defect of a tool becomes a code. The error itself may quote anything, so only its class is logged. */
-async function callSafely(tool: Tool, input: unknown, signal: AbortSignal, log: Log): Promise<ToolResult> {
+async function callSafely(tool: Tool, input: unknown, control: CallControl, log: Log): Promise<ToolResult> {
   try {
-    const result = await tool.call(input, signal);
+    const result = await tool.call(input, control);
     log(result.isError ? 'warning' : 'info', `${tool.name}: ${result.outcome}`);
+    // The answer may never reach anybody (a cancelled call gets none), and this key must not be forgotten.
+    if (result.alarm !== undefined) log('error', `${tool.name}: ${result.alarm}`);
     return result;
   } catch (error) {
     log('error', `${tool.name}: INTERNAL (${error instanceof Error ? error.constructor.name : typeof error})`);
-    return failedResult(internalFailure);
+    return internalFailure(tool);
   }
 }
 

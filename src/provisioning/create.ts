@@ -1,14 +1,27 @@
 // Creates a key and delivers its secret: the delivery protocol. Nothing is sent to create before the sink has proved
 // ready; afterwards the protocol runs to a true end, whoever asks it to stop.
 
-import { type Atlas, type CreatedKey } from '../atlas/atlas.ts';
-import { type AtlasFailure } from '../atlas/failure.ts';
-import { type ModelKey } from '../atlas/model-keys.ts';
-import { fingerprintOf, type Fingerprint } from '../secret/fingerprint.ts';
-import { type Secret } from '../secret/secret.ts';
-import { type SinkKind, type Target, type Verification } from '../sinks/sink.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Atlas, type CreateReply } from '../atlas/atlas.ts';
+import { protocolFailure } from '../atlas/failure.ts';
+import { isNamed, type NewKey } from '../atlas/model-keys.ts';
+import { type Target } from '../sinks/sink.ts';
+import { type CallControl } from './call-control.ts';
+import { handOver } from './created-key.ts';
+import { abortedAfter } from './deadline.ts';
 import { chooseDestination, type Destination, type SinkChoice } from './destination.ts';
-import { fromAtlas, fromSink, refusal, type Failure, type KeyState } from './failure.ts';
+import { fromAtlas, fromSink, refusal, type Failure } from './failure.ts';
+import { type Intent, type Plan } from './intent.ts';
+import { isUnfinished, type Journal } from './journal.ts';
+import { resolveLostCreate } from './lost-create.ts';
+import { failed, receipt, type CreateOutcome } from './receipt.ts';
+
+/** Once the caller has gone or the server stops, the end must come within 10 seconds. In milliseconds. */
+const LONGEST_REPLY_MS = 3_000;
+const LONGEST_SEARCH_MS = 6_000;
+/** Waiting for Atlas's rate limit: longer than that, and the caller is told to come again. */
+const LONGEST_WAIT_SECONDS = 20;
+const MOST_WAITS = 2;
 
 export interface CreateRequest {
   readonly groupId: string;
@@ -21,46 +34,42 @@ export interface CreateRequest {
   readonly dryRun: boolean;
 }
 
-/** A receipt, which never holds the secret but from the inline sink. */
-export interface DeliveryReceipt {
-  readonly sink: string;
-  readonly kind: SinkKind;
-  readonly location: string;
-  readonly entry?: string;
-  readonly verification: Verification;
-  readonly fingerprint?: Fingerprint;
-  /** Only from the inline sink, which the operator must allow. */
-  readonly secret?: string;
-}
-
-export type CreateOutcome =
-  | { readonly outcome: 'delivered'; readonly key: ModelKey; readonly delivery: DeliveryReceipt; readonly warnings: readonly string[] }
-  | { readonly outcome: 'planned'; readonly delivery: DeliveryReceipt }
-  | { readonly outcome: 'failed'; readonly failure: Failure };
-
 export interface CreateContext extends SinkChoice {
   readonly atlas: Atlas;
+  readonly journal: Journal;
   /** Absent where every project may be used. */
   readonly allowedProjects?: readonly string[] | undefined;
 }
 
-/** @param signal stops the call before the request to create is sent, and not after */
-export async function createKey(context: CreateContext, request: CreateRequest, signal: AbortSignal): Promise<CreateOutcome> {
+export async function createKey(
+  context: CreateContext,
+  request: CreateRequest,
+  call: CallControl,
+): Promise<CreateOutcome> {
+  const { signal } = call;
   if (context.allowedProjects && !context.allowedProjects.includes(request.groupId)) {
-    return failure(refusal('PROJECT_NOT_ALLOWED', 'The operator does not allow this project.', `Use one of: ${context.allowedProjects.join(', ')}.`));
+    return failed(
+      refusal(
+        'PROJECT_NOT_ALLOWED',
+        'The operator does not allow this project.',
+        `Use one of: ${context.allowedProjects.join(', ')}.`,
+      ),
+    );
   }
   const destination = chooseDestination(context, request);
-  if ('code' in destination) return failure(destination);
+  if ('code' in destination) return failed(destination);
+  const looked = Date.now();
   const free = await findFreePlace(context.atlas, destination, request, signal);
-  if ('code' in free) return failure(free);
+  if ('code' in free) return failed(free);
   const { sink, address } = destination;
   if (request.dryRun) {
-    return { outcome: 'planned', delivery: receipt(destination, { location: free.location, verification: sink.verification }) };
+    const { location } = free.target;
+    return { outcome: 'planned', delivery: receipt(destination, { location, verification: sink.verification }) };
   }
   const preflight = await sink.preflight(address, 'prove');
-  if (!preflight.ready) return failure(fromSink(preflight.problem));
-  if (signal.aborted) return failure(cancelled);
-  return createAndDeliver(context.atlas, destination, preflight.target, request);
+  if (!preflight.ready) return failed(fromSink(preflight.problem));
+  if (signal.aborted) return failed(cancelled);
+  return createAndDeliver(context, { destination, target: preflight.target, request, looked, seen: free.seen }, call);
 }
 
 /** Changes nothing: Atlas is asked for the name, and the sink for the place, side by side. */
@@ -69,95 +78,97 @@ async function findFreePlace(
   { sink, address }: Destination,
   { groupId, name }: CreateRequest,
   signal: AbortSignal,
-): Promise<Target | Failure> {
+): Promise<{ readonly target: Target; readonly seen: ReadonlySet<string> } | Failure> {
   const [keys, preflight] = await Promise.all([atlas.listKeys(groupId, signal), sink.preflight(address, 'inspect')]);
   if (!keys.ok) return fromAtlas(keys.failure, 'not_created');
-  const namesake = keys.value.find((key) => key.name === name);
+  const namesake = keys.value.find((key) => isNamed(key, name));
   if (namesake) {
     return {
-      ...refusal('NAME_IN_USE', 'A key of this name exists in the project.', 'Choose another name. A unique name is what makes a key findable when a reply is lost.'),
+      ...refusal(
+        'NAME_IN_USE',
+        'A key of this name exists in the project.',
+        'Choose another name. A unique name is what makes a key findable when a reply is lost.',
+      ),
       apiKeyId: namesake.apiKeyId,
     };
   }
-  return preflight.ready ? preflight.target : fromSink(preflight.problem);
+  if (!preflight.ready) return fromSink(preflight.problem);
+  return { target: preflight.target, seen: new Set(keys.value.map(({ apiKeyId }) => apiKeyId)) };
 }
 
-async function createAndDeliver(atlas: Atlas, destination: Destination, target: Target, request: CreateRequest): Promise<CreateOutcome> {
+/** A create that may be sent. */
+interface Prepared {
+  readonly destination: Destination;
+  readonly target: Target;
+  readonly request: CreateRequest;
+  /** When the project's keys were looked at, in milliseconds since the epoch. */
+  readonly looked: number;
+  /** The ids of the keys that there were. */
+  readonly seen: ReadonlySet<string>;
+}
+
+/** From here on everything is in the journal, and comes to a true end. */
+async function createAndDeliver(context: CreateContext, prepared: Prepared, call: CallControl): Promise<CreateOutcome> {
+  const { atlas, journal } = context;
+  const { destination, target, request, looked, seen } = prepared;
   const { groupId, name, cloud, geography } = request;
-  const created = await atlas.createKey({ groupId, name, cloud, geography });
-  if (!created.ok) return failure(notCreated(created.failure, created.apiKeyId));
-  const { key, secret, warnings } = created.value;
-  const delivered = await deliver(target, secret);
-  if (delivered.outcome === 'failed') return failure(await rollBack(atlas, target, groupId, created.value, delivered));
-  return {
-    outcome: 'delivered',
-    key: { ...key, groupId },
-    delivery: receipt(destination, {
-      location: target.location,
-      verification: delivered.verification,
-      fingerprint: fingerprintOf(secret),
-      ...(delivered.disclosed !== undefined && { secret: delivered.disclosed }),
-    }),
-    warnings: [...warnings, ...delivered.warnings],
-  };
+  const { entry } = destination.address;
+  const plan: Plan = { groupId, name, sink: destination.sink.name, ...(entry !== undefined && { entry }) };
+  const unfinished = ((await journal.read()) ?? []).filter(isUnfinished);
+  const intent = await journal.open(plan, looked);
+  if ('code' in intent) return failed(intent);
+  const created = notSeenBefore(await createOnce(atlas, { groupId, name, cloud, geography }, call), seen);
+  if (created.ok) {
+    const outcome = await handOver(atlas, { destination, target, created: created.value, intent });
+    if (outcome.outcome === 'failed') return outcome;
+    return { ...outcome, warnings: [...outcome.warnings, ...unfinishedWarning(unfinished)] };
+  }
+  const { failure: cause, apiKeyId } = created;
+  if (cause.maybeCarriedOut) {
+    const limit = abortedAfter(call.signal, LONGEST_SEARCH_MS);
+    return failed(await resolveLostCreate(atlas, journal, { plan, intent, cause, apiKeyId }, limit));
+  }
+  await intent.release({ step: 'ended', outcome: 'not_created' });
+  return failed(fromAtlas(cause, 'not_created'));
 }
 
-/** Only a definite refusal says that there is no key. */
-function notCreated(cause: AtlasFailure, apiKeyId: string | undefined): Failure {
-  if (!cause.maybeCarriedOut) return fromAtlas(cause, 'not_created');
-  return {
-    ...fromAtlas(cause, 'unknown'),
-    code: 'ATLAS_OUTCOME_UNKNOWN',
-    message: `Whether Atlas made the key is not known. ${cause.message}`,
-    hint: 'Look in Atlas for a key of this name that was never used; its secret is lost, so a person deletes it. Then call again.',
-    retryable: false,
-    ...(apiKeyId !== undefined && { apiKeyId }),
-  };
+/** A reply that names a key which was there before is not about this create; that key must not be taken back for it. */
+function notSeenBefore(reply: CreateReply, seen: ReadonlySet<string>): CreateReply {
+  const apiKeyId = reply.ok ? reply.value.key.apiKeyId : reply.apiKeyId;
+  if (apiKeyId === undefined || !seen.has(apiKeyId)) return reply;
+  return { ok: false, failure: protocolFailure('a created key with the id of an older one') };
 }
 
-type Delivered =
-  | { readonly outcome: 'delivered'; readonly verification: Verification; readonly warnings: readonly string[]; readonly disclosed?: string }
-  | Undelivered;
-
-interface Undelivered {
-  readonly outcome: 'failed';
-  readonly message: string;
-  readonly hint: string;
-}
-
-async function deliver(target: Target, secret: Secret): Promise<Delivered> {
-  try {
-    const delivery = await target.deliver(secret);
-    if (delivery.outcome === 'failed') return delivery;
-    const verdict = await target.verify(secret);
-    if (verdict.outcome === 'mismatch') return { outcome: 'failed', message: verdict.message, hint: verdict.hint };
-    const { warnings, disclosed } = delivery;
-    return { outcome: 'delivered', verification: verdict.verification, warnings, ...(disclosed !== undefined && { disclosed }) };
-  } catch {
-    // A key exists by now: whatever went wrong in a sink must end in a roll-back. The error may quote anything.
-    return { outcome: 'failed', message: 'The sink failed in an unforeseen way.', hint: 'Report this as a defect of this server.' };
+/** Sent again only where Atlas has definitely refused it, because of its rate, and says when. */
+async function createOnce(atlas: Atlas, key: NewKey, { signal, progress }: CallControl): Promise<CreateReply> {
+  for (let waits = 0; ; waits += 1) {
+    const reply = await atlas.createKey(key, abortedAfter(signal, LONGEST_REPLY_MS));
+    if (reply.ok || reply.failure.code !== 'ATLAS_RATE_LIMITED' || reply.failure.maybeCarriedOut) return reply;
+    const seconds = reply.failure.retryAfterSeconds ?? Number.POSITIVE_INFINITY;
+    if (seconds > LONGEST_WAIT_SECONDS || waits >= MOST_WAITS || !(await waited(seconds, signal, progress)))
+      return reply;
   }
 }
 
-async function rollBack(atlas: Atlas, target: Target, groupId: string, { key }: CreatedKey, cause: Undelivered): Promise<Failure> {
-  const deletion = await atlas.deleteKey(groupId, key.apiKeyId);
-  if (deletion.ok) await target.retract();
-  const keyState: KeyState = deletion.ok ? 'rolled_back' : 'orphaned';
-  const ending = deletion.ok
-    ? 'The key was deleted again.'
-    : `The key could not be deleted again and is alive: ${key.apiKeyId}. A person deletes it in Atlas.`;
-  return {
-    ...refusal('SINK_WRITE_FAILED', `The secret was not delivered: ${cause.message}`, `${ending} ${cause.hint}`, keyState),
-    apiKeyId: key.apiKeyId,
-  };
+/** Answers false where the caller did not want to wait so long. */
+async function waited(seconds: number, signal: AbortSignal, progress: CallControl['progress']): Promise<boolean> {
+  for (let left = seconds; left > 0; left -= 1) {
+    progress(`Atlas limits the rate of requests: trying again in ${left} s`);
+    await delay(1000, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) return false;
+  }
+  return !signal.aborted;
 }
 
-function receipt({ sink, address }: Destination, rest: Pick<DeliveryReceipt, 'location' | 'verification' | 'fingerprint' | 'secret'>): DeliveryReceipt {
-  return { sink: sink.name, kind: sink.kind, ...(address.entry !== undefined && { entry: address.entry }), ...rest };
+function unfinishedWarning(unfinished: readonly Intent[]): string[] {
+  if (unfinished.length === 0) return [];
+  return [
+    `${unfinished.length} earlier create(s) did not come to an end; call reconcile_ai_model_api_keys to see what is true of them.`,
+  ];
 }
 
-function failure(cause: Failure): CreateOutcome {
-  return { outcome: 'failed', failure: cause };
-}
-
-const cancelled = refusal('CANCELLED', 'The call was cancelled before anything was created.', 'Call again if it is still wanted.');
+const cancelled = refusal(
+  'CANCELLED',
+  'The call was cancelled before anything was created.',
+  'Call again if it is still wanted.',
+);

@@ -19,19 +19,22 @@ export const ENTRY = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 /** @param wish what the caller named; the entry is by default made from the key's name */
 export function chooseDestination(
   { sinks, defaultSink }: SinkChoice,
-  wish: { readonly groupId: string; readonly name: string; readonly sink?: string | undefined; readonly entry?: string | undefined },
+  wish: {
+    readonly groupId: string;
+    readonly name: string;
+    readonly sink?: string | undefined;
+    readonly entry?: string | undefined;
+  },
 ): Destination | Failure {
-  const chosen = wish.sink ?? defaultSink;
-  const sink = chosen === undefined ? undefined : sinks.get(chosen);
-  if (!sink) {
-    const names = [...sinks.keys()].join(', ');
-    return wish.sink === undefined
-      ? refusal('SINK_UNKNOWN', 'There are several sinks and none is the default.', `Pass sink as one of: ${names}. Ask the user which.`)
-      : refusal('SINK_UNKNOWN', 'There is no sink of that name.', `Pass sink as one of: ${names}. Only the operator can add one.`);
-  }
+  const sink = chooseSink({ sinks, defaultSink }, wish.sink);
+  if ('code' in sink) return sink;
   if (!sink.takesEntry) {
     if (wish.entry === undefined) return { sink, address: { groupId: wish.groupId } };
-    return refusal('INVALID_INPUT', `entry: the sink ${sink.name} has a fixed target.`, 'Leave out entry, or choose another sink (see list_secret_sinks).');
+    return refusal(
+      'INVALID_INPUT',
+      `entry: the sink ${sink.name} has a fixed target.`,
+      'Leave out entry, or choose another sink (see list_secret_sinks).',
+    );
   }
   const entry = wish.entry ?? entryFrom(wish.name);
   if (!ENTRY.test(entry) || entry.includes('..')) {
@@ -54,4 +57,21 @@ function entryFrom(name: string): string {
     .replace(/^[^A-Za-z0-9]+/, '')
     .slice(0, 128)
     .replace(/[^A-Za-z0-9]+$/, '');
+}
+
+function chooseSink({ sinks, defaultSink }: SinkChoice, wished: string | undefined): Sink | Failure {
+  const sink = sinks.get(wished ?? defaultSink ?? '');
+  if (sink) return sink;
+  const names = [...sinks.keys()].join(', ');
+  return wished === undefined
+    ? refusal(
+        'SINK_UNKNOWN',
+        'There are several sinks and none is the default.',
+        `Pass sink as one of: ${names}. Ask the user which.`,
+      )
+    : refusal(
+        'SINK_UNKNOWN',
+        'There is no sink of that name.',
+        `Pass sink as one of: ${names}. Only the operator can add one.`,
+      );
 }

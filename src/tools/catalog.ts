@@ -3,6 +3,7 @@
 import { refusal, type Failure } from '../provisioning/failure.ts';
 import { createAiModelApiKey, type CreateToolContext } from './create-ai-model-api-key.ts';
 import { listSecretSinks } from './list-secret-sinks.ts';
+import { reconcileAiModelApiKeys } from './reconcile-ai-model-api-keys.ts';
 import { failedResult, type Tool } from './tool.ts';
 
 export interface ToolContext extends CreateToolContext {
@@ -17,13 +18,15 @@ export interface Catalog {
 }
 
 export function createCatalog(context: ToolContext): Catalog {
-  const tools = [createAiModelApiKey(context), listSecretSinks(context)];
+  const tools = [createAiModelApiKey(context), listSecretSinks(context), reconcileAiModelApiKeys(context)];
   const isOffered = (tool: Tool) => !context.readOnly || tool.annotations.readOnlyHint;
   return {
     offered: tools.filter(isOffered),
     find(name) {
       const tool = tools.find((candidate) => candidate.name === name);
-      return tool && !isOffered(tool) ? { ...tool, call: () => Promise.resolve(failedResult(readOnlyRefusal(tool))) } : tool;
+      return tool && !isOffered(tool)
+        ? { ...tool, call: () => Promise.resolve(failedResult(readOnlyRefusal(tool))) }
+        : tool;
     },
   };
 }

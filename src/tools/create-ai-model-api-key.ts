@@ -1,7 +1,8 @@
 // The tool that creates a key and hands its secret to a sink.
 
 import * as z from 'zod/v4';
-import { createKey, type CreateContext, type CreateOutcome, type CreateRequest } from '../provisioning/create.ts';
+import { createKey, type CreateContext, type CreateRequest } from '../provisioning/create.ts';
+import { type CreateOutcome } from '../provisioning/receipt.ts';
 import { groupId, keyName, scope } from './parameter.ts';
 import { deliverySchema, errorSchema, keySchema } from './result-schema.ts';
 import { defineTool, failedResult, type Tool, type ToolResult } from './tool.ts';
@@ -24,8 +25,8 @@ export function createAiModelApiKey(context: CreateToolContext): Tool {
     input: inputSchema(context),
     output: outputSchema(context.allowInlineSecret),
     keyStateOfRefusal: 'not_created',
-    async handle(request, signal) {
-      return render(request, await createKey(context, request, signal));
+    async handle(request, control) {
+      return render(request, await createKey(context, request, control));
     },
   });
 }
@@ -39,7 +40,10 @@ function inputSchema({ projectId, sinks, defaultSink }: CreateToolContext) {
     sink: z
       .string()
       .optional()
-      .meta({ enum: names, description: `Where the secret goes${defaultSink === undefined ? '' : `; default ${defaultSink}`}` }),
+      .meta({
+        enum: names,
+        description: `Where the secret goes${defaultSink === undefined ? '' : `; default ${defaultSink}`}`,
+      }),
     entry: z
       .string()
       .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, {
@@ -57,23 +61,29 @@ function outputSchema(allowInlineSecret: boolean) {
   return z.strictObject({
     outcome: z.enum(['delivered', 'planned', 'failed']),
     key: keySchema.optional(),
-    delivery: (allowInlineSecret ? deliverySchema.extend({ secret: z.string().optional() }) : deliverySchema).optional(),
+    delivery: (allowInlineSecret
+      ? deliverySchema.extend({ secret: z.string().optional() })
+      : deliverySchema
+    ).optional(),
     warnings: z.array(z.string()).optional(),
     error: errorSchema.optional(),
   });
 }
 
 function render(request: CreateRequest, outcome: CreateOutcome): ToolResult {
+  const { groupId, sink } = request;
+  const subject = { groupId, ...(sink !== undefined && { sink }) };
   switch (outcome.outcome) {
     case 'failed':
-      return failedResult(outcome.failure);
+      return failedResult(outcome.failure, subject);
     case 'planned': {
-      const { groupId, name, cloud, geography } = request;
+      const { name, cloud, geography } = request;
       return {
         isError: false,
         outcome: 'planned',
-structured: { outcome: 'planned', key: { name, groupId, cloud, geography }, delivery: outcome.delivery },
+        structured: { outcome: 'planned', key: { name, groupId, cloud, geography }, delivery: outcome.delivery },
         summary: `Nothing was created. The name is free and the sink is ready: ${outcome.delivery.location}.`,
+        subject: { ...subject, sink: outcome.delivery.sink },
       };
     }
     case 'delivered': {
@@ -82,8 +92,9 @@ structured: { outcome: 'planned', key: { name, groupId, cloud, geography }, deli
       return {
         isError: false,
         outcome: 'delivered',
-structured: { outcome: 'delivered', key, delivery, ...(warnings.length > 0 && { warnings }) },
+        structured: { outcome: 'delivered', key, delivery, ...(warnings.length > 0 && { warnings }) },
         summary: `Created, and delivered to ${delivery.location} (${verified[delivery.verification]}).${endpoint}`,
+        subject: { groupId, apiKeyId: key.apiKeyId, sink: delivery.sink },
       };
     }
   }

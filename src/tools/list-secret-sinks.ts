@@ -5,6 +5,23 @@ import { type SinkChoice } from '../provisioning/destination.ts';
 import { errorSchema, sinkKind, verification } from './result-schema.ts';
 import { defineTool, type Tool } from './tool.ts';
 
+const output = z.strictObject({
+  outcome: z.enum(['listed', 'failed']),
+  sinks: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        kind: sinkKind,
+        location: z.string(),
+        takesEntry: z.boolean(),
+        verification,
+        isDefault: z.boolean(),
+      }),
+    )
+    .optional(),
+  error: errorSchema.optional(),
+});
+
 export function listSecretSinks({ sinks, defaultSink }: SinkChoice): Tool {
   return defineTool({
     name: 'list_secret_sinks',
@@ -14,13 +31,7 @@ export function listSecretSinks({ sinks, defaultSink }: SinkChoice): Tool {
       'Use it before creating a key, to choose a sink or to tell the user where the secret will be.',
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
     input: z.strictObject({}),
-    output: z.strictObject({
-      outcome: z.enum(['listed', 'failed']),
-      sinks: z
-        .array(z.strictObject({ name: z.string(), kind: sinkKind, location: z.string(), takesEntry: z.boolean(), verification, isDefault: z.boolean() }))
-        .optional(),
-      error: errorSchema.optional(),
-    }),
+    output,
     keyStateOfRefusal: 'not_applicable',
     handle() {
       const rows = [...sinks.values()].map(({ name, kind, location, takesEntry, verification }) => ({
@@ -34,8 +45,9 @@ export function listSecretSinks({ sinks, defaultSink }: SinkChoice): Tool {
       return Promise.resolve({
         isError: false,
         outcome: 'listed',
-structured: { outcome: 'listed', sinks: rows },
+        structured: { outcome: 'listed', sinks: rows },
         summary: `Sinks: ${rows.map(({ name, location }) => `${name} (${location})`).join(', ')}.`,
+        subject: {},
       });
     },
   });

@@ -1,7 +1,7 @@
 // Parameters that several tools share: what is accepted, and how it is explained to an agent.
 
 import * as z from 'zod/v4';
-import { isShowable } from '../atlas/outside-text.ts';
+import { cleanText, isShowable } from '../atlas/outside-text.ts';
 
 /** @param projectId the operator's default, which makes the parameter optional */
 export function groupId(projectId: string | undefined) {
@@ -17,6 +17,7 @@ export const keyName = z
   .min(1)
   .max(250)
   .refine(isShowable, 'must not hold control, invisible or unassigned characters')
+  .refine((name) => cleanText(name, name.length) === name || !isShowable(name), 'must not look like a secret')
   .refine((name) => name.trim() === name, 'must not begin or end with a space')
   .describe('Name of the key, unique in the project');
 

@@ -2,7 +2,10 @@
 
 import * as z from 'zod/v4';
 import { parseWith, type SchemaProblem } from '../config/schema-issue.ts';
+import { type CallControl } from '../provisioning/call-control.ts';
 import { refusal, type Failure, type KeyState } from '../provisioning/failure.ts';
+
+export type { CallControl };
 
 /** What a call comes to, before a host's form is given to it. */
 export interface ToolResult {
@@ -13,6 +16,16 @@ export interface ToolResult {
   readonly structured: Readonly<Record<string, unknown>>;
   /** One or two sentences for people. */
   readonly summary: string;
+  /** For the log of errors: a key that may be alive without anybody having its secret. */
+  readonly alarm?: string;
+  /** For the audit log: what the call was about, as far as it got. */
+  readonly subject: Subject;
+}
+
+export interface Subject {
+  readonly groupId?: string;
+  readonly apiKeyId?: string;
+  readonly sink?: string;
 }
 
 /** Hints of the MCP specification, section Tools, ToolAnnotations; each tool states all four. */
@@ -33,14 +46,17 @@ export interface Tool {
   readonly outputSchema: Readonly<Record<string, unknown>>;
   /** What a refusal before anything was done says of the key: `not_created` for the tools that create one. */
   readonly keyStateOfRefusal: KeyState;
-  /** @param signal aborted when the caller cancels or the server stops */
-  call(input: unknown, signal: AbortSignal): Promise<ToolResult>;
+  /** The signal is aborted when the caller cancels or the server stops. */
+  call(input: unknown, control: CallControl): Promise<ToolResult>;
 }
 
-interface Definition<Input extends z.ZodObject> extends Pick<Tool, 'name' | 'title' | 'description' | 'annotations' | 'keyStateOfRefusal'> {
+interface Definition<Input extends z.ZodObject> extends Pick<
+  Tool,
+  'name' | 'title' | 'description' | 'annotations' | 'keyStateOfRefusal'
+> {
   readonly input: Input;
   readonly output: z.ZodObject;
-  readonly handle: (input: z.output<Input>, signal: AbortSignal) => Promise<ToolResult>;
+  readonly handle: (input: z.output<Input>, control: CallControl) => Promise<ToolResult>;
 }
 
 export function defineTool<Input extends z.ZodObject>(definition: Definition<Input>): Tool {
@@ -53,14 +69,17 @@ export function defineTool<Input extends z.ZodObject>(definition: Definition<Inp
     inputSchema: jsonSchema(input, 'input'),
     outputSchema: jsonSchema(output, 'output'),
     keyStateOfRefusal,
-    async call(given, signal) {
+    async call(given, control) {
       const { value, problems } = parseWith(input, given);
-      return problems ? failedResult(inputFailure(definition, problems)) : handle(value, signal);
+      return problems ? failedResult(inputFailure(definition, problems)) : handle(value, control);
     },
   };
 }
 
-function inputFailure<Input extends z.ZodObject>({ input, keyStateOfRefusal }: Definition<Input>, problems: readonly SchemaProblem[]): Failure {
+function inputFailure<Input extends z.ZodObject>(
+  { input, keyStateOfRefusal }: Definition<Input>,
+  problems: readonly SchemaProblem[],
+): Failure {
   const accepted = Object.keys(input.shape).join(', ');
   return refusal(
     'INVALID_INPUT',
@@ -71,22 +90,32 @@ function inputFailure<Input extends z.ZodObject>({ input, keyStateOfRefusal }: D
 }
 
 /** @see https://modelcontextprotocol.io/specification/2025-11-25/server/tools (errors that a model can act on) */
-export function failedResult(failure: Failure): ToolResult {
+export function failedResult(failure: Failure, subject: Subject = {}): ToolResult {
   return {
     isError: true,
     outcome: failure.code,
     structured: { outcome: 'failed', error: failure },
     summary: `${failure.code}: ${failure.message} ${failure.hint}`,
+    ...(failure.keyState === 'orphaned' || failure.keyState === 'unknown' ? { alarm: alarm(failure) } : {}),
+    subject: { ...subject, ...(failure.apiKeyId !== undefined && { apiKeyId: failure.apiKeyId }) },
   };
 }
 
-/** For an error that no tool foresaw. Whether a key was made cannot be said. */
-export const internalFailure = refusal(
-  'INTERNAL',
-  'This server failed in an unforeseen way.',
-  'Report it as a defect, with what was called.',
-  'unknown',
-);
+function alarm({ keyState, apiKeyId }: Failure): string {
+  return `the key ${apiKeyId ?? 'of this call'} is ${keyState}; reconcile_ai_model_api_keys tells more`;
+}
+
+/** For an error that no tool foresaw. Whether a tool that creates keys has made one cannot be said. */
+export function internalFailure({ keyStateOfRefusal }: Tool): ToolResult {
+  return failedResult(
+    refusal(
+      'INTERNAL',
+      'This server failed in an unforeseen way.',
+      'Report it as a defect, with what was called.',
+      keyStateOfRefusal === 'not_created' ? 'unknown' : keyStateOfRefusal,
+    ),
+  );
+}
 
 function jsonSchema(schema: z.ZodObject, io: 'input' | 'output'): Readonly<Record<string, unknown>> {
   const json = z.toJSONSchema(schema, { io });

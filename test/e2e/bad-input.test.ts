@@ -16,39 +16,90 @@ beforeEach(async () => {
   const running = sandbox;
   home = temporaryHome();
   const { clientId, clientSecret } = sandbox.credentials;
-  env = { MONGODB_ATLAS_BASE_URL: sandbox.baseUrl, MONGODB_ATLAS_CLIENT_ID: clientId, MONGODB_ATLAS_CLIENT_SECRET: clientSecret };
+  env = {
+    MONGODB_ATLAS_BASE_URL: sandbox.baseUrl,
+    MONGODB_ATLAS_CLIENT_ID: clientId,
+    MONGODB_ATLAS_CLIENT_SECRET: clientSecret,
+  };
   onTestFinished(() => running.close());
 });
 
 describe('nothing is sent and nothing is written for', () => {
-  const args = ['--sink', 'fixed=file:/nonexistent/x.key', '--sink', 'local=file:~/keys/{entry}.key', '--default-sink', 'local'];
+  const args = [
+    '--sink',
+    'fixed=file:/nonexistent/x.key',
+    '--sink',
+    'local=file:~/keys/{entry}.key',
+    '--default-sink',
+    'local',
+  ];
   test.each<[string, Record<string, unknown>, string, RegExp]>([
     ['an unknown parameter', { ...NAME, path: '/etc/passwd' }, 'INVALID_INPUT', /^path: is not known here\.$/],
-    ['a parameter that asks for the secret', { ...NAME, revealSecret: true }, 'INVALID_INPUT', /^revealSecret: is not known here\.$/],
+    [
+      'a parameter that asks for the secret',
+      { ...NAME, revealSecret: true },
+      'INVALID_INPUT',
+      /^revealSecret: is not known here\.$/,
+    ],
     ['no groupId', { name: 'a key' }, 'INVALID_INPUT', /^groupId: is required\.$/],
-    ['a groupId in upper case', { ...NAME, groupId: GROUP.toUpperCase() }, 'INVALID_INPUT', /^groupId: must be 24 lower-case hexadecimal digits/],
+    [
+      'a groupId in upper case',
+      { ...NAME, groupId: GROUP.toUpperCase() },
+      'INVALID_INPUT',
+      /^groupId: must be 24 lower-case hexadecimal digits/,
+    ],
     ['a groupId of 23 characters', { ...NAME, groupId: GROUP.slice(1) }, 'INVALID_INPUT', /^groupId: must be 24/],
     ['a groupId that is a path', { ...NAME, groupId: `../${GROUP}` }, 'INVALID_INPUT', /^groupId: must be 24/],
     ['a groupId with a line break', { ...NAME, groupId: `${GROUP}\n` }, 'INVALID_INPUT', /^groupId: must be 24/],
     ['a groupId that is a number', { ...NAME, groupId: 24 }, 'INVALID_INPUT', /^groupId: must be a string\.$/],
     ['no name', { groupId: GROUP }, 'INVALID_INPUT', /^name: is required\.$/],
     ['an empty name', { ...NAME, name: '' }, 'INVALID_INPUT', /^name: must be at least 1 characters long/],
-    ['a name of 251 characters', { ...NAME, name: 'x'.repeat(251) }, 'INVALID_INPUT', /^name: must be at most 250 characters long\.$/],
-    ['a name with a control character', { ...NAME, name: 'a\u0007key' }, 'INVALID_INPUT', /^name: must not hold control/],
+    [
+      'a name of 251 characters',
+      { ...NAME, name: 'x'.repeat(251) },
+      'INVALID_INPUT',
+      /^name: must be at most 250 characters long\.$/,
+    ],
+    [
+      'a name with a control character',
+      { ...NAME, name: 'a\u0007key' },
+      'INVALID_INPUT',
+      /^name: must not hold control/,
+    ],
     ['a name with a line break', { ...NAME, name: 'a\nkey' }, 'INVALID_INPUT', /^name: must not hold control/],
     ['a name with a bidi override', { ...NAME, name: 'a\u202Ekey' }, 'INVALID_INPUT', /^name: must not hold control/],
     ['a name with tag characters', { ...NAME, name: 'a\u{E0041}key' }, 'INVALID_INPUT', /^name: must not hold control/],
-    ['a name that begins with a space', { ...NAME, name: ' key' }, 'INVALID_INPUT', /^name: must not begin or end with a space\.$/],
-    ['several mistakes, all named', { name: '', sink: 1 }, 'INVALID_INPUT', /^groupId: is required; name: must be at least 1 characters long; sink: must be a string\.$/],
+    [
+      'a name that begins with a space',
+      { ...NAME, name: ' key' },
+      'INVALID_INPUT',
+      /^name: must not begin or end with a space\.$/,
+    ],
+    [
+      'several mistakes, all named',
+      { name: '', sink: 1 },
+      'INVALID_INPUT',
+      /^groupId: is required; name: must be at least 1 characters long; sink: must be a string\.$/,
+    ],
     ['an unknown sink', { ...NAME, sink: 'elsewhere' }, 'SINK_UNKNOWN', /^There is no sink of that name\.$/],
     ['a sink that is a URI', { ...NAME, sink: 'file:/tmp/x' }, 'SINK_UNKNOWN', /^There is no sink/],
     ['inline, which the operator did not allow', { ...NAME, sink: 'inline' }, 'SINK_UNKNOWN', /^There is no sink/],
     ['an entry with a slash', { ...NAME, entry: 'a/b' }, 'INVALID_INPUT', /^entry: must be 1-128 letters/],
     ['an entry with two dots', { ...NAME, entry: 'a..b' }, 'INVALID_INPUT', /^entry: is not accepted\.$/],
     ['an entry that begins with a dash', { ...NAME, entry: '-rf' }, 'INVALID_INPUT', /^entry: must be/],
-    ['an entry for a target that the operator fixed', { ...NAME, sink: 'fixed', entry: 'x' }, 'INVALID_INPUT', /fixed has a fixed target/],
+    [
+      'an entry for a target that the operator fixed',
+      { ...NAME, sink: 'fixed', entry: 'x' },
+      'INVALID_INPUT',
+      /fixed has a fixed target/,
+    ],
     ['a name of which no entry can be made', { ...NAME, name: '密钥' }, 'INVALID_INPUT', /^entry: none can be made/],
-    ['a geography that is no word', { ...NAME, geography: 'eu/../us' }, 'INVALID_INPUT', /^geography: must be one word/],
+    [
+      'a geography that is no word',
+      { ...NAME, geography: 'eu/../us' },
+      'INVALID_INPUT',
+      /^geography: must be one word/,
+    ],
   ])('%s', async (_what, parameters, code, message) => {
     const host = await startHost({ home, env, args });
     const called = await host.call('create_ai_model_api_key', parameters);
@@ -60,16 +111,19 @@ describe('nothing is sent and nothing is written for', () => {
     expect(error?.hint).toMatch(/Pass|parameters are|Leave out/);
     expect(textOf(called)).toContain(error?.message);
     expect(sandbox.requests).toEqual([]);
-    expect(filesBelow(home).size).toBe(0);
+    expect(filesBelow(home, false).size).toBe(0);
   });
 
   test('missing credentials, which do not keep the server from listing its tools', async () => {
-    const host = await startHost({ home, env: { MONGODB_ATLAS_BASE_URL: sandbox.baseUrl, MONGODB_ATLAS_CLIENT_ID: 'mdb_sa_id_1' } });
+    const host = await startHost({
+      home,
+      env: { MONGODB_ATLAS_BASE_URL: sandbox.baseUrl, MONGODB_ATLAS_CLIENT_ID: 'mdb_sa_id_1' },
+    });
     const { error } = structuredOf(await host.call('create_ai_model_api_key', NAME));
     expect(error).toMatchObject({ code: 'CREDENTIALS_MISSING', keyState: 'not_created' });
     expect(error?.hint).toContain('MONGODB_ATLAS_CLIENT_SECRET');
     expect(sandbox.requests).toEqual([]);
-    expect(filesBelow(home).size).toBe(0);
+    expect(filesBelow(home, false).size).toBe(0);
   });
 
   test('a project that the operator does not allow', async () => {
@@ -79,7 +133,7 @@ describe('nothing is sent and nothing is written for', () => {
     expect(error).toMatchObject({ code: 'PROJECT_NOT_ALLOWED', keyState: 'not_created' });
     expect(error?.hint).toContain(other);
     expect(sandbox.requests).toEqual([]);
-    expect(filesBelow(home).size).toBe(0);
+    expect(filesBelow(home, false).size).toBe(0);
   });
 
   test('a write while read-only, which lists only the tools that read', async () => {
@@ -99,7 +153,7 @@ describe('only read, never changed:', () => {
     const { error } = structuredOf(await host.call('create_ai_model_api_key', NAME));
     expect(error).toMatchObject({ code: 'NAME_IN_USE', keyState: 'not_created', apiKeyId });
     expect(sandbox.keys(GROUP)).toHaveLength(1);
-    expect(filesBelow(home).size).toBe(0);
+    expect(filesBelow(home, false).size).toBe(0);
   });
 
   test('an entry that exists is kept as it is', async () => {
@@ -108,14 +162,20 @@ describe('only read, never changed:', () => {
     const { error } = structuredOf(await host.call('create_ai_model_api_key', NAME));
     expect(error).toMatchObject({ code: 'SINK_ENTRY_EXISTS', keyState: 'not_created' });
     expect(sandbox.keys(GROUP)).toEqual([]);
-    expect(filesBelow(home).get(path)).toBe('older secret');
+    expect(filesBelow(home, false).get(path)).toBe('older secret');
   });
 
   test('an unknown project', async () => {
     const host = await startHost({ home, env });
-    const { error } = structuredOf(await host.call('create_ai_model_api_key', { ...NAME, groupId: '0123456789abcdef01234567' }));
-    expect(error).toMatchObject({ code: 'ATLAS_NOT_FOUND', keyState: 'not_created', atlas: { status: 404, errorCode: 'GROUP_NOT_FOUND' } });
-    expect(filesBelow(home).size).toBe(0);
+    const { error } = structuredOf(
+      await host.call('create_ai_model_api_key', { ...NAME, groupId: '0123456789abcdef01234567' }),
+    );
+    expect(error).toMatchObject({
+      code: 'ATLAS_NOT_FOUND',
+      keyState: 'not_created',
+      atlas: { status: 404, errorCode: 'GROUP_NOT_FOUND' },
+    });
+    expect(filesBelow(home, false).size).toBe(0);
   });
 
   test('no sink chosen where there are several', async () => {

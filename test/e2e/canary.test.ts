@@ -33,22 +33,31 @@ const scenarios: Scenario[] = [
   ...(['truncate', 'garbage', 'reset'] as const).map((kind): Scenario => ({
     title: `the reply to create: ${kind}`,
     faults: [{ operation: 'create_key', when: 'after', kind }],
-    expected: { code: 'ATLAS_OUTCOME_UNKNOWN', keyState: 'unknown' },
+    expected: { keyState: 'rolled_back' },
   })),
   {
     title: 'a created key without an id',
     faults: [{ operation: 'create_key', when: 'after', kind: 'omit', fields: ['apiKeyId'] }],
-    expected: { code: 'ATLAS_OUTCOME_UNKNOWN', keyState: 'unknown' },
+    expected: { keyState: 'rolled_back' },
   },
   {
     title: 'a created key whose every field repeats the secret',
-    faults: [{ operation: 'create_key', when: 'after', kind: 'replace', fields: repeated('al-sandbox-0123456789abcdefghijklmnopqrstuvwxyz') }],
+    faults: [
+      {
+        operation: 'create_key',
+        when: 'after',
+        kind: 'replace',
+        fields: repeated('al-sandbox-0123456789abcdefghijklmnopqrstuvwxyz'),
+      },
+    ],
     expected: {},
   },
   {
     title: 'a redirect of the create',
-    faults: [{ operation: 'create_key', when: 'after', kind: 'redirect', status: 307, location: '/api/atlas/v2/groups' }],
-    expected: { code: 'ATLAS_OUTCOME_UNKNOWN', keyState: 'unknown' },
+    faults: [
+      { operation: 'create_key', when: 'after', kind: 'redirect', status: 307, location: '/api/atlas/v2/groups' },
+    ],
+    expected: { keyState: 'rolled_back' },
   },
   {
     title: 'a command that prints the secret to stdout and stderr and fails',
@@ -75,22 +84,28 @@ const scenarios: Scenario[] = [
 ];
 
 describe.each(['debug', 'silent'])('with log level %s', (level) => {
-  test.each(scenarios)('no byte of a secret comes out: $title', { timeout: 60_000 }, async ({ faults = [], sink, expected }) => {
-    const { sandbox, host, home, sinkFolder } = await start(level, sink);
-    for (const fault of faults) sandbox.inject(fault);
+  test.each(scenarios)(
+    'no byte of a secret comes out: $title',
+    { timeout: 60_000 },
+    async ({ faults = [], sink, expected }) => {
+      const { sandbox, host, home, sinkFolder } = await start(level, sink);
+      for (const fault of faults) sandbox.inject(fault);
 
-    const { error } = structuredOf(await host.call('create_ai_model_api_key', { groupId: GROUP, name: 'canary key' }));
-    if (expected.code !== undefined) expect(error).toMatchObject(expected);
-    const secrets = secretsOf(sandbox);
-    host.endInput();
-    await host.ended;
+      const { error } = structuredOf(
+        await host.call('create_ai_model_api_key', { groupId: GROUP, name: 'canary key' }),
+      );
+      if (expected.code !== undefined) expect(error).toMatchObject(expected);
+      const secrets = secretsOf(sandbox);
+      host.endInput();
+      await host.ended;
 
-    const { stdout, stderr } = host.output();
-    expect(leaksIn(stdout, secrets)).toEqual([]);
-    expect(leaksIn(stderr, secrets)).toEqual([]);
-    const elsewhere = [...filesBelow(home)].filter(([path]) => !path.startsWith(sinkFolder));
-    expect(elsewhere.filter(([, content]) => leaksIn(content, secrets).length > 0).map(([path]) => path)).toEqual([]);
-  });
+      const { stdout, stderr } = host.output();
+      expect(leaksIn(stdout, secrets)).toEqual([]);
+      expect(leaksIn(stderr, secrets)).toEqual([]);
+      const elsewhere = [...filesBelow(home)].filter(([path]) => !path.startsWith(sinkFolder));
+      expect(elsewhere.filter(([, content]) => leaksIn(content, secrets).length > 0).map(([path]) => path)).toEqual([]);
+    },
+  );
 });
 
 test('the search finds a secret that did come out', async () => {
@@ -99,7 +114,11 @@ test('the search finds a secret that did come out', async () => {
   expect(leaksIn(host.output().stdout, secretsOf(sandbox))).not.toEqual([]);
 });
 
-async function start(level: string, sink: Scenario['sink'], flags: string[] = []): Promise<{ sandbox: Sandbox; host: Host; home: string; sinkFolder: string }> {
+async function start(
+  level: string,
+  sink: Scenario['sink'],
+  flags: string[] = [],
+): Promise<{ sandbox: Sandbox; host: Host; home: string; sinkFolder: string }> {
   const sandbox = await startSandbox();
   onTestFinished(() => sandbox.close());
   const home = temporaryHome();
@@ -110,19 +129,41 @@ async function start(level: string, sink: Scenario['sink'], flags: string[] = []
   const host = await startHost({
     home,
     args: ['--log-level', level, '--sink', `place=${uri}`, '--default-sink', 'place', ...flags],
-    env: { MONGODB_ATLAS_BASE_URL: sandbox.baseUrl, MONGODB_ATLAS_CLIENT_ID: clientId, MONGODB_ATLAS_CLIENT_SECRET: clientSecret },
+    env: {
+      MONGODB_ATLAS_BASE_URL: sandbox.baseUrl,
+      MONGODB_ATLAS_CLIENT_ID: clientId,
+      MONGODB_ATLAS_CLIENT_SECRET: clientSecret,
+    },
   });
   return { sandbox, host, home, sinkFolder };
 }
 
 /** What no output may hold: the start of every secret that the sandbox makes, those that live, and the credentials. */
 function secretsOf(sandbox: Sandbox): string[] {
-  const tokens = sandbox.requests.map(({ headers }) => headers.authorization?.replace('Bearer ', '') ?? '').filter((header) => header !== '');
-  return ['al-sandbox-', ...sandbox.keys().map(({ secret }) => secret), sandbox.credentials.clientSecret, ...new Set(tokens)];
+  const tokens = sandbox.requests
+    .map(({ headers }) => headers.authorization?.replace('Bearer ', '') ?? '')
+    .filter((header) => header !== '');
+  return [
+    'al-sandbox-',
+    ...sandbox.keys().map(({ secret }) => secret),
+    sandbox.credentials.clientSecret,
+    ...new Set(tokens),
+  ];
 }
 
 function repeated(secret: string): Record<string, unknown> {
-  const fields = ['secret', 'name', 'status', 'createdAt', 'createdBy', 'maskedSecret', 'cloud', 'geography', 'endpoint', 'lastUsedAt'];
+  const fields = [
+    'secret',
+    'name',
+    'status',
+    'createdAt',
+    'createdBy',
+    'maskedSecret',
+    'cloud',
+    'geography',
+    'endpoint',
+    'lastUsedAt',
+  ];
   return Object.fromEntries(fields.map((field) => [field, secret]));
 }
 

@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox.ts';
-import { fileIn, startHost, temporaryHome } from './host.ts';
+import { fileIn, filesBelow, startHost, temporaryHome } from './host.ts';
 import { structuredOf, textOf } from './result.ts';
 
 const GROUP = '69681d39c9e8cfd375386316';
@@ -17,30 +17,53 @@ beforeEach(async () => {
   const running = sandbox;
   home = temporaryHome();
   const { clientId, clientSecret } = sandbox.credentials;
-  env = { MONGODB_ATLAS_BASE_URL: sandbox.baseUrl, MONGODB_ATLAS_CLIENT_ID: clientId, MONGODB_ATLAS_CLIENT_SECRET: clientSecret };
+  env = {
+    MONGODB_ATLAS_BASE_URL: sandbox.baseUrl,
+    MONGODB_ATLAS_CLIENT_ID: clientId,
+    MONGODB_ATLAS_CLIENT_SECRET: clientSecret,
+  };
   onTestFinished(() => running.close());
 });
 
 describe('without any sink configured, the secret is in a file of the data directory', () => {
   test('with its exact bytes, mode 0600 in a directory 0700, and the fingerprint that the agent was told', async () => {
     const host = await startHost({ home, env });
-    const called = await host.call('create_ai_model_api_key', { groupId: GROUP, name: 'Production key (EU)', geography: 'eu' });
+    const called = await host.call('create_ai_model_api_key', {
+      groupId: GROUP,
+      name: 'Production key (EU)',
+      geography: 'eu',
+    });
     const { outcome, key, delivery } = structuredOf(called);
     const [atAtlas] = sandbox.keys(GROUP);
 
     expect(outcome).toBe('delivered');
-    expect(key).toEqual({ apiKeyId: atAtlas?.apiKeyId, name: 'Production key (EU)', maskedSecret: atAtlas?.maskedSecret });
+    expect(key).toEqual({
+      apiKeyId: atAtlas?.apiKeyId,
+      name: 'Production key (EU)',
+      maskedSecret: atAtlas?.maskedSecret,
+    });
     const path = join(home, '.local/share/atlas-model-keys/keys', GROUP, 'Production-key-EU.key');
-    expect(delivery).toMatchObject({ sink: 'local', kind: 'file', location: path, entry: 'Production-key-EU', verification: 'read-back' });
+    expect(delivery).toMatchObject({
+      sink: 'local',
+      kind: 'file',
+      location: path,
+      entry: 'Production-key-EU',
+      verification: 'read-back',
+    });
     expect(readFileSync(path, 'utf8')).toBe(atAtlas?.secret);
     expect(statSync(path).mode & 0o7777).toBe(0o600);
     expect(statSync(join(path, '..')).mode & 0o7777).toBe(0o700);
-    expect(delivery?.fingerprint).toBe(`sha256:${createHash('sha256').update(readFileSync(path)).digest('hex').slice(0, 12)}`);
+    expect(delivery?.fingerprint).toBe(
+      `sha256:${createHash('sha256').update(readFileSync(path)).digest('hex').slice(0, 12)}`,
+    );
   });
 
   test('text and structured content say the same', async () => {
     const host = await startHost({ home, env });
-    for (const args of [{ groupId: GROUP, name: 'one' }, { groupId: GROUP, name: 'one' }]) {
+    for (const args of [
+      { groupId: GROUP, name: 'one' },
+      { groupId: GROUP, name: 'one' },
+    ]) {
       const called = await host.call('create_ai_model_api_key', args);
       const [, ...json] = textOf(called).split('\n');
       expect(JSON.parse(json.join('\n'))).toEqual(called.structuredContent);
@@ -57,17 +80,23 @@ test('one create with warm credentials is one list and one create, over one conn
   expect(new Set(sandbox.requests.map(({ connection }) => connection)).size).toBe(1);
 });
 
-test.each(['service-account', 'api-key', 'token'])('credentials of kind %s, with the secret in a file', async (kind) => {
-  const { clientId, clientSecret, publicKey, privateKey, accessToken } = sandbox.credentials;
-  const of = {
-    'service-account': { MONGODB_ATLAS_CLIENT_ID: clientId, MONGODB_ATLAS_CLIENT_SECRET_FILE: fileIn(home, 's', `${clientSecret}\n`) },
-    'api-key': { MONGODB_ATLAS_PUBLIC_KEY: publicKey, MONGODB_ATLAS_PRIVATE_KEY_FILE: fileIn(home, 'p', privateKey) },
-    token: { MONGODB_ATLAS_ACCESS_TOKEN_FILE: fileIn(home, 't', accessToken) },
-  }[kind];
-  const host = await startHost({ home, env: { MONGODB_ATLAS_BASE_URL: sandbox.baseUrl, ...of } });
-  const called = await host.call('create_ai_model_api_key', { groupId: GROUP, name: 'a key' });
-  expect(structuredOf(called).outcome).toBe('delivered');
-});
+test.each(['service-account', 'api-key', 'token'])(
+  'credentials of kind %s, with the secret in a file',
+  async (kind) => {
+    const { clientId, clientSecret, publicKey, privateKey, accessToken } = sandbox.credentials;
+    const of = {
+      'service-account': {
+        MONGODB_ATLAS_CLIENT_ID: clientId,
+        MONGODB_ATLAS_CLIENT_SECRET_FILE: fileIn(home, 's', `${clientSecret}\n`),
+      },
+      'api-key': { MONGODB_ATLAS_PUBLIC_KEY: publicKey, MONGODB_ATLAS_PRIVATE_KEY_FILE: fileIn(home, 'p', privateKey) },
+      token: { MONGODB_ATLAS_ACCESS_TOKEN_FILE: fileIn(home, 't', accessToken) },
+    }[kind];
+    const host = await startHost({ home, env: { MONGODB_ATLAS_BASE_URL: sandbox.baseUrl, ...of } });
+    const called = await host.call('create_ai_model_api_key', { groupId: GROUP, name: 'a key' });
+    expect(structuredOf(called).outcome).toBe('delivered');
+  },
+);
 
 describe('a sink of each kind', () => {
   const create = async (args: readonly string[], parameters: Record<string, unknown> = {}) => {
@@ -90,7 +119,9 @@ describe('a sink of each kind', () => {
   });
 
   test('command, with the secret on its standard input and read back by another', async () => {
-    const sinks = JSON.stringify({ app: { type: 'command', argv: ['tee', `${home}/{entry}`], verify: ['cat', `${home}/{entry}`] } });
+    const sinks = JSON.stringify({
+      app: { type: 'command', argv: ['tee', `${home}/{entry}`], verify: ['cat', `${home}/{entry}`] },
+    });
     const { delivery } = await create(['--sink', sinks], { entry: 'chosen' });
     expect(delivery).toMatchObject({ kind: 'command', entry: 'chosen', verification: 'read-back' });
     expect(readFileSync(`${home}/chosen`, 'utf8')).toBe(secretAtAtlas());
@@ -108,18 +139,30 @@ test('a dry run says where the secret would go, and changes nothing', async () =
   const host = await startHost({ home, env });
   const called = await host.call('create_ai_model_api_key', { groupId: GROUP, name: 'a key', dryRun: true });
   const path = join(home, '.local/share/atlas-model-keys/keys', GROUP, 'a-key.key');
-  expect(structuredOf(called)).toMatchObject({ outcome: 'planned', delivery: { location: path, verification: 'read-back' } });
+  expect(structuredOf(called)).toMatchObject({
+    outcome: 'planned',
+    delivery: { location: path, verification: 'read-back' },
+  });
   expect(sandbox.requests.filter(({ method, operation }) => method !== 'GET' && operation !== 'token')).toEqual([]);
-  expect(() => statSync(join(home, '.local'))).toThrow('ENOENT');
+  expect(filesBelow(home, false).size).toBe(0);
 });
 
 test('an older Atlas is spoken to in its own version, with a warning', async () => {
   const older = await startSandbox({ versions: ['preview'] });
   onTestFinished(() => older.close());
   const { clientId, clientSecret } = older.credentials;
-  const host = await startHost({ home, env: { MONGODB_ATLAS_BASE_URL: older.baseUrl, MONGODB_ATLAS_CLIENT_ID: clientId, MONGODB_ATLAS_CLIENT_SECRET: clientSecret } });
+  const host = await startHost({
+    home,
+    env: {
+      MONGODB_ATLAS_BASE_URL: older.baseUrl,
+      MONGODB_ATLAS_CLIENT_ID: clientId,
+      MONGODB_ATLAS_CLIENT_SECRET: clientSecret,
+    },
+  });
   const called = structuredOf(await host.call('create_ai_model_api_key', { groupId: GROUP, name: 'a key' }));
   expect(called.outcome).toBe('delivered');
   expect(called.warnings?.join()).toContain('preview');
-  expect(older.requests.filter(({ operation, status }) => operation === 'create_key' && status === 201)).toHaveLength(1);
+  expect(older.requests.filter(({ operation, status }) => operation === 'create_key' && status === 201)).toHaveLength(
+    1,
+  );
 });

@@ -11,10 +11,18 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const readme = readFileSync(`${root}/README.md`, 'utf8');
 const example = readFileSync(`${root}/mcp.json.example`, 'utf8');
 
-const server = z.object({ command: z.literal('atlas-model-keys-mcp'), args: z.array(z.string()).default([]), env: z.record(z.string(), z.string()).default({}) });
+const server = z.object({
+  command: z.literal('atlas-model-keys-mcp'),
+  args: z.array(z.string()).default([]),
+  env: z.record(z.string(), z.string()).default({}),
+});
 const snippet = z.union([
-  z.object({ mcpServers: z.object({ 'atlas-model-keys': server }) }).transform(({ mcpServers }) => mcpServers['atlas-model-keys']),
-  z.object({ servers: z.object({ 'atlas-model-keys': server }) }).transform(({ servers }) => servers['atlas-model-keys']),
+  z
+    .object({ mcpServers: z.object({ 'atlas-model-keys': server }) })
+    .transform(({ mcpServers }) => mcpServers['atlas-model-keys']),
+  z
+    .object({ servers: z.object({ 'atlas-model-keys': server }) })
+    .transform(({ servers }) => servers['atlas-model-keys']),
 ]);
 
 const snippets = [...readme.matchAll(/```json\n(.*?)```/gs)].map(([, json = '']) => json);
@@ -28,10 +36,16 @@ describe.each([...snippets, example].map((json) => [json]))('%s', (json) => {
     const { args, env } = snippet.parse(JSON.parse(json));
     const home = temporaryHome();
     const { MONGODB_ATLAS_CLIENT_SECRET_FILE: secretFile, ...others } = env;
-    const host = await startHost({ home, args, env: { ...others, ...(secretFile !== undefined && { MONGODB_ATLAS_CLIENT_SECRET: 'mdb_sa_sk_1' }) } });
+    const host = await startHost({
+      home,
+      args,
+      env: { ...others, ...(secretFile !== undefined && { MONGODB_ATLAS_CLIENT_SECRET: 'mdb_sa_sk_1' }) },
+    });
     expect((await host.client.listTools()).tools.map(({ name }) => name)).toContain('create_ai_model_api_key');
     if (args.includes('--sandbox')) {
-      expect((await host.call('create_ai_model_api_key', { name: 'pasted' })).structuredContent).toMatchObject({ outcome: 'delivered' });
+      expect((await host.call('create_ai_model_api_key', { name: 'pasted' })).structuredContent).toMatchObject({
+        outcome: 'delivered',
+      });
     }
   });
 });
@@ -46,14 +60,22 @@ test('the table of settings names each setting, variable and flag there is', () 
 });
 
 test('the table of dependencies names each package that is installed for this project', () => {
-  const { devDependencies } = z.object({ devDependencies: z.record(z.string(), z.string()) }).parse(JSON.parse(readFileSync(`${root}/package.json`, 'utf8')));
-  const unnamed = Object.keys(devDependencies).filter((name) => !readme.includes(`\`${name}\``) && !name.startsWith('@types/') && name !== '@eslint/js');
+  const { devDependencies } = z
+    .object({ devDependencies: z.record(z.string(), z.string()) })
+    .parse(JSON.parse(readFileSync(`${root}/package.json`, 'utf8')));
+  const unnamed = Object.keys(devDependencies).filter(
+    (name) => !readme.includes(`\`${name}\``) && !name.startsWith('@types/') && name !== '@eslint/js',
+  );
   expect(unnamed).toEqual([]);
 });
 
 test('every file and folder that the documents point at exists', () => {
-  const documents = ['README.md', 'SECURITY.md', 'CONTRIBUTING.md'].map((name) => readFileSync(`${root}/${name}`, 'utf8')).join('\n');
-  const named = [...documents.matchAll(/`((?:src|test|demo|config|secret|atlas|sinks|provisioning|tools|mcp|sandbox)\/[\w./-]*)`/g)].map(([, path = '']) => path);
+  const documents = ['README.md', 'SECURITY.md', 'CONTRIBUTING.md']
+    .map((name) => readFileSync(`${root}/${name}`, 'utf8'))
+    .join('\n');
+  const named = [
+    ...documents.matchAll(/`((?:src|test|demo|config|secret|atlas|sinks|provisioning|tools|mcp|sandbox)\/[\w./-]*)`/g),
+  ].map(([, path = '']) => path);
   const missing = named.filter((path) => [path, `src/${path}`].every((candidate) => !exists(`${root}/${candidate}`)));
   expect(missing).toEqual([]);
 });

@@ -18,7 +18,9 @@ export const BUNDLE = fileURLToPath(new URL('../../dist/atlas-model-keys-mcp.js'
 export function temporaryHome(): string {
   const home = join(mkdtempSync(join(realpathSync(tmpdir()), 'amk-e2e-')), 'home');
   mkdirSync(join(home, 'tmp'), { recursive: true, mode: 0o700 });
-  onTestFinished(() => { rmSync(join(home, '..'), { recursive: true, force: true }); });
+  onTestFinished(() => {
+    rmSync(join(home, '..'), { recursive: true, force: true });
+  });
   return home;
 }
 
@@ -51,7 +53,11 @@ export interface ServerSettings {
 }
 
 /** The child with its streams, not yet spoken to. */
-export function startServer({ home, args = [], env = {} }: ServerSettings): RunningServer & { readonly transport: Transport } {
+export function startServer({
+  home,
+  args = [],
+  env = {},
+}: ServerSettings): RunningServer & { readonly transport: Transport } {
   const child = spawn(process.execPath, [BUNDLE, ...args], {
     cwd: home,
     env: { PATH: process.env.PATH, HOME: home, TMPDIR: join(home, 'tmp'), ...env },
@@ -71,7 +77,10 @@ export function startServer({ home, args = [], env = {} }: ServerSettings): Runn
   });
   return {
     pid: child.pid ?? 0,
-    output: () => ({ stdout: Buffer.concat(chunks.stdout).toString(), stderr: Buffer.concat(chunks.stderr).toString() }),
+    output: () => ({
+      stdout: Buffer.concat(chunks.stdout).toString(),
+      stderr: Buffer.concat(chunks.stderr).toString(),
+    }),
     ended,
     kill: (signal) => child.kill(signal),
     endInput: () => child.stdin.end(),
@@ -114,12 +123,13 @@ export async function startHost(settings: ServerSettings): Promise<Host> {
   };
 }
 
-/** The content of every file below the folder, by path. */
-export function filesBelow(folder: string): Map<string, string> {
+/** The content of every file below the folder, by path: the journal and the audit log too, unless `withState` is false. */
+export function filesBelow(folder: string, withState = true): Map<string, string> {
   return new Map(
     readdirSync(folder, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name))
+      .filter((path) => withState || !/\/(?:\.local\/state|state)\//.test(path))
       .map((path) => [path, readFileSync(path, 'latin1')]),
   );
 }

@@ -7,11 +7,28 @@ const result = z.object({
   outcome: z.string(),
   key: z.object({ apiKeyId: z.string(), name: z.string(), maskedSecret: z.string() }).partial().optional(),
   delivery: z
-    .object({ sink: z.string(), kind: z.string(), location: z.string(), entry: z.string().optional(), verification: z.string(), fingerprint: z.string().optional(), secret: z.string().optional() })
+    .object({
+      sink: z.string(),
+      kind: z.string(),
+      location: z.string(),
+      entry: z.string().optional(),
+      verification: z.string(),
+      fingerprint: z.string().optional(),
+      secret: z.string().optional(),
+    })
     .optional(),
   warnings: z.array(z.string()).optional(),
   error: z
-    .object({ code: z.string(), message: z.string(), hint: z.string(), keyState: z.string(), retryable: z.boolean(), retryAfterSeconds: z.number().optional(), apiKeyId: z.string().optional(), atlas: z.looseObject({ status: z.number() }).optional() })
+    .object({
+      code: z.string(),
+      message: z.string(),
+      hint: z.string(),
+      keyState: z.string(),
+      retryable: z.boolean(),
+      retryAfterSeconds: z.number().optional(),
+      apiKeyId: z.string().optional(),
+      atlas: z.looseObject({ status: z.number() }).optional(),
+    })
     .optional(),
 });
 

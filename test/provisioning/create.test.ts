@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createAtlas } from '../../src/atlas/atlas.ts';
+import { type CallControl } from '../../src/provisioning/call-control.ts';
 import { createKey, type CreateContext, type CreateRequest } from '../../src/provisioning/create.ts';
+import { openJournal } from '../../src/provisioning/journal.ts';
 import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox.ts';
 import { Secret } from '../../src/secret/secret.ts';
 import { openSinks } from '../../src/sinks/open-sinks.ts';
@@ -11,7 +13,7 @@ import { type Sink, type Target } from '../../src/sinks/sink.ts';
 
 const GROUP = '69681d39c9e8cfd375386316';
 const request: CreateRequest = { groupId: GROUP, name: 'a key', cloud: 'ANY', geography: 'ANY', dryRun: false };
-const never = new AbortController().signal;
+const never = () => controlOf(new AbortController().signal);
 
 let sandbox: Sandbox;
 let folder: string;
@@ -35,7 +37,16 @@ function contextWith(sink: Sink): CreateContext {
     timeoutMs: 2_000,
   });
   onTestFinished(() => atlas.close());
-  return { atlas, sinks: new Map([[sink.name, sink]]), defaultSink: sink.name };
+  return {
+    atlas,
+    journal: openJournal(join(folder, 'state')),
+    sinks: new Map([[sink.name, sink]]),
+    defaultSink: sink.name,
+  };
+}
+
+function controlOf(signal: AbortSignal): CallControl {
+  return { signal, progress: () => undefined };
 }
 
 /** A command sink whose program is this shell script. */
@@ -46,7 +57,13 @@ function scripted(body: string, verify?: string): Sink {
     chmodSync(path, 0o700);
     return [path];
   };
-  const spec = { type: 'command', argv: program('deliver', body), ...(verify !== undefined && { verify: program('verify', verify) }), env: {}, timeoutMs: 5_000 } as const;
+  const spec = {
+    type: 'command',
+    argv: program('deliver', body),
+    ...(verify !== undefined && { verify: program('verify', verify) }),
+    env: {},
+    timeoutMs: 5_000,
+  } as const;
   return only(openSinks(new Map([['place', spec]]), { PATH: process.env.PATH ?? '' }));
 }
 
@@ -75,20 +92,26 @@ const operations = () => sandbox.requests.map(({ operation }) => operation);
 
 describe('nothing is created before the sink has proved ready', () => {
   test('a program that is missing', async () => {
-    const sinks = openSinks(new Map([['place', { type: 'command', argv: ['no-such-program'], env: {}, timeoutMs: 1_000 }]]), { PATH: '/usr/bin' });
-    const outcome = await createKey(contextWith(only(sinks)), request, never);
+    const sinks = openSinks(
+      new Map([['place', { type: 'command', argv: ['no-such-program'], env: {}, timeoutMs: 1_000 }]]),
+      { PATH: '/usr/bin' },
+    );
+    const outcome = await createKey(contextWith(only(sinks)), request, never());
     expect(outcome).toMatchObject({ failure: { code: 'SINK_NOT_READY', keyState: 'not_created' } });
     expect(operations()).not.toContain('create_key');
   });
   test('a place that is lost between the look and the proof', async () => {
     const sink = fileSink();
     const outcome = await createKey(
-      contextWith({ ...sink, preflight: (address, mode) => {
-        if (mode === 'prove') writeFileSync(join(folder, 'a-key'), 'taken');
-        return sink.preflight(address, mode);
-      } }),
+      contextWith({
+        ...sink,
+        preflight: (address, mode) => {
+          if (mode === 'prove') writeFileSync(join(folder, 'a-key'), 'taken');
+          return sink.preflight(address, mode);
+        },
+      }),
       request,
-      never,
+      never(),
     );
     expect(outcome).toMatchObject({ failure: { code: 'SINK_ENTRY_EXISTS', keyState: 'not_created' } });
     expect(operations()).not.toContain('create_key');
@@ -99,12 +122,21 @@ describe('a delivery that fails takes the key back', () => {
   const rolledBack = { outcome: 'failed', failure: { code: 'SINK_WRITE_FAILED', keyState: 'rolled_back' } };
   test.each([
     ['a program that fails', () => scripted('exit 3')],
-    ['a program that is lying, by its own verify', () => scripted('cat >/dev/null', 'echo something else')],
+    [
+      'a program that is lying, by its own verify',
+      () => scripted(`cat >/dev/null; touch ${folder}/asked`, `test -e ${folder}/asked && echo something else`),
+    ],
     ['a program that truncates', () => scripted(`head -c 20 > ${folder}/kept`, `cat ${folder}/kept`)],
-    ['a sink with a defect while it delivers', () => behaving(fileSink(), () => ({ deliver: () => Promise.reject(new Error('al-canary')) }))],
-    ['a sink with a defect while it verifies', () => behaving(fileSink(), () => ({ verify: () => Promise.reject(new Error('al-canary')) }))],
+    [
+      'a sink with a defect while it delivers',
+      () => behaving(fileSink(), () => ({ deliver: () => Promise.reject(new Error('al-canary')) })),
+    ],
+    [
+      'a sink with a defect while it verifies',
+      () => behaving(fileSink(), () => ({ verify: () => Promise.reject(new Error('al-canary')) })),
+    ],
   ])('%s', async (_what, sink) => {
-    const outcome = await createKey(contextWith(sink()), request, never);
+    const outcome = await createKey(contextWith(sink()), request, never());
     expect(outcome).toMatchObject(rolledBack);
     expect(JSON.stringify(outcome)).not.toContain('canary');
     expect(sandbox.keys(GROUP)).toEqual([]);
@@ -120,7 +152,7 @@ describe('a delivery that fails takes the key back', () => {
         return delivery;
       },
     }));
-    expect(await createKey(contextWith(sink), request, never)).toMatchObject(rolledBack);
+    expect(await createKey(contextWith(sink), request, never())).toMatchObject(rolledBack);
     expect(existsSync(path)).toBe(false);
   });
 
@@ -131,21 +163,32 @@ describe('a delivery that fails takes the key back', () => {
         return Promise.resolve({ outcome: 'failed' as const, message: 'No.', hint: 'No.' });
       },
     }));
-    expect(await createKey(contextWith(sink), request, never)).toMatchObject(rolledBack);
+    expect(await createKey(contextWith(sink), request, never())).toMatchObject(rolledBack);
   });
 
   test('through a passing fault of Atlas', async () => {
     sandbox.inject({ operation: 'delete_key', when: 'before', kind: 'status', status: 503 });
-    expect(await createKey(contextWith(scripted('exit 3')), request, never)).toMatchObject(rolledBack);
+    expect(await createKey(contextWith(scripted('exit 3')), request, never())).toMatchObject(rolledBack);
     expect(sandbox.keys(GROUP)).toEqual([]);
   });
 
   test('or says by its id that it is still alive, and leaves what was delivered in its place', async () => {
-    sandbox.inject({ operation: 'delete_key', when: 'before', kind: 'status', status: 403, errorCode: 'USER_UNAUTHORIZED', times: 9 });
-    const sink = behaving(fileSink(), () => ({ verify: () => Promise.resolve({ outcome: 'mismatch' as const, message: 'No.', hint: 'No.' }) }));
-    const outcome = await createKey(contextWith(sink), request, never);
+    sandbox.inject({
+      operation: 'delete_key',
+      when: 'before',
+      kind: 'status',
+      status: 403,
+      errorCode: 'USER_UNAUTHORIZED',
+      times: 9,
+    });
+    const sink = behaving(fileSink(), () => ({
+      verify: () => Promise.resolve({ outcome: 'mismatch' as const, message: 'No.', hint: 'No.' }),
+    }));
+    const outcome = await createKey(contextWith(sink), request, never());
     const [alive] = sandbox.keys(GROUP);
-    expect(outcome).toMatchObject({ failure: { code: 'SINK_WRITE_FAILED', keyState: 'orphaned', apiKeyId: alive?.apiKeyId } });
+    expect(outcome).toMatchObject({
+      failure: { code: 'SINK_WRITE_FAILED', keyState: 'orphaned', apiKeyId: alive?.apiKeyId },
+    });
     expect(JSON.stringify(outcome)).toContain(`is alive: ${alive?.apiKeyId ?? ''}`);
     expect(readFileSync(join(folder, 'a-key'), 'utf8')).toBe(alive?.secret);
   });
@@ -154,32 +197,37 @@ describe('a delivery that fails takes the key back', () => {
 describe('a create is sent once, and its state is told as far as it is known', () => {
   test.each([
     [{ kind: 'status', status: 400, errorCode: 'VALIDATION_ERROR' }, 'ATLAS_REJECTED', 'not_created'],
-    [{ kind: 'status', status: 403, errorCode: 'IP_ADDRESS_NOT_ON_ACCESS_LIST' }, 'ATLAS_IP_NOT_ALLOWED', 'not_created'],
+    [
+      { kind: 'status', status: 403, errorCode: 'IP_ADDRESS_NOT_ON_ACCESS_LIST' },
+      'ATLAS_IP_NOT_ALLOWED',
+      'not_created',
+    ],
     [{ kind: 'status', status: 429, headers: { 'retry-after': '30' } }, 'ATLAS_RATE_LIMITED', 'not_created'],
-    [{ kind: 'status', status: 500 }, 'ATLAS_OUTCOME_UNKNOWN', 'unknown'],
-    [{ kind: 'status', status: 503, body: '<html>' }, 'ATLAS_OUTCOME_UNKNOWN', 'unknown'],
-    [{ kind: 'reset' }, 'ATLAS_OUTCOME_UNKNOWN', 'unknown'],
-    [{ kind: 'stall' }, 'ATLAS_OUTCOME_UNKNOWN', 'unknown'],
-    [{ kind: 'redirect', status: 302, location: '/' }, 'ATLAS_OUTCOME_UNKNOWN', 'unknown'],
+    [{ kind: 'status', status: 500 }, 'ATLAS_UNAVAILABLE', 'not_created'],
+    [{ kind: 'status', status: 503, body: '<html>' }, 'ATLAS_UNAVAILABLE', 'not_created'],
+    [{ kind: 'reset' }, 'ATLAS_UNAVAILABLE', 'not_created'],
+    [{ kind: 'stall' }, 'ATLAS_UNAVAILABLE', 'not_created'],
+    [{ kind: 'redirect', status: 302, location: '/' }, 'ATLAS_PROTOCOL', 'not_created'],
   ] as const)('%j', async (fault, code, keyState) => {
     sandbox.inject({ operation: 'create_key', when: 'before', ...fault });
-    const outcome = await createKey(contextWith(fileSink()), request, never);
+    const outcome = await createKey(contextWith(fileSink()), request, never());
     expect(outcome).toMatchObject({ failure: { code, keyState } });
     expect(operations().filter((operation) => operation === 'create_key')).toHaveLength(1);
     expect(existsSync(join(folder, 'a-key'))).toBe(false);
   });
 
-  test('the id of a key whose secret did not come is told', async () => {
+  test('a key whose secret did not come is taken back', async () => {
     sandbox.inject({ operation: 'create_key', when: 'after', kind: 'omit', fields: ['secret'] });
-    const outcome = await createKey(contextWith(fileSink()), request, never);
-    expect(outcome).toMatchObject({ failure: { code: 'ATLAS_OUTCOME_UNKNOWN', keyState: 'unknown', apiKeyId: sandbox.keys(GROUP)[0]?.apiKeyId } });
+    const outcome = await createKey(contextWith(fileSink()), request, never());
+    expect(outcome).toMatchObject({ failure: { code: 'ATLAS_PROTOCOL', keyState: 'rolled_back' } });
+    expect(sandbox.keys(GROUP)).toEqual([]);
   });
 });
 
 test('a call that is cancelled before the create was sent creates nothing; afterwards it is brought to its end', async () => {
   const early = new AbortController();
   sandbox.inject({ operation: 'list_keys', when: 'after', kind: 'delay', ms: 300 });
-  const first = createKey(contextWith(fileSink()), request, early.signal);
+  const first = createKey(contextWith(fileSink()), request, controlOf(early.signal));
   await vi.waitUntil(() => operations().includes('list_keys'));
   early.abort();
   expect(await first).toMatchObject({ failure: { code: 'CANCELLED', keyState: 'not_created' } });
@@ -187,7 +235,7 @@ test('a call that is cancelled before the create was sent creates nothing; after
 
   const late = new AbortController();
   sandbox.inject({ operation: 'create_key', when: 'after', kind: 'delay', ms: 300 });
-  const second = createKey(contextWith(fileSink()), request, late.signal);
+  const second = createKey(contextWith(fileSink()), request, controlOf(late.signal));
   await vi.waitUntil(() => operations().includes('create_key'));
   late.abort();
   expect(await second).toMatchObject({ outcome: 'delivered' });

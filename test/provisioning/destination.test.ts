@@ -14,11 +14,18 @@ const sinks = openSinks(
 
 describe('the sink', () => {
   test('is the one that was named, or the default', () => {
-    expect(chooseDestination({ sinks, defaultSink: 'open' }, { groupId: GROUP, name: 'n', sink: 'fixed' })).toMatchObject({ sink: { name: 'fixed' } });
-    expect(chooseDestination({ sinks, defaultSink: 'open' }, { groupId: GROUP, name: 'n' })).toMatchObject({ sink: { name: 'open' } });
+    expect(
+      chooseDestination({ sinks, defaultSink: 'open' }, { groupId: GROUP, name: 'n', sink: 'fixed' }),
+    ).toMatchObject({ sink: { name: 'fixed' } });
+    expect(chooseDestination({ sinks, defaultSink: 'open' }, { groupId: GROUP, name: 'n' })).toMatchObject({
+      sink: { name: 'open' },
+    });
   });
   test('without a default must be named', () => {
-    expect(chooseDestination({ sinks }, { groupId: GROUP, name: 'n' })).toMatchObject({ code: 'SINK_UNKNOWN', hint: 'Pass sink as one of: open, fixed. Ask the user which.' });
+    expect(chooseDestination({ sinks }, { groupId: GROUP, name: 'n' })).toMatchObject({
+      code: 'SINK_UNKNOWN',
+      hint: 'Pass sink as one of: open, fixed. Ask the user which.',
+    });
   });
 });
 
@@ -51,6 +58,10 @@ describe('the entry made from a name', () => {
 });
 
 test('a fixed target takes no entry', () => {
-  expect(chooseDestination({ sinks }, { groupId: GROUP, name: 'n', sink: 'fixed' })).toMatchObject({ address: { groupId: GROUP } });
-  expect(chooseDestination({ sinks }, { groupId: GROUP, name: 'n', sink: 'fixed', entry: 'e' })).toMatchObject({ code: 'INVALID_INPUT' });
+  expect(chooseDestination({ sinks }, { groupId: GROUP, name: 'n', sink: 'fixed' })).toMatchObject({
+    address: { groupId: GROUP },
+  });
+  expect(chooseDestination({ sinks }, { groupId: GROUP, name: 'n', sink: 'fixed', entry: 'e' })).toMatchObject({
+    code: 'INVALID_INPUT',
+  });
 });

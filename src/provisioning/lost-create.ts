@@ -1,0 +1,98 @@
+// Finds out what became of a create whose reply was lost: step 7 of the delivery protocol. The secret is gone for good,
+// so the key, if there is one, is deleted; but only a key that must be this call's, and was never used.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Atlas } from '../atlas/atlas.ts';
+import { type AtlasFailure } from '../atlas/failure.ts';
+import { isNamed, type ModelKey } from '../atlas/model-keys.ts';
+import { fromAtlas, type Failure } from './failure.ts';
+import { type Intent, type Plan } from './intent.ts';
+import { type Journal, type OpenIntent } from './journal.ts';
+import { rollBack } from './roll-back.ts';
+
+export interface LostCreate {
+  readonly plan: Plan;
+  readonly intent: OpenIntent;
+  readonly cause: AtlasFailure;
+  /** The key's id, where the reply had it. */
+  readonly apiKeyId: string | undefined;
+}
+
+/** Atlas does not promise that a list shows a key at once. In milliseconds. */
+const LOOK_AFTER_MS = [0, 300, 900];
+
+/** @param signal ends the search; what is not known by then is said to be unknown */
+export async function resolveLostCreate(
+  atlas: Atlas,
+  journal: Journal,
+  lost: LostCreate,
+  signal: AbortSignal,
+): Promise<Failure> {
+  const { plan, intent, cause, apiKeyId } = lost;
+  if (apiKeyId !== undefined) return takenBack(atlas, lost, apiKeyId);
+  for (const wait of LOOK_AFTER_MS) {
+    await delay(wait);
+    const candidates = await findCandidates(atlas, journal, plan, intent.id, signal);
+    if (!candidates) break;
+    const [candidate, ...others] = candidates;
+    if (candidate && others.length === 0 && candidate.lastUsedAt === null)
+      return takenBack(atlas, lost, candidate.apiKeyId);
+    if (candidate) return unknown(lost, candidates);
+    if (wait === LOOK_AFTER_MS.at(-1)) {
+      await intent.release({ step: 'ended', outcome: 'not_found' });
+      return { ...fromAtlas(cause, 'not_created'), message: `${cause.message} No key was made.` };
+    }
+  }
+  return unknown(lost, []);
+}
+
+/**
+ * The keys of that name which no intent of this machine knows as its own; undefined where Atlas did not say.
+ *
+ * @param except the intent that is asked for
+ */
+export async function findCandidates(
+  atlas: Atlas,
+  journal: Journal,
+  { groupId, name }: Plan,
+  except: string,
+  signal: AbortSignal,
+): Promise<readonly ModelKey[] | undefined> {
+  const [keys, intents] = await Promise.all([atlas.listKeys(groupId, signal), journal.read()]);
+  if (!keys.ok || !intents) return undefined;
+  const known = new Set(intents.filter(({ id }) => id !== except).map(keyOf));
+  return keys.value.filter((key) => isNamed(key, name) && !known.has(key.apiKeyId));
+}
+
+/** The id of an intent's key, where it is known. */
+export function keyOf({ state }: Intent): string | undefined {
+  return 'apiKeyId' in state ? state.apiKeyId : undefined;
+}
+
+async function takenBack(atlas: Atlas, { plan, intent, cause }: LostCreate, apiKeyId: string): Promise<Failure> {
+  const { keyState, ending } = await rollBack(atlas, intent, plan.groupId, apiKeyId);
+  return {
+    ...fromAtlas(cause, keyState),
+    message: `${cause.message} A key was made, and its secret is lost.`,
+    hint: `${ending} ${keyState === 'rolled_back' ? 'Call again.' : ''}`.trim(),
+    retryable: keyState === 'rolled_back',
+    apiKeyId,
+  };
+}
+
+async function unknown({ intent, cause }: LostCreate, candidates: readonly ModelKey[]): Promise<Failure> {
+  await intent.release({ step: 'lost' });
+  const ids = candidates.map(({ apiKeyId }) => apiKeyId);
+  const [only] = ids;
+  return {
+    ...fromAtlas(cause, 'unknown'),
+    code: 'ATLAS_OUTCOME_UNKNOWN',
+    message: `Whether Atlas made the key is not known. ${cause.message}`,
+    hint:
+      ids.length === 0
+        ? 'Call reconcile_ai_model_api_keys in a minute: it looks for the key and says what is true.'
+        : `Keys of this name that nobody here made or that are in use: ${ids.join(', ')}. A person decides in Atlas which are needed.`,
+    retryable: false,
+    ...(only !== undefined && ids.length === 1 && { apiKeyId: only }),
+  };
+}

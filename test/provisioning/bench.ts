@@ -1,0 +1,205 @@
+// A simulated Atlas, a state directory and sinks in a folder of their own, for the tests of src/provisioning. Nothing
+// here expects anything.
+
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createAtlas, type Atlas } from '../../src/atlas/atlas.ts';
+import { createKey, type CreateContext, type CreateRequest } from '../../src/provisioning/create.ts';
+import { serializeIntent, type Intent } from '../../src/provisioning/intent.ts';
+import { openJournal, type Journal } from '../../src/provisioning/journal.ts';
+import { thisProcess, type ProcessOwner } from '../../src/sinks/files/process-owner.ts';
+import { type CreateOutcome } from '../../src/provisioning/receipt.ts';
+import { reconcile, type ReconcileContext, type Reconciled } from '../../src/provisioning/reconcile.ts';
+import { FIRST_PROJECT } from '../../src/sandbox/first-project.ts';
+import { startSandbox, type Sandbox, type SandboxOptions } from '../../src/sandbox/sandbox.ts';
+import { disclose } from '../../src/secret/redaction.ts';
+import { Secret } from '../../src/secret/secret.ts';
+import { openSinks } from '../../src/sinks/open-sinks.ts';
+import { type Sink, type Target } from '../../src/sinks/sink.ts';
+
+export const GROUP = FIRST_PROJECT;
+
+export interface Bench {
+  readonly sandbox: Sandbox;
+  readonly folder: string;
+  /** Of the intents. */
+  readonly intentsAt: string;
+  readonly journal: Journal;
+  /** `file` and `broken`, a program that fails. */
+  readonly sinks: ReadonlyMap<string, Sink>;
+  /** Another connection to the same Atlas. */
+  connect(baseUrl?: string): Atlas;
+  context(): CreateContext;
+  create(name: string, change?: Partial<CreateRequest>, context?: CreateContext): Promise<CreateOutcome>;
+  reconcile(apply: boolean): Promise<readonly Reconciled[]>;
+  intents(): Promise<readonly Intent[]>;
+  /** What the file sink holds for a key of that name. */
+  held(name: string): string | undefined;
+  /** Every secret there ever was here. */
+  secrets(): readonly string[];
+  close(): Promise<void>;
+}
+
+export interface BenchOptions extends SandboxOptions {
+  readonly timeoutMs?: number;
+}
+
+export async function startBench(options: BenchOptions = {}): Promise<Bench> {
+  const sandbox = await startSandbox(options);
+  const folder = scratchFolder();
+  const journal = openJournal(join(folder, 'state'));
+  const sinks = openSinks(
+    new Map([
+      ['file', { type: 'file', path: join(folder, 'keys', '{entry}') }],
+      ['broken', { type: 'command', argv: [program(folder, 'broken', 'exit 3')], env: {}, timeoutMs: 20_000 }],
+    ]),
+    { PATH: process.env.PATH ?? '' },
+  );
+  const connections: Atlas[] = [];
+  const seen = new Set<string>();
+  const connect = (baseUrl = sandbox.baseUrl) => {
+    const atlas = atlasAt(baseUrl, sandbox, options.timeoutMs ?? 2_000);
+    connections.push(atlas);
+    return atlas;
+  };
+  let atlas: Atlas | undefined;
+  const context = (): CreateContext => ({ atlas: (atlas ??= connect()), journal, sinks, defaultSink: 'file' });
+  const secrets = () => {
+    for (const secret of secretsOf(sandbox)) seen.add(secret);
+    return [...seen];
+  };
+  return {
+    sandbox,
+    folder,
+    intentsAt: join(folder, 'state', 'intents'),
+    journal,
+    sinks,
+    connect,
+    context,
+    create: (name, change = {}, given = context()) => createKey(given, { ...requestFor(name), ...change }, quiet()),
+    reconcile: (apply) => reconciled(context(), apply),
+    intents: () => intentsOf(journal),
+    held(name) {
+      const path = join(folder, 'keys', name);
+      return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
+    },
+    secrets,
+    async close() {
+      // Redaction remembers every secret of this process; hundreds of benches would make it slow.
+      for (const secret of secrets()) disclose(secret);
+      await Promise.all(connections.map((connection) => connection.close()));
+      await sandbox.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function atlasAt(baseUrl: string, { credentials }: Sandbox, timeoutMs: number): Atlas {
+  const { clientId, clientSecret } = credentials;
+  return createAtlas({
+    baseUrl: new URL(baseUrl),
+    credentials: { kind: 'service-account', clientId, clientSecret: new Secret(clientSecret) },
+    apiVersion: 'auto',
+    timeoutMs,
+  });
+}
+
+/** The client's secret and what is made of it, the tokens that arrived, and the keys that are alive. */
+function secretsOf(sandbox: Sandbox): string[] {
+  const { credentials, requests } = sandbox;
+  const basic = Buffer.from(`${credentials.clientId}:${credentials.clientSecret}`).toString('base64');
+  const tokens = requests.flatMap(({ headers }) => /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1] ?? []);
+  return [credentials.clientSecret, basic, ...tokens, ...sandbox.keys().map(({ secret }) => secret)];
+}
+
+/** All that the journal keeps; it must be readable. */
+export async function intentsOf(journal: Journal): Promise<readonly Intent[]> {
+  const intents = await journal.read();
+  if (!intents) throw new Error('The journal cannot be read.');
+  return intents;
+}
+
+export async function reconciled(context: ReconcileContext, apply: boolean): Promise<readonly Reconciled[]> {
+  const found = await reconcile(context, apply, quiet().signal);
+  if ('code' in found) throw new Error(found.message);
+  return found;
+}
+
+export function requestFor(name: string): CreateRequest {
+  return { groupId: GROUP, name, cloud: 'ANY', geography: 'ANY', dryRun: false };
+}
+
+export function quiet() {
+  return { signal: new AbortController().signal, progress: () => undefined };
+}
+
+/** A folder of this user alone, which the caller removes. */
+export function scratchFolder(): string {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'amk-provisioning-')));
+  chmodSync(folder, 0o700);
+  mkdirSync(join(folder, 'keys'), { mode: 0o700 });
+  return folder;
+}
+
+/** A shell script, and its path. */
+export function program(folder: string, name: string, body: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, `#!/bin/sh\n${body}\n`);
+  chmodSync(path, 0o700);
+  return path;
+}
+
+/** The sink, with another way of doing one thing. */
+export function behaving(sink: Sink, change: (target: Target) => Partial<Target>): Sink {
+  return {
+    ...sink,
+    async preflight(address, mode) {
+      const found = await sink.preflight(address, mode);
+      return found.ready ? { ready: true, target: { ...found.target, ...change(found.target) } } : found;
+    },
+  };
+}
+
+/** A process of this machine and boot that is certainly gone. */
+export function deadProcess(): ProcessOwner {
+  dead ??= { ...thisProcess(), pid: spawnSync(process.execPath, ['--version']).pid };
+  return dead;
+}
+
+let dead: ProcessOwner | undefined;
+
+/** Writes an intent as this program would, behind the journal's back. */
+export function plant({ intentsAt }: Pick<Bench, 'intentsAt'>, intent: Intent): void {
+  mkdirSync(intentsAt, { recursive: true, mode: 0o700 });
+  writeFileSync(join(intentsAt, `${intent.id}.json`), serializeIntent(intent), { mode: 0o600 });
+}
+
+/** The text of every file in a folder and below. */
+export function filesIn(folder: string): ReadonlyMap<string, string> {
+  if (!existsSync(folder)) return new Map();
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return new Map(
+    entries.map(({ parentPath, name }) => [join(parentPath, name), readFileSync(join(parentPath, name), 'utf8')]),
+  );
+}
+
+/** Runs the actions, so many of them at a time. */
+export async function inParallel<T>(items: readonly T[], lanes: number, action: (item: T) => Promise<void>) {
+  const rest = [...items];
+  const lane = async () => {
+    for (let item = rest.shift(); item !== undefined; item = rest.shift()) await action(item);
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+}
