@@ -34,7 +34,10 @@ describe.skipIf(!installed && !process.env.CI)(`curl${reason}`, () => {
 
   test('--digest reuses a nonce, and takes a new one when it is stale', async () => {
     // curl keeps a nonce within one transfer only, so a redirect to the same host makes it use one twice.
-    for (const [nonceUses, statuses] of [[2, [401, 307, 200]], [1, [401, 307, 401, 200]]] as const) {
+    for (const [nonceUses, statuses] of [
+      [2, [401, 307, 200]],
+      [1, [401, 307, 401, 200]],
+    ] as const) {
       const sandbox = await sandboxFor({ nonceUses });
       const location = `${sandbox.baseUrl}/api/atlas/v2/groups?pageNum=1`;
       sandbox.inject({ operation: 'list_keys', when: 'before', kind: 'redirect', status: 307, location });

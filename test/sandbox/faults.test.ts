@@ -208,7 +208,10 @@ describe('the kinds in detail', () => {
     for (const name of ['a', 'b']) sandbox.addKey(FIRST_PROJECT, { name });
     sandbox.inject({ operation: 'list_keys', when: 'after', kind: 'omit', fields: ['apiKeyId', 'totalCount'] });
     const omitted = await call(sandbox, 'GET', KEYS);
-    expect(omitted.rows.map((row) => ['apiKeyId' in row, row.name])).toEqual([[false, 'a'], [false, 'b']]);
+    expect(omitted.rows.map((row) => ['apiKeyId' in row, row.name])).toEqual([
+      [false, 'a'],
+      [false, 'b'],
+    ]);
     expect(omitted.json).not.toHaveProperty('totalCount');
     sandbox.inject({ operation: 'list_keys', when: 'after', kind: 'replace', fields: { name: '\u202e', links: [] } });
     const replaced = await call(sandbox, 'GET', KEYS);
@@ -306,7 +309,7 @@ describe('echo', () => {
     return parts.map((part) => JSON.stringify(part));
   };
 
-  test('with `after` every text has the key\'s secret and the Authorization header, in all forms', async () => {
+  test("with `after` every text has the key's secret and the Authorization header, in all forms", async () => {
     const sandbox = await sandboxFor();
     sandbox.inject({ operation: 'create_key', when: 'after', kind: 'echo' });
     const reply = await create(sandbox);

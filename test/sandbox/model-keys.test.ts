@@ -12,9 +12,12 @@ describe('create', () => {
     expect(reply.status).toBe(201);
     expect(reply.headers.get('content-type')).toBe('application/vnd.atlas.2025-03-12+json;charset=utf-8');
     expect(Object.keys(reply.json).sort()).toEqual(
-      ['apiKeyId', 'cloud', 'createdAt', 'createdBy', 'endpoint', 'geography', 'groupId', 'lastUsedAt'].concat(
-        ['maskedSecret', 'name', 'secret', 'status'],
-      ),
+      ['apiKeyId', 'cloud', 'createdAt', 'createdBy', 'endpoint', 'geography', 'groupId', 'lastUsedAt'].concat([
+        'maskedSecret',
+        'name',
+        'secret',
+        'status',
+      ]),
     );
     const { secret } = reply.json;
     expect(secret).toMatch(/^al-sandbox-[A-Za-z0-9_-]{43}$/);
@@ -93,9 +96,17 @@ describe('the preview', () => {
     const reply = await call(sandbox, 'POST', KEYS, { accept: preview, contentType: preview, body: { name: 'n' } });
     expect(reply.status).toBe(201);
     expect(reply.headers.get('content-type')).toBe(`${preview};charset=utf-8`);
-    expect(Object.keys(reply.json).sort()).toEqual(
-      ['apiKeyId', 'createdAt', 'createdBy', 'groupId', 'lastUsedAt', 'maskedSecret', 'name', 'secret', 'status'],
-    );
+    expect(Object.keys(reply.json).sort()).toEqual([
+      'apiKeyId',
+      'createdAt',
+      'createdBy',
+      'groupId',
+      'lastUsedAt',
+      'maskedSecret',
+      'name',
+      'secret',
+      'status',
+    ]);
     const list = await call(sandbox, 'GET', KEYS, { accept: preview });
     expect(list.rows).toHaveLength(1);
     expect(list.rows[0]).not.toHaveProperty('endpoint');

@@ -15,7 +15,7 @@ function nextOf(reply: Received): string | undefined {
 async function walk(sandbox: Sandbox, path: string): Promise<{ rows: Fields[]; pages: number[] }> {
   const rows: Fields[] = [];
   const pages: number[] = [];
-  for (let next: string | undefined = path; next !== undefined; ) {
+  for (let next: string | undefined = path; next !== undefined;) {
     const reply = await call(sandbox, 'GET', next);
     expect(reply.status).toBe(200);
     rows.push(...reply.rows);

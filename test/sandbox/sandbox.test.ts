@@ -48,7 +48,11 @@ test('a process that closes its sandbox ends by itself, with nothing written any
     await build({ entryPoints, outfile: script, bundle: true, platform: 'node', format: 'esm' });
     const before = await readdir(folder);
     const child = spawn(process.execPath, [script], { cwd: folder, env: {}, timeout: 20_000 });
-    const exit = new Promise((resolve) => child.once('exit', (code, signal) => { resolve([code, signal]); }));
+    const exit = new Promise((resolve) =>
+      child.once('exit', (code, signal) => {
+        resolve([code, signal]);
+      }),
+    );
     const [out, err] = await Promise.all([buffer(child.stdout), buffer(child.stderr)]);
     expect([await exit, out.toString(), err.toString()]).toEqual([[0, null], '', '']);
     expect(await readdir(folder)).toEqual(before);
