@@ -1,11 +1,12 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type Fault } from '../../src/sandbox/faults.ts';
 import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox.ts';
 import { leaksIn } from '../canary.ts';
-import { filesBelow, startHost, temporaryHome, type Host } from './host.ts';
+import { BUNDLE, filesBelow, startHost, temporaryHome, type Host } from './host.ts';
 import { structuredOf } from './result.ts';
+import { bundleWithout, type Layer } from './variant.ts';
 
 const GROUP = '69681d39c9e8cfd375386316';
 
@@ -83,12 +84,23 @@ const scenarios: Scenario[] = [
   },
 ];
 
-describe.each(['debug', 'silent'])('with log level %s', (level) => {
+let withoutWayOut: Awaited<ReturnType<typeof bundleWithout>>;
+beforeAll(async () => {
+  withoutWayOut = await bundleWithout('way-out');
+});
+afterAll(() => {
+  withoutWayOut.remove();
+});
+
+describe.each([
+  ['the server that ships', () => BUNDLE],
+  ['the same without redaction at the way out: what is inside is clean alone', () => withoutWayOut.bundle],
+])('%s', (_title, bundle) => {
   test.each(scenarios)(
     'no byte of a secret comes out: $title',
     { timeout: 60_000 },
     async ({ faults = [], sink, expected }) => {
-      const { sandbox, host, home, sinkFolder } = await start(level, sink);
+      const { sandbox, host, home, sinkFolder } = await start(bundle(), sink);
       for (const fault of faults) sandbox.inject(fault);
 
       const { error } = structuredOf(
@@ -109,13 +121,36 @@ describe.each(['debug', 'silent'])('with log level %s', (level) => {
 });
 
 test('the search finds a secret that did come out', async () => {
-  const { sandbox, host } = await start('debug', undefined, ['--allow-inline-secret']);
+  const { sandbox, host } = await start(BUNDLE, undefined, ['--allow-inline-secret']);
   await host.call('create_ai_model_api_key', { groupId: GROUP, name: 'canary key', sink: 'inline' });
   expect(leaksIn(host.output().stdout, secretsOf(sandbox))).not.toEqual([]);
 });
 
+describe('redaction at the way out catches what the structure lets through', () => {
+  const leaky = 'al-sandbox-0123456789abcdefghijklmnopqrstuvwxyz';
+  const seenWithout = async (...layers: readonly Layer[]) => {
+    const { bundle, remove } = await bundleWithout(...layers);
+    onTestFinished(remove);
+    const { sandbox, host } = await start(bundle, undefined);
+    sandbox.inject({
+      operation: 'create_key',
+      when: 'after',
+      kind: 'replace',
+      fields: { secret: leaky, createdBy: `by ${leaky}` },
+    });
+    await host.call('create_ai_model_api_key', { groupId: GROUP, name: 'canary key' });
+    return leaksIn(host.output().stdout, [leaky]);
+  };
+  test('with the structure taken away nothing comes out', async () => {
+    expect(await seenWithout('structure')).toEqual([]);
+  });
+  test('with both taken away the secret does', async () => {
+    expect(await seenWithout('structure', 'way-out')).not.toEqual([]);
+  });
+});
+
 async function start(
-  level: string,
+  bundle: string,
   sink: Scenario['sink'],
   flags: string[] = [],
 ): Promise<{ sandbox: Sandbox; host: Host; home: string; sinkFolder: string }> {
@@ -128,7 +163,8 @@ async function start(
   const uri = sink?.(sinkFolder) ?? `file:${sinkFolder}/{entry}`;
   const host = await startHost({
     home,
-    args: ['--log-level', level, '--sink', `place=${uri}`, '--default-sink', 'place', ...flags],
+    bundle,
+    args: ['--log-level', 'debug', '--sink', `place=${uri}`, '--default-sink', 'place', ...flags],
     env: {
       MONGODB_ATLAS_BASE_URL: sandbox.baseUrl,
       MONGODB_ATLAS_CLIENT_ID: clientId,

@@ -166,3 +166,35 @@ test('an older Atlas is spoken to in its own version, with a warning', async () 
     1,
   );
 });
+
+test('a rate limit that says when is waited for, with progress, and the create is sent again', async () => {
+  sandbox.inject({
+    operation: 'create_key',
+    when: 'before',
+    kind: 'status',
+    status: 429,
+    headers: { 'retry-after': '2' },
+  });
+  const host = await startHost({ home, env });
+  const heard: string[] = [];
+  const call = { name: 'create_ai_model_api_key', arguments: { groupId: GROUP, name: 'a key' } };
+  const called = await host.client.callTool(call, undefined, {
+    onprogress: ({ message }) => heard.push(message ?? ''),
+  });
+  expect(called.structuredContent).toMatchObject({ outcome: 'delivered' });
+  expect(heard).toEqual([2, 1].map((left) => `Atlas limits the rate of requests: trying again in ${left} s`));
+  expect(sandbox.requests.filter(({ operation }) => operation === 'create_key').map(({ status }) => status)).toEqual([
+    429, 201,
+  ]);
+});
+
+test('a create warns of earlier ones that did not come to an end', async () => {
+  const host = await startHost({ home, env });
+  sandbox.inject({ operation: 'create_key', when: 'after', kind: 'reset' });
+  sandbox.inject({ operation: 'list_keys', when: 'before', kind: 'status', status: 500, skip: 1, times: 9 });
+  const lost = structuredOf(await host.call('create_ai_model_api_key', { groupId: GROUP, name: 'lost' }));
+  expect(lost.error).toMatchObject({ code: 'ATLAS_OUTCOME_UNKNOWN', keyState: 'unknown' });
+  sandbox.clearFaults();
+  const next = structuredOf(await host.call('create_ai_model_api_key', { groupId: GROUP, name: 'next' }));
+  expect(next.warnings?.join()).toContain('1 earlier create(s) did not come to an end');
+});

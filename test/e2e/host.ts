@@ -50,6 +50,8 @@ export interface ServerSettings {
   readonly home: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Another build of the server than the one that ships. */
+  readonly bundle?: string;
 }
 
 /** The child with its streams, not yet spoken to. */
@@ -57,8 +59,9 @@ export function startServer({
   home,
   args = [],
   env = {},
+  bundle = BUNDLE,
 }: ServerSettings): RunningServer & { readonly transport: Transport } {
-  const child = spawn(process.execPath, [BUNDLE, ...args], {
+  const child = spawn(process.execPath, [bundle, ...args], {
     cwd: home,
     env: { PATH: process.env.PATH, HOME: home, TMPDIR: join(home, 'tmp'), ...env },
     stdio: 'pipe',

@@ -1,0 +1,62 @@
+// Builds the server with a layer of its protection taken away, to see that the other one holds alone. Nothing of this
+// ships: the layers are exchanged while the bundle is made.
+
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build, type Plugin } from 'esbuild';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** `way-out`: the redaction of everything that leaves. `structure`: the cleaning of what comes from Atlas. */
+export type Layer = 'way-out' | 'structure';
+
+const exchanged: Record<Layer, { readonly files: RegExp; readonly from: RegExp; readonly to: string }> = {
+  'way-out': {
+    files: /src\/(?:secret\/way-out|provisioning\/(?:journal|audit))\.ts$/,
+    from: /import \{[^}]*\} from '[^']*redaction\.ts';/,
+    to: 'const redact = (text: string) => text; const redactJson = (text: string) => text.trimEnd(); void redact; void redactJson;',
+  },
+  structure: {
+    files: /src\/atlas\/outside-text\.ts$/,
+    from: /import \{[^}]*\} from '[^']*redaction\.ts';/,
+    to: 'const redactOutside = (text: string) => text;',
+  },
+};
+
+/** The path of a bundle without these layers; it is removed by `remove`. */
+export async function bundleWithout(...layers: readonly Layer[]): Promise<{ bundle: string; remove: () => void }> {
+  const folder = mkdtempSync(join(tmpdir(), 'amk-variant-'));
+  const bundle = join(folder, 'server.mjs');
+  await build({
+    entryPoints: [join(root, 'src/main.ts')],
+    outfile: bundle,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+    plugins: layers.map(withoutLayer),
+    logLevel: 'warning',
+  });
+  return {
+    bundle,
+    remove: () => {
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+function withoutLayer(layer: Layer): Plugin {
+  const { files, from, to } = exchanged[layer];
+  return {
+    name: `without ${layer}`,
+    setup(building) {
+      building.onLoad({ filter: files }, ({ path }) => {
+        const source = readFileSync(path, 'utf8');
+        if (!from.test(source)) throw new Error(`${path} is not protected where the test thinks`);
+        return { contents: source.replace(from, to), loader: 'ts' };
+      });
+    },
+  };
+}
