@@ -1,5 +1,6 @@
 // What the journal keeps of one create: whose it is, where it stands. Pure; it is written and read in journal.ts.
 
+import { parseJson } from '../atlas/json.ts';
 import { type Fingerprint } from '../secret/fingerprint.ts';
 import { type ProcessOwner } from '../sinks/files/process-owner.ts';
 
@@ -60,12 +61,4 @@ function isIntent(value: unknown): value is Intent {
     return false;
   if (owner !== null && !(typeof owner === 'object' && 'pid' in owner)) return false;
   return typeof state === 'object' && state !== null && 'step' in state && STEPS.includes(String(state.step));
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

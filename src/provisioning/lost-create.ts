@@ -4,10 +4,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Atlas } from '../atlas/atlas.ts';
 import { type AtlasFailure } from '../atlas/failure.ts';
-import { isNamed, type ModelKey } from '../atlas/model-keys.ts';
+import { type ModelKey } from '../atlas/model-keys.ts';
 import { fromAtlas, type Failure } from './failure.ts';
-import { type Intent, type Plan } from './intent.ts';
+import { type Plan } from './intent.ts';
 import { type Journal, type OpenIntent } from './journal.ts';
+import { unclaimedNamesakes } from './namesake.ts';
 import { rollBack } from './roll-back.ts';
 
 export interface LostCreate {
@@ -46,27 +47,17 @@ export async function resolveLostCreate(
   return unknown(lost, []);
 }
 
-/**
- * The keys of that name which no intent of this machine knows as its own; undefined where Atlas did not say.
- *
- * @param except the intent that is asked for
- */
-export async function findCandidates(
+/** Undefined where Atlas or the journal did not say. */
+async function findCandidates(
   atlas: Atlas,
   journal: Journal,
   { groupId, name }: Plan,
-  except: string,
+  id: string,
   signal: AbortSignal,
 ): Promise<readonly ModelKey[] | undefined> {
   const [keys, intents] = await Promise.all([atlas.listKeys(groupId, signal), journal.read()]);
   if (!keys.ok || !intents) return undefined;
-  const known = new Set(intents.filter(({ id }) => id !== except).map(keyOf));
-  return keys.value.filter((key) => isNamed(key, name) && !known.has(key.apiKeyId));
-}
-
-/** The id of an intent's key, where it is known. */
-export function keyOf({ state }: Intent): string | undefined {
-  return 'apiKeyId' in state ? state.apiKeyId : undefined;
+  return unclaimedNamesakes(keys.value, intents, { id, name });
 }
 
 async function takenBack(atlas: Atlas, { plan, intent, cause }: LostCreate, apiKeyId: string): Promise<Failure> {

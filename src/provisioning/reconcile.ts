@@ -2,12 +2,12 @@
 // to, deletes the keys that are certainly theirs and were never used. Two processes doing so at once do no harm.
 
 import { type Atlas } from '../atlas/atlas.ts';
-import { isNamed, type ModelKey } from '../atlas/model-keys.ts';
+import { type ModelKey } from '../atlas/model-keys.ts';
 import { type Address, type Held, type Sink } from '../sinks/sink.ts';
 import { refusal, type Failure } from './failure.ts';
 import { type Intent, type Step } from './intent.ts';
 import { isUnderWay, isUnfinished, type Journal } from './journal.ts';
-import { keyOf } from './lost-create.ts';
+import { keyOf, unclaimedNamesakes } from './namesake.ts';
 
 /**
  * `under_way`: its process is still at it. `delivered`: the sink holds the secret. `orphan`: the key is alive, was never
@@ -143,8 +143,7 @@ function isOfItsTime({ createdAt }: ModelKey, { openedAt, updatedAt }: Intent): 
 function candidatesOf(intent: Intent, keys: readonly ModelKey[], intents: readonly Intent[]): readonly ModelKey[] {
   const apiKeyId = keyOf(intent);
   if (apiKeyId !== undefined) return keys.filter((key) => key.apiKeyId === apiKeyId);
-  const known = new Set(intents.filter(({ id }) => id !== intent.id).map(keyOf));
-  return keys.filter((key) => isNamed(key, intent.name) && !known.has(key.apiKeyId));
+  return unclaimedNamesakes(keys, intents, intent);
 }
 
 async function heldBy(sinks: ReadonlyMap<string, Sink>, intent: Intent): Promise<'the secret' | 'nothing' | 'unknown'> {

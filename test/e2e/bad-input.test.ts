@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox.ts';
-import { BUNDLE, fileIn, filesBelow, startHost, temporaryHome } from './host.ts';
+import { BUNDLE, credentialsFor, fileIn, filesBelow, startHost, temporaryHome } from './host.ts';
 import { structuredOf, textOf } from './result.ts';
 
 const GROUP = '69681d39c9e8cfd375386316';
@@ -15,12 +15,7 @@ beforeEach(async () => {
   sandbox = await startSandbox();
   const running = sandbox;
   home = temporaryHome();
-  const { clientId, clientSecret } = sandbox.credentials;
-  env = {
-    MONGODB_ATLAS_BASE_URL: sandbox.baseUrl,
-    MONGODB_ATLAS_CLIENT_ID: clientId,
-    MONGODB_ATLAS_CLIENT_SECRET: clientSecret,
-  };
+  env = credentialsFor(sandbox);
   onTestFinished(() => running.close());
 });
 

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { type Fault } from '../../src/sandbox/faults.ts';
 import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox.ts';
 import { leaksIn } from '../canary.ts';
-import { BUNDLE, filesBelow, startHost, temporaryHome, type Host } from './host.ts';
+import { BUNDLE, credentialsFor, filesBelow, startHost, temporaryHome, type Host } from './host.ts';
 import { structuredOf } from './result.ts';
 import { bundleWithout, type Layer } from './variant.ts';
 
@@ -159,17 +159,12 @@ async function start(
   const home = temporaryHome();
   const sinkFolder = join(home, 'sink');
   mkdirSync(sinkFolder, { mode: 0o700 });
-  const { clientId, clientSecret } = sandbox.credentials;
   const uri = sink?.(sinkFolder) ?? `file:${sinkFolder}/{entry}`;
   const host = await startHost({
     home,
     bundle,
     args: ['--log-level', 'debug', '--sink', `place=${uri}`, '--default-sink', 'place', ...flags],
-    env: {
-      MONGODB_ATLAS_BASE_URL: sandbox.baseUrl,
-      MONGODB_ATLAS_CLIENT_ID: clientId,
-      MONGODB_ATLAS_CLIENT_SECRET: clientSecret,
-    },
+    env: credentialsFor(sandbox),
   });
   return { sandbox, host, home, sinkFolder };
 }

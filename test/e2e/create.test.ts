@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox.ts';
-import { fileIn, filesBelow, startHost, temporaryHome } from './host.ts';
+import { credentialsFor, fileIn, filesBelow, startHost, temporaryHome } from './host.ts';
 import { structuredOf, textOf } from './result.ts';
 
 const GROUP = '69681d39c9e8cfd375386316';
@@ -16,12 +16,7 @@ beforeEach(async () => {
   sandbox = await startSandbox();
   const running = sandbox;
   home = temporaryHome();
-  const { clientId, clientSecret } = sandbox.credentials;
-  env = {
-    MONGODB_ATLAS_BASE_URL: sandbox.baseUrl,
-    MONGODB_ATLAS_CLIENT_ID: clientId,
-    MONGODB_ATLAS_CLIENT_SECRET: clientSecret,
-  };
+  env = credentialsFor(sandbox);
   onTestFinished(() => running.close());
 });
 

@@ -11,6 +11,7 @@ import { ReadBuffer, serializeMessage } from '@modelcontextprotocol/sdk/shared/s
 import { type Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { CallToolResultSchema, type CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import { onTestFinished } from 'vitest';
+import { type Sandbox } from '../../src/sandbox/sandbox.ts';
 
 export const BUNDLE = fileURLToPath(new URL('../../dist/atlas-model-keys-mcp.js', import.meta.url));
 
@@ -29,6 +30,18 @@ export function fileIn(home: string, name: string, content: string): string {
   const path = join(home, name);
   writeFileSync(path, content, { mode: 0o600 });
   return path;
+}
+
+/** The variables with which a server is admitted to the sandbox as a service account. */
+export function credentialsFor({
+  baseUrl,
+  credentials,
+}: Pick<Sandbox, 'baseUrl' | 'credentials'>): Record<string, string> {
+  return {
+    MONGODB_ATLAS_BASE_URL: baseUrl,
+    MONGODB_ATLAS_CLIENT_ID: credentials.clientId,
+    MONGODB_ATLAS_CLIENT_SECRET: credentials.clientSecret,
+  };
 }
 
 export interface RunningServer {

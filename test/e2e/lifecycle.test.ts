@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox.ts';
-import { filesBelow, startHost, startServer, temporaryHome } from './host.ts';
+import { credentialsFor, filesBelow, startHost, startServer, temporaryHome } from './host.ts';
 
 const GROUP = '69681d39c9e8cfd375386316';
 
@@ -13,12 +13,7 @@ beforeEach(async () => {
   sandbox = await startSandbox();
   const running = sandbox;
   home = temporaryHome();
-  const { clientId, clientSecret } = sandbox.credentials;
-  env = {
-    MONGODB_ATLAS_BASE_URL: sandbox.baseUrl,
-    MONGODB_ATLAS_CLIENT_ID: clientId,
-    MONGODB_ATLAS_CLIENT_SECRET: clientSecret,
-  };
+  env = credentialsFor(sandbox);
   onTestFinished(() => running.close());
 });
 
