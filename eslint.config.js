@@ -5,15 +5,16 @@ import js from '@eslint/js';
 import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
-const folders = ['config', 'secret', 'atlas', 'sinks', 'provisioning', 'tools', 'mcp', 'sandbox'];
+const folders = ['text', 'config', 'secret', 'atlas', 'sinks', 'provisioning', 'tools', 'mcp', 'sandbox'];
 
 /** What each folder may import beside itself. `main.ts` composes them all. */
 const mayImport = {
-  config: ['secret'],
+  text: [],
+  config: ['text', 'secret'],
   secret: [],
-  atlas: ['secret', 'config'],
+  atlas: ['text', 'secret', 'config'],
   sinks: ['secret', 'config'],
-  provisioning: ['secret', 'atlas', 'sinks'],
+  provisioning: ['text', 'secret', 'atlas', 'sinks'],
   tools: ['provisioning', 'atlas', 'sinks', 'config'],
   mcp: ['tools', 'secret'],
   sandbox: [],

@@ -1,7 +1,8 @@
 // Which version of the Atlas Admin API is spoken, and the media type that names it.
 // Source: https://www.mongodb.com/docs/atlas/api/versioned-api-overview/
 
-import { isObject, parseJson } from './json.ts';
+import { parseJson } from '../text/json.ts';
+import { isObject } from './json.ts';
 import { type HttpReply } from './transport.ts';
 
 /** `2025-03-12` has cloud, geography and endpoint; `preview` (January 2026) has the name alone. */

@@ -2,7 +2,8 @@
 // matching messages. Source: the error table of the Atlas Administration API.
 
 import { type AtlasErrorCode, type AtlasFacts, type AtlasFailure } from './failure.ts';
-import { isObject, listField, parseJson, textField, type JsonObject } from './json.ts';
+import { parseJson } from '../text/json.ts';
+import { isObject, listField, textField, type JsonObject } from './json.ts';
 import { cleanProse } from './outside-text.ts';
 import { type HttpReply } from './transport.ts';
 

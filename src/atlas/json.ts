@@ -4,15 +4,6 @@ import { cleanText } from './outside-text.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** JSON.parse without its message, which quotes the text. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -5,7 +5,8 @@ import { Secret } from '../secret/secret.ts';
 import { type ApiCall, type ApiReply } from './admin-api.ts';
 import { apiPath } from './api-path.ts';
 import { failed, protocolFailure, type AtlasFailure, type AtlasResult } from './failure.ts';
-import { isObject, parseJson, textField, type JsonObject } from './json.ts';
+import { parseJson } from '../text/json.ts';
+import { isObject, textField, type JsonObject } from './json.ts';
 import { LARGEST_PAGE_REPLY, pageOf, type Page } from './page.ts';
 
 /**

@@ -1,6 +1,7 @@
 // Pages of the Atlas Admin API: how one is asked for, and whether there is another.
 
-import { isObject, listField, parseJson } from './json.ts';
+import { parseJson } from '../text/json.ts';
+import { isObject, listField } from './json.ts';
 
 /** A page to ask for. */
 export interface Page {

@@ -5,7 +5,8 @@ import { forgetExpired, Secret } from '../secret/secret.ts';
 import { type Authenticator, type Authorization } from './authenticator.ts';
 import { errorReplyFailure } from './error-reply.ts';
 import { failed, protocolFailure, type AtlasFailure, type AtlasResult } from './failure.ts';
-import { isObject, parseJson, type JsonObject } from './json.ts';
+import { parseJson } from '../text/json.ts';
+import { isObject, type JsonObject } from './json.ts';
 import { lostExchangeFailure } from './lost-exchange.ts';
 import { type Exchange, type HttpReply, type HttpRequest, type Transport } from './transport.ts';
 

@@ -1,8 +1,8 @@
 // Reads the configuration file, and refuses one that somebody else could have written.
 
 import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
+import { parseJson } from '../text/json.ts';
 import { ConfigError } from './config-error.ts';
-import { parseJson } from './sink-spec.ts';
 
 const LARGEST = 1024 * 1024;
 const OTHERS_MAY_WRITE = 0o022;

@@ -1,5 +1,6 @@
 // Refuses variables of this server that it does not know: a misspelt restriction must not be a restriction that is not there.
 
+import { editDistance, nearest } from '../text/nearest.ts';
 import { ConfigError } from './config-error.ts';
 import { readVariable, type Environment } from './environment.ts';
 
@@ -18,23 +19,7 @@ export function refuseUnknownVariables(environment: Environment, known: readonly
   );
   if (unknown === undefined) return;
   if (!SHOWABLE.test(unknown)) throw new ConfigError(`${PREFIX}(unreadable name)`, 'is not known here');
-  const [nearest] = known
-    .map((name) => ({ name, slips: editDistance(unknown, name) }))
-    .filter(({ slips }) => slips <= LIKELY_SLIPS)
-    .sort((one, other) => one.slips - other.slips);
-  throw new ConfigError(unknown, `is not known here${nearest ? `; did you mean ${nearest.name}?` : ''}`);
-}
-
-/** How many letters to put in, take out or change (Levenshtein). */
-function editDistance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
-  Array.from(from).forEach((letter, index) => {
-    const next = [index + 1];
-    Array.from(to).forEach((other, column) => {
-      const [left = 0, above = 0, diagonal = 0] = [next[column], row[column + 1], row[column]];
-      next.push(Math.min(left + 1, above + 1, diagonal + (letter === other ? 0 : 1)));
-    });
-    row = next;
-  });
-  return row.at(-1) ?? 0;
+  const [meant] = nearest(unknown, known, (name) => name, 1);
+  const isLikely = meant !== undefined && editDistance(unknown, meant) <= LIKELY_SLIPS;
+  throw new ConfigError(unknown, `is not known here${isLikely ? `; did you mean ${meant}?` : ''}`);
 }

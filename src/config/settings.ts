@@ -1,7 +1,8 @@
 // The settings of this server: one table from which flags, variables, the configuration file and the help text come.
 
 import * as z from 'zod/v4';
-import { directory, parseJson, sinkName, sinkSchema } from './sink-spec.ts';
+import { parseJson } from '../text/json.ts';
+import { directory, sinkName, sinkSchema } from './sink-spec.ts';
 
 const groupId = z.string().regex(/^[a-f0-9]{24}$/, { error: 'must be project ids: 24 lower-case hexadecimal digits' });
 

@@ -2,6 +2,7 @@
 
 import { isAbsolute, normalize } from 'node:path';
 import * as z from 'zod/v4';
+import { parseJson } from '../text/json.ts';
 import { expandHome } from './home-path.ts';
 
 export type SinkSpec = FileSpec | DotenvSpec | CommandSpec | InlineSpec;
@@ -134,14 +135,5 @@ function fromUri(uri: string): { type: string; [key: string]: unknown } | null {
     }
     default:
       return null;
-  }
-}
-
-/** JSON.parse without its message, which quotes the text. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

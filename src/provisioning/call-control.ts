@@ -5,4 +5,25 @@ export interface CallControl {
   readonly signal: AbortSignal;
   /** Tells the caller what is going on, in a call that takes longer. */
   readonly progress: (message: string) => void;
+  /** Asks the person at the host; absent where the host said that it cannot. */
+  readonly ask?: Ask;
 }
+
+/** Never throws. A person who does not answer in time is `unavailable`, as is a host that breaks its word. */
+export type Ask = (question: Question) => Promise<Answer>;
+
+/** A form with one required field of text. Never asks for a secret. */
+export interface Question {
+  /** What it is about. */
+  readonly message: string;
+  /** The field's label. */
+  readonly title: string;
+  readonly description: string;
+  /** The only answers that there are; any text where absent. */
+  readonly options?: readonly string[];
+}
+
+export type Answer =
+  | { readonly answer: 'given'; readonly value: string }
+  | { readonly answer: 'declined' }
+  | { readonly answer: 'unavailable' };

@@ -1,6 +1,6 @@
 // What the journal keeps of one create: whose it is, where it stands. Pure; it is written and read in journal.ts.
 
-import { parseJson } from '../atlas/json.ts';
+import { parseJson } from '../text/json.ts';
 import { type Fingerprint } from '../secret/fingerprint.ts';
 import { type ProcessOwner } from '../sinks/files/process-owner.ts';
 

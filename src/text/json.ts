@@ -1,0 +1,10 @@
+// Parses JSON without its errors, which quote the text.
+
+/** The value, or undefined for what is no JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
