@@ -6,11 +6,12 @@ import { mediaType, type ApiVersion, type VersionChoice } from './api-version.ts
 import { type Authenticator } from './authenticator.ts';
 import { errorReplyFailure } from './error-reply.ts';
 import { failed, type AtlasFailure, type AtlasResult } from './failure.ts';
+import { httpDate } from './http-date.ts';
 import { type JsonObject } from './json.ts';
 import { lostExchangeFailure } from './lost-exchange.ts';
-import { type HttpRequest, type Transport } from './transport.ts';
+import { type HttpReply, type HttpRequest, type Transport } from './transport.ts';
 
-/** One call, as a value. `model-keys.ts` makes them and reads their replies. */
+/** One call, as a value: `model-keys.ts` and its like make them and read their replies. */
 export interface ApiCall {
   readonly method: HttpRequest['method'];
   /** From {@link apiPath}, with the query. */
@@ -32,6 +33,8 @@ export interface ApiReply {
   readonly body: string | undefined;
   /** Notices for a person, such as a deprecated version. */
   readonly warnings: readonly string[];
+  /** Atlas's clock when it answered, in milliseconds since the epoch, where it says. */
+  readonly date?: number;
 }
 
 export interface AdminApi {
@@ -102,10 +105,7 @@ async function callOnce(
       // A read has lost what it wanted. A change was made all the same, and its own reader judges the half reply.
       if (exchange.cut && call.method === 'GET')
         return failed(lostExchangeFailure({ outcome: 'lost', reason: exchange.cut }));
-      return {
-        ok: true,
-        value: { status: exchange.status, body: exchange.body, warnings: version.warnings(exchange) },
-      };
+      return { ok: true, value: apiReply(exchange, version) };
     }
     if (exchange.status === 401 && authenticator.refused(exchange, authorization.header, refusals)) {
       refusals += 1;
@@ -113,6 +113,12 @@ async function callOnce(
       return failed(errorReplyFailure(exchange, { role: call.role, credentialSetting: authenticator.setting }));
     }
   }
+}
+
+function apiReply(reply: HttpReply, version: VersionChoice): ApiReply {
+  const { status, body, headers } = reply;
+  const date = httpDate(headers.date);
+  return { status, body, warnings: version.warnings(reply), ...(date !== undefined && { date }) };
 }
 
 function httpRequest(

@@ -2,14 +2,41 @@
 
 import { type Credentials } from '../config/credentials.ts';
 import { type ProxySettings } from '../config/proxy.ts';
-import { createAdminApi, type AdminApi } from './admin-api.ts';
+import { createAdminApi, type AdminApi, type ApiCall, type ApiReply } from './admin-api.ts';
 import { chooseVersion, type ApiVersion } from './api-version.ts';
 import { type Authenticator } from './authenticator.ts';
 import { bearerAuthenticator } from './bearer.ts';
 import { digestAuthenticator } from './digest.ts';
-import { failed, protocolFailure, type AtlasFailure, type AtlasResult } from './failure.ts';
-import { listAllKeys, LONGEST_LISTING_MS } from './listing.ts';
-import { createKeyCall, deleteKeyCall, readCreateReply, type ModelKey, type NewKey } from './model-keys.ts';
+import { describeCredentialCall, readCredentialReply, type CredentialDescription } from './credential.ts';
+import { failed, protocolFailure, type AtlasResult } from './failure.ts';
+import { listAll, LONGEST_LISTING_MS, readSlice } from './listing.ts';
+import { missingCredentials } from './missing-credentials.ts';
+import {
+  createKeyCall,
+  deleteKeyCall,
+  getKeyCall,
+  keyList,
+  readCreateReply,
+  readKeyReply,
+  renameKeyCall,
+  saysNoSuchKey,
+  type ModelKey,
+  type NewKey,
+} from './model-keys.ts';
+import { type List, type Slice } from './page.ts';
+import { projectList, type Project } from './projects.ts';
+import {
+  rateLimitList,
+  readRateLimitReply,
+  readResetReply,
+  resetRateLimitsCall,
+  updateRateLimitCall,
+  type LimitPlace,
+  type Limits,
+  type RateLimit,
+  type ResetPlace,
+} from './rate-limits.ts';
+import { type Scope } from './scope.ts';
 import { serviceAccountAuthenticator } from './service-account.ts';
 import { createTransport, type Transport } from './transport.ts';
 import { type Secret } from '../secret/secret.ts';
@@ -34,33 +61,66 @@ export interface Atlas {
   /** Every key of the project, page by page. To compare a name, use `isNamed` with the listed object. */
   listKeys(groupId: string, signal?: AbortSignal): Promise<AtlasResult<readonly ModelKey[]>>;
   /**
+   * The rows of one page: those from position `from` on, up to the end of the page in which it lies.
+   * A key of an organization's list has its `groupId`, where Atlas gives it.
+   */
+  readKeys(scope: Scope, from: number, signal?: AbortSignal): Promise<AtlasResult<Slice<ModelKey>>>;
+  /** ATLAS_NOT_FOUND may also be a proxy's word: `saysNoSuchKey` tells. */
+  getKey(scope: Scope, apiKeyId: string, signal?: AbortSignal): Promise<AtlasResult<ModelKey>>;
+  /**
    * Sent once. A failure says whether the key may exist, and its id where the reply had one.
    *
    * @param signal gives up waiting for the reply, after which nobody knows
    */
   createKey(key: NewKey, signal?: AbortSignal): Promise<CreateReply>;
+  /** Sent once. A failure says whether the key may have the new name. */
+  renameKey(groupId: string, apiKeyId: string, name: string): Promise<AtlasResult<ModelKey>>;
   /** A key that is gone already counts as deleted, but only where Atlas itself says so. */
   deleteKey(groupId: string, apiKeyId: string): Promise<AtlasResult<undefined>>;
+  /** Every project that the credential sees, or of one organization. */
+  listProjects(orgId: string | undefined, signal?: AbortSignal): Promise<AtlasResult<readonly Project[]>>;
+  /** Of the same list, one page as {@link readKeys} gives it. */
+  readProjects(orgId: string | undefined, from: number, signal?: AbortSignal): Promise<AtlasResult<Slice<Project>>>;
+  listRateLimits(scope: Scope, signal?: AbortSignal): Promise<AtlasResult<readonly RateLimit[]>>;
+  /** Sent once, like the next. A failure says whether limits may have changed. */
+  updateRateLimit(place: LimitPlace, limits: Limits): Promise<AtlasResult<RateLimit>>;
+  /** One limit, or all of the project. */
+  resetRateLimits(place: ResetPlace): Promise<AtlasResult<readonly RateLimit[]>>;
+  describeCredential(signal?: AbortSignal): Promise<AtlasResult<CredentialDescription>>;
   close(): Promise<void>;
 }
 
 export function createAtlas(settings: AtlasSettings): Atlas {
-  const { credentials } = settings;
-  if (credentials.kind === 'missing') return withoutCredentials(credentials.wanted);
   const transport = createTransport(settings);
-  const api = createAdminApi(transport, authenticatorFor(credentials, transport), chooseVersion(settings.apiVersion));
+  const authenticator = authenticatorFor(settings.credentials, transport);
+  const api = createAdminApi(transport, authenticator, chooseVersion(settings.apiVersion));
+  // A single request may take as long as the operator allows.
+  const limitMs = Math.max(LONGEST_LISTING_MS, settings.timeoutMs);
+  const all = <Row>(list: List<Row>, signal?: AbortSignal) => listAll(api, list, { signal, limitMs });
   return {
-    // A single request may take as long as the operator allows.
-    listKeys: (groupId, signal) =>
-      listAllKeys(api, groupId, { signal, limitMs: Math.max(LONGEST_LISTING_MS, settings.timeoutMs) }),
+    listKeys: (groupId, signal) => all(keyList({ groupId }), signal),
+    readKeys: (scope, from, signal) => readSlice(api, keyList(scope), from, signal),
+    getKey: (scope, apiKeyId, signal) =>
+      ask(api, getKeyCall(scope, apiKeyId), (reply) => readKeyReply(reply, { ...scope, apiKeyId }), signal),
     createKey: (key, signal) => createKey(api, key, signal),
+    renameKey: (groupId, apiKeyId, name) =>
+      ask(api, renameKeyCall(groupId, apiKeyId, name), (reply) => readKeyReply(reply, { groupId, apiKeyId, name })),
     deleteKey: (groupId, apiKeyId) => deleteKey(api, groupId, apiKeyId),
+    listProjects: (orgId, signal) => all(projectList(orgId), signal),
+    readProjects: (orgId, from, signal) => readSlice(api, projectList(orgId), from, signal),
+    listRateLimits: (scope, signal) => all(rateLimitList(scope), signal),
+    updateRateLimit: (place, limits) =>
+      ask(api, updateRateLimitCall(place, limits), (reply) => readRateLimitReply(reply, place)),
+    resetRateLimits: (place) => ask(api, resetRateLimitsCall(place), (reply) => readResetReply(reply, place)),
+    describeCredential: (signal) => ask(api, describeCredentialCall, readCredentialReply, signal),
     close: () => api.close(),
   };
 }
 
-function authenticatorFor(credentials: Exclude<Credentials, { kind: 'missing' }>, transport: Transport): Authenticator {
+function authenticatorFor(credentials: Credentials, transport: Transport): Authenticator {
   switch (credentials.kind) {
+    case 'missing':
+      return missingCredentials(credentials.wanted);
     case 'token':
       return bearerAuthenticator(credentials.token);
     case 'service-account':
@@ -68,6 +128,16 @@ function authenticatorFor(credentials: Exclude<Credentials, { kind: 'missing' }>
     case 'api-key':
       return digestAuthenticator(credentials);
   }
+}
+
+async function ask<Value>(
+  api: AdminApi,
+  call: ApiCall,
+  read: (reply: ApiReply) => AtlasResult<Value>,
+  signal?: AbortSignal,
+): Promise<AtlasResult<Value>> {
+  const reply = await api.call(call, signal);
+  return reply.ok ? read(reply.value) : reply;
 }
 
 async function createKey(api: AdminApi, key: NewKey, signal?: AbortSignal): Promise<CreateReply> {
@@ -79,26 +149,7 @@ async function createKey(api: AdminApi, key: NewKey, signal?: AbortSignal): Prom
 
 async function deleteKey(api: AdminApi, groupId: string, apiKeyId: string): Promise<AtlasResult<undefined>> {
   const reply = await api.call(deleteKeyCall(groupId, apiKeyId));
-  // A page from a proxy says nothing of the key, and neither does an unknown project.
-  const gone = reply.ok
-    ? reply.value.status === 204
-    : reply.failure.code === 'ATLAS_NOT_FOUND' && reply.failure.atlas?.errorCode === 'RESOURCE_NOT_FOUND';
+  const gone = reply.ok ? reply.value.status === 204 : saysNoSuchKey(reply.failure);
   if (gone) return { ok: true, value: undefined };
   return reply.ok ? failed(protocolFailure('a reply to a delete that is not 204')) : reply;
-}
-
-/** The server starts without credentials, and says at the first call what to set. */
-function withoutCredentials(wanted: string | undefined): Atlas {
-  const failure: AtlasFailure = {
-    code: 'CREDENTIALS_MISSING',
-    message: 'No credentials for Atlas are configured.',
-    hint:
-      wanted === undefined
-        ? 'The operator sets MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET (a service account with the role Project Model Owner) in the environment of this server, and restarts it.'
-        : `The operator sets ${wanted} too (its other half is set) in the environment of this server, and restarts it.`,
-    retryable: false,
-    maybeCarriedOut: false,
-  };
-  const missing = () => Promise.resolve(failed(failure));
-  return { listKeys: missing, createKey: missing, deleteKey: missing, close: () => Promise.resolve() };
 }

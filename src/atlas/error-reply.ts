@@ -3,6 +3,8 @@
 
 import { type AtlasErrorCode, type AtlasFacts, type AtlasFailure } from './failure.ts';
 import { parseJson } from '../text/json.ts';
+import { ADDRESS } from './field.ts';
+import { httpDate } from './http-date.ts';
 import { isObject, listField, textField, type JsonObject } from './json.ts';
 import { cleanProse } from './outside-text.ts';
 import { type HttpReply } from './transport.ts';
@@ -31,13 +33,12 @@ const MOST_ENTRIES = 10;
  */
 const ATLAS_CODE = /^[A-Z][A-Z0-9_]{0,79}$/;
 const OAUTH_CODE = /^[a-z_]{1,39}$/;
-/** Request Timeout, and what proxies say when the client has gone: Atlas may have carried it out all the same. */
 /** Refusals that come before a request is looked at, and so need no error code to be believed. */
 const UNOPENED: readonly number[] = [401, 406, 410, 429];
+/** Request Timeout, and what proxies say when the client has gone: Atlas may have carried it out all the same. */
 const GAVE_UP: readonly number[] = [408, 499];
 /** What a hint may name. Message and hint are this server's own words: other text of Atlas stays in `atlas`. */
 const FIELD_NAME = /^[A-Za-z0-9_.[\]]{1,60}$/;
-const ADDRESS = /^[0-9A-Fa-f.:]{2,45}(?:\/[0-9]{1,3})?$/;
 
 /** @param reply a reply with a status of 300 or more */
 export function errorReplyFailure(reply: HttpReply, context: CallContext): AtlasFailure {
@@ -115,8 +116,8 @@ function fieldsOf(body: JsonObject): { field: string; description: string }[] {
 function retryAfterSeconds(value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
   if (/^[0-9]{1,6}$/.test(value)) return Number(value);
-  const date = value.endsWith(' GMT') ? Date.parse(value) : Number.NaN;
-  return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - Date.now()) / 1000));
+  const date = httpDate(value);
+  return date === undefined ? undefined : Math.max(0, Math.ceil((date - Date.now()) / 1000));
 }
 
 function adviceFor(facts: AtlasFacts, context: CallContext): Advice {

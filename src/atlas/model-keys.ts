@@ -6,8 +6,10 @@ import { type ApiCall, type ApiReply } from './admin-api.ts';
 import { apiPath } from './api-path.ts';
 import { failed, protocolFailure, type AtlasFailure, type AtlasResult } from './failure.ts';
 import { parseJson } from '../text/json.ts';
-import { isObject, textField, type JsonObject } from './json.ts';
-import { LARGEST_PAGE_REPLY, pageOf, type Page } from './page.ts';
+import { HOST_NAME, idField, nameField, OBJECT_ID, optional, TIMESTAMP, WORD } from './field.ts';
+import { isObject, type JsonObject } from './json.ts';
+import { type List } from './page.ts';
+import { placeOf, PROJECT_WRITER, type Scope } from './scope.ts';
 
 /**
  * A key as Atlas shows it in lists. No field but the id is promised. All text is cleaned, so that a name is for reading
@@ -37,34 +39,19 @@ export interface NewKey {
   readonly geography: string;
 }
 
-const LONGEST_NAME = 250;
-const LONGEST_FIELD = 100;
-/** Longer than any form below allows: none fits because it was cut. */
-const LONGEST_FORMED = 300;
 const API_KEY_ID = /^[A-Za-z0-9_-]{1,128}$/;
 /** Fits a header, a line of a .env file, a command's input and a JSON text, without anything to escape. */
 const SECRET = /^[A-Za-z0-9_.~+/=-]{16,1024}$/;
 
-/** Fields that are no prose: a text that does not look so counts as absent, since it could be an instruction. */
-const GROUP_ID = /^[a-f0-9]{24}$/;
-const WORD = /^[A-Za-z0-9_-]{1,40}$/;
-const TIMESTAMP = /^[0-9T:.+Z-]{10,40}$/;
-const HOST_NAME = /^(?=.{1,253}$)[a-z0-9-]+(?:\.[a-z0-9-]+)+$/i;
 const MASK = /^(?:al-(?:[a-z]{2,10}-)?)?\*{2,}[A-Za-z0-9_-]{0,4}$/;
 
 /** Names as Atlas sent them. They may be hostile or hold a secret, so that they are in no field. */
 const rawNames = new WeakMap<ModelKey, string>();
 
-const READ = 'Project Read Only';
-const WRITE = 'Project Model Owner';
-
-export function listKeysCall(groupId: string, page: Page): ApiCall {
-  return {
-    method: 'GET',
-    path: `${apiPath`/groups/${groupId}/aiModelApiKeys`}?${page.query}`,
-    role: READ,
-    largestReply: LARGEST_PAGE_REPLY,
-  };
+/** Fails as a whole where one row has no id: a key that cannot be named cannot be told from another. */
+export function keyList(scope: Scope): List<ModelKey> {
+  const { collection, id, reader } = placeOf(scope);
+  return { path: apiPath`/${collection}/${id}/aiModelApiKeys`, role: reader, rowsAre: 'keys', readRow: modelKey };
 }
 
 /**
@@ -76,20 +63,46 @@ export function isNamed(key: ModelKey, name: string): boolean {
   return sameName(rawNames.get(key) ?? key.name, name) || sameName(key.name, name);
 }
 
+/** The name as Atlas has it, fit for nothing but being sent back to Atlas. */
+export function originalName(key: ModelKey): string {
+  return rawNames.get(key) ?? key.name;
+}
+
 /** Unicode has several spellings of one text, of which Atlas may keep another than it was sent. */
-function sameName(one: string, other: string): boolean {
+export function sameName(one: string, other: string): boolean {
   return one.normalize('NFC') === other.normalize('NFC');
 }
 
-/** Fails as a whole where one row has no id: a key that cannot be named cannot be told from another. */
-export function readKeysReply(
-  reply: ApiReply,
-  page: Page,
-): AtlasResult<{ keys: readonly ModelKey[]; next: Page | undefined }> {
-  const content = pageOf(reply.body, page);
-  const keys = content?.results.map(modelKey).filter((key) => key !== undefined);
-  if (!content || keys?.length !== content.results.length) return failed(protocolFailure('an unreadable list of keys'));
-  return { ok: true, value: { keys, next: content.next } };
+export function getKeyCall(scope: Scope, apiKeyId: string): ApiCall {
+  const { collection, id, reader } = placeOf(scope);
+  return { method: 'GET', path: apiPath`/${collection}/${id}/aiModelApiKeys/${apiKeyId}`, role: reader };
+}
+
+/** Which key a reply must be about. */
+export interface AskedKey {
+  readonly apiKeyId: string;
+  readonly groupId?: string;
+  /** Where a key was to have it. */
+  readonly name?: string;
+}
+
+/** Of a read or a rename. A reply about another key is a protocol failure. */
+export function readKeyReply(reply: ApiReply, asked: AskedKey): AtlasResult<ModelKey> {
+  const body = parseJson(reply.body ?? '');
+  const key = modelKey(body);
+  if (!isObject(body) || !key) return failed(protocolFailure('an unreadable key'));
+  if (key.apiKeyId !== asked.apiKeyId || !isAbout(body, asked))
+    return failed(protocolFailure('a reply about another key'));
+  return { ok: true, value: key };
+}
+
+export function renameKeyCall(groupId: string, apiKeyId: string, name: string): ApiCall {
+  return {
+    method: 'PATCH',
+    path: apiPath`/groups/${groupId}/aiModelApiKeys/${apiKeyId}`,
+    role: PROJECT_WRITER,
+    body: () => ({ name }),
+  };
 }
 
 /** The body of version 2025-03-12; the preview knows the name alone. */
@@ -97,7 +110,7 @@ export function createKeyCall({ groupId, name, cloud, geography }: NewKey): ApiC
   return {
     method: 'POST',
     path: apiPath`/groups/${groupId}/aiModelApiKeys`,
-    role: WRITE,
+    role: PROJECT_WRITER,
     body: (version) => (version === 'preview' ? { name } : { name, cloud, geography }),
     refusal: (version) =>
       version === 'preview' && (cloud !== 'ANY' || geography !== 'ANY') ? scopeUnknown : undefined,
@@ -135,27 +148,32 @@ export function readCreateReply(
   };
 }
 
-function isAbout({ name, groupId }: JsonObject, asked: NewKey): boolean {
+/** As far as both say it. */
+function isAbout({ name, groupId }: JsonObject, asked: Pick<AskedKey, 'name' | 'groupId'>): boolean {
   return (
-    (typeof name !== 'string' || sameName(name, asked.name)) &&
-    (typeof groupId !== 'string' || groupId === asked.groupId)
+    (typeof name !== 'string' || asked.name === undefined || sameName(name, asked.name)) &&
+    (typeof groupId !== 'string' || asked.groupId === undefined || groupId === asked.groupId)
   );
 }
 
 export function deleteKeyCall(groupId: string, apiKeyId: string): ApiCall {
-  return { method: 'DELETE', path: apiPath`/groups/${groupId}/aiModelApiKeys/${apiKeyId}`, role: WRITE };
+  return { method: 'DELETE', path: apiPath`/groups/${groupId}/aiModelApiKeys/${apiKeyId}`, role: PROJECT_WRITER };
+}
+
+/** Whether Atlas itself says that the key is not there. A page from a proxy says nothing of it, nor does an unknown project. */
+export function saysNoSuchKey({ code, atlas }: AtlasFailure): boolean {
+  return code === 'ATLAS_NOT_FOUND' && atlas?.errorCode === 'RESOURCE_NOT_FOUND';
 }
 
 function modelKey(row: unknown): ModelKey | undefined {
   if (!isObject(row)) return undefined;
-  // An id is shown and kept: what redaction would touch is none.
-  const apiKeyId = textField(row, 'apiKeyId', LONGEST_NAME);
-  if (apiKeyId === undefined || apiKeyId !== row.apiKeyId || !API_KEY_ID.test(apiKeyId)) return undefined;
+  const apiKeyId = idField(row, 'apiKeyId', API_KEY_ID);
+  if (apiKeyId === undefined) return undefined;
   const key: ModelKey = {
     apiKeyId,
-    name: textField(row, 'name', LONGEST_NAME) ?? '',
+    name: nameField(row),
     lastUsedAt: lastUsedAt(row),
-    ...optional(row, 'groupId', GROUP_ID),
+    ...optional(row, 'groupId', OBJECT_ID),
     ...optional(row, 'maskedSecret', MASK),
     ...optional(row, 'status', WORD),
     ...optional(row, 'createdAt', TIMESTAMP),
@@ -172,13 +190,4 @@ function modelKey(row: unknown): ModelKey | undefined {
 function lastUsedAt(row: JsonObject): string | null {
   if (row.lastUsedAt === null) return null;
   return optional(row, 'lastUsedAt', TIMESTAMP).lastUsedAt ?? 'unknown';
-}
-
-/** @param form what the field must look like; else it counts as absent. Prose where not given */
-function optional<Name extends string>(row: JsonObject, name: Name, form?: RegExp): Partial<Record<Name, string>> {
-  const value = textField(row, name, form ? LONGEST_FORMED : LONGEST_FIELD);
-  // The compiler widens a computed key to string.
-  const field: Partial<Record<string, string>> =
-    value === undefined || form?.test(value) === false ? {} : { [name]: value };
-  return field;
 }

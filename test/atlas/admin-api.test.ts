@@ -19,21 +19,7 @@ import {
   tokenOf,
   valueOf,
 } from './connection.ts';
-
-const FAULTS = {
-  status: { kind: 'status', status: 503 },
-  reset: { kind: 'reset' },
-  stall: { kind: 'stall' },
-  delay: { kind: 'delay', ms: 5_000 },
-  truncate: { kind: 'truncate' },
-  flood: { kind: 'flood', bytes: 9_000_000 },
-  garbage: { kind: 'garbage' },
-  content_type: { kind: 'content_type', contentType: 'text/plain' },
-  omit: { kind: 'omit', fields: ['apiKeyId'] },
-  replace: { kind: 'replace', fields: { name: 'other' } },
-  echo: { kind: 'echo' },
-  redirect: { kind: 'redirect', status: 307, location: 'http://127.0.0.1:9/' },
-} as const satisfies Record<FaultKind['kind'], FaultKind>;
+import { FAULTS, timeoutFor } from './fault-samples.ts';
 
 const CALLS = {
   list_keys: (atlas: Atlas) => atlas.listKeys(PROJECT),
@@ -48,8 +34,7 @@ async function behaviour(operation: Operation, when: Fault['when'], kind: FaultK
   const sandbox = await sandboxFor();
   const { apiKeyId } = sandbox.addKey(PROJECT, { name: 'Key' });
   sandbox.inject({ operation, when, times: 99, ...FAULTS[kind] });
-  const slow = kind === 'stall' || kind === 'delay';
-  const result = await CALLS[operation](connectByToken(sandbox, { timeoutMs: slow ? 300 : 10_000 }), apiKeyId);
+  const result = await CALLS[operation](connectByToken(sandbox, { timeoutMs: timeoutFor(kind) }), apiKeyId);
   expect(sandbox.requests.every((request) => request.operation === operation)).toBe(true);
   return `${sandbox.requests.length} ${result.ok ? 'ok' : result.failure.code}`;
 }

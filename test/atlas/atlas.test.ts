@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { createAtlas, type Atlas } from '../../src/atlas/atlas.ts';
 import { deferredAtlas } from '../../src/atlas/deferred.ts';
+import type { AtlasResult } from '../../src/atlas/failure.ts';
 import {
   closedPort,
   connect,
@@ -50,10 +51,30 @@ describe('a key counts as deleted', () => {
   });
 });
 
+const PLACE = { groupId: PROJECT, cloud: 'ANY', geography: 'ANY', modelGroupName: 'rerank' };
+const LIMITS = { requestsPerMinuteLimit: 10, tokensPerMinuteLimit: 1_000 };
+
+/** Every call, and the request that it makes. */
+const CALLS: Record<
+  Exclude<keyof Atlas, 'close'>,
+  readonly [string, (atlas: Atlas) => Promise<AtlasResult<unknown>>]
+> = {
+  listKeys: ['list_keys', (atlas) => atlas.listKeys(PROJECT)],
+  readKeys: ['list_keys', (atlas) => atlas.readKeys({ groupId: PROJECT }, 500)],
+  getKey: ['get_key', (atlas) => atlas.getKey({ groupId: PROJECT }, ID)],
+  createKey: ['create_key', (atlas) => atlas.createKey(NEW_KEY)],
+  renameKey: ['update_key', (atlas) => atlas.renameKey(PROJECT, ID, 'New name')],
+  deleteKey: ['delete_key', (atlas) => atlas.deleteKey(PROJECT, ID)],
+  listProjects: ['list_projects', (atlas) => atlas.listProjects(undefined)],
+  readProjects: ['list_org_projects', (atlas) => atlas.readProjects('f'.repeat(24), 500)],
+  listRateLimits: ['list_rate_limits', (atlas) => atlas.listRateLimits({ groupId: PROJECT })],
+  updateRateLimit: ['update_rate_limit', (atlas) => atlas.updateRateLimit(PLACE, LIMITS)],
+  resetRateLimits: ['reset_rate_limits', (atlas) => atlas.resetRateLimits({ groupId: PROJECT })],
+  describeCredential: ['credential', (atlas) => atlas.describeCredential()],
+};
+
 describe('without credentials', () => {
-  const settings = { baseUrl: new URL('http://127.0.0.1:9'), apiVersion: 'auto', timeoutMs: 1000 } as const;
-  const calls = (atlas: Atlas) =>
-    Promise.all([atlas.listKeys(PROJECT), atlas.createKey(NEW_KEY), atlas.deleteKey(PROJECT, ID)]);
+  const settings = { apiVersion: 'auto', timeoutMs: 1000 } as const;
 
   test.each([
     [{ kind: 'missing' } as const, ['MONGODB_ATLAS_CLIENT_ID', 'MONGODB_ATLAS_CLIENT_SECRET', 'Project Model Owner']],
@@ -61,13 +82,15 @@ describe('without credentials', () => {
       { kind: 'missing', wanted: 'MONGODB_ATLAS_PRIVATE_API_KEY' } as const,
       ['MONGODB_ATLAS_PRIVATE_API_KEY', 'other half'],
     ],
-  ])('every call says what to set: %j', async (credentials, words) => {
-    const atlas = createAtlas({ ...settings, credentials });
-    for (const result of await calls(atlas)) {
-      const failure = failureOf(result);
+  ])('every call says what to set, and sends nothing: %j', async (credentials, words) => {
+    const { url, arrivals } = await originOf(200, {});
+    const atlas = createAtlas({ ...settings, baseUrl: url, credentials });
+    for (const [, call] of Object.values(CALLS)) {
+      const failure = failureOf(await call(atlas));
       expect(failure).toMatchObject({ code: 'CREDENTIALS_MISSING', retryable: false, maybeCarriedOut: false });
       for (const word of words) expect(failure.hint).toContain(word);
     }
+    expect(arrivals).toEqual([]);
     await atlas.close();
   });
 });
@@ -110,6 +133,18 @@ describe('deferred', () => {
     expect(opened).toBe(1);
     await atlas.close();
     expect(failureOf(await atlas.createKey(NEW_KEY))).toMatchObject({ maybeCarriedOut: false });
+  });
+
+  test.each(Object.entries(CALLS))('%s goes through as it is', async (_name, [operation, call]) => {
+    const sandbox = await sandboxFor();
+    const direct = await call(connectByToken(sandbox));
+    const [sent] = sandbox.requests;
+    expect(sent?.operation).toBe(operation);
+    sandbox.clearRequests();
+    const through = await call(deferredAtlas(() => Promise.resolve(connectByToken(sandbox))));
+    expect(through.ok).toBe(direct.ok);
+    const { method, path, body } = sent ?? {};
+    expect(sandbox.requests).toMatchObject([{ operation, method, path, body }]);
   });
 
   test('it is not opened just to be closed', async () => {

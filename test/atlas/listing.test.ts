@@ -5,10 +5,12 @@ import { expect, test } from 'vitest';
 import { createAdminApi } from '../../src/atlas/admin-api.ts';
 import { chooseVersion } from '../../src/atlas/api-version.ts';
 import { bearerAuthenticator } from '../../src/atlas/bearer.ts';
-import { listAllKeys } from '../../src/atlas/listing.ts';
+import { listAll } from '../../src/atlas/listing.ts';
+import { keyList } from '../../src/atlas/model-keys.ts';
 import { Secret } from '../../src/secret/secret.ts';
 import { failureOf, originFor, originOf, PROJECT, transportTo, valueOf } from './connection.ts';
 
+const KEYS = keyList({ groupId: PROJECT });
 const NEXT = [{ rel: 'next' }];
 const rows = (count: number) => Array.from({ length: count }, (_, index) => ({ apiKeyId: `id${index}`, name: 'n' }));
 
@@ -30,7 +32,7 @@ function slowPages() {
 
 test('a list that takes too long as a whole is given up, though each page comes in time', async () => {
   const { url, arrivals } = await slowPages();
-  const failure = failureOf(await listAllKeys(apiAt(url), PROJECT, { signal: undefined, limitMs: 400 }));
+  const failure = failureOf(await listAll(apiAt(url), KEYS, { signal: undefined, limitMs: 400 }));
   expect(failure).toMatchObject({ code: 'ATLAS_UNAVAILABLE', retryable: true, maybeCarriedOut: false });
   expect(arrivals.length).toBeGreaterThan(1);
   expect(arrivals.length).toBeLessThan(50);
@@ -39,7 +41,7 @@ test('a list that takes too long as a whole is given up, though each page comes 
 test("a caller's own leaving is not taken for it", async () => {
   const { url, arrivals } = await slowPages();
   const controller = new AbortController();
-  const listing = listAllKeys(apiAt(url), PROJECT, { signal: controller.signal, limitMs: 20_000 });
+  const listing = listAll(apiAt(url), KEYS, { signal: controller.signal, limitMs: 20_000 });
   setTimeout(() => {
     controller.abort();
   }, 200);
@@ -50,14 +52,14 @@ test("a caller's own leaving is not taken for it", async () => {
 test('a caller who has left beforehand has nothing sent', async () => {
   const { url, arrivals } = await slowPages();
   const limits = { signal: AbortSignal.abort(), limitMs: 20_000 };
-  expect(failureOf(await listAllKeys(apiAt(url), PROJECT, limits)).code).toBe('CANCELLED');
+  expect(failureOf(await listAll(apiAt(url), KEYS, limits)).code).toBe('CANCELLED');
   expect(arrivals).toEqual([]);
 });
 
 test('nothing is left listening', async () => {
   const { url } = await originOf(200, { results: rows(2) });
   const { signal } = new AbortController();
-  expect(valueOf(await listAllKeys(apiAt(url), PROJECT, { signal, limitMs: 20_000 }))).toHaveLength(2);
+  expect(valueOf(await listAll(apiAt(url), KEYS, { signal, limitMs: 20_000 }))).toHaveLength(2);
   expect(getEventListeners(signal, 'abort')).toEqual([]);
 });
 
@@ -67,6 +69,6 @@ test.each([
   [60_000, 'ATLAS_PROTOCOL'],
 ])('a page of %i rows: %s', async (count, expected) => {
   const { url } = await originOf(200, { results: rows(count) });
-  const listed = await listAllKeys(apiAt(url), PROJECT, { signal: undefined, limitMs: 20_000 });
+  const listed = await listAll(apiAt(url), KEYS, { signal: undefined, limitMs: 20_000 });
   expect(listed.ok ? 'ok' : listed.failure.code).toBe(expected);
 });

@@ -1,0 +1,54 @@
+// Fields of a reply's rows: what those must look like that are no prose, and what counts as absent. A text of another
+// form is never passed on, since it could be an instruction.
+
+import { textField, type JsonObject } from './json.ts';
+
+export const LONGEST_NAME = 250;
+const LONGEST_PROSE = 100;
+/** Longer than any form below allows: none fits because it was cut. */
+const LONGEST_FORMED = 300;
+
+/** Of a project or an organization. */
+export const OBJECT_ID = /^[a-f0-9]{24}$/;
+export const WORD = /^[A-Za-z0-9_-]{1,40}$/;
+export const TIMESTAMP = /^[0-9T:.+Z-]{10,40}$/;
+export const HOST_NAME = /^(?=.{1,253}$)[a-z0-9-]+(?:\.[a-z0-9-]+)+$/i;
+/** An IP address or a CIDR block. */
+export const ADDRESS = /^[0-9A-Fa-f.:]{2,45}(?:\/[0-9]{1,3})?$/;
+
+/** An id is shown, kept and sent again: what cleaning or redaction would touch is none. */
+export function idField(row: JsonObject, name: string, form: RegExp): string | undefined {
+  const id = textField(row, name, LONGEST_FORMED);
+  return id !== undefined && id === row[name] && form.test(id) ? id : undefined;
+}
+
+/** A name is prose, for reading only; empty where there is none. */
+export function nameField(row: JsonObject): string {
+  return textField(row, 'name', LONGEST_NAME) ?? '';
+}
+
+/** A whole number of at least `least` that no rounding has changed. */
+export function wholeField<Name extends string>(
+  row: JsonObject,
+  name: Name,
+  least: number,
+): Partial<Record<Name, number>> {
+  const value = row[name];
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= least ? named(name, value) : {};
+}
+
+/** @param form what the field must look like; else it counts as absent. Prose where not given */
+export function optional<Name extends string>(
+  row: JsonObject,
+  name: Name,
+  form?: RegExp,
+): Partial<Record<Name, string>> {
+  const value = textField(row, name, form ? LONGEST_FORMED : LONGEST_PROSE);
+  return value === undefined || form?.test(value) === false ? {} : named(name, value);
+}
+
+function named<Name extends string, Value>(name: Name, value: Value): Partial<Record<Name, Value>> {
+  // The compiler widens a computed key to string.
+  const field: Partial<Record<string, Value>> = { [name]: value };
+  return field;
+}
