@@ -6,9 +6,12 @@ import type { CommandSpec } from '../config/sink-spec.ts';
 import { fingerprintOfBytes, holdsExactly } from '../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../secret/secret.ts';
 import { childEnvironment, searchPathOf } from './programs/child-environment.ts';
+import { entryExists, failedDelivery, passed, type Checked, type Refused } from './files/file-problem.ts';
+import { notTheOldSecret, oldSecretIn, type OldSecret } from './old-secret.ts';
 import { feedProgram, readProgram, type Program, type ProgramEnd } from './programs/child-process.ts';
 import { findExecutable } from './programs/executable.ts';
-import type { Address, Delivery, Held, Preflight, Sink, Target, Verdict } from './sink.ts';
+import { describe, subjectOf } from './programs/program-end.ts';
+import type { Address, Delivery, Held, Preflight, Replaced, Sink, Target, Verdict } from './sink.ts';
 import { expand, takesEntry } from './template.ts';
 
 type Argv = CommandSpec['argv'];
@@ -27,13 +30,15 @@ export function commandSink(name: string, spec: CommandSpec, environment: Readon
     location,
     takesEntry: takesEntry(...spec.argv, ...(spec.verify ?? [])),
     verification: spec.verify ? 'read-back' : 'none',
-    async preflight(address): Promise<Preflight> {
+    async preflight(address, _mode, replaced): Promise<Preflight> {
       const writer = await prepare(spec.argv, address);
       if (!writer.ready) return notReady(writer);
       const reader = spec.verify && (await prepare(spec.verify, address));
       if (reader && !reader.ready) return notReady(reader);
-      if (reader && (await lookUpWith(reader.program)).held === 'value') return taken(name, reader.program);
-      return { ready: true, target: commandTarget(name, location, writer.program, reader?.program) };
+      const commands: Commands = { name, location, writer: writer.program, reader: reader?.program, replaced };
+      const old = await findOld(commands);
+      if (!old.ok) return { ready: false, problem: old.problem };
+      return { ready: true, target: commandTarget(commands, old.value) };
     },
     async lookUp(address): Promise<Held> {
       const reader = spec.verify && (await prepare(spec.verify, address));
@@ -42,48 +47,100 @@ export function commandSink(name: string, spec: CommandSpec, environment: Readon
   };
 }
 
-function commandTarget(name: string, location: string, writer: Program, reader: Program | undefined): Target {
+/** What was prepared for one address. */
+interface Commands {
+  /** Of the sink. */
+  readonly name: string;
+  readonly location: string;
+  readonly writer: Program;
+  readonly reader: Program | undefined;
+  readonly replaced: Replaced | undefined;
+}
+
+/** The old secret where it is printed, undefined where nothing is; refused where it is anything else. */
+async function findOld({ name, reader, replaced }: Commands): Promise<Checked<OldSecret | undefined>> {
+  if (reader === undefined) return passed(undefined);
+  const value = await printedBy(reader);
+  if (value === undefined) return passed(undefined);
+  const old = replaced && oldSecretIn(value, replaced);
+  value.fill(0);
+  if (old?.lineEnd === '') return passed(old);
+  if (replaced) {
+    const what = `${subjectOf(reader)} prints something already, so the place of sink "${name}" is taken`;
+    return notTheOldSecret(what, replaced);
+  }
+  return taken(name, reader);
+}
+
+function commandTarget(commands: Commands, old: OldSecret | undefined): Target {
+  const { name, location, writer, reader, replaced } = commands;
+  const hints = hintsFor(name, replaced !== undefined);
+  let delivered: Secret | undefined;
   return {
     location,
+    exchanges: old ? 'old secret' : 'unknown',
     async deliver(secret): Promise<Delivery> {
-      const end = await feedProgram(writer, Buffer.from(openSecret(secret), 'utf8'));
-      if (end.by === 'exit' && end.code === 0 && end.tookInput) return { outcome: 'written', warnings: [] };
+      const still = old ? await findOld(commands) : passed(undefined);
+      if (!still.ok) return failedDelivery(still);
+      delivered = secret;
+      const end = await feed(writer, secret);
+      if (hasTaken(end)) return { outcome: 'written', warnings: [] };
       // Only a program that ended of itself has said what it did; one that was stopped may have kept the secret.
       const outcome = end.by === 'exit' || end.by === 'no start' ? 'failed' : 'uncertain';
-      return { outcome, message: describe(writer, end), hint: deliveryHint(name) };
+      return { outcome, message: describe(writer, end), hint: end.by === 'no start' ? hints.start : hints.delivery };
     },
-    verify(secret): Promise<Verdict> {
-      if (reader) return readBack(name, reader, secret);
-      return Promise.resolve({ outcome: 'verified', verification: 'none' });
+    async verify(secret): Promise<Verdict> {
+      if (reader === undefined) return { outcome: 'verified', verification: 'none' };
+      const problem = await readBackProblem(reader, secret);
+      return problem ? { ...problem, hint: hints.verify } : { outcome: 'verified', verification: 'read-back' };
     },
     async retract() {
-      // Nobody but the operator knows what would take it back; the key itself is deleted.
+      // Where nothing was exchanged, nobody but the operator knows what would take the secret back.
+      if (reader === undefined || old === undefined || delivered === undefined) return;
+      const isHeld = (await readBackProblem(reader, delivered)) === undefined;
+      if (isHeld) await feed(writer, old.secret);
     },
   };
 }
 
-async function readBack(name: string, reader: Program, secret: Secret): Promise<Verdict> {
+function feed(writer: Program, secret: Secret): Promise<ProgramEnd> {
+  return feedProgram(writer, Buffer.from(openSecret(secret), 'utf8'));
+}
+
+function hasTaken(end: ProgramEnd): boolean {
+  return end.by === 'exit' && end.code === 0 && end.tookInput;
+}
+
+type ReadBackProblem = Pick<Exclude<Verdict, { outcome: 'verified' }>, 'outcome' | 'message'>;
+
+async function readBackProblem(reader: Program, secret: Secret): Promise<ReadBackProblem | undefined> {
   const end = await readProgram(reader);
   const same = end.by === 'exit' && isPrintedSecret(end.output, secret);
   if (end.by === 'exit') end.output.fill(0);
-  if (end.by !== 'exit') return { outcome: 'unreadable', message: describe(reader, end), hint: verifyHint(name) };
-  if (end.code !== 0) return { outcome: 'mismatch', message: describe(reader, end), hint: verifyHint(name) };
-  if (same) return { outcome: 'verified', verification: 'read-back' };
+  if (end.by !== 'exit') return { outcome: 'unreadable', message: describe(reader, end) };
+  if (end.code !== 0) return { outcome: 'mismatch', message: describe(reader, end) };
+  if (same) return undefined;
   const message = `${subjectOf(reader)} printed something else than the secret that was delivered.`;
-  return { outcome: 'mismatch', message, hint: verifyHint(name) };
+  return { outcome: 'mismatch', message };
 }
 
 /** A program that prints nothing, or fails, has not said that there is nothing. */
 async function lookUpWith(reader: Program): Promise<Held> {
+  const value = await printedBy(reader);
+  if (value === undefined) return { held: 'unknown' };
+  const fingerprint = fingerprintOfBytes(value);
+  value.fill(0);
+  return { held: 'value', fingerprint };
+}
+
+/** What it prints, without the end of the line, for the caller to wipe; undefined where it fails or prints nothing. */
+async function printedBy(reader: Program): Promise<Buffer | undefined> {
   const end = await readProgram(reader);
-  if (end.by !== 'exit') return { held: 'unknown' };
+  if (end.by !== 'exit') return undefined;
   const value = withoutLineEnd(end.output);
-  const held: Held =
-    end.code === 0 && value.length > 0
-      ? { held: 'value', fingerprint: fingerprintOfBytes(value) }
-      : { held: 'unknown' };
+  if (end.code === 0 && value.length > 0) return value;
   end.output.fill(0);
-  return held;
+  return undefined;
 }
 
 function withoutLineEnd(output: Buffer): Buffer {
@@ -125,54 +182,28 @@ function notReady({ message, hint }: { message: string; hint: string }): Preflig
   return { ready: false, problem: { code: 'SINK_NOT_READY', message, hint } };
 }
 
-function taken(name: string, reader: Program): Preflight {
-  const message = `${subjectOf(reader)} prints something already, so the place of sink "${name}" is taken.`;
-  const hint = 'Nothing is overwritten. Pass another entry, or have that one removed first.';
-  return { ready: false, problem: { code: 'SINK_ENTRY_EXISTS', message, hint } };
+function taken(name: string, reader: Program): Refused {
+  return entryExists(
+    `${subjectOf(reader)} prints something already, so the place of sink "${name}" is taken.`,
+    'Nothing is overwritten. Pass another entry, or have that one removed first.',
+  );
 }
 
-function deliveryHint(name: string): string {
-  return `Run the command of sink "${name}" by hand, with a made-up value on its standard input, to see what it says. ${CONDITIONS}`;
+/** @param isReplacing whether an old secret may be in the place */
+function hintsFor(name: string, isReplacing: boolean) {
+  const run = `Run the command of sink "${name}" by hand`;
+  const verify = `Run the verify command of sink "${name}" by hand: it must print the secret and nothing else. ${CONDITIONS}`;
+  if (!isReplacing) {
+    const delivery = `${run}, with a made-up value on its standard input, to see what it says. ${CONDITIONS}`;
+    return { start: delivery, delivery, verify };
+  }
+  // A made-up value at the same place would overwrite the old secret.
+  const start = `${run}, with a made-up value on its standard input and for a place that nobody needs, to see what it says. ${CONDITIONS}`;
+  return { start, delivery: `${MAY_BE_GONE} ${start}`, verify: `${MAY_BE_GONE} ${verify}` };
 }
 
-function verifyHint(name: string): string {
-  return `Run the verify command of sink "${name}" by hand: it must print the secret and nothing else. ${CONDITIONS}`;
-}
+const MAY_BE_GONE =
+  'The program may have replaced the old secret although this failed: look there which one it holds before anything else.';
 
 /** The usual reasons why a command works by hand and not here. */
 const CONDITIONS = 'Here it runs in /, without a terminal, and with few variables of the environment.';
-
-function subjectOf(program: Program): string {
-  return `The program "${basename(program.path)}"`;
-}
-
-/** Neither the arguments, which may hold the operator's data, nor any output. */
-function describe(program: Program, end: ProgramEnd): string {
-  const subject = subjectOf(program);
-  switch (end.by) {
-    case 'exit':
-      if (end.code !== 0) return `${subject} ended with exit code ${end.code}.`;
-      return `${subject} closed its input before it had the whole secret.`;
-    case 'signal':
-      return `${subject} was ended by signal ${end.signal}.`;
-    case 'timeout':
-      return `${subject} did not end within ${program.timeoutMs / 1000} s and was stopped.`;
-    case 'flood':
-      return `${subject} printed far too much and was stopped.`;
-    case 'no start':
-      return `${subject} could not be started: ${START_PROBLEMS[end.code] ?? 'the system refused'}.`;
-  }
-}
-
-const START_PROBLEMS: Readonly<Record<string, string>> = {
-  ENOENT: 'it is gone, or the interpreter it names is missing',
-  EACCES: 'it, or the interpreter it names, may not be executed',
-  EPERM: 'it may not be executed',
-  ENOEXEC: 'it is not a program for this system',
-  ETXTBSY: 'it is being written',
-  E2BIG: 'its arguments and environment are too long',
-  EAGAIN: 'there are too many processes',
-  ENOMEM: 'there is too little memory',
-  EMFILE: 'too many files are open',
-  ENFILE: 'too many files are open',
-};

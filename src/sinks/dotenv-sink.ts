@@ -1,17 +1,19 @@
-// The sink that gives one variable of a .env file its value and keeps everything else in the file. How the
-// text is edited is in dotenv-text.ts, and how the file is exchanged in dotenv-file.ts.
+// The sink that gives one variable of a .env file its value and keeps everything else in the file. It overwrites no value
+// but the secret of a key that is replaced. How the text is edited is in dotenv-text.ts, and how the file is exchanged in
+// dotenv-file.ts.
 
 import type { DotenvSpec } from '../config/sink-spec.ts';
 import { fingerprintOfBytes, holdsExactly } from '../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../secret/secret.ts';
-import { assign, edited, readDotenv, unassign, type Assigned, type Assignment } from './files/dotenv-file.ts';
+import { assign, edited, isHeld, readDotenv, unassign, type Assigned, type Assignment } from './files/dotenv-file.ts';
 import { isVariableName, needsNoQuotes, valueOf } from './files/dotenv-text.ts';
-import { modeOf } from './files/file-owner.ts';
-import { examinePlace, heldBy, placeOf, type Place } from './files/file-place.ts';
-import { attempt, failedDelivery, notReady, passed, type Checked, type Refused } from './files/file-problem.ts';
+import { modeOf, modeWarnings } from './files/file-owner.ts';
+import { examinePlace, heldBy, placeOf } from './files/file-place.ts';
+import { attempt, failedDelivery, failedExchange, notReady, passed, type Checked } from './files/file-problem.ts';
 import type { Environment } from './files/git-ignore.ts';
 import { withDirectory } from './files/safe-directory.ts';
-import type { Address, Delivery, Held, Preflight, Sink, Target, Verdict } from './sink.ts';
+import { notTheOldSecret, oldSecretIn } from './old-secret.ts';
+import type { Address, Delivery, Held, Preflight, Replaced, Sink, Target, Verdict } from './sink.ts';
 import { expand, takesEntry } from './template.ts';
 import { inTurn } from './files/turns.ts';
 
@@ -26,13 +28,13 @@ export function dotenvSink(name: string, spec: DotenvSpec, environment: Environm
     location: `${spec.path}#${spec.variable}`,
     takesEntry: takesEntry(spec.path, spec.variable),
     verification: 'read-back',
-    async preflight(address, mode): Promise<Preflight> {
+    async preflight(address, mode, replaced): Promise<Preflight> {
       const assignment = assignmentOf(spec, address);
       if (!assignment.ok) return { ready: false, problem: assignment.problem };
-      const judge = (place: Place) => rehearse(place, assignment.value);
-      const examined = await examinePlace(assignment.value.place, mode, environment, judge);
-      if (!examined.ok) return { ready: false, problem: examined.problem };
-      return { ready: true, target: dotenvTarget(assignment.value) };
+      const judge = () => rehearse(assignment.value, replaced);
+      const rehearsed = await examinePlace(assignment.value.place, mode, environment, judge);
+      if (!rehearsed.ok) return { ready: false, problem: rehearsed.problem };
+      return { ready: true, target: dotenvTarget(assignment.value, rehearsed.value?.old) };
     },
     async lookUp(address): Promise<Held> {
       const assignment = assignmentOf(spec, address);
@@ -63,26 +65,51 @@ function heldIn({ place, variable }: Assignment): Promise<Checked<Held>> {
   });
 }
 
-/** Edits the existing file with a stand-in for the secret, and writes nothing. */
-async function rehearse(place: Place, assignment: Assignment): Promise<Refused | undefined> {
-  const rehearsed = await withDirectory(place.directory, async (directory): Promise<Checked<unknown>> => {
-    const current = await readDotenv(directory, place);
-    if (!current.ok || current.value === undefined) return current;
-    return edited(assignment, current.value.text, STAND_IN);
-  });
-  return rehearsed.ok ? undefined : rehearsed;
+/** What gives way, if anything. */
+interface Rehearsed {
+  readonly old?: Secret;
 }
 
-function dotenvTarget(assignment: Assignment): Target {
+/** Edits the existing file with a stand-in for the secret, and writes nothing. */
+async function rehearse(assignment: Assignment, replaced: Replaced | undefined): Promise<Checked<Rehearsed>> {
+  const { place } = assignment;
+  return withDirectory<Rehearsed>(place.directory, async (directory) => {
+    const current = await readDotenv(directory, place);
+    if (!current.ok) return current;
+    if (current.value === undefined) return passed({});
+    const { text } = current.value;
+    const found = replaced ? findOld(assignment, text, replaced) : passed<Rehearsed>({});
+    if (!found.ok) return found;
+    const edit = edited(assignment, text, STAND_IN, found.value.old);
+    return edit.ok ? found : edit;
+  });
+}
+
+/** Answers without one where the variable is free. */
+function findOld({ place, variable }: Assignment, text: string, replaced: Replaced): Checked<Rehearsed> {
+  const value = valueOf(text, variable);
+  if (value === undefined || value.trim() === '') return passed({});
+  const old = oldSecretIn(Buffer.from(value, 'utf8'), replaced);
+  // A value of several lines is none that could be written back without quotes.
+  if (old?.lineEnd === '') return passed({ old: old.secret });
+  return notTheOldSecret(`${variable} has a value in ${place.path} already`, replaced);
+}
+
+function dotenvTarget(assignment: Assignment, old: Secret | undefined): Target {
   const { path } = assignment.place;
   let delivered: (Assigned & { readonly secret: Secret }) | undefined;
   return {
     location: `${path}#${assignment.variable}`,
+    exchanges: old ? 'old secret' : 'nothing',
     async deliver(secret): Promise<Delivery> {
-      const given = await inTurn(path, () => give(assignment, secret));
-      if (!given.ok) return failedDelivery(given);
-      delivered = { ...given.value, secret };
-      return { outcome: 'written', warnings: warningsOf(path, given.value) };
+      const given = await inTurn(path, () => give(assignment, secret, old));
+      if (given.ok) {
+        delivered = { ...given.value, secret };
+        return { outcome: 'written', warnings: modeWarnings(path, given.value.oldMode) };
+      }
+      if (old === undefined) return failedDelivery(given);
+      delivered = { secret, old };
+      return failedExchange(given, path, () => isHeld(assignment, openSecret(secret)));
     },
     async verify(secret): Promise<Verdict> {
       const checked = await attempt(`${path} could not be read back`, () => readBack(assignment, secret));
@@ -97,16 +124,16 @@ function dotenvTarget(assignment: Assignment): Target {
   };
 }
 
-async function give(assignment: Assignment, secret: Secret): Promise<Checked<Assigned>> {
+async function give(assignment: Assignment, secret: Secret, old: Secret | undefined): Promise<Checked<Assigned>> {
   const value = openSecret(secret);
   if (!needsNoQuotes(value)) {
     const message = 'The secret has characters that a .env file cannot hold without quotes.';
     return notReady(message, 'Use a sink of type file.');
   }
-  const given = await attempt(`${assignment.place.path} could not be written`, () => assign(assignment, value));
+  const given = await attempt(`${assignment.place.path} could not be written`, () => assign(assignment, value, old));
   // It may be in the file all the same, when only the disk failed to confirm it. The file itself stays.
   if (!given.ok && given.problem.code !== 'SINK_ENTRY_EXISTS') {
-    await takeBack(assignment, secret, { oldMode: 0o600 });
+    await takeBack(assignment, secret, old ? { old } : { oldMode: 0o600 });
   }
   return given;
 }
@@ -117,11 +144,6 @@ async function takeBack(assignment: Assignment, secret: Secret, assigned: Assign
   } catch {
     // Out of reach: the key itself is deleted.
   }
-}
-
-function warningsOf(path: string, { oldMode }: Assigned): string[] {
-  if (oldMode === undefined || (oldMode & 0o077) === 0) return [];
-  return [`Other users could read ${path} (mode 0${oldMode.toString(8)}); its mode is 0600 now.`];
 }
 
 function readBack({ place, variable }: Assignment, secret: Secret): Promise<Checked<undefined>> {

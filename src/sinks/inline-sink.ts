@@ -27,6 +27,7 @@ function inlineTarget(): Target {
   let shown: string | undefined;
   return {
     location: LOCATION,
+    exchanges: 'nothing',
     deliver(secret) {
       shown = openSecret(secret);
       disclose(shown);

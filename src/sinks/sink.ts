@@ -31,6 +31,14 @@ export type PreflightMode = 'inspect' | 'prove';
 export type Preflight =
   { readonly ready: true; readonly target: Target } | { readonly ready: false; readonly problem: SinkProblem };
 
+/**
+ * The key whose secret may give way to another: what stands at the place must fit its mask, such as `al-****odu2`.
+ * A mask that is absent, or shows fewer than 4 characters at its end, fits nothing.
+ */
+export interface Replaced {
+  readonly maskedSecret: string | undefined;
+}
+
 /** A named place for secrets, as the operator configured it. */
 export interface Sink {
   readonly name: string;
@@ -41,8 +49,11 @@ export interface Sink {
   readonly takesEntry: boolean;
   /** How a delivery to this sink will be verified. */
   readonly verification: Verification;
-  /** Checks that the target is free, safe and writable. Called before anything is sent to Atlas. */
-  preflight(address: Address, mode: PreflightMode): Promise<Preflight>;
+  /**
+   * Checks that the target is free, safe and writable. Called before anything is sent to Atlas. With `replaced`, the
+   * target may also hold the secret of that key; anything else there is SINK_ENTRY_EXISTS, as it is without.
+   */
+  preflight(address: Address, mode: PreflightMode, replaced?: Replaced): Promise<Preflight>;
   /** What the place of an address holds now, for a create that nobody finished. Changes nothing; never throws. */
   lookUp(address: Address): Promise<Held>;
 }
@@ -53,14 +64,22 @@ export type Held =
   | { readonly held: 'nothing' }
   | { readonly held: 'unknown' };
 
-/** One free place in a sink, after its preflight. Used for one secret. */
+/** One place in a sink that may be written, after its preflight. Used for one secret. */
 export interface Target {
+  /**
+   * What the new secret takes the place of. `unknown`: a command that cannot be read, or has not said.
+   * An old secret stays until the new one is whole on the disk, and nothing else that turns up there is overwritten.
+   */
+  readonly exchanges: 'nothing' | 'old secret' | 'unknown';
   /** For people: the path or program that got the secret. */
   readonly location: string;
   deliver(secret: Secret): Promise<Delivery>;
   /** Called once after a delivery that was written or is uncertain. */
   verify(secret: Secret): Promise<Verdict>;
-  /** Takes back what `deliver` left, because the key is deleted again. Best effort; never throws. */
+  /**
+   * Takes back what `deliver` left, because the key is deleted again: an old secret comes back, byte for byte, but
+   * only while the sink still holds the new one. Best effort; never throws.
+   */
   retract(): Promise<void>;
 }
 

@@ -101,6 +101,23 @@ describe('pass', () => {
     expect(await sink.preflight({ ...ADDRESS, entry: 'other' }, 'prove')).toMatchObject({ ready: true });
   });
 
+  realTest(programs, 'gives away the secret of the key that is replaced, and gets it back', async () => {
+    makeStore();
+    await (await targetOf(insert, show)).deliver(SECRET);
+    const spec: CommandSpec = { type: 'command', argv: insert, verify: show, env: {}, timeoutMs: 20_000 };
+    const sink = commandSink('vault', spec, environment);
+    const other = await sink.preflight(ADDRESS, 'prove', { maskedSecret: 'al-****xyz9' });
+    expect(other).toMatchObject({ ready: false, problem: { code: 'SINK_ENTRY_EXISTS' } });
+    const preflight = await sink.preflight(ADDRESS, 'prove', { maskedSecret: 'al-****ghij' });
+    if (!preflight.ready) return expect.fail(preflight.problem.message);
+    expect(preflight.target.exchanges).toBe('old secret');
+    const secret = new Secret('al-real-canary-of-the-new-key-0123456789');
+    expect(await preflight.target.deliver(secret)).toEqual(WRITTEN);
+    expect(await preflight.target.verify(secret)).toEqual(READ_BACK);
+    await preflight.target.retract();
+    expect(prepare('pass', ['show', `atlas/${ADDRESS.groupId}/voyage.dev`])).toBe(VALUE);
+  });
+
   realTest(programs, 'starts an agent that outlives it, as a daemon should', async () => {
     makeStore();
     const target = await targetOf(insert, show);

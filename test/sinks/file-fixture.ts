@@ -8,7 +8,7 @@ import { expect, onTestFinished } from 'vitest';
 import { Secret } from '../../src/secret/secret.ts';
 import { dotenvSink } from '../../src/sinks/dotenv-sink.ts';
 import { fileSink } from '../../src/sinks/file-sink.ts';
-import type { Address, PreflightMode, Sink, SinkProblem, Target } from '../../src/sinks/sink.ts';
+import type { Address, PreflightMode, Replaced, Sink, SinkProblem, Target } from '../../src/sinks/sink.ts';
 
 export const CANARY = 'al-file-canary_0123456789.~+/==';
 export const SECRET = new Secret(CANARY);
@@ -17,6 +17,11 @@ export const VARIABLE = 'VOYAGE_API_KEY';
 export const isRoot = process.getuid?.() === 0;
 /** Nobody's, whoever runs the tests. */
 export const STRANGER = 54_321;
+
+/** The secret of the key that is replaced, of another key, and the mask of the first. */
+export const OLD = 'al-old-canary_0123456789-0123456789_odu2';
+export const OTHER = 'al-other-canary_0123456789-0123456789_xyz9';
+export const REPLACED: Replaced = { maskedSecret: 'al-****odu2' };
 
 export const WRITTEN = { outcome: 'written', warnings: [] };
 export const READ_BACK = { outcome: 'verified', verification: 'read-back' };
@@ -51,8 +56,8 @@ export function dotenvSinkAt(path: string, variable = VARIABLE): Sink {
   return dotenvSink('env', { type: 'dotenv', path, variable }, environmentIn('/nonexistent'));
 }
 
-export async function targetOf(sink: Sink, address: Address = ADDRESS): Promise<Target> {
-  const preflight = await sink.preflight(address, 'prove');
+export async function targetOf(sink: Sink, address: Address = ADDRESS, replaced?: Replaced): Promise<Target> {
+  const preflight = await sink.preflight(address, 'prove', replaced);
   if (!preflight.ready) return expect.fail(`${preflight.problem.message} ${preflight.problem.hint}`);
   return preflight.target;
 }
@@ -61,8 +66,9 @@ export async function problemOf(
   sink: Sink,
   mode: PreflightMode = 'prove',
   address: Address = ADDRESS,
+  replaced?: Replaced,
 ): Promise<SinkProblem> {
-  const preflight = await sink.preflight(address, mode);
+  const preflight = await sink.preflight(address, mode, replaced);
   return preflight.ready ? expect.fail('The preflight found nothing wrong.') : preflight.problem;
 }
 

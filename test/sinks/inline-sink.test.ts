@@ -55,6 +55,11 @@ describe('the inline sink', () => {
     expect(redact(value)).toBe('[redacted]');
   });
 
+  test('replaces nothing, whatever key is replaced', async () => {
+    const preflight = await inlineSink('chat').preflight(ADDRESS, 'prove', { maskedSecret: 'al-****odu2' });
+    expect(preflight).toMatchObject({ ready: true, target: { exchanges: 'nothing' } });
+  });
+
   test('cannot tell what it showed', async () => {
     expect(await inlineSink('chat').lookUp(ADDRESS)).toEqual({ held: 'unknown' });
   });

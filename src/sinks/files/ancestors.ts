@@ -4,7 +4,7 @@
 import type { Stats } from 'node:fs';
 import { chmod, lstat, mkdir, open, realpath } from 'node:fs/promises';
 import { dirname, join, parse, sep } from 'node:path';
-import { ancestorProblem, effectiveUser, kindOf, parentProblem } from './file-owner.ts';
+import { ancestorProblem, effectiveUser, isForEverybody, kindOf, parentProblem } from './file-owner.ts';
 import { notReady, passed, systemCode, unlessMissing, type Checked, type Refused } from './file-problem.ts';
 
 /** A checked way to a directory. */
@@ -92,10 +92,13 @@ function stepProblem(path: string, stats: Stats): Refused | undefined {
   return ancestorProblem(path, stats);
 }
 
-/** The directory in which the first missing one is made: this user's own. */
+/**
+ * The directory in which the first missing one is made: this user's own, or one such as /tmp, where everybody may make
+ * one and nobody else may touch it afterwards. Whoever was there first is found by the check that follows.
+ */
 function founderProblem(path: string, stats: Stats): Refused | undefined {
   const user = effectiveUser();
-  if (user === undefined || stats.uid === user) return undefined;
+  if (user === undefined || stats.uid === user || isForEverybody(stats)) return undefined;
   return notReady(
     `A directory is missing, and ${path} does not belong to the user who runs this server.`,
     'Make the missing directories by hand for that user (mode 0700), or configure another path.',

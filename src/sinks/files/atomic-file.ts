@@ -92,7 +92,7 @@ export function placeNew(directory: SafeDirectory, name: string, bytes: Uint8Arr
 
 /**
  * Exchanges an existing file, if it still is of the version that the bytes were made from. Answers false
- * where it is not; then nothing was changed.
+ * where it is not; then nothing was changed. The old file stays until the new one is synced and was read back.
  */
 export function replaceVersion(
   directory: SafeDirectory,
@@ -103,7 +103,7 @@ export function replaceVersion(
   const temporary = temporaryName(name);
   return withNewFile(directory, temporary, bytes, async (written) => {
     await directory.confirm();
-    await requireIdentity(directory, temporary, written);
+    await requireBytes(directory, temporary, written, bytes);
     if (!(await isStill(directory, name, version))) {
       await unlink(directory.path(temporary));
       return false;
@@ -194,6 +194,21 @@ async function removeLinked(directory: SafeDirectory, name: string, written: Ide
 async function requireIdentity(directory: SafeDirectory, name: string, identity: Identity): Promise<void> {
   const stats = await unlessMissing(lstat(directory.path(name), { bigint: true }));
   if (stats === undefined || !isSame(stats, identity)) throw systemError('ESTALE');
+}
+
+/** What a disk took it may give back otherwise; then the old file had better stay. */
+async function requireBytes(
+  directory: SafeDirectory,
+  name: string,
+  identity: Identity,
+  bytes: Uint8Array,
+): Promise<void> {
+  await requireIdentity(directory, name, identity);
+  const found = await readOnce(directory, name, bytes.length);
+  if (found === undefined || found === 'exchanged' || !isSame(found.stats, identity)) throw systemError('ESTALE');
+  const isWhole = found.bytes?.equals(bytes);
+  found.bytes?.fill(0);
+  if (isWhole !== true) throw systemError('EIO');
 }
 
 async function isStill(directory: SafeDirectory, name: string, version: Version): Promise<boolean> {

@@ -2,9 +2,11 @@
 // other program is noticed, and the step done again.
 
 import type { BigIntStats } from 'node:fs';
-import { placeNew, readFound, removeIfSame, replaceVersion } from './atomic-file.ts';
-import { withLock } from './dotenv-lock.ts';
-import { setVariable, unsetVariable, valueOf } from './dotenv-text.ts';
+import { openSecret, type Secret } from '../../secret/secret.ts';
+import { changedMeanwhile } from '../old-secret.ts';
+import { placeNew, readFound, removeIfSame, replaceVersion, type FoundFile } from './atomic-file.ts';
+import { withLock } from './file-lock.ts';
+import { exchangeVariable, setVariable, unsetVariable, valueOf, withValue } from './dotenv-text.ts';
 import { fileProblem, isWritableByOthers, modeOf } from './file-owner.ts';
 import { entryExists, notReady, passed, shellWord, systemCode, type Checked, type Refused } from './file-problem.ts';
 import type { Place } from './file-place.ts';
@@ -21,6 +23,8 @@ export interface Assigned {
   /** The mode of the file that was there before; absent where there was none. */
   readonly oldMode?: number;
   readonly placeholder?: string;
+  /** The value that gave way. */
+  readonly old?: Secret;
 }
 
 export interface DotenvFile {
@@ -41,15 +45,25 @@ export async function readDotenv(directory: SafeDirectory, place: Place): Promis
   if (isWritableByOthers(found.stats)) {
     return notReady(`Other users can write to ${place.path}.`, `Run: chmod 600 ${shellWord(place.path)}`);
   }
-  if (found.bytes === undefined) return tooLarge(place);
-  const text = decode(found.bytes);
-  if (text !== undefined) return passed({ text, stats: found.stats });
+  return textOf(place, found);
+}
+
+/** As {@link readDotenv}, but of any regular file: what was delivered is taken back from an unsafe one too. */
+async function readDelivered(directory: SafeDirectory, place: Place): Promise<Checked<DotenvFile | undefined>> {
+  const found = await readFound(directory, place.name, LARGEST);
+  return found?.stats.isFile() === true ? textOf(place, found) : passed(undefined);
+}
+
+function textOf(place: Place, { bytes, stats }: FoundFile): Checked<DotenvFile> {
+  if (bytes === undefined) return tooLarge(place);
+  const text = decode(bytes);
+  if (text !== undefined) return passed({ text, stats });
   return notReady(`${place.path} is not UTF-8 text.`, 'Convert it to UTF-8, or configure another path.');
 }
 
-/** The text with the value in it, or why not. */
-export function edited({ place, variable }: Assignment, text: string, value: string) {
-  const edit = setVariable(text, variable, value);
+/** The text with the value in it, or why not. Only the old secret, if there is one, gives way to it. */
+export function edited({ place, variable }: Assignment, text: string, value: string, old?: Secret) {
+  const edit = old ? exchangeVariable(text, variable, openSecret(old), value) : setVariable(text, variable, value);
   switch (edit.outcome) {
     case 'edited':
       // It could be written, but not be read back.
@@ -59,21 +73,25 @@ export function edited({ place, variable }: Assignment, text: string, value: str
         `${variable} has a value in ${place.path} already.`,
         'Nothing is overwritten. Take the variable out of the file first, or use another one.',
       );
+    case 'has changed':
+      return changedMeanwhile(`${variable} in ${place.path}`);
     case 'unclear':
       return notReady(
         `${place.path} cannot be given ${variable} without changing what else it says.`,
-        `Check its quotes and its lines without "=", or add an empty line ${variable}= by hand.`,
+        old
+          ? `Check its quotes and its lines without "=", or write the line plainly, as ${variable}=VALUE.`
+          : `Check its quotes and its lines without "=", or add an empty line ${variable}= by hand.`,
       );
   }
 }
 
-/** Gives the variable its value. */
-export function assign(assignment: Assignment, value: string): Promise<Checked<Assigned>> {
+/** Gives the variable its value, in the place of the old secret if there is one. */
+export function assign(assignment: Assignment, value: string, old?: Secret): Promise<Checked<Assigned>> {
   return untilSettled(assignment.place, async (directory) => {
     const { place } = assignment;
     const current = await readDotenv(directory, place);
     if (!current.ok) return current;
-    const edit = edited(assignment, current.value?.text ?? '', value);
+    const edit = edited(assignment, current.value?.text ?? '', value, old);
     if (!edit.ok) return edit;
     const bytes = Buffer.from(edit.value.text, 'utf8');
     const { placeholder } = edit.value;
@@ -82,7 +100,7 @@ export function assign(assignment: Assignment, value: string): Promise<Checked<A
     }
     const { stats } = current.value;
     if (!(await replaceVersion(directory, place.name, bytes, stats))) return undefined;
-    return passed({ oldMode: modeOf(stats), ...(placeholder !== undefined && { placeholder }) });
+    return passed({ oldMode: modeOf(stats), ...(placeholder !== undefined && { placeholder }), ...(old && { old }) });
   });
 }
 
@@ -94,11 +112,14 @@ export async function unassign(assignment: Assignment, value: string, assigned: 
   if (!held.value) return passed(undefined);
   return untilSettled(assignment.place, async (directory) => {
     const { place, variable } = assignment;
-    const current = await readDotenv(directory, place);
+    // An old secret comes back in any case.
+    const current = await (assigned.old ? readDelivered : readDotenv)(directory, place);
     if (!current.ok) return current;
     if (current.value === undefined) return passed(undefined);
     const { text, stats } = current.value;
-    const undone = unsetVariable(text, variable, value, assigned.placeholder);
+    const undone = assigned.old
+      ? withValue(text, variable, value, openSecret(assigned.old))
+      : unsetVariable(text, variable, value, assigned.placeholder);
     if (undone === undefined) return passed(undefined);
     if (undone === '' && assigned.oldMode === undefined) {
       await removeIfSame(directory, place.name, stats);
@@ -109,9 +130,10 @@ export async function unassign(assignment: Assignment, value: string, assigned: 
   });
 }
 
-function isHeld({ place, variable }: Assignment, value: string): Promise<Checked<boolean>> {
+/** Whether the variable has that value. */
+export function isHeld({ place, variable }: Assignment, value: string): Promise<Checked<boolean>> {
   return withDirectory(place.directory, async (directory) => {
-    const current = await readDotenv(directory, place);
+    const current = await readDelivered(directory, place);
     if (!current.ok) return current;
     return passed(current.value !== undefined && valueOf(current.value.text, variable) === value);
   });

@@ -1,5 +1,5 @@
-// Edits the text of a .env file: fills in one variable, or takes it out again, and leaves all else byte for
-// byte. It does not parse the format itself: `util.parseEnv` is asked before and after, and an edit that
+// Edits the text of a .env file: fills in one variable, takes it out again, or exchanges its value, and leaves all else
+// byte for byte. It does not parse the format itself: `util.parseEnv` is asked before and after, and an edit that
 // changes anything but the variable is not made. It touches no file.
 
 import { isDeepStrictEqual, parseEnv } from 'node:util';
@@ -12,6 +12,8 @@ export type Edit =
       readonly placeholder?: string;
     }
   | { readonly outcome: 'has value' }
+  /** The variable does not read as the value that is to be exchanged. */
+  | { readonly outcome: 'has changed' }
   /** By no edit the file would say what it said before, and the variable. */
   | { readonly outcome: 'unclear' };
 
@@ -78,6 +80,46 @@ export function unsetVariable(
       const left = valueOf(result, variable);
       return left !== value && changesOnly(others, result, variable, left);
     });
+}
+
+/**
+ * Gives the variable another value, in the one line whose value readers see: its quotes, `export` and comment stay, and
+ * so do earlier lines of the variable. The new value must be as {@link needsNoQuotes} asks.
+ */
+export function exchangeVariable(text: string, variable: string, from: string, to: string): Edit {
+  if (valueOf(text, variable) !== from) return { outcome: 'has changed' };
+  const before = parsedTidied(text);
+  const names = [...before.keys()].filter((key) => nameIn(key) === variable);
+  // Where versions of the parser do not agree on the variable, the line that all readers see cannot be told.
+  const isPlain = names.length === 1 && before.get(variable) === from;
+  if (!isPlain || hasOpenQuote(text, before)) return { outcome: 'unclear' };
+  const exchanged = withValue(text, variable, from, to);
+  return exchanged === undefined ? { outcome: 'unclear' } : { outcome: 'edited', text: exchanged };
+}
+
+/** Undoes {@link exchangeVariable}, given its values in turn, whatever else was edited since. Undefined as for {@link unsetVariable}. */
+export function withValue(text: string, variable: string, from: string, to: string): string | undefined {
+  if (valueOf(text, variable) !== from) return undefined;
+  const { mark, lines } = linesOf(text);
+  const others = othersIn(parsedTidied(text), variable);
+  return lastAssignments(lines, variable)
+    .map((index) => ({ index, line: exchangedLine(lines[index]?.line ?? '', from, to) }))
+    .flatMap(({ index, line }) => (line === undefined ? [] : [mark + withLine(lines, index, line)]))
+    .find((result) => changesOnly(others, result, variable, to));
+}
+
+/** The line of an assignment with another value; undefined where it does not plainly have the first one. */
+function exchangedLine(line: string, from: string, to: string): string | undefined {
+  const valueAt = /^[^=]*=[ \t]*/.exec(line)?.[0].length ?? 0;
+  const [lead, rest] = [line.slice(0, valueAt), line.slice(valueAt)];
+  for (const quote of ['"', "'", '`', '']) {
+    const written = quote + from + quote;
+    const tail = rest.slice(written.length);
+    // Without quotes, some readers take `a#b` for a value and others for a value and a comment.
+    const isTail = quote === '' ? /^[ \t]*$|^[ \t]+#/ : /^[ \t]*(?:#|$)/;
+    if (rest.startsWith(written) && isTail.test(tail)) return lead + quote + to + quote + tail;
+  }
+  return undefined;
 }
 
 /** Each empty assignment with the value in it, the last first: a line may stand inside of a quoted value. */

@@ -32,6 +32,11 @@ export function ancestorProblem(path: string, stats: Metadata): Refused | undefi
   return sharedProblem(path, stats);
 }
 
+/** A directory of root in which each user may make entries, and change those alone. */
+export function isForEverybody({ uid, mode }: Metadata): boolean {
+  return Number(uid) === 0 && (Number(mode) & STICKY) !== 0 && (Number(mode) & 0o002) !== 0;
+}
+
 /** The directory that gets the secret: this user's alone, and not even a sticky one may be shared. */
 export function parentProblem(path: string, stats: Metadata): Refused | undefined {
   const user = effectiveUser();
@@ -62,6 +67,12 @@ export function isWritableByOthers(stats: Metadata): boolean {
 /** The permission bits; always 0600 where the system has none. */
 export function modeOf(stats: Metadata): number {
   return effectiveUser() === undefined ? 0o600 : Number(stats.mode) & 0o7777;
+}
+
+/** What a person should know of a file that had this mode, and is 0600 now; undefined where there was none. */
+export function modeWarnings(path: string, oldMode: number | undefined): string[] {
+  if (oldMode === undefined || (oldMode & 0o077) === 0) return [];
+  return [`Other users could read ${path} (mode 0${oldMode.toString(8)}); its mode is 0600 now.`];
 }
 
 export function kindOf(stats: Metadata): string {

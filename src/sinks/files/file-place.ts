@@ -20,7 +20,7 @@ export interface Place {
 }
 
 /** What a sink says of whatever exists at its place. */
-export type JudgeExisting = (place: Place, stats: Stats) => Promise<Refused | undefined>;
+export type JudgeExisting<T> = (place: Place, stats: Stats) => Promise<Checked<T>>;
 
 /** The place of an address. The values of an address cannot leave the directory that the operator named. */
 export function placeOf(template: string, address: Address): Checked<Place> {
@@ -38,30 +38,29 @@ export function placeOf(template: string, address: Address): Checked<Place> {
   return passed({ path, directory: dirname(path), name: basename(path) });
 }
 
-/** The whole preflight of a place. `judge` is asked only where something exists there. */
-export function examinePlace(
+/** The whole preflight of a place. `judge` is asked only where something exists there; else the answer is undefined. */
+export function examinePlace<T>(
   place: Place,
   mode: PreflightMode,
   environment: Environment,
-  judge: JudgeExisting,
-): Promise<Checked<Place>> {
+  judge: JudgeExisting<T>,
+): Promise<Checked<T | undefined>> {
   return attempt(`${place.path} cannot be written`, async () => {
     const way = await walk(place.directory);
     if (!way.ok) return way;
     const { directory, existing, missing } = way.value;
     const target = join(directory, place.name);
     const found = missing.length === 0 ? await unlessMissing(lstat(target)) : undefined;
-    const problem =
-      (found && (await judge(place, found))) ??
-      (await gitProblem(target, existing, environment)) ??
-      (await roomProblem(existing));
+    const judged = found === undefined ? passed(undefined) : await judge(place, found);
+    if (!judged.ok) return judged;
+    const problem = (await gitProblem(target, existing, environment)) ?? (await roomProblem(existing));
     if (problem !== undefined) return problem;
     if (mode === 'prove') {
       await makeMissing(way.value);
       const proof = await provePlace(place, found === undefined);
       if (!proof.ok) return proof;
     }
-    return passed(place);
+    return judged;
   });
 }
 

@@ -40,6 +40,29 @@ export function failedDelivery({ problem }: Refused): Delivery {
   return { outcome: 'failed', message: problem.message, hint: problem.hint };
 }
 
+/**
+ * The end of a delivery that failed where an old secret was, after that was to be put back. It did not fail for certain
+ * unless the new secret is seen not to be there: `look` says whether it is.
+ */
+export async function failedExchange(
+  refused: Refused,
+  path: string,
+  look: () => Promise<Checked<boolean>>,
+): Promise<Delivery> {
+  if (!(await mayHold(look))) return failedDelivery(refused);
+  const { message, hint } = refused.problem;
+  return { outcome: 'uncertain', message, hint: `The old secret could not be put back: look into ${path}. ${hint}` };
+}
+
+async function mayHold(look: () => Promise<Checked<boolean>>): Promise<boolean> {
+  try {
+    const held = await look();
+    return held.ok && held.value;
+  } catch (error) {
+    return systemCode(error) !== 'ENOENT';
+  }
+}
+
 /** The code of an error of the system, such as `ENOENT`. */
 export function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined;
@@ -62,7 +85,7 @@ export function shellWord(path: string): string {
 }
 
 /** An error with a code of the system, for what only this program can see. */
-export function systemError(code: 'ESTALE'): Error {
+export function systemError(code: 'ESTALE' | 'EIO'): Error {
   return Object.assign(new Error(code), { code });
 }
 

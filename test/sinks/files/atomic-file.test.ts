@@ -1,12 +1,14 @@
 // What happens to a file at the moments at which another program could change things.
 
 import {
+  appendFileSync,
   existsSync,
   linkSync,
   readFileSync,
   readdirSync,
   renameSync,
   symlinkSync,
+  truncateSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -106,6 +108,43 @@ describe('an exchange of a file', () => {
     expect(isReplaced).toBe(false);
     expect(existsSync(path) ? readFileSync(path, 'utf8') : 'gone').not.toBe('x');
     expect(readdirSync(folder).filter((name) => name !== 'k')).toEqual([]);
+  });
+
+  test.each<[string, (path: string) => void]>([
+    [
+      'fewer bytes',
+      (path) => {
+        truncateSync(path, 2);
+      },
+    ],
+    [
+      'more bytes',
+      (path) => {
+        appendFileSync(path, 'x');
+      },
+    ],
+    [
+      'other bytes',
+      (path) => {
+        writeFileSync(path, 'xyz');
+      },
+    ],
+  ])('does not happen where the disk gives %s back than it took', async (_what, spoil) => {
+    const folder = scratch();
+    writeFileSync(join(folder, 'k'), 'old');
+    const attempt = inside(folder, async (directory) => {
+      const found = await readFound(directory, 'k', 100);
+      if (found === undefined) return expect.fail('There is no file.');
+      const path = (name: string) => {
+        // Each path is asked for just before it is used: first to make the new file, and then to look at it.
+        const temporary = readdirSync(folder).find((each) => each.includes('.tmp'));
+        if (temporary !== undefined) spoil(join(folder, temporary));
+        return directory.path(name);
+      };
+      return replaceVersion({ ...directory, path }, 'k', Buffer.from('new'), found.stats);
+    });
+    await expect(attempt).rejects.toMatchObject({ code: 'EIO' });
+    expect([readdirSync(folder), readFileSync(join(folder, 'k'), 'utf8')]).toEqual([['k'], 'old']);
   });
 
   test('happens where it is still the same', async () => {

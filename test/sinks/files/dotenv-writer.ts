@@ -6,7 +6,7 @@ import { basename, dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Secret } from '../../../src/secret/secret.ts';
 import { dotenvSink } from '../../../src/sinks/dotenv-sink.ts';
-import { withLock } from '../../../src/sinks/files/dotenv-lock.ts';
+import { withLock } from '../../../src/sinks/files/file-lock.ts';
 import { passed } from '../../../src/sinks/files/file-problem.ts';
 import { withDirectory } from '../../../src/sinks/files/safe-directory.ts';
 

@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseEnv } from 'node:util';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { withLock } from '../../../src/sinks/files/dotenv-lock.ts';
+import { withLock } from '../../../src/sinks/files/file-lock.ts';
 import { passed, type Checked } from '../../../src/sinks/files/file-problem.ts';
 import { thisProcess } from '../../../src/sinks/files/process-owner.ts';
 import { withDirectory } from '../../../src/sinks/files/safe-directory.ts';

@@ -1,7 +1,7 @@
-// Lets one process of this program at a time edit a .env file. Nobody has to clear up after a process that died: its
-// lock no longer counts. It keeps no other program away, and no reader.
+// Lets one process of this program at a time change a file that exists. Nobody has to clear up after a process that
+// died: its lock no longer counts. It keeps no other program away, and no reader.
 //
-// Each process puts a lock file of its own beside the .env file, and then looks for those of others. Since each writes
+// Each process puts a lock file of its own beside the file, and then looks for those of others. Since each writes
 // before it looks, of two at most one finds itself alone; both may find that they are not, and then both go back and
 // wait for a random time. A lock file says whose it is, and holds no secret.
 
@@ -19,8 +19,11 @@ const LONGEST_WAIT_MS = 10_000;
 const PAUSE = { least: 5, most: 30 };
 /** An edit of a process that cannot be told from others (in another container) takes no longer. */
 const LONGEST_EDIT_MS = 60_000;
-/** So old, a lock file that does not say whose it is was left half-made by a process that died. */
-const HALF_MADE_MS = 10_000;
+/**
+ * So old, a lock file that does not say whose it is was left half-made by a process that died. Well below the longest
+ * wait, so that nobody fails for it. One that was only slow finds its own missing, and goes back.
+ */
+const HALF_MADE_MS = 3_000;
 const LARGEST_LOCK = 4096;
 
 /** Runs `action` while no other process of this program runs one for that file; fails when that takes too long. */

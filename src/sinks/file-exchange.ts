@@ -1,0 +1,88 @@
+// Exchanges the secret in a file for another, and back. At any moment the file holds the whole old secret or the whole
+// new one; it never overwrites a third. Which secret may be exchanged was judged before.
+
+import { holdsExactly } from '../secret/fingerprint.ts';
+import { openSecret, type Secret } from '../secret/secret.ts';
+import { replaceVersion, type FoundFile } from './files/atomic-file.ts';
+import { withLock } from './files/file-lock.ts';
+import { modeOf, modeWarnings } from './files/file-owner.ts';
+import type { Place } from './files/file-place.ts';
+import { attempt, failedExchange, passed, type Checked } from './files/file-problem.ts';
+import { withDirectory, type SafeDirectory } from './files/safe-directory.ts';
+import { inTurn } from './files/turns.ts';
+import { bytesOf, changedMeanwhile, type OldSecret } from './old-secret.ts';
+import { readFile, readReplaceable, verdictOn } from './secret-file.ts';
+import type { Delivery, Target } from './sink.ts';
+
+export function exchangingTarget(place: Place, old: OldSecret): Target {
+  const { path } = place;
+  let delivered: Secret | undefined;
+  const takeBack = async () => {
+    if (delivered !== undefined) await restore(place, delivered, old);
+  };
+  return {
+    location: path,
+    exchanges: 'old secret',
+    async deliver(secret): Promise<Delivery> {
+      delivered = secret;
+      const given = await attempt(`${path} could not be written`, () => inTurn(path, () => give(place, secret, old)));
+      if (given.ok) return { outcome: 'written', warnings: modeWarnings(path, given.value) };
+      // It may be in the file all the same, when only the disk failed to confirm it.
+      await takeBack();
+      return failedExchange(given, path, () => isHeld(place, secret));
+    },
+    verify: (secret) => verdictOn(place, secret),
+    retract: takeBack,
+  };
+}
+
+/** Answers the mode that the file had. */
+function give(place: Place, secret: Secret, old: OldSecret): Promise<Checked<number>> {
+  return locked(place, async (directory) => {
+    const found = await readReplaceable(directory, place);
+    if (!found.ok) return found;
+    if (found.value === undefined || !holdsOld(found.value, old)) return changedMeanwhile(place.path);
+    const { stats } = found.value;
+    const isReplaced = await replaceVersion(directory, place.name, Buffer.from(openSecret(secret), 'utf8'), stats);
+    return isReplaced ? passed(modeOf(stats)) : changedMeanwhile(place.path);
+  });
+}
+
+function holdsOld({ bytes }: FoundFile, old: OldSecret): boolean {
+  const expected = bytesOf(old);
+  const isOld = bytes?.equals(expected) === true;
+  for (const each of [bytes, expected]) each?.fill(0);
+  return isOld;
+}
+
+async function restore(place: Place, secret: Secret, old: OldSecret): Promise<void> {
+  try {
+    // Nobody needs to be waited for where there is nothing to undo.
+    const held = await isHeld(place, secret);
+    if (held.ok && held.value) await inTurn(place.path, () => putBack(place, secret, old));
+  } catch {
+    // Out of reach: the new key itself is deleted.
+  }
+}
+
+function putBack(place: Place, secret: Secret, old: OldSecret): Promise<Checked<undefined>> {
+  return locked(place, async (directory) => {
+    const found = await readFile(directory, place);
+    if (found?.bytes === undefined || !holdsExactly(found.bytes, secret)) return passed(undefined);
+    const bytes = bytesOf(old);
+    await replaceVersion(directory, place.name, bytes, found.stats);
+    bytes.fill(0);
+    return passed(undefined);
+  });
+}
+
+function isHeld(place: Place, secret: Secret): Promise<Checked<boolean>> {
+  return withDirectory(place.directory, async (directory) => {
+    const found = await readFile(directory, place);
+    return passed(found?.bytes !== undefined && holdsExactly(found.bytes, secret));
+  });
+}
+
+function locked<T>(place: Place, action: (directory: SafeDirectory) => Promise<Checked<T>>): Promise<Checked<T>> {
+  return withDirectory(place.directory, (directory) => withLock(directory, place, () => action(directory)));
+}

@@ -1,0 +1,89 @@
+// Reads a file that holds a secret and nothing else: whose secret it is, and whether it is the one that was delivered.
+// It writes nothing.
+
+import type { Stats } from 'node:fs';
+import { fingerprintOfBytes, holdsExactly } from '../secret/fingerprint.ts';
+import { openSecret, type Secret } from '../secret/secret.ts';
+import { readFound, type FoundFile } from './files/atomic-file.ts';
+import { fileProblem, isWritableByOthers, kindOf, modeOf } from './files/file-owner.ts';
+import type { JudgeExisting, Place } from './files/file-place.ts';
+import { attempt, entryExists, notReady, passed, shellWord, type Checked, type Refused } from './files/file-problem.ts';
+import { withDirectory, type SafeDirectory } from './files/safe-directory.ts';
+import { notTheOldSecret, oldSecretIn, type OldSecret } from './old-secret.ts';
+import type { Held, Replaced, Verdict } from './sink.ts';
+
+/** In bytes; a larger file holds something else. */
+const LARGEST_SECRET = 4096;
+
+export function heldAt(place: Place): Promise<Checked<Held>> {
+  return withDirectory<Held>(place.directory, async (directory) => {
+    const found = await readFile(directory, place);
+    if (found === undefined) return passed({ held: 'nothing' });
+    return passed(
+      found.bytes === undefined ? { held: 'unknown' } : { held: 'value', fingerprint: fingerprintOfBytes(found.bytes) },
+    );
+  });
+}
+
+/** What may give way there, if anything; without `replaced` nothing may. */
+export function judgeFile(replaced: Replaced | undefined): JudgeExisting<OldSecret> {
+  return async (place, stats) => {
+    if (replaced === undefined || !stats.isFile()) return taken(place, stats);
+    return withDirectory(place.directory, async (directory) => {
+      const found = await readReplaceable(directory, place);
+      if (!found.ok) return found;
+      const bytes = found.value?.bytes;
+      const old = bytes && oldSecretIn(bytes, replaced);
+      bytes?.fill(0);
+      return old ? passed(old) : notTheOldSecret(`${place.path} exists already`, replaced);
+    });
+  };
+}
+
+function taken({ path }: Place, stats: Stats): Refused {
+  const what = kindOf(stats);
+  const hint = 'Nothing is overwritten. Pass another entry, or move that away first.';
+  return entryExists(`${path} exists already; it is ${what}.`, hint);
+}
+
+/** Whatever stands there. */
+export function readFile(directory: SafeDirectory, { name }: Place): Promise<FoundFile | undefined> {
+  return readFound(directory, name, LARGEST_SECRET);
+}
+
+/** The file, if there is one; refuses one that is not this user's alone to change. The caller wipes its bytes. */
+export async function readReplaceable(directory: SafeDirectory, place: Place): Promise<Checked<FoundFile | undefined>> {
+  const { path } = place;
+  const found = await readFile(directory, place);
+  if (found === undefined) return passed(undefined);
+  const problem = fileProblem(path, found.stats);
+  if (problem !== undefined) return problem;
+  if (!isWritableByOthers(found.stats)) return passed(found);
+  return notReady(`Other users can write to ${path}.`, `Check what is in it, then run: chmod 600 ${shellWord(path)}`);
+}
+
+export async function verdictOn(place: Place, secret: Secret): Promise<Verdict> {
+  const checked = await attempt(`${place.path} could not be read back`, () => readBack(place, secret));
+  if (checked.ok) return { outcome: 'verified', verification: 'read-back' };
+  return { outcome: 'mismatch', message: checked.problem.message, hint: checked.problem.hint };
+}
+
+function readBack(place: Place, secret: Secret): Promise<Checked<undefined>> {
+  const limit = Buffer.byteLength(openSecret(secret));
+  return withDirectory(place.directory, async (directory) => {
+    const found = await readFound(directory, place.name, limit);
+    return changeProblem(place.path, found, secret) ?? passed(undefined);
+  });
+}
+
+function changeProblem(path: string, found: FoundFile | undefined, secret: Secret): Refused | undefined {
+  if (found === undefined) return notReady(`${path} is gone again.`, FIND_OUT);
+  const problem = fileProblem(path, found.stats);
+  if (problem !== undefined) return problem;
+  const mode = modeOf(found.stats);
+  if (mode !== 0o600) return notReady(`${path} has mode 0${mode.toString(8)} instead of 0600.`, FIND_OUT);
+  if (found.bytes !== undefined && holdsExactly(found.bytes, secret)) return undefined;
+  return notReady(`${path} does not hold exactly the secret that was delivered.`, FIND_OUT);
+}
+
+const FIND_OUT = 'Find out what changes files in that directory, or configure another path.';

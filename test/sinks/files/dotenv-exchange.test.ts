@@ -1,0 +1,221 @@
+// The text of a .env file in which a variable gets another value and then its old one again: examples for each shape,
+// and properties with `util.parseEnv` as the judge.
+
+import { parseEnv } from 'node:util';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { exchangeVariable, withValue } from '../../../src/sinks/files/dotenv-text.ts';
+
+const VARIABLE = 'VOYAGE_API_KEY';
+const FROM = 'al-Xy_9.~+/z==old';
+const TO = 'al-Zy_8.~+/y==new-and-longer';
+
+const exchange = (text: string) => exchangeVariable(text, VARIABLE, FROM, TO);
+
+describe('only the value changes', () => {
+  test.each([
+    ['bare', (value: string) => `${VARIABLE}=${value}`],
+    ['exported', (value: string) => `export ${VARIABLE}=${value}`],
+    ['indented', (value: string) => `  ${VARIABLE}=${value}`],
+    ['double quotes', (value: string) => `export ${VARIABLE}="${value}"`],
+    ['single quotes', (value: string) => `${VARIABLE}='${value}'`],
+    ['backticks', (value: string) => `${VARIABLE}=\`${value}\``],
+    ['spaces around the sign', (value: string) => `${VARIABLE} = ${value}`],
+    ['trailing blanks', (value: string) => `${VARIABLE}=${value}   `],
+    ['a comment', (value: string) => `${VARIABLE}=${value} # from Atlas`],
+    ['a comment that has the old value too', (value: string) => `${VARIABLE}=${value} # not ${FROM}`],
+    ['quotes and a comment', (value: string) => `${VARIABLE} = "${value}"  # it's "mine"`],
+    ['quotes and a comment right behind', (value: string) => `${VARIABLE}='${value}'# c`],
+  ])('%s', (_shape, lineOf) => {
+    for (const ending of ['\n', '\r\n']) {
+      const around = (value: string) => ['A="1"', '', lineOf(value), `# ${FROM}`, `B='2' # c`, ''].join(ending);
+      expect(exchange(around(FROM))).toEqual({ outcome: 'edited', text: around(TO) });
+      const last = (value: string) => ['A=1', lineOf(value)].join(ending);
+      expect(exchange(last(FROM))).toEqual({ outcome: 'edited', text: last(TO) });
+      expect(withValue(last(TO), VARIABLE, TO, FROM)).toBe(last(FROM));
+    }
+  });
+
+  test.each([
+    ['behind a byte order mark', `\uFEFFA=1\n${VARIABLE}=${FROM}\n`, `\uFEFFA=1\n${VARIABLE}=${TO}\n`],
+    [
+      'of two lines the last, which is the one that readers see',
+      `${VARIABLE}=${FROM}\nA=1\n${VARIABLE}="${FROM}"\n`,
+      `${VARIABLE}=${FROM}\nA=1\n${VARIABLE}="${TO}"\n`,
+    ],
+    [
+      'and of the secrets of several keys the last',
+      `${VARIABLE}=al-other\n${VARIABLE}=${FROM}\n`,
+      `${VARIABLE}=al-other\n${VARIABLE}=${TO}\n`,
+    ],
+    [
+      'not the line inside of a quoted value below it',
+      `${VARIABLE}=${FROM}\nA="one\n${VARIABLE}=${FROM}\n"\n`,
+      `${VARIABLE}=${TO}\nA="one\n${VARIABLE}=${FROM}\n"\n`,
+    ],
+    [
+      'not another variable of the same value',
+      `${VARIABLE}_2=${FROM}\n${VARIABLE}=${FROM}\nMY_${VARIABLE}=${FROM}\n`,
+      `${VARIABLE}_2=${FROM}\n${VARIABLE}=${TO}\nMY_${VARIABLE}=${FROM}\n`,
+    ],
+  ])('%s', (_shape, before, after) => {
+    expect(exchange(before)).toEqual({ outcome: 'edited', text: after });
+    expect(withValue(after, VARIABLE, TO, FROM)).toBe(before);
+  });
+});
+
+describe('nothing changes', () => {
+  test.each([
+    ['another value', `${VARIABLE}=other\n`],
+    ['a longer one', `${VARIABLE}=${FROM}x\n`],
+    ['none', `A=${FROM}\n`],
+    ['an empty text', ''],
+    ['a value in a comment', `# ${VARIABLE}=${FROM}\n`],
+    ['an empty line below', `${VARIABLE}=${FROM}\n${VARIABLE}=\n`],
+    ['another line below', `${VARIABLE}=${FROM}\n${VARIABLE}=other\n`],
+  ])('where the variable does not read as the old value: %s', (_shape, text) => {
+    expect(exchange(text)).toEqual({ outcome: 'has changed' });
+    expect(withValue(text, VARIABLE, FROM, TO)).toBeUndefined();
+  });
+
+  test.each([
+    ['a quote that never ends', `${VARIABLE}=${FROM}\nA="one\nB=2\n`],
+    ['something behind the quotes', `${VARIABLE}="${FROM}"x\n`],
+    ['a sign that some readers take for a comment', `${VARIABLE}=${FROM}#x\n`],
+    [
+      'lines that readers do not agree on',
+      `export   ${VARIABLE}=other\n${VARIABLE}=${FROM}\nexport   ${VARIABLE}=other`,
+    ],
+  ])('where that is not clear: %s', (_shape, text) => {
+    const edit = exchange(text);
+    expect(edit.outcome).toMatch(/unclear|has changed/);
+    expect(edit).not.toHaveProperty('text');
+  });
+
+  test('megabytes are no work for hours', () => {
+    expect(exchange(`A="${`${VARIABLE}=${FROM}\n`.repeat(20_000)}"\n`)).toEqual({ outcome: 'has changed' });
+    expect(exchange(`${VARIABLE}=${FROM}${' '.repeat(1_000_000)}x`).outcome).toBe('has changed');
+    expect(exchange(`${VARIABLE}=${FROM}${' '.repeat(1_000_000)}\n`)).toMatchObject({ outcome: 'edited' });
+  });
+});
+
+test('what was edited since stays, also when the old value comes back', () => {
+  const back = (text: string) => withValue(text, VARIABLE, TO, FROM);
+  expect(back(`B=2\nexport ${VARIABLE}='${TO}' # mine\nA="open`)).toBe(
+    `B=2\nexport ${VARIABLE}='${FROM}' # mine\nA="open`,
+  );
+  expect(back(`${VARIABLE}=${TO}\n${VARIABLE}=mine\n`)).toBeUndefined();
+  // It is back already.
+  expect(back(`${VARIABLE}=${TO}\n${VARIABLE}=${FROM}\n`)).toBeUndefined();
+});
+
+const value = fc.stringMatching(/^[A-Za-z0-9_.~+/=-]{8,60}$/);
+const otherLine = fc.oneof(
+  fc
+    .tuple(
+      fc.constantFrom('A', 'B_2', `MY_${VARIABLE}`, `${VARIABLE}_OLD`, 'a.b', VARIABLE, `export ${VARIABLE}`),
+      fc.constantFrom(
+        '',
+        '1',
+        FROM,
+        `"${FROM}"`,
+        `'x=y'`,
+        '`q`',
+        '"one\\ntwo"',
+        '3 # c',
+        '"a\nb"',
+        "'a\n#b'",
+        'ü✓',
+        'a#b',
+      ),
+    )
+    .map(([name, text]) => `${name}=${text}`),
+  fc.constantFrom('', '# a comment', `# ${VARIABLE}=${FROM}`, "# it's", `  A = "1" # c`, `C="\n${VARIABLE}=${FROM}\n"`),
+);
+const wildLine = fc.oneof(
+  otherLine,
+  fc.constantFrom('   ', '  # c', 'A="open', "B='open", 'junk', '=', '=1', '"', "'x'", `${VARIABLE}=#x`),
+  fc.string({
+    unit: fc.constantFrom('=', '"', "'", '`', '#', ' ', '\t', '\r', '\\', 'A', 'export ', VARIABLE, FROM, '\uFEFF'),
+    maxLength: 12,
+  }),
+);
+const ownLine = fc
+  .record({
+    lead: fc.constantFrom('', 'export ', '  ', 'export  \t'),
+    sign: fc.constantFrom('=', ' = ', '= ', ' ='),
+    quote: fc.constantFrom('', '"', "'", '`'),
+    tail: fc.constantFrom('', ' ', ' # c', " # it's", `\t# ${FROM}`),
+  })
+  .map(({ lead, sign, quote, tail }) => `${lead}${VARIABLE}${sign}${quote}${FROM}${quote}${tail}`);
+
+function textOf(lines: fc.Arbitrary<readonly string[]>) {
+  return fc
+    .record({
+      lines,
+      ending: fc.constantFrom('\n', '\r\n'),
+      mark: fc.constantFrom('', '\uFEFF'),
+      isEnded: fc.boolean(),
+    })
+    .map(({ lines, ending, mark, isEnded }) => {
+      const body = lines.join(ending).replaceAll(/(?<!\r)\n/g, ending);
+      return mark + body + (isEnded ? ending : '');
+    });
+}
+
+/** What is read beside the variable, without what each version of the parser stumbles over in its own way. */
+function others(text: string): Map<string, string | undefined> {
+  const tidied = text.split('\n').map((line) => line.trimEnd());
+  const entries = Object.entries(parseEnv(`${tidied.join('\n')}\n`));
+  return new Map(entries.filter(([key]) => !new RegExp(`(?:^|\\s)\uFEFF?${VARIABLE}$`).test(key)));
+}
+
+/** Whether the two texts are the same but for one of the two values in one place. */
+function isOneExchange(before: string, after: string, to: string): boolean {
+  return before
+    .split(FROM)
+    .some(
+      (_, index, parts) => index > 0 && after === parts.slice(0, index).join(FROM) + to + parts.slice(index).join(FROM),
+    );
+}
+
+const RUNS = { numRuns: 3_000 };
+
+describe('properties', () => {
+  test('an exchange changes one value, nothing else, and comes back byte for byte', () => {
+    const lines = fc.tuple(fc.array(wildLine, { maxLength: 5 }), ownLine, fc.array(wildLine, { maxLength: 3 }));
+    let edited = 0;
+    fc.assert(
+      fc.property(textOf(lines.map(([above, own, below]) => [...above, own, ...below])), value, (text, to) => {
+        fc.pre(!text.includes(to));
+        const edit = exchangeVariable(text, VARIABLE, FROM, to);
+        if (edit.outcome !== 'edited') return;
+        edited += 1;
+        expect(parseEnv(text)[VARIABLE]).toBe(FROM);
+        expect(parseEnv(edit.text)[VARIABLE]).toBe(to);
+        expect(others(edit.text)).toEqual(others(text));
+        expect(isOneExchange(text, edit.text, to)).toBe(true);
+        expect(withValue(edit.text, VARIABLE, to, FROM)).toBe(text);
+      }),
+      RUNS,
+    );
+    expect(edited).toBeGreaterThan(100);
+  });
+
+  test('an ordinary file is never refused', () => {
+    const line = otherLine.filter((each) => !each.includes(`${VARIABLE}=`) || each.startsWith('#'));
+    const own = fc
+      .tuple(fc.constantFrom('', 'export '), fc.constantFrom('', '"', "'"), fc.constantFrom('', ' # c'))
+      .map(([lead, quote, tail]) => `${lead}${VARIABLE}=${quote}${FROM}${quote}${tail}`);
+    const lines = fc
+      .tuple(fc.array(line), own, fc.array(line))
+      .map(([above, each, below]) => [...above, each, ...below]);
+    fc.assert(
+      fc.property(fc.tuple(lines, fc.constantFrom('\n', '\r\n')), value, ([parts, ending], to) => {
+        const text = [...parts, ''].join(ending);
+        expect(exchangeVariable(text, VARIABLE, FROM, to).outcome).toBe('edited');
+      }),
+      RUNS,
+    );
+  });
+});
