@@ -5,7 +5,19 @@ import js from '@eslint/js';
 import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
-const folders = ['text', 'config', 'secret', 'atlas', 'sinks', 'provisioning', 'tools', 'mcp', 'sandbox'];
+const folders = [
+  'text',
+  'config',
+  'secret',
+  'atlas',
+  'sinks',
+  'provisioning',
+  'tools',
+  'prompts',
+  'mcp',
+  'sandbox',
+  'doctor',
+];
 
 /** What each folder may import beside itself. `main.ts` composes them all. */
 const mayImport = {
@@ -15,9 +27,11 @@ const mayImport = {
   atlas: ['text', 'secret', 'config'],
   sinks: ['secret', 'config'],
   provisioning: ['text', 'secret', 'atlas', 'sinks'],
-  tools: ['provisioning', 'atlas', 'sinks', 'config'],
-  mcp: ['tools', 'secret'],
+  tools: ['text', 'provisioning', 'atlas', 'sinks', 'config'],
+  prompts: ['provisioning', 'atlas'],
+  mcp: ['tools', 'prompts', 'secret'],
   sandbox: [],
+  doctor: ['text', 'config', 'secret', 'atlas', 'sinks', 'provisioning'],
 };
 
 /** Packages and functions that one folder has for itself. */

@@ -1,4 +1,4 @@
-// The command line: which flags there are, and the help text. It interprets no value.
+// The command line: which commands and flags there are. It interprets no value.
 
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { ConfigError } from './config-error.ts';
@@ -8,6 +8,10 @@ export interface CommandLine {
   readonly help: boolean;
   readonly version: boolean;
   readonly sandbox: boolean;
+  /** The command `doctor`, in place of the server. */
+  readonly doctor: boolean;
+  /** For the doctor: one JSON document instead of a table. */
+  readonly json: boolean;
   readonly config?: string;
   /** Each flag's values, by the flag's name. A flag without an argument has the value `true`. */
   readonly values: ReadonlyMap<string, readonly string[]>;
@@ -19,6 +23,7 @@ const options: NonNullable<ParseArgsConfig['options']> = {
   help: { type: 'boolean' },
   version: { type: 'boolean' },
   sandbox: { type: 'boolean' },
+  json: { type: 'boolean' },
   config: { type: 'string' },
   ...Object.fromEntries(
     flags.map(({ name, argument }) => [
@@ -28,13 +33,18 @@ const options: NonNullable<ParseArgsConfig['options']> = {
   ),
 };
 
-/** @throws ConfigError for a flag that is unknown, given twice, or lacks its argument */
+/** @throws ConfigError for a command or flag that is unknown, given twice, or lacks its argument */
 export function parseCommandLine(argv: readonly string[]): CommandLine {
-  const { values } = parse(argv);
+  const { values, positionals } = parse(argv);
+  const doctor = positionals[0] === 'doctor';
+  if (positionals.length > (doctor ? 1 : 0)) throw new ConfigError('command line', 'is not understood; see --help');
+  if (values.json === true && !doctor) throw new ConfigError('--json', 'is for the command doctor; see --help');
   return {
     help: values.help === true,
     version: values.version === true,
     sandbox: values.sandbox === true,
+    doctor,
+    json: values.json === true,
     ...(typeof values.config === 'string' && { config: values.config }),
     values: new Map(
       flags.flatMap(({ name, repeatable }) => {
@@ -48,7 +58,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
 
 function parse(argv: readonly string[]) {
   try {
-    return parseArgs({ args: [...argv], options, strict: true, allowPositionals: false });
+    return parseArgs({ args: [...argv], options, strict: true, allowPositionals: true });
   } catch (error) {
     // The message of parseArgs quotes the argument, which may be a secret in the wrong place.
     const flag = argv
@@ -59,28 +69,4 @@ function parse(argv: readonly string[]) {
     if (missing) throw new ConfigError('command line', 'a flag has no value, or one that it does not take; see --help');
     throw new ConfigError(flag === undefined ? 'command line' : `--${flag}`, 'is not understood; see --help');
   }
-}
-
-export function helpText(): string {
-  const lines = [
-    ['--sandbox', 'Work against an embedded simulated Atlas: no account, no network'],
-    ['--config FILE', 'The configuration file (variable ATLAS_MODEL_KEYS_CONFIG)'],
-    ...settingNames.flatMap((name) => {
-      const { flag, help, variable } = settings[name];
-      return flag
-        ? [[`--${flag.name}${flag.argument === undefined ? '' : ` ${flag.argument}`}`, `${help} (${variable})`]]
-        : [];
-    }),
-    ['--version', 'Print the version'],
-    ['--help', 'Print this text'],
-  ];
-  return [
-    'Usage: atlas-model-keys-mcp [flags]',
-    '',
-    'An MCP server over stdio that provisions MongoDB Atlas AI model API keys and hands',
-    'each secret to a sink, never to the model. Credentials come from the environment.',
-    '',
-    ...lines.map(([flag = '', help = '']) => `  ${flag.padEnd(22)} ${help}`),
-    '',
-  ].join('\n');
 }

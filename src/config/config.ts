@@ -1,37 +1,31 @@
 // Brings flags, environment and file together into one validated Config. Nothing is sent, written or started.
 
 import { join } from 'node:path';
-import { parseBaseUrl } from './base-url.ts';
+import { readAtlasSettings, type AtlasConnection } from './atlas-connection.ts';
 import { type CommandLine } from './command-line.ts';
 import { ConfigError } from './config-error.ts';
-import { readConfigurationFile } from './configuration-file.ts';
-import { readCredentials, type Credentials } from './credentials.ts';
 import { sandboxDirectory, userDirectory } from './directories.ts';
-import { definedVariables, readVariable, type Environment } from './environment.ts';
-import { forbiddenName } from './forbidden-name.ts';
-import { expandHome } from './home-path.ts';
+import { definedVariables, type Environment } from './environment.ts';
 import { refuseUnknownVariables } from './known-variables.ts';
-import { readProxy, type ProxySettings } from './proxy.ts';
-import { parseWith } from './schema-issue.ts';
-import { settingNames, settings, settingsSchema, type Settings } from './settings.ts';
+import { settingNames, settings, type SettingName, type Settings } from './settings.ts';
 import { type SinkSpec } from './sink-spec.ts';
+import { FILE_VARIABLE, fromEnvironment, fromFile, fromFlags, type ConfigurationFile, type Source } from './sources.ts';
 
 export type ApiVersionSetting = NonNullable<Settings['apiVersion']>;
 export type LogLevel = NonNullable<Settings['logLevel']>;
 
-/** Where Atlas is, and how to be admitted. */
-export interface AtlasConnection {
-  readonly baseUrl: URL;
-  readonly credentials: Credentials;
-  readonly proxy?: ProxySettings;
-}
+export type ConfirmSetting = NonNullable<Settings['confirm']>;
 
 /** Everything that the operator decided, checked. */
 export interface Config {
   /** Absent where the embedded sandbox takes Atlas's place. */
   readonly atlas?: AtlasConnection;
+  /** The variables under which the credentials were found; none in the sandbox. */
+  readonly credentialVariables: readonly string[];
   /** The default for `groupId`. */
   readonly projectId?: string;
+  /** The default for `orgId`. */
+  readonly orgId?: string;
   readonly sinks: ReadonlyMap<string, SinkSpec>;
   /** Absent where there are several sinks and none was made the default. */
   readonly defaultSink?: string;
@@ -44,16 +38,24 @@ export interface Config {
   readonly apiVersion: ApiVersionSetting;
   /** Limit for one request to Atlas, in milliseconds. */
   readonly timeoutMs: number;
+  /** Whether a person is asked before something is deleted, rotated or reset. */
+  readonly confirm: ConfirmSetting;
+  /** Of all servers that share the state directory. */
+  readonly maxCreatesPerHour: number;
+  /** Which tools are offered; the names are not checked yet. */
+  readonly tools: { readonly allow?: readonly string[]; readonly deny?: readonly string[] };
   readonly logLevel: LogLevel;
+  /** For people: where each setting comes from, such as `flag --sink`, or `default`. */
+  readonly origins: ReadonlyMap<SettingName, string>;
+  readonly configurationFile: ConfigurationFile;
   /** From which sinks pick what the programs they start may see. */
   readonly environment: Readonly<Record<string, string>>;
 }
 
 /** The secrets of the sandbox are not real: they go where a flag beside `--sandbox` says, never where real ones go; likewise its journal. */
 const noPlaces: Settings = { sinks: undefined, defaultSink: undefined, stateDir: undefined };
-const FILE_VARIABLE = 'ATLAS_MODEL_KEYS_CONFIG';
-const DEFAULT_BASE_URL = 'https://cloud.mongodb.com';
 const DEFAULT_TIMEOUT_MS = 30_000;
+const DEFAULT_MAX_CREATES_PER_HOUR = 30;
 
 /** @throws ConfigError that names the flag, variable or key to correct */
 export function loadConfig(commandLine: CommandLine, environment: Environment = process.env): Config {
@@ -65,33 +67,46 @@ export function loadConfig(commandLine: CommandLine, environment: Environment = 
   }
   refuseUnknownVariables(environment, [FILE_VARIABLE, ...settingNames.map((name) => settings[name].variable)]);
   const { sandbox } = commandLine;
-  const standing = { ...fromFile(commandLine, environment), ...fromEnvironment(environment) };
-  const chosen = { ...standing, ...(sandbox && noPlaces), ...fromFlags(commandLine) };
+  const { source, file } = fromFile(commandLine, environment);
+  const standing = [source, fromEnvironment(environment)].map((each) => (sandbox ? withoutPlaces(each) : each));
+  const sources = [...standing, fromFlags(commandLine)];
+  const chosen = sources.reduce<Settings>((weaker, each) => ({ ...weaker, ...each.settings }), {});
   const directory = sandbox ? sandboxDirectory() : userDirectory;
   return {
-    ...(!sandbox && atlasSettings(environment)),
+    // The sandbox takes no part of this: real credentials are not even read for it.
+    ...(sandbox ? { credentialVariables: [] } : readAtlasSettings(environment)),
     ...sinkSettings(chosen, () => directory('data')),
-    readOnly: chosen.readOnly ?? false,
-    ...(chosen.allowedProjects && { allowedProjects: chosen.allowedProjects }),
+    ...policy(chosen),
     stateDir: chosen.stateDir ?? directory('state'),
     apiVersion: chosen.apiVersion ?? 'auto',
     timeoutMs: chosen.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     logLevel: chosen.logLevel ?? 'warning',
+    origins: new Map(settingNames.map((name) => [name, originOf(name, sources)])),
+    configurationFile: file,
     environment: definedVariables(environment),
   };
 }
 
-/** The sandbox takes no part of this: real credentials are not even read for it. */
-function atlasSettings(environment: Environment): Pick<Config, 'atlas' | 'projectId'> {
-  const proxy = readProxy(environment);
-  const projectId = readProjectId(environment);
+function withoutPlaces(source: Source): Source {
+  return { ...source, settings: { ...source.settings, ...noPlaces } };
+}
+
+/** The last one that says something counts. */
+function originOf(name: SettingName, sources: readonly Source[]): string {
+  return sources.findLast((source) => source.settings[name] !== undefined)?.origin(name) ?? 'default';
+}
+
+/** What may be done at all. */
+function policy(
+  chosen: Settings,
+): Pick<Config, 'readOnly' | 'allowedProjects' | 'confirm' | 'maxCreatesPerHour' | 'tools'> {
+  const { allow, deny } = chosen.tools ?? {};
   return {
-    atlas: {
-      baseUrl: parseBaseUrl(readVariable(environment, 'MONGODB_ATLAS_BASE_URL') ?? DEFAULT_BASE_URL),
-      credentials: readCredentials(environment),
-      ...(proxy && { proxy }),
-    },
-    ...(projectId !== undefined && { projectId }),
+    readOnly: chosen.readOnly ?? false,
+    ...(chosen.allowedProjects && { allowedProjects: chosen.allowedProjects }),
+    confirm: chosen.confirm ?? 'if-supported',
+    maxCreatesPerHour: chosen.maxCreatesPerHour ?? DEFAULT_MAX_CREATES_PER_HOUR,
+    tools: { ...(allow && { allow }), ...(deny && { deny }) },
   };
 }
 
@@ -122,62 +137,4 @@ function sinkSettings(
     throw new ConfigError('--default-sink', `names no configured sink; there are: ${[...sinks.keys()].join(', ')}`);
   }
   return { sinks, ...(defaultSink !== undefined && { defaultSink }), allowInlineSecret };
-}
-
-function readProjectId(environment: Environment): string | undefined {
-  const projectId = readVariable(environment, 'MONGODB_ATLAS_PROJECT_ID');
-  if (projectId !== undefined && !/^[a-f0-9]{24}$/.test(projectId)) {
-    throw new ConfigError('MONGODB_ATLAS_PROJECT_ID', 'must be 24 lower-case hexadecimal digits');
-  }
-  return projectId;
-}
-
-function fromFile(commandLine: CommandLine, environment: Environment): Settings {
-  const { config } = commandLine;
-  const named = config ?? readVariable(environment, FILE_VARIABLE);
-  const path = named === undefined ? join(userDirectory('config'), 'config.json') : expandHome(named);
-  const setting = config === undefined ? FILE_VARIABLE : '--config';
-  const content = readConfigurationFile(path, named === undefined ? undefined : setting);
-  return content === undefined ? {} : check(content, (field) => `${path}: ${field}`);
-}
-
-function fromEnvironment(environment: Environment): Settings {
-  const given = settingNames.flatMap((name) => {
-    const value = readVariable(environment, settings[name].variable);
-    return value === undefined ? [] : [[name, settings[name].fromText(value)] as const];
-  });
-  return check(Object.fromEntries(given), (field, name) => field.replace(name, settings[name].variable));
-}
-
-function fromFlags(commandLine: CommandLine): Settings {
-  const given = settingNames.flatMap((name) => {
-    const { flag, fromText } = settings[name];
-    const values = (flag && commandLine.values.get(flag.name)) ?? [];
-    return values.length === 0 ? [] : [[name, merged(values.map(fromText))] as const];
-  });
-  return check(Object.fromEntries(given), (field, name) =>
-    field.replace(name, `--${settings[name].flag?.name ?? name}`),
-  );
-}
-
-/** One value as it is; several `--sink` flags as one object. */
-function merged(values: readonly unknown[]): unknown {
-  if (values.length === 1) return values[0];
-  const entries = values.flatMap((value) =>
-    typeof value === 'object' && value !== null ? Object.entries(value) : [['', value]],
-  );
-  if (new Set(entries.map(([name]) => name)).size !== entries.length) {
-    throw new ConfigError('--sink', 'names the same sink twice');
-  }
-  return Object.fromEntries(entries);
-}
-
-function check(input: unknown, spell: (field: string, name: keyof Settings) => string): Settings {
-  const forbidden = forbiddenName(input);
-  const { value, problems } = forbidden ? { problems: [forbidden] } : parseWith(settingsSchema, input);
-  if (!problems) return value;
-  // One line, the first problem: the next start tells the next.
-  const { field, message } = problems[0] ?? { field: '', message: 'is not valid' };
-  const name = settingNames.find((setting) => field.split('.')[0] === setting);
-  throw new ConfigError(spell(field, name ?? 'sinks'), message);
 }

@@ -14,11 +14,24 @@ export type Credentials =
   /** `wanted` names the variable that would complete a set that was begun. */
   | { readonly kind: 'missing'; readonly wanted?: string };
 
+/** What was found, and under which variables (never a value of them). */
+export interface FoundCredentials {
+  readonly credentials: Credentials;
+  readonly variables: readonly string[];
+}
+
 const TOKEN = ['MONGODB_ATLAS_ACCESS_TOKEN'];
 const CLIENT_ID = ['MONGODB_ATLAS_CLIENT_ID', 'MDB_MCP_API_CLIENT_ID'];
 const CLIENT_SECRET = ['MONGODB_ATLAS_CLIENT_SECRET', 'MDB_MCP_API_CLIENT_SECRET'];
 const PUBLIC_KEY = ['MONGODB_ATLAS_PUBLIC_API_KEY', 'MONGODB_ATLAS_PUBLIC_KEY'];
 const PRIVATE_KEY = ['MONGODB_ATLAS_PRIVATE_API_KEY', 'MONGODB_ATLAS_PRIVATE_KEY'];
+
+/** For the help text: the variables of each kind, in the order in which they are looked for, with their other names. */
+export const credentialVariables: readonly { readonly name: string; readonly variables: readonly string[][] }[] = [
+  { name: 'Access token', variables: [TOKEN] },
+  { name: 'Service account', variables: [CLIENT_ID, CLIENT_SECRET] },
+  { name: 'API key', variables: [PUBLIC_KEY, PRIVATE_KEY] },
+];
 
 /** What can stand in an Authorization header (RFC 9110, field values); ids hold no colon (RFC 7617). */
 const VISIBLE = /^[\x21-\x7e]+$/;
@@ -31,17 +44,22 @@ const LONGEST_FILE = 64 * 1024;
  *
  * @throws ConfigError when a value cannot be a credential or its file cannot be read
  */
-export function readCredentials(environment: Environment): Credentials {
+export function readCredentials(environment: Environment): FoundCredentials {
   const token = readSecret(environment, TOKEN);
-  if (token) return { kind: 'token', token };
+  if (token) return found({ kind: 'token', token: token.value }, token);
 
   const clientId = readIdentifier(environment, CLIENT_ID);
   const clientSecret = readSecret(environment, CLIENT_SECRET);
-  if (clientId !== undefined && clientSecret) return { kind: 'service-account', clientId, clientSecret };
+  if (clientId && clientSecret) {
+    const pair = { clientId: clientId.value, clientSecret: clientSecret.value };
+    return found({ kind: 'service-account', ...pair }, clientId, clientSecret);
+  }
 
   const publicKey = readIdentifier(environment, PUBLIC_KEY);
   const privateKey = readSecret(environment, PRIVATE_KEY);
-  if (publicKey !== undefined && privateKey) return { kind: 'api-key', publicKey, privateKey };
+  if (publicKey && privateKey) {
+    return found({ kind: 'api-key', publicKey: publicKey.value, privateKey: privateKey.value }, publicKey, privateKey);
+  }
 
   const halves: [unknown, readonly string[]][] = [
     [clientId, CLIENT_SECRET],
@@ -50,18 +68,28 @@ export function readCredentials(environment: Environment): Credentials {
     [privateKey, PUBLIC_KEY],
   ];
   const wanted = halves.find(([present]) => present !== undefined)?.[1][0];
-  return { kind: 'missing', ...(wanted !== undefined && { wanted }) };
+  return found({ kind: 'missing', ...(wanted !== undefined && { wanted }) });
 }
 
-function readIdentifier(environment: Environment, names: readonly string[]): string | undefined {
-  const found = readFirst(environment, names);
-  if (found && (!VISIBLE.test(found.value) || found.value.includes(':'))) {
-    throw new ConfigError(found.name, 'holds a space, a colon or a control character; copy the id again');
+interface Named<Value> {
+  /** The variable. */
+  readonly name: string;
+  readonly value: Value;
+}
+
+function found(credentials: Credentials, ...values: readonly Named<unknown>[]): FoundCredentials {
+  return { credentials, variables: values.map(({ name }) => name) };
+}
+
+function readIdentifier(environment: Environment, names: readonly string[]): Named<string> | undefined {
+  const given = readFirst(environment, names);
+  if (given && (!VISIBLE.test(given.value) || given.value.includes(':'))) {
+    throw new ConfigError(given.name, 'holds a space, a colon or a control character; copy the id again');
   }
-  return found?.value;
+  return given;
 }
 
-function readSecret(environment: Environment, names: readonly string[]): Secret | undefined {
+function readSecret(environment: Environment, names: readonly string[]): Named<Secret> | undefined {
   const plain = readFirst(environment, names);
   const file = readFirst(
     environment,
@@ -70,18 +98,18 @@ function readSecret(environment: Environment, names: readonly string[]): Secret 
   if (plain && file) {
     throw new ConfigError(file.name, `is set beside ${plain.name}; set one of them`);
   }
-  const found = file ? { name: file.name, value: readSecretFile(file.name, file.value) } : plain;
-  if (!found) return undefined;
-  if (!VISIBLE.test(found.value)) {
-    throw new ConfigError(found.name, 'holds a space, a line break or a control character; copy the secret again');
+  const given = file ? { name: file.name, value: readSecretFile(file.name, file.value) } : plain;
+  if (!given) return undefined;
+  if (!VISIBLE.test(given.value)) {
+    throw new ConfigError(given.name, 'holds a space, a line break or a control character; copy the secret again');
   }
-  if (STRUCTURE.test(found.value)) {
+  if (STRUCTURE.test(given.value)) {
     throw new ConfigError(
-      found.name,
+      given.name,
       'holds a quotation mark, backslash, comma or brace, which no secret of Atlas does; give the secret alone',
     );
   }
-  return new Secret(found.value);
+  return { name: given.name, value: new Secret(given.value) };
 }
 
 /** Symbolic links are followed: Docker and Kubernetes mount their secrets that way. */

@@ -6,6 +6,11 @@ import { directory, sinkName, sinkSchema } from './sink-spec.ts';
 
 const groupId = z.string().regex(/^[a-f0-9]{24}$/, { error: 'must be project ids: 24 lower-case hexadecimal digits' });
 
+/** Which tools there are is not known here: the catalog refuses others. */
+const toolNames = z.array(
+  z.string().regex(/^[a-z][a-z0-9_]{0,63}$/, { error: 'must be names of tools, such as delete_ai_model_api_key' }),
+);
+
 /** The settings as the configuration file spells them. Each is optional in each source. */
 export const settingsSchema = z
   .strictObject({
@@ -17,12 +22,18 @@ export const settingsSchema = z
     stateDir: directory,
     apiVersion: z.enum(['auto', '2025-03-12', 'preview']),
     timeoutMs: z.int().min(1_000).max(120_000),
+    confirm: z.enum(['never', 'if-supported', 'required']),
+    maxCreatesPerHour: z.int().min(0).max(10_000),
+    tools: z.strictObject({ allow: toolNames, deny: toolNames }).partial(),
     logLevel: z.enum(['debug', 'info', 'warning', 'error', 'silent']),
   })
   .partial();
 
+/** The configuration file as a whole: editors read from `$schema` how to complete it; here it means nothing. */
+export const fileSchema = settingsSchema.extend({ $schema: z.string().optional() });
+
 export type Settings = z.output<typeof settingsSchema>;
-type SettingName = keyof Settings;
+export type SettingName = keyof Settings;
 
 interface Setting {
   readonly variable: string;
@@ -84,6 +95,21 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
     fromText: number,
     help: 'Limit for one request to Atlas, in milliseconds',
   },
+  confirm: {
+    variable: 'ATLAS_MODEL_KEYS_CONFIRM',
+    fromText: text,
+    help: 'Whether a person is asked before a key is deleted or rotated, or limits are reset: never, if-supported (by the host) or required',
+  },
+  maxCreatesPerHour: {
+    variable: 'ATLAS_MODEL_KEYS_MAX_CREATES_PER_HOUR',
+    fromText: number,
+    help: 'How many keys may be created or rotated in an hour, by all servers that share a state directory',
+  },
+  tools: {
+    variable: 'ATLAS_MODEL_KEYS_TOOLS',
+    fromText: toolsFromText,
+    help: 'Which tools are offered: all, or those to allow; never those to deny (variable: NAME allows, -NAME denies)',
+  },
   logLevel: {
     variable: 'ATLAS_MODEL_KEYS_LOG_LEVEL',
     flag: { name: 'log-level', argument: 'LEVEL' },
@@ -100,4 +126,12 @@ function sinksFromText(value: string): unknown {
   if (value.startsWith('{')) return parseJson(value) ?? value;
   const equals = value.indexOf('=');
   return equals === -1 ? value : { [value.slice(0, equals)]: value.slice(equals + 1) };
+}
+
+/** Words: `name` allows, `-name` denies. */
+function toolsFromText(value: string): unknown {
+  const named = words(value);
+  const allow = named.filter((word) => !word.startsWith('-'));
+  const deny = named.filter((word) => word.startsWith('-')).map((word) => word.slice(1));
+  return { ...(allow.length > 0 && { allow }), ...(deny.length > 0 && { deny }) };
 }

@@ -39,56 +39,73 @@ export interface InlineSpec {
 export const DEFAULT_VARIABLE = 'VOYAGE_API_KEY';
 const DEFAULT_COMMAND_TIMEOUT_MS = 30_000;
 
-const PLACEHOLDER = /\{[^{}]*\}/g;
+// Written as what a text must not hold, so that the JSON Schema can ask the same behind the `file:` of a URI.
 // eslint-disable-next-line no-control-regex -- control characters are what is refused here
-const CONTROL = /[\u0000-\u001f\u007f]/;
+const WITHOUT_CONTROL = /^(?![\s\S]*[\u0000-\u001f\u007f])/;
+const KNOWN_PLACEHOLDERS = /^(?![\s\S]*\{(?!groupId\}|entry\})[^{}]*\})/;
+const WITHOUT_PARENTS = /^(?![\s\S]*[\\/]\.\.(?:[\\/]|$))/;
+/** On whatever system; whether it is one of this system is asked after `~/` was replaced. */
+const ROOTED = /^(?:~?\/|[A-Za-z]:[\\/]|\\\\)/;
+const NO_DIRECTORY = /[^\\/]$/;
+/** What `file:` and `dotenv:` are followed by. */
+export const pathPatterns: readonly RegExp[] = [WITHOUT_CONTROL, KNOWN_PLACEHOLDERS, ROOTED, WITHOUT_PARENTS];
+
+const MUST_BE_ABSOLUTE = 'must be an absolute path, or start with ~/';
 
 /** A text in which `{groupId}` and `{entry}` may stand, and no other placeholder. */
 const template = z
   .string()
   .min(1)
-  .refine((text) => !CONTROL.test(text), 'must not hold control characters')
-  .refine(
-    (text) => (text.match(PLACEHOLDER) ?? []).every((found) => found === '{groupId}' || found === '{entry}'),
-    'knows the placeholders {groupId} and {entry} only',
-  );
+  .regex(WITHOUT_CONTROL, { error: 'must not hold control characters' })
+  .regex(KNOWN_PLACEHOLDERS, { error: 'knows the placeholders {groupId} and {entry} only' });
 
 /** Absolute and without `..`, so that the written path is the path that is used. */
 const path = template
+  .regex(ROOTED, { error: MUST_BE_ABSOLUTE })
+  .regex(WITHOUT_PARENTS, { error: 'must not hold ".."' })
+  .regex(NO_DIRECTORY, { error: 'must name a file, not a directory' })
   .transform(expandHome)
-  .refine((text) => isAbsolute(text), 'must be an absolute path, or start with ~/')
-  .refine((text) => !text.split(/[\\/]/).includes('..'), 'must not hold ".."')
-  .refine((text) => !/[\\/]$/.test(text), 'must name a file, not a directory')
+  .refine((text) => isAbsolute(text), MUST_BE_ABSOLUTE)
   .transform((text) => normalize(text));
 
 /** A directory as operators write it: absolute, or below the home directory. */
 export const directory = z
   .string()
   .min(1)
+  .regex(ROOTED, { error: MUST_BE_ABSOLUTE })
+  .regex(WITHOUT_CONTROL, { error: MUST_BE_ABSOLUTE })
   .transform(expandHome)
-  .refine((text) => isAbsolute(text) && !CONTROL.test(text), 'must be an absolute path, or start with ~/')
+  .refine((text) => isAbsolute(text), MUST_BE_ABSOLUTE)
   .transform((text) => normalize(text));
 
-const variable = z.string().regex(/^(?:[A-Za-z_]|\{(?:groupId|entry)\})(?:[A-Za-z0-9_]|\{(?:groupId|entry)\})*$/, {
+/** What may follow the `#` of `dotenv:`. */
+export const variablePattern = /^(?:[A-Za-z_]|\{(?:groupId|entry)\})(?:[A-Za-z0-9_]|\{(?:groupId|entry)\})*$/;
+const variable = z.string().regex(variablePattern, {
   error: 'must be a variable name: letters, digits and _, not starting with a digit',
 });
 
+const PROGRAM_PLACES = 'must be an absolute path, or a name that is found in PATH';
 const program = z
   .string()
   .min(1)
-  .refine((text) => !CONTROL.test(text) && !/[{}]/.test(text), 'must name a program, without placeholders')
-  .refine(
-    (text) => isAbsolute(text) || !/[\\/]/.test(text),
-    'must be an absolute path, or a name that is found in PATH',
-  );
+  .regex(WITHOUT_CONTROL, { error: 'must name a program, without placeholders' })
+  .regex(/^[^{}]*$/, { error: 'must name a program, without placeholders' })
+  .regex(/^(?:\/|[A-Za-z]:[\\/]|\\\\|[^\\/]*$)/, { error: PROGRAM_PLACES })
+  .refine((text) => isAbsolute(text) || !/[\\/]/.test(text), PROGRAM_PLACES);
 const argv = z.tuple([program], template);
 
+const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+/** In any case, since Windows knows none. (JSON Schema has no flag for that.) */
+const NO_CREDENTIAL = /^(?![Mm][Oo][Nn][Gg][Oo][Dd][Bb]_[Aa][Tt][Ll][Aa][Ss]_|[Mm][Dd][Bb]_[Mm][Cc][Pp]_)/;
 const environment = z
-  .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'must be a variable name' }), z.string())
+  .record(z.string().regex(VARIABLE_NAME, { error: 'must be a variable name' }), z.string())
   .refine(
-    (variables) => !Object.keys(variables).some((name) => /^(?:MONGODB_ATLAS_|MDB_MCP_)/i.test(name)),
+    (variables) => Object.keys(variables).every((name) => NO_CREDENTIAL.test(name)),
     'must not hand Atlas credentials (MONGODB_ATLAS_…, MDB_MCP_…) to a command',
-  );
+  )
+  .meta({
+    propertyNames: { type: 'string', allOf: [{ pattern: VARIABLE_NAME.source }, { pattern: NO_CREDENTIAL.source }] },
+  });
 
 const sinkObject = z.discriminatedUnion(
   'type',

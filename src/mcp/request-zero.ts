@@ -1,37 +1,44 @@
-// Lets a host cancel its first request. The SDK ignores a cancellation of the request id 0, with which its own client
-// begins to count; so that id gets another name on the way in, and its own again on the way out.
+// Lets either side cancel its first request. The SDK ignores a cancellation of the request id 0, with which it begins
+// to count itself; so that id gets another name before an SDK sees it, and its own again on the way back.
 
 import { type Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { isJSONRPCNotification, isJSONRPCRequest, type JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 
-const ZERO = 'request-zero-of-the-host';
+/** Seen by this server alone. */
+const ZERO_OF_HOST = 'request-zero-of-the-host';
+/** Seen by the host alone. */
+const ZERO_OF_SERVER = 'request-zero-of-the-server';
 
 /** The same transport, as far as the server can tell. */
 export function withRequestZero(transport: Transport): Transport {
   const wrapped: Transport = {
     start: () => {
-      transport.onmessage = (message, extra) => wrapped.onmessage?.(inward(message), extra);
+      transport.onmessage = (message, extra) => {
+        wrapped.onmessage?.(restored(renamed(message, ZERO_OF_HOST), ZERO_OF_SERVER), extra);
+      };
       transport.onerror = (error) => wrapped.onerror?.(error);
       transport.onclose = () => wrapped.onclose?.();
       return transport.start();
     },
-    send: (message, options) => transport.send(outward(message), options),
+    send: (message, options) => transport.send(restored(renamed(message, ZERO_OF_SERVER), ZERO_OF_HOST), options),
     close: () => transport.close(),
   };
   return wrapped;
 }
 
-function inward<Message extends JSONRPCMessage>(message: Message): Message {
-  if (isJSONRPCRequest(message)) return message.id === 0 ? { ...message, id: ZERO } : message;
+/** A request, or a cancellation of one, from whoever counted from 0. */
+function renamed<Message extends JSONRPCMessage>(message: Message, name: string): Message {
+  if (isJSONRPCRequest(message)) return message.id === 0 ? { ...message, id: name } : message;
   if (
     !isJSONRPCNotification(message) ||
     message.method !== 'notifications/cancelled' ||
     message.params?.requestId !== 0
   )
     return message;
-  return { ...message, params: { ...message.params, requestId: ZERO } };
+  return { ...message, params: { ...message.params, requestId: name } };
 }
 
-function outward(message: JSONRPCMessage): JSONRPCMessage {
-  return 'id' in message && message.id === ZERO && !('method' in message) ? { ...message, id: 0 } : message;
+/** An answer to whoever counted from 0. */
+function restored<Message extends JSONRPCMessage>(message: Message, name: string): Message {
+  return 'id' in message && message.id === name && !('method' in message) ? { ...message, id: 0 } : message;
 }

@@ -3,27 +3,36 @@
 // It uses the low-level Server, since McpServer answers invalid arguments in bare text before a tool sees them.
 
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
+import { type RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
 import {
   CallToolRequestSchema,
   ErrorCode,
   ListToolsRequestSchema,
   McpError,
   type CallToolResult,
+  type ServerNotification,
+  type ServerRequest,
 } from '@modelcontextprotocol/sdk/types.js';
 import { type Catalog } from '../tools/catalog.ts';
 import { internalFailure, type CallControl, type Tool, type ToolResult } from '../tools/tool.ts';
 import { type Log } from '../secret/way-out.ts';
+import { type Prompts } from '../prompts/prompt-catalog.ts';
 import { callRecord, type CallRecord } from './call-record.ts';
-import { progressTo } from './progress.ts';
+import { askThrough, ASK_TIMEOUT_MS, takesForms } from './elicitation.ts';
+import { progressOf, type Progress } from './progress.ts';
+import { servePrompts } from './prompt-requests.ts';
 
 export interface ServerOptions {
   readonly version: string;
   readonly catalog: Catalog;
+  readonly prompts: Prompts;
   /** For the model, at the start of a conversation. At most 1 KB. */
   readonly instructions: string;
   readonly log: Log;
   /** Keeps a record of each call; must not throw. */
   readonly audit: (record: CallRecord) => Promise<void>;
+  /** How long a person may take to answer a form; a minute where absent. In milliseconds. */
+  readonly askTimeoutMs?: number | undefined;
 }
 
 export interface McpAdapter {
@@ -33,11 +42,15 @@ export interface McpAdapter {
   readonly drain: () => Promise<void>;
 }
 
-export function createServer({ version, catalog, instructions, log, audit }: ServerOptions): McpAdapter {
+type Serving = ServerOptions & Pick<McpAdapter, 'server'>;
+type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
+
+export function createServer(options: ServerOptions): McpAdapter {
+  const { version, catalog, prompts, instructions, log } = options;
   // eslint-disable-next-line @typescript-eslint/no-deprecated -- see above
   const server = new Server(
     { name: 'atlas-model-keys-mcp', title: 'Atlas model keys', version },
-    { capabilities: { tools: {} }, instructions },
+    { capabilities: { tools: {}, prompts: {}, completions: {} }, instructions },
   );
   const stopping = new AbortController();
   const underWay = new Set<Promise<unknown>>();
@@ -46,21 +59,18 @@ export function createServer({ version, catalog, instructions, log, audit }: Ser
   server.setRequestHandler(CallToolRequestSchema, async ({ params }, extra) => {
     const tool = catalog.find(params.name);
     if (!tool) throw new McpError(ErrorCode.InvalidParams, 'Unknown tool');
-    const control = { signal: AbortSignal.any([extra.signal, stopping.signal]), progress: progressTo(extra, log) };
-    const call = recorded(tool, params.arguments ?? {}, control);
+    const progress = progressOf(extra, tool.title, log);
+    const control = controlOf(extra, progress, { ...options, server, stopping: stopping.signal });
+    const call = recorded(tool, params.arguments ?? {}, control, { ...options, server });
     underWay.add(call);
     try {
       return render(await call);
     } finally {
+      progress.end();
       underWay.delete(call);
     }
   });
-  const recorded = async (tool: Tool, input: unknown, control: CallControl) => {
-    const started = performance.now();
-    const result = await callSafely(tool, input, control, log);
-    await audit(callRecord(server.getClientVersion(), tool, result, performance.now() - started));
-    return result;
-  };
+  servePrompts(server, { prompts, log, stopping: stopping.signal });
   return {
     server,
     async drain() {
@@ -68,6 +78,34 @@ export function createServer({ version, catalog, instructions, log, audit }: Ser
       await Promise.allSettled(underWay);
     },
   };
+}
+
+/** What a tool may know of, and ask of, the host that called it. */
+function controlOf(
+  extra: Extra,
+  progress: Progress,
+  { server, stopping, log, askTimeoutMs = ASK_TIMEOUT_MS }: Serving & { readonly stopping: AbortSignal },
+): CallControl {
+  const signal = AbortSignal.any([extra.signal, stopping]);
+  return {
+    signal,
+    progress: progress.tell,
+    ...(takesForms(server.getClientCapabilities()) && {
+      ask: askThrough({ extra, signal, timeoutMs: askTimeoutMs, progress, log }),
+    }),
+  };
+}
+
+async function recorded(
+  tool: Tool,
+  input: unknown,
+  control: CallControl,
+  { server, log, audit }: Serving,
+): Promise<ToolResult> {
+  const started = performance.now();
+  const result = await callSafely(tool, input, control, log);
+  await audit(callRecord(server.getClientVersion(), tool, result, performance.now() - started));
+  return result;
 }
 
 function toolOffer({ name, title, description, annotations, inputSchema, outputSchema }: Tool) {
@@ -96,9 +134,9 @@ async function callSafely(tool: Tool, input: unknown, control: CallControl, log:
 }
 
 /** Some hosts show the model `content` alone, others `structuredContent` alone: each says everything. */
-function render({ isError, structured, summary }: ToolResult): CallToolResult {
+function render({ isError, structured, summary, text = JSON.stringify(structured) }: ToolResult): CallToolResult {
   return {
-    content: [{ type: 'text', text: `${summary}\n${JSON.stringify(structured)}` }],
+    content: [{ type: 'text', text: `${summary}\n${text}` }],
     structuredContent: { ...structured },
     ...(isError && { isError }),
   };

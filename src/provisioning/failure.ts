@@ -73,3 +73,41 @@ export function fromAtlas(failure: AtlasFailure, keyState: KeyState): Failure {
 export function fromSink(problem: SinkProblem): Failure {
   return refusal(problem.code, problem.message, problem.hint);
 }
+
+export function cancelled(keyState: KeyState): Failure {
+  return refusal(
+    'CANCELLED',
+    'The call was cancelled before anything was changed.',
+    'Call again if it is still wanted.',
+    keyState,
+  );
+}
+
+export function nameInUse(keyState: KeyState): Failure {
+  return refusal(
+    'NAME_IN_USE',
+    'A key of this name exists in the project, or is being created.',
+    'Choose another name. A unique name is what makes a key findable when a reply is lost.',
+    keyState,
+  );
+}
+
+/** After a request that Atlas may have carried out, and of which nobody can say whether it did. */
+export function outcomeUnknown(failure: AtlasFailure, keyState: KeyState, what: string, hint: string): Failure {
+  return {
+    ...fromAtlas(failure, keyState),
+    code: 'ATLAS_OUTCOME_UNKNOWN',
+    message: `${what} ${failure.message}`,
+    hint,
+    retryable: true,
+  };
+}
+
+export function journalUnreadable(keyState: KeyState): Failure {
+  return refusal(
+    'CONFIG_INVALID',
+    'The journal cannot be read, so that nothing can be said of unfinished creates.',
+    'The operator makes ATLAS_MODEL_KEYS_STATE_DIR a directory of this user alone (mode 0700) that can be read, and moves files away from its intents that are no intents.',
+    keyState,
+  );
+}

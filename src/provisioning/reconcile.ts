@@ -1,13 +1,16 @@
-// Finds the creates that never came to an end, says of each what is true now at Atlas and in the sink, and, when asked
+// Finds the creates and rotations that never came to an end, says of each what is true now at Atlas and in the sink, and, when asked
 // to, deletes the keys that are certainly theirs and were never used. Two processes doing so at once do no harm.
 
 import { type Atlas } from '../atlas/atlas.ts';
-import { type ModelKey } from '../atlas/model-keys.ts';
+import { type AtlasFailure } from '../atlas/failure.ts';
+import { isNamed, sameName, saysNoSuchKey, type ModelKey } from '../atlas/model-keys.ts';
 import { type Address, type Held, type Sink } from '../sinks/sink.ts';
-import { refusal, type Failure } from './failure.ts';
-import { type Intent, type Step } from './intent.ts';
-import { isUnderWay, isUnfinished, type Journal } from './journal.ts';
-import { keyOf, unclaimedNamesakes } from './namesake.ts';
+import { deleteForGood } from './delivery/deletion.ts';
+import { journalUnreadable, type Failure } from './failure.ts';
+import { type Intent, type Step } from './journal/intent.ts';
+import { isUnderWay, isUnfinished, type Journal } from './journal/journal.ts';
+import { keyOf, unclaimedNamesakes } from './journal/namesake.ts';
+import { isAllowed, type ProjectPolicy } from './policy.ts';
 
 /**
  * `under_way`: its process is still at it. `delivered`: the sink holds the secret. `orphan`: the key is alive, was never
@@ -27,11 +30,10 @@ export interface Reconciled {
   readonly advice: string;
 }
 
-export interface ReconcileContext {
+export interface ReconcileContext extends ProjectPolicy {
   readonly atlas: Atlas;
   readonly journal: Journal;
   readonly sinks: ReadonlyMap<string, Sink>;
-  readonly allowedProjects?: readonly string[] | undefined;
 }
 
 /** A request that was slow may still be carried out after its sender has gone. In milliseconds. */
@@ -48,7 +50,7 @@ export async function reconcile(
   signal: AbortSignal,
 ): Promise<readonly Reconciled[] | Failure> {
   const intents = await context.journal.read();
-  if (!intents) return journalUnreadable;
+  if (!intents) return journalUnreadable('not_applicable');
   const findings: Reconciled[] = [];
   for (const intent of intents) {
     if (signal.aborted) break;
@@ -81,17 +83,21 @@ async function examine(
   apply: boolean,
   signal: AbortSignal,
 ): Promise<Reconciled> {
-  if (context.allowedProjects && !context.allowedProjects.includes(intent.groupId)) {
+  if (!isAllowed(context, intent.groupId)) {
     return report(intent, 'unknown', [], 'The operator does not allow this project any more.');
   }
   const keys = await context.atlas.listKeys(intent.groupId, signal);
   if (!keys.ok) return report(intent, 'unknown', [], `${keys.failure.message} ${keys.failure.hint}`);
   // Read after the list: whoever made a key that it shows had an intent in the journal before.
   const intents = await context.journal.read();
-  if (!intents) return report(intent, 'unknown', [], journalUnreadable.message);
+  if (!intents) return report(intent, 'unknown', [], journalUnreadable('not_applicable').message);
   if (keyOf(intent) === undefined && intents.some((other) => isRival(other, intent)))
     return report(intent, 'unknown', [], 'Another call is creating a key of this name right now; look again later.');
-  return judge(context, intent, candidatesOf(intent, keys.value, intents), apply);
+  const candidates = await candidatesOf(context.atlas, intent, { keys: keys.value, intents, signal });
+  if ('code' in candidates) return report(intent, 'unknown', [], `${candidates.message} ${candidates.hint}`);
+  const { replaces } = intent;
+  const old = replaces && keys.value.find(({ apiKeyId }) => apiKeyId === replaces.apiKeyId);
+  return judge(context, intent, { candidates, old }, apply);
 }
 
 /** Another create of the name, which is under way: a key whose id the journal does not know yet may be its own. */
@@ -99,7 +105,7 @@ function isRival(other: Intent, { id, groupId, name }: Intent): boolean {
   return (
     other.id !== id &&
     other.groupId === groupId &&
-    other.name === name &&
+    sameName(other.name, name) &&
     isUnderWay(other) &&
     keyOf(other) === undefined
   );
@@ -108,15 +114,16 @@ function isRival(other: Intent, { id, groupId, name }: Intent): boolean {
 async function judge(
   context: ReconcileContext,
   intent: Intent,
-  candidates: readonly ModelKey[],
+  { candidates, old }: { readonly candidates: readonly ModelKey[]; readonly old: ModelKey | undefined },
   apply: boolean,
 ): Promise<Reconciled> {
   const [candidate, ...others] = candidates;
   const unknown = (advice: string) => report(intent, 'unknown', idsOf(candidates), advice);
-  if (!candidate) return none(context, intent, apply);
+  if (!candidate) return none(context, intent, old, apply);
   if (others.length > 0) return unknown('Several keys have this name. A person decides in Atlas which are needed.');
+  if (intent.state.step === 'retiring') return delivered(context, intent, { candidate, old }, apply);
   const held = intent.state.step === 'created' ? await heldBy(context.sinks, intent) : 'nothing';
-  if (held === 'the secret') return delivered(context, intent, candidate, apply);
+  if (held === 'the secret') return delivered(context, intent, { candidate, old }, apply);
   if (keyOf(intent) === undefined && !isOfItsTime(candidate, intent)) {
     return unknown(
       "The key was made at another time, so it may be somebody else's. A person decides in Atlas whether it is needed.",
@@ -134,16 +141,25 @@ async function judge(
 }
 
 /** Whether a key that is known by its name alone can be the create's: clocks differ, and a request may be slow. */
-function isOfItsTime({ createdAt }: ModelKey, { openedAt, updatedAt }: Intent): boolean {
+function isOfItsTime({ createdAt }: ModelKey, { openedAt }: Intent): boolean {
   const made = Date.parse(createdAt ?? '');
-  return made > Date.parse(openedAt) - CLOCKS_DIFFER_MS && made < Date.parse(updatedAt) + LATEST_MS;
+  return made > Date.parse(openedAt) - CLOCKS_DIFFER_MS && made < Date.parse(openedAt) + LATEST_MS;
 }
 
 /** The very key where its id is known; otherwise those of the name which no other intent knows as its own. */
-function candidatesOf(intent: Intent, keys: readonly ModelKey[], intents: readonly Intent[]): readonly ModelKey[] {
+async function candidatesOf(
+  atlas: Atlas,
+  intent: Intent,
+  known: { readonly keys: readonly ModelKey[]; readonly intents: readonly Intent[]; readonly signal: AbortSignal },
+): Promise<readonly ModelKey[] | AtlasFailure> {
   const apiKeyId = keyOf(intent);
-  if (apiKeyId !== undefined) return keys.filter((key) => key.apiKeyId === apiKeyId);
-  return unclaimedNamesakes(keys, intents, intent);
+  if (apiKeyId === undefined) return unclaimedNamesakes(known.keys, known.intents, intent);
+  const listed = known.keys.filter((key) => key.apiKeyId === apiKeyId);
+  if (listed.length > 0) return listed;
+  // Atlas does not promise that a list shows a new key.
+  const key = await atlas.getKey({ groupId: intent.groupId }, apiKeyId, known.signal);
+  if (key.ok) return [key.value];
+  return saysNoSuchKey(key.failure) ? [] : key.failure;
 }
 
 async function heldBy(sinks: ReadonlyMap<string, Sink>, intent: Intent): Promise<'the secret' | 'nothing' | 'unknown'> {
@@ -155,7 +171,12 @@ async function heldBy(sinks: ReadonlyMap<string, Sink>, intent: Intent): Promise
   return held.held;
 }
 
-async function none({ journal }: ReconcileContext, intent: Intent, apply: boolean): Promise<Reconciled> {
+async function none(
+  { journal }: ReconcileContext,
+  intent: Intent,
+  old: ModelKey | undefined,
+  apply: boolean,
+): Promise<Reconciled> {
   const isSettled = keyOf(intent) !== undefined || Date.now() - Date.parse(intent.updatedAt) > SETTLED_AFTER_MS;
   if (!isSettled)
     return report(
@@ -164,23 +185,37 @@ async function none({ journal }: ReconcileContext, intent: Intent, apply: boolea
       [],
       'No such key is alive. The request was sent a moment ago and may still be carried out: look again in a minute.',
     );
-  await close(journal, intent, { step: 'ended', outcome: 'gone' }, apply);
-  return report(intent, 'gone', [], 'No such key is alive. Nothing is left to do.');
+  // A key whose id nobody knows may still appear, and is watched for.
+  const outcome = keyOf(intent) === undefined ? 'not_found' : 'gone';
+  if (intent.state.step !== 'ended') await close(journal, intent, { step: 'ended', outcome }, apply);
+  const rest = old
+    ? `The key that it was to replace, ${old.apiKeyId}, is alive; look whether the sink still holds its secret.`
+    : 'Nothing is left to do.';
+  return report(intent, 'gone', [], `No such key is alive. ${rest}`);
 }
 
 async function delivered(
   { journal }: ReconcileContext,
   intent: Intent,
-  { apiKeyId }: ModelKey,
+  { candidate, old }: { readonly candidate: ModelKey; readonly old: ModelKey | undefined },
   apply: boolean,
 ): Promise<Reconciled> {
+  const { apiKeyId } = candidate;
   await close(journal, intent, { step: 'ended', outcome: 'delivered', apiKeyId }, apply);
-  return report(
-    intent,
-    'delivered',
-    [apiKeyId],
-    'The sink holds the secret: its fingerprint matches. The key can be used.',
-  );
+  const { replaces } = intent;
+  const isLeft = old !== undefined && replaces?.keepOld === false;
+  const todo = [
+    ...(isLeft
+      ? [`The key that it replaces, ${old.apiKeyId}, is still alive: delete_ai_model_api_key deletes it.`]
+      : []),
+    ...(replaces && !isNamed(candidate, replaces.finalName)
+      ? [
+          `It is to be named ${JSON.stringify(replaces.finalName)}: update_ai_model_api_key does that${isLeft ? ' afterwards' : ''}.`,
+        ]
+      : []),
+  ];
+  const advice = ['The sink has got the secret. The key can be used.', ...todo].join(' ');
+  return report(intent, 'delivered', [apiKeyId, ...(isLeft ? [old.apiKeyId] : [])], advice);
 }
 
 async function orphan(
@@ -196,8 +231,8 @@ async function orphan(
       [apiKeyId],
       'The key is alive, was never used, and nobody has its secret. Call again with apply to delete it.',
     );
-  const deletion = await atlas.deleteKey(intent.groupId, apiKeyId);
-  if (!deletion.ok)
+  const deletion = await deleteForGood(atlas, intent.groupId, apiKeyId);
+  if (deletion.state !== 'deleted')
     return report(
       intent,
       'orphan',
@@ -220,13 +255,6 @@ function report(
 ): Reconciled {
   return { groupId, name, sink, ...(entry !== undefined && { entry }), openedAt, finding, apiKeyIds, advice };
 }
-
-const journalUnreadable = refusal(
-  'CONFIG_INVALID',
-  'The journal cannot be read, so that nothing can be said of unfinished creates.',
-  'The operator makes ATLAS_MODEL_KEYS_STATE_DIR a directory of this user alone (mode 0700) that can be read.',
-  'not_applicable',
-);
 
 function idsOf(keys: readonly ModelKey[]): string[] {
   return keys.map(({ apiKeyId }) => apiKeyId);

@@ -1,15 +1,14 @@
 // The tool that creates a key and hands its secret to a sink.
 
 import * as z from 'zod/v4';
-import { createKey, type CreateContext, type CreateRequest } from '../provisioning/create.ts';
-import { type CreateOutcome } from '../provisioning/receipt.ts';
-import { groupId, keyName, scope } from './parameter.ts';
-import { deliverySchema, errorSchema, keySchema } from './result-schema.ts';
+import { createKey, type CreateContext, type CreateRequest } from '../provisioning/keys/create.ts';
+import { type CreateOutcome } from '../provisioning/delivery/receipt.ts';
+import { dryRun, entryName, groupId, keyName, keyScope, sinkName, type Defaults } from './parameter.ts';
+import { delivery, errorSchema, keySchema } from './result-schema.ts';
+import { howVerified } from './sentence.ts';
 import { defineTool, failedResult, type Tool, type ToolResult } from './tool.ts';
 
-export interface CreateToolContext extends CreateContext {
-  /** The operator's default for `groupId`. */
-  readonly projectId?: string | undefined;
+export interface CreateToolContext extends CreateContext, Defaults {
   /** Whether a result may hold a secret: only when the operator allowed the inline sink. */
   readonly allowInlineSecret: boolean;
 }
@@ -19,8 +18,8 @@ export function createAiModelApiKey(context: CreateToolContext): Tool {
     name: 'create_ai_model_api_key',
     title: 'Create AI model API key',
     description:
-      'Create a MongoDB Atlas AI model API key (for the Voyage embedding and reranking API) in a project, and hand its secret to a sink that the operator configured. ' +
-      'Use it when someone needs a new key. The result has the masked secret, where the secret was put and a fingerprint, not the secret itself; a key that could not be delivered is deleted again.',
+      'Create a MongoDB Atlas AI model API key (for the Voyage embedding and reranking API), and hand its secret to a sink that the operator configured. ' +
+      'Use it when someone needs a new key. The result has the mask of the secret, its place and a fingerprint, not the secret itself; a key that could not be delivered is deleted again.',
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
     input: inputSchema(context),
     output: outputSchema(context.allowInlineSecret),
@@ -31,29 +30,15 @@ export function createAiModelApiKey(context: CreateToolContext): Tool {
   });
 }
 
-function inputSchema({ projectId, sinks, defaultSink }: CreateToolContext) {
-  const names = [...sinks.keys()];
+function inputSchema(context: CreateToolContext) {
   return z.strictObject({
-    groupId: groupId(projectId),
+    groupId: groupId(context),
     name: keyName,
-    // Checked with the destination, so that a wrong name is answered SINK_UNKNOWN with the names there are.
-    sink: z
-      .string()
-      .optional()
-      .meta({
-        enum: names,
-        description: `Where the secret goes${defaultSink === undefined ? '' : `; default ${defaultSink}`}`,
-      }),
-    entry: z
-      .string()
-      .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, {
-        error: 'must be 1-128 letters, digits, dots, dashes or underscores, beginning with a letter or digit',
-      })
-      .optional()
-      .describe('Name of the secret within the sink; default made from name'),
-    cloud: scope('Cloud provider scope; fixed for life'),
-    geography: scope('Where requests are processed, such as eu or us; fixed for life'),
-    dryRun: z.boolean().default(false).describe('Check everything, create nothing'),
+    sink: sinkName(context, 'Where the secret goes'),
+    entry: entryName('Name of the secret within the sink; default made from name'),
+    cloud: keyScope('Cloud provider; fixed for life'),
+    geography: keyScope('Where requests are processed, such as eu or us; fixed for life'),
+    dryRun,
   });
 }
 
@@ -61,10 +46,7 @@ function outputSchema(allowInlineSecret: boolean) {
   return z.strictObject({
     outcome: z.enum(['delivered', 'planned', 'failed']),
     key: keySchema.optional(),
-    delivery: (allowInlineSecret
-      ? deliverySchema.extend({ secret: z.string().optional() })
-      : deliverySchema
-    ).optional(),
+    delivery: delivery(allowInlineSecret).optional(),
     warnings: z.array(z.string()).optional(),
     error: errorSchema.optional(),
   });
@@ -93,15 +75,9 @@ function render(request: CreateRequest, outcome: CreateOutcome): ToolResult {
         isError: false,
         outcome: 'delivered',
         structured: { outcome: 'delivered', key, delivery, ...(warnings.length > 0 && { warnings }) },
-        summary: `Created, and delivered to ${delivery.location} (${verified[delivery.verification]}).${endpoint}`,
+        summary: `Created, and delivered to ${delivery.location} (${howVerified[delivery.verification]}).${endpoint}`,
         subject: { groupId, apiKeyId: key.apiKeyId, sink: delivery.sink },
       };
     }
   }
 }
-
-const verified = {
-  'read-back': 'verified by reading back',
-  metadata: 'verified by metadata',
-  none: 'not verified: the sink cannot be read',
-} as const;

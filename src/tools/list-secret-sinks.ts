@@ -1,7 +1,7 @@
 // The tool that says which sinks there are. It looks at no sink's place.
 
 import * as z from 'zod/v4';
-import { type SinkChoice } from '../provisioning/destination.ts';
+import { type SinkChoice } from '../provisioning/delivery/destination.ts';
 import { errorSchema, sinkKind, verification } from './result-schema.ts';
 import { defineTool, type Tool } from './tool.ts';
 
@@ -28,7 +28,7 @@ export function listSecretSinks({ sinks, defaultSink }: SinkChoice): Tool {
     title: 'List secret sinks',
     description:
       'List the places (sinks) that the operator configured for secrets: name, kind, location, whether an entry can be named, and how a delivery is verified. ' +
-      'Use it before creating a key, to choose a sink or to tell the user where the secret will be.',
+      'Use it to choose a sink, or to tell the user where a secret will be.',
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
     input: z.strictObject({}),
     output,

@@ -2,29 +2,138 @@
 
 import * as z from 'zod/v4';
 import { cleanText, isShowable } from '../atlas/outside-text.ts';
+import { type Scope } from '../atlas/scope.ts';
+import { type SinkChoice } from '../provisioning/delivery/destination.ts';
+import { refusal, type Failure } from '../provisioning/failure.ts';
+import { type Subject } from './tool.ts';
 
-/** @param projectId the operator's default, which makes the parameter optional */
-export function groupId(projectId: string | undefined) {
-  const schema = z
-    .string()
-    .regex(/^([a-f0-9]{24})$/, { error: 'must be 24 lower-case hexadecimal digits, such as 69681d39c9e8cfd375386316' })
-    .describe(`Atlas project id${projectId === undefined ? '' : `; default ${projectId}`}`);
+/** What the operator set for calls that name no project or organization. */
+export interface Defaults {
+  /** For `groupId`. */
+  readonly projectId?: string | undefined;
+  /** For `orgId`. */
+  readonly orgId?: string | undefined;
+}
+
+const DEFAULT_LIMIT = 50;
+const LARGEST_LIMIT = 500;
+const LONGEST_NAME = 250;
+
+const atlasId = z
+  .string()
+  .regex(/^([a-f0-9]{24})$/, { error: 'must be 24 lower-case hexadecimal digits, such as 69681d39c9e8cfd375386316' });
+
+/** Optional where the operator set a default. */
+export function groupId({ projectId }: Defaults) {
+  const schema = atlasId.describe('Project id');
   return projectId === undefined ? schema : schema.default(projectId);
+}
+
+export function orgId(defaults: Defaults) {
+  return atlasId.optional().describe(`Organization id${orDefault(defaults.orgId)}`);
+}
+
+/** The parameters of tools that look at one project or at one organization; {@link chooseScope} reads them. */
+export function scopeOf({ projectId, orgId }: Defaults) {
+  return {
+    groupId: atlasId.optional().describe(`Project id${orDefault(projectId)}`),
+    orgId: atlasId
+      .optional()
+      .describe(`Organization id, instead of groupId${projectId === undefined ? orDefault(orgId) : ''}`),
+  };
+}
+
+/** What the caller named, else the operator's project, else the operator's organization. */
+export function chooseScope(
+  given: { readonly groupId?: string | undefined; readonly orgId?: string | undefined },
+  { projectId, orgId }: Defaults,
+): Scope | Failure {
+  if (given.groupId !== undefined && given.orgId !== undefined) {
+    return scopeRefusal('groupId, orgId: only one of them can be given.', 'Leave one of them out and call again.');
+  }
+  if (given.orgId !== undefined) return { orgId: given.orgId };
+  const project = given.groupId ?? projectId;
+  if (project !== undefined) return { groupId: project };
+  if (orgId !== undefined) return { orgId };
+  return scopeRefusal(
+    'groupId, orgId: one of them is required, since the operator set no default.',
+    'Pass groupId (list_projects finds it by name) or orgId.',
+  );
+}
+
+/** For the audit log, which knows projects only. */
+export function subjectOf(scope: Scope): Subject {
+  return 'groupId' in scope ? { groupId: scope.groupId } : {};
+}
+
+function scopeRefusal(message: string, hint: string): Failure {
+  return refusal('INVALID_INPUT', message, hint, 'not_applicable');
+}
+
+function orDefault(id: string | undefined): string {
+  return id === undefined ? '' : `; default ${id}`;
 }
 
 export const keyName = z
   .string()
   .min(1)
-  .max(250)
+  .max(LONGEST_NAME)
   .refine(isShowable, 'must not hold control, invisible or unassigned characters')
   .refine((name) => cleanText(name, name.length) === name || !isShowable(name), 'must not look like a secret')
   .refine((name) => name.trim() === name, 'must not begin or end with a space')
   .describe('Name of the key, unique in the project');
 
+export const apiKeyId = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,128}$/, {
+    error: 'must be the id of a key, not its name; list_ai_model_api_keys with nameContains finds the id',
+  })
+  .describe('Id of the key');
+
+/** Compared with the name that the key has at that moment. */
+export const confirmName = z.string().min(1).max(LONGEST_NAME).describe("The key's present name, exactly");
+
+export const nameContains = z
+  .string()
+  .min(1)
+  .max(LONGEST_NAME)
+  .optional()
+  .describe('Only names with this text in them');
+
+export const modelGroupName = z
+  .string()
+  .regex(/^[A-Za-z0-9_.-]{1,100}$/, { error: 'must be the name of a group of models, such as embed_large' })
+  .describe('Group of models, such as embed_large');
+
 /** Open words: Atlas decides which there are. */
-export const scope = (what: string) =>
+export const keyScope = (what: string) =>
   z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,40}$/, { error: 'must be one word of letters, digits, dashes or underscores' })
     .default('ANY')
     .describe(what);
+
+export function sinkName({ sinks, defaultSink }: SinkChoice, what: string) {
+  // Checked with the destination, so that a wrong name is answered SINK_UNKNOWN with the names there are.
+  return z
+    .string()
+    .optional()
+    .meta({ enum: [...sinks.keys()], description: `${what}${orDefault(defaultSink)}` });
+}
+
+export const entryName = (what: string) =>
+  z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, {
+      error: 'must be 1-128 letters, digits, dots, dashes or underscores, beginning with a letter or digit',
+    })
+    .optional()
+    .describe(what);
+
+export const dryRun = z.boolean().default(false).describe('Check everything, change nothing');
+
+/** The part of a list that a call asks for. */
+export const page = {
+  limit: z.int().min(1).max(LARGEST_LIMIT).default(DEFAULT_LIMIT),
+  cursor: z.string().optional().describe('nextCursor of the result before'),
+};

@@ -29,8 +29,8 @@ export function reconcileAiModelApiKeys(context: ReconcileContext): Tool {
     name: 'reconcile_ai_model_api_keys',
     title: 'Reconcile AI model API keys',
     description:
-      'Find keys that this server began to create and did not finish (a crash, a lost reply), and say of each what is true now: delivered after all, orphan (alive, never used, its secret in no sink), gone, or unknown. ' +
-      'Use it when a result says so, or warns of unfinished creates. With apply it deletes the orphans; without, it only reports.',
+      'Find creates and rotations that this server did not finish (a crash, a lost reply), and say what is true of each key: delivered after all, orphan (alive, never used, its secret in no sink), gone, or unknown. ' +
+      'Use it when a result says so. With apply it deletes the orphans; without, it only reports.',
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: true },
     input: z.strictObject({ apply: z.boolean().default(false).describe('Delete orphans and close what is settled') }),
     output,

@@ -37,10 +37,33 @@ export const keySchema = z.strictObject({
   endpoint: z.string().optional(),
 });
 
+/** A key that Atlas showed, which promises no field but the id. */
+export const shownKeySchema = keySchema.extend({
+  apiKeyId: z.string(),
+  groupId: z.string().optional(),
+  lastUsedAt: z.string().nullable(),
+});
+
+export const projectSchema = z.strictObject({ groupId: z.string(), name: z.string(), orgId: z.string().optional() });
+
+export const limitsSchema = z.strictObject({
+  requestsPerMinuteLimit: z.number().optional(),
+  tokensPerMinuteLimit: z.number().optional(),
+});
+
+export const rateLimitSchema = z.strictObject({
+  modelGroupName: z.string(),
+  modelNames: z.array(z.string()),
+  ...limitsSchema.shape,
+  cloud: z.string().optional(),
+  geography: z.string().optional(),
+  endpoint: z.string().optional(),
+});
+
 export const sinkKind = z.enum(['file', 'dotenv', 'command', 'inline']);
 export const verification = z.enum(['read-back', 'metadata', 'none']);
 
-export const deliverySchema = z.strictObject({
+const deliverySchema = z.strictObject({
   sink: z.string(),
   kind: sinkKind,
   location: z.string(),
@@ -48,3 +71,11 @@ export const deliverySchema = z.strictObject({
   verification,
   fingerprint: z.string().optional(),
 });
+
+/** Only where the operator allowed the inline sink may a result hold a secret. */
+export function delivery(allowInlineSecret: boolean) {
+  return allowInlineSecret ? deliverySchema.extend({ secret: z.string().optional() }) : deliverySchema;
+}
+
+/** What follows the rows of one call's part of a list. */
+export const rest = { remaining: z.number().optional(), nextCursor: z.string().optional() };

@@ -1,9 +1,10 @@
 // What a tool is: a value with schemas and a call that never throws for bad input. It knows nothing of the SDK.
 
-import * as z from 'zod/v4';
+import type * as z from 'zod/v4';
 import { parseWith, type SchemaProblem } from '../config/schema-issue.ts';
 import { type CallControl } from '../provisioning/call-control.ts';
 import { refusal, type Failure, type KeyState } from '../provisioning/failure.ts';
+import { inputSchemaOf, outputSchemaOf, type JsonSchema } from './published-schema.ts';
 
 export type { CallControl };
 
@@ -16,6 +17,8 @@ export interface ToolResult {
   readonly structured: Readonly<Record<string, unknown>>;
   /** One or two sentences for people. */
   readonly summary: string;
+  /** Says the same as `structured` in less room; absent where its JSON is short enough. */
+  readonly text?: string;
   /** For the log of errors: a key that may be alive without anybody having its secret. */
   readonly alarm?: string;
   /** For the audit log: what the call was about, as far as it got. */
@@ -41,9 +44,11 @@ export interface Tool {
   readonly title: string;
   readonly description: string;
   readonly annotations: ToolAnnotations;
-  /** JSON Schema 2020-12. */
-  readonly inputSchema: Readonly<Record<string, unknown>>;
-  readonly outputSchema: Readonly<Record<string, unknown>>;
+  readonly inputSchema: JsonSchema;
+  /** A light form of `output`, for hosts. */
+  readonly outputSchema: JsonSchema;
+  /** What every result fits, to the letter. */
+  readonly output: z.ZodObject;
   /** What a refusal before anything was done says of the key: `not_created` for the tools that create one. */
   readonly keyStateOfRefusal: KeyState;
   /** The signal is aborted when the caller cancels or the server stops. */
@@ -52,10 +57,9 @@ export interface Tool {
 
 interface Definition<Input extends z.ZodObject> extends Pick<
   Tool,
-  'name' | 'title' | 'description' | 'annotations' | 'keyStateOfRefusal'
+  'name' | 'title' | 'description' | 'annotations' | 'output' | 'keyStateOfRefusal'
 > {
   readonly input: Input;
-  readonly output: z.ZodObject;
   readonly handle: (input: z.output<Input>, control: CallControl) => Promise<ToolResult>;
 }
 
@@ -66,8 +70,9 @@ export function defineTool<Input extends z.ZodObject>(definition: Definition<Inp
     title,
     description,
     annotations,
-    inputSchema: jsonSchema(input, 'input'),
-    outputSchema: jsonSchema(output, 'output'),
+    inputSchema: inputSchemaOf(input),
+    outputSchema: outputSchemaOf(output),
+    output,
     keyStateOfRefusal,
     async call(given, control) {
       const { value, problems } = parseWith(input, given);
@@ -115,11 +120,4 @@ export function internalFailure({ keyStateOfRefusal }: Tool): ToolResult {
       keyStateOfRefusal === 'not_created' ? 'unknown' : keyStateOfRefusal,
     ),
   );
-}
-
-function jsonSchema(schema: z.ZodObject, io: 'input' | 'output'): Readonly<Record<string, unknown>> {
-  const json = z.toJSONSchema(schema, { io });
-  // 2020-12 is what the specification assumes, and every byte here is paid for in each conversation.
-  delete json.$schema;
-  return json;
 }

@@ -33,6 +33,9 @@ test('without any setting', () => {
     readOnly: false,
     apiVersion: 'auto',
     timeoutMs: 30_000,
+    confirm: 'if-supported',
+    maxCreatesPerHour: 30,
+    tools: {},
     logLevel: 'warning',
   });
   expect(load().atlas?.baseUrl.href).toBe('https://cloud.mongodb.com/');
@@ -80,7 +83,7 @@ describe('a variable of this server that it does not know', () => {
     ['ATLAS_MODEL_KEYS_READONLY', '; did you mean ATLAS_MODEL_KEYS_READ_ONLY?'],
     ['ATLAS_MODEL_KEYS_SNIK', '; did you mean ATLAS_MODEL_KEYS_SINKS?'],
     ['ATLAS_MODEL_KEYS_CONFIGS', '; did you mean ATLAS_MODEL_KEYS_CONFIG?'],
-    ['ATLAS_MODEL_KEYS_MAX_CREATES_PER_HOUR', ''],
+    ['ATLAS_MODEL_KEYS_MAX_CREATES_PER_DAY', ''],
     ['ATLAS_MODEL_KEYS_', ''],
   ])('%s is refused', (name, advice) => {
     expect(refusalOf([], { [name]: 'x' })).toBe(`${name}: is not known here${advice}`);
@@ -210,6 +213,27 @@ describe('a bad value is one line that names the setting', () => {
       [],
       { ATLAS_MODEL_KEYS_SINKS: '{"a":{"type":"command","argv":["x"],"env":{"MONGODB_ATLAS_CLIENT_SECRET":"s"}}}' },
     ],
+    ['MONGODB_ATLAS_ORG_ID: must be 24 lower-case hexadecimal digits', [], { MONGODB_ATLAS_ORG_ID: 'my-organization' }],
+    [
+      'ATLAS_MODEL_KEYS_CONFIRM: must be one of never, if-supported, required',
+      [],
+      { ATLAS_MODEL_KEYS_CONFIRM: 'true' },
+    ],
+    [
+      'ATLAS_MODEL_KEYS_MAX_CREATES_PER_HOUR: must be at most 10000',
+      [],
+      { ATLAS_MODEL_KEYS_MAX_CREATES_PER_HOUR: '10001' },
+    ],
+    ['ATLAS_MODEL_KEYS_MAX_CREATES_PER_HOUR: must be a number', [], { ATLAS_MODEL_KEYS_MAX_CREATES_PER_HOUR: '-1' }],
+    [
+      'ATLAS_MODEL_KEYS_TOOLS.deny.0: must be names of tools, such as delete_ai_model_api_key',
+      [],
+      { ATLAS_MODEL_KEYS_TOOLS: 'list_projects -' },
+    ],
+    ['--sink.a.path: must not hold ".."', ['--sink', 'a=file:~/../etc/x'], {}],
+    ['--json: is for the command doctor; see --help', ['--json'], {}],
+    ['command line: is not understood; see --help', ['doctor', 'doctor'], {}],
+    ['command line: is not understood; see --help', ['docter'], {}],
     [
       'MONGODB_ATLAS_PROJECT_ID: must be 24 lower-case hexadecimal digits',
       [],
@@ -234,6 +258,7 @@ describe('a bad value is one line that names the setting', () => {
     const canary = 'al-canary0000000000000000000';
     const lines = [
       refusalOf([canary]),
+      refusalOf(['doctor', canary]),
       refusalOf([`--${canary}`]),
       refusalOf(['--log-level', canary]),
       refusalOf(['--sink', canary]),
@@ -251,6 +276,9 @@ describe('a bad value is one line that names the setting', () => {
       refusalOf([], { ATLAS_MODEL_KEYS_SINKS: `{"a":{"type":"file","path":"/x","${canary} ":1}}` }),
       refusalOf([], { MONGODB_ATLAS_BASE_URL: `https://${canary}@host` }),
       refusalOf([], { MONGODB_ATLAS_ACCESS_TOKEN: `${canary}\n${canary}` }),
+      refusalOf([], { MONGODB_ATLAS_ORG_ID: canary }),
+      refusalOf([], { ATLAS_MODEL_KEYS_TOOLS: `-${canary}` }),
+      refusalOf([], { ATLAS_MODEL_KEYS_CONFIRM: canary }),
       refusalOf([], { MONGODB_ATLAS_CLIENT_ID: `${canary}:x` }),
       refusalOf([], { HTTPS_PROXY: canary }),
       refusalOf([], { ATLAS_MODEL_KEYS_CONFIG: configurationFile(`{"sinks":"${canary}`) }),

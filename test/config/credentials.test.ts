@@ -3,13 +3,16 @@ import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ConfigError } from '../../src/config/config-error.ts';
-import { readCredentials } from '../../src/config/credentials.ts';
+import { readCredentials as findCredentials } from '../../src/config/credentials.ts';
+import { type Environment } from '../../src/config/environment.ts';
 import { bearerAuthorization } from '../../src/secret/authorization.ts';
 import { temporaryFolder } from './fixture.ts';
 
 const TOKEN = { MONGODB_ATLAS_ACCESS_TOKEN: 'token-value' };
 const ACCOUNT = { MONGODB_ATLAS_CLIENT_ID: 'mdb_sa_id_1', MONGODB_ATLAS_CLIENT_SECRET: 'mdb_sa_sk_1' };
 const API_KEY = { MONGODB_ATLAS_PUBLIC_API_KEY: 'abcdefgh', MONGODB_ATLAS_PRIVATE_API_KEY: '11111111-2222' };
+
+const readCredentials = (environment: Environment) => findCredentials(environment).credentials;
 
 describe('the first complete set wins', () => {
   test('token, then service account, then API key', () => {

@@ -134,11 +134,137 @@ describe('nothing is sent and nothing is written for', () => {
   test('a write while read-only, which lists only the tools that read', async () => {
     const host = await startHost({ home, env, args: ['--read-only'] });
     const { tools } = await host.client.listTools();
-    expect(tools.map(({ name }) => name)).toEqual(['list_secret_sinks']);
+    expect(tools.map(({ name }) => name)).toEqual([
+      'list_ai_model_api_keys',
+      'get_ai_model_api_key',
+      'list_projects',
+      'list_secret_sinks',
+      'list_ai_model_rate_limits',
+    ]);
     const { error } = structuredOf(await host.call('create_ai_model_api_key', NAME));
     expect(error).toMatchObject({ code: 'READ_ONLY', keyState: 'not_created' });
+    const deletion = structuredOf(await host.call('delete_ai_model_api_key', {}));
+    expect(deletion.error).toMatchObject({ code: 'READ_ONLY', keyState: 'not_applicable' });
     expect(sandbox.requests).toEqual([]);
   });
+});
+
+const KEY = { groupId: GROUP, apiKeyId: 'a86r5kwrfsk5r5ku5tgvhmpj' };
+const NAMED = { ...KEY, confirmName: 'a key' };
+const LIMIT = { groupId: GROUP, modelGroupName: 'rerank', requestsPerMinuteLimit: 1, tokensPerMinuteLimit: 1 };
+
+describe.each<[string, Record<string, unknown>, readonly [string, Record<string, unknown>, RegExp][]]>([
+  [
+    'list_ai_model_api_keys',
+    { groupId: GROUP },
+    [
+      ['an organization as well as a project', { orgId: GROUP }, /^groupId, orgId: only one of them can be given\.$/],
+      ['an orgId that is none', { groupId: undefined, orgId: 'mine' }, /^orgId: must be 24/],
+      ['neither project nor organization', { groupId: undefined }, /^groupId, orgId: one of them is required/],
+      ['a limit of 0', { limit: 0 }, /^limit: must be at least 1\.$/],
+      ['a limit of 501', { limit: 501 }, /^limit: must be at most 500\.$/],
+      ['a limit that is text', { limit: '50' }, /^limit: must be a number\.$/],
+      ['days in fractions', { unusedForDays: 1.5 }, /^unusedForDays: must be an int/],
+      ['days before today', { unusedForDays: -1 }, /^unusedForDays: must be at least 0\.$/],
+      ['more days than ten years', { unusedForDays: 3651 }, /^unusedForDays: must be at most 3650\.$/],
+      ['an empty part of a name', { nameContains: '' }, /^nameContains: must be at least 1/],
+      ['a cursor that was made up', { cursor: 'WzEwMCwiYWJjZGVmZ2giXQ' }, /^cursor: does not belong to this list\.$/],
+      ['an empty cursor', { cursor: '' }, /^cursor: does not belong/],
+      ['a cursor that is a number', { cursor: 50 }, /^cursor: must be a string\.$/],
+    ],
+  ],
+  [
+    'get_ai_model_api_key',
+    KEY,
+    [
+      ['a name for the id', { apiKeyId: 'my key' }, /^apiKeyId: must be the id of a key, not its name; list_ai_model/],
+      ['a path for the id', { apiKeyId: '../x' }, /^apiKeyId: must be the id/],
+      ['an empty id', { apiKeyId: '' }, /^apiKeyId: must be the id/],
+      ['an id of 129 characters', { apiKeyId: 'x'.repeat(129) }, /^apiKeyId: must be the id/],
+    ],
+  ],
+  ['list_projects', {}, [['an orgId that is none', { orgId: GROUP.toUpperCase() }, /^orgId: must be 24/]]],
+  [
+    'update_ai_model_api_key',
+    { ...KEY, name: 'new' },
+    [
+      ['no name', { name: undefined }, /^name: is required\.$/],
+      ['a name with a line break', { name: 'a\nkey' }, /^name: must not hold control/],
+      ['an organization', { orgId: GROUP }, /^orgId: is not known here\.$/],
+    ],
+  ],
+  [
+    'delete_ai_model_api_key',
+    NAMED,
+    [
+      ['no name to confirm', { confirmName: undefined }, /^confirmName: is required\.$/],
+      ['an empty name to confirm', { confirmName: '' }, /^confirmName: must be at least 1/],
+      ['force', { force: true }, /^force: is not known here\.$/],
+    ],
+  ],
+  [
+    'rotate_ai_model_api_key',
+    NAMED,
+    [
+      ['no name to confirm', { confirmName: undefined }, /^confirmName: is required\.$/],
+      ['a new name with a tag character', { newName: 'a\u{E0041}' }, /^newName: must not hold control/],
+      ['an entry with a slash', { entry: 'a/b' }, /^entry: must be 1-128 letters/],
+      ['another scope', { geography: 'eu' }, /^geography: is not known here\.$/],
+    ],
+  ],
+  [
+    'list_ai_model_rate_limits',
+    { groupId: GROUP },
+    [['a path', { modelGroupName: '../x' }, /^modelGroupName: must be/]],
+  ],
+  [
+    'update_ai_model_rate_limit',
+    LIMIT,
+    [
+      ['one number alone', { tokensPerMinuteLimit: undefined }, /^tokensPerMinuteLimit: is required\.$/],
+      ['a limit of 0', { requestsPerMinuteLimit: 0 }, /^requestsPerMinuteLimit: must be at least 1\.$/],
+      ['a limit in fractions', { requestsPerMinuteLimit: 1.5 }, /^requestsPerMinuteLimit: must be an int/],
+      ['a limit that no number holds', { requestsPerMinuteLimit: 2 ** 53 }, /^requestsPerMinuteLimit: must be at most/],
+    ],
+  ],
+  [
+    'reset_ai_model_rate_limits',
+    { groupId: GROUP },
+    [['a list', { modelGroupName: ['x'] }, /^modelGroupName: must be/]],
+  ],
+  ['reconcile_ai_model_api_keys', {}, [['apply as text', { apply: 'yes' }, /^apply: must be a boolean\.$/]]],
+])('%s sends nothing for', (tool, parameters, cases) => {
+  test.each([...cases, ['an unknown parameter', { url: 'http://x' }, /^url: is not known here\.$/] as const])(
+    '%s',
+    async (_what, more, message) => {
+      const host = await startHost({ home, env });
+      const given = Object.entries({ ...parameters, ...more }).filter(([, value]) => value !== undefined);
+      const called = await host.call(tool, Object.fromEntries(given));
+      const { error } = structuredOf(called);
+      expect(error).toMatchObject({ code: 'INVALID_INPUT', retryable: false });
+      expect(error?.message).toMatch(message);
+      expect(textOf(called)).toContain(error?.message);
+      expect(sandbox.requests).toEqual([]);
+    },
+  );
+});
+
+test.each<[string, Record<string, unknown>]>([
+  ['rotate_ai_model_api_key', NAMED],
+  ['delete_ai_model_api_key', NAMED],
+  ['update_ai_model_api_key', { ...KEY, name: 'new' }],
+  ['list_ai_model_api_keys', { groupId: GROUP }],
+  ['get_ai_model_api_key', KEY],
+  ['list_ai_model_rate_limits', { groupId: GROUP }],
+  ['update_ai_model_rate_limit', LIMIT],
+  ['reset_ai_model_rate_limits', { groupId: GROUP }],
+])('%s sends nothing for a project that the operator does not allow', async (tool, parameters) => {
+  const other = sandbox.projects[1]?.id ?? '';
+  const host = await startHost({ home, env: { ...env, ATLAS_MODEL_KEYS_ALLOWED_PROJECTS: other } });
+  const { error } = structuredOf(await host.call(tool, parameters));
+  expect(error?.code).toBe('PROJECT_NOT_ALLOWED');
+  expect(error?.hint).toContain(other);
+  expect(sandbox.requests).toEqual([]);
 });
 
 describe('only read, never changed:', () => {
@@ -187,6 +313,13 @@ test('an unknown tool is a protocol error', async () => {
   await expect(host.call('read_secret')).rejects.toThrow(/-32602.*Unknown tool/);
 });
 
+test('a tool that the operator took away is as unknown as one that never was', async () => {
+  const host = await startHost({ home, env: { ...env, ATLAS_MODEL_KEYS_TOOLS: '-delete_ai_model_api_key' } });
+  const { tools } = await host.client.listTools();
+  expect(tools).toHaveLength(11);
+  await expect(host.call('delete_ai_model_api_key', NAMED)).rejects.toThrow(/-32602.*Unknown tool/);
+});
+
 describe('a configuration that cannot be used ends with code 2 and one line on stderr', () => {
   const run = (args: string[], variables: Record<string, string> = {}) =>
     spawnSync(process.execPath, [BUNDLE, ...args], { env: { HOME: home, ...variables }, encoding: 'utf8', input: '' });
@@ -202,6 +335,12 @@ describe('a configuration that cannot be used ends with code 2 and one line on s
     const { status, stderr } = run([], { NODE_TLS_REJECT_UNAUTHORIZED: '0' });
     expect(status).toBe(2);
     expect(stderr).toContain('NODE_TLS_REJECT_UNAUTHORIZED: turns certificate checks off');
+  });
+
+  test('a tool that there is not', () => {
+    const { status, stderr } = run([], { ATLAS_MODEL_KEYS_TOOLS: 'list_project' });
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/^atlas-model-keys-mcp: tools: .* the nearest is list_projects\n$/);
   });
 
   test('--help and --version answer and end', () => {

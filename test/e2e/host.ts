@@ -12,6 +12,7 @@ import { type Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { CallToolResultSchema, type CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import { onTestFinished } from 'vitest';
 import { type Sandbox } from '../../src/sandbox/sandbox.ts';
+import { holdToSchema } from '../tools/strict-result.ts';
 
 export const BUNDLE = fileURLToPath(new URL('../../dist/atlas-model-keys-mcp.js', import.meta.url));
 
@@ -55,7 +56,7 @@ export interface RunningServer {
 
 export interface Host extends RunningServer {
   readonly client: Client;
-  /** A tool call as hosts make it; the result is checked against the tool's output schema by the SDK. */
+  /** A tool call as hosts make it; the result is checked by the SDK, and against the tool's full output schema. */
   readonly call: (name: string, args?: Record<string, unknown>) => Promise<CallToolResult>;
 }
 
@@ -104,7 +105,7 @@ export function startServer({
   };
 }
 
-function transportOver(input: NodeJS.WritableStream, output: NodeJS.ReadableStream): Transport {
+export function transportOver(input: NodeJS.WritableStream, output: NodeJS.ReadableStream): Transport {
   const lines = new ReadBuffer();
   const transport: Transport = {
     start() {
@@ -135,7 +136,11 @@ export async function startHost(settings: ServerSettings): Promise<Host> {
   return {
     ...server,
     client,
-    call: async (name, args = {}) => CallToolResultSchema.parse(await client.callTool({ name, arguments: args })),
+    call: async (name, args = {}) => {
+      const called = CallToolResultSchema.parse(await client.callTool({ name, arguments: args }));
+      holdToSchema(name, called.structuredContent);
+      return called;
+    },
   };
 }
 

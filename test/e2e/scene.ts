@@ -50,6 +50,7 @@ export async function openScene(place?: string) {
     MONGODB_ATLAS_BASE_URL: sandbox.baseUrl,
     MONGODB_ATLAS_CLIENT_ID: clientId,
     MONGODB_ATLAS_CLIENT_SECRET: clientSecret,
+    ATLAS_MODEL_KEYS_MAX_CREATES_PER_HOUR: '10000',
     ATLAS_MODEL_KEYS_SINKS: JSON.stringify({
       file: `file:${folder}/{entry}.key`,
       env: `dotenv:${folder}/.env#{entry}`,
@@ -148,19 +149,28 @@ export async function reconcileBy(host: Host, apply = false): Promise<Found[]> {
 const kept = z.object({
   intent: z.object({
     name: z.string(),
+    replaces: z.object({ apiKeyId: z.string() }).optional(),
     state: z.looseObject({ step: z.string(), apiKeyId: z.string().optional() }),
   }),
 });
 
-/** Of each intent that has not ended: the key's name, and its id where the journal knows it. */
-export function unfinishedIn({ stateDir }: Scene): { name: string; apiKeyId: string | undefined }[] {
+interface Unfinished {
+  readonly name: string;
+  /** Where the journal knows it. */
+  readonly apiKeyId: string | undefined;
+  /** The id of the key that this one replaces. */
+  readonly replaces: string | undefined;
+}
+
+/** Each intent that has not ended. */
+export function unfinishedIn({ stateDir }: Scene): Unfinished[] {
   const intents = join(stateDir, 'intents');
   if (!existsSync(intents)) return [];
   return readdirSync(intents)
     .filter((file) => /^[0-9a-f]{32}-\d+\.json$/.test(file))
     .map((file) => kept.parse(JSON.parse(readFileSync(join(intents, file), 'utf8'))).intent)
     .filter(({ state }) => state.step !== 'ended')
-    .map(({ name, state }) => ({ name, apiKeyId: state.apiKeyId }));
+    .map(({ name, replaces, state }) => ({ name, apiKeyId: state.apiKeyId, replaces: replaces?.apiKeyId }));
 }
 
 /** The live keys that are in no sink, and of which neither the journal nor an answer knows. There must be none. */
@@ -169,6 +179,7 @@ export function forgotten(scene: Scene, reported: readonly (string | undefined)[
   return scene.sandbox
     .keys()
     .filter((key) => !holds(scene, key) && !reported.includes(key.apiKeyId))
+    .filter((key) => unfinished.every(({ replaces }) => replaces !== key.apiKeyId))
     .filter((key) =>
       unfinished.every(({ name, apiKeyId }) =>
         apiKeyId === undefined ? name !== key.name : apiKeyId !== key.apiKeyId,
@@ -183,7 +194,9 @@ export function expectTrue(scene: Scene, findings: readonly Found[]): void {
     const live = scene.sandbox.keys().filter((key) => key.name === name);
     const named = live.filter(({ apiKeyId }) => apiKeyIds.includes(apiKeyId));
     const state = { name, finding, live: named.length, held: named.map((key) => holds(scene, key)) };
-    if (finding === 'delivered') expect(state).toEqual({ name, finding, live: 1, held: [true] });
+    // A key that takes another's place may have that one's name by now, and the other be alive.
+    const told = scene.sandbox.keys().filter(({ apiKeyId }) => apiKeyIds.includes(apiKeyId));
+    if (finding === 'delivered') expect(told.filter((key) => holds(scene, key))).toHaveLength(1);
     if (finding === 'orphan') expect(state).toEqual({ name, finding, live: 1, held: [false] });
     if (finding === 'deleted' || finding === 'gone') expect(live.filter((key) => !holds(scene, key))).toEqual([]);
     if (finding === 'unknown') expect(named).toHaveLength(apiKeyIds.length);

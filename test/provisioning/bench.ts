@@ -16,12 +16,18 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAtlas, type Atlas } from '../../src/atlas/atlas.ts';
-import { createKey, type CreateContext, type CreateRequest } from '../../src/provisioning/create.ts';
-import { serializeIntent, type Intent } from '../../src/provisioning/intent.ts';
-import { openJournal, type Journal } from '../../src/provisioning/journal.ts';
+import { createKey, type CreateContext, type CreateRequest } from '../../src/provisioning/keys/create.ts';
+import { serializeIntent, type Intent } from '../../src/provisioning/journal/intent.ts';
+import { openJournal, type Journal } from '../../src/provisioning/journal/journal.ts';
 import { thisProcess, type ProcessOwner } from '../../src/sinks/files/process-owner.ts';
-import { type CreateOutcome } from '../../src/provisioning/receipt.ts';
+import { type CreateOutcome } from '../../src/provisioning/delivery/receipt.ts';
 import { reconcile, type ReconcileContext, type Reconciled } from '../../src/provisioning/reconcile.ts';
+import {
+  rotateKey,
+  type RotateContext,
+  type RotateOutcome,
+  type RotateRequest,
+} from '../../src/provisioning/keys/rotate.ts';
 import { FIRST_PROJECT } from '../../src/sandbox/first-project.ts';
 import { startSandbox, type Sandbox, type SandboxOptions } from '../../src/sandbox/sandbox.ts';
 import { disclose } from '../../src/secret/redaction.ts';
@@ -37,12 +43,14 @@ export interface Bench {
   /** Of the intents. */
   readonly intentsAt: string;
   readonly journal: Journal;
-  /** `file` and `broken`, a program that fails. */
+  /** `file`; `blind`, a program that keeps the secret and cannot show it; `broken`, a program that fails. */
   readonly sinks: ReadonlyMap<string, Sink>;
   /** Another connection to the same Atlas. */
   connect(baseUrl?: string): Atlas;
-  context(): CreateContext;
+  context(): CreateContext & RotateContext;
   create(name: string, change?: Partial<CreateRequest>, context?: CreateContext): Promise<CreateOutcome>;
+  /** Of the key that has this name now. */
+  rotate(name: string, change?: Partial<RotateRequest>, context?: RotateContext): Promise<RotateOutcome>;
   reconcile(apply: boolean): Promise<readonly Reconciled[]>;
   intents(): Promise<readonly Intent[]>;
   /** What the file sink holds for a key of that name. */
@@ -63,6 +71,7 @@ export async function startBench(options: BenchOptions = {}): Promise<Bench> {
   const sinks = openSinks(
     new Map([
       ['file', { type: 'file', path: join(folder, 'keys', '{entry}') }],
+      ['blind', { type: 'command', argv: [program(folder, 'blind', 'cat > "$0.held"')], env: {}, timeoutMs: 20_000 }],
       ['broken', { type: 'command', argv: [program(folder, 'broken', 'exit 3')], env: {}, timeoutMs: 20_000 }],
     ]),
     { PATH: process.env.PATH ?? '' },
@@ -75,7 +84,14 @@ export async function startBench(options: BenchOptions = {}): Promise<Bench> {
     return atlas;
   };
   let atlas: Atlas | undefined;
-  const context = (): CreateContext => ({ atlas: (atlas ??= connect()), journal, sinks, defaultSink: 'file' });
+  const context = (): CreateContext & RotateContext => ({
+    atlas: (atlas ??= connect()),
+    journal,
+    sinks,
+    defaultSink: 'file',
+    maxCreatesPerHour: 10_000,
+    confirm: 'if-supported',
+  });
   const secrets = () => {
     for (const secret of secretsOf(sandbox)) seen.add(secret);
     return [...seen];
@@ -89,6 +105,11 @@ export async function startBench(options: BenchOptions = {}): Promise<Bench> {
     connect,
     context,
     create: (name, change = {}, given = context()) => createKey(given, { ...requestFor(name), ...change }, quiet()),
+    rotate(name, change = {}, given = context()) {
+      const apiKeyId = sandbox.keys(GROUP).find((key) => key.name === name)?.apiKeyId ?? 'none';
+      const request = { groupId: GROUP, apiKeyId, confirmName: name, keepOld: false, dryRun: false };
+      return rotateKey(given, { ...request, ...change }, quiet());
+    },
     reconcile: (apply) => reconciled(context(), apply),
     intents: () => intentsOf(journal),
     held(name) {
@@ -165,8 +186,8 @@ export function program(folder: string, name: string, body: string): string {
 export function behaving(sink: Sink, change: (target: Target) => Partial<Target>): Sink {
   return {
     ...sink,
-    async preflight(address, mode) {
-      const found = await sink.preflight(address, mode);
+    async preflight(address, mode, replaced) {
+      const found = await sink.preflight(address, mode, replaced);
       return found.ready ? { ready: true, target: { ...found.target, ...change(found.target) } } : found;
     },
   };

@@ -1,34 +1,25 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createAtlas } from '../../src/atlas/atlas.ts';
-import { openJournal } from '../../src/provisioning/journal.ts';
-import { openSinks } from '../../src/sinks/open-sinks.ts';
-import { createCatalog, type Catalog } from '../../src/tools/catalog.ts';
+import * as z from 'zod/v4';
+import { catalogOf } from './offline-catalog.ts';
 
 /** No tool parameter and no result field may have to do with these (but `location`, which is a result). */
 const FORBIDDEN = /path|url|uri|file$|command|argv|reveal|plain|show|secret$|token|password/i;
+/** Tokens of text, and the mask. */
+const HARMLESS = ['tokensPerMinuteLimit', 'maskedSecret'];
+
+const READ = [
+  'list_ai_model_api_keys',
+  'get_ai_model_api_key',
+  'list_projects',
+  'list_secret_sinks',
+  'list_ai_model_rate_limits',
+];
 
 const control = { signal: new AbortController().signal, progress: () => undefined };
 
-function catalog(settings: { readonly readOnly?: boolean; readonly allowInlineSecret?: boolean } = {}): Catalog {
-  const { readOnly = false, allowInlineSecret = false } = settings;
-  return createCatalog({
-    atlas: createAtlas({
-      baseUrl: new URL('http://127.0.0.1:9'),
-      credentials: { kind: 'missing' },
-      apiVersion: 'auto',
-      timeoutMs: 1000,
-    }),
-    sinks: openSinks(new Map([['app', { type: 'file', path: '/nonexistent/{entry}' }]]), {}),
-    journal: openJournal('/nonexistent/state'),
-    defaultSink: 'app',
-    readOnly,
-    allowInlineSecret,
-  });
-}
-
 test('the public surface', async () => {
-  const surface = catalog().offered.map(({ name, title, description, annotations, inputSchema, outputSchema }) => ({
+  const surface = catalogOf().offered.map(({ name, title, description, annotations, inputSchema, outputSchema }) => ({
     name,
     title,
     description,
@@ -39,14 +30,12 @@ test('the public surface', async () => {
   await expect(JSON.stringify(surface, null, 2)).toMatchFileSnapshot('surface.json');
 });
 
-describe.each(catalog().offered)('$name', (tool) => {
+describe.each(catalogOf().offered)('$name', (tool) => {
   test('no parameter can name a path, a URL or a command, or ask for the secret', () => {
-    expect(propertyNames(tool.inputSchema).filter((name) => FORBIDDEN.test(name))).toEqual([]);
+    expect(forbiddenIn(tool.inputSchema)).toEqual([]);
   });
   test('no result field holds a secret', () => {
-    expect(propertyNames(tool.outputSchema).filter((name) => FORBIDDEN.test(name) && name !== 'maskedSecret')).toEqual(
-      [],
-    );
+    expect(forbiddenIn(z.toJSONSchema(tool.output))).toEqual([]);
   });
   test('unknown parameters are refused, by the schema and by the call', async () => {
     expect(tool.inputSchema.additionalProperties).toBe(false);
@@ -85,13 +74,73 @@ describe.each(catalog().offered)('$name', (tool) => {
 });
 
 test('a result can hold a secret only where the operator allowed the inline sink', () => {
-  const [create] = catalog({ allowInlineSecret: true }).offered;
-  expect(propertyNames(create?.outputSchema)).toContain('secret');
+  const [create] = catalogOf({ allowInlineSecret: true }).offered;
+  expect(propertyNames(create && z.toJSONSchema(create.output))).toContain('secret');
 });
 
-test('read-only offers the tools that change nothing', () => {
-  expect(catalog({ readOnly: true }).offered.map(({ name }) => name)).toEqual(['list_secret_sinks']);
+test('read-only offers the tools that change nothing, and the others answer why', async () => {
+  const catalog = catalogOf({ readOnly: true });
+  expect(catalog.offered.map(({ name }) => name)).toEqual(READ);
+  for (const { name } of catalogOf().offered.filter((tool) => !READ.includes(tool.name))) {
+    const result = await catalog.find(name)?.call({}, control);
+    expect(result?.structured).toMatchObject({ error: { code: 'READ_ONLY' } });
+  }
 });
+
+describe('the operator chooses the tools by name', () => {
+  const namesOf = (tools: { readonly allow?: string[]; readonly deny?: string[] }, readOnly = false) =>
+    catalogOf({ tools, readOnly }).offered.map(({ name }) => name);
+  const all = catalogOf().offered.map(({ name }) => name);
+
+  test('those allowed, without those denied', () => {
+    expect(namesOf({ allow: ['list_projects', 'create_ai_model_api_key'] })).toEqual([
+      'create_ai_model_api_key',
+      'list_projects',
+    ]);
+    expect(namesOf({ deny: ['list_projects'] })).toEqual(all.filter((name) => name !== 'list_projects'));
+    expect(namesOf({ allow: ['list_projects', 'list_secret_sinks'], deny: ['list_projects'] })).toEqual([
+      'list_secret_sinks',
+    ]);
+    expect(namesOf({})).toEqual(all);
+  });
+  test('one that was taken away is as unknown as one that never was', () => {
+    const catalog = catalogOf({ tools: { deny: ['delete_ai_model_api_key'] }, readOnly: true });
+    expect(catalog.find('delete_ai_model_api_key')).toBeUndefined();
+    expect(catalog.find('rotate_ai_model_api_key')).toBeDefined();
+  });
+  test.each(['allow', 'deny'])('a name in %s that is no tool is refused, with the nearest that is', (list) => {
+    expect(() => namesOf({ [list]: ['list_projects', 'list_project_keys'] })).toThrow(
+      /^tools: .* the nearest is list_projects$/,
+    );
+  });
+  test('a refused name is not quoted: it may be anything', () => {
+    expect(() => namesOf({ allow: ['al-0123456789abcdefghijklmnop'] })).toThrow(/^(?!.*al-0123)/);
+  });
+});
+
+test.each([{}, { projectId: '69681d39c9e8cfd375386316' }])(
+  'the list of tools weighs at most 1.2 KB a tool: %j',
+  (defaults) => {
+    const { offered } = catalogOf(defaults);
+    const bytes = offered.map(({ name, title, description, annotations, inputSchema, outputSchema }) =>
+      Buffer.byteLength(
+        JSON.stringify({
+          name,
+          title,
+          description,
+          annotations: { title, ...annotations },
+          inputSchema,
+          outputSchema,
+        }),
+      ),
+    );
+    expect(bytes.reduce((sum, each) => sum + each, 0) / offered.length).toBeLessThanOrEqual(1200);
+  },
+);
+
+function forbiddenIn(schema: unknown): string[] {
+  return propertyNames(schema).filter((name) => FORBIDDEN.test(name) && !HARMLESS.includes(name));
+}
 
 /** The names of all properties of a JSON Schema, nested ones too. */
 function propertyNames(schema: unknown): string[] {

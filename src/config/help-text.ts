@@ -1,0 +1,77 @@
+// The text of --help, made from the tables of settings, credentials and variables.
+
+import { connectionVariables } from './atlas-connection.ts';
+import { credentialVariables } from './credentials.ts';
+import { settingNames, settings } from './settings.ts';
+import { FILE_VARIABLE } from './sources.ts';
+
+type Row = readonly [term: string, meaning: string];
+
+const LINE = 100;
+
+export function helpText(): string {
+  return [
+    'Usage: atlas-model-keys-mcp [flags]',
+    '       atlas-model-keys-mcp doctor [--json] [flags]',
+    '',
+    'An MCP server over stdio that provisions MongoDB Atlas AI model API keys and hands',
+    'each secret to a sink, never to the model. Credentials come from the environment.',
+    '',
+    ...section('Commands', [
+      ['(none)', 'The server over stdio'],
+      ['doctor [--json]', 'Check configuration, credential, roles, sinks and leftovers; exit 0 only if all is well'],
+    ]),
+    ...section('Flags', [
+      ['--sandbox', 'Work against an embedded simulated Atlas: no account, no network'],
+      ['--config FILE', `The configuration file (variable ${FILE_VARIABLE})`],
+      ...withFlag(),
+      ['--version', 'Print the version'],
+      ['--help', 'Print this text'],
+    ]),
+    ...section('Settings of the environment and the file alone', withoutFlag()),
+    ...section('Credentials, of the environment alone; the first complete set counts', credentials()),
+    '  The variable of a secret may end in _FILE: then it names a file that holds the secret.',
+    '',
+    ...section('Atlas, of the environment alone', Object.entries(connectionVariables)),
+  ].join('\n');
+}
+
+function withFlag(): Row[] {
+  return settingNames.flatMap((name): Row[] => {
+    const { flag, help, variable } = settings[name];
+    if (!flag) return [];
+    const argument = flag.argument === undefined ? '' : ` ${flag.argument}`;
+    return [[`--${flag.name}${argument}`, `${help} (variable ${variable}, in the file ${name})`]];
+  });
+}
+
+function withoutFlag(): Row[] {
+  return settingNames.flatMap((name): Row[] => {
+    const { flag, help, variable } = settings[name];
+    return flag ? [] : [[variable, `${help} (in the file ${name})`]];
+  });
+}
+
+/** The first names of each kind, then the other ones. */
+function credentials(): Row[] {
+  return credentialVariables.map(({ name, variables }) => {
+    const sets = [0, 1].map((index) => variables.flatMap((names) => names[index] ?? []).join(' and '));
+    return [name, sets.filter((set) => set !== '').join('; or ')];
+  });
+}
+
+function section(title: string, rows: readonly Row[]): string[] {
+  const width = Math.max(...rows.map(([term]) => term.length)) + 2;
+  return [`${title}:`, ...rows.flatMap(([term, meaning]) => hanging(term.padEnd(width), meaning)), ''];
+}
+
+/** The meaning beside the term, its further lines below its first. */
+function hanging(term: string, meaning: string): string[] {
+  const lines = [''];
+  for (const word of meaning.split(' ')) {
+    const line = lines.at(-1) ?? '';
+    if (line !== '' && 2 + term.length + line.length + 1 + word.length > LINE) lines.push(word);
+    else lines.splice(-1, 1, line === '' ? word : `${line} ${word}`);
+  }
+  return lines.map((line, index) => `  ${index === 0 ? term : ' '.repeat(term.length)}${line}`);
+}

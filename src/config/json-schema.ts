@@ -1,0 +1,74 @@
+// The JSON Schema of the configuration file, for editors. The build writes it to a file; the server does not contain it.
+
+import * as z from 'zod/v4';
+import { fileSchema, settingNames, settings } from './settings.ts';
+import { pathPatterns, sinkSchema, variablePattern } from './sink-spec.ts';
+
+type Schema = z.core.JSONSchema.BaseSchema;
+
+/** Draft 2020-12, of what may be written (before defaults and replacements). */
+export function configurationSchema(): Schema {
+  const schema = z.toJSONSchema(fileSchema, {
+    io: 'input',
+    override({ zodSchema, jsonSchema }) {
+      if (zodSchema === sinkSchema) asUriOrObject(jsonSchema);
+    },
+  });
+  const described = settingNames.map(
+    (name) => [name, { description: settings[name].help, ...property(schema, name) }] as const,
+  );
+  return {
+    ...schema,
+    title: 'Configuration of atlas-model-keys-mcp',
+    properties: {
+      $schema: { description: 'Where this schema is, for editors', ...property(schema, '$schema') },
+      ...Object.fromEntries(described),
+    },
+  };
+}
+
+function property({ properties }: Schema, name: string): object {
+  const found = properties?.[name];
+  return typeof found === 'object' ? found : {};
+}
+
+/** What zod cannot know of a preprocessed value: that a text may stand for the object. */
+function asUriOrObject(schema: Schema): void {
+  const object = { ...schema };
+  for (const key of Object.keys(schema)) Reflect.deleteProperty(schema, key);
+  schema.anyOf = [...uris(), { description: 'A sink as an object', ...object }];
+}
+
+function uris(): Schema[] {
+  const description = (what: string) => ({ description: what, type: 'string' as const });
+  return [
+    {
+      ...description('file:PATH, a new file that holds exactly the secret'),
+      pattern: String.raw`^file:[\s\S]*[^\\/]$`,
+      allOf: behind('file:', pathPatterns),
+    },
+    {
+      ...description('dotenv:PATH#VARIABLE, one variable of a .env file'),
+      // The variable follows the last `#`.
+      pattern: String.raw`^dotenv:(?:[^#]*[^\\/#]|[\s\S]*[^\\/]#${body(variablePattern)})$`,
+      allOf: behind('dotenv:', pathPatterns),
+    },
+    {
+      ...description('command:["program","argument",…], a program that gets the secret on its standard input'),
+      pattern: String.raw`^command:\s*\[\s*${STRING}(?:\s*,\s*${STRING})*\s*\]\s*$`,
+    },
+    { ...description('The result of the tool, which the model sees; wants allowInlineSecret'), const: 'inline' },
+  ];
+}
+
+/** A string of JSON (RFC 8259, section 7). */
+const STRING = String.raw`"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}))*"`;
+
+function behind(prefix: string, patterns: readonly RegExp[]): Schema[] {
+  return patterns.map(({ source }) => ({ pattern: source.replace('^', `^${prefix}`) }));
+}
+
+/** Without the ends. */
+function body({ source }: RegExp): string {
+  return source.slice(1, -1);
+}

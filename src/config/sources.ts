@@ -1,0 +1,98 @@
+// Reads the settings from each place where an operator may put them: file, environment, flags. It does not decide
+// between them.
+
+import { join } from 'node:path';
+import type * as z from 'zod/v4';
+import { type CommandLine } from './command-line.ts';
+import { ConfigError } from './config-error.ts';
+import { readConfigurationFile } from './configuration-file.ts';
+import { userDirectory } from './directories.ts';
+import { readVariable, type Environment } from './environment.ts';
+import { forbiddenName } from './forbidden-name.ts';
+import { expandHome } from './home-path.ts';
+import { parseWith } from './schema-issue.ts';
+import { fileSchema, settingNames, settings, settingsSchema, type SettingName, type Settings } from './settings.ts';
+
+/** What one place says, and for people where a setting of it stands. */
+export interface Source {
+  readonly settings: Settings;
+  readonly origin: (name: SettingName) => string;
+}
+
+export interface ConfigurationFile {
+  readonly path: string;
+  /** The file at the default place may be absent. */
+  readonly exists: boolean;
+}
+
+export const FILE_VARIABLE = 'ATLAS_MODEL_KEYS_CONFIG';
+
+/** @throws ConfigError as all of these: with the name of the flag, variable or key to correct */
+export function fromFile(
+  commandLine: CommandLine,
+  environment: Environment,
+): { readonly source: Source; readonly file: ConfigurationFile } {
+  const { config } = commandLine;
+  const named = config ?? readVariable(environment, FILE_VARIABLE);
+  const path = named === undefined ? join(userDirectory('config'), 'config.json') : expandHome(named);
+  const setting = config === undefined ? FILE_VARIABLE : '--config';
+  const content = readConfigurationFile(path, named === undefined ? undefined : setting);
+  return {
+    source: {
+      settings: check(fileSchema, content ?? {}, (field) => `${path}: ${field}`),
+      origin: () => `file ${path}`,
+    },
+    file: { path, exists: content !== undefined },
+  };
+}
+
+export function fromEnvironment(environment: Environment): Source {
+  const given = settingNames.flatMap((name) => {
+    const value = readVariable(environment, settings[name].variable);
+    return value === undefined ? [] : [[name, settings[name].fromText(value)] as const];
+  });
+  const spell = (field: string, name: SettingName) => field.replace(name, settings[name].variable);
+  return {
+    settings: check(settingsSchema, Object.fromEntries(given), spell),
+    origin: (name) => `variable ${settings[name].variable}`,
+  };
+}
+
+export function fromFlags(commandLine: CommandLine): Source {
+  const given = settingNames.flatMap((name) => {
+    const { flag, fromText } = settings[name];
+    const values = (flag && commandLine.values.get(flag.name)) ?? [];
+    return values.length === 0 ? [] : [[name, merged(values.map(fromText))] as const];
+  });
+  const flagOf = (name: SettingName) => `--${settings[name].flag?.name ?? name}`;
+  return {
+    settings: check(settingsSchema, Object.fromEntries(given), (field, name) => field.replace(name, flagOf(name))),
+    origin: (name) => `flag ${flagOf(name)}`,
+  };
+}
+
+/** One value as it is; several `--sink` flags as one object. */
+function merged(values: readonly unknown[]): unknown {
+  if (values.length === 1) return values[0];
+  const entries = values.flatMap((value) =>
+    typeof value === 'object' && value !== null ? Object.entries(value) : [['', value]],
+  );
+  if (new Set(entries.map(([name]) => name)).size !== entries.length) {
+    throw new ConfigError('--sink', 'names the same sink twice');
+  }
+  return Object.fromEntries(entries);
+}
+
+function check(
+  schema: z.ZodType<Settings>,
+  input: unknown,
+  spell: (field: string, name: SettingName) => string,
+): Settings {
+  const forbidden = forbiddenName(input);
+  const { value, problems } = forbidden ? { problems: [forbidden] } : parseWith(schema, input);
+  if (!problems) return value;
+  // One line, the first problem: the next start tells the next.
+  const { field, message } = problems[0] ?? { field: '', message: 'is not valid' };
+  const name = settingNames.find((setting) => field.split('.')[0] === setting);
+  throw new ConfigError(spell(field, name ?? 'sinks'), message);
+}

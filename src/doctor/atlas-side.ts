@@ -1,0 +1,104 @@
+// What Atlas says of the credential: whether it is accepted, what it may do, which projects it sees, and what time it is.
+// Sends reads only.
+
+import { type Atlas } from '../atlas/atlas.ts';
+import { type CredentialDescription, type CredentialRole } from '../atlas/credential.ts';
+import { type Project } from '../atlas/projects.ts';
+import { type Config } from '../config/config.ts';
+import { counted, failed, listed, ok, warning, type Check } from './check.ts';
+
+const TOLERATED_SECONDS = 60;
+/** A token's times and the digests of replies are judged by clocks. */
+const HARMFUL_SECONDS = 5 * 60;
+
+/** Roles that may create keys in their project, or in every project of their organization. */
+const CREATING_ROLE = /^(?:GROUP_OWNER|ORG_OWNER|[A-Z_]*MODEL_OWNER)$/;
+
+/** Without an answer to the first question the others are not asked. */
+export async function atlasChecks(atlas: Atlas, config: Config): Promise<Check[]> {
+  const described = await atlas.describeCredential();
+  const now = Date.now();
+  const place = config.atlas ? config.atlas.baseUrl.origin : 'the embedded sandbox';
+  if (!described.ok) return [failed('Atlas', `${place}: ${described.failure.message}`, described.failure.hint)];
+  const { kind, roles, accessList, date } = described.value;
+  return [
+    ok('Atlas', `${place} answers and accepts the credential${kind === undefined ? '' : ` (${kind})`}`),
+    rolesCheck(roles, config),
+    accessListCheck(described.value, accessList),
+    await projectsCheck(atlas, config),
+    clockCheck(date, now),
+  ];
+}
+
+function rolesCheck(roles: readonly CredentialRole[], config: Config): Check {
+  if (roles.length === 0) return warning('roles', 'unknown: Atlas names none for this credential');
+  const finding = listed(roles.map(roleText));
+  if (config.readOnly) return ok('roles', `${finding} (to create keys is not needed: readOnly)`);
+  const creating = roles.filter(({ role }) => CREATING_ROLE.test(role));
+  if (creating.length === 0) {
+    return failed('roles', `${finding}: none that may create keys`, `${GRANT} the projects that are used.`);
+  }
+  const isEverywhere = creating.some(({ groupId }) => groupId === undefined);
+  const without = wantedProjects(config).filter(
+    (wanted) => !isEverywhere && !creating.some(({ groupId }) => groupId === wanted),
+  );
+  if (without.length === 0) return ok('roles', finding);
+  return warning('roles', `${finding}: none that may create keys in ${listed(without)}`, `${GRANT} them.`);
+}
+
+const GRANT = 'A person grants the service account or API key the role Project Model Owner in Atlas, in';
+
+function roleText({ role, groupId, orgId }: CredentialRole): string {
+  const place = groupId ?? orgId;
+  return place === undefined ? role : `${role} in ${place}`;
+}
+
+function accessListCheck({ kind }: CredentialDescription, accessList: readonly string[]): Check {
+  if (accessList.length > 0) return ok('access list', listed(accessList));
+  if (kind === undefined) return warning('access list', 'unknown: Atlas describes none for this credential');
+  return warning(
+    'access list',
+    'empty: whoever has the credential can use it from any address',
+    "A person adds this machine's address in Atlas to the API access list of the service account or API key.",
+  );
+}
+
+async function projectsCheck(atlas: Atlas, config: Config): Promise<Check> {
+  const found = await atlas.listProjects(undefined);
+  if (!found.ok) return failed('projects', found.failure.message, found.failure.hint);
+  const visible = found.value;
+  const unseen = wantedProjects(config).filter((wanted) => visible.every(({ groupId }) => groupId !== wanted));
+  if (unseen.length > 0) {
+    return failed(
+      'projects',
+      `the credential cannot see ${listed(unseen)}`,
+      'Correct allowedProjects and MONGODB_ATLAS_PROJECT_ID, or a person adds the service account or API key to that project in Atlas.',
+    );
+  }
+  if (visible.length === 0) {
+    return failed('projects', 'the credential sees none', 'A person adds the service account or API key to a project.');
+  }
+  return ok('projects', `${counted(visible.length, 'project')}: ${listed(visible.map(projectText))}`);
+}
+
+function projectText({ groupId, name }: Project): string {
+  return `${name} (${groupId})`;
+}
+
+/** Those that the operator has named. */
+function wantedProjects({ allowedProjects = [], projectId }: Config): string[] {
+  return [...new Set([...allowedProjects, ...(projectId === undefined ? [] : [projectId])])];
+}
+
+function clockCheck(date: number | undefined, now: number): Check {
+  if (date === undefined) return warning('clock', 'unknown: Atlas did not say what time it is');
+  const seconds = Math.round((now - date) / 1000);
+  const difference = Math.abs(seconds);
+  // Atlas gives whole seconds, and the reply takes a while.
+  if (difference <= 2) return ok('clock', 'agrees with that of Atlas');
+  const finding = `${difference} s ${seconds > 0 ? 'ahead of' : 'behind'} that of Atlas`;
+  if (difference > HARMFUL_SECONDS) return failed('clock', finding, 'Set the clock of this machine (NTP).');
+  return difference > TOLERATED_SECONDS
+    ? warning('clock', finding, 'Set the clock of this machine (NTP).')
+    : ok('clock', finding);
+}

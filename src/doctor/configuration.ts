@@ -1,0 +1,59 @@
+// What is configured, and where that was found. Tells names and places, no values.
+
+import { type Config } from '../config/config.ts';
+import { type ConfigError } from '../config/config-error.ts';
+import { type Credentials } from '../config/credentials.ts';
+import { failed, ok, warning, type Check } from './check.ts';
+
+export function brokenConfiguration({ message }: ConfigError): Check {
+  return failed('configuration', message, 'Correct that setting (see --help). Nothing else was looked at.');
+}
+
+export function configurationChecks(config: Config): Check[] {
+  return [ok('configuration', sourceOf(config)), ok('settings', originsOf(config)), ...defaultsOf(config)];
+}
+
+export function credentialCheck({ atlas, credentialVariables }: Config): Check {
+  if (!atlas) return ok('credential', 'that of the embedded sandbox');
+  const { credentials } = atlas;
+  if (credentials.kind !== 'missing') {
+    return ok('credential', `${NAMES[credentials.kind]}, from ${credentialVariables.join(' and ')}`);
+  }
+  const { wanted } = credentials;
+  if (wanted !== undefined) {
+    return failed('credential', `incomplete: ${wanted} is not set`, `Set ${wanted} too in the environment.`);
+  }
+  return failed(
+    'credential',
+    'none is configured',
+    'Set MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET (a service account with the role Project Model Owner).',
+  );
+}
+
+const NAMES: Readonly<Record<Exclude<Credentials['kind'], 'missing'>, string>> = {
+  token: 'an access token',
+  'service-account': 'a service account',
+  'api-key': 'an API key',
+};
+
+function sourceOf({ configurationFile: { path, exists } }: Config): string {
+  return exists ? `read from ${path}` : `no file at ${path}; environment and flags alone`;
+}
+
+function originsOf({ origins }: Config): string {
+  const set = [...origins].filter(([, origin]) => origin !== 'default');
+  if (set.length === 0) return 'every setting has its default';
+  return `${set.map(([name, origin]) => `${name} from ${origin}`).join('; ')}; all others by default`;
+}
+
+/** What is valid by itself, and yet stands in its own way. */
+function defaultsOf({ projectId, allowedProjects }: Config): Check[] {
+  if (projectId === undefined || (allowedProjects?.includes(projectId) ?? true)) return [];
+  return [
+    warning(
+      'default project',
+      `MONGODB_ATLAS_PROJECT_ID (${projectId}) is not among allowedProjects, so calls that name no project are refused`,
+      'Add it to allowedProjects, or unset it.',
+    ),
+  ];
+}

@@ -1,0 +1,79 @@
+// The places on this machine: every sink, the state directory, and what the journal keeps. Looks, and changes nothing.
+
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Config } from '../config/config.ts';
+import { type Intent } from '../provisioning/journal/intent.ts';
+import { isUnderWay, isUnfinished, openJournal } from '../provisioning/journal/journal.ts';
+import { walk } from '../sinks/files/ancestors.ts';
+import { attempt, passed } from '../sinks/files/file-problem.ts';
+import { openSinks } from '../sinks/open-sinks.ts';
+import { type Sink } from '../sinks/sink.ts';
+import { counted, failed, listed, ok, warning, type Check } from './check.ts';
+
+/** Stands for the project and the key of a call. */
+const NO_PROJECT = '0'.repeat(24);
+const ENTRY = 'doctor';
+
+export function sinkChecks(config: Config): Promise<Check[]> {
+  const groupId = config.projectId ?? config.allowedProjects?.[0] ?? NO_PROJECT;
+  const sinks = openSinks(config.sinks, config.environment);
+  return Promise.all([...sinks.values()].map((sink) => sinkCheck(sink, groupId)));
+}
+
+async function sinkCheck(sink: Sink, groupId: string): Promise<Check> {
+  const check = `sink ${sink.name}`;
+  const place = `${sink.kind}, ${sink.location}`;
+  const preflight = await sink.preflight({ groupId, ...(sink.takesEntry && { entry: ENTRY }) }, 'inspect');
+  if (!preflight.ready) {
+    const { code, message, hint } = preflight.problem;
+    return code === 'SINK_ENTRY_EXISTS'
+      ? ok(check, `${place}: ready; holds a value already`)
+      : failed(check, `${place}: ${message}`, hint);
+  }
+  switch (sink.kind) {
+    case 'inline':
+      return warning(check, 'shows the secret to the model and to everyone who reads the chat');
+    default:
+      return ok(check, `${place}: ready; verified by ${sink.verification}`);
+  }
+}
+
+/** Judged as the journal and the audit log judge it; a missing directory is made by them. */
+export async function stateChecks({ stateDir }: Config): Promise<Check[]> {
+  const judged = await attempt(`${stateDir} cannot be used`, async () => {
+    for (const directory of [stateDir, join(stateDir, 'intents')]) {
+      const way = await walk(directory);
+      if (!way.ok) return way;
+      await access(way.value.existing, constants.W_OK | constants.X_OK);
+      if (way.value.missing.length > 0 && directory === stateDir) return passed('will be made with the first create');
+    }
+    return passed('only this user can change it');
+  });
+  if (judged.ok) return [ok('state directory', `${stateDir}: ${judged.value}`), await journalCheck(stateDir)];
+  const advice = `Make it a directory that this user alone can write to (chmod 0700), or set ATLAS_MODEL_KEYS_STATE_DIR to one. ${judged.problem.hint}`;
+  return [failed('state directory', judged.problem.message, advice)];
+}
+
+async function journalCheck(stateDir: string): Promise<Check> {
+  const intents = await openJournal(stateDir).read();
+  if (!intents) {
+    const advice = 'See that this user can read the directory "intents" there and the files in it.';
+    return failed('journal', `cannot be read in ${stateDir}`, advice);
+  }
+  const unfinished = intents.filter(isUnfinished);
+  if (unfinished.length > 0) {
+    return failed(
+      'journal',
+      `${counted(unfinished.length, 'call')} never came to an end: ${listed(unfinished.map(intentText))}`,
+      'Have reconcile_ai_model_api_keys called: it says what is true of each, and with apply deletes their orphans.',
+    );
+  }
+  const underWay = intents.filter(isUnderWay);
+  return ok('journal', underWay.length > 0 ? `${counted(underWay.length, 'call')} under way` : 'no leftovers');
+}
+
+function intentText({ name, groupId }: Intent): string {
+  return `"${name}" in ${groupId}`;
+}

@@ -1,0 +1,72 @@
+// Answers the requests about prompts: which there are, one of them filled in, and the completion of its arguments.
+
+import { type Server } from '@modelcontextprotocol/sdk/server/index.js';
+import {
+  CompleteRequestSchema,
+  ErrorCode,
+  GetPromptRequestSchema,
+  ListPromptsRequestSchema,
+  McpError,
+  type CompleteRequest,
+} from '@modelcontextprotocol/sdk/types.js';
+import { type Prompt } from '../prompts/prompt.ts';
+import { type Prompts } from '../prompts/prompt-catalog.ts';
+import { type Log } from '../secret/way-out.ts';
+
+interface Offer {
+  readonly prompts: Prompts;
+  readonly log: Log;
+  /** Aborted when the server stops. */
+  readonly stopping: AbortSignal;
+}
+
+// eslint-disable-next-line @typescript-eslint/no-deprecated -- as in server.ts
+export function servePrompts(server: Server, offer: Offer): void {
+  const { prompts } = offer;
+  server.setRequestHandler(ListPromptsRequestSchema, () => ({ prompts: prompts.offered.map(promptOffer) }));
+  server.setRequestHandler(GetPromptRequestSchema, ({ params }) => {
+    const prompt = prompts.find(params.name);
+    if (!prompt) throw new McpError(ErrorCode.InvalidParams, unknownPrompt(prompts));
+    const filled = prompt.fill(params.arguments ?? {});
+    if (!filled.ok) throw new McpError(ErrorCode.InvalidParams, filled.problem);
+    const content = { type: 'text' as const, text: filled.text };
+    return { description: prompt.description, messages: [{ role: 'user' as const, content }] };
+  });
+  server.setRequestHandler(CompleteRequestSchema, async ({ params }) => ({
+    completion: { ...(await completeSafely(offer, params)) },
+  }));
+}
+
+function promptOffer({ name, title, description, arguments: all }: Prompt) {
+  return {
+    name,
+    title,
+    description,
+    arguments: all.map((argument) => ({
+      name: argument.name,
+      description: argument.description,
+      required: argument.required,
+    })),
+  };
+}
+
+function unknownPrompt({ offered }: Prompts): string {
+  return offered.length === 0
+    ? 'Unknown prompt. This server offers none, since the operator does not offer the tools for it.'
+    : `Unknown prompt. There are: ${offered.map(({ name }) => name).join(', ')}.`;
+}
+
+/** A person who types is told nothing rather than an error. */
+async function completeSafely(
+  { prompts, log, stopping }: Offer,
+  { ref, argument: { name, value }, context }: CompleteRequest['params'],
+) {
+  const nothing = { values: [], total: 0, hasMore: false };
+  if (ref.type !== 'ref/prompt') return nothing;
+  try {
+    return await prompts.complete(ref.name, { argument: name, value, others: context?.arguments ?? {} }, stopping);
+  } catch (error) {
+    log('error', `completion: INTERNAL (${error instanceof Error ? error.constructor.name : typeof error})`);
+    return nothing;
+  }
+}

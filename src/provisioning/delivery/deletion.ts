@@ -1,0 +1,24 @@
+// Deletes one key, and finds out what became of it where the reply was lost.
+
+import { type Atlas } from '../../atlas/atlas.ts';
+import { type AtlasFailure } from '../../atlas/failure.ts';
+import { saysNoSuchKey } from '../../atlas/model-keys.ts';
+
+export type Deletion =
+  | { readonly state: 'deleted' }
+  | { readonly state: 'alive'; readonly failure: AtlasFailure }
+  /** Atlas may have deleted it, and does not say. */
+  | { readonly state: 'unknown'; readonly failure: AtlasFailure };
+
+/** A page in place of Atlas's own reply says nothing of the key: the second reply may, and then the key itself is asked. */
+export async function deleteForGood(atlas: Atlas, groupId: string, apiKeyId: string): Promise<Deletion> {
+  let deletion = await atlas.deleteKey(groupId, apiKeyId);
+  if (!deletion.ok && deletion.failure.maybeCarriedOut && deletion.failure.code !== 'ATLAS_UNAVAILABLE')
+    deletion = await atlas.deleteKey(groupId, apiKeyId);
+  if (deletion.ok) return { state: 'deleted' };
+  const { failure } = deletion;
+  if (!failure.maybeCarriedOut) return { state: 'alive', failure };
+  const now = await atlas.getKey({ groupId }, apiKeyId);
+  if (now.ok) return { state: 'alive', failure };
+  return saysNoSuchKey(now.failure) ? { state: 'deleted' } : { state: 'unknown', failure };
+}

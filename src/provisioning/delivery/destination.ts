@@ -1,0 +1,95 @@
+// Chooses where a secret goes: the sink by its name or by asking, and the entry within it. Nothing here looks at a
+// sink's place.
+
+import { type Address, type Sink } from '../../sinks/sink.ts';
+import { type Ask } from '../call-control.ts';
+import { refusal, type Failure } from '../failure.ts';
+
+export interface Destination {
+  readonly sink: Sink;
+  readonly address: Address;
+}
+
+export interface SinkChoice {
+  readonly sinks: ReadonlyMap<string, Sink>;
+  /** Absent where the operator has several and made none the default. */
+  readonly defaultSink?: string | undefined;
+}
+
+export const ENTRY = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+
+/**
+ * @param wish what the caller named; the entry is by default made from the key's name
+ * @param ask puts the question which sink, where there are several and no default
+ */
+export async function chooseDestination(
+  { sinks, defaultSink }: SinkChoice,
+  wish: {
+    readonly groupId: string;
+    readonly name: string;
+    readonly sink?: string | undefined;
+    readonly entry?: string | undefined;
+  },
+  ask: Ask | undefined,
+): Promise<Destination | Failure> {
+  const sink = await chooseSink({ sinks, defaultSink }, wish, ask);
+  if ('code' in sink) return sink;
+  if (!sink.takesEntry) {
+    if (wish.entry === undefined) return { sink, address: { groupId: wish.groupId } };
+    return refusal(
+      'INVALID_INPUT',
+      `entry: the sink ${sink.name} has a fixed target.`,
+      'Leave out entry, or choose another sink (see list_secret_sinks).',
+    );
+  }
+  const entry = wish.entry ?? entryFrom(wish.name);
+  if (!ENTRY.test(entry) || entry.includes('..')) {
+    return refusal(
+      'INVALID_INPUT',
+      wish.entry === undefined ? 'entry: none can be made from the name of the key.' : 'entry: is not accepted.',
+      'Pass entry: 1-128 letters, digits, dots, dashes or underscores, beginning with a letter or digit, without "..".',
+    );
+  }
+  return { sink, address: { groupId: wish.groupId, entry } };
+}
+
+/** `Production key (EU)` becomes `Production-key-EU`. Empty where nothing is left. */
+function entryFrom(name: string): string {
+  return name
+    .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
+    .replace(/[^A-Za-z0-9._-]+/g, '-')
+    .replace(/\.{2,}/g, '.')
+    .replace(/^[^A-Za-z0-9]+/, '')
+    .slice(0, 128)
+    .replace(/[^A-Za-z0-9]+$/, '');
+}
+
+async function chooseSink(
+  { sinks, defaultSink }: SinkChoice,
+  wish: { readonly name: string; readonly sink?: string | undefined },
+  ask: Ask | undefined,
+): Promise<Sink | Failure> {
+  const named = wish.sink ?? defaultSink;
+  const sink = sinks.get(named ?? '');
+  if (sink) return sink;
+  const names = [...sinks.keys()];
+  const known = `Pass sink as one of: ${names.join(', ')}.`;
+  if (named !== undefined)
+    return refusal('SINK_UNKNOWN', 'There is no sink of that name.', `${known} Only the operator can add one.`);
+  const answer = await ask?.({
+    message: `Where shall the secret of the AI model API key ${JSON.stringify(wish.name)} go?`,
+    title: 'Sink',
+    description: 'One of the places for secrets that the operator configured',
+    options: names,
+  });
+  if (answer?.answer === 'declined') {
+    const hint = 'Nothing was changed. Do not call again unless the user asks for it.';
+    return refusal('DECLINED', 'The person who was asked named no sink.', hint);
+  }
+  const chosen = answer?.answer === 'given' ? sinks.get(answer.value) : undefined;
+  return (
+    chosen ??
+    refusal('SINK_UNKNOWN', 'There are several sinks and none is the default.', `${known} Ask the user which.`)
+  );
+}

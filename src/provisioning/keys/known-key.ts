@@ -1,0 +1,53 @@
+// A key that exists: finds it by its id, and holds it against the name by which a caller means it.
+
+import { type Atlas } from '../../atlas/atlas.ts';
+import { isNamed, type ModelKey } from '../../atlas/model-keys.ts';
+import { type Scope } from '../../atlas/scope.ts';
+import { type CallControl } from '../call-control.ts';
+import { typedNameOf } from '../consent.ts';
+import { explained } from '../explain.ts';
+import { refusal, type Failure, type KeyState } from '../failure.ts';
+import { refuseProject, type ProjectPolicy } from '../policy.ts';
+import { failed, type Failed } from '../delivery/receipt.ts';
+
+export interface KeyContext extends ProjectPolicy {
+  readonly atlas: Atlas;
+}
+
+export interface KeyFound {
+  readonly outcome: 'found';
+  readonly key: ModelKey;
+}
+
+export async function getModelKey(
+  context: KeyContext,
+  { scope, apiKeyId }: { readonly scope: Scope; readonly apiKeyId: string },
+  { signal }: Pick<CallControl, 'signal'>,
+): Promise<KeyFound | Failed> {
+  const groupId = 'groupId' in scope ? scope.groupId : undefined;
+  const refused = groupId === undefined ? undefined : refuseProject(context, groupId, 'not_applicable');
+  if (refused) return failed(refused);
+  const key = await context.atlas.getKey(scope, apiKeyId, signal);
+  if (!key.ok) {
+    const asked = { ...(groupId !== undefined && { groupId }), apiKeyId, keyState: 'not_applicable' as const };
+    return failed(await explained(context, key.failure, asked, signal));
+  }
+  // Of an organization's key the project is known only now; one that names none may be of any.
+  const hidden = refuseProject(context, groupId ?? key.value.groupId ?? '', 'not_applicable');
+  return hidden ? failed(hidden) : { outcome: 'found', key: key.value };
+}
+
+/** @param key as Atlas gave it just now */
+export function refuseOtherName(key: ModelKey, confirmName: string, keyState: KeyState): Failure | undefined {
+  const { expected } = typedNameOf(key);
+  if (isNamed(key, confirmName) || confirmName === expected) return undefined;
+  return {
+    ...refusal(
+      'NAME_MISMATCH',
+      'confirmName is not the name of this key.',
+      `The key ${key.apiKeyId} is confirmed by ${JSON.stringify(expected)}. If that is the key that the user means, call again with this confirmName.`,
+      keyState,
+    ),
+    apiKeyId: key.apiKeyId,
+  };
+}

@@ -1,0 +1,30 @@
+// The opaque cursor of a list: where it goes on, and which list it belongs to.
+
+import { createHash } from 'node:crypto';
+import { parseJson } from '../../text/json.ts';
+import { refusal, type Failure } from '../failure.ts';
+
+/** @param query what was asked for, but for its limit: a cursor is good for the same question alone */
+export function cursorAt(position: number, query: object): string {
+  return Buffer.from(JSON.stringify([position, digestOf(query)])).toString('base64url');
+}
+
+/** The position where the list goes on: 0 without a cursor. */
+export function positionOf(cursor: string | undefined, query: object): number | Failure {
+  if (cursor === undefined) return 0;
+  const content = parseJson(Buffer.from(cursor, 'base64url').toString());
+  const parts: readonly unknown[] = Array.isArray(content) ? content : [];
+  const [position, digest] = parts;
+  if (typeof position === 'number' && Number.isSafeInteger(position) && position >= 0 && digest === digestOf(query))
+    return position;
+  return refusal(
+    'INVALID_INPUT',
+    'cursor: does not belong to this list.',
+    'Pass the nextCursor of the last result with the same other parameters, or leave out cursor to begin anew.',
+    'not_applicable',
+  );
+}
+
+function digestOf(query: object): string {
+  return createHash('sha256').update(JSON.stringify(query)).digest('base64url').slice(0, 8);
+}

@@ -1,0 +1,89 @@
+// Lists keys of a project or an organization, as many as a caller wants to see at once.
+
+import { type ModelKey } from '../../atlas/model-keys.ts';
+import { type Scope } from '../../atlas/scope.ts';
+import { type CallControl } from '../call-control.ts';
+import { cursorAt, positionOf } from './cursor.ts';
+import { explained } from '../explain.ts';
+import { type KeyContext } from '../keys/known-key.ts';
+import { readWindow } from './list-window.ts';
+import { contains } from './name-filter.ts';
+import { isAllowed, refuseProject } from '../policy.ts';
+import { failed, type Failed } from '../delivery/receipt.ts';
+
+export interface KeyListRequest {
+  readonly scope: Scope;
+  /** Part of the name, whatever its case. */
+  readonly nameContains?: string | undefined;
+  /** Days since the last use, or since the creation of a key that was never used. */
+  readonly unusedForDays?: number | undefined;
+  readonly limit: number;
+  readonly cursor?: string | undefined;
+}
+
+export interface KeyRow extends ModelKey {
+  /** In an organization's list, where the project can be seen. */
+  readonly projectName?: string;
+}
+
+export interface KeyList {
+  readonly outcome: 'listed';
+  readonly keys: readonly KeyRow[];
+  readonly remaining: number;
+  readonly nextCursor?: string;
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+export async function listModelKeys(
+  context: KeyContext,
+  { scope, nameContains, unusedForDays, limit, cursor }: KeyListRequest,
+  call: CallControl,
+): Promise<KeyList | Failed> {
+  const refused = 'groupId' in scope ? refuseProject(context, scope.groupId, 'not_applicable') : undefined;
+  if (refused) return failed(refused);
+  const query = { keys: scope, nameContains, unusedForDays };
+  const from = positionOf(cursor, query);
+  if (typeof from === 'object') return failed(from);
+  const filters = [
+    ...(nameContains === undefined ? [] : [contains(nameContains)]),
+    ...(unusedForDays === undefined ? [] : [unusedSince(Date.now() - unusedForDays * DAY_MS)]),
+    ...('orgId' in scope && context.allowedProjects ? [(key: ModelKey) => isAllowed(context, key.groupId)] : []),
+  ];
+  const keep = filters.length === 0 ? undefined : (key: ModelKey) => filters.every((filter) => filter(key));
+  const [window, names] = await Promise.all([
+    readWindow((position, signal) => context.atlas.readKeys(scope, position, signal), { from, limit, keep }, call),
+    projectNames(context, scope, call.signal),
+  ]);
+  if (!window.ok)
+    return failed(await explained(context, window.failure, { ...scope, keyState: 'not_applicable' }, call.signal));
+  const { rows, remaining, next } = window.value;
+  return {
+    outcome: 'listed',
+    keys: rows.map((key) => rowOf(key, scope, names)),
+    remaining,
+    ...(next !== undefined && { nextCursor: cursorAt(next, query) }),
+  };
+}
+
+/** Keys of which Atlas does not say when they were used, or made, are not said to be unused. */
+function unusedSince(time: number): (key: ModelKey) => boolean {
+  return ({ lastUsedAt, createdAt }) => Date.parse(lastUsedAt ?? createdAt ?? '') <= time;
+}
+
+/** Empty where the projects cannot be seen: a list without their names is better than none. */
+async function projectNames(
+  { atlas }: KeyContext,
+  scope: Scope,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  if (!('orgId' in scope)) return new Map();
+  const projects = await atlas.listProjects(scope.orgId, signal);
+  return new Map(projects.ok ? projects.value.map(({ groupId, name }) => [groupId, name]) : []);
+}
+
+function rowOf(key: ModelKey, scope: Scope, names: ReadonlyMap<string, string>): KeyRow {
+  const groupId = 'groupId' in scope ? scope.groupId : key.groupId;
+  const projectName = names.get(groupId ?? '');
+  return { ...key, ...(groupId !== undefined && { groupId }), ...(projectName !== undefined && { projectName }) };
+}

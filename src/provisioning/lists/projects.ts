@@ -1,0 +1,65 @@
+// Lists the projects that the credential sees and the operator allows, and resolves their names.
+
+import { type Project } from '../../atlas/projects.ts';
+import { nearest } from '../../text/nearest.ts';
+import { type CallControl } from '../call-control.ts';
+import { cursorAt, positionOf } from './cursor.ts';
+import { fromAtlas } from '../failure.ts';
+import { type KeyContext } from '../keys/known-key.ts';
+import { readWindow } from './list-window.ts';
+import { contains } from './name-filter.ts';
+import { isAllowed } from '../policy.ts';
+import { failed, type Failed } from '../delivery/receipt.ts';
+
+export interface ProjectListRequest {
+  readonly orgId?: string | undefined;
+  /** Part of the name, whatever its case. */
+  readonly nameContains?: string | undefined;
+  readonly limit: number;
+  readonly cursor?: string | undefined;
+}
+
+export interface ProjectList {
+  readonly outcome: 'listed';
+  readonly projects: readonly Project[];
+  readonly remaining: number;
+  readonly nextCursor?: string;
+  /** The projects whose names are most like `nameContains`, where none contains it. */
+  readonly nearest?: readonly Project[];
+}
+
+const MOST_NEAREST = 5;
+
+export async function listProjects(
+  context: KeyContext,
+  { orgId, nameContains, limit, cursor }: ProjectListRequest,
+  call: CallControl,
+): Promise<ProjectList | Failed> {
+  const query = { projects: orgId, nameContains };
+  const from = positionOf(cursor, query);
+  if (typeof from === 'object') return failed(from);
+  const allowed = (project: Project) => isAllowed(context, project.groupId);
+  const fits =
+    nameContains === undefined ? allowed : (project: Project) => allowed(project) && contains(nameContains)(project);
+  const keep = nameContains === undefined && !context.allowedProjects ? undefined : fits;
+  const seen: Project[] = [];
+  const read = async (position: number, signal: AbortSignal) => {
+    const slice = await context.atlas.readProjects(orgId, position, signal);
+    if (slice.ok) seen.push(...slice.value.rows.filter(allowed));
+    return slice;
+  };
+  const window = await readWindow(read, { from, limit, keep }, call);
+  if (!window.ok) return failed(fromAtlas(window.failure, 'not_applicable'));
+  const { rows, remaining, next } = window.value;
+  const likely =
+    nameContains !== undefined && rows.length === 0 && from === 0
+      ? nearest(nameContains.toLowerCase(), seen, ({ name }) => name.toLowerCase(), MOST_NEAREST)
+      : [];
+  return {
+    outcome: 'listed',
+    projects: rows,
+    remaining,
+    ...(next !== undefined && { nextCursor: cursorAt(next, query) }),
+    ...(likely.length > 0 && { nearest: likely }),
+  };
+}

@@ -1,0 +1,46 @@
+// The tool that deletes a key, whose name the caller must know.
+
+import * as z from 'zod/v4';
+import { deleteKey, type DeleteContext } from '../provisioning/keys/delete.ts';
+import { apiKeyId, confirmName, dryRun, groupId, type Defaults } from './parameter.ts';
+import { errorSchema, shownKeySchema } from './result-schema.ts';
+import { quoted } from './sentence.ts';
+import { defineTool, failedResult, type Tool } from './tool.ts';
+
+const output = z.strictObject({
+  outcome: z.enum(['deleted', 'planned', 'failed']),
+  key: shownKeySchema.optional(),
+  error: errorSchema.optional(),
+});
+
+export function deleteAiModelApiKey(context: DeleteContext & Defaults): Tool {
+  return defineTool({
+    name: 'delete_ai_model_api_key',
+    title: 'Delete AI model API key',
+    description:
+      'Delete an AI model API key for good: whatever still uses it is refused from then on. ' +
+      'Use it when the user wants a key gone, such as one that leaked or that nobody uses. The user may be asked to confirm.',
+    annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: true },
+    input: z.strictObject({ groupId: groupId(context), apiKeyId, confirmName, dryRun }),
+    output,
+    keyStateOfRefusal: 'not_applicable',
+    async handle(request, call) {
+      const { groupId, apiKeyId } = request;
+      const subject = { groupId, apiKeyId };
+      const done = await deleteKey(context, request, call);
+      if (done.outcome === 'failed') return failedResult(done.failure, subject);
+      const { outcome, key } = done;
+      const name = quoted(key.name);
+      return {
+        isError: false,
+        outcome,
+        structured: { outcome, key },
+        summary:
+          outcome === 'deleted'
+            ? `Deleted the key ${name}.`
+            : `Nothing was deleted. The key ${name} would be, for good.`,
+        subject,
+      };
+    },
+  });
+}

@@ -1,0 +1,46 @@
+// The tool that lists the keys of a project or an organization.
+
+import * as z from 'zod/v4';
+import { listModelKeys } from '../provisioning/lists/key-list.ts';
+import { type KeyContext } from '../provisioning/keys/known-key.ts';
+import { keyLine, listResult } from './list-result.ts';
+import { chooseScope, nameContains, page, scopeOf, subjectOf, type Defaults } from './parameter.ts';
+import { errorSchema, rest, shownKeySchema } from './result-schema.ts';
+import { defineTool, failedResult, type Tool } from './tool.ts';
+
+const MOST_DAYS = 3650;
+
+const output = z.strictObject({
+  outcome: z.enum(['listed', 'failed']),
+  keys: z.array(shownKeySchema.extend({ projectName: z.string().optional() })).optional(),
+  ...rest,
+  error: errorSchema.optional(),
+});
+
+export function listAiModelApiKeys(context: KeyContext & Defaults): Tool {
+  return defineTool({
+    name: 'list_ai_model_api_keys',
+    title: 'List AI model API keys',
+    description:
+      'List the AI model API keys of a project, or of an organization with the names of their projects: id, name, mask, status, when made, by whom, when last used, scope. ' +
+      'Use it to find the id of a key by its name, to see which keys exist, or with unusedForDays which ones nobody uses.',
+    annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
+    input: z.strictObject({
+      ...scopeOf(context),
+      nameContains,
+      unusedForDays: z.int().min(0).max(MOST_DAYS).optional().describe('Only keys not used for so many days'),
+      ...page,
+    }),
+    output,
+    keyStateOfRefusal: 'not_applicable',
+    async handle({ groupId, orgId, ...filter }, call) {
+      const scope = chooseScope({ groupId, orgId }, context);
+      if ('code' in scope) return failedResult(scope);
+      const subject = subjectOf(scope);
+      const listed = await listModelKeys(context, { scope, ...filter }, call);
+      if (listed.outcome === 'failed') return failedResult(listed.failure, subject);
+      const { keys, ...rest } = listed;
+      return listResult({ ...rest, field: 'keys', noun: 'key', rows: keys, line: keyLine, subject });
+    },
+  });
+}

@@ -1,0 +1,52 @@
+// The tool that lists the projects which the operator's credential sees and policy allows.
+
+import * as z from 'zod/v4';
+import { type KeyContext } from '../provisioning/keys/known-key.ts';
+import { listProjects } from '../provisioning/lists/projects.ts';
+import { listResult, projectLine } from './list-result.ts';
+import { nameContains, orgId, page, type Defaults } from './parameter.ts';
+import { errorSchema, projectSchema, rest } from './result-schema.ts';
+import { quoted } from './sentence.ts';
+import { defineTool, failedResult, type Tool } from './tool.ts';
+
+const output = z.strictObject({
+  outcome: z.enum(['listed', 'failed']),
+  projects: z.array(projectSchema).optional(),
+  nearest: z.array(projectSchema).optional(),
+  ...rest,
+  error: errorSchema.optional(),
+});
+
+export function listProjectsTool(context: KeyContext & Defaults): Tool {
+  return defineTool({
+    name: 'list_projects',
+    title: 'List projects',
+    description:
+      'List the MongoDB Atlas projects that this server can use: id, name, organization. ' +
+      'Use it to find the groupId of a project by its name; if no name has the text, nearest has those most like it.',
+    annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
+    input: z.strictObject({ nameContains, orgId: orgId(context), ...page }),
+    output,
+    keyStateOfRefusal: 'not_applicable',
+    async handle({ orgId = context.orgId, ...filter }, call) {
+      const listed = await listProjects(context, { orgId, ...filter }, call);
+      if (listed.outcome === 'failed') return failedResult(listed.failure);
+      const { projects, nearest, ...rest } = listed;
+      const list = listResult({
+        ...rest,
+        field: 'projects',
+        noun: 'project',
+        rows: projects,
+        line: projectLine,
+        subject: {},
+      });
+      if (nearest === undefined) return list;
+      return {
+        ...list,
+        structured: { ...list.structured, nearest },
+        summary: `No project has that in its name. The nearest: ${nearest.map(({ name }) => quoted(name)).join(', ')}.`,
+        text: [list.text, 'nearest:', ...nearest.map(projectLine)].join('\n'),
+      };
+    },
+  });
+}

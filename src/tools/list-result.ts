@@ -1,0 +1,103 @@
+// The result of a tool that lists: the rows in full for programs, and one line a row for readers of text.
+//
+// A line says every field of its row. Text that people chose (names) is quoted, so that none can imitate a line.
+
+import { type Project } from '../atlas/projects.ts';
+import { type RateLimit } from '../atlas/rate-limits.ts';
+import { type KeyRow } from '../provisioning/lists/key-list.ts';
+import { counted, quoted } from './sentence.ts';
+import { type Subject, type ToolResult } from './tool.ts';
+
+interface List<Row> {
+  /** The field of the result that has the rows. */
+  readonly field: 'keys' | 'projects' | 'rateLimits';
+  readonly noun: string;
+  readonly rows: readonly Row[];
+  readonly line: (row: Row) => string;
+  readonly subject: Subject;
+  /** About how many rows come after these. */
+  readonly remaining?: number;
+  readonly nextCursor?: string;
+}
+
+export function listResult<Row>({ field, noun, rows, line, subject, remaining, nextCursor }: List<Row>): ToolResult {
+  const rest = {
+    ...(remaining !== undefined && { remaining }),
+    ...(nextCursor !== undefined && { nextCursor }),
+  };
+  const more =
+    nextCursor === undefined ? '' : `, and about ${remaining ?? 0} more: pass nextCursor as cursor to see them`;
+  return {
+    isError: false,
+    outcome: 'listed',
+    structured: { outcome: 'listed', [field]: rows, ...rest },
+    summary: `${counted(rows.length, noun)}${more}.`,
+    text: [headLine({ outcome: 'listed', ...rest }), ...rows.map(line)].join('\n'),
+    subject,
+  };
+}
+
+/** `outcome listed | remaining 1950 | nextCursor abc` */
+function headLine(fields: Readonly<Record<string, string | number>>): string {
+  return parts(Object.entries(fields).map(([name, value]) => `${name} ${value}`));
+}
+
+export function keyLine(key: KeyRow): string {
+  const { lastUsedAt } = key;
+  return parts([
+    key.apiKeyId,
+    quoted(key.name),
+    key.maskedSecret,
+    key.status,
+    lastUsedAt === null ? 'never used' : `last used ${lastUsedAt}`,
+    labelled('created', key.createdAt),
+    key.createdBy === undefined ? undefined : `by ${quoted(key.createdBy)}`,
+    ...placeOf(key),
+    project(key),
+  ]);
+}
+
+export function projectLine({ groupId, name, orgId }: Project): string {
+  return parts([groupId, quoted(name), labelled('organization', orgId)]);
+}
+
+export function rateLimitLine(limit: RateLimit): string {
+  return parts([
+    quoted(limit.modelGroupName),
+    `models ${limit.modelNames.map(quoted).join(', ')}`,
+    ...limitsOf(limit),
+    ...placeOf(limit),
+  ]);
+}
+
+function limitsOf(limits: { readonly requestsPerMinuteLimit?: number; readonly tokensPerMinuteLimit?: number }) {
+  return [
+    labelled('requests per minute', limits.requestsPerMinuteLimit),
+    labelled('tokens per minute', limits.tokensPerMinuteLimit),
+  ];
+}
+
+function placeOf({
+  cloud,
+  geography,
+  endpoint,
+}: {
+  readonly cloud?: string;
+  readonly geography?: string;
+  readonly endpoint?: string;
+}) {
+  return [labelled('cloud', cloud), labelled('geography', geography), labelled('endpoint', endpoint)];
+}
+
+function project({ groupId, projectName }: KeyRow): string | undefined {
+  if (groupId === undefined) return projectName === undefined ? undefined : `project ${quoted(projectName)}`;
+  return projectName === undefined ? `project ${groupId}` : `project ${groupId} ${quoted(projectName)}`;
+}
+
+function labelled(label: string, value: string | number | undefined): string | undefined {
+  return value === undefined ? undefined : `${label} ${value}`;
+}
+
+function parts(texts: readonly (string | undefined)[]): string {
+  return texts.filter((text) => text !== undefined).join(' | ');
+}

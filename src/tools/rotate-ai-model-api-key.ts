@@ -1,0 +1,74 @@
+// The tool that puts a new key in the place of an old one.
+
+import * as z from 'zod/v4';
+import { rotateKey, type RotateContext, type RotateOutcome } from '../provisioning/keys/rotate.ts';
+import { apiKeyId, confirmName, dryRun, entryName, groupId, keyName, sinkName, type Defaults } from './parameter.ts';
+import { delivery, errorSchema, keySchema } from './result-schema.ts';
+import { howVerified, quoted } from './sentence.ts';
+import { defineTool, failedResult, type Subject, type Tool, type ToolResult } from './tool.ts';
+
+export interface RotateToolContext extends RotateContext, Defaults {
+  readonly allowInlineSecret: boolean;
+}
+
+export function rotateAiModelApiKey(context: RotateToolContext): Tool {
+  return defineTool({
+    name: 'rotate_ai_model_api_key',
+    title: 'Rotate AI model API key',
+    description:
+      'Replace an AI model API key: create a new one of the same scope, put its secret in the place of the old secret in a sink, verify that, and only then delete the old key. ' +
+      'Use it when a key should be renewed or may have leaked. If a step fails, the old key stays. The user may be asked to confirm.',
+    annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
+    input: inputSchema(context),
+    output: outputSchema(context),
+    keyStateOfRefusal: 'not_created',
+    async handle(request, call) {
+      const { groupId, apiKeyId, sink } = request;
+      const outcome = await rotateKey(context, request, call);
+      return render(outcome, { groupId, apiKeyId, ...(sink !== undefined && { sink }) });
+    },
+  });
+}
+
+function inputSchema(context: RotateToolContext) {
+  return z.strictObject({
+    groupId: groupId(context),
+    apiKeyId: apiKeyId.describe('Id of the old key'),
+    confirmName,
+    sink: sinkName(context, 'Where the old secret is, if not where this server put it'),
+    entry: entryName('Its name there; default as it was, or made from the name'),
+    newName: keyName.optional().describe('Default: the old name, once it is free'),
+    keepOld: z.boolean().default(false).describe('Keep the old key'),
+    dryRun,
+  });
+}
+
+function outputSchema({ allowInlineSecret }: RotateToolContext) {
+  return z.strictObject({
+    outcome: z.enum(['rotated', 'planned', 'failed']),
+    key: keySchema.partial({ groupId: true }).optional(),
+    delivery: delivery(allowInlineSecret).optional(),
+    oldKey: z
+      .strictObject({ apiKeyId: z.string(), name: z.string(), state: z.enum(['deleted', 'kept']).optional() })
+      .optional(),
+    warnings: z.array(z.string()).optional(),
+    error: errorSchema.optional(),
+  });
+}
+
+function render(outcome: RotateOutcome, subject: Subject): ToolResult {
+  if (outcome.outcome === 'failed') return failedResult(outcome.failure, subject);
+  const { key, delivery, oldKey, warnings } = outcome;
+  const structured = { outcome: outcome.outcome, key, delivery, oldKey, ...(warnings.length > 0 && { warnings }) };
+  const old = `the old key ${quoted(oldKey.name)} (${oldKey.apiKeyId})`;
+  return {
+    isError: false,
+    outcome: outcome.outcome,
+    structured,
+    summary:
+      outcome.outcome === 'planned'
+        ? `Nothing was changed. The sink is ready to put a new secret in the place of ${old}: ${delivery.location}.`
+        : `Rotated. The new secret is delivered to ${delivery.location} (${howVerified[delivery.verification]}); ${old} is ${outcome.oldKey.state}.`,
+    subject: { ...subject, sink: delivery.sink },
+  };
+}

@@ -1,0 +1,46 @@
+// The tool that renames a key. Nothing else of a key can be changed.
+
+import * as z from 'zod/v4';
+import { renameKey, type RenameContext } from '../provisioning/keys/rename.ts';
+import { apiKeyId, groupId, keyName, type Defaults } from './parameter.ts';
+import { errorSchema, shownKeySchema } from './result-schema.ts';
+import { quoted } from './sentence.ts';
+import { defineTool, failedResult, type Tool } from './tool.ts';
+
+const output = z.strictObject({
+  outcome: z.enum(['updated', 'failed']),
+  key: shownKeySchema.optional(),
+  previousName: z.string().optional(),
+  error: errorSchema.optional(),
+});
+
+export function updateAiModelApiKey(context: RenameContext & Defaults): Tool {
+  return defineTool({
+    name: 'update_ai_model_api_key',
+    title: 'Rename AI model API key',
+    description:
+      'Rename an AI model API key. Use it when a name no longer fits. Its secret stays valid, and where the secret was put is not touched; the scope of a key cannot be changed.',
+    annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
+    input: z.strictObject({
+      groupId: groupId(context),
+      apiKeyId,
+      name: keyName.describe('New name, unique in the project'),
+    }),
+    output,
+    keyStateOfRefusal: 'not_applicable',
+    async handle(request, call) {
+      const { groupId, apiKeyId } = request;
+      const subject = { groupId, apiKeyId };
+      const renamed = await renameKey(context, request, call);
+      if (renamed.outcome === 'failed') return failedResult(renamed.failure, subject);
+      const { key, previousName } = renamed;
+      return {
+        isError: false,
+        outcome: 'updated',
+        structured: { outcome: 'updated', key, previousName },
+        summary: `Renamed from ${quoted(previousName)} to ${quoted(key.name)}.`,
+        subject,
+      };
+    },
+  });
+}

@@ -1,0 +1,52 @@
+// What the operator decides about tools, questions and quantities, from each source.
+
+import { describe, expect, test } from 'vitest';
+import { configurationFile, load } from './fixture.ts';
+
+const ORG = '32b6e34b3d91647abb20e7b8';
+
+describe('tools', () => {
+  test.each<[string, object]>([
+    ['list_projects', { allow: ['list_projects'] }],
+    ['-delete_ai_model_api_key', { deny: ['delete_ai_model_api_key'] }],
+    [
+      'list_projects, -delete_ai_model_api_key  list_secret_sinks',
+      { allow: ['list_projects', 'list_secret_sinks'], deny: ['delete_ai_model_api_key'] },
+    ],
+    ['', {}],
+  ])('the variable %j', (value, tools) => {
+    expect(load([], { ATLAS_MODEL_KEYS_TOOLS: value }).tools).toEqual(tools);
+  });
+
+  test('the file says the same as an object, and the variable goes before it as a whole', () => {
+    const path = configurationFile({ tools: { allow: ['list_projects'], deny: ['list_secret_sinks'] } });
+    const inFile = { ATLAS_MODEL_KEYS_CONFIG: path };
+    expect(load([], inFile).tools).toEqual({ allow: ['list_projects'], deny: ['list_secret_sinks'] });
+    expect(load([], { ...inFile, ATLAS_MODEL_KEYS_TOOLS: '-get_ai_model_api_key' }).tools).toEqual({
+      deny: ['get_ai_model_api_key'],
+    });
+  });
+});
+
+test('confirm and maxCreatesPerHour, from the environment and from the file', () => {
+  const path = configurationFile({ confirm: 'required', maxCreatesPerHour: 5 });
+  const inFile = { ATLAS_MODEL_KEYS_CONFIG: path };
+  expect(load([], inFile)).toMatchObject({ confirm: 'required', maxCreatesPerHour: 5 });
+  const variables = { ATLAS_MODEL_KEYS_CONFIRM: 'never', ATLAS_MODEL_KEYS_MAX_CREATES_PER_HOUR: '0' };
+  expect(load([], { ...inFile, ...variables })).toMatchObject({ confirm: 'never', maxCreatesPerHour: 0 });
+  // A policy holds in the sandbox too.
+  expect(load(['--sandbox'], inFile)).toMatchObject({ confirm: 'required', maxCreatesPerHour: 5 });
+});
+
+test('the default organization is that of real Atlas, not of the sandbox', () => {
+  expect(load([], { MONGODB_ATLAS_ORG_ID: ORG }).orgId).toBe(ORG);
+  expect(load(['--sandbox'], { MONGODB_ATLAS_ORG_ID: ORG }).orgId).toBeUndefined();
+  expect(load().orgId).toBeUndefined();
+});
+
+test('$schema in the file means nothing, whatever it names', () => {
+  const path = configurationFile({ $schema: '/nonexistent/schema.json', readOnly: true });
+  const config = load(['--config', path]);
+  expect(config.readOnly).toBe(true);
+  expect(JSON.stringify(config)).not.toContain('/nonexistent');
+});

@@ -1,0 +1,264 @@
+// The doctor over a real child process: what it finds, what it advises, how it ends, and that it changes nothing.
+
+import { chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { openJournal } from '../../src/provisioning/journal/journal.ts';
+import { fileIn } from '../e2e/host.ts';
+import { GROUP, openWard, ownBundle, pictureOf, runDoctor } from './examination.ts';
+
+const bundle = ownBundle();
+const OTHER = 'f'.repeat(24);
+
+describe('where all is well', () => {
+  test('it ends with 0, as a table for people', async () => {
+    const { run, home } = await openWard(bundle());
+    const { code, stdout, stderr } = await run([]);
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/^ok {7}configuration {4}no file at /);
+    expect(stdout).toMatch(/^ok {7}roles .* GROUP_MODEL_OWNER in 69681d39c9e8cfd375386316/m);
+    expect(stdout).toContain(`file, ${home}/sink/{entry}.key: ready; verified by read-back`);
+    expect(stdout).toMatch(/\n\nAll is well\.\n$/);
+    expect(stdout.split('\n').filter((line) => !/^(?:ok {7}|$|All is well)/.test(line))).toEqual([]);
+  });
+
+  test('it looks at these things, and at no other', async () => {
+    const { examine } = await openWard(bundle());
+    const { ok, code, checks } = await examine();
+    expect([ok, code]).toEqual([true, 0]);
+    expect(checks.map(({ check, status }) => `${check}: ${status}`)).toEqual([
+      'configuration: ok',
+      'settings: ok',
+      'credential: ok',
+      'Atlas: ok',
+      'roles: ok',
+      'access list: ok',
+      'projects: ok',
+      'clock: ok',
+      'sink app: ok',
+      'state directory: ok',
+      'journal: ok',
+    ]);
+  });
+
+  test('it changes nothing, neither here nor in Atlas', async () => {
+    const { run, sandbox, home } = await openWard(bundle());
+    fileIn(home, 'env', 'OTHER=1\n');
+    const sinks = JSON.stringify({
+      file: `file:${home}/new/{groupId}/{entry}.key`,
+      taken: `file:${home}/env`,
+      env: `dotenv:${home}/env#KEY`,
+    });
+    const before = pictureOf(join(home, '..'));
+    const { code } = await run([], { ATLAS_MODEL_KEYS_SINKS: sinks });
+    expect(code).toBe(0);
+    expect(pictureOf(join(home, '..'))).toEqual(before);
+    expect(sandbox.requests.map(({ method, operation }) => `${method} ${operation}`)).toEqual([
+      'POST token',
+      'GET credential',
+      'GET list_projects',
+    ]);
+  });
+
+  test('in the sandbox too, which leaves nothing behind', async () => {
+    const { home } = await openWard(bundle());
+    const before = pictureOf(join(home, '..'));
+    const { code, stdout } = await runDoctor(bundle(), home, ['--sandbox'], {});
+    expect(code).toBe(0);
+    expect(stdout).toContain('that of the embedded sandbox');
+    expect(pictureOf(join(home, '..'))).toEqual(before);
+  });
+});
+
+describe('the configuration', () => {
+  test('is told with its file, and the origin of each setting', async () => {
+    const { examine, home } = await openWard(bundle());
+    const path = fileIn(home, 'config.json', '{"readOnly":false,"logLevel":"info"}');
+    const { checks } = await examine({ ATLAS_MODEL_KEYS_CONFIG: path }, ['--log-level', 'error']);
+    expect(checks.slice(0, 3).map(({ finding }) => finding)).toEqual([
+      `read from ${path}`,
+      `sinks from variable ATLAS_MODEL_KEYS_SINKS; readOnly from file ${path}; logLevel from flag --log-level; all others by default`,
+      'a service account, from MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET',
+    ]);
+  });
+
+  test.each<[string, Record<string, string>]>([
+    ['ATLAS_MODEL_KEYS_TIMEOUT_MS: must be a number', { ATLAS_MODEL_KEYS_TIMEOUT_MS: 'soon' }],
+    ['ATLAS_MODEL_KEYS_READONLY: is not known here', { ATLAS_MODEL_KEYS_READONLY: '1' }],
+    ['tools: names a tool that this server does not have', { ATLAS_MODEL_KEYS_TOOLS: '-no_such_tool' }],
+    ['NODE_TLS_REJECT_UNAUTHORIZED: turns certificate checks off', { NODE_TLS_REJECT_UNAUTHORIZED: '0' }],
+  ])('that is broken is a failing line: %s', async (message, env) => {
+    const { examine, sandbox } = await openWard(bundle());
+    const { code, ok, checks } = await examine(env);
+    expect([code, ok, checks.length]).toEqual([1, false, 1]);
+    expect(checks[0]).toMatchObject({ check: 'configuration', status: 'failed' });
+    expect(checks[0]?.finding).toContain(message);
+    expect(sandbox.requests).toEqual([]);
+  });
+
+  test('that others could have written is one', async () => {
+    const { examine, home } = await openWard(bundle());
+    const path = fileIn(home, 'config.json', '{}');
+    chmodSync(path, 0o666);
+    const { checks } = await examine({}, ['--config', path]);
+    expect(checks[0]?.finding).toBe(`${path}: can be written by others; run: chmod go-w '${path}'`);
+  });
+
+  test('may not be refused in a command line: that is no health either', async () => {
+    const { run } = await openWard(bundle());
+    const { code, stdout, stderr } = await run(['--jsno']);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toBe('atlas-model-keys-mcp: --jsno: is not understood; see --help\n');
+  });
+});
+
+describe('the credential', () => {
+  test('that is missing', async () => {
+    const { examine, sandbox } = await openWard(bundle());
+    const { code, checks, failed } = await examine({ MONGODB_ATLAS_CLIENT_ID: '', MONGODB_ATLAS_CLIENT_SECRET: '' });
+    expect([code, failed]).toEqual([1, ['credential']]);
+    expect(checks.map(({ check }) => check)).not.toContain('Atlas');
+    expect(sandbox.requests).toEqual([]);
+  });
+
+  test('of which one half is missing', async () => {
+    const { examine } = await openWard(bundle());
+    const { checks } = await examine({ MONGODB_ATLAS_CLIENT_SECRET: '' });
+    expect(checks.find(({ check }) => check === 'credential')).toEqual({
+      check: 'credential',
+      status: 'failed',
+      finding: 'incomplete: MONGODB_ATLAS_CLIENT_SECRET is not set',
+      advice: 'Set MONGODB_ATLAS_CLIENT_SECRET too in the environment.',
+    });
+  });
+
+  test('by API key', async () => {
+    const { examine, sandbox } = await openWard(bundle());
+    const { publicKey, privateKey } = sandbox.credentials;
+    const { code, checks } = await examine({
+      MONGODB_ATLAS_CLIENT_SECRET: '',
+      MONGODB_ATLAS_PUBLIC_KEY: publicKey,
+      MONGODB_ATLAS_PRIVATE_API_KEY: privateKey,
+    });
+    expect(code).toBe(0);
+    expect(checks[2]?.finding).toBe('an API key, from MONGODB_ATLAS_PUBLIC_KEY and MONGODB_ATLAS_PRIVATE_API_KEY');
+    expect(checks[3]?.finding).toBe(`${sandbox.baseUrl} answers and accepts the credential (API key)`);
+  });
+
+  test('whose roles Atlas does not tell: unknown, which is no failure', async () => {
+    const { examine, sandbox } = await openWard(bundle());
+    const { code, checks, warnings } = await examine({ MONGODB_ATLAS_ACCESS_TOKEN: sandbox.credentials.accessToken });
+    expect([code, warnings]).toEqual([0, ['roles', 'access list']]);
+    expect(checks.find(({ check }) => check === 'roles')?.finding).toMatch(/^unknown/);
+  });
+
+  test('that may only read is a failure, but where the server is read-only', async () => {
+    const { examine } = await openWard(bundle(), { role: 'read_only' });
+    const { code, checks, failed } = await examine();
+    expect([code, failed]).toEqual([1, ['roles']]);
+    const roles = checks.find(({ check }) => check === 'roles');
+    expect(roles?.finding).toMatch(/GROUP_READ_ONLY.*: none that may create keys$/);
+    expect(roles?.advice).toContain('Project Model Owner');
+    expect((await examine({}, ['--read-only'])).code).toBe(0);
+  });
+
+  test('that cannot see a project which it is to be used for', async () => {
+    const { examine } = await openWard(bundle());
+    const { code, checks, failed, warnings } = await examine({
+      ATLAS_MODEL_KEYS_ALLOWED_PROJECTS: `${GROUP},${OTHER}`,
+      MONGODB_ATLAS_PROJECT_ID: 'e'.repeat(24),
+    });
+    expect([code, failed, warnings]).toEqual([1, ['projects'], ['default project', 'roles']]);
+    expect(checks.find(({ check }) => check === 'projects')?.finding).toBe(
+      `the credential cannot see ${OTHER}, ${'e'.repeat(24)}`,
+    );
+    expect((await examine({ ATLAS_MODEL_KEYS_ALLOWED_PROJECTS: GROUP })).code).toBe(0);
+  });
+});
+
+test('a host where nobody answers is a failure of Atlas alone', async () => {
+  const { examine, sandbox } = await openWard(bundle());
+  await sandbox.close();
+  const { code, failed, checks } = await examine();
+  expect([code, failed]).toEqual([1, ['Atlas']]);
+  expect(checks.map(({ check }) => check)).not.toContain('projects');
+});
+
+describe('sinks', () => {
+  test('each one is looked at, and what is wrong is told with advice', async () => {
+    const { examine, home } = await openWard(bundle());
+    mkdirSync(join(home, 'open'));
+    chmodSync(join(home, 'open'), 0o777);
+    symlinkSync(join(home, 'sink'), join(home, 'link'));
+    fileIn(home, 'held', 'al-a-secret');
+    const sinks = JSON.stringify({
+      open: `file:${home}/open/{entry}`,
+      linked: `dotenv:${home}/link/.env`,
+      gone: { type: 'command', argv: ['no-such-program-here'] },
+      held: `file:${home}/held`,
+      chat: 'inline',
+    });
+    const { code, failed, warnings, checks } = await examine({ ATLAS_MODEL_KEYS_SINKS: sinks }, [
+      '--allow-inline-secret',
+    ]);
+    expect([code, failed, warnings]).toEqual([1, ['sink open', 'sink linked', 'sink gone'], ['sink chat']]);
+    expect(checks.find(({ check }) => check === 'sink open')?.advice).toBe(`Run: chmod go-w ${home}/open`);
+    expect(checks.find(({ check }) => check === 'sink held')).toEqual({
+      check: 'sink held',
+      status: 'ok',
+      finding: `file, ${home}/held: ready; holds a value already`,
+    });
+  });
+});
+
+describe('the state directory', () => {
+  test('that others can write to', async () => {
+    const { examine, stateDir } = await openWard(bundle());
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    chmodSync(stateDir, 0o777);
+    const { code, failed, checks } = await examine();
+    expect([code, failed]).toEqual([1, ['state directory']]);
+    expect(checks.at(-1)?.advice).toContain(`chmod go-w ${stateDir}`);
+  });
+
+  test('that is a file, and one whose journal is', async () => {
+    const { examine, home, stateDir } = await openWard(bundle());
+    const path = fileIn(home, 'state', '');
+    expect((await examine({ ATLAS_MODEL_KEYS_STATE_DIR: path })).failed).toEqual(['state directory']);
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    writeFileSync(join(stateDir, 'intents'), '');
+    expect((await examine()).failed).toEqual(['state directory']);
+  });
+
+  test('that is missing is fine, and stays missing', async () => {
+    const { examine, stateDir } = await openWard(bundle());
+    const { checks } = await examine();
+    expect(checks.find(({ check }) => check === 'state directory')?.finding).toBe(
+      `${stateDir}: will be made with the first create`,
+    );
+    expect(existsSync(stateDir)).toBe(false);
+  });
+});
+
+describe('the journal', () => {
+  const plan = { groupId: GROUP, name: 'left\u001b[31m over', sink: 'app' };
+
+  test('with leftovers is a failure, until they are reconciled', async () => {
+    const { examine, run, stateDir } = await openWard(bundle());
+    const intent = await openJournal(stateDir).open(plan, { since: 0, maxPerHour: 30 });
+    if ('code' in intent) throw new Error(intent.message);
+    const underWay = await examine();
+    expect([underWay.code, underWay.checks.at(-1)?.finding]).toEqual([0, '1 call under way']);
+    await intent.release({ step: 'lost' });
+    const { code, failed, checks } = await examine();
+    expect([code, failed]).toEqual([1, ['journal']]);
+    expect(checks.at(-1)?.finding).toContain(`in ${GROUP}`);
+    expect(checks.at(-1)?.advice).toContain('reconcile_ai_model_api_keys');
+    const { stdout } = await run([]);
+    expect(stdout).toMatch(/^failed {3}journal .*"left\[31m over"/m);
+    expect(stdout).toMatch(/^ +-> Have reconcile_ai_model_api_keys called/m);
+    expect(stdout).toMatch(/\n1 check failed\.\n$/);
+    await intent.release({ step: 'ended', outcome: 'gone' });
+    expect((await examine()).code).toBe(0);
+  });
+});

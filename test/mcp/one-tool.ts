@@ -1,0 +1,54 @@
+// A server with one real tool that does what a test says, and the parts that such a server does without.
+
+import * as z from 'zod/v4';
+import { createServer, type McpAdapter, type ServerOptions } from '../../src/mcp/server.ts';
+import { type Prompts } from '../../src/prompts/prompt-catalog.ts';
+import { type Catalog } from '../../src/tools/catalog.ts';
+import { defineTool, type CallControl } from '../../src/tools/tool.ts';
+
+export const TOOL = 'try_it';
+
+export const noPrompts: Prompts = {
+  offered: [],
+  find: () => undefined,
+  complete: () => Promise.resolve({ values: [], total: 0, hasMore: false }),
+};
+
+/** @param act what the tool does; its result is the tool's */
+export function catalogOf(act: (control: CallControl) => Promise<unknown>): Catalog {
+  const tool = defineTool({
+    name: TOOL,
+    title: 'Try it',
+    description: 'Does what a test says.',
+    annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+    input: z.strictObject({}),
+    output: z.strictObject({ outcome: z.literal('done'), result: z.unknown() }),
+    keyStateOfRefusal: 'not_applicable',
+    async handle(_input, control) {
+      const result = await act(control);
+      return {
+        isError: false,
+        outcome: 'done',
+        structured: { outcome: 'done', result: result ?? null },
+        summary: 'Done.',
+        subject: {},
+      };
+    },
+  });
+  return { offered: [tool], find: (name) => (name === TOOL ? tool : undefined) };
+}
+
+export function serverWith(
+  act: (control: CallControl) => Promise<unknown>,
+  options: Partial<ServerOptions> = {},
+): McpAdapter {
+  return createServer({
+    version: '0.0.0',
+    catalog: catalogOf(act),
+    prompts: noPrompts,
+    instructions: 'None.',
+    log: () => undefined,
+    audit: () => Promise.resolve(),
+    ...options,
+  });
+}

@@ -1,0 +1,91 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { renameKey } from '../../../src/provisioning/keys/rename.ts';
+import { containing } from '../../matching.ts';
+import { deadProcess, GROUP, plant, quiet, startBench, type Bench } from '../bench.ts';
+
+async function benchWithKeys(...names: string[]) {
+  const bench = await startBench({ timeoutMs: 500 });
+  onTestFinished(() => bench.close());
+  return { bench, ids: names.map((name) => bench.sandbox.addKey(GROUP, { name }).apiKeyId) };
+}
+
+function rename(bench: Bench, apiKeyId: string | undefined, name: string) {
+  return renameKey(bench.context(), { groupId: GROUP, apiKeyId: apiKeyId ?? '', name }, quiet());
+}
+
+const names = ({ sandbox }: Bench) => sandbox.keys(GROUP).map(({ name }) => name);
+const operations = ({ sandbox }: Bench) => sandbox.requests.map(({ operation }) => operation);
+
+test('a key gets another name', async () => {
+  const { bench, ids } = await benchWithKeys('one', 'two');
+  expect(await rename(bench, ids[0], 'three')).toMatchObject({
+    outcome: 'updated',
+    key: { apiKeyId: ids[0], name: 'three' },
+    previousName: 'one',
+  });
+  expect(names(bench)).toEqual(['three', 'two']);
+});
+
+test('the name that it has is no change', async () => {
+  const { bench, ids } = await benchWithKeys('one');
+  expect(await rename(bench, ids[0], 'one')).toMatchObject({ outcome: 'updated', previousName: 'one' });
+  expect(operations(bench)).toEqual(['token', 'list_keys']);
+});
+
+test('a name of another key is refused', async () => {
+  const { bench, ids } = await benchWithKeys('one', 'two');
+  expect(await rename(bench, ids[0], 'two')).toMatchObject({
+    failure: { code: 'NAME_IN_USE', apiKeyId: ids[1], keyState: 'not_applicable' },
+  });
+  expect(names(bench)).toEqual(['one', 'two']);
+});
+
+test('so is the name of a create whose key may still appear, for which this key would be taken', async () => {
+  const { bench, ids } = await benchWithKeys('one');
+  const at = new Date().toISOString();
+  plant(bench, {
+    id: `${'a'.repeat(32)}-1`,
+    groupId: GROUP,
+    name: 'lost',
+    sink: 'file',
+    owner: deadProcess(),
+    openedAt: at,
+    updatedAt: at,
+    state: { step: 'sending' },
+  });
+  expect(await rename(bench, ids[0], 'lost')).toMatchObject({ failure: { code: 'NAME_IN_USE' } });
+  expect(names(bench)).toEqual(['one']);
+});
+
+test('an id that is not there is refused, with the id where it is a name', async () => {
+  const { bench, ids } = await benchWithKeys('one');
+  expect(await rename(bench, 'nobody', 'x')).toMatchObject({ failure: { code: 'ATLAS_NOT_FOUND' } });
+  expect(await rename(bench, 'one', 'x')).toMatchObject({
+    failure: { code: 'ATLAS_NOT_FOUND', hint: containing(`its apiKeyId is ${ids[0] ?? ''}`) },
+  });
+});
+
+test('a lost reply is looked up', async () => {
+  const { bench, ids } = await benchWithKeys('one');
+  bench.sandbox.inject({ operation: 'update_key', when: 'after', kind: 'reset' });
+  expect(await rename(bench, ids[0], 'two')).toMatchObject({ outcome: 'updated', key: { name: 'two' } });
+  bench.sandbox.inject({ operation: 'update_key', when: 'before', kind: 'reset' });
+  expect(await rename(bench, ids[0], 'three')).toMatchObject({
+    failure: { code: 'ATLAS_UNAVAILABLE', retryable: true },
+  });
+  bench.sandbox.inject({ operation: 'update_key', when: 'after', kind: 'reset' });
+  bench.sandbox.inject({ operation: 'get_key', when: 'before', times: 100, kind: 'reset' });
+  expect(await rename(bench, ids[0], 'four')).toMatchObject({ failure: { code: 'ATLAS_OUTCOME_UNKNOWN' } });
+  expect(bench.sandbox.requests.filter(({ operation }) => operation === 'update_key')).toHaveLength(3);
+});
+
+test('a key that is renamed to the name of a create in the same moment is not deleted for it', async () => {
+  const { bench, ids } = await benchWithKeys('bystander');
+  bench.sandbox.inject({ operation: 'create_key', when: 'before', kind: 'stall' });
+  const creating = bench.create('wanted');
+  await expect.poll(() => operations(bench).includes('create_key')).toBe(true);
+  // By somebody else, who does not know this machine's journal.
+  await bench.connect().renameKey(GROUP, ids[0] ?? '', 'wanted');
+  expect(await creating).toMatchObject({ outcome: 'failed' });
+  expect(names(bench)).toEqual(['wanted']);
+});

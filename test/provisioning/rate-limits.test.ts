@@ -1,0 +1,119 @@
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { type Answer, type CallControl } from '../../src/provisioning/call-control.ts';
+import { listRateLimits, resetRateLimits, updateRateLimit } from '../../src/provisioning/rate-limits.ts';
+import { matching } from '../matching.ts';
+import { GROUP, quiet, startBench, type Bench } from './bench.ts';
+
+async function freshBench(): Promise<Bench> {
+  const bench = await startBench({ timeoutMs: 500 });
+  onTestFinished(() => bench.close());
+  return bench;
+}
+
+const list = (bench: Bench, modelGroupName?: string) =>
+  listRateLimits(bench.context(), { scope: { groupId: GROUP }, modelGroupName }, quiet());
+
+const update = (bench: Bench, requestsPerMinuteLimit: number, modelGroupName = 'embed_large') =>
+  updateRateLimit(
+    bench.context(),
+    { groupId: GROUP, modelGroupName, requestsPerMinuteLimit, tokensPerMinuteLimit: 1_000 },
+    quiet(),
+  );
+
+const reset = (bench: Bench, modelGroupName?: string, call: Partial<CallControl> = {}, confirm = 'never' as const) =>
+  resetRateLimits({ ...bench.context(), confirm }, { groupId: GROUP, modelGroupName }, { ...quiet(), ...call });
+
+const limitNow = async (bench: Bench) => {
+  const rows = await list(bench, 'embed_large');
+  return rows.outcome === 'listed' ? rows.rateLimits[0]?.requestsPerMinuteLimit : rows.failure.code;
+};
+
+test('limits are listed, all or of one group', async () => {
+  const bench = await freshBench();
+  expect(await list(bench)).toMatchObject({ rateLimits: { length: 5 } });
+  expect(await list(bench, 'rerank')).toMatchObject({ rateLimits: [{ modelGroupName: 'rerank' }] });
+  expect(await list(bench, 'embed_lage')).toMatchObject({
+    failure: { code: 'INVALID_INPUT', hint: matching(/^Use one of: embed_large/) },
+  });
+});
+
+test('a change reports old and new', async () => {
+  const bench = await freshBench();
+  expect(await update(bench, 5)).toMatchObject({
+    outcome: 'updated',
+    rateLimit: { modelGroupName: 'embed_large', requestsPerMinuteLimit: 5, tokensPerMinuteLimit: 1_000 },
+    previous: { requestsPerMinuteLimit: 2_000, tokensPerMinuteLimit: 3_000_000 },
+  });
+  expect(await limitNow(bench)).toBe(5);
+});
+
+test('more than the organization has is refused by Atlas, with the field', async () => {
+  const bench = await freshBench();
+  expect(await update(bench, 2_001)).toMatchObject({
+    failure: { atlas: { status: 400, fields: [{ field: 'requestsPerMinuteLimit' }] } },
+  });
+});
+
+describe('a lost reply', () => {
+  test('to a change is looked up', async () => {
+    const bench = await freshBench();
+    bench.sandbox.inject({ operation: 'update_rate_limit', when: 'after', kind: 'reset' });
+    expect(await update(bench, 7)).toMatchObject({
+      outcome: 'updated',
+      previous: { requestsPerMinuteLimit: 2_000 },
+      rateLimit: { requestsPerMinuteLimit: 7 },
+    });
+    bench.sandbox.inject({ operation: 'update_rate_limit', when: 'before', kind: 'reset' });
+    expect(await update(bench, 8)).toMatchObject({ failure: { code: 'ATLAS_UNAVAILABLE', retryable: true } });
+    expect(bench.sandbox.requests.filter(({ operation }) => operation === 'update_rate_limit')).toHaveLength(2);
+  });
+  test('that cannot be looked up is unknown', async () => {
+    const bench = await freshBench();
+    bench.sandbox.inject({ operation: 'update_rate_limit', when: 'after', kind: 'reset' });
+    bench.sandbox.inject({ operation: 'list_rate_limits', when: 'before', skip: 1, times: 50, kind: 'reset' });
+    expect(await update(bench, 7)).toMatchObject({ failure: { code: 'ATLAS_OUTCOME_UNKNOWN' } });
+  });
+  test('to a reset is unknown, and it may be called again', async () => {
+    const bench = await freshBench();
+    bench.sandbox.inject({ operation: 'reset_rate_limits', when: 'after', kind: 'reset' });
+    expect(await reset(bench)).toMatchObject({ failure: { code: 'ATLAS_OUTCOME_UNKNOWN', retryable: true } });
+    expect(await reset(bench)).toMatchObject({ outcome: 'reset' });
+  });
+});
+
+describe('a reset', () => {
+  test('of one group leaves the others', async () => {
+    const bench = await freshBench();
+    await update(bench, 5);
+    await update(bench, 6, 'rerank');
+    expect(await reset(bench, 'rerank')).toMatchObject({
+      outcome: 'reset',
+      rateLimits: [
+        { modelGroupName: 'rerank', requestsPerMinuteLimit: 2_000, previous: { requestsPerMinuteLimit: 6 } },
+      ],
+    });
+    expect(await limitNow(bench)).toBe(5);
+  });
+  test('without a group is of all', async () => {
+    const bench = await freshBench();
+    await update(bench, 5);
+    expect(await reset(bench)).toMatchObject({ rateLimits: { length: 5 } });
+    expect(await limitNow(bench)).toBe(2_000);
+  });
+  test.each<[Answer, string | undefined, string]>([
+    [{ answer: 'given', value: 'embed_large' }, 'embed_large', 'reset'],
+    [{ answer: 'given', value: GROUP }, undefined, 'reset'],
+    [{ answer: 'given', value: '' }, 'embed_large', 'DECLINED'],
+    [{ answer: 'given', value: 'embed_large' }, undefined, 'DECLINED'],
+    [{ answer: 'declined' }, undefined, 'DECLINED'],
+    [{ answer: 'unavailable' }, undefined, 'CONFIRMATION_UNAVAILABLE'],
+  ])('whose form is answered %j for the group %s: %s', async (answer, modelGroupName, end) => {
+    const bench = await freshBench();
+    await update(bench, 5);
+    const context = { ...bench.context(), confirm: 'if-supported' } as const;
+    const call = { ...quiet(), ask: () => Promise.resolve(answer) };
+    const outcome = await resetRateLimits(context, { groupId: GROUP, modelGroupName }, call);
+    expect(outcome.outcome === 'failed' ? outcome.failure.code : outcome.outcome).toBe(end);
+    expect(await limitNow(bench)).toBe(end === 'reset' ? 2_000 : 5);
+  });
+});

@@ -1,0 +1,49 @@
+import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import * as z from 'zod/v4';
+import { catalogOf } from './offline-catalog.ts';
+
+const validator = new AjvJsonSchemaValidator();
+
+describe.each(catalogOf({ allowInlineSecret: true }).offered)('$name', ({ output, outputSchema }) => {
+  const isAccepted = (value: unknown) => validator.getValidator({ ...outputSchema, type: 'object' })(value).valid;
+
+  test('whatever fits the full output schema, a host accepts by the published one', () => {
+    fc.assert(
+      fc.property(valueOf(output), (value) => {
+        expect(output.safeParse(value).success).toBe(true);
+        expect(isAccepted(value)).toBe(true);
+      }),
+    );
+  });
+  test.each<[string, unknown]>([
+    ['no outcome', {}],
+    ['an outcome that the tool does not have', { outcome: 'surprised' }],
+    ['an error without a hint', { outcome: 'failed', error: { code: 'INTERNAL', message: 'x' } }],
+    ['an error that is text', { outcome: 'failed', error: 'x' }],
+  ])('a host refuses %s', (_what, value) => {
+    expect(isAccepted(value)).toBe(false);
+  });
+});
+
+/** Values of the few kinds of schema that results are made of. */
+function valueOf(schema: z.core.$ZodType): fc.Arbitrary<unknown> {
+  if (schema instanceof z.ZodObject) {
+    const fields = Object.entries<z.core.$ZodType>(schema.shape);
+    const required = fields.filter(([, field]) => !(field instanceof z.ZodOptional)).map(([name]) => name);
+    return fc.record(Object.fromEntries(fields.map(([name, field]) => [name, valueOf(field)])), {
+      requiredKeys: required,
+      noNullPrototype: true,
+    });
+  }
+  if (schema instanceof z.ZodOptional) return valueOf(schema.unwrap());
+  if (schema instanceof z.ZodNullable) return fc.option(valueOf(schema.unwrap()));
+  if (schema instanceof z.ZodArray) return fc.array(valueOf(schema.element), { maxLength: 3 });
+  if (schema instanceof z.ZodUnion) return fc.oneof(...schema.options.map(valueOf));
+  if (schema instanceof z.ZodEnum) return fc.constantFrom(...schema.options);
+  if (schema instanceof z.ZodString) return fc.string();
+  if (schema instanceof z.ZodNumber) return fc.double({ noNaN: true, noDefaultInfinity: true });
+  if (schema instanceof z.ZodBoolean) return fc.boolean();
+  throw new Error(`No values are known for ${schema._zod.def.type}.`);
+}
