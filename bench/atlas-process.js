@@ -1,0 +1,52 @@
+// The process of the Atlas stand-in: the project's own sandbox (its bundle is the first argument), and the sockets that were
+// opened to it, counted by the system's own notice of each. Takes orders from the benchmark over IPC.
+
+import { subscribe } from 'node:diagnostics_channel';
+import { setMaxListeners } from 'node:events';
+import { pathToFileURL } from 'node:url';
+
+// Every request that is delayed listens to the sandbox's end, and many are at once.
+setMaxListeners(0);
+
+const { startSandbox } = await import(pathToFileURL(process.argv[2]));
+
+let sockets = 0;
+subscribe('net.server.socket', () => {
+  sockets += 1;
+});
+
+const sandbox = await startSandbox();
+const [{ id: groupId }] = sandbox.projects;
+
+const orders = {
+  about: () => ({ baseUrl: sandbox.baseUrl, credentials: sandbox.credentials, groupId }),
+  /** Every request from now on waits so long before it is carried out. */
+  delay(ms) {
+    sandbox.clearFaults();
+    if (ms > 0) sandbox.inject({ kind: 'delay', ms, operation: 'any', when: 'before', times: Infinity });
+  },
+  /** So many keys and no others; nothing seen. */
+  reset(count) {
+    for (const { apiKeyId } of sandbox.keys()) sandbox.removeKey(apiKeyId);
+    for (let n = 1; n <= count; n += 1) sandbox.addKey(groupId, { name: `${n % 2 ? 'odd' : 'even'} ${n}` });
+    sandbox.clearRequests();
+    sockets = 0;
+  },
+  /** What has arrived since the last reset. */
+  seen: () => ({
+    sockets,
+    requests: sandbox.requests.map(({ operation, method, path, headers, body }) => ({
+      operation,
+      method,
+      path,
+      headers,
+      body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body),
+    })),
+  }),
+};
+
+process.on('message', ({ id, order, argument }) => {
+  process.send({ id, answer: orders[order](argument) });
+});
+process.on('disconnect', () => process.exit());
+process.send({ ready: true });

@@ -1,0 +1,30 @@
+// The numbers that the project sets itself, next to what was measured.
+
+import { milliseconds, table, times, whole } from './table.js';
+
+/** Each with its limit, and how to read it from the results; the part is absent where it was not measured. */
+const LIMITS = [
+  ['tools/list, times a bare responder', 1.5, times, ({ startup }) => startup?.server.toolsList.ratio.median],
+  ['memory at tools/list, times a bare responder', 1.3, times, ({ startup }) => startup?.server.memory.ratio.median],
+  ['memory 2 s later, times a bare responder', 1.3, times, ({ startup }) => startup?.server.memoryLater.ratio.median],
+  ['requests of a create, after authentication', 3, whole, ({ create }) => mostRequests(create)],
+  ['own milliseconds of a create', 3, milliseconds, ({ create }) => create?.latencies[0].further.ownMs.median],
+  ['first create above the second, ms', 20, milliseconds, ({ create }) => create?.latencies[0].firstMore.median],
+  ['bytes of the bundle', 1e6, whole, ({ size }) => size?.bundle],
+  ['bytes of the tool list, a tool on average', 1200, whole, ({ size }) => size?.toolList.average],
+];
+
+function mostRequests(create) {
+  if (!create) return undefined;
+  const sequences = create.latencies.flatMap(({ second, further }) => [...second.requests, ...further.requests]);
+  return Math.max(...sequences.map((sequence) => sequence.split(', ').length));
+}
+
+export function limitsTable(results) {
+  const rows = LIMITS.flatMap(([name, limit, format, read]) => {
+    const measured = read(results);
+    if (measured === undefined) return [];
+    return [[name, format(measured), format(limit), measured <= limit ? 'yes' : 'NO']];
+  });
+  return `### Limits\n\n${table([['', 'measured', 'at most', 'kept'], ...rows])}`;
+}

@@ -1,0 +1,33 @@
+// Sends what the stand-in saw a server send, byte for byte and in the same order, with undici and nothing else: what the
+// requests cost by themselves. One after the other, as each of the server's requests needs the answer before it.
+
+import { performance } from 'node:perf_hooks';
+import { Agent } from 'undici';
+
+/** Of the connection, not of the request: undici writes its own. */
+const OF_THE_CONNECTION = new Set(['host', 'connection', 'content-length', 'transfer-encoding']);
+
+/** A client that has no connection yet. */
+export function undiciAlone(baseUrl) {
+  const agent = new Agent();
+  return {
+    /** How many milliseconds all of them took. */
+    async send(requests) {
+      const prepared = requests.map(({ method, path, headers, body }) => ({
+        origin: baseUrl,
+        method,
+        path,
+        headers: Object.fromEntries(Object.entries(headers).filter(([name]) => !OF_THE_CONNECTION.has(name))),
+        body,
+      }));
+      const began = performance.now();
+      for (const each of prepared) {
+        const reply = await agent.request(each);
+        await reply.body.text();
+        if (reply.statusCode >= 300) throw new Error(`The stand-in answered ${reply.statusCode}.`);
+      }
+      return performance.now() - began;
+    },
+    end: () => agent.close(),
+  };
+}
