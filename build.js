@@ -1,27 +1,73 @@
-// Builds the published files: one bundle with everything in it, so that the package has no run-time dependencies, and the
-// JSON Schema of the configuration file. With the path of a folder it writes there instead (nothing is removed then).
+// Builds the published files: one bundle, so that the package has no run-time dependencies; the JSON Schema of the
+// configuration file; and the licence notices of what is bundled. `node build.js [FOLDER]`.
+//
+// A host starts the server just to look at it, and V8 pays for every byte that it parses. So the bundle is in two parts:
+// `src/main.ts` with what the first answers need, and `src/program.ts`, all the rest, which it carries in a comment and
+// compiles once it is needed.
 
 import { chmod, rm, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { notices } from './build/notices.js';
+import { carried, evaluated, exchanged, fromMain } from './build/parts.js';
 
-const folder = process.argv[2] ?? 'dist';
-const outfile = `${folder}/atlas-model-keys-mcp.js`;
-const common = { bundle: true, platform: 'node', target: 'node20.19', format: 'esm', logLevel: 'warning' };
-
-if (folder === 'dist') await rm(folder, { recursive: true, force: true });
-await build({
-  ...common,
-  entryPoints: ['src/main.ts'],
-  outfile,
-  minifySyntax: true,
-  minifyWhitespace: true,
+const common = {
+  absWorkingDir: fileURLToPath(new URL('.', import.meta.url)),
+  bundle: true,
+  platform: 'node',
+  target: 'node20.19',
+  logLevel: 'warning',
   legalComments: 'none',
-  // undici and ajv are CommonJS and ask for Node's own modules with require().
-  banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
-});
-await chmod(outfile, 0o755);
+  minify: true,
+  metafile: true,
+};
 
-// The schema comes from the settings' own, which is TypeScript: it is bundled in memory and run from there.
-const { outputFiles } = await build({ ...common, entryPoints: ['src/config/json-schema.ts'], write: false });
-const { configurationSchema } = await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
-await writeFile(`${folder}/config.schema.json`, `${JSON.stringify(configurationSchema(), null, 2)}\n`);
+/** What libraries bring along and this server never uses: V8 would parse it all the same. */
+const lean = exchanged({
+  // Two of its dispatchers, without fetch, caches and WebSockets.
+  '^undici$': `export { default as Agent } from 'undici/lib/dispatcher/agent.js';
+    export { default as EnvHttpProxyAgent } from 'undici/lib/dispatcher/env-http-proxy-agent.js';`,
+  // The SDK checks answers to forms with ajv; src/mcp/elicitation.ts checks them itself, more strictly.
+  'ajv-provider\\.js$': 'export class AjvJsonSchemaValidator {}',
+  // For schemas of zod 3, of which there is none.
+  '^zod/v3$': 'module.exports = {};',
+});
+
+/** @param plugins for both parts; tests take a layer of protection away with them */
+export async function buildServer(outfile, plugins = []) {
+  const program = await build({
+    ...common,
+    entryPoints: ['src/program.ts'],
+    format: 'cjs',
+    write: false,
+    // The log tells of an error its class.
+    keepNames: true,
+    plugins: [...plugins, fromMain, lean],
+  });
+  const { footer, plugin } = carried(program.outputFiles[0].text);
+  const main = await build({
+    ...common,
+    entryPoints: ['src/main.ts'],
+    format: 'esm',
+    outfile,
+    footer: { js: footer },
+    plugins: [...plugins, evaluated(/src\/tools\/offers\.ts$/, 'offers', run), plugin],
+  });
+  await chmod(outfile, 0o755);
+  return [program.metafile, main.metafile];
+}
+
+/** The exports of a TypeScript file, which is bundled in memory and run from there. */
+async function run(path) {
+  const { outputFiles } = await build({ ...common, entryPoints: [path], format: 'esm', write: false });
+  return import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const folder = process.argv[2] ?? 'dist';
+  if (folder === 'dist') await rm(folder, { recursive: true, force: true });
+  const metafiles = await buildServer(`${folder}/atlas-model-keys-mcp.js`);
+  const { configurationSchema } = await run('src/config/json-schema.ts');
+  await writeFile(`${folder}/config.schema.json`, `${JSON.stringify(configurationSchema(), null, 2)}\n`);
+  await writeFile(`${folder}/THIRD-PARTY-NOTICES.txt`, await notices(metafiles));
+}

@@ -29,7 +29,7 @@ const mayImport = {
   provisioning: ['text', 'secret', 'atlas', 'sinks'],
   tools: ['text', 'provisioning', 'atlas', 'sinks', 'config'],
   prompts: ['provisioning', 'atlas'],
-  mcp: ['tools', 'prompts', 'secret'],
+  mcp: ['text', 'tools', 'prompts', 'secret'],
   sandbox: [],
   doctor: ['text', 'config', 'secret', 'atlas', 'sinks', 'provisioning'],
 };
@@ -85,6 +85,8 @@ export default defineConfig(
   {
     files: ['src/**/*.ts'],
     rules: {
+      // Otherwise the import stays when its types are gone, and loads at the start what is to be loaded later.
+      '@typescript-eslint/no-import-type-side-effects': 'error',
       'max-lines-per-function': ['error', { max: 40, skipBlankLines: true, skipComments: true }],
       'no-restricted-syntax': [
         'error',

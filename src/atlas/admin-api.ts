@@ -3,13 +3,13 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { mediaType, type ApiVersion, type VersionChoice } from './api-version.ts';
-import { type Authenticator } from './authenticator.ts';
+import type { Authenticator } from './authenticator.ts';
 import { errorReplyFailure } from './error-reply.ts';
 import { failed, type AtlasFailure, type AtlasResult } from './failure.ts';
 import { httpDate } from './http-date.ts';
-import { type JsonObject } from './json.ts';
+import type { JsonObject } from './json.ts';
 import { lostExchangeFailure } from './lost-exchange.ts';
-import { type HttpReply, type HttpRequest, type Transport } from './transport.ts';
+import type { HttpReply, HttpRequest, Transport } from './transport.ts';
 
 /** One call, as a value: `model-keys.ts` and its like make them and read their replies. */
 export interface ApiCall {

@@ -3,7 +3,7 @@
 
 import { parseJson } from '../text/json.ts';
 import { isObject } from './json.ts';
-import { type HttpReply } from './transport.ts';
+import type { HttpReply } from './transport.ts';
 
 /** `2025-03-12` has cloud, geography and endpoint; `preview` (January 2026) has the name alone. */
 export type ApiVersion = '2025-03-12' | 'preview';

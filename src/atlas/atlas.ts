@@ -1,10 +1,10 @@
 // Atlas as the use cases need it: a few calls that give results. Composes transport, credentials and version.
 
-import { type Credentials } from '../config/credentials.ts';
-import { type ProxySettings } from '../config/proxy.ts';
+import type { Credentials } from '../config/credentials.ts';
+import type { ProxySettings } from '../config/proxy.ts';
 import { createAdminApi, type AdminApi, type ApiCall, type ApiReply } from './admin-api.ts';
 import { chooseVersion, type ApiVersion } from './api-version.ts';
-import { type Authenticator } from './authenticator.ts';
+import type { Authenticator } from './authenticator.ts';
 import { bearerAuthenticator } from './bearer.ts';
 import { digestAuthenticator } from './digest.ts';
 import { describeCredentialCall, readCredentialReply, type CredentialDescription } from './credential.ts';
@@ -23,7 +23,7 @@ import {
   type ModelKey,
   type NewKey,
 } from './model-keys.ts';
-import { type List, type Slice } from './page.ts';
+import type { List, Slice } from './page.ts';
 import { projectList, type Project } from './projects.ts';
 import {
   rateLimitList,
@@ -36,10 +36,10 @@ import {
   type RateLimit,
   type ResetPlace,
 } from './rate-limits.ts';
-import { type Scope } from './scope.ts';
+import type { Scope } from './scope.ts';
 import { serviceAccountAuthenticator } from './service-account.ts';
 import { createTransport, type Transport } from './transport.ts';
-import { type Secret } from '../secret/secret.ts';
+import type { Secret } from '../secret/secret.ts';
 
 export interface AtlasSettings {
   readonly baseUrl: URL;

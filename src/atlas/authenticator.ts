@@ -1,7 +1,7 @@
 // The contract of the three kinds of credentials. Each knows how to sign a request, and when a 401 is worth a second try.
 
-import { type AtlasFailure } from './failure.ts';
-import { type HttpReply, type HttpRequest } from './transport.ts';
+import type { AtlasFailure } from './failure.ts';
+import type { HttpReply, HttpRequest } from './transport.ts';
 
 export type Authorization =
   | {

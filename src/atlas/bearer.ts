@@ -1,8 +1,8 @@
 // An access token that the operator brings. It cannot be renewed here.
 
 import { bearerAuthorization } from '../secret/authorization.ts';
-import { type Secret } from '../secret/secret.ts';
-import { type Authenticator } from './authenticator.ts';
+import type { Secret } from '../secret/secret.ts';
+import type { Authenticator } from './authenticator.ts';
 
 export function bearerAuthenticator(token: Secret): Authenticator {
   return {

@@ -2,7 +2,7 @@
 // by it.
 
 import { parseJson } from '../text/json.ts';
-import { type ApiCall, type ApiReply } from './admin-api.ts';
+import type { ApiCall, ApiReply } from './admin-api.ts';
 import { apiPath } from './api-path.ts';
 import { failed, protocolFailure, type AtlasResult } from './failure.ts';
 import { ADDRESS, idField, OBJECT_ID, optional } from './field.ts';

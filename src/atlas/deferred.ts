@@ -1,6 +1,6 @@
 // Atlas, opened at the first call and not before: starting the server loads, opens and sends nothing.
 
-import { type Atlas } from './atlas.ts';
+import type { Atlas } from './atlas.ts';
 
 export function deferredAtlas(open: () => Promise<Atlas>): Atlas {
   let opened: Promise<Atlas> | undefined;

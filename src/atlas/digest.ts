@@ -2,8 +2,8 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 import { digestHa1 } from '../secret/authorization.ts';
-import { type Secret } from '../secret/secret.ts';
-import { type Authenticator } from './authenticator.ts';
+import type { Secret } from '../secret/secret.ts';
+import type { Authenticator } from './authenticator.ts';
 
 export interface ApiKey {
   readonly publicKey: string;

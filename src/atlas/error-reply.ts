@@ -1,13 +1,13 @@
 // Turns an error reply of Atlas into a failure with advice. Pure; it decides by status and error code, never by
 // matching messages. Source: the error table of the Atlas Administration API.
 
-import { type AtlasErrorCode, type AtlasFacts, type AtlasFailure } from './failure.ts';
+import type { AtlasErrorCode, AtlasFacts, AtlasFailure } from './failure.ts';
 import { parseJson } from '../text/json.ts';
 import { ADDRESS } from './field.ts';
 import { httpDate } from './http-date.ts';
 import { isObject, listField, textField, type JsonObject } from './json.ts';
 import { cleanProse } from './outside-text.ts';
-import { type HttpReply } from './transport.ts';
+import type { HttpReply } from './transport.ts';
 
 /** What the call needed, for the advice. */
 export interface CallContext {

@@ -1,6 +1,6 @@
 // Reads a list of Atlas: one page of it, or all pages within one time limit, or a failure; never half a list as a whole.
 
-import { type AdminApi } from './admin-api.ts';
+import type { AdminApi } from './admin-api.ts';
 import { failed, protocolFailure, type AtlasFailure, type AtlasResult } from './failure.ts';
 import { MOST_ROWS, pageCall, readPageReply, type List, type Slice } from './page.ts';
 

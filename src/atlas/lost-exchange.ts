@@ -1,7 +1,7 @@
 // Failures without a reply: the request never left, or nothing came back.
 
-import { type AtlasFailure } from './failure.ts';
-import { type Exchange, type LostReason } from './transport.ts';
+import type { AtlasFailure } from './failure.ts';
+import type { Exchange, LostReason } from './transport.ts';
 
 const MESSAGES: Readonly<Record<LostReason, string>> = {
   timeout: 'Atlas did not answer in time.',

@@ -1,7 +1,7 @@
 // Stands in for credentials that are not configured: the server starts without them, nothing is sent, and every call
 // says what to set.
 
-import { type Authenticator } from './authenticator.ts';
+import type { Authenticator } from './authenticator.ts';
 import { failed } from './failure.ts';
 
 /** @param wanted the setting whose other half is set */

@@ -2,13 +2,13 @@
 // Source: https://www.mongodb.com/docs/api/doc/atlas-admin-api-v2/group/endpoint-ai-model-api-keys
 
 import { Secret } from '../secret/secret.ts';
-import { type ApiCall, type ApiReply } from './admin-api.ts';
+import type { ApiCall, ApiReply } from './admin-api.ts';
 import { apiPath } from './api-path.ts';
 import { failed, protocolFailure, type AtlasFailure, type AtlasResult } from './failure.ts';
 import { parseJson } from '../text/json.ts';
 import { HOST_NAME, idField, nameField, OBJECT_ID, optional, TIMESTAMP, WORD } from './field.ts';
 import { isObject, type JsonObject } from './json.ts';
-import { type List } from './page.ts';
+import type { List } from './page.ts';
 import { placeOf, PROJECT_WRITER, type Scope } from './scope.ts';
 
 /**

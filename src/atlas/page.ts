@@ -1,7 +1,7 @@
 // Pages of the Atlas Admin API: how one is asked for, how its rows are read, and whether there is another.
 
 import { parseJson } from '../text/json.ts';
-import { type ApiCall, type ApiReply } from './admin-api.ts';
+import type { ApiCall, ApiReply } from './admin-api.ts';
 import { failed, protocolFailure, type AtlasResult } from './failure.ts';
 import { wholeField } from './field.ts';
 import { isObject, listField } from './json.ts';

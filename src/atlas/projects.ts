@@ -4,7 +4,7 @@
 import { apiPath } from './api-path.ts';
 import { idField, nameField, OBJECT_ID, optional } from './field.ts';
 import { isObject } from './json.ts';
-import { type List } from './page.ts';
+import type { List } from './page.ts';
 import { ORGANIZATION_READER, PROJECT_READER } from './scope.ts';
 
 /** The name is cleaned: for reading only. */

@@ -2,9 +2,9 @@
 // Source: https://www.mongodb.com/docs/api/doc/atlas-admin-api-v2/group/endpoint-ai-model-rate-limits
 
 import { parseJson } from '../text/json.ts';
-import { type ApiCall, type ApiReply } from './admin-api.ts';
+import type { ApiCall, ApiReply } from './admin-api.ts';
 import { apiPath } from './api-path.ts';
-import { type ApiVersion } from './api-version.ts';
+import type { ApiVersion } from './api-version.ts';
 import { failed, protocolFailure, type AtlasFailure, type AtlasResult } from './failure.ts';
 import { HOST_NAME, idField, optional, wholeField, WORD } from './field.ts';
 import { isObject, listField } from './json.ts';

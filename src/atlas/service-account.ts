@@ -2,13 +2,13 @@
 
 import { basicAuthorization, bearerAuthorization } from '../secret/authorization.ts';
 import { forgetExpired, Secret } from '../secret/secret.ts';
-import { type Authenticator, type Authorization } from './authenticator.ts';
+import type { Authenticator, Authorization } from './authenticator.ts';
 import { errorReplyFailure } from './error-reply.ts';
 import { failed, protocolFailure, type AtlasFailure, type AtlasResult } from './failure.ts';
 import { parseJson } from '../text/json.ts';
 import { isObject, type JsonObject } from './json.ts';
 import { lostExchangeFailure } from './lost-exchange.ts';
-import { type Exchange, type HttpReply, type HttpRequest, type Transport } from './transport.ts';
+import type { Exchange, HttpReply, HttpRequest, Transport } from './transport.ts';
 
 export interface ServiceAccount {
   readonly clientId: string;

@@ -2,7 +2,7 @@
 // It knows nothing of Atlas, and it says whether the request left at all.
 
 import { Agent, EnvHttpProxyAgent, type Dispatcher } from 'undici';
-import { type ProxySettings } from '../config/proxy.ts';
+import type { ProxySettings } from '../config/proxy.ts';
 import { basicAuthorization } from '../secret/authorization.ts';
 import { createReplyBody } from './reply-body.ts';
 

@@ -2,13 +2,13 @@
 
 import { join } from 'node:path';
 import { readAtlasSettings, type AtlasConnection } from './atlas-connection.ts';
-import { type CommandLine } from './command-line.ts';
+import type { CommandLine } from './command-line.ts';
 import { ConfigError } from './config-error.ts';
 import { sandboxDirectory, userDirectory } from './directories.ts';
 import { definedVariables, type Environment } from './environment.ts';
 import { refuseUnknownVariables } from './known-variables.ts';
 import { settingNames, settings, type SettingName, type Settings } from './settings.ts';
-import { type SinkSpec } from './sink-spec.ts';
+import type { SinkSpec } from './sink-spec.ts';
 import { FILE_VARIABLE, fromEnvironment, fromFile, fromFlags, type ConfigurationFile, type Source } from './sources.ts';
 
 export type ApiVersionSetting = NonNullable<Settings['apiVersion']>;

@@ -1,6 +1,5 @@
 // The directories that are used where the operator names none. Nothing is made here.
 
-import { randomBytes } from 'node:crypto';
 import { realpathSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
@@ -31,7 +30,7 @@ export function userDirectory(kind: DirectoryKind): string {
  * @throws ConfigError where there is no place for temporary files
  */
 export function sandboxDirectory(): (kind: Exclude<DirectoryKind, 'config'>) => string {
-  const data = join(temporaryDirectory(), `${APPLICATION}-sandbox-${randomBytes(12).toString('hex')}`);
+  const data = join(temporaryDirectory(), `${APPLICATION}-sandbox-${crypto.randomUUID()}`);
   return (kind) => (kind === 'data' ? data : join(data, kind));
 }
 

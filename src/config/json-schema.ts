@@ -1,6 +1,6 @@
 // The JSON Schema of the configuration file, for editors. The build writes it to a file; the server does not contain it.
 
-import * as z from 'zod/v4';
+import * as z from 'zod/v4-mini';
 import { fileSchema, settingNames, settings } from './settings.ts';
 import { pathPatterns, sinkSchema, variablePattern } from './sink-spec.ts';
 

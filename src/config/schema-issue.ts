@@ -1,7 +1,8 @@
 // Says in one sentence what is wrong with a value that a schema refused. It never quotes the value:
 // zod's own messages do (unknown keys), and a value may be a secret.
 
-import type * as z from 'zod/v4';
+import { safeParse } from 'zod/v4/core';
+import type * as z from 'zod/v4/core';
 
 export interface SchemaProblem {
   /** Where, such as `groupId` or `sinks.prod.argv.0`; empty for the whole value. */
@@ -14,17 +15,17 @@ const SHOWABLE_KEY = /^[A-Za-z0-9_$][A-Za-z0-9_$.-]{0,40}$/;
 const UNREADABLE = '(unreadable name)';
 
 /** The value as the schema gives it, or everything that is wrong with it (at least one entry). */
-export function parseWith<Schema extends z.ZodType>(
+export function parseWith<Schema extends z.$ZodType>(
   schema: Schema,
   input: unknown,
 ):
   | { readonly value: z.output<Schema>; readonly problems?: never }
   | { readonly problems: readonly SchemaProblem[]; readonly value?: never } {
-  const parsed = schema.safeParse(input, { error: sentenceFor });
+  const parsed = safeParse(schema, input, { error: sentenceFor });
   return parsed.success ? { value: parsed.data } : { problems: parsed.error.issues.map(describe) };
 }
 
-function describe(issue: z.core.$ZodIssue): SchemaProblem {
+function describe(issue: z.$ZodIssue): SchemaProblem {
   const unknown = issue.code === 'unrecognized_keys' ? [issue.keys.find(isShowable) ?? ''] : [];
   return { field: fieldAt([...issue.path, ...unknown]), message: issue.message };
 }
@@ -39,7 +40,7 @@ function isShowable(key: PropertyKey): boolean {
 }
 
 /** Messages given with a schema go first; this is for the rest (zod's order of precedence). */
-function sentenceFor(issue: z.core.$ZodRawIssue): string {
+function sentenceFor(issue: z.$ZodRawIssue): string {
   if (issue.input === undefined) return 'is required';
   switch (issue.code) {
     case 'invalid_type':

@@ -1,36 +1,40 @@
 // The settings of this server: one table from which flags, variables, the configuration file and the help text come.
 
-import * as z from 'zod/v4';
+import * as z from 'zod/v4-mini';
 import { parseJson } from '../text/json.ts';
 import { directory, sinkName, sinkSchema } from './sink-spec.ts';
 
-const groupId = z.string().regex(/^[a-f0-9]{24}$/, { error: 'must be project ids: 24 lower-case hexadecimal digits' });
+const groupId = z
+  .string()
+  .check(z.regex(/^[a-f0-9]{24}$/, { error: 'must be project ids: 24 lower-case hexadecimal digits' }));
 
 /** Which tools there are is not known here: the catalog refuses others. */
 const toolNames = z.array(
-  z.string().regex(/^[a-z][a-z0-9_]{0,63}$/, { error: 'must be names of tools, such as delete_ai_model_api_key' }),
+  z
+    .string()
+    .check(z.regex(/^[a-z][a-z0-9_]{0,63}$/, { error: 'must be names of tools, such as delete_ai_model_api_key' })),
 );
 
 /** The settings as the configuration file spells them. Each is optional in each source. */
-export const settingsSchema = z
-  .strictObject({
+export const settingsSchema = z.partial(
+  z.strictObject({
     sinks: z.record(sinkName, sinkSchema, 'must be NAME=URI, or a JSON object of name to URI or object'),
     defaultSink: sinkName,
     allowInlineSecret: z.boolean(),
     readOnly: z.boolean(),
-    allowedProjects: z.array(groupId).min(1),
+    allowedProjects: z.array(groupId).check(z.minLength(1)),
     stateDir: directory,
     apiVersion: z.enum(['auto', '2025-03-12', 'preview']),
-    timeoutMs: z.int().min(1_000).max(120_000),
+    timeoutMs: z.int().check(z.minimum(1_000), z.maximum(120_000)),
     confirm: z.enum(['never', 'if-supported', 'required']),
-    maxCreatesPerHour: z.int().min(0).max(10_000),
-    tools: z.strictObject({ allow: toolNames, deny: toolNames }).partial(),
+    maxCreatesPerHour: z.int().check(z.minimum(0), z.maximum(10_000)),
+    tools: z.partial(z.strictObject({ allow: toolNames, deny: toolNames })),
     logLevel: z.enum(['debug', 'info', 'warning', 'error', 'silent']),
-  })
-  .partial();
+  }),
+);
 
 /** The configuration file as a whole: editors read from `$schema` how to complete it; here it means nothing. */
-export const fileSchema = settingsSchema.extend({ $schema: z.string().optional() });
+export const fileSchema = z.extend(settingsSchema, { $schema: z.optional(z.string()) });
 
 export type Settings = z.output<typeof settingsSchema>;
 export type SettingName = keyof Settings;
@@ -119,7 +123,7 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
 };
 
 /** The names of all settings, in the order of the help text. */
-export const settingNames = settingsSchema.keyof().options;
+export const settingNames = z.keyof(settingsSchema).options;
 
 /** One `NAME=URI`, or a JSON object of name to URI or object. */
 function sinksFromText(value: string): unknown {

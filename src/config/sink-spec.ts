@@ -1,7 +1,7 @@
 // What an operator can say of one sink: as a URI or as an object. Pure: it looks at no file and runs nothing.
 
 import { isAbsolute, normalize } from 'node:path';
-import * as z from 'zod/v4';
+import * as z from 'zod/v4-mini';
 import { parseJson } from '../text/json.ts';
 import { expandHome } from './home-path.ts';
 
@@ -55,55 +55,62 @@ const MUST_BE_ABSOLUTE = 'must be an absolute path, or start with ~/';
 /** A text in which `{groupId}` and `{entry}` may stand, and no other placeholder. */
 const template = z
   .string()
-  .min(1)
-  .regex(WITHOUT_CONTROL, { error: 'must not hold control characters' })
-  .regex(KNOWN_PLACEHOLDERS, { error: 'knows the placeholders {groupId} and {entry} only' });
+  .check(
+    z.minLength(1),
+    z.regex(WITHOUT_CONTROL, { error: 'must not hold control characters' }),
+    z.regex(KNOWN_PLACEHOLDERS, { error: 'knows the placeholders {groupId} and {entry} only' }),
+  );
 
 /** Absolute and without `..`, so that the written path is the path that is used. */
-const path = template
-  .regex(ROOTED, { error: MUST_BE_ABSOLUTE })
-  .regex(WITHOUT_PARENTS, { error: 'must not hold ".."' })
-  .regex(NO_DIRECTORY, { error: 'must name a file, not a directory' })
-  .transform(expandHome)
-  .refine((text) => isAbsolute(text), MUST_BE_ABSOLUTE)
-  .transform((text) => normalize(text));
+const path = located(
+  template.check(
+    z.regex(ROOTED, { error: MUST_BE_ABSOLUTE }),
+    z.regex(WITHOUT_PARENTS, { error: 'must not hold ".."' }),
+    z.regex(NO_DIRECTORY, { error: 'must name a file, not a directory' }),
+  ),
+);
 
 /** A directory as operators write it: absolute, or below the home directory. */
-export const directory = z
-  .string()
-  .min(1)
-  .regex(ROOTED, { error: MUST_BE_ABSOLUTE })
-  .regex(WITHOUT_CONTROL, { error: MUST_BE_ABSOLUTE })
-  .transform(expandHome)
-  .refine((text) => isAbsolute(text), MUST_BE_ABSOLUTE)
-  .transform((text) => normalize(text));
+export const directory = located(
+  z
+    .string()
+    .check(
+      z.minLength(1),
+      z.regex(ROOTED, { error: MUST_BE_ABSOLUTE }),
+      z.regex(WITHOUT_CONTROL, { error: MUST_BE_ABSOLUTE }),
+    ),
+);
 
 /** What may follow the `#` of `dotenv:`. */
 export const variablePattern = /^(?:[A-Za-z_]|\{(?:groupId|entry)\})(?:[A-Za-z0-9_]|\{(?:groupId|entry)\})*$/;
-const variable = z.string().regex(variablePattern, {
-  error: 'must be a variable name: letters, digits and _, not starting with a digit',
-});
+const variable = z
+  .string()
+  .check(
+    z.regex(variablePattern, { error: 'must be a variable name: letters, digits and _, not starting with a digit' }),
+  );
 
 const PROGRAM_PLACES = 'must be an absolute path, or a name that is found in PATH';
-const program = z
-  .string()
-  .min(1)
-  .regex(WITHOUT_CONTROL, { error: 'must name a program, without placeholders' })
-  .regex(/^[^{}]*$/, { error: 'must name a program, without placeholders' })
-  .regex(/^(?:\/|[A-Za-z]:[\\/]|\\\\|[^\\/]*$)/, { error: PROGRAM_PLACES })
-  .refine((text) => isAbsolute(text) || !/[\\/]/.test(text), PROGRAM_PLACES);
+const program = z.string().check(
+  z.minLength(1),
+  z.regex(WITHOUT_CONTROL, { error: 'must name a program, without placeholders' }),
+  z.regex(/^[^{}]*$/, { error: 'must name a program, without placeholders' }),
+  z.regex(/^(?:\/|[A-Za-z]:[\\/]|\\\\|[^\\/]*$)/, { error: PROGRAM_PLACES }),
+  z.refine((text) => isAbsolute(text) || !/[\\/]/.test(text), PROGRAM_PLACES),
+);
 const argv = z.tuple([program], template);
 
 const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** In any case, since Windows knows none. (JSON Schema has no flag for that.) */
 const NO_CREDENTIAL = /^(?![Mm][Oo][Nn][Gg][Oo][Dd][Bb]_[Aa][Tt][Ll][Aa][Ss]_|[Mm][Dd][Bb]_[Mm][Cc][Pp]_)/;
 const environment = z
-  .record(z.string().regex(VARIABLE_NAME, { error: 'must be a variable name' }), z.string())
-  .refine(
-    (variables) => Object.keys(variables).every((name) => NO_CREDENTIAL.test(name)),
-    'must not hand Atlas credentials (MONGODB_ATLAS_…, MDB_MCP_…) to a command',
+  .record(z.string().check(z.regex(VARIABLE_NAME, { error: 'must be a variable name' })), z.string())
+  .check(
+    z.refine(
+      (variables) => Object.keys(variables).every((name) => NO_CREDENTIAL.test(name)),
+      'must not hand Atlas credentials (MONGODB_ATLAS_…, MDB_MCP_…) to a command',
+    ),
   )
-  .meta({
+  .register(z.globalRegistry, {
     propertyNames: { type: 'string', allOf: [{ pattern: VARIABLE_NAME.source }, { pattern: NO_CREDENTIAL.source }] },
   });
 
@@ -111,13 +118,13 @@ const sinkObject = z.discriminatedUnion(
   'type',
   [
     z.strictObject({ type: z.literal('file'), path }),
-    z.strictObject({ type: z.literal('dotenv'), path, variable: variable.default(DEFAULT_VARIABLE) }),
+    z.strictObject({ type: z.literal('dotenv'), path, variable: z._default(variable, DEFAULT_VARIABLE) }),
     z.strictObject({
       type: z.literal('command'),
       argv,
-      verify: argv.optional(),
-      env: environment.default({}),
-      timeoutMs: z.int().min(100).max(120_000).default(DEFAULT_COMMAND_TIMEOUT_MS),
+      verify: z.optional(argv),
+      env: z._default(environment, {}),
+      timeoutMs: z._default(z.int().check(z.minimum(100), z.maximum(120_000)), DEFAULT_COMMAND_TIMEOUT_MS),
     }),
     z.strictObject({ type: z.literal('inline') }),
   ],
@@ -125,12 +132,28 @@ const sinkObject = z.discriminatedUnion(
 );
 
 /** A sink as an object, or as a URI that stands for one. */
-export const sinkSchema = z.preprocess((input) => (typeof input === 'string' ? fromUri(input) : input), sinkObject);
+export const sinkSchema = z.pipe(
+  z.transform((input) => (typeof input === 'string' ? fromUri(input) : input)),
+  sinkObject,
+);
 
 /** The name by which tools and the operator speak of a sink. */
-export const sinkName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, {
-  error: 'must be a sink name: letters, digits, dot, dash or underscore, 64 at most',
-});
+export const sinkName = z.string().check(
+  z.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, {
+    error: 'must be a sink name: letters, digits, dot, dash or underscore, 64 at most',
+  }),
+);
+
+/** The path as it is used: `~/` replaced, and of this system. */
+function located(written: z.ZodMiniString) {
+  const expanded = z
+    .pipe(written, z.transform(expandHome))
+    .check(z.refine((text) => isAbsolute(text), MUST_BE_ABSOLUTE));
+  return z.pipe(
+    expanded,
+    z.transform((text: string) => normalize(text)),
+  );
+}
 
 /** The object that a sink URI stands for, not yet checked; null when it is no sink URI. */
 function fromUri(uri: string): { type: string; [key: string]: unknown } | null {

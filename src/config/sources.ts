@@ -2,8 +2,8 @@
 // between them.
 
 import { join } from 'node:path';
-import type * as z from 'zod/v4';
-import { type CommandLine } from './command-line.ts';
+import type * as z from 'zod/v4-mini';
+import type { CommandLine } from './command-line.ts';
 import { ConfigError } from './config-error.ts';
 import { readConfigurationFile } from './configuration-file.ts';
 import { userDirectory } from './directories.ts';
@@ -84,7 +84,7 @@ function merged(values: readonly unknown[]): unknown {
 }
 
 function check(
-  schema: z.ZodType<Settings>,
+  schema: z.ZodMiniType<Settings>,
   input: unknown,
   spell: (field: string, name: SettingName) => string,
 ): Settings {

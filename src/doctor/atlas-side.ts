@@ -1,10 +1,10 @@
 // What Atlas says of the credential: whether it is accepted, what it may do, which projects it sees, and what time it is.
 // Sends reads only.
 
-import { type Atlas } from '../atlas/atlas.ts';
-import { type CredentialDescription, type CredentialRole } from '../atlas/credential.ts';
-import { type Project } from '../atlas/projects.ts';
-import { type Config } from '../config/config.ts';
+import type { Atlas } from '../atlas/atlas.ts';
+import type { CredentialDescription, CredentialRole } from '../atlas/credential.ts';
+import type { Project } from '../atlas/projects.ts';
+import type { Config } from '../config/config.ts';
 import { counted, failed, listed, ok, warning, type Check } from './check.ts';
 
 const TOLERATED_SECONDS = 60;

@@ -1,8 +1,8 @@
 // What is configured, and where that was found. Tells names and places, no values.
 
-import { type Config } from '../config/config.ts';
-import { type ConfigError } from '../config/config-error.ts';
-import { type Credentials } from '../config/credentials.ts';
+import type { Config } from '../config/config.ts';
+import type { ConfigError } from '../config/config-error.ts';
+import type { Credentials } from '../config/credentials.ts';
 import { failed, ok, warning, type Check } from './check.ts';
 
 export function brokenConfiguration({ message }: ConfigError): Check {

@@ -1,11 +1,11 @@
 // The command `doctor`: looks at everything that a call depends on, and reports. It changes nothing.
 
-import { type Writable } from 'node:stream';
-import { type Atlas } from '../atlas/atlas.ts';
+import type { Writable } from 'node:stream';
+import type { Atlas } from '../atlas/atlas.ts';
 import { ConfigError } from '../config/config-error.ts';
-import { type Config } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
 import { atlasChecks } from './atlas-side.ts';
-import { type Check } from './check.ts';
+import type { Check } from './check.ts';
 import { brokenConfiguration, configurationChecks, credentialCheck } from './configuration.ts';
 import { sinkChecks, stateChecks } from './places.ts';
 import { isWell, jsonReport, tableReport } from './report.ts';

@@ -3,13 +3,13 @@
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Config } from '../config/config.ts';
-import { type Intent } from '../provisioning/journal/intent.ts';
+import type { Config } from '../config/config.ts';
+import type { Intent } from '../provisioning/journal/intent.ts';
 import { isUnderWay, isUnfinished, openJournal } from '../provisioning/journal/journal.ts';
 import { walk } from '../sinks/files/ancestors.ts';
 import { attempt, passed } from '../sinks/files/file-problem.ts';
 import { openSinks } from '../sinks/open-sinks.ts';
-import { type Sink } from '../sinks/sink.ts';
+import type { Sink } from '../sinks/sink.ts';
 import { counted, failed, listed, ok, warning, type Check } from './check.ts';
 
 /** Stands for the project and the key of a call. */

@@ -1,6 +1,6 @@
 // The record of one tool call for the audit log: who asked for what, and how it ended. Never an argument as it was given.
 
-import { type Tool, type ToolResult } from '../tools/tool.ts';
+import type { Tool, ToolResult } from '../tools/tool.ts';
 
 export interface CallRecord {
   /** ISO 8601. */

@@ -1,7 +1,7 @@
 // Asks the person at the host through a form (MCP 2025-11-25, client/elicitation), and judges the answer itself: some
 // hosts accept forms that nobody saw. What an answer means is decided by whoever asked.
 
-import { type RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
+import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
 import {
   ElicitResultSchema,
   type ClientCapabilities,
@@ -10,9 +10,9 @@ import {
   type ServerNotification,
   type ServerRequest,
 } from '@modelcontextprotocol/sdk/types.js';
-import { type Log } from '../secret/way-out.ts';
-import { type CallControl } from '../tools/tool.ts';
-import { type Progress } from './progress.ts';
+import type { Log } from '../secret/way-out.ts';
+import type { CallControl } from '../tools/tool.ts';
+import type { Progress } from './progress.ts';
 
 type Ask = NonNullable<CallControl['ask']>;
 type Question = Parameters<Ask>[0];

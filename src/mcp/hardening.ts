@@ -1,6 +1,6 @@
 // Closes the side doors of a Node process through which a secret in memory could get out.
 
-import { type Log } from '../secret/way-out.ts';
+import type { Log } from '../secret/way-out.ts';
 
 /**
  * No inspector by SIGUSR1, no diagnostic reports, files of the programs that sinks start for this user alone, and of

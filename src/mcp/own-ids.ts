@@ -1,8 +1,10 @@
-// Lets either side cancel its first request. The SDK ignores a cancellation of the request id 0, with which it begins
-// to count itself; so that id gets another name before an SDK sees it, and its own again on the way back.
+// Keeps ids apart that an SDK would take for something else. It ignores a cancellation of the request id 0, with which it
+// begins to count itself; so that id gets another name before an SDK sees it, and its own again on the way back. And the
+// answer to a repeated `initialize` is for nobody: the front desk has given it.
 
-import { type Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
+import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { isJSONRPCNotification, isJSONRPCRequest, type JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
+import { REPEATED } from './front-desk.ts';
 
 /** Seen by this server alone. */
 const ZERO_OF_HOST = 'request-zero-of-the-host';
@@ -10,7 +12,7 @@ const ZERO_OF_HOST = 'request-zero-of-the-host';
 const ZERO_OF_SERVER = 'request-zero-of-the-server';
 
 /** The same transport, as far as the server can tell. */
-export function withRequestZero(transport: Transport): Transport {
+export function withOwnIds(transport: Transport): Transport {
   const wrapped: Transport = {
     start: () => {
       transport.onmessage = (message, extra) => {
@@ -20,7 +22,10 @@ export function withRequestZero(transport: Transport): Transport {
       transport.onclose = () => wrapped.onclose?.();
       return transport.start();
     },
-    send: (message, options) => transport.send(restored(renamed(message, ZERO_OF_SERVER), ZERO_OF_HOST), options),
+    send: (message, options) =>
+      'id' in message && message.id === REPEATED
+        ? Promise.resolve()
+        : transport.send(restored(renamed(message, ZERO_OF_SERVER), ZERO_OF_HOST), options),
     close: () => transport.close(),
   };
   return wrapped;

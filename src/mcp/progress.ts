@@ -1,9 +1,9 @@
 // Progress notifications of the MCP specification (2025-11-25, Base Protocol, Utilities, Progress), where the host asked
 // for them. It knows no call's steps: their words come from the use cases.
 
-import { type RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
-import { type ServerNotification, type ServerRequest } from '@modelcontextprotocol/sdk/types.js';
-import { type Log } from '../secret/way-out.ts';
+import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
+import type { ServerNotification, ServerRequest } from '@modelcontextprotocol/sdk/types.js';
+import type { Log } from '../secret/way-out.ts';
 
 /** A call that ends before that tells nothing. In milliseconds. */
 const FIRST_AFTER_MS = 1_000;

@@ -1,6 +1,6 @@
 // Answers the requests about prompts: which there are, one of them filled in, and the completion of its arguments.
 
-import { type Server } from '@modelcontextprotocol/sdk/server/index.js';
+import type { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import {
   CompleteRequestSchema,
   ErrorCode,
@@ -9,9 +9,9 @@ import {
   McpError,
   type CompleteRequest,
 } from '@modelcontextprotocol/sdk/types.js';
-import { type Prompt } from '../prompts/prompt.ts';
-import { type Prompts } from '../prompts/prompt-catalog.ts';
-import { type Log } from '../secret/way-out.ts';
+import type { Prompt } from '../prompts/prompt.ts';
+import type { Prompts } from '../prompts/prompt-catalog.ts';
+import type { Log } from '../secret/way-out.ts';
 
 interface Offer {
   readonly prompts: Prompts;

@@ -3,7 +3,7 @@
 // It uses the low-level Server, since McpServer answers invalid arguments in bare text before a tool sees them.
 
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
-import { type RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
+import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
 import {
   CallToolRequestSchema,
   ErrorCode,
@@ -13,18 +13,22 @@ import {
   type ServerNotification,
   type ServerRequest,
 } from '@modelcontextprotocol/sdk/types.js';
-import { type Catalog } from '../tools/catalog.ts';
+import type { Catalog } from '../tools/catalog.ts';
 import { internalFailure, type CallControl, type Tool, type ToolResult } from '../tools/tool.ts';
-import { type Log } from '../secret/way-out.ts';
-import { type Prompts } from '../prompts/prompt-catalog.ts';
+import type { Offer } from '../tools/offer.ts';
+import type { Log } from '../secret/way-out.ts';
+import type { Prompts } from '../prompts/prompt-catalog.ts';
 import { callRecord, type CallRecord } from './call-record.ts';
 import { askThrough, ASK_TIMEOUT_MS, takesForms } from './elicitation.ts';
+import { CAPABILITIES, serverInfo } from './identity.ts';
 import { progressOf, type Progress } from './progress.ts';
 import { servePrompts } from './prompt-requests.ts';
 
 export interface ServerOptions {
   readonly version: string;
   readonly catalog: Catalog;
+  /** What hosts are shown of its tools. */
+  readonly offers: readonly Offer[];
   readonly prompts: Prompts;
   /** For the model, at the start of a conversation. At most 1 KB. */
   readonly instructions: string;
@@ -46,16 +50,13 @@ type Serving = ServerOptions & Pick<McpAdapter, 'server'>;
 type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
 
 export function createServer(options: ServerOptions): McpAdapter {
-  const { version, catalog, prompts, instructions, log } = options;
+  const { version, catalog, offers, prompts, instructions, log } = options;
   // eslint-disable-next-line @typescript-eslint/no-deprecated -- see above
-  const server = new Server(
-    { name: 'atlas-model-keys-mcp', title: 'Atlas model keys', version },
-    { capabilities: { tools: {}, prompts: {}, completions: {} }, instructions },
-  );
+  const server = new Server(serverInfo(version), { capabilities: CAPABILITIES, instructions });
   const stopping = new AbortController();
   const underWay = new Set<Promise<unknown>>();
 
-  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: catalog.offered.map(toolOffer) }));
+  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: [...offers] }));
   server.setRequestHandler(CallToolRequestSchema, async ({ params }, extra) => {
     const tool = catalog.find(params.name);
     if (!tool) throw new McpError(ErrorCode.InvalidParams, 'Unknown tool');
@@ -106,17 +107,6 @@ async function recorded(
   const result = await callSafely(tool, input, control, log);
   await audit(callRecord(server.getClientVersion(), tool, result, performance.now() - started));
   return result;
-}
-
-function toolOffer({ name, title, description, annotations, inputSchema, outputSchema }: Tool) {
-  return {
-    name,
-    title,
-    description,
-    annotations: { title, ...annotations },
-    inputSchema: { ...inputSchema, type: 'object' as const },
-    outputSchema: { ...outputSchema, type: 'object' as const },
-  };
 }
 
 /** A defect of a tool becomes a code. The error itself may quote anything, so only its class is logged. */

@@ -2,10 +2,10 @@
 // for people to choose from: nothing is decided by them.
 
 import { listModelKeys } from '../provisioning/lists/key-list.ts';
-import { type KeyContext } from '../provisioning/keys/known-key.ts';
+import type { KeyContext } from '../provisioning/keys/known-key.ts';
 import { listProjects } from '../provisioning/lists/projects.ts';
-import { type CallControl } from '../provisioning/call-control.ts';
-import { type Candidates } from './completion.ts';
+import type { CallControl } from '../provisioning/call-control.ts';
+import type { Candidates } from './completion.ts';
 
 export interface NamesContext extends KeyContext {
   /** The operator's default organization. */

@@ -1,7 +1,7 @@
 // Asks the person at the host before something is lost for good: consent is the name, typed by that person.
 
 import { sameName, type ModelKey } from '../atlas/model-keys.ts';
-import { type Ask } from './call-control.ts';
+import type { Ask } from './call-control.ts';
 import { refusal, type Failure, type KeyState } from './failure.ts';
 
 /**

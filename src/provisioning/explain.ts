@@ -1,9 +1,9 @@
 // Says more about a refusal of Atlas in this server's own terms: which projects there are, or which id a name has.
 
-import { type Atlas } from '../atlas/atlas.ts';
-import { type AtlasFailure } from '../atlas/failure.ts';
+import type { Atlas } from '../atlas/atlas.ts';
+import type { AtlasFailure } from '../atlas/failure.ts';
 import { isNamed, saysNoSuchKey } from '../atlas/model-keys.ts';
-import { type Project } from '../atlas/projects.ts';
+import type { Project } from '../atlas/projects.ts';
 import { nearest } from '../text/nearest.ts';
 import { fromAtlas, type Failure, type KeyState } from './failure.ts';
 import { isAllowed, type ProjectPolicy } from './policy.ts';

@@ -1,7 +1,7 @@
 // What a call that did not succeed says: one of a closed set of codes, the state of the key, and what to do next.
 
-import { type AtlasErrorCode, type AtlasFacts, type AtlasFailure } from '../atlas/failure.ts';
-import { type SinkProblem } from '../sinks/sink.ts';
+import type { AtlasErrorCode, AtlasFacts, AtlasFailure } from '../atlas/failure.ts';
+import type { SinkProblem } from '../sinks/sink.ts';
 
 /** Public and closed: hosts and agents decide by these. */
 export const ERROR_CODES = [

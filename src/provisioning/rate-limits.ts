@@ -1,15 +1,15 @@
 // Reads, changes and resets how much of each group of models a project may use.
 
-import { type Atlas } from '../atlas/atlas.ts';
-import { type AtlasFailure, type AtlasResult } from '../atlas/failure.ts';
-import { type Limits, type LimitPlace, type RateLimit } from '../atlas/rate-limits.ts';
-import { type Scope } from '../atlas/scope.ts';
+import type { Atlas } from '../atlas/atlas.ts';
+import type { AtlasFailure, AtlasResult } from '../atlas/failure.ts';
+import type { Limits, LimitPlace, RateLimit } from '../atlas/rate-limits.ts';
+import type { Scope } from '../atlas/scope.ts';
 import { nearest } from '../text/nearest.ts';
-import { type CallControl } from './call-control.ts';
+import type { CallControl } from './call-control.ts';
 import { askConsent, type ConfirmPolicy } from './consent.ts';
 import { explained } from './explain.ts';
 import { cancelled, fromAtlas, outcomeUnknown, refusal, type Failure } from './failure.ts';
-import { type KeyContext } from './keys/known-key.ts';
+import type { KeyContext } from './keys/known-key.ts';
 import { refuseProject } from './policy.ts';
 import { failed, type Failed } from './delivery/receipt.ts';
 

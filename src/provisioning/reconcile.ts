@@ -1,13 +1,13 @@
 // Finds the creates and rotations that never came to an end, says of each what is true now at Atlas and in the sink, and, when asked
 // to, deletes the keys that are certainly theirs and were never used. Two processes doing so at once do no harm.
 
-import { type Atlas } from '../atlas/atlas.ts';
-import { type AtlasFailure } from '../atlas/failure.ts';
+import type { Atlas } from '../atlas/atlas.ts';
+import type { AtlasFailure } from '../atlas/failure.ts';
 import { isNamed, sameName, saysNoSuchKey, type ModelKey } from '../atlas/model-keys.ts';
-import { type Address, type Held, type Sink } from '../sinks/sink.ts';
+import type { Address, Held, Sink } from '../sinks/sink.ts';
 import { deleteForGood } from './delivery/deletion.ts';
 import { journalUnreadable, type Failure } from './failure.ts';
-import { type Intent, type Step } from './journal/intent.ts';
+import type { Intent, Step } from './journal/intent.ts';
 import { isUnderWay, isUnfinished, type Journal } from './journal/journal.ts';
 import { keyOf, unclaimedNamesakes } from './journal/namesake.ts';
 import { isAllowed, type ProjectPolicy } from './policy.ts';

@@ -1,11 +1,11 @@
 // Makes the configured sinks. The only place that knows which kinds there are.
 
-import { type SinkSpec } from '../config/sink-spec.ts';
+import type { SinkSpec } from '../config/sink-spec.ts';
 import { commandSink } from './command-sink.ts';
 import { dotenvSink } from './dotenv-sink.ts';
 import { fileSink } from './file-sink.ts';
 import { inlineSink } from './inline-sink.ts';
-import { type Sink } from './sink.ts';
+import type { Sink } from './sink.ts';
 
 /** @param environment that of this process, from which programs get a short list */
 export function openSinks(

@@ -1,8 +1,6 @@
-// All tools of this server, and which of them the operator's policy offers.
+// All tools of this server, and which of them the operator's policy lets be called.
 
-import { ConfigError } from '../config/config-error.ts';
 import { refusal, type Failure } from '../provisioning/failure.ts';
-import { nearest } from '../text/nearest.ts';
 import { createAiModelApiKey, type CreateToolContext } from './create-ai-model-api-key.ts';
 import { deleteAiModelApiKey } from './delete-ai-model-api-key.ts';
 import { getAiModelApiKey } from './get-ai-model-api-key.ts';
@@ -13,39 +11,39 @@ import { listSecretSinks } from './list-secret-sinks.ts';
 import { reconcileAiModelApiKeys } from './reconcile-ai-model-api-keys.ts';
 import { resetAiModelRateLimits } from './reset-ai-model-rate-limits.ts';
 import { rotateAiModelApiKey, type RotateToolContext } from './rotate-ai-model-api-key.ts';
+import type { OfferSettings } from './offer.ts';
 import { failedResult, type Tool } from './tool.ts';
 import { updateAiModelApiKey } from './update-ai-model-api-key.ts';
 import { updateAiModelRateLimit } from './update-ai-model-rate-limit.ts';
 
 export interface ToolContext extends CreateToolContext, RotateToolContext {
   readonly readOnly: boolean;
-  /** Which tools there are, by name: all, or those allowed, without those denied. */
-  readonly tools?: { readonly allow?: readonly string[]; readonly deny?: readonly string[] };
+  /** The names were checked at the start. */
+  readonly tools?: OfferSettings['tools'];
 }
 
 export interface Catalog {
-  /** What a host is shown. */
-  readonly offered: readonly Tool[];
   /** By name; a tool that is not offered because of read-only answers why. One that the operator took away is none. */
   find(name: string): Tool | undefined;
 }
 
-/** @throws ConfigError where the operator names a tool that this server does not have */
 export function createCatalog(context: ToolContext): Catalog {
-  const tools = chosen(toolsOf(context), context.tools ?? {});
-  const isOffered = (tool: Tool) => !context.readOnly || tool.annotations.readOnlyHint;
+  const tools = toolsOf(context);
   return {
-    offered: tools.filter(isOffered),
     find(name) {
       const tool = tools.find((candidate) => candidate.name === name);
-      return tool && !isOffered(tool)
-        ? { ...tool, call: () => Promise.resolve(failedResult(readOnlyRefusal(tool))) }
-        : tool;
+      if (!tool || isTakenAway(name, context.tools ?? {})) return undefined;
+      if (!context.readOnly || tool.annotations.readOnlyHint) return tool;
+      return { ...tool, call: () => Promise.resolve(failedResult(readOnlyRefusal(tool))) };
     },
   };
 }
 
-function toolsOf(context: ToolContext): readonly Tool[] {
+function isTakenAway(name: string, { allow, deny = [] }: NonNullable<ToolContext['tools']>): boolean {
+  return allow?.includes(name) === false || deny.includes(name);
+}
+
+export function toolsOf(context: ToolContext): readonly Tool[] {
   return [
     createAiModelApiKey(context),
     rotateAiModelApiKey(context),
@@ -60,16 +58,6 @@ function toolsOf(context: ToolContext): readonly Tool[] {
     resetAiModelRateLimits(context),
     reconcileAiModelApiKeys(context),
   ];
-}
-
-function chosen(tools: readonly Tool[], { allow, deny = [] }: NonNullable<ToolContext['tools']>): readonly Tool[] {
-  const names = tools.map(({ name }) => name);
-  const unknown = [...(allow ?? []), ...deny].find((name) => !names.includes(name));
-  if (unknown !== undefined) {
-    const [like = ''] = nearest(unknown, names, (name) => name, 1);
-    throw new ConfigError('tools', `names a tool that this server does not have; the nearest is ${like}`);
-  }
-  return tools.filter(({ name }) => (allow?.includes(name) ?? true) && !deny.includes(name));
 }
 
 function readOnlyRefusal({ keyStateOfRefusal }: Tool): Failure {

@@ -2,7 +2,7 @@
 
 import * as z from 'zod/v4';
 import { createKey, type CreateContext, type CreateRequest } from '../provisioning/keys/create.ts';
-import { type CreateOutcome } from '../provisioning/delivery/receipt.ts';
+import type { CreateOutcome } from '../provisioning/delivery/receipt.ts';
 import { dryRun, entryName, groupId, keyName, keyScope, sinkName, type Defaults } from './parameter.ts';
 import { delivery, errorSchema, keySchema } from './result-schema.ts';
 import { howVerified } from './sentence.ts';

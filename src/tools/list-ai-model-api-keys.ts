@@ -2,7 +2,7 @@
 
 import * as z from 'zod/v4';
 import { listModelKeys } from '../provisioning/lists/key-list.ts';
-import { type KeyContext } from '../provisioning/keys/known-key.ts';
+import type { KeyContext } from '../provisioning/keys/known-key.ts';
 import { keyLine, listResult } from './list-result.ts';
 import { chooseScope, nameContains, page, scopeOf, subjectOf, type Defaults } from './parameter.ts';
 import { errorSchema, rest, shownKeySchema } from './result-schema.ts';

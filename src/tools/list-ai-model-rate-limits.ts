@@ -1,7 +1,7 @@
 // The tool that lists the rate limits of a project or an organization.
 
 import * as z from 'zod/v4';
-import { type KeyContext } from '../provisioning/keys/known-key.ts';
+import type { KeyContext } from '../provisioning/keys/known-key.ts';
 import { listRateLimits } from '../provisioning/rate-limits.ts';
 import { listResult, rateLimitLine } from './list-result.ts';
 import { chooseScope, modelGroupName, scopeOf, subjectOf, type Defaults } from './parameter.ts';

@@ -1,7 +1,7 @@
 // The tool that lists the projects which the operator's credential sees and policy allows.
 
 import * as z from 'zod/v4';
-import { type KeyContext } from '../provisioning/keys/known-key.ts';
+import type { KeyContext } from '../provisioning/keys/known-key.ts';
 import { listProjects } from '../provisioning/lists/projects.ts';
 import { listResult, projectLine } from './list-result.ts';
 import { nameContains, orgId, page, type Defaults } from './parameter.ts';

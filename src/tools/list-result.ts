@@ -2,11 +2,11 @@
 //
 // A line says every field of its row. Text that people chose (names) is quoted, so that none can imitate a line.
 
-import { type Project } from '../atlas/projects.ts';
-import { type RateLimit } from '../atlas/rate-limits.ts';
-import { type KeyRow } from '../provisioning/lists/key-list.ts';
+import type { Project } from '../atlas/projects.ts';
+import type { RateLimit } from '../atlas/rate-limits.ts';
+import type { KeyRow } from '../provisioning/lists/key-list.ts';
 import { counted, quoted } from './sentence.ts';
-import { type Subject, type ToolResult } from './tool.ts';
+import type { Subject, ToolResult } from './tool.ts';
 
 interface List<Row> {
   /** The field of the result that has the rows. */

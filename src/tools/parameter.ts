@@ -2,10 +2,10 @@
 
 import * as z from 'zod/v4';
 import { cleanText, isShowable } from '../atlas/outside-text.ts';
-import { type Scope } from '../atlas/scope.ts';
-import { type SinkChoice } from '../provisioning/delivery/destination.ts';
+import type { Scope } from '../atlas/scope.ts';
+import type { SinkChoice } from '../provisioning/delivery/destination.ts';
 import { refusal, type Failure } from '../provisioning/failure.ts';
-import { type Subject } from './tool.ts';
+import type { Subject } from './tool.ts';
 
 /** What the operator set for calls that name no project or organization. */
 export interface Defaults {

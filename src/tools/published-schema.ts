@@ -3,13 +3,12 @@
 // Every byte here is paid for in each conversation. The light form accepts whatever the full one accepts.
 
 import * as z from 'zod/v4';
-
-export type JsonSchema = Readonly<Record<string, unknown>>;
+import type { ObjectSchema } from './offer.ts';
 
 /** The fields of an error by which a caller decides what to do. */
 const ERROR_ALWAYS = ['code', 'message', 'hint'];
 
-export function inputSchemaOf(input: z.ZodObject): JsonSchema {
+export function inputSchemaOf(input: z.ZodObject): ObjectSchema {
   const json = z.toJSONSchema(input, {
     io: 'input',
     override({ jsonSchema }) {
@@ -22,7 +21,7 @@ export function inputSchemaOf(input: z.ZodObject): JsonSchema {
 }
 
 /** The fields of a result and their kinds; what is within an object the README tells, and tests hold to the letter. */
-export function outputSchemaOf(output: z.ZodObject): JsonSchema {
+export function outputSchemaOf(output: z.ZodObject): ObjectSchema {
   const json = z.toJSONSchema(output, {
     io: 'output',
     override({ jsonSchema, path }) {
@@ -38,7 +37,17 @@ export function outputSchemaOf(output: z.ZodObject): JsonSchema {
 }
 
 /** 2020-12 is what the specification assumes. */
-function withoutDialect(schema: z.core.JSONSchema.BaseSchema): JsonSchema {
+function withoutDialect(schema: z.core.JSONSchema.BaseSchema): ObjectSchema {
   delete schema.$schema;
-  return schema;
+  const { properties = {}, required, ...rest } = schema;
+  return { ...rest, type: 'object', properties: objects(properties), ...(required && { required }) };
+}
+
+/** None of the schemas here is `true` or `false`. */
+function objects(properties: Readonly<Record<string, unknown>>): Record<string, object> {
+  return Object.fromEntries(
+    Object.entries(properties).flatMap(([name, schema]) =>
+      typeof schema === 'object' && schema ? [[name, schema]] : [],
+    ),
+  );
 }

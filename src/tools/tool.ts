@@ -2,9 +2,10 @@
 
 import type * as z from 'zod/v4';
 import { parseWith, type SchemaProblem } from '../config/schema-issue.ts';
-import { type CallControl } from '../provisioning/call-control.ts';
+import type { CallControl } from '../provisioning/call-control.ts';
 import { refusal, type Failure, type KeyState } from '../provisioning/failure.ts';
-import { inputSchemaOf, outputSchemaOf, type JsonSchema } from './published-schema.ts';
+import type { Offer, ToolAnnotations } from './offer.ts';
+import { inputSchemaOf, outputSchemaOf } from './published-schema.ts';
 
 export type { CallControl };
 
@@ -31,22 +32,12 @@ export interface Subject {
   readonly sink?: string;
 }
 
-/** Hints of the MCP specification, section Tools, ToolAnnotations; each tool states all four. */
-export interface ToolAnnotations {
-  readonly readOnlyHint: boolean;
-  readonly destructiveHint: boolean;
-  readonly idempotentHint: boolean;
-  readonly openWorldHint: boolean;
-}
-
 export interface Tool {
   readonly name: string;
   readonly title: string;
-  readonly description: string;
   readonly annotations: ToolAnnotations;
-  readonly inputSchema: JsonSchema;
-  /** A light form of `output`, for hosts. */
-  readonly outputSchema: JsonSchema;
+  /** What hosts are shown. Made anew each time: the server answers from what the build has made of it. */
+  readonly offer: () => Offer;
   /** What every result fits, to the letter. */
   readonly output: z.ZodObject;
   /** What a refusal before anything was done says of the key: `not_created` for the tools that create one. */
@@ -57,8 +48,9 @@ export interface Tool {
 
 interface Definition<Input extends z.ZodObject> extends Pick<
   Tool,
-  'name' | 'title' | 'description' | 'annotations' | 'output' | 'keyStateOfRefusal'
+  'name' | 'title' | 'annotations' | 'output' | 'keyStateOfRefusal'
 > {
+  readonly description: string;
   readonly input: Input;
   readonly handle: (input: z.output<Input>, control: CallControl) => Promise<ToolResult>;
 }
@@ -68,10 +60,15 @@ export function defineTool<Input extends z.ZodObject>(definition: Definition<Inp
   return {
     name,
     title,
-    description,
     annotations,
-    inputSchema: inputSchemaOf(input),
-    outputSchema: outputSchemaOf(output),
+    offer: () => ({
+      name,
+      title,
+      description,
+      annotations: { title, ...annotations },
+      inputSchema: inputSchemaOf(input),
+      outputSchema: outputSchemaOf(output),
+    }),
     output,
     keyStateOfRefusal,
     async call(given, control) {

@@ -1,7 +1,7 @@
 // The tool that sets the limits of a project on one group of models.
 
 import * as z from 'zod/v4';
-import { type KeyContext } from '../provisioning/keys/known-key.ts';
+import type { KeyContext } from '../provisioning/keys/known-key.ts';
 import { updateRateLimit } from '../provisioning/rate-limits.ts';
 import { groupId, modelGroupName, type Defaults } from './parameter.ts';
 import { errorSchema, limitsSchema, rateLimitSchema } from './result-schema.ts';

@@ -4,17 +4,15 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { build, type Plugin } from 'esbuild';
-
-const root = fileURLToPath(new URL('../..', import.meta.url));
+import { type Plugin } from 'esbuild';
+import { buildServer } from '../../build.js';
 
 /** `way-out`: the redaction of everything that leaves. `structure`: the cleaning of what comes from Atlas. */
 export type Layer = 'way-out' | 'structure';
 
 const exchanged: Record<Layer, { readonly files: RegExp; readonly from: RegExp; readonly to: string }> = {
   'way-out': {
-    files: /src\/(?:secret\/way-out|provisioning\/(?:journal|audit))\.ts$/,
+    files: /src\/(?:secret\/way-out|provisioning\/journal\/(?:journal|audit))\.ts$/,
     from: /import \{[^}]*\} from '[^']*redaction\.ts';/,
     to: 'const redact = (text: string) => text; const redactJson = (text: string) => text.trimEnd(); void redact; void redactJson;',
   },
@@ -29,16 +27,7 @@ const exchanged: Record<Layer, { readonly files: RegExp; readonly from: RegExp; 
 export async function bundleWithout(...layers: readonly Layer[]): Promise<{ bundle: string; remove: () => void }> {
   const folder = mkdtempSync(join(tmpdir(), 'amk-variant-'));
   const bundle = join(folder, 'server.mjs');
-  await build({
-    entryPoints: [join(root, 'src/main.ts')],
-    outfile: bundle,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
-    plugins: layers.map(withoutLayer),
-    logLevel: 'warning',
-  });
+  await buildServer(bundle, layers.map(withoutLayer));
   return {
     bundle,
     remove: () => {

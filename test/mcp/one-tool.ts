@@ -35,7 +35,7 @@ export function catalogOf(act: (control: CallControl) => Promise<unknown>): Cata
       };
     },
   });
-  return { offered: [tool], find: (name) => (name === TOOL ? tool : undefined) };
+  return { find: (name) => (name === TOOL ? tool : undefined) };
 }
 
 export function serverWith(
@@ -45,6 +45,7 @@ export function serverWith(
   return createServer({
     version: '0.0.0',
     catalog: catalogOf(act),
+    offers: [],
     prompts: noPrompts,
     instructions: 'None.',
     log: () => undefined,

@@ -30,6 +30,29 @@ test('the public surface', async () => {
   await expect(JSON.stringify(surface, null, 2)).toMatchFileSnapshot('surface.json');
 });
 
+const PROJECT = '69681d39c9e8cfd375386316';
+const ORG = '69681d39c9e8cfd375386317';
+
+test.each([
+  {},
+  { projectId: PROJECT },
+  { orgId: ORG },
+  { projectId: PROJECT, orgId: ORG },
+  { defaultSink: undefined },
+  { allowInlineSecret: true, projectId: PROJECT },
+])('what hosts are shown with %j is what the tools accept with it', (settings) => {
+  const { offered, tools } = catalogOf(settings);
+  const shown = offered.map(({ name, title, description, annotations, inputSchema, outputSchema }) => ({
+    name,
+    title,
+    description,
+    annotations,
+    inputSchema,
+    outputSchema,
+  }));
+  expect(JSON.parse(JSON.stringify(shown))).toEqual(tools.map(({ offer }) => offer()));
+});
+
 describe.each(catalogOf().offered)('$name', (tool) => {
   test('no parameter can name a path, a URL or a command, or ask for the secret', () => {
     expect(forbiddenIn(tool.inputSchema)).toEqual([]);
@@ -67,6 +90,7 @@ describe.each(catalogOf().offered)('$name', (tool) => {
       'idempotentHint',
       'openWorldHint',
       'readOnlyHint',
+      'title',
     ]);
     expect(tool.title).not.toBe('');
     expect(`mcp__atlas-model-keys__${tool.name}`.length).toBeLessThanOrEqual(128);
@@ -128,7 +152,7 @@ test.each([{}, { projectId: '69681d39c9e8cfd375386316' }])(
           name,
           title,
           description,
-          annotations: { title, ...annotations },
+          annotations,
           inputSchema,
           outputSchema,
         }),

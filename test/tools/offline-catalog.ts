@@ -3,14 +3,40 @@
 import { createAtlas } from '../../src/atlas/atlas.ts';
 import { openJournal } from '../../src/provisioning/journal/journal.ts';
 import { openSinks } from '../../src/sinks/open-sinks.ts';
-import { createCatalog, type Catalog, type ToolContext } from '../../src/tools/catalog.ts';
+import { createCatalog, toolsOf, type Catalog, type ToolContext } from '../../src/tools/catalog.ts';
+import { offered, type Offer } from '../../src/tools/offer.ts';
+import { offers } from '../../src/tools/offers.ts';
+import { type Tool } from '../../src/tools/tool.ts';
 
-export function catalogOf(
-  settings: Partial<
-    Pick<ToolContext, 'readOnly' | 'allowInlineSecret' | 'tools' | 'projectId' | 'orgId' | 'allowedProjects'>
-  > = {},
-): Catalog {
-  return createCatalog({
+export interface OfflineCatalog extends Catalog {
+  /** What hosts are shown, each with the tool itself. */
+  readonly offered: readonly (Tool & Offer)[];
+  /** All tools with these settings, as they say themselves what hosts should be shown. */
+  readonly tools: readonly Tool[];
+}
+
+type Settings = Partial<
+  Pick<
+    ToolContext,
+    'readOnly' | 'allowInlineSecret' | 'tools' | 'projectId' | 'orgId' | 'allowedProjects' | 'defaultSink'
+  >
+>;
+
+export function catalogOf(settings: Settings = {}): OfflineCatalog {
+  const context = { ...nowhere(), ...settings };
+  const tools = toolsOf(context);
+  const shown = offered(offers, { ...context, sinkNames: [...context.sinks.keys()] });
+  return {
+    ...createCatalog(context),
+    tools,
+    offered: shown.flatMap((offer) =>
+      tools.filter(({ name }) => name === offer.name).map((tool) => ({ ...tool, ...offer })),
+    ),
+  };
+}
+
+function nowhere() {
+  return {
     atlas: createAtlas({
       baseUrl: new URL('http://127.0.0.1:9'),
       credentials: { kind: 'missing' },
@@ -24,6 +50,5 @@ export function catalogOf(
     allowInlineSecret: false,
     confirm: 'if-supported',
     maxCreatesPerHour: 30,
-    ...settings,
-  });
+  } as const;
 }

@@ -1,13 +1,13 @@
 // What follows once a key exists: the journal learns its id, the sink gets its secret, and a key whose secret is in no
 // sink is deleted again. Steps 5 and 6 of the delivery protocol.
 
-import { type Atlas, type CreatedKey } from '../../atlas/atlas.ts';
+import type { Atlas, CreatedKey } from '../../atlas/atlas.ts';
 import { fingerprintOf, type Fingerprint } from '../../secret/fingerprint.ts';
-import { type Target } from '../../sinks/sink.ts';
+import type { Target } from '../../sinks/sink.ts';
 import { deliver, type DeliveryOutcome } from './delivery.ts';
-import { type Destination } from './destination.ts';
+import type { Destination } from './destination.ts';
 import { refusal, type Failure, type KeyState } from '../failure.ts';
-import { type OpenIntent } from '../journal/journal.ts';
+import type { OpenIntent } from '../journal/journal.ts';
 import { failed, receipt, type Delivered, type Failed } from './receipt.ts';
 import { rollBack } from './roll-back.ts';
 

@@ -1,7 +1,7 @@
 // Deletes one key, and finds out what became of it where the reply was lost.
 
-import { type Atlas } from '../../atlas/atlas.ts';
-import { type AtlasFailure } from '../../atlas/failure.ts';
+import type { Atlas } from '../../atlas/atlas.ts';
+import type { AtlasFailure } from '../../atlas/failure.ts';
 import { saysNoSuchKey } from '../../atlas/model-keys.ts';
 
 export type Deletion =

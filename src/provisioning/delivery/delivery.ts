@@ -1,7 +1,7 @@
 // Hands one secret to one place and says how that ended. It knows nothing of Atlas or the journal.
 
-import { type Secret } from '../../secret/secret.ts';
-import { type Target, type Verification } from '../../sinks/sink.ts';
+import type { Secret } from '../../secret/secret.ts';
+import type { Target, Verification } from '../../sinks/sink.ts';
 
 export type DeliveryOutcome =
   | {

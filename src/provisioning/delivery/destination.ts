@@ -1,8 +1,8 @@
 // Chooses where a secret goes: the sink by its name or by asking, and the entry within it. Nothing here looks at a
 // sink's place.
 
-import { type Address, type Sink } from '../../sinks/sink.ts';
-import { type Ask } from '../call-control.ts';
+import type { Address, Sink } from '../../sinks/sink.ts';
+import type { Ask } from '../call-control.ts';
 import { refusal, type Failure } from '../failure.ts';
 
 export interface Destination {

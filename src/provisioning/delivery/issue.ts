@@ -2,17 +2,17 @@
 // in none. Steps 3 to 7 of the delivery protocol, for a create and for a rotation.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Atlas, type CreateReply } from '../../atlas/atlas.ts';
+import type { Atlas, CreateReply } from '../../atlas/atlas.ts';
 import { protocolFailure } from '../../atlas/failure.ts';
-import { type NewKey } from '../../atlas/model-keys.ts';
+import type { NewKey } from '../../atlas/model-keys.ts';
 import { fingerprintOf, type Fingerprint } from '../../secret/fingerprint.ts';
-import { type Target } from '../../sinks/sink.ts';
-import { type CallControl } from '../call-control.ts';
+import type { Target } from '../../sinks/sink.ts';
+import type { CallControl } from '../call-control.ts';
 import { handOver } from './created-key.ts';
 import { abortedAfter } from './deadline.ts';
-import { type Destination } from './destination.ts';
+import type { Destination } from './destination.ts';
 import { fromAtlas } from '../failure.ts';
-import { type Intent, type Plan } from '../journal/intent.ts';
+import type { Intent, Plan } from '../journal/intent.ts';
 import { isUnfinished, type Journal, type OpenIntent } from '../journal/journal.ts';
 import { resolveLostCreate } from './lost-create.ts';
 import { failed, type Delivered, type Failed } from './receipt.ts';

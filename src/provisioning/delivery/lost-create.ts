@@ -2,12 +2,12 @@
 // so the key, if there is one, is deleted; but only a key that must be this call's, and was never used.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Atlas } from '../../atlas/atlas.ts';
-import { type AtlasFailure } from '../../atlas/failure.ts';
-import { type ModelKey } from '../../atlas/model-keys.ts';
+import type { Atlas } from '../../atlas/atlas.ts';
+import type { AtlasFailure } from '../../atlas/failure.ts';
+import type { ModelKey } from '../../atlas/model-keys.ts';
 import { fromAtlas, type Failure } from '../failure.ts';
-import { type Plan } from '../journal/intent.ts';
-import { type Journal, type OpenIntent } from '../journal/journal.ts';
+import type { Plan } from '../journal/intent.ts';
+import type { Journal, OpenIntent } from '../journal/journal.ts';
 import { unclaimedNamesakes } from '../journal/namesake.ts';
 import { rollBack } from './roll-back.ts';
 

@@ -1,10 +1,10 @@
 // What a create comes to, for the tool that renders it. Never holds the secret, but from the inline sink.
 
-import { type ModelKey } from '../../atlas/model-keys.ts';
-import { type Fingerprint } from '../../secret/fingerprint.ts';
-import { type SinkKind, type Verification } from '../../sinks/sink.ts';
-import { type Destination } from './destination.ts';
-import { type Failure } from '../failure.ts';
+import type { ModelKey } from '../../atlas/model-keys.ts';
+import type { Fingerprint } from '../../secret/fingerprint.ts';
+import type { SinkKind, Verification } from '../../sinks/sink.ts';
+import type { Destination } from './destination.ts';
+import type { Failure } from '../failure.ts';
 
 export interface DeliveryReceipt {
   readonly sink: string;

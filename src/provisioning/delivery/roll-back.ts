@@ -1,8 +1,8 @@
 // Takes a key back that was just created and that nobody can have used: the journal first, then Atlas.
 
-import { type Atlas } from '../../atlas/atlas.ts';
+import type { Atlas } from '../../atlas/atlas.ts';
 import { deleteForGood } from './deletion.ts';
-import { type OpenIntent } from '../journal/journal.ts';
+import type { OpenIntent } from '../journal/journal.ts';
 
 export interface RollBack {
   readonly keyState: 'rolled_back' | 'orphaned';

@@ -1,8 +1,8 @@
 // What the journal keeps of one create, be it for a rotation: whose it is, where it stands. Pure; it is written and read in journal.ts.
 
 import { parseJson } from '../../text/json.ts';
-import { type Fingerprint } from '../../secret/fingerprint.ts';
-import { type ProcessOwner } from '../../sinks/files/process-owner.ts';
+import type { Fingerprint } from '../../secret/fingerprint.ts';
+import type { ProcessOwner } from '../../sinks/files/process-owner.ts';
 
 /** How far a create has come. Each step is on the disk before the next is begun. */
 export type Step =

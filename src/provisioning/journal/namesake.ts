@@ -2,7 +2,7 @@
 // deleted, and so in one place.
 
 import { isNamed, sameName, type ModelKey } from '../../atlas/model-keys.ts';
-import { type Intent } from './intent.ts';
+import type { Intent } from './intent.ts';
 
 /** The id of an intent's key, where it is known. */
 export function keyOf({ state }: Intent): string | undefined {

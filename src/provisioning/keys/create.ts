@@ -2,8 +2,8 @@
 // ready; afterwards the delivery protocol runs to a true end, whoever asks it to stop.
 
 import { isNamed } from '../../atlas/model-keys.ts';
-import { type Target } from '../../sinks/sink.ts';
-import { type CallControl } from '../call-control.ts';
+import type { Target } from '../../sinks/sink.ts';
+import type { CallControl } from '../call-control.ts';
 import { chooseDestination, type Destination, type SinkChoice } from '../delivery/destination.ts';
 import { explained } from '../explain.ts';
 import { cancelled, fromSink, nameInUse, type Failure } from '../failure.ts';

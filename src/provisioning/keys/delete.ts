@@ -1,7 +1,7 @@
 // Deletes a key for good, once its present name and, where that can be asked, a person have said that it is the one.
 
-import { type ModelKey } from '../../atlas/model-keys.ts';
-import { type CallControl } from '../call-control.ts';
+import type { ModelKey } from '../../atlas/model-keys.ts';
+import type { CallControl } from '../call-control.ts';
 import { askConsent, described, typedNameOf, type ConfirmPolicy } from '../consent.ts';
 import { deleteForGood } from '../delivery/deletion.ts';
 import { explained } from '../explain.ts';

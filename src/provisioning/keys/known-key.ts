@@ -1,9 +1,9 @@
 // A key that exists: finds it by its id, and holds it against the name by which a caller means it.
 
-import { type Atlas } from '../../atlas/atlas.ts';
+import type { Atlas } from '../../atlas/atlas.ts';
 import { isNamed, type ModelKey } from '../../atlas/model-keys.ts';
-import { type Scope } from '../../atlas/scope.ts';
-import { type CallControl } from '../call-control.ts';
+import type { Scope } from '../../atlas/scope.ts';
+import type { CallControl } from '../call-control.ts';
 import { typedNameOf } from '../consent.ts';
 import { explained } from '../explain.ts';
 import { refusal, type Failure, type KeyState } from '../failure.ts';

@@ -1,14 +1,14 @@
 // Gives a key another name, if no other key of the project has it: a unique name is what makes a lost key findable.
 
-import { type Atlas } from '../../atlas/atlas.ts';
-import { type AtlasResult } from '../../atlas/failure.ts';
+import type { Atlas } from '../../atlas/atlas.ts';
+import type { AtlasResult } from '../../atlas/failure.ts';
 import { isNamed, type ModelKey } from '../../atlas/model-keys.ts';
-import { type CallControl } from '../call-control.ts';
+import type { CallControl } from '../call-control.ts';
 import { explained } from '../explain.ts';
 import { cancelled, journalUnreadable, nameInUse, outcomeUnknown, type Failure } from '../failure.ts';
 import { isOpenFor } from '../journal/namesake.ts';
-import { type Journal } from '../journal/journal.ts';
-import { type KeyContext } from './known-key.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { KeyContext } from './known-key.ts';
 import { refuseProject } from '../policy.ts';
 import { failed, type Failed } from '../delivery/receipt.ts';
 

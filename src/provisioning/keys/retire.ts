@@ -1,10 +1,10 @@
 // What follows once a key's successor is in the sink: the old key goes, if the new secret was verified, and the new one
 // takes its name.
 
-import { type Atlas } from '../../atlas/atlas.ts';
+import type { Atlas } from '../../atlas/atlas.ts';
 import { originalName, type ModelKey } from '../../atlas/model-keys.ts';
-import { type Target } from '../../sinks/sink.ts';
-import { type CallControl } from '../call-control.ts';
+import type { Target } from '../../sinks/sink.ts';
+import type { CallControl } from '../call-control.ts';
 import { deleteForGood, type Deletion } from '../delivery/deletion.ts';
 import { fromAtlas, type Failure } from '../failure.ts';
 import { concluded, type Issued } from '../delivery/issue.ts';

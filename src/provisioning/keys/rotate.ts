@@ -2,13 +2,13 @@
 // the new secret is verified in the sink the old key lives, and its secret is where it was.
 
 import { isNamed, type ModelKey } from '../../atlas/model-keys.ts';
-import { type Target } from '../../sinks/sink.ts';
-import { type CallControl } from '../call-control.ts';
+import type { Target } from '../../sinks/sink.ts';
+import type { CallControl } from '../call-control.ts';
 import { askConsent, described, typedNameOf, type ConfirmPolicy } from '../consent.ts';
 import { chooseDestination, type Destination, type SinkChoice } from '../delivery/destination.ts';
 import { explained } from '../explain.ts';
 import { cancelled, fromSink, journalUnreadable, nameInUse, refusal, type Failure } from '../failure.ts';
-import { type Intent } from '../journal/intent.ts';
+import type { Intent } from '../journal/intent.ts';
 import { issueKey, type IssueContext } from '../delivery/issue.ts';
 import { refuseOtherName } from './known-key.ts';
 import { isDelivered, keyOf, openRotationOf } from '../journal/namesake.ts';

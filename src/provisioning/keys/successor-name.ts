@@ -1,7 +1,7 @@
 // The name of a key that takes another's place, for the time that both are alive.
 
 import { isNamed, sameName, type ModelKey } from '../../atlas/model-keys.ts';
-import { type Intent } from '../journal/intent.ts';
+import type { Intent } from '../journal/intent.ts';
 
 const LONGEST_NAME = 250;
 

@@ -1,11 +1,11 @@
 // Lists keys of a project or an organization, as many as a caller wants to see at once.
 
-import { type ModelKey } from '../../atlas/model-keys.ts';
-import { type Scope } from '../../atlas/scope.ts';
-import { type CallControl } from '../call-control.ts';
+import type { ModelKey } from '../../atlas/model-keys.ts';
+import type { Scope } from '../../atlas/scope.ts';
+import type { CallControl } from '../call-control.ts';
 import { cursorAt, positionOf } from './cursor.ts';
 import { explained } from '../explain.ts';
-import { type KeyContext } from '../keys/known-key.ts';
+import type { KeyContext } from '../keys/known-key.ts';
 import { readWindow } from './list-window.ts';
 import { contains } from './name-filter.ts';
 import { isAllowed, refuseProject } from '../policy.ts';

@@ -1,8 +1,8 @@
 // Takes as many rows of a list of Atlas as a caller wants to see, and counts what is left.
 
-import { type AtlasFailure, type AtlasResult } from '../../atlas/failure.ts';
-import { type Slice } from '../../atlas/page.ts';
-import { type CallControl } from '../call-control.ts';
+import type { AtlasFailure, AtlasResult } from '../../atlas/failure.ts';
+import type { Slice } from '../../atlas/page.ts';
+import type { CallControl } from '../call-control.ts';
 
 export interface ListWindow<Row> {
   readonly rows: readonly Row[];

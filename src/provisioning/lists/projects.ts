@@ -1,11 +1,11 @@
 // Lists the projects that the credential sees and the operator allows, and resolves their names.
 
-import { type Project } from '../../atlas/projects.ts';
+import type { Project } from '../../atlas/projects.ts';
 import { nearest } from '../../text/nearest.ts';
-import { type CallControl } from '../call-control.ts';
+import type { CallControl } from '../call-control.ts';
 import { cursorAt, positionOf } from './cursor.ts';
 import { fromAtlas } from '../failure.ts';
-import { type KeyContext } from '../keys/known-key.ts';
+import type { KeyContext } from '../keys/known-key.ts';
 import { readWindow } from './list-window.ts';
 import { contains } from './name-filter.ts';
 import { isAllowed } from '../policy.ts';

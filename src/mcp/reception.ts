@@ -1,0 +1,55 @@
+// Reads stdin line by line for the front desk until the whole server is needed, or there is time to load it; from then on
+// the server reads for itself.
+
+import { PassThrough, type Readable, type Writable } from 'node:stream';
+import type { FrontDesk } from './front-desk.ts';
+
+/** Long enough for a host to have its first answers, short before a person has thought of a first call. */
+const WARM_UP_AFTER_MS = 150;
+/** As much as the SDK's transport takes of one message. In bytes. */
+const LONGEST_LINE = 10 * 1024 * 1024;
+const LINE_END = 0x0a;
+
+export interface Reception {
+  /** Resolves with the stream that the server is to read, beginning with what it missed. Resolves once, or never. */
+  readonly needed: Promise<Readable>;
+}
+
+export function receive(input: Readable, output: Writable, desk: FrontDesk): Reception {
+  const forServer = new PassThrough();
+  let kept = Buffer.alloc(0);
+  let isHandedOver = false;
+  let warmUp: NodeJS.Timeout | undefined;
+  const needed = new Promise<Readable>((resolve) => {
+    const handOver = () => {
+      if (isHandedOver) return;
+      isHandedOver = true;
+      clearTimeout(warmUp);
+      for (const line of desk.heard()) forServer.write(line);
+      forServer.write(kept);
+      kept = Buffer.alloc(0);
+      resolve(forServer);
+    };
+    const attend = () => {
+      for (let end = kept.indexOf(LINE_END); end !== -1; end = kept.indexOf(LINE_END)) {
+        const answer = desk.answer(kept.toString('utf8', 0, end));
+        if (answer === undefined) {
+          handOver();
+          return;
+        }
+        kept = kept.subarray(end + 1);
+        if (answer !== null) output.write(answer);
+        else warmUp ??= setTimeout(handOver, WARM_UP_AFTER_MS).unref();
+      }
+      if (kept.length > LONGEST_LINE) handOver();
+    };
+    input.on('data', (chunk: Buffer) => {
+      if (isHandedOver) forServer.write(chunk);
+      else {
+        kept = Buffer.concat([kept, chunk]);
+        attend();
+      }
+    });
+  });
+  return { needed };
+}

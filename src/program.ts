@@ -1,0 +1,73 @@
+// The whole server and the doctor, composed of their parts: what a host's first look does not need. No logic.
+
+import type { Readable, Writable } from 'node:stream';
+import { deferredAtlas } from './atlas/deferred.ts';
+import type { AtlasConnection } from './config/atlas-connection.ts';
+import type { Config } from './config/config.ts';
+import type { CallRecord } from './mcp/call-record.ts';
+import { connect } from './mcp/connect.ts';
+import type { DeskOptions } from './mcp/front-desk.ts';
+import { createServer } from './mcp/server.ts';
+import type { Serving } from './mcp/stdio.ts';
+import { createPrompts } from './prompts/prompt-catalog.ts';
+import { appendAudit } from './provisioning/journal/audit.ts';
+import { openJournal } from './provisioning/journal/journal.ts';
+import { Secret } from './secret/secret.ts';
+import type { Log } from './secret/way-out.ts';
+import { openSinks } from './sinks/open-sinks.ts';
+import { createCatalog } from './tools/catalog.ts';
+
+export interface Start extends DeskOptions {
+  readonly config: Config;
+  readonly log: Log;
+}
+
+export async function serve(start: Start, input: Readable, output: Writable): Promise<Serving> {
+  const { config, log, offers } = start;
+  const context = {
+    ...config,
+    atlas: deferredAtlas(() => openAtlas(config)),
+    journal: openJournal(config.stateDir),
+    sinks: openSinks(config.sinks, config.environment),
+  };
+  const catalog = createCatalog(context);
+  const prompts = createPrompts(
+    context,
+    offers.map(({ name }) => name),
+  );
+  const audit = async (record: CallRecord) => {
+    if (!(await appendAudit(config.stateDir, record)))
+      log('error', 'the audit log cannot be written (ATLAS_MODEL_KEYS_STATE_DIR)');
+  };
+  const adapter = createServer({ ...start, catalog, prompts, audit });
+  const { closed } = await connect(adapter.server, input, output, log);
+  return {
+    closed,
+    async drain() {
+      await adapter.drain();
+      await context.atlas.close();
+    },
+  };
+}
+
+/** For people, and loaded for them alone. */
+export async function doctor(load: () => Config, json: boolean): Promise<number> {
+  const { runDoctor } = await import('./doctor/doctor.ts');
+  return runDoctor({ load, openAtlas }, json, process.stdout);
+}
+
+/** Loaded with the first call. */
+async function openAtlas({ atlas, apiVersion, timeoutMs }: Config) {
+  const { createAtlas } = await import('./atlas/atlas.ts');
+  return createAtlas({ ...(atlas ?? (await startSandbox())), apiVersion, timeoutMs });
+}
+
+async function startSandbox(): Promise<AtlasConnection> {
+  const sandbox = await import('./sandbox/sandbox.ts');
+  const { baseUrl, credentials } = await sandbox.startSandbox();
+  const { clientId, clientSecret } = credentials;
+  return {
+    baseUrl: new URL(baseUrl),
+    credentials: { kind: 'service-account', clientId, clientSecret: new Secret(clientSecret) },
+  };
+}

@@ -1,0 +1,83 @@
+// What hosts are shown of a tool, and what the operator's settings change of it. It needs no schema library, so that a
+// host's look at the server costs little.
+
+import { ConfigError } from '../config/config-error.ts';
+import { nearest } from '../text/nearest.ts';
+
+/** JSON Schema 2020-12 of an object. */
+export interface ObjectSchema {
+  readonly type: 'object';
+  readonly properties?: Readonly<Record<string, object>>;
+  readonly required?: readonly string[] | undefined;
+  readonly [keyword: string]: unknown;
+}
+
+/** Hints of the MCP specification, section Tools, ToolAnnotations; each tool states all four. */
+export interface ToolAnnotations {
+  readonly readOnlyHint: boolean;
+  readonly destructiveHint: boolean;
+  readonly idempotentHint: boolean;
+  readonly openWorldHint: boolean;
+}
+
+/** A tool as `tools/list` answers it (MCP 2025-11-25, Server Features, Tools). */
+export interface Offer {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly annotations: ToolAnnotations & { readonly title: string };
+  readonly inputSchema: ObjectSchema;
+  readonly outputSchema: ObjectSchema;
+}
+
+/** What of the operator's settings hosts can see. */
+export interface OfferSettings {
+  readonly readOnly: boolean;
+  /** Which tools there are, by name: all, or those allowed, without those denied. */
+  readonly tools?: { readonly allow?: readonly string[]; readonly deny?: readonly string[] } | undefined;
+  readonly sinkNames: readonly string[];
+  readonly defaultSink?: string | undefined;
+  readonly projectId?: string | undefined;
+  readonly orgId?: string | undefined;
+}
+
+/**
+ * @param offers of all tools, made without any settings
+ * @throws ConfigError where the operator names a tool that this server does not have
+ */
+export function offered(offers: readonly Offer[], settings: OfferSettings): readonly Offer[] {
+  return chosen(offers, settings.tools ?? {})
+    .filter(({ annotations }) => !settings.readOnly || annotations.readOnlyHint)
+    .map((offer) => ({ ...offer, inputSchema: withSettings(offer.inputSchema, settings) }));
+}
+
+function chosen(offers: readonly Offer[], { allow, deny = [] }: NonNullable<OfferSettings['tools']>): readonly Offer[] {
+  const names = offers.map(({ name }) => name);
+  const unknown = [...(allow ?? []), ...deny].find((name) => !names.includes(name));
+  if (unknown !== undefined) {
+    const [like = ''] = nearest(unknown, names, (name) => name, 1);
+    throw new ConfigError('tools', `names a tool that this server does not have; the nearest is ${like}`);
+  }
+  return offers.filter(({ name }) => (allow?.includes(name) ?? true) && !deny.includes(name));
+}
+
+/** Must say what the parameters of the tools accept with these settings (`parameter.ts`); a test compares. */
+function withSettings(schema: ObjectSchema, settings: OfferSettings): ObjectSchema {
+  const { projectId, orgId, sinkNames, defaultSink } = settings;
+  const { properties = {}, required = [] } = schema;
+  const { groupId, orgId: organization, sink } = properties;
+  const isRequired = required.includes('groupId');
+  const changed: Record<string, object> = { ...properties };
+  if (groupId && projectId !== undefined)
+    changed.groupId = isRequired ? { ...groupId, default: projectId } : described(groupId, projectId);
+  // Of two defaults the project's goes first.
+  if (organization && !(groupId && projectId !== undefined)) changed.orgId = described(organization, orgId);
+  if (sink) changed.sink = { ...described(sink, defaultSink), enum: sinkNames };
+  const still = projectId === undefined ? required : required.filter((name) => name !== 'groupId');
+  return { ...schema, properties: changed, required: still.length > 0 ? still : undefined };
+}
+
+function described(property: object, standard: string | undefined): object {
+  if (standard === undefined || !('description' in property)) return property;
+  return { ...property, description: `${String(property.description)}; default ${standard}` };
+}

@@ -1,0 +1,146 @@
+// The package as people get it: packed, installed into an empty folder with no network, and run from there. It takes the dist
+// that is there and builds nothing.
+
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import * as z from 'zod/v4';
+import { startSandbox } from '../../src/sandbox/sandbox.ts';
+import { leaksIn } from '../canary.ts';
+import { credentialsFor, filesBelow, temporaryHome, transportOver } from './host.ts';
+import { structuredOf } from './result.ts';
+import { CREATE, GROUP } from './scene.ts';
+
+const NAME = 'atlas-model-keys-mcp';
+const LARGEST_BUNDLE = 1_000_000;
+const root = fileURLToPath(new URL('../..', import.meta.url));
+/** First the Node that runs these tests, for the first line of programs. */
+const PATH = [dirname(process.execPath), process.env.PATH].join(delimiter);
+
+let folder: string;
+let installed: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(realpathSync(tmpdir()), 'amk-package-'));
+  for (const name of ['packed', 'app', 'cache-pack', 'cache-install']) mkdirSync(join(folder, name));
+  npm(root, 'pack', '--ignore-scripts', '--pack-destination', join(folder, 'packed'));
+  const [tarball = '', ...others] = readdirSync(join(folder, 'packed'));
+  expect(others).toEqual([]);
+  const app = join(folder, 'app');
+  npm(app, 'install', '--offline', '--no-audit', '--no-fund', '--prefix', app, join(folder, 'packed', tarball));
+  installed = join(app, 'node_modules', NAME);
+});
+
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** With none of the user's settings, and for each command a cache of its own that is empty at first. */
+function npm(cwd: string, command: 'pack' | 'install', ...args: string[]): void {
+  const cache = join(folder, `cache-${command}`);
+  const env = { PATH, HOME: folder, npm_config_cache: cache, npm_config_update_notifier: 'false' };
+  execFileSync('npm', [command, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+const textIn = (path: string) => readFileSync(path, 'utf8');
+
+test('it holds the bundle, the schema, the notices, README, LICENSE and its manifest, nothing else', () => {
+  const names = [...filesBelow(installed).keys()].map((path) => path.slice(installed.length + 1));
+  expect(names.sort()).toEqual([
+    'LICENSE',
+    'README.md',
+    'dist/THIRD-PARTY-NOTICES.txt',
+    'dist/atlas-model-keys-mcp.js',
+    'dist/config.schema.json',
+    'package.json',
+  ]);
+});
+
+test('it brings no other package, and no script that runs when it is installed', () => {
+  expect(readdirSync(dirname(installed)).filter((name) => !name.startsWith('.'))).toEqual([NAME]);
+  const { scripts, ...manifest } = z
+    .looseObject({ scripts: z.record(z.string(), z.string()) })
+    .parse(JSON.parse(textIn(join(installed, 'package.json'))));
+  expect(Object.keys(manifest).filter((key) => /dependencies$/i.test(key))).toEqual(['devDependencies']);
+  expect(Object.keys(scripts).filter((name) => /install|^prepare/.test(name))).toEqual([]);
+});
+
+test(`its bundle has at most ${LARGEST_BUNDLE} bytes`, () => {
+  expect(statSync(join(installed, 'dist', `${NAME}.js`)).size).toBeLessThanOrEqual(LARGEST_BUNDLE);
+});
+
+test.each(['@modelcontextprotocol/sdk', 'zod', 'undici', 'env-paths'])(
+  'its notices give name, version and licence text of %s',
+  (name) => {
+    const source = join(root, 'node_modules', name);
+    const { version } = z.object({ version: z.string() }).parse(JSON.parse(textIn(join(source, 'package.json'))));
+    const licence = readdirSync(source).find((file) => /^licen[cs]e/i.test(file)) ?? '';
+    // By its section alone, since another package may have the same text.
+    const sections = textIn(join(installed, 'dist/THIRD-PARTY-NOTICES.txt')).split(/^={80}\n\n/m);
+    const section = sections.find((text) => text.startsWith(`${name} ${version}\n`)) ?? '';
+    expect(section).toContain(textIn(join(source, licence)).replaceAll('\r\n', '\n').trim());
+  },
+);
+
+/** The command that the installation made, started as a program, from a folder where there is nothing else. */
+function startCommand(home: string, args: readonly string[], env: Readonly<Record<string, string>>) {
+  const child = spawn(join(folder, 'app/node_modules/.bin', NAME), args, {
+    cwd: home,
+    env: { PATH, HOME: home, TMPDIR: join(home, 'tmp'), ...env },
+    stdio: 'pipe',
+  });
+  child.stdin.on('error', () => undefined);
+  const printed: Buffer[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => printed.push(chunk));
+  const ended = once(child, 'close');
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
+  return {
+    transport: transportOver(child.stdin, child.stdout),
+    printed: () => Buffer.concat(printed).toString(),
+    end: async () => {
+      child.stdin.end();
+      await ended;
+      return child.exitCode;
+    },
+  };
+}
+
+test('its command lists the tools, and creates a key whose secret is in the sink and nowhere else', async () => {
+  const sandbox = await startSandbox();
+  onTestFinished(() => sandbox.close());
+  const home = temporaryHome();
+  const path = join(home, 'app.key');
+  const command = startCommand(home, ['--sink', `app=file:${path}`], credentialsFor(sandbox));
+  const client = new Client({ name: 'test-host', version: '1.0.0' });
+  await client.connect(command.transport);
+  const { version } = z.object({ version: z.string() }).parse(JSON.parse(textIn(join(installed, 'package.json'))));
+  expect(client.getServerVersion()).toMatchObject({ name: NAME, version });
+
+  const { tools } = await client.listTools();
+  const surface = z
+    .array(z.looseObject({ name: z.string() }))
+    .parse(JSON.parse(textIn(join(root, 'test/tools/surface.json'))));
+  expect(tools.map(({ name }) => name)).toEqual(surface.map(({ name }) => name));
+
+  const request = { name: CREATE, arguments: { groupId: GROUP, name: 'production' } };
+  const called = CallToolResultSchema.parse(await client.callTool(request));
+  expect(structuredOf(called)).toMatchObject({ outcome: 'delivered', delivery: { location: path } });
+  const [key] = sandbox.keys(GROUP);
+  expect(textIn(path)).toBe(key?.secret);
+  expect(statSync(path).mode & 0o7777).toBe(0o600);
+
+  expect(await command.end()).toBe(0);
+  const secrets = ['al-sandbox-', key?.secret ?? '', sandbox.credentials.clientSecret];
+  expect(leaksIn(command.printed(), secrets)).toEqual([]);
+  const holders = [...filesBelow(home)].filter(([, content]) => leaksIn(content, secrets).length > 0);
+  expect(holders.map(([holder]) => holder)).toEqual([path]);
+});

@@ -1,0 +1,174 @@
+// What the front desk answers is what the SDK's own server answers, to the letter of the protocol; what it does not know it
+// leaves to it.
+
+import { PassThrough } from 'node:stream';
+import { SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/sdk/types.js';
+import { ReadBuffer } from '@modelcontextprotocol/sdk/shared/stdio.js';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { connect } from '../../src/mcp/connect.ts';
+import { createFrontDesk, REPEATED, type FrontDesk } from '../../src/mcp/front-desk.ts';
+import { PROTOCOL_VERSIONS } from '../../src/mcp/identity.ts';
+import { receive } from '../../src/mcp/reception.ts';
+import { catalogOf } from '../tools/offline-catalog.ts';
+import { offered } from '../../src/tools/offer.ts';
+import { offers } from '../../src/tools/offers.ts';
+import { noPrompts } from './one-tool.ts';
+import { createServer } from '../../src/mcp/server.ts';
+
+const settings = { readOnly: false, sinkNames: ['app', 'vault'], projectId: '69681d39c9e8cfd375386316' };
+const shown = { version: '1.2.3', instructions: 'Do this.', offers: offered(offers, settings) };
+
+/** A whole server over streams, without a desk; the messages that it sent, so many of them. */
+async function fromTheSdk(lines: readonly string[], answers: number): Promise<unknown[]> {
+  const [input, output] = [new PassThrough(), new PassThrough()];
+  const { server } = createServer({
+    ...shown,
+    catalog: catalogOf(),
+    prompts: noPrompts,
+    log: () => undefined,
+    audit: () => Promise.resolve(),
+  });
+  await connect(server, input, output, () => undefined);
+  const sent: unknown[] = [];
+  const buffer = new ReadBuffer();
+  const enough = new Promise<void>((resolve) => {
+    output.on('data', (chunk: Buffer) => {
+      buffer.append(chunk);
+      for (let message = buffer.readMessage(); message; message = buffer.readMessage()) sent.push(message);
+      if (sent.length >= answers) resolve();
+    });
+  });
+  for (const line of lines) input.write(`${line}\n`);
+  await enough;
+  await server.close();
+  return sent;
+}
+
+const clientInfo = { name: 'host', version: '1' };
+const introduction = (params: object, id: string | number = 1) => ({
+  jsonrpc: '2.0',
+  id,
+  method: 'initialize',
+  params,
+});
+const usual = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
+const LIST = { jsonrpc: '2.0', id: 2, method: 'tools/list' };
+const INITIALIZED = { jsonrpc: '2.0', method: 'notifications/initialized' };
+
+const answered: readonly object[] = [
+  ...[...SUPPORTED_PROTOCOL_VERSIONS, '2026-07-28', '', 'x'].map((protocolVersion) =>
+    introduction({ ...usual, protocolVersion }),
+  ),
+  ...[0, -1, 'a', ''].map((id) => introduction(usual, id)),
+  introduction({ ...usual, _meta: { progressToken: 1 } }),
+  introduction({ ...usual, clientInfo: { ...clientInfo, title: 'Host', websiteUrl: 'x', description: 'y' } }),
+  ...[
+    { roots: {} },
+    { roots: { listChanged: true }, sampling: { context: {}, tools: {} } },
+    { elicitation: {} },
+    { elicitation: { form: {}, url: {} } },
+    { elicitation: { form: { applyDefaults: true } } },
+    { experimental: { a: {}, b: { c: 1 } }, extensions: { 'io.example/ui': { mimeTypes: ['text/html'] } } },
+  ].map((capabilities) => introduction({ ...usual, capabilities })),
+  LIST,
+  { ...LIST, id: 'list' },
+  { ...LIST, params: {} },
+  { ...LIST, params: { _meta: {} } },
+  { ...LIST, params: { _meta: { progressToken: 'p' } } },
+];
+
+/** Refused by the SDK, unusual, or of another kind: the desk must not answer them. */
+const left: readonly unknown[] = [
+  { ...LIST, jsonrpc: '1.0' },
+  { ...LIST, id: null },
+  { ...LIST, id: 1.5 },
+  { ...LIST, id: {} },
+  { ...LIST, extra: 1 },
+  { ...LIST, params: { cursor: 'x' } },
+  { ...LIST, params: [] },
+  { ...LIST, params: { _meta: { progressToken: {} } } },
+  { ...LIST, method: 'tools/call' },
+  { ...LIST, method: 'ping' },
+  introduction({ ...usual, protocolVersion: 5 }),
+  introduction({ ...usual, clientInfo: {} }),
+  introduction({ ...usual, clientInfo: { ...clientInfo, icons: [] } }),
+  introduction({ ...usual, clientInfo: { ...clientInfo, title: 5 } }),
+  introduction({ ...usual, capabilities: [] }),
+  introduction({ ...usual, capabilities: { roots: 5 } }),
+  introduction({ ...usual, capabilities: { elicitation: { form: 5 } } }),
+  introduction({ ...usual, capabilities: { elicitation: { form: { applyDefaults: 'yes' } } } }),
+  introduction({ ...usual, capabilities: { experimental: { a: 5 } } }),
+  introduction({ ...usual, capabilities: { tasks: {} } }),
+  introduction({ capabilities: {}, clientInfo }),
+  { ...INITIALIZED, params: { _meta: {} } },
+  { ...INITIALIZED, id: 1 },
+  [],
+  [LIST],
+  null,
+  5,
+];
+
+const fresh = (): FrontDesk => createFrontDesk(shown);
+const parsed = (answer: string | null | undefined): unknown => (answer ? JSON.parse(answer) : answer);
+
+test.each(answered.map((message) => [JSON.stringify(message)]))('answers as the SDK does: %s', async (line) => {
+  const [expected] = await fromTheSdk([line], 1);
+  expect(parsed(fresh().answer(line))).toEqual(expected);
+});
+
+test.each([...left.map((message) => [JSON.stringify(message)]), [''], ['{'], ['initialize']])('leaves %s', (line) => {
+  expect(fresh().answer(line)).toBeUndefined();
+});
+
+test('answers nothing of its own accord, whatever the line (property)', () => {
+  const desk = fresh();
+  fc.assert(fc.property(fc.json(), (line) => desk.answer(line) === undefined));
+});
+
+test('knows the versions that the SDK knows, in its order', () => {
+  expect(PROTOCOL_VERSIONS).toEqual(SUPPORTED_PROTOCOL_VERSIONS);
+});
+
+describe('handing over', () => {
+  const lines = [introduction({ ...usual, capabilities: { elicitation: {} } }), INITIALIZED, LIST].map((message) =>
+    JSON.stringify(message),
+  );
+  const PING = JSON.stringify({ jsonrpc: '2.0', id: 7, method: 'ping' });
+
+  test('the server learns what the desk heard, and then the rest, whole and in order', async () => {
+    const [input, output] = [new PassThrough(), new PassThrough()];
+    const { needed } = receive(input, output, fresh());
+    const rest = JSON.stringify({ jsonrpc: '2.0', id: 8, method: 'tools/call', params: { name: 'ü\u2028€' } });
+    // Cut within a character.
+    const bytes = Buffer.from(`${[...lines, PING, rest].join('\n')}\n`);
+    for (const byte of bytes) input.write(Buffer.from([byte]));
+    const server = await needed;
+    await new Promise(setImmediate);
+    const text = String(server.read());
+    const [again, notice, ...others] = text.trimEnd().split('\n');
+    expect(JSON.parse(again ?? '')).toMatchObject({ id: REPEATED, params: { capabilities: { elicitation: {} } } });
+    expect(JSON.parse(notice ?? '')).toEqual(INITIALIZED);
+    expect(others).toEqual([PING, rest]);
+    expect(String(output.read()).trimEnd().split('\n')).toHaveLength(2);
+  });
+  test('the server that comes after the desk knows the host, and answers the introduction to nobody', async () => {
+    const desk = fresh();
+    for (const line of lines) desk.answer(line);
+    const heard = desk.heard().map((line) => line.trimEnd());
+    expect(await fromTheSdk([...heard, PING], 1)).toEqual([{ jsonrpc: '2.0', id: 7, result: {} }]);
+  });
+  test('happens of itself a moment after the introduction, when the host says nothing more', async () => {
+    const input = new PassThrough();
+    const { needed } = receive(input, new PassThrough(), fresh());
+    input.write(`${lines.join('\n')}\n`);
+    expect(String((await needed).read())).toContain(REPEATED);
+  });
+  test("happens for a line without an end, which is the transport's to refuse", async () => {
+    const input = new PassThrough();
+    const { needed } = receive(input, new PassThrough(), fresh());
+    const server = needed.then((stream) => stream.resume());
+    for (let written = 0; written < 11; written += 1) input.write(Buffer.alloc(1024 * 1024, 0x20));
+    expect(await server).toBeDefined();
+  });
+});
