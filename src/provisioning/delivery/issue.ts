@@ -12,8 +12,8 @@ import { handOver } from './created-key.ts';
 import { abortedAfter } from './deadline.ts';
 import type { Destination } from './destination.ts';
 import { fromAtlas } from '../failure.ts';
-import type { Intent, Plan } from '../journal/intent.ts';
-import { isUnfinished, type Journal, type OpenIntent } from '../journal/journal.ts';
+import type { Plan } from '../journal/intent.ts';
+import type { Journal, OpenIntent } from '../journal/journal.ts';
 import { resolveLostCreate } from './lost-create.ts';
 import { failed, type Delivered, type Failed } from './receipt.ts';
 
@@ -57,7 +57,6 @@ export async function issueKey(context: IssueContext, prepared: Prepared, call: 
   const { atlas, journal, maxCreatesPerHour } = context;
   const { key, destination, target, looked, seen } = prepared;
   const plan = planOf(prepared);
-  const unfinished = ((await journal.read()) ?? []).filter(isUnfinished);
   const intent = await journal.open(plan, { since: looked, maxPerHour: maxCreatesPerHour });
   if ('code' in intent) return failed(intent);
   call.progress('Creating the key');
@@ -72,7 +71,7 @@ export async function issueKey(context: IssueContext, prepared: Prepared, call: 
       rotates: prepared.replaces !== undefined,
     });
     if (outcome.outcome === 'failed') return outcome;
-    const warnings = [...outcome.warnings, ...unfinishedWarning(unfinished)];
+    const warnings = [...outcome.warnings, ...unfinishedWarning(intent.unfinished)];
     const fingerprint = fingerprintOf(created.value.secret);
     return { outcome: 'issued', delivered: { ...outcome, warnings }, fingerprint, intent };
   }
@@ -126,10 +125,10 @@ async function waited(seconds: number, signal: AbortSignal, progress: CallContro
   return !signal.aborted;
 }
 
-function unfinishedWarning(unfinished: readonly Intent[]): string[] {
-  if (unfinished.length === 0) return [];
+function unfinishedWarning(unfinished: number): string[] {
+  if (unfinished === 0) return [];
   return [
-    `${unfinished.length} earlier create(s) or rotation(s) did not come to an end; call reconcile_ai_model_api_keys to see what is true of them.`,
+    `${unfinished} earlier create(s) or rotation(s) did not come to an end; call reconcile_ai_model_api_keys to see what is true of them.`,
   ];
 }
 

@@ -44,9 +44,14 @@ export interface OpenLimits {
 /** An intent of this process. */
 export interface OpenIntent {
   readonly id: string;
+  /** How many others nobody is at, whose keys may be alive without being in a sink. */
+  readonly unfinished: number;
   /** Answers false where it could not be written. */
   record(state: Step): Promise<boolean>;
-  /** As {@link record}, and this process does no more about it. */
+  /**
+   * As {@link record}, and this process does no more about it. An end is not waited for on the disk: should the power fail,
+   * the step before says no less.
+   */
   release(state: Step): Promise<boolean>;
 }
 
@@ -57,16 +62,17 @@ const FILE = /^([0-9a-f]{32})-([0-9]{1,9})\.json$/;
 
 export function openJournal(stateDirectory: string): Journal {
   const directory = join(stateDirectory, 'intents');
+  const settled: Settled = new Map();
   return {
     async open(plan, limits) {
       // One after the other, so that only another process can make a count wrong.
       const opened = await inTurn(directory, () =>
-        attempt(`the journal ${directory} cannot be written`, () => open(directory, plan, limits)),
+        attempt(`the journal ${directory} cannot be written`, () => open(directory, plan, limits, settled)),
       );
       return opened.ok ? opened.value : journalFailure(opened.problem.message);
     },
     async read() {
-      const found = await attempt(`the journal ${directory} cannot be read`, () => readAll(directory));
+      const found = await attempt(`the journal ${directory} cannot be read`, () => readAll(directory, settled));
       return found.ok ? found.value : undefined;
     },
     settle: (intent, state) => write(directory, { ...intent, owner: null, updatedAt: now(), state }),
@@ -87,6 +93,7 @@ async function open(
   directory: string,
   plan: Plan,
   { since, maxPerHour }: OpenLimits,
+  settled: Settled,
 ): Promise<Checked<OpenIntent | Failure>> {
   const way = await walk(directory);
   if (!way.ok) return way;
@@ -96,7 +103,7 @@ async function open(
     .digest('hex')
     .slice(0, 32);
   return withDirectory<OpenIntent | Failure>(directory, async (opened) => {
-    const read = await readFrom(opened);
+    const read = await readFrom(opened, settled);
     if (!read.ok) return read;
     const intents = read.value;
     await removeOld(opened, intents);
@@ -113,7 +120,8 @@ async function open(
       throw error;
     }
     const others = await newcomers(opened, [...intents, intent]);
-    if (spent.length + others < maxPerHour) return passed(handleOf(directory, intent));
+    const unfinished = intents.filter(isUnfinished).length;
+    if (spent.length + others < maxPerHour) return passed(handleOf(directory, intent, unfinished));
     await unlink(opened.path(fileOf(intent.id)));
     return passed(quotaExceeded(maxPerHour, spent));
   });
@@ -151,9 +159,10 @@ async function newcomers(directory: SafeDirectory, known: readonly Intent[]): Pr
   return names.filter((name) => FILE.test(name) && !files.has(name)).length;
 }
 
-function handleOf(directory: string, intent: Intent): OpenIntent {
+function handleOf(directory: string, intent: Intent, unfinished: number): OpenIntent {
   return {
     id: intent.id,
+    unfinished,
     record: (state) => write(directory, { ...intent, updatedAt: now(), state }),
     release: (state) => write(directory, { ...intent, owner: null, updatedAt: now(), state }),
   };
@@ -167,31 +176,41 @@ async function write(directory: string, intent: Intent): Promise<boolean> {
       await withNewFile(opened, temporary, bytesOf(intent), () =>
         rename(opened.path(temporary), opened.path(fileOf(intent.id))),
       );
-      await opened.sync();
+      if (intent.state.step !== 'ended') await opened.sync();
       return passed(undefined);
     }),
   );
   return written.ok;
 }
 
-async function readAll(directory: string): Promise<Checked<readonly Intent[]>> {
+async function readAll(directory: string, settled: Settled): Promise<Checked<readonly Intent[]>> {
   const way = await walk(directory);
   if (!way.ok) return way;
   if (way.value.missing.length > 0) return passed([]);
-  return withDirectory(directory, readFrom);
+  return withDirectory(directory, (opened) => readFrom(opened, settled));
 }
 
 /** Refuses as a whole where a file is no intent: which keys it knew cannot be said, and so nothing of others. */
-async function readFrom(directory: SafeDirectory): Promise<Checked<readonly Intent[]>> {
+async function readFrom(directory: SafeDirectory, settled: Settled): Promise<Checked<readonly Intent[]>> {
   const names = (await readdir(directory.path('.'))).filter((name) => FILE.test(name));
-  const read = await Promise.all(names.map((name) => readIntent(directory, name)));
+  const read = await Promise.all(names.map(async (name) => settled.get(name) ?? (await readIntent(directory, name))));
   const strange = names.find((_name, index) => read[index] === 'no intent');
   if (strange !== undefined) {
     const message = `the journal's file ${strange} is no intent of this server.`;
     return notReady(message, 'Move that file away, and look in Atlas for keys that nobody uses.');
   }
   const intents = read.filter((intent) => typeof intent === 'object');
+  settled.clear();
+  for (const intent of intents.filter(isSettled)) settled.set(fileOf(intent.id), intent);
   return passed(intents.sort((a, b) => a.openedAt.localeCompare(b.openedAt)));
+}
+
+/** By the names of their files: intents that nobody changes any more, and that need not be read again. */
+type Settled = Map<string, Intent>;
+
+/** One that was not found may still be found. */
+function isSettled({ state }: Intent): boolean {
+  return state.step === 'ended' && state.outcome !== 'not_found';
 }
 
 /** Undefined where the file is gone meanwhile. */
