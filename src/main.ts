@@ -22,7 +22,7 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   if (commandLine.doctor) return examine(commandLine);
-  const config = settingsFrom(commandLine);
+  const config = await settingsFrom(commandLine);
   const log = createLog(process.stderr, config.logLevel);
   const uncaught = closeSideDoors(log);
   const start = {
@@ -42,8 +42,8 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 /** The sandbox has a project to begin with. */
-function settingsFrom(commandLine: CommandLine): Config {
-  const config = loadConfig(commandLine);
+async function settingsFrom(commandLine: CommandLine): Promise<Config> {
+  const config = await loadConfig(commandLine);
   return config.atlas ? config : { ...config, projectId: FIRST_PROJECT };
 }
 
@@ -54,8 +54,8 @@ function offeredWith(config: Config) {
 async function examine(commandLine: CommandLine): Promise<number> {
   const uncaught = closeSideDoors(createLog(process.stderr, 'warning'));
   const { doctor } = await import('./program.ts');
-  const load = () => {
-    const config = settingsFrom(commandLine);
+  const load = async () => {
+    const config = await settingsFrom(commandLine);
     // For what it refuses of them.
     offeredWith(config);
     return config;

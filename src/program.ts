@@ -56,7 +56,7 @@ export async function serve(start: Start, input: Readable, output: Writable): Pr
 }
 
 /** For people, and loaded for them alone. */
-export async function doctor(load: () => Config, json: boolean): Promise<number> {
+export async function doctor(load: () => Promise<Config>, json: boolean): Promise<number> {
   const { runDoctor } = await import('./doctor/doctor.ts');
   return runDoctor({ load, openAtlas }, json, process.stdout);
 }

@@ -57,8 +57,8 @@ const noPlaces: Settings = { sinks: undefined, defaultSink: undefined, stateDir:
 const DEFAULT_TIMEOUT_MS = 30_000;
 const DEFAULT_MAX_CREATES_PER_HOUR = 30;
 
-/** @throws ConfigError that names the flag, variable or key to correct */
-export function loadConfig(commandLine: CommandLine, environment: Environment = process.env): Config {
+/** Rejects with a ConfigError that names the flag, variable or key to correct. */
+export async function loadConfig(commandLine: CommandLine, environment: Environment = process.env): Promise<Config> {
   if (environment.NODE_TLS_REJECT_UNAUTHORIZED === '0') {
     throw new ConfigError(
       'NODE_TLS_REJECT_UNAUTHORIZED',
@@ -67,9 +67,9 @@ export function loadConfig(commandLine: CommandLine, environment: Environment = 
   }
   refuseUnknownVariables(environment, [FILE_VARIABLE, ...settingNames.map((name) => settings[name].variable)]);
   const { sandbox } = commandLine;
-  const { source, file } = fromFile(commandLine, environment);
-  const standing = [source, fromEnvironment(environment)].map((each) => (sandbox ? withoutPlaces(each) : each));
-  const sources = [...standing, fromFlags(commandLine)];
+  const { source, file } = await fromFile(commandLine, environment);
+  const standing = [source, await fromEnvironment(environment)].map((each) => (sandbox ? withoutPlaces(each) : each));
+  const sources = [...standing, await fromFlags(commandLine)];
   const chosen = sources.reduce<Settings>((weaker, each) => ({ ...weaker, ...each.settings }), {});
   const directory = sandbox ? sandboxDirectory() : userDirectory;
   return {

@@ -1,7 +1,8 @@
 // The JSON Schema of the configuration file, for editors. The build writes it to a file; the server does not contain it.
 
 import * as z from 'zod/v4-mini';
-import { fileSchema, settingNames, settings } from './settings.ts';
+import { fileSchema } from './settings-schema.ts';
+import { settingNames, settings } from './settings.ts';
 import { pathPatterns, sinkSchema, variablePattern } from './sink-spec.ts';
 
 type Schema = z.core.JSONSchema.BaseSchema;

@@ -2,7 +2,6 @@
 // between them.
 
 import { join } from 'node:path';
-import type * as z from 'zod/v4-mini';
 import type { CommandLine } from './command-line.ts';
 import { ConfigError } from './config-error.ts';
 import { readConfigurationFile } from './configuration-file.ts';
@@ -10,8 +9,7 @@ import { userDirectory } from './directories.ts';
 import { readVariable, type Environment } from './environment.ts';
 import { forbiddenName } from './forbidden-name.ts';
 import { expandHome } from './home-path.ts';
-import { parseWith } from './schema-issue.ts';
-import { fileSchema, settingNames, settings, settingsSchema, type SettingName, type Settings } from './settings.ts';
+import { settingNames, settings, type SettingName, type Settings } from './settings.ts';
 
 /** What one place says, and for people where a setting of it stands. */
 export interface Source {
@@ -28,10 +26,10 @@ export interface ConfigurationFile {
 export const FILE_VARIABLE = 'ATLAS_MODEL_KEYS_CONFIG';
 
 /** @throws ConfigError as all of these: with the name of the flag, variable or key to correct */
-export function fromFile(
+export async function fromFile(
   commandLine: CommandLine,
   environment: Environment,
-): { readonly source: Source; readonly file: ConfigurationFile } {
+): Promise<{ readonly source: Source; readonly file: ConfigurationFile }> {
   const { config } = commandLine;
   const named = config ?? readVariable(environment, FILE_VARIABLE);
   const path = named === undefined ? join(userDirectory('config'), 'config.json') : expandHome(named);
@@ -39,26 +37,26 @@ export function fromFile(
   const content = readConfigurationFile(path, named === undefined ? undefined : setting);
   return {
     source: {
-      settings: check(fileSchema, content ?? {}, (field) => `${path}: ${field}`),
+      settings: await check('file', content ?? {}, (field) => `${path}: ${field}`),
       origin: () => `file ${path}`,
     },
     file: { path, exists: content !== undefined },
   };
 }
 
-export function fromEnvironment(environment: Environment): Source {
+export async function fromEnvironment(environment: Environment): Promise<Source> {
   const given = settingNames.flatMap((name) => {
     const value = readVariable(environment, settings[name].variable);
     return value === undefined ? [] : [[name, settings[name].fromText(value)] as const];
   });
   const spell = (field: string, name: SettingName) => field.replace(name, settings[name].variable);
   return {
-    settings: check(settingsSchema, Object.fromEntries(given), spell),
+    settings: await check('settings', Object.fromEntries(given), spell),
     origin: (name) => `variable ${settings[name].variable}`,
   };
 }
 
-export function fromFlags(commandLine: CommandLine): Source {
+export async function fromFlags(commandLine: CommandLine): Promise<Source> {
   const given = settingNames.flatMap((name) => {
     const { flag, fromText } = settings[name];
     const values = (flag && commandLine.values.get(flag.name)) ?? [];
@@ -66,7 +64,7 @@ export function fromFlags(commandLine: CommandLine): Source {
   });
   const flagOf = (name: SettingName) => `--${settings[name].flag?.name ?? name}`;
   return {
-    settings: check(settingsSchema, Object.fromEntries(given), (field, name) => field.replace(name, flagOf(name))),
+    settings: await check('settings', Object.fromEntries(given), (field, name) => field.replace(name, flagOf(name))),
     origin: (name) => `flag ${flagOf(name)}`,
   };
 }
@@ -83,16 +81,26 @@ function merged(values: readonly unknown[]): unknown {
   return Object.fromEntries(entries);
 }
 
-function check(
-  schema: z.ZodMiniType<Settings>,
-  input: unknown,
+async function check(
+  kind: 'file' | 'settings',
+  input: object,
   spell: (field: string, name: SettingName) => string,
-): Settings {
+): Promise<Settings> {
+  if (Object.keys(input).length === 0) return {};
   const forbidden = forbiddenName(input);
-  const { value, problems } = forbidden ? { problems: [forbidden] } : parseWith(schema, input);
+  const { value, problems } = forbidden ? { problems: [forbidden] } : await judge(kind, input);
   if (!problems) return value;
   // One line, the first problem: the next start tells the next.
   const { field, message } = problems[0] ?? { field: '', message: 'is not valid' };
   const name = settingNames.find((setting) => field.split('.')[0] === setting);
   throw new ConfigError(spell(field, name ?? 'sinks'), message);
+}
+
+/** Loads the schemas, for which a start without any setting does not pay. */
+async function judge(kind: 'file' | 'settings', input: object) {
+  const [{ parseWith }, { fileSchema, settingsSchema }] = await Promise.all([
+    import('./schema-issue.ts'),
+    import('./settings-schema.ts'),
+  ]);
+  return parseWith(kind === 'file' ? fileSchema : settingsSchema, input);
 }

@@ -11,8 +11,8 @@ import { sinkChecks, stateChecks } from './places.ts';
 import { isWell, jsonReport, tableReport } from './report.ts';
 
 export interface Examination {
-  /** Throws ConfigError as at the start of the server. */
-  readonly load: () => Config;
+  /** Rejects with a ConfigError as at the start of the server. */
+  readonly load: () => Promise<Config>;
   readonly openAtlas: (config: Config) => Promise<Atlas>;
 }
 
@@ -28,7 +28,7 @@ export async function runDoctor(examination: Examination, json: boolean, output:
 }
 
 async function examine({ load, openAtlas }: Examination): Promise<Check[]> {
-  const config = loaded(load);
+  const config = await loaded(load);
   if (config instanceof ConfigError) return [brokenConfiguration(config)];
   const credential = credentialCheck(config);
   const [atlas, sinks, state] = await Promise.all([
@@ -39,9 +39,9 @@ async function examine({ load, openAtlas }: Examination): Promise<Check[]> {
   return [...configurationChecks(config), credential, ...atlas, ...sinks, ...state];
 }
 
-function loaded(load: () => Config): Config | ConfigError {
+async function loaded(load: Examination['load']): Promise<Config | ConfigError> {
   try {
-    return load();
+    return await load();
   } catch (error) {
     if (error instanceof ConfigError) return error;
     throw error;

@@ -5,28 +5,30 @@ const GROUP = '69681d39c9e8cfd375386316';
 
 describe('precedence: flag, then environment, then file', () => {
   const file = configurationFileOutsideTests({ logLevel: 'debug', timeoutMs: 5000, readOnly: true });
-  test('the file alone', () => {
-    expect(load([], file())).toMatchObject({ logLevel: 'debug', timeoutMs: 5000, readOnly: true });
+  test('the file alone', async () => {
+    expect(await load([], file())).toMatchObject({ logLevel: 'debug', timeoutMs: 5000, readOnly: true });
   });
-  test('the environment beats the file', () => {
+  test('the environment beats the file', async () => {
     expect(
-      load([], { ...file(), ATLAS_MODEL_KEYS_LOG_LEVEL: 'info', ATLAS_MODEL_KEYS_READ_ONLY: 'false' }),
+      await load([], { ...file(), ATLAS_MODEL_KEYS_LOG_LEVEL: 'info', ATLAS_MODEL_KEYS_READ_ONLY: 'false' }),
     ).toMatchObject({
       logLevel: 'info',
       timeoutMs: 5000,
       readOnly: false,
     });
   });
-  test('a flag beats both', () => {
-    expect(load(['--log-level', 'error'], { ...file(), ATLAS_MODEL_KEYS_LOG_LEVEL: 'info' }).logLevel).toBe('error');
+  test('a flag beats both', async () => {
+    expect((await load(['--log-level', 'error'], { ...file(), ATLAS_MODEL_KEYS_LOG_LEVEL: 'info' })).logLevel).toBe(
+      'error',
+    );
   });
-  test.each(['', '   ', '${user_config.log_level}'])('a blank %j counts as unset', (blank) => {
-    expect(load([], { ...file(), ATLAS_MODEL_KEYS_LOG_LEVEL: blank }).logLevel).toBe('debug');
+  test.each(['', '   ', '${user_config.log_level}'])('a blank %j counts as unset', async (blank) => {
+    expect((await load([], { ...file(), ATLAS_MODEL_KEYS_LOG_LEVEL: blank })).logLevel).toBe('debug');
   });
 });
 
-test('without any setting', () => {
-  expect(load()).toMatchObject({
+test('without any setting', async () => {
+  expect(await load()).toMatchObject({
     atlas: { credentials: { kind: 'missing' } },
     defaultSink: 'local',
     allowInlineSecret: false,
@@ -38,11 +40,11 @@ test('without any setting', () => {
     tools: {},
     logLevel: 'warning',
   });
-  expect(load().atlas?.baseUrl.href).toBe('https://cloud.mongodb.com/');
+  expect((await load()).atlas?.baseUrl.href).toBe('https://cloud.mongodb.com/');
 });
 
-test('the sandbox reads no credentials, no proxy and no base URL, not even bad ones', () => {
-  const config = load(['--sandbox'], {
+test('the sandbox reads no credentials, no proxy and no base URL, not even bad ones', async () => {
+  const config = await load(['--sandbox'], {
     MONGODB_ATLAS_BASE_URL: 'nonsense',
     MONGODB_ATLAS_ACCESS_TOKEN: 'a b',
     HTTPS_PROXY: '?',
@@ -58,22 +60,22 @@ describe('the sandbox has none of the sinks that stand in environment and file',
   });
   const variables = { ATLAS_MODEL_KEYS_SINKS: 'app=dotenv:/srv/app/.env', ATLAS_MODEL_KEYS_DEFAULT_SINK: 'app' };
 
-  test('only its own', () => {
-    const { sinks, defaultSink } = load(['--sandbox'], { ...standing(), ...variables });
+  test('only its own', async () => {
+    const { sinks, defaultSink } = await load(['--sandbox'], { ...standing(), ...variables });
     expect([[...sinks.keys()], defaultSink]).toEqual([['local'], 'local']);
     expect(JSON.stringify([...sinks])).toContain('atlas-model-keys-sandbox-');
   });
 
-  test('or those of flags', () => {
-    const { sinks, defaultSink } = load(['--sandbox', '--sink', 'here=file:/tmp/here/{entry}'], {
+  test('or those of flags', async () => {
+    const { sinks, defaultSink } = await load(['--sandbox', '--sink', 'here=file:/tmp/here/{entry}'], {
       ...standing(),
       ...variables,
     });
     expect([[...sinks], defaultSink]).toEqual([[['here', { type: 'file', path: '/tmp/here/{entry}' }]], 'here']);
   });
 
-  test('all else that stands there counts', () => {
-    expect(load(['--sandbox'], { ATLAS_MODEL_KEYS_READ_ONLY: '1' }).readOnly).toBe(true);
+  test('all else that stands there counts', async () => {
+    expect((await load(['--sandbox'], { ATLAS_MODEL_KEYS_READ_ONLY: '1' })).readOnly).toBe(true);
   });
 });
 
@@ -85,23 +87,26 @@ describe('a variable of this server that it does not know', () => {
     ['ATLAS_MODEL_KEYS_CONFIGS', '; did you mean ATLAS_MODEL_KEYS_CONFIG?'],
     ['ATLAS_MODEL_KEYS_MAX_CREATES_PER_DAY', ''],
     ['ATLAS_MODEL_KEYS_', ''],
-  ])('%s is refused', (name, advice) => {
-    expect(refusalOf([], { [name]: 'x' })).toBe(`${name}: is not known here${advice}`);
-    expect(refusalOf(['--sandbox'], { [name]: 'x' })).toBe(`${name}: is not known here${advice}`);
+  ])('%s is refused', async (name, advice) => {
+    expect(await refusalOf([], { [name]: 'x' })).toBe(`${name}: is not known here${advice}`);
+    expect(await refusalOf(['--sandbox'], { [name]: 'x' })).toBe(`${name}: is not known here${advice}`);
   });
 
-  test('is not quoted where it is no ordinary name', () => {
-    expect(refusalOf([], { 'ATLAS_MODEL_KEYS_al-canary': 'x' })).toBe(
+  test('is not quoted where it is no ordinary name', async () => {
+    expect(await refusalOf([], { 'ATLAS_MODEL_KEYS_al-canary': 'x' })).toBe(
       'ATLAS_MODEL_KEYS_(unreadable name): is not known here',
     );
   });
 
-  test.each(['', ' ', '${user_config.readonly}', undefined])('counts as unset where it is blank (%j)', (blank) => {
-    expect(load([], { ATLAS_MODEL_KEYS_READONLY: blank }).readOnly).toBe(false);
-  });
+  test.each(['', ' ', '${user_config.readonly}', undefined])(
+    'counts as unset where it is blank (%j)',
+    async (blank) => {
+      expect((await load([], { ATLAS_MODEL_KEYS_READONLY: blank })).readOnly).toBe(false);
+    },
+  );
 
-  test('is none of those of others', () => {
-    expect(load([], { ATLAS_MODEL: 'x', MONGODB_ATLAS_OTHER: 'x' }).readOnly).toBe(false);
+  test('is none of those of others', async () => {
+    expect((await load([], { ATLAS_MODEL: 'x', MONGODB_ATLAS_OTHER: 'x' })).readOnly).toBe(false);
   });
 });
 
@@ -121,48 +126,51 @@ describe('a member named __proto__ is refused, not dropped', () => {
       [],
       { ATLAS_MODEL_KEYS_SINKS: '{"a b":{"type":"command","argv":["x"],"env":{"__proto__":"x"}}}' },
     ],
-  ])('%s', (field, argv, environment) => {
-    expect(refusalOf(argv, environment)).toBe(`${field}: cannot be used as a name`);
+  ])('%s', async (field, argv, environment) => {
+    expect(await refusalOf(argv, environment)).toBe(`${field}: cannot be used as a name`);
   });
 
-  test.each(['{"__proto__":{"readOnly":true}}', '{"readOnly":true,"__proto__":null}'])('in the file: %s', (content) => {
-    const path = configurationFile(content);
-    expect(refusalOf(['--config', path])).toBe(`${path}: __proto__: cannot be used as a name`);
-  });
+  test.each(['{"__proto__":{"readOnly":true}}', '{"readOnly":true,"__proto__":null}'])(
+    'in the file: %s',
+    async (content) => {
+      const path = configurationFile(content);
+      expect(await refusalOf(['--config', path])).toBe(`${path}: __proto__: cannot be used as a name`);
+    },
+  );
 
-  test('however deep a text goes that is no configuration', () => {
+  test('however deep a text goes that is no configuration', async () => {
     const path = configurationFile(`{"sinks":${'['.repeat(100_000)}${']'.repeat(100_000)}}`);
-    expect(refusalOf(['--config', path])).toMatch(/: sinks: must be/);
+    expect(await refusalOf(['--config', path])).toMatch(/: sinks: must be/);
   });
 });
 
 describe('sinks', () => {
-  test('one NAME=URI in the environment is the default', () => {
-    const { sinks, defaultSink } = load([], { ATLAS_MODEL_KEYS_SINKS: 'env=dotenv:/srv/app/.env#KEY' });
+  test('one NAME=URI in the environment is the default', async () => {
+    const { sinks, defaultSink } = await load([], { ATLAS_MODEL_KEYS_SINKS: 'env=dotenv:/srv/app/.env#KEY' });
     expect([...sinks]).toEqual([['env', { type: 'dotenv', path: '/srv/app/.env', variable: 'KEY' }]]);
     expect(defaultSink).toBe('env');
   });
-  test('several need a default to be chosen', () => {
+  test('several need a default to be chosen', async () => {
     const two = ['--sink', 'a=file:/srv/{entry}', '--sink', 'b=command:["pass","insert","-m","{groupId}/{entry}"]'];
-    expect(load(two).defaultSink).toBeUndefined();
-    expect(load([...two, '--default-sink', 'b']).defaultSink).toBe('b');
+    expect((await load(two)).defaultSink).toBeUndefined();
+    expect((await load([...two, '--default-sink', 'b'])).defaultSink).toBe('b');
   });
-  test('a JSON object holds URIs and objects', () => {
+  test('a JSON object holds URIs and objects', async () => {
     const sinks = {
       a: 'file:/srv/{entry}',
       b: { type: 'command', argv: ['pass', 'x'], verify: ['pass', 'show', 'x'], env: { A: '1' }, timeoutMs: 500 },
     };
-    expect(Object.fromEntries(load([], { ATLAS_MODEL_KEYS_SINKS: JSON.stringify(sinks) }).sinks)).toEqual({
+    expect(Object.fromEntries((await load([], { ATLAS_MODEL_KEYS_SINKS: JSON.stringify(sinks) })).sinks)).toEqual({
       a: { type: 'file', path: '/srv/{entry}' },
       b: sinks.b,
     });
   });
-  test('inline exists only with the flag, beside the others and not as their default', () => {
-    expect(refusalOf(['--sink', 'chat=inline'])).toBe(
+  test('inline exists only with the flag, beside the others and not as their default', async () => {
+    expect(await refusalOf(['--sink', 'chat=inline'])).toBe(
       'sink chat: shows the secret to the model; allow that with --allow-inline-secret, or use another kind',
     );
-    expect(load(['--sink', 'chat=inline', '--allow-inline-secret']).defaultSink).toBe('chat');
-    const added = load(['--allow-inline-secret']);
+    expect((await load(['--sink', 'chat=inline', '--allow-inline-secret'])).defaultSink).toBe('chat');
+    const added = await load(['--allow-inline-secret']);
     expect([...added.sinks.keys()]).toEqual(['local', 'inline']);
     expect(added.defaultSink).toBe('local');
   });
@@ -250,38 +258,40 @@ describe('a bad value is one line that names the setting', () => {
       [],
       { https_proxy: 'http://u:p%zz@proxy:3128' },
     ],
-  ])('%s', (message, argv, environment) => {
-    expect(refusalOf(argv, environment)).toBe(message);
+  ])('%s', async (message, argv, environment) => {
+    expect(await refusalOf(argv, environment)).toBe(message);
   });
 
-  test('and never quotes it', () => {
+  test('and never quotes it', async () => {
     const canary = 'al-canary0000000000000000000';
     const lines = [
-      refusalOf([canary]),
-      refusalOf(['doctor', canary]),
-      refusalOf([`--${canary}`]),
-      refusalOf(['--log-level', canary]),
-      refusalOf(['--sink', canary]),
-      refusalOf(['--sink', `${canary} x=file:/x`]),
-      refusalOf(['--sink', `${canary}/+=file:/x`]),
-      refusalOf(['--sink', `${canary.repeat(2)}=nonsense`]),
-      refusalOf([], { ATLAS_MODEL_KEYS_SINKS: `{"a":{"type":"command","argv":["x"],"env":{"K ${canary}":"v"}}}` }),
-      refusalOf(['--config', canary]),
-      refusalOf(['--config', `/nonexistent/${canary}`]),
-      refusalOf(['--config', `/tmp/${canary}\0`]),
-      refusalOf([], { ATLAS_MODEL_KEYS_CONFIG: canary }),
-      refusalOf(['--sink', `a=file:${canary}`]),
-      refusalOf(['--sink', `a=command:[${canary}`]),
-      refusalOf([], { ATLAS_MODEL_KEYS_SINKS: `{"a":"${canary}` }),
-      refusalOf([], { ATLAS_MODEL_KEYS_SINKS: `{"a":{"type":"file","path":"/x","${canary} ":1}}` }),
-      refusalOf([], { MONGODB_ATLAS_BASE_URL: `https://${canary}@host` }),
-      refusalOf([], { MONGODB_ATLAS_ACCESS_TOKEN: `${canary}\n${canary}` }),
-      refusalOf([], { MONGODB_ATLAS_ORG_ID: canary }),
-      refusalOf([], { ATLAS_MODEL_KEYS_TOOLS: `-${canary}` }),
-      refusalOf([], { ATLAS_MODEL_KEYS_CONFIRM: canary }),
-      refusalOf([], { MONGODB_ATLAS_CLIENT_ID: `${canary}:x` }),
-      refusalOf([], { HTTPS_PROXY: canary }),
-      refusalOf([], { ATLAS_MODEL_KEYS_CONFIG: configurationFile(`{"sinks":"${canary}`) }),
+      await refusalOf([canary]),
+      await refusalOf(['doctor', canary]),
+      await refusalOf([`--${canary}`]),
+      await refusalOf(['--log-level', canary]),
+      await refusalOf(['--sink', canary]),
+      await refusalOf(['--sink', `${canary} x=file:/x`]),
+      await refusalOf(['--sink', `${canary}/+=file:/x`]),
+      await refusalOf(['--sink', `${canary.repeat(2)}=nonsense`]),
+      await refusalOf([], {
+        ATLAS_MODEL_KEYS_SINKS: `{"a":{"type":"command","argv":["x"],"env":{"K ${canary}":"v"}}}`,
+      }),
+      await refusalOf(['--config', canary]),
+      await refusalOf(['--config', `/nonexistent/${canary}`]),
+      await refusalOf(['--config', `/tmp/${canary}\0`]),
+      await refusalOf([], { ATLAS_MODEL_KEYS_CONFIG: canary }),
+      await refusalOf(['--sink', `a=file:${canary}`]),
+      await refusalOf(['--sink', `a=command:[${canary}`]),
+      await refusalOf([], { ATLAS_MODEL_KEYS_SINKS: `{"a":"${canary}` }),
+      await refusalOf([], { ATLAS_MODEL_KEYS_SINKS: `{"a":{"type":"file","path":"/x","${canary} ":1}}` }),
+      await refusalOf([], { MONGODB_ATLAS_BASE_URL: `https://${canary}@host` }),
+      await refusalOf([], { MONGODB_ATLAS_ACCESS_TOKEN: `${canary}\n${canary}` }),
+      await refusalOf([], { MONGODB_ATLAS_ORG_ID: canary }),
+      await refusalOf([], { ATLAS_MODEL_KEYS_TOOLS: `-${canary}` }),
+      await refusalOf([], { ATLAS_MODEL_KEYS_CONFIRM: canary }),
+      await refusalOf([], { MONGODB_ATLAS_CLIENT_ID: `${canary}:x` }),
+      await refusalOf([], { HTTPS_PROXY: canary }),
+      await refusalOf([], { ATLAS_MODEL_KEYS_CONFIG: configurationFile(`{"sinks":"${canary}`) }),
     ];
     expect(lines.filter((line) => line.includes('canary'))).toEqual([]);
   });

@@ -19,39 +19,44 @@ describe.skipIf(!onLinux)(`a relative XDG directory${onLinux ? '' : ' (skipped: 
     vi.stubEnv(name, 'relative');
   };
 
-  test('of the configuration is refused, but where a file is named', () => {
+  test('of the configuration is refused, but where a file is named', async () => {
     withVariable('XDG_CONFIG_HOME');
-    expect(refusalOf([], { ATLAS_MODEL_KEYS_CONFIG: undefined })).toBe(
+    expect(await refusalOf([], { ATLAS_MODEL_KEYS_CONFIG: undefined })).toBe(
       'XDG_CONFIG_HOME: must be an absolute path; the default place for config is below it',
     );
-    expect(load().defaultSink).toBe('local');
+    expect((await load()).defaultSink).toBe('local');
   });
 
-  test('of the sink "local" is refused, but where there is another sink', () => {
+  test('of the sink "local" is refused, but where there is another sink', async () => {
     withVariable('XDG_DATA_HOME');
-    expect(refusalOf([])).toBe('XDG_DATA_HOME: must be an absolute path; the default place for data is below it');
-    expect(load(['--sink', 'a=file:/x/{entry}']).defaultSink).toBe('a');
-    expect(load(['--sandbox']).defaultSink).toBe('local');
+    expect(await refusalOf([])).toBe('XDG_DATA_HOME: must be an absolute path; the default place for data is below it');
+    expect((await load(['--sink', 'a=file:/x/{entry}'])).defaultSink).toBe('a');
+    expect((await load(['--sandbox'])).defaultSink).toBe('local');
   });
 
-  test('of the journal is refused, but where a directory is named', () => {
+  test('of the journal is refused, but where a directory is named', async () => {
     withVariable('XDG_STATE_HOME');
-    expect(refusalOf([])).toBe('XDG_STATE_HOME: must be an absolute path; the default place for state is below it');
-    expect(load([], { ATLAS_MODEL_KEYS_STATE_DIR: '/srv/state' }).stateDir).toBe('/srv/state');
+    expect(await refusalOf([])).toBe(
+      'XDG_STATE_HOME: must be an absolute path; the default place for state is below it',
+    );
+    expect((await load([], { ATLAS_MODEL_KEYS_STATE_DIR: '/srv/state' })).stateDir).toBe('/srv/state');
   });
 });
 
-test.each(['/nonexistent/tmp', import.meta.filename])('the sandbox needs a directory for its files, not %s', (path) => {
-  const environment = { ATLAS_MODEL_KEYS_CONFIG: configurationFile({}) };
-  onTestFinished(() => {
-    vi.unstubAllEnvs();
-  });
-  vi.stubEnv('TMPDIR', path);
-  expect(() => loadConfig(parseCommandLine(['--sandbox']), environment)).toThrow(
-    new ConfigError('TMPDIR', 'names no directory that exists; --sandbox keeps its files there'),
-  );
-  expect(loadConfig(parseCommandLine([]), environment).defaultSink).toBe('local');
-});
+test.each(['/nonexistent/tmp', import.meta.filename])(
+  'the sandbox needs a directory for its files, not %s',
+  async (path) => {
+    const environment = { ATLAS_MODEL_KEYS_CONFIG: configurationFile({}) };
+    onTestFinished(() => {
+      vi.unstubAllEnvs();
+    });
+    vi.stubEnv('TMPDIR', path);
+    await expect(loadConfig(parseCommandLine(['--sandbox']), environment)).rejects.toThrow(
+      new ConfigError('TMPDIR', 'names no directory that exists; --sandbox keeps its files there'),
+    );
+    expect((await loadConfig(parseCommandLine([]), environment)).defaultSink).toBe('local');
+  },
+);
 
 describe('an empty HOME', () => {
   /** What the server says and ends with, started in a directory that holds a configuration to be taken in by. */

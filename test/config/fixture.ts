@@ -26,14 +26,14 @@ export function configurationFile(content: unknown): string {
   return path;
 }
 
-export function load(argv: readonly string[] = [], environment: Environment = {}): Config {
+export function load(argv: readonly string[] = [], environment: Environment = {}): Promise<Config> {
   return loadConfig(parseCommandLine(argv), { ATLAS_MODEL_KEYS_CONFIG: configurationFile({}), ...environment });
 }
 
 /** The one line that the operator sees. */
-export function refusalOf(argv: readonly string[], environment: Environment = {}): string {
+export async function refusalOf(argv: readonly string[], environment: Environment = {}): Promise<string> {
   try {
-    load(argv, environment);
+    await load(argv, environment);
   } catch (error) {
     if (error instanceof ConfigError) return error.message;
     throw error;

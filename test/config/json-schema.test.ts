@@ -10,7 +10,8 @@ import { describe, expect, test } from 'vitest';
 import * as z from 'zod/v4';
 import { configurationSchema } from '../../src/config/json-schema.ts';
 import { temporaryFolder } from './fixture.ts';
-import { fileSchema, settingNames, settings } from '../../src/config/settings.ts';
+import { fileSchema } from '../../src/config/settings-schema.ts';
+import { settingNames, settings } from '../../src/config/settings.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const readme = readFileSync(join(root, 'README.md'), 'utf8');

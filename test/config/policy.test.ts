@@ -14,39 +14,39 @@ describe('tools', () => {
       { allow: ['list_projects', 'list_secret_sinks'], deny: ['delete_ai_model_api_key'] },
     ],
     ['', {}],
-  ])('the variable %j', (value, tools) => {
-    expect(load([], { ATLAS_MODEL_KEYS_TOOLS: value }).tools).toEqual(tools);
+  ])('the variable %j', async (value, tools) => {
+    expect((await load([], { ATLAS_MODEL_KEYS_TOOLS: value })).tools).toEqual(tools);
   });
 
-  test('the file says the same as an object, and the variable goes before it as a whole', () => {
+  test('the file says the same as an object, and the variable goes before it as a whole', async () => {
     const path = configurationFile({ tools: { allow: ['list_projects'], deny: ['list_secret_sinks'] } });
     const inFile = { ATLAS_MODEL_KEYS_CONFIG: path };
-    expect(load([], inFile).tools).toEqual({ allow: ['list_projects'], deny: ['list_secret_sinks'] });
-    expect(load([], { ...inFile, ATLAS_MODEL_KEYS_TOOLS: '-get_ai_model_api_key' }).tools).toEqual({
+    expect((await load([], inFile)).tools).toEqual({ allow: ['list_projects'], deny: ['list_secret_sinks'] });
+    expect((await load([], { ...inFile, ATLAS_MODEL_KEYS_TOOLS: '-get_ai_model_api_key' })).tools).toEqual({
       deny: ['get_ai_model_api_key'],
     });
   });
 });
 
-test('confirm and maxCreatesPerHour, from the environment and from the file', () => {
+test('confirm and maxCreatesPerHour, from the environment and from the file', async () => {
   const path = configurationFile({ confirm: 'required', maxCreatesPerHour: 5 });
   const inFile = { ATLAS_MODEL_KEYS_CONFIG: path };
-  expect(load([], inFile)).toMatchObject({ confirm: 'required', maxCreatesPerHour: 5 });
+  expect(await load([], inFile)).toMatchObject({ confirm: 'required', maxCreatesPerHour: 5 });
   const variables = { ATLAS_MODEL_KEYS_CONFIRM: 'never', ATLAS_MODEL_KEYS_MAX_CREATES_PER_HOUR: '0' };
-  expect(load([], { ...inFile, ...variables })).toMatchObject({ confirm: 'never', maxCreatesPerHour: 0 });
+  expect(await load([], { ...inFile, ...variables })).toMatchObject({ confirm: 'never', maxCreatesPerHour: 0 });
   // A policy holds in the sandbox too.
-  expect(load(['--sandbox'], inFile)).toMatchObject({ confirm: 'required', maxCreatesPerHour: 5 });
+  expect(await load(['--sandbox'], inFile)).toMatchObject({ confirm: 'required', maxCreatesPerHour: 5 });
 });
 
-test('the default organization is that of real Atlas, not of the sandbox', () => {
-  expect(load([], { MONGODB_ATLAS_ORG_ID: ORG }).orgId).toBe(ORG);
-  expect(load(['--sandbox'], { MONGODB_ATLAS_ORG_ID: ORG }).orgId).toBeUndefined();
-  expect(load().orgId).toBeUndefined();
+test('the default organization is that of real Atlas, not of the sandbox', async () => {
+  expect((await load([], { MONGODB_ATLAS_ORG_ID: ORG })).orgId).toBe(ORG);
+  expect((await load(['--sandbox'], { MONGODB_ATLAS_ORG_ID: ORG })).orgId).toBeUndefined();
+  expect((await load()).orgId).toBeUndefined();
 });
 
-test('$schema in the file means nothing, whatever it names', () => {
+test('$schema in the file means nothing, whatever it names', async () => {
   const path = configurationFile({ $schema: '/nonexistent/schema.json', readOnly: true });
-  const config = load(['--config', path]);
+  const config = await load(['--config', path]);
   expect(config.readOnly).toBe(true);
   expect(JSON.stringify(config)).not.toContain('/nonexistent');
 });
