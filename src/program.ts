@@ -11,11 +11,11 @@ import { createServer } from './mcp/server.ts';
 import type { Serving } from './mcp/stdio.ts';
 import { createPrompts } from './prompts/prompt-catalog.ts';
 import { appendAudit } from './provisioning/journal/audit.ts';
-import { openJournal } from './provisioning/journal/journal.ts';
+import { openJournal, type Journal } from './provisioning/journal/journal.ts';
 import { Secret } from './secret/secret.ts';
 import type { Log } from './secret/way-out.ts';
 import { openSinks } from './sinks/open-sinks.ts';
-import { createCatalog } from './tools/catalog.ts';
+import { createCatalog, type Catalog } from './tools/catalog.ts';
 
 /** A host that has more to ask is answered first. */
 const WARM_UP_AFTER_MS = 20;
@@ -44,8 +44,7 @@ export async function serve(start: Start, input: Readable, output: Writable): Pr
   };
   const adapter = createServer({ ...start, catalog, prompts, audit });
   const { closed } = await connect(adapter.server, input, output, log);
-  // So that the first call costs no more than the second. Nothing is opened or sent.
-  setTimeout(() => void import('./atlas/atlas.ts'), WARM_UP_AFTER_MS).unref();
+  setTimeout(() => void warmUp(catalog, context.journal), WARM_UP_AFTER_MS).unref();
   return {
     closed,
     async drain() {
@@ -53,6 +52,17 @@ export async function serve(start: Start, input: Readable, output: Writable): Pr
       await context.atlas.close();
     },
   };
+}
+
+/**
+ * So that the first call costs no more than the second: loads what it needs, and lets V8 see the code that judges
+ * arguments and reads the journal. Nothing is connected, sent or written.
+ */
+async function warmUp(catalog: Catalog, journal: Journal): Promise<void> {
+  await import('./atlas/atlas.ts');
+  await journal.read();
+  const nothing = { signal: AbortSignal.abort(), progress: () => undefined };
+  await catalog.find('create_ai_model_api_key')?.call({ name: '' }, nothing);
 }
 
 /** For people, and loaded for them alone. */
