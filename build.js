@@ -9,7 +9,7 @@ import { chmod, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { notices } from './build/notices.js';
-import { carried, evaluated, exchanged, fromMain } from './build/parts.js';
+import { carried, evaluated, exchanged, fromMain, requireShared } from './build/parts.js';
 
 const common = {
   absWorkingDir: fileURLToPath(new URL('.', import.meta.url)),
@@ -44,6 +44,7 @@ export async function buildServer(outfile, plugins = []) {
     keepNames: true,
     plugins: [...plugins, fromMain, lean],
   });
+  requireShared(program.metafile);
   const { footer, plugin } = carried(program.outputFiles[0].text);
   const main = await build({
     ...common,

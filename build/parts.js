@@ -9,6 +9,12 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 /** The files whose state or classes there may be once alone: the program gets them from the part that starts. */
 const SHARED = ['src/secret/redaction.ts', 'src/secret/secret.ts', 'src/config/config-error.ts'];
 
+/** Fails where a shared file got into the program as well: a secret that one part knows would be nothing to the other. */
+export function requireShared({ inputs }) {
+  const twice = SHARED.filter((file) => file in inputs);
+  if (twice.length > 0) throw new Error(`these are in both parts: ${twice.join(', ')}`);
+}
+
 /** In the program: an import of a shared file takes what the starting part has of it. */
 export const fromMain = {
   name: 'from main',
@@ -29,16 +35,18 @@ export const fromMain = {
  * exchanged under a running server is noticed.
  */
 export function carried(text) {
-  const mark = `src/program.ts ${createHash('sha256').update(text).digest('hex')}`;
+  const hash = createHash('sha256').update(text).digest('hex');
+  // It is read as Latin-1, which is quick and right for ASCII alone.
+  if (!/^[\t\n -~]*$/.test(text)) throw new Error('the program holds a character that is not ASCII');
   if (text.includes(ESCAPED_END))
     throw new Error(`the program holds ${ESCAPED_END}, which stands for the end of a comment`);
-  return { footer: `/* ${mark}\n${text.replaceAll('*/', ESCAPED_END)}*/`, plugin: carryingPlugin(mark) };
+  return { footer: `/* src/program.ts ${hash}\n${text.replaceAll('*/', ESCAPED_END)}*/`, plugin: carryingPlugin(hash) };
 }
 
 const ESCAPED_END = '*%/';
 
 /** `import('./program.ts')` compiles what stands behind the mark. */
-function carryingPlugin(mark) {
+function carryingPlugin(hash) {
   const imports = SHARED.map((file, index) => `import * as shared${index} from './${file}';`);
   const shared = SHARED.map((file, index) => `${JSON.stringify(file)}: shared${index}`);
   const contents = `${imports.join('\n')}
@@ -46,10 +54,12 @@ function carryingPlugin(mark) {
     const { createRequire } = process.getBuiltinModule('node:module');
     const { compileFunction } = process.getBuiltinModule('node:vm');
     const file = readFileSync(new URL(import.meta.url), 'latin1');
-    const mark = ${JSON.stringify(mark)};
-    const begin = file.lastIndexOf(mark);
-    if (begin === -1) throw new Error('the file of this server was exchanged; restart it');
-    const text = file.slice(begin + mark.length, file.lastIndexOf('*/')).replaceAll(${JSON.stringify(ESCAPED_END)}, '*/');
+    // Put together here, so that it stands nowhere but where the comment begins.
+    const mark = ['/* src/program.ts', '${hash}\\n'].join(' ');
+    const begin = file.indexOf(mark);
+    const end = file.lastIndexOf('*/');
+    if (begin === -1 || end < begin) throw new shared2.ConfigError('this file', 'was exchanged while the server ran; restart it');
+    const text = file.slice(begin + mark.length, end).replaceAll(${JSON.stringify(ESCAPED_END)}, '*/');
     const program = compileFunction(text, ['module', 'exports', 'require', 'shared'], {
       filename: 'atlas-model-keys-mcp/program.js',
     });

@@ -60,17 +60,15 @@ async function examine(commandLine: CommandLine): Promise<number> {
     offeredWith(config);
     return config;
   };
-  // A defect stays uncaught: it is told by its class alone, and is no health.
-  const examined = new Promise<number>((resolve) => {
-    void doctor(load, commandLine.json).then(resolve);
-  });
-  return Promise.race([examined, uncaught.then(() => 1)]);
+  return Promise.race([doctor(load, commandLine.json), uncaught.then(() => 1)]);
 }
 
 try {
   process.exit(await main(process.argv.slice(2)));
 } catch (error) {
-  if (!(error instanceof ConfigError)) throw error;
-  process.stderr.write(`atlas-model-keys-mcp: ${error.message}\n`);
-  process.exit(2);
+  // Of a defect the class alone: its message may quote anything.
+  const isConfig = error instanceof ConfigError;
+  const defect = `INTERNAL (${error instanceof Error ? error.constructor.name : typeof error})`;
+  process.stderr.write(`atlas-model-keys-mcp: ${isConfig ? error.message : defect}\n`);
+  process.exit(isConfig ? 2 : 1);
 }

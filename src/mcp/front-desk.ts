@@ -8,6 +8,12 @@ import { CAPABILITIES, PROTOCOL_VERSIONS, serverInfo } from './identity.ts';
 /** The id under which the server is told again of an `initialize` that was answered. No host sees it. */
 export const REPEATED = 'initialize-answered-at-the-front-desk';
 
+/**
+ * No usual introduction is longer. Short enough that none is too deep to be written again, which a deep one is for
+ * JSON.stringify. In UTF-16 units.
+ */
+const LONGEST_LOOKED_AT = 8 * 1024;
+
 export interface FrontDesk {
   /**
    * The answer to one line from the host; null where none is owed (a notification), undefined where the whole server is
@@ -33,16 +39,17 @@ interface Request {
 }
 
 export function createFrontDesk({ version, instructions, offers }: DeskOptions): FrontDesk {
-  let introduction: string | undefined;
+  let introduction: Members | undefined;
   let isInitialized = false;
   const greet = (params: Members): object => {
-    introduction = JSON.stringify({ jsonrpc: '2.0', id: REPEATED, method: 'initialize', params });
+    introduction = params;
     const wanted = PROTOCOL_VERSIONS.find((version) => version === params.protocolVersion);
     const protocolVersion = wanted ?? PROTOCOL_VERSIONS[0];
     return { protocolVersion, capabilities: CAPABILITIES, serverInfo: serverInfo(version), instructions };
   };
   return {
     answer(line) {
+      if (line.length > LONGEST_LOOKED_AT) return undefined;
       const message = parseJson(line);
       if (isInitializedNotice(message)) {
         isInitialized = true;
@@ -56,7 +63,9 @@ export function createFrontDesk({ version, instructions, offers }: DeskOptions):
       return undefined;
     },
     heard: () => [
-      ...(introduction === undefined ? [] : [`${introduction}\n`]),
+      ...(introduction
+        ? [`${JSON.stringify({ jsonrpc: '2.0', id: REPEATED, method: 'initialize', params: introduction })}\n`]
+        : []),
       ...(isInitialized ? [`${JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' })}\n`] : []),
     ],
   };

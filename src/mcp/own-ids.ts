@@ -13,6 +13,12 @@ const ZERO_OF_SERVER = 'request-zero-of-the-server';
 
 /** The same transport, as far as the server can tell. */
 export function withOwnIds(transport: Transport): Transport {
+  let isIntroduced = false;
+  const isRepeated = (message: JSONRPCMessage) => {
+    if (isIntroduced || !('id' in message) || message.id !== REPEATED) return false;
+    isIntroduced = true;
+    return true;
+  };
   const wrapped: Transport = {
     start: () => {
       transport.onmessage = (message, extra) => {
@@ -23,7 +29,7 @@ export function withOwnIds(transport: Transport): Transport {
       return transport.start();
     },
     send: (message, options) =>
-      'id' in message && message.id === REPEATED
+      isRepeated(message)
         ? Promise.resolve()
         : transport.send(restored(renamed(message, ZERO_OF_SERVER), ZERO_OF_HOST), options),
     close: () => transport.close(),

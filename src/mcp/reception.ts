@@ -10,17 +10,13 @@ const WARM_UP_AFTER_MS = 150;
 const LONGEST_LINE = 10 * 1024 * 1024;
 const LINE_END = 0x0a;
 
-export interface Reception {
-  /** Resolves with the stream that the server is to read, beginning with what it missed. Resolves once, or never. */
-  readonly needed: Promise<Readable>;
-}
-
-export function receive(input: Readable, output: Writable, desk: FrontDesk): Reception {
+/** Resolves, once or never, with the stream that the server is to read, beginning with what it missed. */
+export function receive(input: Readable, output: Writable, desk: FrontDesk): Promise<Readable> {
   const forServer = new PassThrough();
   let kept = Buffer.alloc(0);
   let isHandedOver = false;
   let warmUp: NodeJS.Timeout | undefined;
-  const needed = new Promise<Readable>((resolve) => {
+  return new Promise<Readable>((resolve) => {
     const handOver = () => {
       if (isHandedOver) return;
       isHandedOver = true;
@@ -51,5 +47,4 @@ export function receive(input: Readable, output: Writable, desk: FrontDesk): Rec
       }
     });
   });
-  return { needed };
 }

@@ -29,7 +29,7 @@ export interface StdioOptions {
 export async function serveStdio({ desk, serve, uncaught, log }: StdioOptions): Promise<number> {
   const output = redacted(process.stdout);
   const gone = hostGone(output);
-  const { needed } = receive(process.stdin, output, desk);
+  const needed = receive(process.stdin, output, desk);
   let serving: Promise<Serving> | undefined;
   const closed = needed.then(async (input) => {
     serving = serve(input, output);

@@ -11,7 +11,7 @@ import { listSecretSinks } from './list-secret-sinks.ts';
 import { reconcileAiModelApiKeys } from './reconcile-ai-model-api-keys.ts';
 import { resetAiModelRateLimits } from './reset-ai-model-rate-limits.ts';
 import { rotateAiModelApiKey, type RotateToolContext } from './rotate-ai-model-api-key.ts';
-import type { OfferSettings } from './offer.ts';
+import { isChosen, type OfferSettings } from './offer.ts';
 import { failedResult, type Tool } from './tool.ts';
 import { updateAiModelApiKey } from './update-ai-model-api-key.ts';
 import { updateAiModelRateLimit } from './update-ai-model-rate-limit.ts';
@@ -32,15 +32,11 @@ export function createCatalog(context: ToolContext): Catalog {
   return {
     find(name) {
       const tool = tools.find((candidate) => candidate.name === name);
-      if (!tool || isTakenAway(name, context.tools ?? {})) return undefined;
+      if (!tool || !isChosen(name, context.tools ?? {})) return undefined;
       if (!context.readOnly || tool.annotations.readOnlyHint) return tool;
       return { ...tool, call: () => Promise.resolve(failedResult(readOnlyRefusal(tool))) };
     },
   };
-}
-
-function isTakenAway(name: string, { allow, deny = [] }: NonNullable<ToolContext['tools']>): boolean {
-  return allow?.includes(name) === false || deny.includes(name);
 }
 
 export function toolsOf(context: ToolContext): readonly Tool[] {

@@ -58,7 +58,12 @@ function chosen(offers: readonly Offer[], { allow, deny = [] }: NonNullable<Offe
     const [like = ''] = nearest(unknown, names, (name) => name, 1);
     throw new ConfigError('tools', `names a tool that this server does not have; the nearest is ${like}`);
   }
-  return offers.filter(({ name }) => (allow?.includes(name) ?? true) && !deny.includes(name));
+  return offers.filter(({ name }) => isChosen(name, { ...(allow && { allow }), deny }));
+}
+
+/** Whether the operator lets there be a tool of that name. */
+export function isChosen(name: string, { allow, deny }: NonNullable<OfferSettings['tools']>): boolean {
+  return (allow?.includes(name) ?? true) && deny?.includes(name) !== true;
 }
 
 /** Must say what the parameters of the tools accept with these settings (`parameter.ts`); a test compares. */

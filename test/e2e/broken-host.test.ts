@@ -47,8 +47,12 @@ test('stderr that is closed does not keep a call from being answered, or the pro
   expect(await once(child, 'exit')).toEqual([0, null]);
 });
 
-test('stdout that nobody reads does not keep the process from ending', { timeout: 40_000 }, async () => {
+test.each([
+  ['the front desk', []],
+  ['the whole server', [{ jsonrpc: '2.0', method: 'ping', id: 'first' }]],
+])('stdout that nobody reads does not keep %s from ending', { timeout: 40_000 }, async (_who, before) => {
   const child = start();
+  for (const message of before) say(child, message);
   await once(child.stdout, 'data');
   child.stdout.pause();
   for (let id = 0; id < 400; id += 1) say(child, { ...LIST, id });

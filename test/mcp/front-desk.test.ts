@@ -121,10 +121,62 @@ test.each([...left.map((message) => [JSON.stringify(message)]), [''], ['{'], ['i
   expect(fresh().answer(line)).toBeUndefined();
 });
 
-test('answers nothing of its own accord, whatever the line (property)', () => {
-  const desk = fresh();
-  fc.assert(fc.property(fc.json(), (line) => desk.answer(line) === undefined));
+test('answers as the SDK does, or not at all, whatever is changed in a usual message (property)', async () => {
+  const strange = fc.constantFrom<unknown>(
+    null,
+    5,
+    1.5,
+    '',
+    'x',
+    [],
+    [{}],
+    {},
+    { a: 1 },
+    true,
+    { form: {} },
+    { progressToken: 1 },
+  );
+  const names = fc.constantFrom(
+    'id',
+    'jsonrpc',
+    'method',
+    'params',
+    '_meta',
+    'capabilities',
+    'roots',
+    'elicitation',
+    'name',
+    'x',
+    'toString',
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...answered), names, strange, fc.nat(3), async (message, name, value, depth) => {
+      const line = JSON.stringify(changed(message, name, value, depth));
+      const answer = parsed(fresh().answer(line));
+      if (typeof answer !== 'object' || answer === null) return;
+      expect(answer).toEqual((await fromTheSdk([line], 1))[0]);
+    }),
+    { numRuns: 300 },
+  );
 });
+
+test('leaves an introduction that is too deep to be written again', () => {
+  const deep = `${'{"a":'.repeat(6_000)}{}${'}'.repeat(6_000)}`;
+  const line = JSON.stringify(introduction({ ...usual, capabilities: { elicitation: { url: 'DEEP' } } })).replace(
+    '"DEEP"',
+    deep,
+  );
+  expect(fresh().answer(line)).toBeUndefined();
+});
+
+/** The message with one member set, so many objects deep. */
+function changed(message: object, name: string, value: unknown, depth: number): object {
+  const inner = Object.entries(message).findLast(([, member]) => typeof member === 'object' && member !== null);
+  if (depth === 0 || !inner) return { ...message, [name]: value };
+  const member = inner[0];
+  const object: unknown = inner[1];
+  return { ...message, [member]: changed(typeof object === 'object' && object ? object : {}, name, value, depth - 1) };
+}
 
 test('knows the versions that the SDK knows, in its order', () => {
   expect(PROTOCOL_VERSIONS).toEqual(SUPPORTED_PROTOCOL_VERSIONS);
@@ -138,7 +190,7 @@ describe('handing over', () => {
 
   test('the server learns what the desk heard, and then the rest, whole and in order', async () => {
     const [input, output] = [new PassThrough(), new PassThrough()];
-    const { needed } = receive(input, output, fresh());
+    const needed = receive(input, output, fresh());
     const rest = JSON.stringify({ jsonrpc: '2.0', id: 8, method: 'tools/call', params: { name: 'ü\u2028€' } });
     // Cut within a character.
     const bytes = Buffer.from(`${[...lines, PING, rest].join('\n')}\n`);
@@ -160,13 +212,13 @@ describe('handing over', () => {
   });
   test('happens of itself a moment after the introduction, when the host says nothing more', async () => {
     const input = new PassThrough();
-    const { needed } = receive(input, new PassThrough(), fresh());
+    const needed = receive(input, new PassThrough(), fresh());
     input.write(`${lines.join('\n')}\n`);
     expect(String((await needed).read())).toContain(REPEATED);
   });
   test("happens for a line without an end, which is the transport's to refuse", async () => {
     const input = new PassThrough();
-    const { needed } = receive(input, new PassThrough(), fresh());
+    const needed = receive(input, new PassThrough(), fresh());
     const server = needed.then((stream) => stream.resume());
     for (let written = 0; written < 11; written += 1) input.write(Buffer.alloc(1024 * 1024, 0x20));
     expect(await server).toBeDefined();
