@@ -8,8 +8,17 @@ export function leaksIn(text: string, secrets: readonly string[]): string[] {
   return secrets.flatMap((secret) => piecesOf(secret).filter((piece) => text.includes(piece)));
 }
 
+/** Of the secrets that were searched for: each is searched for in many texts. */
+const pieces = new Map<string, readonly string[]>();
+
+function piecesOf(secret: string): readonly string[] {
+  const known = pieces.get(secret) ?? [...new Set(encoded(secret))];
+  pieces.set(secret, known);
+  return known;
+}
+
 /** Every stretch of the secret, in every encoding and at every alignment of base64. */
-function piecesOf(secret: string): string[] {
+function encoded(secret: string): string[] {
   const windows = Array.from({ length: Math.max(1, secret.length - WINDOW + 1) }, (_unused, start) =>
     secret.slice(start, start + WINDOW),
   );

@@ -5,9 +5,8 @@ import { describe, expect, test } from 'vitest';
 import { type Fault } from '../../src/sandbox/faults.ts';
 import { leaksIn } from '../canary.ts';
 import { fileIn } from '../e2e/host.ts';
-import { openWard, ownBundle } from './examination.ts';
+import { openWard } from './examination.ts';
 
-const bundle = ownBundle();
 const WRONG = 'mdb_sa_sk_canary0W1r2o3n4g5S6e7c8r9e0t';
 
 type Ward = Awaited<ReturnType<typeof openWard>>;
@@ -48,7 +47,7 @@ describe('a credential that is not accepted', () => {
     ['one in the place of another setting', () => ({ ATLAS_MODEL_KEYS_LOG_LEVEL: WRONG })],
     ['one in the place of a URL', () => ({ MONGODB_ATLAS_BASE_URL: `https://${WRONG}@host` })],
   ])('%s', async (_what, envOf) => {
-    const ward = await openWard(bundle());
+    const ward = await openWard();
     const env = envOf(ward);
     const said = await everythingSaid(ward, env);
     const { clientSecret, accessToken, privateKey } = ward.sandbox.credentials;
@@ -62,7 +61,7 @@ describe('an Atlas that repeats what it was sent', () => {
     ['to the first question', { operation: 'credential', kind: 'echo', status: 403, when: 'before', times: 9 }],
     ['to the list of projects', { operation: 'list_projects', kind: 'echo', status: 400, when: 'before', times: 9 }],
   ])('%s', async (_what, fault) => {
-    const ward = await openWard(bundle());
+    const ward = await openWard();
     ward.sandbox.inject(fault);
     const said = await everythingSaid(ward);
     const sent = ward.sandbox.requests.map(({ headers }) => headers.authorization ?? '').map((each) => each.slice(7));
@@ -72,7 +71,7 @@ describe('an Atlas that repeats what it was sent', () => {
 });
 
 test('a secret in a path that is told is taken out', async () => {
-  const ward = await openWard(bundle());
+  const ward = await openWard();
   const { clientSecret } = ward.sandbox.credentials;
   const said = await everythingSaid(ward, {
     ATLAS_MODEL_KEYS_STATE_DIR: fileIn(ward.home, clientSecret, ''),

@@ -1,9 +1,7 @@
 // The clock of this machine against that of Atlas.
 
 import { describe, expect, test } from 'vitest';
-import { behindOtherClock, openWard, ownBundle } from './examination.ts';
-
-const bundle = ownBundle();
+import { behindOtherClock, openWard } from './examination.ts';
 
 describe('a clock that differs', () => {
   test.each<[number | undefined, string, RegExp]>([
@@ -16,7 +14,7 @@ describe('a clock that differs', () => {
     [-86_400, 'failed', /s ahead of that of Atlas$/],
     [undefined, 'warning', /^unknown/],
   ])('by %s s: %s', async (seconds, status, finding) => {
-    const { examine, sandbox } = await openWard(bundle());
+    const { examine, sandbox } = await openWard();
     const { code, checks } = await examine({ MONGODB_ATLAS_BASE_URL: await behindOtherClock(sandbox, seconds) });
     const clock = checks.find(({ check }) => check === 'clock');
     expect(clock?.status).toBe(status);

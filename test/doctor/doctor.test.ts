@@ -5,14 +5,13 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openJournal } from '../../src/provisioning/journal/journal.ts';
 import { fileIn } from '../e2e/host.ts';
-import { GROUP, openWard, ownBundle, pictureOf, runDoctor } from './examination.ts';
+import { GROUP, openWard, pictureOf, runDoctor } from './examination.ts';
 
-const bundle = ownBundle();
 const OTHER = 'f'.repeat(24);
 
 describe('where all is well', () => {
   test('it ends with 0, as a table for people', async () => {
-    const { run, home } = await openWard(bundle());
+    const { run, home } = await openWard();
     const { code, stdout, stderr } = await run([]);
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/^ok {7}configuration {4}no file at /);
@@ -23,7 +22,7 @@ describe('where all is well', () => {
   });
 
   test('it looks at these things, and at no other', async () => {
-    const { examine } = await openWard(bundle());
+    const { examine } = await openWard();
     const { ok, code, checks } = await examine();
     expect([ok, code]).toEqual([true, 0]);
     expect(checks.map(({ check, status }) => `${check}: ${status}`)).toEqual([
@@ -42,7 +41,7 @@ describe('where all is well', () => {
   });
 
   test('it changes nothing, neither here nor in Atlas', async () => {
-    const { run, sandbox, home } = await openWard(bundle());
+    const { run, sandbox, home } = await openWard();
     fileIn(home, 'env', 'OTHER=1\n');
     const sinks = JSON.stringify({
       file: `file:${home}/new/{groupId}/{entry}.key`,
@@ -61,9 +60,9 @@ describe('where all is well', () => {
   });
 
   test('in the sandbox too, which leaves nothing behind', async () => {
-    const { home } = await openWard(bundle());
+    const { home } = await openWard();
     const before = pictureOf(join(home, '..'));
-    const { code, stdout } = await runDoctor(bundle(), home, ['--sandbox'], {});
+    const { code, stdout } = await runDoctor(home, ['--sandbox'], {});
     expect(code).toBe(0);
     expect(stdout).toContain('that of the embedded sandbox');
     expect(pictureOf(join(home, '..'))).toEqual(before);
@@ -72,7 +71,7 @@ describe('where all is well', () => {
 
 describe('the configuration', () => {
   test('is told with its file, and the origin of each setting', async () => {
-    const { examine, home } = await openWard(bundle());
+    const { examine, home } = await openWard();
     const path = fileIn(home, 'config.json', '{"readOnly":false,"logLevel":"info"}');
     const { checks } = await examine({ ATLAS_MODEL_KEYS_CONFIG: path }, ['--log-level', 'error']);
     expect(checks.slice(0, 3).map(({ finding }) => finding)).toEqual([
@@ -88,7 +87,7 @@ describe('the configuration', () => {
     ['tools: names a tool that this server does not have', { ATLAS_MODEL_KEYS_TOOLS: '-no_such_tool' }],
     ['NODE_TLS_REJECT_UNAUTHORIZED: turns certificate checks off', { NODE_TLS_REJECT_UNAUTHORIZED: '0' }],
   ])('that is broken is a failing line: %s', async (message, env) => {
-    const { examine, sandbox } = await openWard(bundle());
+    const { examine, sandbox } = await openWard();
     const { code, ok, checks } = await examine(env);
     expect([code, ok, checks.length]).toEqual([1, false, 1]);
     expect(checks[0]).toMatchObject({ check: 'configuration', status: 'failed' });
@@ -97,7 +96,7 @@ describe('the configuration', () => {
   });
 
   test('that others could have written is one', async () => {
-    const { examine, home } = await openWard(bundle());
+    const { examine, home } = await openWard();
     const path = fileIn(home, 'config.json', '{}');
     chmodSync(path, 0o666);
     const { checks } = await examine({}, ['--config', path]);
@@ -105,7 +104,7 @@ describe('the configuration', () => {
   });
 
   test('may not be refused in a command line: that is no health either', async () => {
-    const { run } = await openWard(bundle());
+    const { run } = await openWard();
     const { code, stdout, stderr } = await run(['--jsno']);
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toBe('atlas-model-keys-mcp: --jsno: is not understood; see --help\n');
@@ -114,7 +113,7 @@ describe('the configuration', () => {
 
 describe('the credential', () => {
   test('that is missing', async () => {
-    const { examine, sandbox } = await openWard(bundle());
+    const { examine, sandbox } = await openWard();
     const { code, checks, failed } = await examine({ MONGODB_ATLAS_CLIENT_ID: '', MONGODB_ATLAS_CLIENT_SECRET: '' });
     expect([code, failed]).toEqual([1, ['credential']]);
     expect(checks.map(({ check }) => check)).not.toContain('Atlas');
@@ -122,7 +121,7 @@ describe('the credential', () => {
   });
 
   test('of which one half is missing', async () => {
-    const { examine } = await openWard(bundle());
+    const { examine } = await openWard();
     const { checks } = await examine({ MONGODB_ATLAS_CLIENT_SECRET: '' });
     expect(checks.find(({ check }) => check === 'credential')).toEqual({
       check: 'credential',
@@ -133,7 +132,7 @@ describe('the credential', () => {
   });
 
   test('by API key', async () => {
-    const { examine, sandbox } = await openWard(bundle());
+    const { examine, sandbox } = await openWard();
     const { publicKey, privateKey } = sandbox.credentials;
     const { code, checks } = await examine({
       MONGODB_ATLAS_CLIENT_SECRET: '',
@@ -146,14 +145,14 @@ describe('the credential', () => {
   });
 
   test('whose roles Atlas does not tell: unknown, which is no failure', async () => {
-    const { examine, sandbox } = await openWard(bundle());
+    const { examine, sandbox } = await openWard();
     const { code, checks, warnings } = await examine({ MONGODB_ATLAS_ACCESS_TOKEN: sandbox.credentials.accessToken });
     expect([code, warnings]).toEqual([0, ['roles', 'access list']]);
     expect(checks.find(({ check }) => check === 'roles')?.finding).toMatch(/^unknown/);
   });
 
   test('that may only read is a failure, but where the server is read-only', async () => {
-    const { examine } = await openWard(bundle(), { role: 'read_only' });
+    const { examine } = await openWard({ role: 'read_only' });
     const { code, checks, failed } = await examine();
     expect([code, failed]).toEqual([1, ['roles']]);
     const roles = checks.find(({ check }) => check === 'roles');
@@ -163,7 +162,7 @@ describe('the credential', () => {
   });
 
   test('that cannot see a project which it is to be used for', async () => {
-    const { examine } = await openWard(bundle());
+    const { examine } = await openWard();
     const { code, checks, failed, warnings } = await examine({
       ATLAS_MODEL_KEYS_ALLOWED_PROJECTS: `${GROUP},${OTHER}`,
       MONGODB_ATLAS_PROJECT_ID: 'e'.repeat(24),
@@ -177,7 +176,7 @@ describe('the credential', () => {
 });
 
 test('a host where nobody answers is a failure of Atlas alone', async () => {
-  const { examine, sandbox } = await openWard(bundle());
+  const { examine, sandbox } = await openWard();
   await sandbox.close();
   const { code, failed, checks } = await examine();
   expect([code, failed]).toEqual([1, ['Atlas']]);
@@ -186,7 +185,7 @@ test('a host where nobody answers is a failure of Atlas alone', async () => {
 
 describe('sinks', () => {
   test('each one is looked at, and what is wrong is told with advice', async () => {
-    const { examine, home } = await openWard(bundle());
+    const { examine, home } = await openWard();
     mkdirSync(join(home, 'open'));
     chmodSync(join(home, 'open'), 0o777);
     symlinkSync(join(home, 'sink'), join(home, 'link'));
@@ -213,7 +212,7 @@ describe('sinks', () => {
 
 describe('the state directory', () => {
   test('that others can write to', async () => {
-    const { examine, stateDir } = await openWard(bundle());
+    const { examine, stateDir } = await openWard();
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
     chmodSync(stateDir, 0o777);
     const { code, failed, checks } = await examine();
@@ -222,7 +221,7 @@ describe('the state directory', () => {
   });
 
   test('that is a file, and one whose journal is', async () => {
-    const { examine, home, stateDir } = await openWard(bundle());
+    const { examine, home, stateDir } = await openWard();
     const path = fileIn(home, 'state', '');
     expect((await examine({ ATLAS_MODEL_KEYS_STATE_DIR: path })).failed).toEqual(['state directory']);
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
@@ -231,7 +230,7 @@ describe('the state directory', () => {
   });
 
   test('that is missing is fine, and stays missing', async () => {
-    const { examine, stateDir } = await openWard(bundle());
+    const { examine, stateDir } = await openWard();
     const { checks } = await examine();
     expect(checks.find(({ check }) => check === 'state directory')?.finding).toBe(
       `${stateDir}: will be made with the first create`,
@@ -244,7 +243,7 @@ describe('the journal', () => {
   const plan = { groupId: GROUP, name: 'left\u001b[31m over', sink: 'app' };
 
   test('with leftovers is a failure, until they are reconciled', async () => {
-    const { examine, run, stateDir } = await openWard(bundle());
+    const { examine, run, stateDir } = await openWard();
     const intent = await openJournal(stateDir).open(plan, { since: 0, maxPerHour: 30 });
     if ('code' in intent) throw new Error(intent.message);
     const underWay = await examine();

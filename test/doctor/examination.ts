@@ -1,13 +1,10 @@
-// Runs the doctor as a person or a script does: a child process of a bundle of its own, with a simulated Atlas, a home and
+// Runs the doctor as a person or a script does: a child process of the bundle that ships, with a simulated Atlas, a home and
 // one sink. Nothing here expects anything but that the report has its form.
 
-import { execFileSync } from 'node:child_process';
-import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { beforeAll, afterAll, onTestFinished } from 'vitest';
+import { onTestFinished } from 'vitest';
 import * as z from 'zod/v4';
 import { FIRST_PROJECT } from '../../src/sandbox/first-project.ts';
 import { startSandbox, type Sandbox, type SandboxOptions } from '../../src/sandbox/sandbox.ts';
@@ -35,29 +32,14 @@ export interface Examined {
   readonly stderr: string;
 }
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
-
-/** The bundle that ships, built where no other test looks; for one test file. */
-export function ownBundle(): () => string {
-  let folder = '';
-  beforeAll(() => {
-    folder = mkdtempSync(join(realpathSync(tmpdir()), 'amk-doctor-'));
-    execFileSync(process.execPath, ['build.js', folder], { cwd: root, stdio: 'ignore' });
-  });
-  afterAll(() => {
-    rmSync(folder, { recursive: true });
-  });
-  return () => join(folder, 'atlas-model-keys-mcp.js');
-}
-
-export async function openWard(bundle: string, options: SandboxOptions = {}) {
+export async function openWard(options: SandboxOptions = {}) {
   const sandbox = await startSandbox(options);
   onTestFinished(() => sandbox.close());
   const home = temporaryHome();
   mkdirSync(join(home, 'sink'), { mode: 0o700 });
   const env = { ...credentialsFor(sandbox), ATLAS_MODEL_KEYS_SINKS: `app=file:${home}/sink/{entry}.key` };
   const run = (args: readonly string[], more: Readonly<Record<string, string>> = {}) =>
-    runDoctor(bundle, home, args, { ...env, ...more });
+    runDoctor(home, args, { ...env, ...more });
   return {
     sandbox,
     home,
@@ -72,12 +54,11 @@ export async function openWard(bundle: string, options: SandboxOptions = {}) {
 }
 
 export async function runDoctor(
-  bundle: string,
   home: string,
   args: readonly string[],
   env: Readonly<Record<string, string>>,
 ): Promise<Examined> {
-  const { ended, output } = startServer({ home, args: ['doctor', ...args], env, bundle });
+  const { ended, output } = startServer({ home, args: ['doctor', ...args], env });
   const { code } = await ended;
   return { code, ...output() };
 }

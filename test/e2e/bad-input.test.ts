@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox.ts';
 import { BUNDLE, credentialsFor, fileIn, filesBelow, startHost, temporaryHome } from './host.ts';
 import { structuredOf, textOf } from './result.ts';
+import { sharedHost } from './shared-host.ts';
 
 const GROUP = '69681d39c9e8cfd375386316';
 const NAME = { groupId: GROUP, name: 'a key' };
@@ -19,15 +20,19 @@ beforeEach(async () => {
   onTestFinished(() => running.close());
 });
 
+// The servers below are shared: what one test makes them send too late, the next one sees.
+
 describe('nothing is sent and nothing is written for', () => {
-  const args = [
-    '--sink',
-    'fixed=file:/nonexistent/x.key',
-    '--sink',
-    'local=file:~/keys/{entry}.key',
-    '--default-sink',
-    'local',
-  ];
+  const shared = sharedHost({
+    args: [
+      '--sink',
+      'fixed=file:/nonexistent/x.key',
+      '--sink',
+      'local=file:~/keys/{entry}.key',
+      '--default-sink',
+      'local',
+    ],
+  });
   test.each<[string, Record<string, unknown>, string, RegExp]>([
     ['an unknown parameter', { ...NAME, path: '/etc/passwd' }, 'INVALID_INPUT', /^path: is not known here\.$/],
     [
@@ -96,7 +101,7 @@ describe('nothing is sent and nothing is written for', () => {
       /^geography: must be one word/,
     ],
   ])('%s', async (_what, parameters, code, message) => {
-    const host = await startHost({ home, env, args });
+    const { sandbox, home, host } = shared();
     const called = await host.call('create_ai_model_api_key', parameters);
     const { outcome, error } = structuredOf(called);
     expect(called.isError).toBe(true);
@@ -153,118 +158,132 @@ const KEY = { groupId: GROUP, apiKeyId: 'a86r5kwrfsk5r5ku5tgvhmpj' };
 const NAMED = { ...KEY, confirmName: 'a key' };
 const LIMIT = { groupId: GROUP, modelGroupName: 'rerank', requestsPerMinuteLimit: 1, tokensPerMinuteLimit: 1 };
 
-describe.each<[string, Record<string, unknown>, readonly [string, Record<string, unknown>, RegExp][]]>([
-  [
-    'list_ai_model_api_keys',
-    { groupId: GROUP },
+describe('nothing is sent for bad input of', () => {
+  const shared = sharedHost();
+  describe.each<[string, Record<string, unknown>, readonly [string, Record<string, unknown>, RegExp][]]>([
     [
-      ['an organization as well as a project', { orgId: GROUP }, /^groupId, orgId: only one of them can be given\.$/],
-      ['an orgId that is none', { groupId: undefined, orgId: 'mine' }, /^orgId: must be 24/],
-      ['neither project nor organization', { groupId: undefined }, /^groupId, orgId: one of them is required/],
-      ['a limit of 0', { limit: 0 }, /^limit: must be at least 1\.$/],
-      ['a limit of 501', { limit: 501 }, /^limit: must be at most 500\.$/],
-      ['a limit that is text', { limit: '50' }, /^limit: must be a number\.$/],
-      ['days in fractions', { unusedForDays: 1.5 }, /^unusedForDays: must be an int/],
-      ['days before today', { unusedForDays: -1 }, /^unusedForDays: must be at least 0\.$/],
-      ['more days than ten years', { unusedForDays: 3651 }, /^unusedForDays: must be at most 3650\.$/],
-      ['an empty part of a name', { nameContains: '' }, /^nameContains: must be at least 1/],
-      ['a cursor that was made up', { cursor: 'WzEwMCwiYWJjZGVmZ2giXQ' }, /^cursor: does not belong to this list\.$/],
-      ['an empty cursor', { cursor: '' }, /^cursor: does not belong/],
-      ['a cursor that is a number', { cursor: 50 }, /^cursor: must be a string\.$/],
+      'list_ai_model_api_keys',
+      { groupId: GROUP },
+      [
+        ['an organization as well as a project', { orgId: GROUP }, /^groupId, orgId: only one of them can be given\.$/],
+        ['an orgId that is none', { groupId: undefined, orgId: 'mine' }, /^orgId: must be 24/],
+        ['neither project nor organization', { groupId: undefined }, /^groupId, orgId: one of them is required/],
+        ['a limit of 0', { limit: 0 }, /^limit: must be at least 1\.$/],
+        ['a limit of 501', { limit: 501 }, /^limit: must be at most 500\.$/],
+        ['a limit that is text', { limit: '50' }, /^limit: must be a number\.$/],
+        ['days in fractions', { unusedForDays: 1.5 }, /^unusedForDays: must be an int/],
+        ['days before today', { unusedForDays: -1 }, /^unusedForDays: must be at least 0\.$/],
+        ['more days than ten years', { unusedForDays: 3651 }, /^unusedForDays: must be at most 3650\.$/],
+        ['an empty part of a name', { nameContains: '' }, /^nameContains: must be at least 1/],
+        ['a cursor that was made up', { cursor: 'WzEwMCwiYWJjZGVmZ2giXQ' }, /^cursor: does not belong to this list\.$/],
+        ['an empty cursor', { cursor: '' }, /^cursor: does not belong/],
+        ['a cursor that is a number', { cursor: 50 }, /^cursor: must be a string\.$/],
+      ],
     ],
-  ],
-  [
-    'get_ai_model_api_key',
-    KEY,
     [
-      ['a name for the id', { apiKeyId: 'my key' }, /^apiKeyId: must be the id of a key, not its name; list_ai_model/],
-      ['a path for the id', { apiKeyId: '../x' }, /^apiKeyId: must be the id/],
-      ['an empty id', { apiKeyId: '' }, /^apiKeyId: must be the id/],
-      ['an id of 129 characters', { apiKeyId: 'x'.repeat(129) }, /^apiKeyId: must be the id/],
+      'get_ai_model_api_key',
+      KEY,
+      [
+        [
+          'a name for the id',
+          { apiKeyId: 'my key' },
+          /^apiKeyId: must be the id of a key, not its name; list_ai_model/,
+        ],
+        ['a path for the id', { apiKeyId: '../x' }, /^apiKeyId: must be the id/],
+        ['an empty id', { apiKeyId: '' }, /^apiKeyId: must be the id/],
+        ['an id of 129 characters', { apiKeyId: 'x'.repeat(129) }, /^apiKeyId: must be the id/],
+      ],
     ],
-  ],
-  ['list_projects', {}, [['an orgId that is none', { orgId: GROUP.toUpperCase() }, /^orgId: must be 24/]]],
-  [
-    'update_ai_model_api_key',
-    { ...KEY, name: 'new' },
+    ['list_projects', {}, [['an orgId that is none', { orgId: GROUP.toUpperCase() }, /^orgId: must be 24/]]],
     [
-      ['no name', { name: undefined }, /^name: is required\.$/],
-      ['a name with a line break', { name: 'a\nkey' }, /^name: must not hold control/],
-      ['an organization', { orgId: GROUP }, /^orgId: is not known here\.$/],
+      'update_ai_model_api_key',
+      { ...KEY, name: 'new' },
+      [
+        ['no name', { name: undefined }, /^name: is required\.$/],
+        ['a name with a line break', { name: 'a\nkey' }, /^name: must not hold control/],
+        ['an organization', { orgId: GROUP }, /^orgId: is not known here\.$/],
+      ],
     ],
-  ],
-  [
-    'delete_ai_model_api_key',
-    NAMED,
     [
-      ['no name to confirm', { confirmName: undefined }, /^confirmName: is required\.$/],
-      ['an empty name to confirm', { confirmName: '' }, /^confirmName: must be at least 1/],
-      ['force', { force: true }, /^force: is not known here\.$/],
+      'delete_ai_model_api_key',
+      NAMED,
+      [
+        ['no name to confirm', { confirmName: undefined }, /^confirmName: is required\.$/],
+        ['an empty name to confirm', { confirmName: '' }, /^confirmName: must be at least 1/],
+        ['force', { force: true }, /^force: is not known here\.$/],
+      ],
     ],
-  ],
-  [
-    'rotate_ai_model_api_key',
-    NAMED,
     [
-      ['no name to confirm', { confirmName: undefined }, /^confirmName: is required\.$/],
-      ['a new name with a tag character', { newName: 'a\u{E0041}' }, /^newName: must not hold control/],
-      ['an entry with a slash', { entry: 'a/b' }, /^entry: must be 1-128 letters/],
-      ['another scope', { geography: 'eu' }, /^geography: is not known here\.$/],
+      'rotate_ai_model_api_key',
+      NAMED,
+      [
+        ['no name to confirm', { confirmName: undefined }, /^confirmName: is required\.$/],
+        ['a new name with a tag character', { newName: 'a\u{E0041}' }, /^newName: must not hold control/],
+        ['an entry with a slash', { entry: 'a/b' }, /^entry: must be 1-128 letters/],
+        ['another scope', { geography: 'eu' }, /^geography: is not known here\.$/],
+      ],
     ],
-  ],
-  [
-    'list_ai_model_rate_limits',
-    { groupId: GROUP },
-    [['a path', { modelGroupName: '../x' }, /^modelGroupName: must be/]],
-  ],
-  [
-    'update_ai_model_rate_limit',
-    LIMIT,
     [
-      ['one number alone', { tokensPerMinuteLimit: undefined }, /^tokensPerMinuteLimit: is required\.$/],
-      ['a limit of 0', { requestsPerMinuteLimit: 0 }, /^requestsPerMinuteLimit: must be at least 1\.$/],
-      ['a limit in fractions', { requestsPerMinuteLimit: 1.5 }, /^requestsPerMinuteLimit: must be an int/],
-      ['a limit that no number holds', { requestsPerMinuteLimit: 2 ** 53 }, /^requestsPerMinuteLimit: must be at most/],
+      'list_ai_model_rate_limits',
+      { groupId: GROUP },
+      [['a path', { modelGroupName: '../x' }, /^modelGroupName: must be/]],
     ],
-  ],
-  [
-    'reset_ai_model_rate_limits',
-    { groupId: GROUP },
-    [['a list', { modelGroupName: ['x'] }, /^modelGroupName: must be/]],
-  ],
-  ['reconcile_ai_model_api_keys', {}, [['apply as text', { apply: 'yes' }, /^apply: must be a boolean\.$/]]],
-])('%s sends nothing for', (tool, parameters, cases) => {
-  test.each([...cases, ['an unknown parameter', { url: 'http://x' }, /^url: is not known here\.$/] as const])(
-    '%s',
-    async (_what, more, message) => {
-      const host = await startHost({ home, env });
-      const given = Object.entries({ ...parameters, ...more }).filter(([, value]) => value !== undefined);
-      const called = await host.call(tool, Object.fromEntries(given));
-      const { error } = structuredOf(called);
-      expect(error).toMatchObject({ code: 'INVALID_INPUT', retryable: false });
-      expect(error?.message).toMatch(message);
-      expect(textOf(called)).toContain(error?.message);
-      expect(sandbox.requests).toEqual([]);
-    },
-  );
+    [
+      'update_ai_model_rate_limit',
+      LIMIT,
+      [
+        ['one number alone', { tokensPerMinuteLimit: undefined }, /^tokensPerMinuteLimit: is required\.$/],
+        ['a limit of 0', { requestsPerMinuteLimit: 0 }, /^requestsPerMinuteLimit: must be at least 1\.$/],
+        ['a limit in fractions', { requestsPerMinuteLimit: 1.5 }, /^requestsPerMinuteLimit: must be an int/],
+        [
+          'a limit that no number holds',
+          { requestsPerMinuteLimit: 2 ** 53 },
+          /^requestsPerMinuteLimit: must be at most/,
+        ],
+      ],
+    ],
+    [
+      'reset_ai_model_rate_limits',
+      { groupId: GROUP },
+      [['a list', { modelGroupName: ['x'] }, /^modelGroupName: must be/]],
+    ],
+    ['reconcile_ai_model_api_keys', {}, [['apply as text', { apply: 'yes' }, /^apply: must be a boolean\.$/]]],
+  ])('%s', (tool, parameters, cases) => {
+    test.each([...cases, ['an unknown parameter', { url: 'http://x' }, /^url: is not known here\.$/] as const])(
+      '%s',
+      async (_what, more, message) => {
+        const { sandbox, host } = shared();
+        const given = Object.entries({ ...parameters, ...more }).filter(([, value]) => value !== undefined);
+        const called = await host.call(tool, Object.fromEntries(given));
+        const { error } = structuredOf(called);
+        expect(error).toMatchObject({ code: 'INVALID_INPUT', retryable: false });
+        expect(error?.message).toMatch(message);
+        expect(textOf(called)).toContain(error?.message);
+        expect(sandbox.requests).toEqual([]);
+      },
+    );
+  });
 });
 
-test.each<[string, Record<string, unknown>]>([
-  ['rotate_ai_model_api_key', NAMED],
-  ['delete_ai_model_api_key', NAMED],
-  ['update_ai_model_api_key', { ...KEY, name: 'new' }],
-  ['list_ai_model_api_keys', { groupId: GROUP }],
-  ['get_ai_model_api_key', KEY],
-  ['list_ai_model_rate_limits', { groupId: GROUP }],
-  ['update_ai_model_rate_limit', LIMIT],
-  ['reset_ai_model_rate_limits', { groupId: GROUP }],
-])('%s sends nothing for a project that the operator does not allow', async (tool, parameters) => {
-  const other = sandbox.projects[1]?.id ?? '';
-  const host = await startHost({ home, env: { ...env, ATLAS_MODEL_KEYS_ALLOWED_PROJECTS: other } });
-  const { error } = structuredOf(await host.call(tool, parameters));
-  expect(error?.code).toBe('PROJECT_NOT_ALLOWED');
-  expect(error?.hint).toContain(other);
-  expect(sandbox.requests).toEqual([]);
+describe('nothing is sent for a project that the operator does not allow', () => {
+  const other = (sandbox: Sandbox) => sandbox.projects[1]?.id ?? '';
+  const shared = sharedHost({ env: (sandbox) => ({ ATLAS_MODEL_KEYS_ALLOWED_PROJECTS: other(sandbox) }) });
+  test.each<[string, Record<string, unknown>]>([
+    ['rotate_ai_model_api_key', NAMED],
+    ['delete_ai_model_api_key', NAMED],
+    ['update_ai_model_api_key', { ...KEY, name: 'new' }],
+    ['list_ai_model_api_keys', { groupId: GROUP }],
+    ['get_ai_model_api_key', KEY],
+    ['list_ai_model_rate_limits', { groupId: GROUP }],
+    ['update_ai_model_rate_limit', LIMIT],
+    ['reset_ai_model_rate_limits', { groupId: GROUP }],
+  ])('by %s', async (tool, parameters) => {
+    const { sandbox, host } = shared();
+    const { error } = structuredOf(await host.call(tool, parameters));
+    expect(error?.code).toBe('PROJECT_NOT_ALLOWED');
+    expect(error?.hint).toContain(other(sandbox));
+    expect(sandbox.requests).toEqual([]);
+  });
 });
 
 describe('only read, never changed:', () => {

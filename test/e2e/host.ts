@@ -10,17 +10,31 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { ReadBuffer, serializeMessage } from '@modelcontextprotocol/sdk/shared/stdio.js';
 import { type Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { CallToolResultSchema, type CallToolResult } from '@modelcontextprotocol/sdk/types.js';
-import { onTestFinished } from 'vitest';
+import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv';
+import { type JsonSchemaType, type jsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/types.js';
+import { afterAll, onTestFinished } from 'vitest';
 import { type Sandbox } from '../../src/sandbox/sandbox.ts';
 import { holdToSchema } from '../tools/strict-result.ts';
 
 export const BUNDLE = fileURLToPath(new URL('../../dist/atlas-model-keys-mcp.js', import.meta.url));
 
-/** A user's home of its own, with a mode that file sinks accept. Removed when the test ends. */
-export function temporaryHome(): string {
+/** Takes what is to be done when something is no longer needed: by default when the test ends. */
+export type Until = (done: () => Promise<void> | void) => void;
+
+/** For what the tests of the calling suite share: until the last of them has ended. */
+export function untilLastTest(): Until {
+  const todo: (() => Promise<void> | void)[] = [];
+  afterAll(async () => {
+    for (const done of todo.reverse()) await done();
+  });
+  return (done) => todo.push(done);
+}
+
+/** A user's home of its own, with a mode that file sinks accept. */
+export function temporaryHome(until: Until = onTestFinished): string {
   const home = join(mkdtempSync(join(realpathSync(tmpdir()), 'amk-e2e-')), 'home');
   mkdirSync(join(home, 'tmp'), { recursive: true, mode: 0o700 });
-  onTestFinished(() => {
+  until(() => {
     rmSync(join(home, '..'), { recursive: true, force: true });
   });
   return home;
@@ -66,6 +80,7 @@ export interface ServerSettings {
   readonly env?: Readonly<Record<string, string>>;
   /** Another build of the server than the one that ships. */
   readonly bundle?: string;
+  readonly until?: Until;
 }
 
 /** The child with its streams, not yet spoken to. */
@@ -74,6 +89,7 @@ export function startServer({
   args = [],
   env = {},
   bundle = BUNDLE,
+  until = onTestFinished,
 }: ServerSettings): RunningServer & { readonly transport: Transport } {
   const child = spawn(process.execPath, [bundle, ...args], {
     cwd: home,
@@ -88,7 +104,7 @@ export function startServer({
     code: typeof code === 'number' ? code : null,
     signal: typeof signal === 'string' ? signal : null,
   }));
-  onTestFinished(async () => {
+  until(async () => {
     child.kill('SIGKILL');
     await ended;
   });
@@ -128,9 +144,22 @@ export function transportOver(input: NodeJS.WritableStream, output: NodeJS.Reada
   return transport;
 }
 
+const ajv = new AjvJsonSchemaValidator();
+const schemas = new Map<string, JsonSchemaType>();
+
+/** The SDK's own, which compiles a schema once: each of hundreds of servers has the same ones. */
+const compiledOnce: jsonSchemaValidator = {
+  getValidator(schema) {
+    const text = JSON.stringify(schema);
+    const first = schemas.get(text) ?? schema;
+    schemas.set(text, first);
+    return ajv.getValidator(first);
+  },
+};
+
 export async function startHost(settings: ServerSettings): Promise<Host> {
   const { transport, ...server } = startServer(settings);
-  const client = new Client({ name: 'test-host', version: '1.0.0' });
+  const client = new Client({ name: 'test-host', version: '1.0.0' }, { jsonSchemaValidator: compiledOnce });
   await client.connect(transport);
   await client.listTools();
   return {

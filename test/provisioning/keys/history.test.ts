@@ -19,8 +19,8 @@ import { type Sink } from '../../../src/sinks/sink.ts';
 import { leaksIn } from '../../canary.ts';
 import { behaving, deadProcess, filesIn, GROUP, plant, startBench, type Bench } from '../bench.ts';
 
-const LANES = 4;
-const RUNS_A_LANE = 8;
+const LANES = 16;
+const RUNS_A_LANE = 2;
 const NAMES = ['one', 'two'];
 
 /** What somebody who only saw the results knows. */
@@ -191,9 +191,14 @@ function isOpenFor(intent: Intent, name: string, apiKeyId: string): boolean {
 /** After a reconcile with apply and without a fault. */
 async function mustBeSettled(model: Model, bench: Bench, found: readonly Reconciled[]): Promise<void> {
   const unknown = found.filter(({ finding }) => finding === 'unknown');
-  const left = (await bench.intents()).filter(isUnfinished);
-  expect(left.map(({ name, openedAt }) => [name, openedAt])).toEqual(
-    unknown.map(({ name, openedAt }) => [name, openedAt]),
+  const intents = await bench.intents();
+  // A create that was looked for in vain has ended; should a key of its name appear, nobody knows whether it is that one's.
+  const isWatched = ({ openedAt }: Reconciled) =>
+    intents.some(
+      ({ state, ...intent }) => intent.openedAt === openedAt && state.step === 'ended' && state.outcome === 'not_found',
+    );
+  expect(intents.filter(isUnfinished).map(({ name, openedAt }) => [name, openedAt])).toEqual(
+    unknown.filter((each) => !isWatched(each)).map(({ name, openedAt }) => [name, openedAt]),
   );
   expect(found.map(({ finding }) => finding)).not.toContain('orphan');
   for (const { apiKeyId } of live(bench)) {
@@ -271,7 +276,7 @@ describe.concurrent('a history', () => {
       // Of a failure the seed and the path are in the message.
       await fc.assert(
         fc.asyncProperty(history, async (commands) => {
-          const bench = await startBench({ timeoutMs: 500 });
+          const bench = await startBench({ timeoutMs: 1_000 });
           try {
             const model: Model = { delivered: new Map(), reported: new Set(), used: new Set() };
             await fc.asyncModelRun(() => ({ model, real: { bench } }), commands);
