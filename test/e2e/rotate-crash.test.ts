@@ -202,6 +202,8 @@ test('killed at any moment of a rotation, each sink in turn, 24 times', { timeou
     const texts = scene.held().map(([, content]) => content);
     const places = texts.flatMap((text) => text.match(/al-sandbox-[A-Za-z0-9_-]+/g) ?? []);
     expect(places.filter((place) => !secrets.includes(place))).toEqual([]);
+    const empty = scene.held().filter(([path, text]) => !text.includes('al-sandbox-') && !path.includes('lock'));
+    expect(empty.map(([path]) => path)).toEqual([]);
     expect(places).toHaveLength(names.length);
   };
   everyPlaceHoldsALivingKey();

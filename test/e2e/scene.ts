@@ -9,7 +9,7 @@ import * as z from 'zod/v4';
 import { type LiveKey } from '../../src/sandbox/model-key.ts';
 import { startSandbox } from '../../src/sandbox/sandbox.ts';
 import { leaksIn } from '../canary.ts';
-import { filesBelow, startHost, temporaryHome, type Host } from './host.ts';
+import { filesBelow, startHost, temporaryHome, type Host, type Until } from './host.ts';
 
 export const GROUP = '69681d39c9e8cfd375386316';
 export const CREATE = 'create_ai_model_api_key';
@@ -37,13 +37,19 @@ const SLOWNESS = [
   { operation: 'create_key', when: 'after' },
 ] as const;
 
-export async function openScene(place?: string) {
+interface SceneSettings {
+  /** Of the file sinks, where they are not in a folder of the home. */
+  readonly place?: string;
+  readonly until?: Until;
+}
+
+export async function openScene({ place, until = onTestFinished }: SceneSettings = {}) {
   const sandbox = await startSandbox();
-  onTestFinished(() => sandbox.close());
-  const home = temporaryHome();
+  until(() => sandbox.close());
+  const home = temporaryHome(until);
   const folder = place ?? join(home, 'sink');
   const stateDir = join(home, '.local/state/atlas-model-keys');
-  const program = vaultIn(home);
+  const program = vaultIn(home, until);
   if (place === undefined) mkdirSync(folder, { mode: 0o700 });
   const { clientId, clientSecret } = sandbox.credentials;
   const env = {
@@ -69,7 +75,7 @@ export async function openScene(place?: string) {
     stateDir,
     program,
     start: (more: Readonly<Record<string, string>> = {}): Promise<Host> =>
-      startHost({ home, env: { ...env, ...more } }),
+      startHost({ home, env: { ...env, ...more }, until }),
     /** A moment for each exchange, so that a random one is hit. */
     slowDown: () => {
       for (const fault of SLOWNESS) sandbox.inject({ ...fault, kind: 'delay', ms: 20, times: 1000 });
@@ -87,7 +93,7 @@ export async function openScene(place?: string) {
 }
 
 /** A program that keeps and prints secrets, and can be made to wait or to fail. */
-function vaultIn(home: string) {
+function vaultIn(home: string, until: Until) {
   const root = join(home, 'vault');
   const at = (name: string) => join(root, name);
   mkdirSync(at('held'), { recursive: true, mode: 0o700 });
@@ -98,7 +104,7 @@ function vaultIn(home: string) {
     rmSync(at('stall'), { force: true });
     writeFileSync(at('go'), '');
   };
-  onTestFinished(release);
+  until(release);
   return {
     path: at('program'),
     vault: at('held'),
@@ -132,6 +138,7 @@ stall() {
 case $1 in
   store) stall before; secret=$(cat); stall read
     [ -e "$F/fail" ] && exit 3
+    [ -n "$secret" ] || exit 4
     printf %s "$secret" > "$F/held/$2"; stall stored; exit 0;;
   print) [ -e "$F/held/$2" ] || { stall preflight; exit 1; }
     stall verify; cat "$F/held/$2";;
