@@ -30,7 +30,7 @@ import {
 
 const withRoot = test.skipIf(process.getuid?.() !== 0);
 /** Long enough to change the machine while Atlas's reply is on its way. */
-const REPLY_LATER = { operation: 'create_key', when: 'after', kind: 'delay', ms: 800 } as const;
+const REPLY_LATER = { operation: 'create_key', when: 'after', kind: 'delay', ms: 2_500 } as const;
 
 describe('the state directory', () => {
   withRoot.for([
