@@ -30,7 +30,7 @@ import {
 
 const withRoot = test.skipIf(process.getuid?.() !== 0);
 /** Long enough to change the machine while Atlas's reply is on its way. */
-const REPLY_LATER = { operation: 'create_key', when: 'after', kind: 'delay', ms: 2_500 } as const;
+const REPLY_LATER = { operation: 'create_key', when: 'after', kind: 'delay', ms: 1_200 } as const;
 
 describe('the state directory', () => {
   withRoot.for([
@@ -166,7 +166,7 @@ describe('between preflight and delivery', () => {
     ['env', 'runs full', 'fill'],
   ] as const)('the disk of the sink %s %s: the key is deleted again (needs root)', async ([sink, , spoil], context) => {
     const disk = diskIn(temporaryHome(), context);
-    const scene = await openScene(disk.path);
+    const scene = await openScene({ place: disk.path });
     const before = 'A=1\n';
     writeFileSync(join(disk.path, '.env'), before, { mode: 0o600 });
     const host = await scene.start();
@@ -185,7 +185,7 @@ describe('between preflight and delivery', () => {
     'the disk runs full and the deletion fails: the key is named, and found again (needs root)',
     async (context) => {
       const disk = diskIn(temporaryHome(), context);
-      const scene = await openScene(disk.path);
+      const scene = await openScene({ place: disk.path });
       const host = await scene.start();
       scene.sandbox.inject(REPLY_LATER);
       scene.sandbox.inject({ operation: 'delete_key', when: 'before', kind: 'status', status: 500, times: 9 });
