@@ -145,7 +145,12 @@ test('a key that Atlas makes only after its creator was killed is found once it 
 test('a program that outlives the server and stores the secret later costs no key', async () => {
   const scene = await openScene();
   scene.program.stallAt('before');
-  await killedInCreate(scene, () => scene.program.stalled());
+  await killedInCreate(scene, async (_scene, host) => {
+    await scene.program.stalled();
+    // When the server answers again, it has written the secret to the program's standard input.
+    await host.client.ping();
+    await host.client.ping();
+  });
   const host = await scene.start();
   expect(await said(scene, host, true)).toBe('unknown');
   scene.program.release();
@@ -192,10 +197,13 @@ test('killed at any moment, each sink in turn, 30 times', { timeout: 60_000 }, a
   expectNoLeaks(scene);
 });
 
-async function killedInCreate(scene: Scene, reached: Crash['reached']): Promise<void> {
+async function killedInCreate(
+  scene: Scene,
+  reached: (scene: Scene, host: Awaited<ReturnType<Scene['start']>>) => Promise<unknown>,
+): Promise<void> {
   const host = await scene.start();
   host.call(CREATE, { groupId: GROUP, name: 'a key', sink: 'vault' }).catch(() => undefined);
-  await reached(scene);
+  await reached(scene, host);
   host.kill('SIGKILL');
   expect(await host.ended).toEqual({ code: null, signal: 'SIGKILL' });
 }
