@@ -1,6 +1,7 @@
 // One HTTP exchange with one origin: sent at most once, bounded in time and size, never redirected.
 // It knows nothing of Atlas, and it says whether the request left at all.
 
+import { setFlagsFromString } from 'node:v8';
 import { Agent, EnvHttpProxyAgent, type Dispatcher } from 'undici';
 import type { ProxySettings } from '../config/proxy.ts';
 import { basicAuthorization } from '../secret/authorization.ts';
@@ -46,6 +47,11 @@ export interface Transport {
 /** In bytes. One key, an error or a token is a few KB; a call that wants a list says so. */
 export const LARGEST_REPLY = 256 * 1024;
 const KEEP_ALIVE_MS = 30_000;
+
+// The seam: undici's HTTP parser is WebAssembly, with one function so large that V8 takes some 60 ms of processor time and
+// 10 MB to optimise it, and does so while the first reply comes in. As first compiled it parses such replies as well. The
+// budget is what may run of it before it is optimised; no other WebAssembly is in this program.
+setFlagsFromString('--wasm-tiering-budget=1000000000');
 
 export interface TransportOptions {
   readonly baseUrl: URL;

@@ -1,7 +1,6 @@
 // The places on this machine: every sink, the state directory, and what the journal keeps. Looks, and changes nothing.
 
-import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { Intent } from '../provisioning/journal/intent.ts';
@@ -42,11 +41,11 @@ async function sinkCheck(sink: Sink, groupId: string): Promise<Check> {
 
 /** Judged as the journal and the audit log judge it; a missing directory is made by them. */
 export async function stateChecks({ stateDir }: Config): Promise<Check[]> {
-  const judged = await attempt(`${stateDir} cannot be used`, async () => {
+  const judged = await attempt(`${stateDir} cannot be used`, () => {
     for (const directory of [stateDir, join(stateDir, 'intents')]) {
-      const way = await walk(directory);
+      const way = walk(directory);
       if (!way.ok) return way;
-      await access(way.value.existing, constants.W_OK | constants.X_OK);
+      accessSync(way.value.existing, constants.W_OK | constants.X_OK);
       if (way.value.missing.length > 0 && directory === stateDir) return passed('will be made with the first create');
     }
     return passed('only this user can change it');

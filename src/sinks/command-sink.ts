@@ -31,9 +31,9 @@ export function commandSink(name: string, spec: CommandSpec, environment: Readon
     takesEntry: takesEntry(...spec.argv, ...(spec.verify ?? [])),
     verification: spec.verify ? 'read-back' : 'none',
     async preflight(address, _mode, replaced): Promise<Preflight> {
-      const writer = await prepare(spec.argv, address);
+      const writer = prepare(spec.argv, address);
       if (!writer.ready) return notReady(writer);
-      const reader = spec.verify && (await prepare(spec.verify, address));
+      const reader = spec.verify && prepare(spec.verify, address);
       if (reader && !reader.ready) return notReady(reader);
       const commands: Commands = { name, location, writer: writer.program, reader: reader?.program, replaced };
       const old = await findOld(commands);
@@ -41,7 +41,7 @@ export function commandSink(name: string, spec: CommandSpec, environment: Readon
       return { ready: true, target: commandTarget(commands, old.value) };
     },
     async lookUp(address): Promise<Held> {
-      const reader = spec.verify && (await prepare(spec.verify, address));
+      const reader = spec.verify && prepare(spec.verify, address);
       return reader?.ready ? lookUpWith(reader.program) : { held: 'unknown' };
     },
   };
@@ -160,17 +160,17 @@ type Preparation =
   | { readonly ready: true; readonly program: Program }
   | { readonly ready: false; readonly message: string; readonly hint: string };
 
-async function prepareProgram(
+function prepareProgram(
   [program, ...args]: Argv,
   address: Address,
   env: Readonly<Record<string, string>>,
   timeoutMs: number,
-): Promise<Preparation> {
+): Preparation {
   if (expand(program, address) !== program) {
     const message = 'The program of a command may not hold {groupId} or {entry}.';
     return { ready: false, message, hint: 'Use them in the arguments only.' };
   }
-  const search = await findExecutable(program, searchPathOf(env));
+  const search = findExecutable(program, searchPathOf(env));
   if (!search.found) return { ready: false, message: search.message, hint: search.hint };
   return {
     ready: true,

@@ -27,7 +27,7 @@ export function heldAt(place: Place): Promise<Checked<Held>> {
 
 /** What may give way there, if anything; without `replaced` nothing may. */
 export function judgeFile(replaced: Replaced | undefined): JudgeExisting<OldSecret> {
-  return async (place, stats) => {
+  return (place, stats) => {
     if (replaced === undefined || !stats.isFile()) return taken(place, stats);
     return withDirectory(place.directory, async (directory) => {
       const found = await readReplaceable(directory, place);

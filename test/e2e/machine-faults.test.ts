@@ -48,18 +48,27 @@ describe('the state directory', () => {
     expect(host.output().stderr).toContain('the audit log cannot be written');
   });
 
-  withRoot.for([
-    ['becomes read-only', 'setReadOnly'],
-    ['runs full', 'fill'],
-  ] as const)('%s while the create is sent: the key is deleted again (needs root)', async ([, spoil], context) => {
+  withRoot('becomes read-only while the create is sent: the key is deleted again (needs root)', async (context) => {
     const { scene, disk, host } = await onDiskOfState(context);
     scene.sandbox.inject(REPLY_LATER);
     const answer = create(host, 'file');
     await scene.arrived('create_key', true);
-    disk[spoil]();
+    disk.setReadOnly();
     expect((await answer).error).toMatchObject({ code: 'SINK_WRITE_FAILED', keyState: 'rolled_back' });
     expect(scene.sandbox.keys()).toEqual([]);
     expect(scene.held()).toEqual([]);
+  });
+
+  // The file of the create has its block on the disk, and the steps that follow fit into it.
+  withRoot('runs full while the create is sent: it comes to its end all the same (needs root)', async (context) => {
+    const { scene, disk, host } = await onDiskOfState(context);
+    scene.sandbox.inject(REPLY_LATER);
+    const answer = create(host, 'file');
+    await scene.arrived('create_key', true);
+    disk.fill();
+    expect(await answer).toMatchObject({ outcome: 'delivered' });
+    expect(scene.sandbox.keys().map((key) => holds(scene, key))).toEqual([true]);
+    expect(await reconcileBy(host)).toEqual([]);
   });
 
   withRoot(
@@ -89,13 +98,13 @@ describe('the state directory', () => {
   );
 
   withRoot(
-    'runs full during the delivery: what was delivered is said so, then and later (needs root)',
+    'becomes read-only during the delivery: what was delivered is said so, then and later (needs root)',
     async (context) => {
       const { scene, disk, host } = await onDiskOfState(context);
       scene.program.stallAt('verify');
       const answer = create(host, 'vault');
       await scene.program.stalled();
-      disk.fill();
+      disk.setReadOnly();
       scene.program.release();
       const { outcome, warnings } = await answer;
       expect({ outcome, warnings }).toEqual({
@@ -106,7 +115,7 @@ describe('the state directory', () => {
 
       host.endInput();
       await host.ended;
-      disk.empty();
+      disk.setWritable();
       const next = await scene.start({ ATLAS_MODEL_KEYS_STATE_DIR: disk.path });
       const findings = await reconcileBy(next, true);
       expect(findings).toMatchObject([{ finding: 'delivered' }]);

@@ -174,8 +174,9 @@ export function unfinishedIn({ stateDir }: Scene): Unfinished[] {
   const intents = join(stateDir, 'intents');
   if (!existsSync(intents)) return [];
   return readdirSync(intents)
-    .filter((file) => /^[0-9a-f]{32}-\d+\.json$/.test(file))
-    .map((file) => kept.parse(JSON.parse(readFileSync(join(intents, file), 'utf8'))).intent)
+    .filter((file) => /^[0-9a-f]{32}-\d+\.jsonl$/.test(file))
+    .map((file) => readFileSync(join(intents, file), 'utf8').split('\n').at(-2) ?? '')
+    .map((lastLine) => kept.parse(JSON.parse(lastLine)).intent)
     .filter(({ state }) => state.step !== 'ended')
     .map(({ name, replaces, state }) => ({ name, apiKeyId: state.apiKeyId, replaces: replaces?.apiKeyId }));
 }

@@ -204,7 +204,7 @@ let dead: ProcessOwner | undefined;
 /** Writes an intent as this program would, behind the journal's back. */
 export function plant({ intentsAt }: Pick<Bench, 'intentsAt'>, intent: Intent): void {
   mkdirSync(intentsAt, { recursive: true, mode: 0o700 });
-  writeFileSync(join(intentsAt, `${intent.id}.json`), serializeIntent(intent), { mode: 0o600 });
+  writeFileSync(join(intentsAt, `${intent.id}.jsonl`), `${serializeIntent(intent)}\n`, { mode: 0o600 });
 }
 
 /** The text of every file in a folder and below. */

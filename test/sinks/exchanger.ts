@@ -7,7 +7,7 @@
 //   swing     exchanges again and again, until somebody kills it
 
 import { once } from 'node:events';
-import fs from 'node:fs/promises';
+import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { Secret } from '../../src/secret/secret.ts';
 import { dotenvSink } from '../../src/sinks/dotenv-sink.ts';
@@ -21,43 +21,46 @@ const sink =
     ? fileSink('local', { type: 'file', path }, environment)
     : dotenvSink('env', { type: 'dotenv', path, variable: 'VOYAGE_API_KEY' }, environment);
 
-/** Runs `first` before each call of a method; an error of it is that of the call. */
-function precede(owner: object, name: string, first: () => void): void {
-  const method: unknown = Reflect.get(owner, name);
-  if (typeof method !== 'function') throw new Error(`There is no ${name}.`);
-  Reflect.set(owner, name, async function (this: unknown, ...args: unknown[]): Promise<unknown> {
-    first();
-    const result: unknown = await Reflect.apply(method, this, args);
-    return result;
-  });
-}
+/** What is asked of the system, but for what only closes. */
+const CALLS = [
+  'fchmodSync',
+  'fstatSync',
+  'fsync',
+  'linkSync',
+  'lstatSync',
+  'openSync',
+  'readSync',
+  'readdirSync',
+  'readlinkSync',
+  'renameSync',
+  'unlinkSync',
+  'writeFileSync',
+] as const;
 
-async function handles(): Promise<object> {
-  const handle = await fs.open('/');
-  await handle.close();
-  const prototype: unknown = Object.getPrototypeOf(handle);
-  if (typeof prototype !== 'object' || prototype === null) throw new Error('There are no file handles.');
-  return prototype;
-}
-
-async function killBefore(call: number): Promise<void> {
+function killBefore(call: number): void {
   let calls = 0;
-  const count = () => {
-    calls += 1;
-    if (calls === call) process.kill(process.pid, 'SIGKILL');
-  };
-  const prototype = await handles();
-  for (const name of ['open', 'link', 'lstat', 'readdir', 'rename', 'unlink']) precede(fs, name, count);
-  for (const name of ['chmod', 'read', 'stat', 'sync', 'writeFile']) precede(prototype, name, count);
+  for (const name of CALLS) {
+    const method = fs[name];
+    const counting = (...args: unknown[]): unknown => {
+      calls += 1;
+      if (calls === call) process.kill(process.pid, 'SIGKILL');
+      return Reflect.apply(method, fs, args);
+    };
+    Reflect.set(fs, name, counting);
+  }
   syncBuiltinESMExports();
 }
 
-async function failSyncs(from: number, to: number): Promise<void> {
+function failSyncs(from: number, to: number): void {
   let syncs = 0;
-  precede(await handles(), 'sync', () => {
+  const { fsync } = fs;
+  const failing = (file: number, done: (error: Error | null) => void) => {
     syncs += 1;
-    if (syncs >= from && syncs <= to) throw Object.assign(new Error('EIO'), { code: 'EIO' });
-  });
+    if (syncs < from || syncs > to) fsync(file, done);
+    else setImmediate(done, Object.assign(new Error('EIO'), { code: 'EIO' }));
+  };
+  Reflect.set(fs, 'fsync', failing);
+  syncBuiltinESMExports();
 }
 
 async function prepare(): Promise<Target> {
@@ -87,7 +90,7 @@ if (task === 'wait') {
   process.stdin.resume();
   await once(process.stdin, 'end');
 }
-if (task === 'kill') await killBefore(Number(at));
-if (task === 'sync') await failSyncs(Number(at), Number.POSITIVE_INFINITY);
-if (task === 'once') await failSyncs(Number(at), Number(at));
+if (task === 'kill') killBefore(Number(at));
+if (task === 'sync') failSyncs(Number(at), Number.POSITIVE_INFINITY);
+if (task === 'once') failSyncs(Number(at), Number(at));
 await exchange(target, new Secret(value));

@@ -1,30 +1,29 @@
 // The audit log: one JSON line a tool call, appended, never changed, in the state directory. It never holds a secret.
 
-import { constants, type Stats } from 'node:fs';
-import { lstat, open, rename } from 'node:fs/promises';
+import { lstatSync, renameSync } from 'node:fs';
 import { redactJson } from '../../secret/redaction.ts';
 import { makeMissing, walk } from '../../sinks/files/ancestors.ts';
 import { attempt, passed, unlessMissing } from '../../sinks/files/file-problem.ts';
 import { withDirectory, type SafeDirectory } from '../../sinks/files/safe-directory.ts';
 import { inTurn } from '../../sinks/files/turns.ts';
+import { appendLine } from './append-line.ts';
 
 const NAME = 'audit.jsonl';
 const OLDER = 'audit.1.jsonl';
 /** The file before goes when the next is full. In bytes. */
 const LARGEST = 5 * 1024 * 1024;
-const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
 
-/** Appends one record; answers false where that failed. A line is written at once, so that processes do not mix theirs. */
+/** Appends one record; answers false where that failed. */
 export async function appendAudit(stateDirectory: string, record: object, largest: number = LARGEST): Promise<boolean> {
-  const line = `${redactJson(JSON.stringify(record))}\n`;
+  const line = redactJson(JSON.stringify(record));
   const write = () =>
     attempt('the audit log cannot be written', async () => {
-      const way = await walk(stateDirectory);
+      const way = walk(stateDirectory);
       if (!way.ok) return way;
       await makeMissing(way.value);
       return withDirectory(stateDirectory, async (directory) => {
-        const { size, ino } = await append(directory, line);
-        if (size > largest) await turnOver(directory, ino);
+        const { size, ino } = await appendLine(directory, NAME, line, { creates: true, syncs: false });
+        if (size > largest) turnOver(directory, ino);
         return passed(undefined);
       });
     });
@@ -32,19 +31,11 @@ export async function appendAudit(stateDirectory: string, record: object, larges
   return written.ok;
 }
 
-async function append(directory: SafeDirectory, line: string): Promise<Stats> {
-  const file = await open(directory.path(NAME), APPEND, 0o600);
-  try {
-    await file.chmod(0o600);
-    await file.write(line);
-    return await file.stat();
-  } finally {
-    await file.close();
-  }
-}
-
 /** Another process may have done so meanwhile: then the file of that name is a new one, and must not replace the full one. */
-async function turnOver(directory: SafeDirectory, full: number): Promise<void> {
-  const named = await unlessMissing(lstat(directory.path(NAME)));
-  if (named?.ino === full) await unlessMissing(rename(directory.path(NAME), directory.path(OLDER)));
+function turnOver(directory: SafeDirectory, full: number): void {
+  const named = lstatSync(directory.path(NAME), { throwIfNoEntry: false });
+  if (named?.ino !== full) return;
+  unlessMissing(() => {
+    renameSync(directory.path(NAME), directory.path(OLDER));
+  });
 }

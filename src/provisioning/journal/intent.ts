@@ -53,14 +53,19 @@ export interface Intent extends Plan {
 
 const STEPS = ['sending', 'created', 'undelivered', 'retiring', 'lost', 'ended'];
 
-/** An intent from its file; undefined for what is none. */
+/**
+ * An intent from its file; undefined for what is none. Each step was written as a line, and the last whole line counts: a
+ * process that was killed, or had no room on the disk, while it wrote one had begun nothing yet of what that was to say.
+ */
 export function parseIntent(id: string, text: string): Intent | undefined {
-  const value = parseJson(text);
+  const lines = text.split('\n');
+  const value = parseJson(lines.at(-2) ?? '');
   if (typeof value !== 'object' || value === null || !('intent' in value)) return undefined;
   const { intent } = value;
   return isIntent(intent) && intent.id === id ? intent : undefined;
 }
 
+/** A line of its file, without the end of the line. */
 export function serializeIntent(intent: Intent): string {
   return JSON.stringify({ version: 1, intent });
 }

@@ -1,20 +1,22 @@
-// Keeps every create on the disk, step by step, so that a killed process leaves no key unreported. One file an intent,
-// exchanged whole and synced; for several processes at once, without a lock. It never holds a secret.
+// Keeps every create on the disk, step by step, so that a killed process leaves no key unreported. One file an intent, a
+// line a step, synced; for several processes at once, without a lock. It never holds a secret.
 //
 // A file's name is the hash of project and key name, and a count. The file of a count can be made once, so of two
 // processes that create the same key on this machine one is refused; a dead process keeps nobody out, since the next
 // count is free.
 
 import { createHash } from 'node:crypto';
-import { readdir, rename, unlink } from 'node:fs/promises';
+import { readdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { sameName } from '../../atlas/model-keys.ts';
 import { redactJson } from '../../secret/redaction.ts';
 import { makeMissing, walk } from '../../sinks/files/ancestors.ts';
-import { placeNew, readFound, temporaryName, withNewFile } from '../../sinks/files/atomic-file.ts';
+import { placeNew, readFound } from '../../sinks/files/atomic-file.ts';
 import { attempt, notReady, passed, systemCode, unlessMissing, type Checked } from '../../sinks/files/file-problem.ts';
 import { withDirectory, type SafeDirectory } from '../../sinks/files/safe-directory.ts';
 import { refusal, type Failure } from '../failure.ts';
+import { appendLine } from './append-line.ts';
 import { parseIntent, serializeIntent, type Intent, type Plan, type Step } from './intent.ts';
 import { isAlive, thisProcess } from '../../sinks/files/process-owner.ts';
 import { inTurn } from '../../sinks/files/turns.ts';
@@ -58,7 +60,7 @@ export interface OpenIntent {
 const HOUR_MS = 60 * 60 * 1000;
 const KEPT_MS = 30 * 24 * HOUR_MS;
 const LARGEST_FILE = 64 * 1024;
-const FILE = /^([0-9a-f]{32})-([0-9]{1,9})\.json$/;
+const FILE = /^([0-9a-f]{32})-([0-9]{1,9})\.jsonl$/;
 
 export function openJournal(stateDirectory: string): Journal {
   const directory = join(stateDirectory, 'intents');
@@ -75,7 +77,10 @@ export function openJournal(stateDirectory: string): Journal {
       const found = await attempt(`the journal ${directory} cannot be read`, () => readAll(directory, settled));
       return found.ok ? found.value : undefined;
     },
-    settle: (intent, state) => write(directory, { ...intent, owner: null, updatedAt: now(), state }),
+    async settle(intent, state) {
+      const isSaid = intent.owner === null && isDeepStrictEqual(intent.state, state);
+      return isSaid || write(directory, { ...intent, owner: null, updatedAt: now(), state });
+    },
   };
 }
 
@@ -95,7 +100,7 @@ async function open(
   { since, maxPerHour }: OpenLimits,
   settled: Settled,
 ): Promise<Checked<OpenIntent | Failure>> {
-  const way = await walk(directory);
+  const way = walk(directory);
   if (!way.ok) return way;
   await makeMissing(way.value);
   const hash = createHash('sha256')
@@ -106,7 +111,7 @@ async function open(
     const read = await readFrom(opened, settled);
     if (!read.ok) return read;
     const intents = read.value;
-    await removeOld(opened, intents);
+    removeOld(opened, intents);
     const namesakes = intents.filter(({ id }) => id.startsWith(`${hash}-`));
     if (isTaken(plan, intents, namesakes, since)) return passed(underWay);
     const spent = intents.filter(countsNow);
@@ -114,15 +119,15 @@ async function open(
     const count = 1 + Math.max(0, ...namesakes.map(({ id }) => Number(id.slice(hash.length + 1))));
     const intent = begun(plan, `${hash}-${count}`);
     try {
-      await placeNew(opened, fileOf(intent.id), bytesOf(intent));
+      await placeNew(opened, fileOf(intent.id), Buffer.from(`${lineOf(intent)}\n`, 'utf8'));
     } catch (error) {
       if (systemCode(error) === 'EEXIST') return passed(underWay);
       throw error;
     }
-    const others = await newcomers(opened, [...intents, intent]);
+    const others = newcomers(opened, [...intents, intent]);
     const unfinished = intents.filter(isUnfinished).length;
     if (spent.length + others < maxPerHour) return passed(handleOf(directory, intent, unfinished));
-    await unlink(opened.path(fileOf(intent.id)));
+    unlinkSync(opened.path(fileOf(intent.id)));
     return passed(quotaExceeded(maxPerHour, spent));
   });
 }
@@ -153,9 +158,9 @@ function countsNow({ openedAt, state }: Intent): boolean {
 }
 
 /** How many intents other processes have opened since these were read. */
-async function newcomers(directory: SafeDirectory, known: readonly Intent[]): Promise<number> {
+function newcomers(directory: SafeDirectory, known: readonly Intent[]): number {
   const files = new Set(known.map(({ id }) => fileOf(id)));
-  const names = await readdir(directory.path('.'));
+  const names = readdirSync(directory.path('.'));
   return names.filter((name) => FILE.test(name) && !files.has(name)).length;
 }
 
@@ -168,15 +173,11 @@ function handleOf(directory: string, intent: Intent, unfinished: number): OpenIn
   };
 }
 
-/** Exchanges the file as a whole. */
 async function write(directory: string, intent: Intent): Promise<boolean> {
   const written = await attempt('the journal cannot be written', () =>
     withDirectory(directory, async (opened) => {
-      const temporary = temporaryName(fileOf(intent.id));
-      await withNewFile(opened, temporary, bytesOf(intent), () =>
-        rename(opened.path(temporary), opened.path(fileOf(intent.id))),
-      );
-      if (intent.state.step !== 'ended') await opened.sync();
+      const syncs = intent.state.step !== 'ended';
+      await appendLine(opened, fileOf(intent.id), lineOf(intent), { creates: false, syncs });
       return passed(undefined);
     }),
   );
@@ -184,7 +185,7 @@ async function write(directory: string, intent: Intent): Promise<boolean> {
 }
 
 async function readAll(directory: string, settled: Settled): Promise<Checked<readonly Intent[]>> {
-  const way = await walk(directory);
+  const way = walk(directory);
   if (!way.ok) return way;
   if (way.value.missing.length > 0) return passed([]);
   return withDirectory(directory, (opened) => readFrom(opened, settled));
@@ -192,7 +193,7 @@ async function readAll(directory: string, settled: Settled): Promise<Checked<rea
 
 /** Refuses as a whole where a file is no intent: which keys it knew cannot be said, and so nothing of others. */
 async function readFrom(directory: SafeDirectory, settled: Settled): Promise<Checked<readonly Intent[]>> {
-  const names = (await readdir(directory.path('.'))).filter((name) => FILE.test(name));
+  const names = readdirSync(directory.path('.')).filter((name) => FILE.test(name));
   const read = await Promise.all(names.map(async (name) => settled.get(name) ?? (await readIntent(directory, name))));
   const strange = names.find((_name, index) => read[index] === 'no intent');
   if (strange !== undefined) {
@@ -217,17 +218,20 @@ function isSettled({ state }: Intent): boolean {
 async function readIntent(directory: SafeDirectory, name: string): Promise<Intent | 'no intent' | undefined> {
   const found = await readFound(directory, name, LARGEST_FILE);
   if (found === undefined) return undefined;
-  return parseIntent(name.slice(0, -'.json'.length), found.bytes?.toString('utf8') ?? '') ?? 'no intent';
+  return parseIntent(name.slice(0, -'.jsonl'.length), found.bytes?.toString('utf8') ?? '') ?? 'no intent';
 }
 
-async function removeOld(directory: SafeDirectory, intents: readonly Intent[]): Promise<void> {
+function removeOld(directory: SafeDirectory, intents: readonly Intent[]): void {
   // As long as one create of a name is open, what became of the others says which keys are not its own.
   const open = new Set(intents.filter(({ state }) => state.step !== 'ended').map(nameOf));
   const old = intents.filter(
     (intent) => !open.has(nameOf(intent)) && Date.now() - Date.parse(intent.updatedAt) > KEPT_MS,
   );
   // Another process may be doing the same.
-  for (const { id } of old) await unlessMissing(unlink(directory.path(fileOf(id))));
+  for (const { id } of old)
+    unlessMissing(() => {
+      unlinkSync(directory.path(fileOf(id)));
+    });
 }
 
 /** The hash of project and key name. */
@@ -236,11 +240,11 @@ function nameOf({ id }: Intent): string {
 }
 
 function fileOf(id: string): string {
-  return `${id}.json`;
+  return `${id}.jsonl`;
 }
 
-function bytesOf(intent: Intent): Buffer {
-  return Buffer.from(`${redactJson(serializeIntent(intent))}\n`, 'utf8');
+function lineOf(intent: Intent): string {
+  return redactJson(serializeIntent(intent));
 }
 
 function now(): string {

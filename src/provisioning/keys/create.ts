@@ -37,31 +37,29 @@ export async function createKey(
   call.progress('Looking at the project and the sink');
   const free = await findFreePlace(context, destination, request, call.signal);
   if ('code' in free) return failed(free);
-  const { sink, address } = destination;
   if (request.dryRun) {
     const { location } = free.target;
-    return { outcome: 'planned', delivery: receipt(destination, { location, verification: sink.verification }) };
+    const { verification } = destination.sink;
+    return { outcome: 'planned', delivery: receipt(destination, { location, verification }) };
   }
-  const preflight = await sink.preflight(address, 'prove');
-  if (!preflight.ready) return failed(fromSink(preflight.problem));
   if (call.signal.aborted) return failed(cancelled('not_created'));
   const { groupId, name, cloud, geography } = request;
   const key = { groupId, name, cloud, geography };
-  const prepared = { key, destination, target: preflight.target, looked, seen: free.seen };
+  const prepared = { key, destination, target: free.target, looked, seen: free.seen };
   const issued = await issueKey(context, prepared, call);
   return issued.outcome === 'failed' ? issued : concluded(issued);
 }
 
-/** Changes nothing: Atlas is asked for the name, and the sink for the place, side by side. */
+/** Atlas is asked for the name and the sink for the place, side by side. A dry run changes nothing. */
 async function findFreePlace(
   context: CreateContext,
   { sink, address }: Destination,
-  { groupId, name }: CreateRequest,
+  { groupId, name, dryRun }: CreateRequest,
   signal: AbortSignal,
 ): Promise<{ readonly target: Target; readonly seen: ReadonlySet<string> } | Failure> {
   const [keys, preflight] = await Promise.all([
     context.atlas.listKeys(groupId, signal),
-    sink.preflight(address, 'inspect'),
+    sink.preflight(address, dryRun ? 'inspect' : 'prove'),
   ]);
   if (!keys.ok) return explained(context, keys.failure, { groupId, keyState: 'not_created' }, signal);
   const namesake = keys.value.find((key) => isNamed(key, name));

@@ -1,11 +1,11 @@
 // Walks from the root of the file system to the directory that is to hold a secret, and makes what is
 // missing of it. It checks every step; it does not hold on to anything (see safe-directory.ts).
 
-import type { Stats } from 'node:fs';
-import { chmod, lstat, mkdir, open, realpath } from 'node:fs/promises';
+import { chmodSync, closeSync, lstatSync, mkdirSync, openSync, realpathSync, type Stats } from 'node:fs';
 import { dirname, join, parse, sep } from 'node:path';
 import { ancestorProblem, effectiveUser, isForEverybody, kindOf, parentProblem } from './file-owner.ts';
-import { notReady, passed, systemCode, unlessMissing, type Checked, type Refused } from './file-problem.ts';
+import { notReady, passed, systemCode, type Checked, type Refused } from './file-problem.ts';
+import { toDisk } from './to-disk.ts';
 
 /** A checked way to a directory. */
 export interface Way {
@@ -18,10 +18,10 @@ export interface Way {
 }
 
 /** Changes nothing. Every part that exists is checked, the last one more strictly. */
-export async function walk(directory: string): Promise<Checked<Way>> {
+export function walk(directory: string): Checked<Way> {
   const { root } = parse(directory);
   let path = root;
-  let stats = await lstat(root);
+  let stats = lstatSync(root);
   let rest = partsOf(directory);
   let problem = ancestorProblem(root, stats);
   let resolved = false;
@@ -29,11 +29,11 @@ export async function walk(directory: string): Promise<Checked<Way>> {
     const [part] = rest;
     if (part === undefined) break;
     const next = join(path, part);
-    const found = await unlessMissing(lstat(next));
+    const found = lstatSync(next, { throwIfNoEntry: false });
     if (found === undefined) break;
     if (found.isSymbolicLink() && path === root && !resolved && isOfTheSystem(found)) {
       // Such as /tmp and /var on macOS: only root can put a link there. What it leads to is walked anew.
-      rest = [...partsOf(await realpath(next)), ...rest.slice(1)];
+      rest = [...partsOf(realpathSync.native(next)), ...rest.slice(1)];
       resolved = true;
       continue;
     }
@@ -50,8 +50,8 @@ export async function walk(directory: string): Promise<Checked<Way>> {
 export async function makeMissing(way: Way): Promise<void> {
   for (const path of way.missing) {
     try {
-      await mkdir(path, 0o700);
-      await chmod(path, 0o700);
+      mkdirSync(path, 0o700);
+      chmodSync(path, 0o700);
       await syncDirectory(dirname(path));
     } catch (error) {
       // Another server was faster; the check that follows judges what it made.
@@ -63,11 +63,11 @@ export async function makeMissing(way: Way): Promise<void> {
 /** Puts the entries of a directory on the disk, where the system can do that. */
 export async function syncDirectory(path: string): Promise<void> {
   if (process.platform === 'win32') return;
-  const handle = await open(path);
+  const file = openSync(path, 'r');
   try {
-    await handle.sync();
+    await toDisk(file);
   } finally {
-    await handle.close();
+    closeSync(file);
   }
 }
 

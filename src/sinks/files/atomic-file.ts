@@ -2,12 +2,25 @@
 // place. It also reads and removes them. It knows neither secrets nor formats, and judges no owner.
 
 import { randomBytes } from 'node:crypto';
-import { constants, type BigIntStats } from 'node:fs';
-import { link, lstat, open, rename, unlink } from 'node:fs/promises';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  readSync,
+  renameSync,
+  unlinkSync,
+  writeFileSync,
+  type BigIntStats,
+} from 'node:fs';
 import { extname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemCode, systemError, unlessMissing } from './file-problem.ts';
 import type { SafeDirectory } from './safe-directory.ts';
+import { toDisk } from './to-disk.ts';
 
 /** Which file it is, whatever its name. */
 export type Identity = Pick<BigIntStats, 'dev' | 'ino'>;
@@ -54,20 +67,20 @@ export async function withNewFile<T>(
   directory: SafeDirectory,
   name: string,
   bytes: Uint8Array,
-  use: (identity: Identity) => Promise<T>,
+  use: (identity: Identity) => T | Promise<T>,
 ): Promise<T> {
-  const handle = await open(directory.path(name), CREATE, 0o600);
+  const file = openSync(directory.path(name), CREATE, 0o600);
   try {
-    await directory.confirm();
-    await handle.chmod(0o600);
-    await handle.writeFile(bytes);
-    await handle.sync();
-    return await use(await handle.stat({ bigint: true }));
+    directory.confirm();
+    fchmodSync(file, 0o600);
+    writeFileSync(file, bytes);
+    await toDisk(file);
+    return await use(fstatSync(file, { bigint: true }));
   } catch (error) {
-    await removeQuietly(directory, name);
+    removeQuietly(directory, name);
     throw error;
   } finally {
-    await handle.close();
+    closeSync(file);
   }
 }
 
@@ -75,15 +88,15 @@ export async function withNewFile<T>(
 export function placeNew(directory: SafeDirectory, name: string, bytes: Uint8Array): Promise<Identity> {
   const temporary = temporaryName(name);
   return withNewFile(directory, temporary, bytes, async (written) => {
-    await directory.confirm();
-    await link(directory.path(temporary), directory.path(name));
+    directory.confirm();
+    linkSync(directory.path(temporary), directory.path(name));
     try {
-      await requireIdentity(directory, name, written);
-      await unlink(directory.path(temporary));
+      requireIdentity(directory, name, written);
+      unlinkSync(directory.path(temporary));
       await directory.sync();
-      await directory.confirm();
+      directory.confirm();
     } catch (error) {
-      await removeLinked(directory, name, written);
+      removeLinked(directory, name, written);
       throw error;
     }
     return written;
@@ -102,13 +115,13 @@ export function replaceVersion(
 ): Promise<boolean> {
   const temporary = temporaryName(name);
   return withNewFile(directory, temporary, bytes, async (written) => {
-    await directory.confirm();
-    await requireBytes(directory, temporary, written, bytes);
-    if (!(await isStill(directory, name, version))) {
-      await unlink(directory.path(temporary));
+    directory.confirm();
+    requireBytes(directory, temporary, written, bytes);
+    if (!isStill(directory, name, version)) {
+      unlinkSync(directory.path(temporary));
       return false;
     }
-    await rename(directory.path(temporary), directory.path(name));
+    renameSync(directory.path(temporary), directory.path(name));
     await directory.sync();
     return true;
   });
@@ -121,16 +134,16 @@ export function replaceVersion(
 export function probe(directory: SafeDirectory, name: string, linking: boolean): Promise<boolean> {
   const temporary = temporaryName(name);
   const linkName = temporaryName(name);
-  return withNewFile(directory, temporary, PROBE, async () => {
+  return withNewFile(directory, temporary, PROBE, () => {
     try {
-      if (linking) await link(directory.path(temporary), directory.path(linkName));
+      if (linking) linkSync(directory.path(temporary), directory.path(linkName));
       return true;
     } catch (error) {
       if (NO_LINKS.has(systemCode(error) ?? '')) return false;
       throw error;
     } finally {
-      if (linking) await removeQuietly(directory, linkName);
-      await unlink(directory.path(temporary));
+      if (linking) removeQuietly(directory, linkName);
+      unlinkSync(directory.path(temporary));
     }
   });
 }
@@ -138,7 +151,7 @@ export function probe(directory: SafeDirectory, name: string, linking: boolean):
 /** What stands under the name, if anything; read only where it is a regular file within the limit. */
 export async function readFound(directory: SafeDirectory, name: string, limit: number): Promise<FoundFile | undefined> {
   for (let tries = 0; tries < MOST_READS; tries += 1) {
-    const found = await readOnce(directory, name, limit);
+    const found = readOnce(directory, name, limit);
     // For a moment a new file has its temporary name too.
     const isSettled = found !== 'exchanged' && !(found?.stats.isFile() === true && found.stats.nlink > 1n);
     if (isSettled || (found !== 'exchanged' && tries === MOST_READS - 1)) return found;
@@ -147,34 +160,35 @@ export async function readFound(directory: SafeDirectory, name: string, limit: n
   throw systemError('ESTALE');
 }
 
-async function readOnce(
-  directory: SafeDirectory,
-  name: string,
-  limit: number,
-): Promise<FoundFile | undefined | 'exchanged'> {
-  const named = await unlessMissing(lstat(directory.path(name), { bigint: true }));
+function readOnce(directory: SafeDirectory, name: string, limit: number): FoundFile | undefined | 'exchanged' {
+  const named = statsOf(directory, name);
   if (!named?.isFile()) return named && { stats: named };
-  const handle = await unlessMissing(open(directory.path(name), READ));
-  if (handle === undefined) return 'exchanged';
+  const file = unlessMissing(() => openSync(directory.path(name), READ));
+  if (file === undefined) return 'exchanged';
   try {
-    const stats = await handle.stat({ bigint: true });
+    const stats = fstatSync(file, { bigint: true });
     // Another program has renamed its own file over this one.
     if (stats.nlink === 0n) return 'exchanged';
     if (!stats.isFile() || stats.size > limit) return { stats };
     const bytes = Buffer.alloc(Number(stats.size));
-    const { bytesRead } = await handle.read(bytes, 0, bytes.length, 0);
-    await directory.confirm();
+    const bytesRead = readSync(file, bytes, 0, bytes.length, 0);
+    directory.confirm();
     return bytesRead === bytes.length ? { stats, bytes } : 'exchanged';
   } finally {
-    await handle.close();
+    closeSync(file);
   }
+}
+
+/** Undefined where there is nothing of that name. */
+function statsOf(directory: SafeDirectory, name: string): BigIntStats | undefined {
+  return lstatSync(directory.path(name), { bigint: true, throwIfNoEntry: false });
 }
 
 /** Removes the file of that name if it is the very one. */
 export async function removeIfSame(directory: SafeDirectory, name: string, identity: Identity): Promise<void> {
-  const stats = await lstat(directory.path(name), { bigint: true });
+  const stats = lstatSync(directory.path(name), { bigint: true });
   if (!isSame(stats, identity)) return;
-  await unlink(directory.path(name));
+  unlinkSync(directory.path(name));
   await directory.sync();
 }
 
@@ -182,37 +196,32 @@ export async function removeIfSame(directory: SafeDirectory, name: string, ident
  * Undoes a link: of the written file, or of a symbolic link that somebody planted at the temporary name. A
  * regular file is that of another program, which was quick to put its own in place.
  */
-async function removeLinked(directory: SafeDirectory, name: string, written: Identity): Promise<void> {
+function removeLinked(directory: SafeDirectory, name: string, written: Identity): void {
   try {
-    const stats = await lstat(directory.path(name), { bigint: true });
-    if (isSame(stats, written) || !stats.isFile()) await unlink(directory.path(name));
+    const stats = lstatSync(directory.path(name), { bigint: true });
+    if (isSame(stats, written) || !stats.isFile()) unlinkSync(directory.path(name));
   } catch {
     // Gone already, or the disk itself failed.
   }
 }
 
-async function requireIdentity(directory: SafeDirectory, name: string, identity: Identity): Promise<void> {
-  const stats = await unlessMissing(lstat(directory.path(name), { bigint: true }));
+function requireIdentity(directory: SafeDirectory, name: string, identity: Identity): void {
+  const stats = statsOf(directory, name);
   if (stats === undefined || !isSame(stats, identity)) throw systemError('ESTALE');
 }
 
 /** What a disk took it may give back otherwise; then the old file had better stay. */
-async function requireBytes(
-  directory: SafeDirectory,
-  name: string,
-  identity: Identity,
-  bytes: Uint8Array,
-): Promise<void> {
-  await requireIdentity(directory, name, identity);
-  const found = await readOnce(directory, name, bytes.length);
+function requireBytes(directory: SafeDirectory, name: string, identity: Identity, bytes: Uint8Array): void {
+  requireIdentity(directory, name, identity);
+  const found = readOnce(directory, name, bytes.length);
   if (found === undefined || found === 'exchanged' || !isSame(found.stats, identity)) throw systemError('ESTALE');
   const isWhole = found.bytes?.equals(bytes);
   found.bytes?.fill(0);
   if (isWhole !== true) throw systemError('EIO');
 }
 
-async function isStill(directory: SafeDirectory, name: string, version: Version): Promise<boolean> {
-  const stats = await unlessMissing(lstat(directory.path(name), { bigint: true }));
+function isStill(directory: SafeDirectory, name: string, version: Version): boolean {
+  const stats = statsOf(directory, name);
   if (stats === undefined) return false;
   return isSame(stats, version) && stats.size === version.size && stats.mtimeNs === version.mtimeNs;
 }
@@ -222,9 +231,9 @@ function isSame(a: Identity, b: Identity): boolean {
 }
 
 /** For the way out of an error, which must not be hidden by a second one. */
-async function removeQuietly(directory: SafeDirectory, name: string): Promise<void> {
+function removeQuietly(directory: SafeDirectory, name: string): void {
   try {
-    await unlink(directory.path(name));
+    unlinkSync(directory.path(name));
   } catch {
     // Gone already, or the disk itself failed.
   }

@@ -6,10 +6,10 @@
 // wait for a random time. A lock file says whose it is, and holds no secret.
 
 import { randomBytes, randomInt } from 'node:crypto';
-import { lstat, readdir, unlink } from 'node:fs/promises';
+import { lstatSync, readdirSync, unlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { cut, readFound, withNewFile, type FoundFile } from './atomic-file.ts';
-import { notReady, systemCode, unlessMissing, type Checked, type Refused } from './file-problem.ts';
+import { notReady, systemCode, type Checked, type Refused } from './file-problem.ts';
 import type { Place } from './file-place.ts';
 import { isAlive, parseOwner, thisProcess } from './process-owner.ts';
 import type { SafeDirectory } from './safe-directory.ts';
@@ -60,7 +60,7 @@ async function tryLocked<T>(
       return live.length === 1 && live[0] === own ? action() : undefined;
     });
   } finally {
-    await remove(directory, own);
+    remove(directory, own);
   }
 }
 
@@ -71,13 +71,13 @@ function lockPrefix(name: string): string {
 
 /** The names of the lock files that count. Those of dead processes are removed on the way. */
 async function liveLocks(directory: SafeDirectory, prefix: string): Promise<string[]> {
-  const names = (await readdir(directory.path('.'))).filter((name) => name.startsWith(prefix));
+  const names = readdirSync(directory.path('.')).filter((name) => name.startsWith(prefix));
   const live: string[] = [];
   for (const name of names) {
     const found = await readLock(directory, name);
     if (found === undefined) continue;
     if (counts(found)) live.push(name);
-    else await remove(directory, name);
+    else remove(directory, name);
   }
   return live;
 }
@@ -90,7 +90,7 @@ async function readLock(directory: SafeDirectory, name: string): Promise<FoundFi
   } catch (error) {
     // Of another user, such as root: its age decides.
     if (systemCode(error) !== 'EACCES' && systemCode(error) !== 'EPERM') throw error;
-    const stats = await unlessMissing(lstat(directory.path(name), { bigint: true }));
+    const stats = lstatSync(directory.path(name), { bigint: true, throwIfNoEntry: false });
     return stats && { stats };
   }
 }
@@ -101,9 +101,9 @@ function counts({ stats, bytes }: FoundFile): boolean {
   return owner === undefined ? Date.now() - since < HALF_MADE_MS : isAlive(owner, since, LONGEST_EDIT_MS);
 }
 
-async function remove(directory: SafeDirectory, name: string): Promise<void> {
+function remove(directory: SafeDirectory, name: string): void {
   try {
-    await unlink(directory.path(name));
+    unlinkSync(directory.path(name));
   } catch {
     // Removed by another process, or the disk failed: then it counts until this process ends.
   }

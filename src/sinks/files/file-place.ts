@@ -1,12 +1,11 @@
 // What the two sinks that write files have in common before they write: the path, the checks of the place,
 // and the proof by trying. It looks at the target, but whether that may exist is for each sink to say.
 
-import { constants, type Stats } from 'node:fs';
-import { access, lstat, statfs } from 'node:fs/promises';
+import { accessSync, constants, lstatSync, statfsSync, type Stats } from 'node:fs';
 import { basename, dirname, isAbsolute, join, normalize, sep } from 'node:path';
 import { makeMissing, walk } from './ancestors.ts';
 import { probe } from './atomic-file.ts';
-import { attempt, notReady, passed, systemCode, unlessMissing, type Checked, type Refused } from './file-problem.ts';
+import { attempt, notReady, passed, systemCode, type Checked, type Refused } from './file-problem.ts';
 import { gitProblem, type Environment } from './git-ignore.ts';
 import { withDirectory } from './safe-directory.ts';
 import type { Address, Held, PreflightMode } from '../sink.ts';
@@ -20,7 +19,7 @@ export interface Place {
 }
 
 /** What a sink says of whatever exists at its place. */
-export type JudgeExisting<T> = (place: Place, stats: Stats) => Promise<Checked<T>>;
+export type JudgeExisting<T> = (place: Place, stats: Stats) => Checked<T> | Promise<Checked<T>>;
 
 /** The place of an address. The values of an address cannot leave the directory that the operator named. */
 export function placeOf(template: string, address: Address): Checked<Place> {
@@ -46,14 +45,14 @@ export function examinePlace<T>(
   judge: JudgeExisting<T>,
 ): Promise<Checked<T | undefined>> {
   return attempt(`${place.path} cannot be written`, async () => {
-    const way = await walk(place.directory);
+    const way = walk(place.directory);
     if (!way.ok) return way;
     const { directory, existing, missing } = way.value;
     const target = join(directory, place.name);
-    const found = missing.length === 0 ? await unlessMissing(lstat(target)) : undefined;
+    const found = missing.length === 0 ? lstatSync(target, { throwIfNoEntry: false }) : undefined;
     const judged = found === undefined ? passed(undefined) : await judge(place, found);
     if (!judged.ok) return judged;
-    const problem = (await gitProblem(target, existing, environment)) ?? (await roomProblem(existing));
+    const problem = (await gitProblem(target, existing, environment)) ?? roomProblem(existing);
     if (problem !== undefined) return problem;
     if (mode === 'prove') {
       await makeMissing(way.value);
@@ -75,9 +74,9 @@ export async function heldBy(look: () => Promise<Checked<Held>>): Promise<Held> 
 }
 
 /** `access` also finds a file system that is mounted read-only. */
-async function roomProblem(directory: string): Promise<Refused | undefined> {
-  await access(directory, constants.W_OK | constants.X_OK);
-  const { blocks, bavail } = await statfs(directory);
+function roomProblem(directory: string): Refused | undefined {
+  accessSync(directory, constants.W_OK | constants.X_OK);
+  const { blocks, bavail } = statfsSync(directory);
   // Some network file systems do not know their size and say 0 of 0.
   if (blocks === 0 || bavail > 0) return undefined;
   return notReady(`No space is left on the disk of ${directory}.`, 'Make room there, or configure another path.');

@@ -24,7 +24,7 @@ export function entryExists(message: string, hint: string): Refused {
 }
 
 /** Runs `action`; where the system refuses something, that becomes a problem which begins with `what`. */
-export async function attempt<T>(what: string, action: () => Promise<Checked<T>>): Promise<Checked<T>> {
+export async function attempt<T>(what: string, action: () => Checked<T> | Promise<Checked<T>>): Promise<Checked<T>> {
   try {
     return await action();
   } catch (error) {
@@ -69,10 +69,10 @@ export function systemCode(error: unknown): string | undefined {
   return /^[A-Z0-9_]{1,40}$/.test(error.code) ? error.code : undefined;
 }
 
-/** `result`, or undefined where there is no such file. */
-export async function unlessMissing<T>(result: Promise<T>): Promise<T | undefined> {
+/** What `action` answers, or undefined where there is no such file. */
+export function unlessMissing<T>(action: () => T): T | undefined {
   try {
-    return await result;
+    return action();
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined;
     throw error;

@@ -2,9 +2,9 @@
 // git cannot answer, the answer is no. It changes nothing, and runs nothing that a repository configures.
 
 import { spawn } from 'node:child_process';
-import { lstat } from 'node:fs/promises';
+import { lstatSync } from 'node:fs';
 import { dirname, isAbsolute, delimiter, join, parse } from 'node:path';
-import { notReady, shellWord, systemCode, unlessMissing, type Refused } from './file-problem.ts';
+import { notReady, shellWord, systemCode, type Refused } from './file-problem.ts';
 
 /** Variables of this process, by name; git gets few of them. */
 export type Environment = Readonly<Record<string, string>>;
@@ -32,7 +32,7 @@ export async function gitProblem(
   existing: string,
   environment: Environment,
 ): Promise<Refused | undefined> {
-  if (!(await liesInWorkTree(existing))) return undefined;
+  if (!liesInWorkTree(existing)) return undefined;
   const git = (...args: string[]) => runGit([...OPTIONS, '-C', existing, ...args, '--', target], environment);
   // A `*` in the name is no pattern. check-ignore refuses that option; there, such a name may at worst be
   // taken for that of a tracked file, and refused.
@@ -54,9 +54,9 @@ export async function gitProblem(
 }
 
 /** Whether some directory on the way up has an entry `.git`, of whatever kind: git judges whether it counts. */
-async function liesInWorkTree(directory: string): Promise<boolean> {
+function liesInWorkTree(directory: string): boolean {
   for (let path = directory; ; path = dirname(path)) {
-    if ((await unlessMissing(lstat(join(path, '.git')))) !== undefined) return true;
+    if (lstatSync(join(path, '.git'), { throwIfNoEntry: false }) !== undefined) return true;
     if (path === dirname(path)) return false;
   }
 }

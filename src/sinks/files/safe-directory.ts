@@ -7,19 +7,19 @@
 // it still leads to the opened directory, and the use. All of that is in this file: nothing else builds a
 // path to what is in the directory.
 
-import { constants } from 'node:fs';
-import { lstat, open, readlink, type FileHandle } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { walk } from './ancestors.ts';
 import { parentProblem } from './file-owner.ts';
 import { systemCode, systemError, type Checked } from './file-problem.ts';
+import { toDisk } from './to-disk.ts';
 
 /** An opened directory. Valid only inside the function that it was given to. */
 export interface SafeDirectory {
   /** The path by which the file of that name in this directory is reached. Not for people. */
   path(name: string): string;
   /** Throws ESTALE where the directory's own path no longer leads to it. */
-  confirm(): Promise<void>;
+  confirm(): void;
   /** Puts the directory's entries on the disk. */
   sync(): Promise<void>;
 }
@@ -35,55 +35,55 @@ const REACH: Reach = process.platform === 'linux' ? 'descriptor' : 'path';
  */
 export async function withDirectory<T>(
   directory: string,
-  use: (opened: SafeDirectory) => Promise<Checked<T>>,
+  use: (opened: SafeDirectory) => Checked<T> | Promise<Checked<T>>,
   reach: Reach = REACH,
 ): Promise<Checked<T>> {
-  const way = await walk(directory);
+  const way = walk(directory);
   if (!way.ok) return way;
   const path = way.value.directory;
   // On Windows the two flags do not exist and count as 0.
-  const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   try {
-    const problem = parentProblem(directory, await handle.stat());
+    const problem = parentProblem(directory, fstatSync(descriptor));
     if (problem !== undefined) return problem;
-    const link = reach === 'descriptor' ? await linkOf(handle) : undefined;
-    const opened = link === undefined ? byPath(handle, path) : byDescriptor(handle, path);
-    await opened.confirm();
+    const link = reach === 'descriptor' ? linkOf(descriptor) : undefined;
+    const opened = link === undefined ? byPath(descriptor, path) : byDescriptor(descriptor, path);
+    opened.confirm();
     return await use(opened);
   } finally {
-    await handle.close();
+    closeSync(descriptor);
   }
 }
 
-function byDescriptor(handle: FileHandle, path: string): SafeDirectory {
+function byDescriptor(descriptor: number, path: string): SafeDirectory {
   return {
-    path: (name) => `/proc/self/fd/${handle.fd}/${name}`,
-    async confirm() {
-      if ((await linkOf(handle)) !== path) throw systemError('ESTALE');
+    path: (name) => `/proc/self/fd/${descriptor}/${name}`,
+    confirm() {
+      if (linkOf(descriptor) !== path) throw systemError('ESTALE');
     },
-    sync: () => handle.sync(),
+    sync: () => toDisk(descriptor),
   };
 }
 
-function byPath(handle: FileHandle, path: string): SafeDirectory {
+function byPath(descriptor: number, path: string): SafeDirectory {
   return {
     path: (name) => join(path, name),
-    async confirm() {
-      const opened = await handle.stat({ bigint: true });
-      const named = await lstat(path, { bigint: true });
+    confirm() {
+      const opened = fstatSync(descriptor, { bigint: true });
+      const named = lstatSync(path, { bigint: true });
       if (opened.dev !== named.dev || opened.ino !== named.ino) throw systemError('ESTALE');
     },
     async sync() {
       // Windows cannot sync a directory, and does not need to.
-      if (process.platform !== 'win32') await handle.sync();
+      if (process.platform !== 'win32') await toDisk(descriptor);
     },
   };
 }
 
 /** Where the opened directory really is; undefined where /proc is not there to tell. */
-async function linkOf(handle: FileHandle): Promise<string | undefined> {
+function linkOf(descriptor: number): string | undefined {
   try {
-    return await readlink(`/proc/self/fd/${handle.fd}`);
+    return readlinkSync(`/proc/self/fd/${descriptor}`);
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined;
     throw error;

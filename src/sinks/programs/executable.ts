@@ -1,7 +1,6 @@
 // Finds the program that a command sink names, and refuses one that others could replace. It never runs it.
 
-import { constants } from 'node:fs';
-import { access, realpath, stat } from 'node:fs/promises';
+import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { basename, delimiter, isAbsolute, join } from 'node:path';
 import { shellWord } from '../files/file-problem.ts';
 import { weakPartOf } from './program-way.ts';
@@ -18,13 +17,13 @@ type Flaw = 'missing' | 'not a file' | 'not executable' | { readonly weakPart: s
  * result keeps its symbolic links, because some programs go by the name they are called with; the checks
  * are of the file that the links lead to, and of the whole way there.
  */
-export async function findExecutable(program: string, searchPath: string): Promise<ExecutableSearch> {
+export function findExecutable(program: string, searchPath: string): ExecutableSearch {
   const name = basename(program);
   if (!isAbsolute(program) && (name !== program || name === '')) return refusal('relative', name);
 
   let worst: Flaw = 'missing';
   for (const path of candidates(program, searchPath)) {
-    const flaw = await flawOf(path);
+    const flaw = flawOf(path);
     if (flaw === undefined) return { found: true, path };
     if (flaw !== 'missing') worst = flaw;
     if (typeof flaw === 'object') break;
@@ -40,22 +39,22 @@ function candidates(program: string, searchPath: string): string[] {
   return paths.flatMap((path) => endings.map((ending) => path + ending));
 }
 
-async function flawOf(path: string): Promise<Flaw | undefined> {
+function flawOf(path: string): Flaw | undefined {
   let file: string;
   try {
-    file = await realpath(path);
-    if (!(await stat(file)).isFile()) return 'not a file';
+    file = realpathSync.native(path);
+    if (!statSync(file).isFile()) return 'not a file';
   } catch {
     // Absent, a loop of links, or in a folder that this user may not enter: not there for this user.
     return 'missing';
   }
   try {
-    await access(file, constants.X_OK);
+    accessSync(file, constants.X_OK);
   } catch {
     return 'not executable';
   }
   try {
-    const weakPart = await weakPartOf(path);
+    const weakPart = weakPartOf(path);
     return weakPart === undefined ? undefined : { weakPart };
   } catch {
     // Removed, or exchanged, while it was looked at.

@@ -1,8 +1,7 @@
 // Walks to a program file as the system does when it starts it, link by link, and looks whether anybody but root and
 // this user could put another one there. It never runs it.
 
-import type { Stats } from 'node:fs';
-import { lstat, readlink } from 'node:fs/promises';
+import { lstatSync, readlinkSync, type Stats } from 'node:fs';
 import { join, parse, sep } from 'node:path';
 import { effectiveUser } from '../files/file-owner.ts';
 
@@ -17,26 +16,26 @@ const MOST_LINKS = 40;
  * The first part of the way to an existing file that somebody else could change, or undefined: a directory, a link, or
  * the file itself. Windows has no such owners and bits.
  */
-export async function weakPartOf(path: string): Promise<string | undefined> {
+export function weakPartOf(path: string): string | undefined {
   if (effectiveUser() === undefined) return undefined;
   let at = parse(path).root;
-  let folder = await lstat(at);
+  let folder = lstatSync(at);
   if (isWeak(folder)) return at;
   let rest = partsOf(path);
   for (let links = 0; links <= MOST_LINKS;) {
     const [part, ...further] = rest;
     if (part === undefined) return undefined;
     const next = join(at, part);
-    const stats = await lstat(next);
+    const stats = lstatSync(next);
     if (isWeak(stats)) return next;
     // Files in /tmp are cleared away, and then anybody can put another one there. A directory hardly ever goes.
     if (isShared(folder) && !stats.isDirectory()) return at;
     rest = further;
     if (stats.isSymbolicLink()) {
-      const target = await readlink(next);
+      const target = readlinkSync(next);
       rest = [...partsOf(target), ...further];
       links += 1;
-      if (target.startsWith(sep)) [at, folder] = [sep, await lstat(sep)];
+      if (target.startsWith(sep)) [at, folder] = [sep, lstatSync(sep)];
     } else {
       [at, folder] = [next, stats];
     }

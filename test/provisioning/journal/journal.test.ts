@@ -1,4 +1,5 @@
 import {
+  appendFileSync,
   chmodSync,
   lstatSync,
   mkdirSync,
@@ -68,30 +69,59 @@ describe('an intent on the disk', () => {
       });
       const intent = opened(await journal.open(PLAN, looking(Date.now())));
       const modes = () =>
-        [state, intentsAt, join(intentsAt, `${intent.id}.json`)].map((path) => lstatSync(path).mode & 0o777);
+        [state, intentsAt, join(intentsAt, `${intent.id}.jsonl`)].map((path) => lstatSync(path).mode & 0o777);
       expect(modes()).toEqual([0o700, 0o700, 0o600]);
       expect(await intent.record({ step: 'undelivered', apiKeyId: 'k1' })).toBe(true);
       expect(modes()).toEqual([0o700, 0o700, 0o600]);
     },
   );
 
-  test('is exchanged as a whole: a reader never finds half of it', async () => {
+  test('is a file of its own, to which each step adds a line; the last whole line counts', async () => {
     const { journal, intentsAt } = place();
     const intent = opened(await journal.open({ ...PLAN, name: 'n'.repeat(250) }, looking(Date.now())));
-    const path = join(intentsAt, `${intent.id}.json`);
-    const writing = { done: false };
-    let reads = 0;
-    const reader = (async () => {
-      for (; !writing.done; reads += 1) {
-        expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({ version: 1, intent: { id: intent.id } });
-        await new Promise(setImmediate);
-      }
-    })();
-    for (let step = 1; step <= 60; step += 1) await intent.record({ step: 'undelivered', apiKeyId: 'k'.repeat(step) });
-    writing.done = true;
-    await reader;
-    expect(reads).toBeGreaterThan(60);
-    expect(readdirSync(intentsAt)).toEqual([`${intent.id}.json`]);
+    expect(await intent.record({ step: 'undelivered', apiKeyId: 'k1' })).toBe(true);
+    expect(await intent.release({ step: 'ended', outcome: 'rolled_back', apiKeyId: 'k1' })).toBe(true);
+    expect(readdirSync(intentsAt)).toEqual([`${intent.id}.jsonl`]);
+    const lines = readFileSync(join(intentsAt, `${intent.id}.jsonl`), 'utf8').split('\n');
+    const steps = [{ step: 'sending' }, { step: 'undelivered' }, { step: 'ended' }];
+    const kept = steps.map((state) => ({ version: 1, intent: { id: intent.id, state } }));
+    expect(lines.slice(0, -1).map((line): unknown => JSON.parse(line))).toMatchObject(kept);
+    expect(lines.at(-1)).toBe('');
+    expect(await intentsOf(journal)).toMatchObject([{ state: { step: 'ended' } }]);
+  });
+
+  test('says what it said before where a line was cut off, and goes on in a new one', async () => {
+    const line = Buffer.from(`${serializeIntent(old(0.001, { id: 'x', state: { step: 'lost' } }))}\n`);
+    for (const length of [1, 2, 100, line.length - 1]) {
+      const { journal, intentsAt } = place();
+      const intent = opened(await journal.open(PLAN, looking(Date.now())));
+      await intent.record({ step: 'undelivered', apiKeyId: 'k1' });
+      appendFileSync(join(intentsAt, `${intent.id}.jsonl`), line.subarray(0, length));
+      expect(await intentsOf(journal)).toMatchObject([{ state: { step: 'undelivered', apiKeyId: 'k1' } }]);
+      expect(await intent.release({ step: 'lost' })).toBe(true);
+      expect(await intentsOf(journal)).toMatchObject([{ owner: null, state: { step: 'lost' } }]);
+    }
+  });
+
+  test('does not grow when it is told again what it says', async () => {
+    const { journal, intentsAt } = place();
+    const intent = opened(await journal.open(PLAN, looking(Date.now())));
+    await intent.release({ step: 'undelivered', apiKeyId: 'k1' });
+    const before = readFileSync(join(intentsAt, `${intent.id}.jsonl`), 'utf8');
+    const settle = async (apiKeyId: string) => {
+      for (const each of await intentsOf(journal)) await journal.settle(each, { step: 'undelivered', apiKeyId });
+      return readFileSync(join(intentsAt, `${intent.id}.jsonl`), 'utf8');
+    };
+    expect(await settle('k1')).toBe(before);
+    expect((await settle('k2')).length).toBeGreaterThan(before.length);
+  });
+
+  test('cannot be written any more where its file is gone', async () => {
+    const { journal, intentsAt } = place();
+    const intent = opened(await journal.open(PLAN, looking(Date.now())));
+    rmSync(join(intentsAt, `${intent.id}.jsonl`));
+    expect(await intent.record({ step: 'lost' })).toBe(false);
+    expect(readdirSync(intentsAt)).toEqual([]);
   });
 
   test('has every step before the next is begun, and its owner until it is released', async () => {
@@ -202,20 +232,22 @@ describe('what is kept', () => {
       alter(`${hash}-10`, { groupId: '../..' }),
       'x'.repeat(100_000),
     ];
-    const damaged = join(intentsAt, `${hash}-10.json`);
+    const damaged = join(intentsAt, `${hash}-10.jsonl`);
     const isToldOf = async () => {
       expect(await journal.read()).toBeUndefined();
       const refused = await journal.open({ ...PLAN, name: 'another' }, looking(Date.now()));
-      expect(refused).toMatchObject({ code: 'CONFIG_INVALID', message: containing(`${hash}-10.json`) });
+      expect(refused).toMatchObject({ code: 'CONFIG_INVALID', message: containing(`${hash}-10.jsonl`) });
       rmSync(damaged, { recursive: true });
     };
     for (const text of files) {
-      writeFileSync(damaged, text);
+      writeFileSync(damaged, `${text}\n`);
       await isToldOf();
     }
+    writeFileSync(damaged, alter(`${hash}-10`, {}));
+    await isToldOf();
     mkdirSync(damaged);
     await isToldOf();
-    symlinkSync(join(intentsAt, `${hash}-1.json`), damaged);
+    symlinkSync(join(intentsAt, `${hash}-1.jsonl`), damaged);
     await isToldOf();
     expect(await intentsOf(journal)).toHaveLength(1);
   });

@@ -170,7 +170,7 @@ async function examine(bench: Bench, cell: Cell, outcome: CreateOutcome): Promis
 function traces(bench: Bench, outcome: CreateOutcome): string[] {
   const files = filesIn(bench.folder);
   const foreign = [...files.keys()].filter(
-    (path) => !/\/(?:broken|blind|keys\/a-key|intents\/[0-9a-f]{32}-1\.json)$/.test(path),
+    (path) => !/\/(?:broken|blind|keys\/a-key|intents\/[0-9a-f]{32}-1\.jsonl)$/.test(path),
   );
   const outside = [...files].filter(([path]) => !path.endsWith('/keys/a-key')).map(([, text]) => text);
   const leaks = leaksIn([JSON.stringify(outcome), ...outside].join('\n'), bench.secrets());

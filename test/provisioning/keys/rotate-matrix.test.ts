@@ -148,7 +148,7 @@ function stateOf(outcome: RotateOutcome): string {
 function traces(bench: Bench, outcome: object): string[] {
   const files = filesIn(bench.folder);
   const foreign = [...files.keys()].filter(
-    (path) => !/\/(?:broken|blind|keys\/app|intents\/[0-9a-f]{32}-1\.json)$/.test(path),
+    (path) => !/\/(?:broken|blind|keys\/app|intents\/[0-9a-f]{32}-1\.jsonl)$/.test(path),
   );
   const outside = [...files].filter(([path]) => !path.endsWith('/keys/app')).map(([, text]) => text);
   const leaks = leaksIn([JSON.stringify(outcome), ...outside].join('\n'), bench.secrets());

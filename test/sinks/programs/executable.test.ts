@@ -16,22 +16,22 @@ afterEach(() => {
   folder.remove();
 });
 
-async function refusal(program: string, path = ''): Promise<string> {
-  const search = await findExecutable(program, path);
+function refusal(program: string, path = ''): string {
+  const search = findExecutable(program, path);
   return search.found ? `found ${search.path}` : search.message;
 }
 
 describe('an absolute path', () => {
-  test('is taken as it is', async () => {
+  test('is taken as it is', () => {
     const path = folder.sh('keep', 'true');
-    expect(await findExecutable(path, '')).toEqual({ found: true, path });
+    expect(findExecutable(path, '')).toEqual({ found: true, path });
   });
 
-  test('is kept where it is a link, for programs that go by the name they are called with', async () => {
+  test('is kept where it is a link, for programs that go by the name they are called with', () => {
     folder.sh('many', 'true');
     symlinkSync('many', folder.at('one'));
     symlinkSync(folder.at('one'), folder.at('two'));
-    expect(await findExecutable(folder.at('two'), '')).toEqual({ found: true, path: folder.at('two') });
+    expect(findExecutable(folder.at('two'), '')).toEqual({ found: true, path: folder.at('two') });
   });
 
   test.each([
@@ -45,16 +45,16 @@ describe('an absolute path', () => {
     ['of a device', () => '/dev/null', 'is not a regular file'],
     ['of a file without the x bit', () => folder.write('keep', '#!/bin/sh\n', 0o600), 'may not be executed'],
     ['of a file that all can write', () => folder.write('keep', '#!/bin/sh\n', 0o777), WEAK],
-  ])('%s is refused', async (_case, make, words) => {
-    const message = await refusal(make());
+  ])('%s is refused', (_case, make, words) => {
+    const message = refusal(make());
     expect(message).toContain(words);
     expect(message).not.toContain(folder.path);
   });
 });
 
 describe('what others could change is refused, and the hint names it', () => {
-  async function weakPart(program: string): Promise<string> {
-    const search = await findExecutable(program, '');
+  function weakPart(program: string): string {
+    const search = findExecutable(program, '');
     if (search.found) return 'none';
     expect(search.message).toContain(WEAK);
     return /^(\S+) must belong/.exec(search.hint)?.[1] ?? search.hint;
@@ -70,29 +70,29 @@ describe('what others could change is refused, and the hint names it', () => {
     return [folder.at(name), folder.at('to-file'), folder.at('to-link'), folder.at('to-directory/deep/keep')];
   }
 
-  test.each(['weak', 'weak/deep', 'weak/deep/keep'])('%s, by its mode', async (name) => {
+  test.each(['weak', 'weak/deep', 'weak/deep/keep'])('%s, by its mode', (name) => {
     const ways = waysTo('weak/deep/keep');
-    for (const way of ways) expect(await weakPart(way)).toBe('none');
+    for (const way of ways) expect(weakPart(way)).toBe('none');
     const part = realpathSync(folder.at(name));
     for (const mode of [0o702, 0o722, 0o777]) {
       chmodSync(part, mode);
-      for (const way of ways) expect(await weakPart(way)).toBe(part);
+      for (const way of ways) expect(weakPart(way)).toBe(part);
     }
     // What a group may write is refused, unless it is root who lets it.
     chmodSync(part, 0o775);
-    for (const way of ways) expect(await weakPart(way)).toBe(isRoot ? 'none' : part);
+    for (const way of ways) expect(weakPart(way)).toBe(isRoot ? 'none' : part);
     chmodSync(part, 0o755);
-    for (const way of ways) expect(await weakPart(way)).toBe('none');
+    for (const way of ways) expect(weakPart(way)).toBe('none');
   });
 
-  test.skipIf(!isRoot).each(['weak', 'weak/deep', 'weak/deep/keep'])('%s, by its owner (needs root)', async (name) => {
+  test.skipIf(!isRoot).each(['weak', 'weak/deep', 'weak/deep/keep'])('%s, by its owner (needs root)', (name) => {
     const ways = waysTo('weak/deep/keep');
     const part = realpathSync(folder.at(name));
     chownSync(part, STRANGER, STRANGER);
-    for (const way of ways) expect(await weakPart(way)).toBe(part);
+    for (const way of ways) expect(weakPart(way)).toBe(part);
   });
 
-  test.skipIf(!isRoot)('of this user what a group may write, of root not (needs root)', async () => {
+  test.skipIf(!isRoot)('of this user what a group may write, of root not (needs root)', () => {
     const ways = waysTo('weak/deep/keep');
     const part = realpathSync(folder.at('weak'));
     chownSync(part, STRANGER, STRANGER);
@@ -100,31 +100,30 @@ describe('what others could change is refused, and the hint names it', () => {
     chmodSync(folder.path, 0o755);
     try {
       process.seteuid?.(STRANGER);
-      for (const way of ways) expect(await weakPart(way)).toBe('none');
+      for (const way of ways) expect(weakPart(way)).toBe('none');
       chmodSync(part, 0o775);
-      for (const way of ways) expect(await weakPart(way)).toBe(part);
+      for (const way of ways) expect(weakPart(way)).toBe(part);
     } finally {
       process.seteuid?.(0);
     }
   });
 
-  test.skipIf(!isRoot)('the link of somebody else (needs root)', async () => {
+  test.skipIf(!isRoot)('the link of somebody else (needs root)', () => {
     const path = folder.sh('keep', 'true');
     const foreign = link(path, 'foreign');
     lchownSync(foreign, STRANGER, STRANGER);
     link('foreign', 'own');
-    for (const way of [foreign, folder.at('own')])
-      expect(await weakPart(way)).toBe(realpathSync(folder.path) + '/foreign');
+    for (const way of [foreign, folder.at('own')]) expect(weakPart(way)).toBe(realpathSync(folder.path) + '/foreign');
   });
 
-  test('a link in a directory where all can replace it', async () => {
+  test('a link in a directory where all can replace it', () => {
     const open = directory('open');
     symlinkSync(folder.sh('keep', 'true'), `${open}/keep`);
     chmodSync(open, 0o777);
-    expect(await weakPart(`${open}/keep`)).toBe(realpathSync(open));
+    expect(weakPart(`${open}/keep`)).toBe(realpathSync(open));
   });
 
-  test('a file or a link in /tmp itself, where a directory is good', async () => {
+  test('a file or a link in /tmp itself, where a directory is good', () => {
     const shared = isRoot ? directory('shared') : realpathSync('/tmp');
     if (isRoot) chmodSync(shared, 0o1777);
     const own = mkdtempSync(join(shared, 'amk-'));
@@ -136,25 +135,25 @@ describe('what others could change is refused, and the hint names it', () => {
     const path = folder.sh('keep', 'true');
     for (const name of [`${own}/keep`, `${own}.link`]) symlinkSync(path, name);
     execFileSync('cp', [path, `${own}.file`]);
-    expect(await weakPart(`${own}/keep`)).toBe('none');
-    expect(await weakPart(`${own}.file`)).toBe(realpathSync(shared));
-    expect(await weakPart(`${own}.link`)).toBe(realpathSync(shared));
-    expect(await weakPart(link(`${own}.file`, 'to-file'))).toBe(realpathSync(shared));
+    expect(weakPart(`${own}/keep`)).toBe('none');
+    expect(weakPart(`${own}.file`)).toBe(realpathSync(shared));
+    expect(weakPart(`${own}.link`)).toBe(realpathSync(shared));
+    expect(weakPart(link(`${own}.file`, 'to-file'))).toBe(realpathSync(shared));
   });
 
-  test.skipIf(isRoot)('a sticky directory that is not of root (needs an ordinary user)', async () => {
+  test.skipIf(isRoot)('a sticky directory that is not of root (needs an ordinary user)', () => {
     const path = folder.sh('keep', 'true');
     chmodSync(folder.path, 0o1777);
-    expect(await weakPart(path)).toBe(realpathSync(folder.path));
+    expect(weakPart(path)).toBe(realpathSync(folder.path));
   });
 
-  test('nothing of what this system came with', async () => {
+  test('nothing of what this system came with', () => {
     for (const name of ['sh', 'cat', 'env', 'mkfifo']) {
-      expect(await findExecutable(name, '/usr/bin:/bin')).toMatchObject({ found: true });
+      expect(findExecutable(name, '/usr/bin:/bin')).toMatchObject({ found: true });
     }
   });
 
-  test('links are followed as the system does: relative, upwards, and one after another', async () => {
+  test('links are followed as the system does: relative, upwards, and one after another', () => {
     mkdirSync(folder.at('a/b'), { recursive: true, mode: 0o755 });
     folder.sh('keep', 'true');
     symlinkSync('../.././a/../keep', folder.at('a/b/up'));
@@ -162,46 +161,46 @@ describe('what others could change is refused, and the hint names it', () => {
     symlinkSync('up', folder.at('a/b/again'));
     // From jump, ".." leads to a, and not back to where jump stands.
     symlinkSync('jump/../b/again', folder.at('far'));
-    expect(await findExecutable(folder.at('far'), '')).toEqual({ found: true, path: folder.at('far') });
+    expect(findExecutable(folder.at('far'), '')).toEqual({ found: true, path: folder.at('far') });
     chmodSync(folder.at('a'), 0o777);
-    expect(await weakPart(folder.at('far'))).toBe(realpathSync(folder.at('a')));
+    expect(weakPart(folder.at('far'))).toBe(realpathSync(folder.at('a')));
   });
 });
 
 describe('a bare name', () => {
-  test('is the first program of that name in PATH that can be run', async () => {
+  test('is the first program of that name in PATH that can be run', () => {
     for (const name of ['a', 'b', 'c', 'd']) mkdirSync(folder.at(name));
     mkdirSync(folder.at('b/keep'));
     folder.write('c/keep', 'not a program', 0o600);
     const path = folder.sh('d/keep', 'true');
     const PATH = ['a', 'b', 'c', 'd'].map(folder.at).join(':');
-    expect(await findExecutable('keep', PATH)).toEqual({ found: true, path });
+    expect(findExecutable('keep', PATH)).toEqual({ found: true, path });
   });
 
-  test('is not passed over where the first one can be changed by all', async () => {
+  test('is not passed over where the first one can be changed by all', () => {
     mkdirSync(folder.at('a'));
     mkdirSync(folder.at('b'));
     folder.write('a/keep', '#!/bin/sh\n', 0o777);
     folder.sh('b/keep', 'true');
-    expect(await refusal('keep', `${folder.at('a')}:${folder.at('b')}`)).toContain(WEAK);
+    expect(refusal('keep', `${folder.at('a')}:${folder.at('b')}`)).toContain(WEAK);
   });
 
-  test('is not looked for in the working directory, whatever PATH says', async () => {
+  test('is not looked for in the working directory, whatever PATH says', () => {
     const name = 'package.json';
     // Each of these means the working directory of the tests, where the name exists; 'x/..' goes there too.
     for (const PATH of ['', ':', '.', './', '::.', 'src/..']) {
-      expect(await refusal(name, PATH)).toContain('was not found');
+      expect(refusal(name, PATH)).toContain('was not found');
     }
   });
 
-  test('that is only there without the x bit says so', async () => {
+  test('that is only there without the x bit says so', () => {
     folder.write('keep', '#!/bin/sh\n', 0o600);
-    expect(await refusal('keep', folder.path)).toContain('may not be executed');
+    expect(refusal('keep', folder.path)).toContain('may not be executed');
   });
 
-  test.each(['', './keep', '../keep', 'bin/keep', 'keep/', '~/keep'])('is not %j', async (program) => {
+  test.each(['', './keep', '../keep', 'bin/keep', 'keep/', '~/keep'])('is not %j', (program) => {
     folder.sh('keep', 'true');
-    expect(await refusal(program, folder.path)).toContain('relative path');
+    expect(refusal(program, folder.path)).toContain('relative path');
   });
 });
 

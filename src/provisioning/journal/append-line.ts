@@ -1,0 +1,41 @@
+// Appends lines to the files of the state directory. A line is written at once, so that several processes do not mix
+// theirs; one that was cut off, by a full disk or a power failure, stays a line of its own.
+
+import { closeSync, constants, fchmodSync, fstatSync, openSync, readSync, writeFileSync, type Stats } from 'node:fs';
+import type { SafeDirectory } from '../../sinks/files/safe-directory.ts';
+import { toDisk } from '../../sinks/files/to-disk.ts';
+
+const APPEND = constants.O_RDWR | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const LINE_END = 0x0a;
+
+export interface Appending {
+  /** Whether a file that is not there is made; otherwise ENOENT is thrown. */
+  readonly creates: boolean;
+  /** Whether to wait for the disk. */
+  readonly syncs: boolean;
+}
+
+/** @returns what the file is afterwards; its mode is 0600 whatever the umask */
+export async function appendLine(
+  directory: SafeDirectory,
+  name: string,
+  line: string,
+  { creates, syncs }: Appending,
+): Promise<Stats> {
+  const file = openSync(directory.path(name), creates ? APPEND | constants.O_CREAT : APPEND, 0o600);
+  try {
+    fchmodSync(file, 0o600);
+    writeFileSync(file, endsInLine(file) ? `${line}\n` : `\n${line}\n`);
+    if (syncs) await toDisk(file);
+    return fstatSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function endsInLine(file: number): boolean {
+  const { size } = fstatSync(file);
+  const last = Buffer.alloc(1, LINE_END);
+  if (size > 0) readSync(file, last, 0, 1, size - 1);
+  return last[0] === LINE_END;
+}
