@@ -56,10 +56,11 @@ export async function serve(start: Start, input: Readable, output: Writable): Pr
 
 /**
  * So that the first call costs no more than the second: loads what it needs, and lets V8 see the code that judges
- * arguments and reads the journal. Nothing is connected, sent or written.
+ * arguments, reads the journal and speaks HTTP. Nothing is connected, sent or written.
  */
 async function warmUp(catalog: Catalog, journal: Journal): Promise<void> {
-  await import('./atlas/atlas.ts');
+  const { rehearse } = await import('./atlas/rehearsal.ts');
+  await rehearse();
   await journal.read();
   const nothing = { signal: AbortSignal.abort(), progress: () => undefined };
   await catalog.find('create_ai_model_api_key')?.call({ name: '' }, nothing);

@@ -1,7 +1,6 @@
 // Atlas as the use cases need it: a few calls that give results. Composes transport, credentials and version.
 
 import type { Credentials } from '../config/credentials.ts';
-import type { ProxySettings } from '../config/proxy.ts';
 import { createAdminApi, type AdminApi, type ApiCall, type ApiReply } from './admin-api.ts';
 import { chooseVersion, type ApiVersion } from './api-version.ts';
 import type { Authenticator } from './authenticator.ts';
@@ -38,15 +37,12 @@ import {
 } from './rate-limits.ts';
 import type { Scope } from './scope.ts';
 import { serviceAccountAuthenticator } from './service-account.ts';
-import { createTransport, type Transport } from './transport.ts';
+import { createTransport, type Transport, type TransportOptions } from './transport.ts';
 import type { Secret } from '../secret/secret.ts';
 
-export interface AtlasSettings {
-  readonly baseUrl: URL;
+export interface AtlasSettings extends TransportOptions {
   readonly credentials: Credentials;
   readonly apiVersion: 'auto' | ApiVersion;
-  readonly timeoutMs: number;
-  readonly proxy?: ProxySettings;
 }
 
 export interface CreatedKey {

@@ -30,9 +30,11 @@ export function isShowable(text: string): boolean {
   return oneLine(text) === text;
 }
 
-/** Twice, since a secret may be cut up by characters that go in between; and before the text is made shorter. */
+/** Again where something went, since a secret may be cut up by what went; and before the text is made shorter. */
 function withoutSecrets(text: string): string {
-  return redactOutside(oneLine(redactOutside(text)));
+  const clean = redactOutside(text);
+  const line = oneLine(clean);
+  return line === clean ? line : redactOutside(line);
 }
 
 function oneLine(text: string): string {

@@ -2,7 +2,7 @@
 // It knows nothing of Atlas, and it says whether the request left at all.
 
 import { setFlagsFromString } from 'node:v8';
-import { Agent, EnvHttpProxyAgent, type Dispatcher } from 'undici';
+import { Agent, type buildConnector, EnvHttpProxyAgent, type Dispatcher } from 'undici';
 import type { ProxySettings } from '../config/proxy.ts';
 import { basicAuthorization } from '../secret/authorization.ts';
 import { createReplyBody } from './reply-body.ts';
@@ -58,10 +58,13 @@ export interface TransportOptions {
   /** Limit for one exchange, connecting included. */
   readonly timeoutMs: number;
   readonly proxy?: ProxySettings;
+  /** Opens connections; over the network where absent. */
+  readonly connect?: buildConnector.connector;
 }
 
-export function createTransport({ baseUrl, timeoutMs, proxy }: TransportOptions): Transport {
-  const dispatcher = createDispatcher(baseUrl, timeoutMs, proxy);
+export function createTransport(options: TransportOptions): Transport {
+  const { baseUrl, timeoutMs } = options;
+  const dispatcher = createDispatcher(options);
   return {
     send: (request, signal) => exchange(dispatcher, baseUrl.origin, request, timeoutMs, signal),
     close: () => dispatcher.destroy(),
@@ -69,13 +72,13 @@ export function createTransport({ baseUrl, timeoutMs, proxy }: TransportOptions)
 }
 
 /** Plain http is loopback (see the rules of the base URL) and never goes through a proxy. */
-function createDispatcher(baseUrl: URL, timeoutMs: number, proxy: ProxySettings | undefined): Dispatcher {
+function createDispatcher({ baseUrl, timeoutMs, proxy, connect }: TransportOptions): Dispatcher {
   const options = {
     keepAliveTimeout: KEEP_ALIVE_MS,
     // One timer of our own bounds the whole exchange.
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: { timeout: timeoutMs },
+    connect: connect ?? { timeout: timeoutMs },
   };
   if (!proxy || baseUrl.protocol === 'http:') return new Agent(options);
   return new EnvHttpProxyAgent({

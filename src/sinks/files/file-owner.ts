@@ -19,8 +19,11 @@ const STICKY = 0o1000;
  * one place that decides it; without a user, owners and modes are not checked.
  */
 export function effectiveUser(): number | undefined {
-  return process.geteuid?.();
+  return SELF;
 }
+
+/** Asked once: the server never changes its user. */
+const SELF = process.geteuid?.();
 
 /** A directory on the way: nobody but root and this user may be able to exchange what is in it. */
 export function ancestorProblem(path: string, stats: Metadata): Refused | undefined {

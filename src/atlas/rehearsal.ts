@@ -1,0 +1,49 @@
+// Has a list of keys read once before the first call does so, that this one need not wait until V8 has compiled the HTTP
+// client and what reads a reply. The other end is a stream in memory: nothing leaves the process, no name is looked up.
+
+import { Socket } from 'node:net';
+import { Secret } from '../secret/secret.ts';
+import { createAtlas } from './atlas.ts';
+import type { AtlasResult } from './failure.ts';
+import type { ModelKey } from './model-keys.ts';
+
+const GROUP = '0'.repeat(24);
+const TOKEN = { access_token: 'no-token-of-anybody', token_type: 'Bearer', expires_in: 3600 };
+const KEY = { apiKeyId: 'none', name: 'rehearsal', maskedSecret: 'al-****none', lastUsedAt: null };
+const KEYS = { results: [{ ...KEY, groupId: GROUP, createdAt: '2026-01-01T00:00:00Z' }], totalCount: 1 };
+const LONGEST_MS = 1_000;
+
+export async function rehearse(): Promise<AtlasResult<readonly ModelKey[]>> {
+  const atlas = createAtlas({
+    baseUrl: new URL('http://rehearsal.invalid'),
+    credentials: { kind: 'service-account', clientId: 'nobody', clientSecret: new Secret('no-secret-of-anybody') },
+    apiVersion: 'auto',
+    timeoutMs: LONGEST_MS,
+    connect(_options, connected) {
+      queueMicrotask(() => {
+        connected(null, new Stage());
+      });
+    },
+  });
+  const keys = await atlas.listKeys(GROUP);
+  await atlas.close();
+  return keys;
+}
+
+/** Answers as Atlas does whatever is written to it. It has no handle of the system. */
+class Stage extends Socket {
+  override _read(): void {
+    // Everything is pushed.
+  }
+
+  override _writev(chunks: readonly { readonly chunk: unknown }[], done: () => void): void {
+    done();
+    const request = chunks.map(({ chunk }) => String(chunk)).join('');
+    const body = JSON.stringify(request.includes('/token ') ? TOKEN : KEYS);
+    this.push(`HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  }
+
+  override _write(chunk: unknown, _encoding: unknown, done: () => void): void {
+    this._writev([{ chunk }], done);
+  }
+}
