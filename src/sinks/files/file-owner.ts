@@ -19,11 +19,8 @@ const STICKY = 0o1000;
  * one place that decides it; without a user, owners and modes are not checked.
  */
 export function effectiveUser(): number | undefined {
-  return SELF;
+  return process.geteuid?.();
 }
-
-/** Asked once: the server never changes its user. */
-const SELF = process.geteuid?.();
 
 /** A directory on the way: nobody but root and this user may be able to exchange what is in it. */
 export function ancestorProblem(path: string, stats: Metadata): Refused | undefined {
