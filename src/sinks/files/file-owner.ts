@@ -24,10 +24,8 @@ export function effectiveUser(): number | undefined {
 
 /** A directory on the way: nobody but root and this user may be able to exchange what is in it. */
 export function ancestorProblem(path: string, stats: Metadata): Refused | undefined {
-  const user = effectiveUser();
-  if (user === undefined) return undefined;
   const owner = Number(stats.uid);
-  if (owner !== 0 && owner !== user) return foreign(path);
+  if (owner !== 0 && isForeign(owner)) return foreign(path);
   if ((Number(stats.mode) & STICKY) !== 0) return undefined;
   return sharedProblem(path, stats);
 }
@@ -39,9 +37,7 @@ export function isForEverybody({ uid, mode }: Metadata): boolean {
 
 /** The directory that gets the secret: this user's alone, and not even a sticky one may be shared. */
 export function parentProblem(path: string, stats: Metadata): Refused | undefined {
-  const user = effectiveUser();
-  if (user === undefined) return undefined;
-  if (Number(stats.uid) !== user) return foreign(path);
+  if (isForeign(Number(stats.uid))) return foreign(path);
   return sharedProblem(path, stats);
 }
 
@@ -56,12 +52,11 @@ export function fileProblem(path: string, stats: Metadata): Refused | undefined 
       'Replace it by a copy of its own, or configure another path.',
     );
   }
-  const user = effectiveUser();
-  return user === undefined || Number(stats.uid) === user ? undefined : foreign(path);
+  return isForeign(Number(stats.uid)) ? foreign(path) : undefined;
 }
 
 export function isWritableByOthers(stats: Metadata): boolean {
-  return effectiveUser() !== undefined && (Number(stats.mode) & WRITABLE) !== 0;
+  return (Number(stats.mode) & WRITABLE) !== 0 && effectiveUser() !== undefined;
 }
 
 /** The permission bits; always 0600 where the system has none. */
@@ -96,6 +91,12 @@ function sharedProblem(path: string, stats: Metadata): Refused | undefined {
     `Other users can write to the directory ${path}, and so exchange what is in it.`,
     `Run: chmod go-w ${shellWord(path)}`,
   );
+}
+
+/** Never where the system has no such users. */
+function isForeign(owner: number): boolean {
+  const user = effectiveUser();
+  return user !== undefined && owner !== user;
 }
 
 function foreign(path: string): Refused {
