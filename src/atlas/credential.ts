@@ -5,7 +5,7 @@ import { parseJson } from '../text/json.ts';
 import type { ApiCall, ApiReply } from './admin-api.ts';
 import { apiPath } from './api-path.ts';
 import { failed, protocolFailure, type AtlasResult } from './failure.ts';
-import { ADDRESS, idField, OBJECT_ID, optional } from './field.ts';
+import { ADDRESS, idField, OBJECT_ID, optionalFields } from './field.ts';
 import { isObject, listField, type JsonObject } from './json.ts';
 import { LARGEST_PAGE_REPLY } from './page.ts';
 import { PROJECT_READER } from './scope.ts';
@@ -61,7 +61,7 @@ function entries(shown: JsonObject | undefined, name: string): readonly JsonObje
 function credentialRole(entry: JsonObject): CredentialRole[] {
   const role = idField(entry, 'roleName', ROLE);
   if (role === undefined) return [];
-  return [{ role, ...optional(entry, 'groupId', OBJECT_ID), ...optional(entry, 'orgId', OBJECT_ID) }];
+  return [{ role, ...optionalFields(entry, { groupId: OBJECT_ID, orgId: OBJECT_ID }) }];
 }
 
 /** An entry for one address has its block too. */

@@ -37,14 +37,26 @@ export function wholeField<Name extends string>(
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= least ? named(name, value) : {};
 }
 
-/** @param form what the field must look like; else it counts as absent. Prose where not given */
-export function optional<Name extends string>(
+/** What fields must look like, else they count as absent; `prose` may be any text. */
+export type Forms<Name extends string> = Readonly<Record<Name, RegExp | 'prose'>>;
+
+export function optionalFields<Name extends string>(
   row: JsonObject,
-  name: Name,
-  form?: RegExp,
+  forms: Forms<Name>,
 ): Partial<Record<Name, string>> {
-  const value = textField(row, name, form ? LONGEST_FORMED : LONGEST_PROSE);
-  return value === undefined || form?.test(value) === false ? {} : named(name, value);
+  const fields: Partial<Record<Name, string>> = {};
+  for (const name in forms) {
+    const value = formedField(row, name, forms[name]);
+    if (value !== undefined) fields[name] = value;
+  }
+  return fields;
+}
+
+/** One of {@link optionalFields}. */
+export function formedField(row: JsonObject, name: string, form: RegExp | 'prose'): string | undefined {
+  if (form === 'prose') return textField(row, name, LONGEST_PROSE);
+  const value = textField(row, name, LONGEST_FORMED);
+  return value !== undefined && form.test(value) ? value : undefined;
 }
 
 function named<Name extends string, Value>(name: Name, value: Value): Partial<Record<Name, Value>> {

@@ -6,7 +6,7 @@ import type { ApiCall, ApiReply } from './admin-api.ts';
 import { apiPath } from './api-path.ts';
 import { failed, protocolFailure, type AtlasFailure, type AtlasResult } from './failure.ts';
 import { parseJson } from '../text/json.ts';
-import { HOST_NAME, idField, nameField, OBJECT_ID, optional, TIMESTAMP, WORD } from './field.ts';
+import { formedField, HOST_NAME, idField, nameField, OBJECT_ID, optionalFields, TIMESTAMP, WORD } from './field.ts';
 import { isObject, type JsonObject } from './json.ts';
 import type { List } from './page.ts';
 import { placeOf, PROJECT_WRITER, type Scope } from './scope.ts';
@@ -44,6 +44,17 @@ const API_KEY_ID = /^[A-Za-z0-9_-]{1,128}$/;
 const SECRET = /^[A-Za-z0-9_.~+/=-]{16,1024}$/;
 
 const MASK = /^(?:al-(?:[a-z]{2,10}-)?)?\*{2,}[A-Za-z0-9_-]{0,4}$/;
+
+const FORMS = {
+  groupId: OBJECT_ID,
+  maskedSecret: MASK,
+  status: WORD,
+  createdAt: TIMESTAMP,
+  createdBy: 'prose',
+  cloud: WORD,
+  geography: WORD,
+  endpoint: HOST_NAME,
+} as const;
 
 /** Names as Atlas sent them. They may be hostile or hold a secret, so that they are in no field. */
 const rawNames = new WeakMap<ModelKey, string>();
@@ -173,14 +184,7 @@ function modelKey(row: unknown): ModelKey | undefined {
     apiKeyId,
     name: nameField(row),
     lastUsedAt: lastUsedAt(row),
-    ...optional(row, 'groupId', OBJECT_ID),
-    ...optional(row, 'maskedSecret', MASK),
-    ...optional(row, 'status', WORD),
-    ...optional(row, 'createdAt', TIMESTAMP),
-    ...optional(row, 'createdBy'),
-    ...optional(row, 'cloud', WORD),
-    ...optional(row, 'geography', WORD),
-    ...optional(row, 'endpoint', HOST_NAME),
+    ...optionalFields(row, FORMS),
   };
   if (typeof row.name === 'string') rawNames.set(key, row.name);
   return key;
@@ -189,5 +193,5 @@ function modelKey(row: unknown): ModelKey | undefined {
 /** A key that was never used may be deleted: only a plain null says so. */
 function lastUsedAt(row: JsonObject): string | null {
   if (row.lastUsedAt === null) return null;
-  return optional(row, 'lastUsedAt', TIMESTAMP).lastUsedAt ?? 'unknown';
+  return formedField(row, 'lastUsedAt', TIMESTAMP) ?? 'unknown';
 }

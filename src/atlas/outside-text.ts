@@ -7,6 +7,8 @@ import { redactOutside } from '../secret/redaction.ts';
  * variation selectors, which can carry a hidden text.
  */
 const UNSHOWABLE = /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Cs}\u{FE00}-\u{FE0F}\u{E0100}-\u{E01EF}]/gu;
+/** Nearly all text is, and is told from the rest at once. */
+const PLAIN = /^[ -~]*$/;
 const LINE_BREAKS = /[\t\n\v\f\r\u0085\u2028\u2029]+/g;
 
 /**
@@ -38,6 +40,7 @@ function withoutSecrets(text: string): string {
 }
 
 function oneLine(text: string): string {
+  if (PLAIN.test(text)) return text;
   return text.replace(LINE_BREAKS, ' ').replace(UNSHOWABLE, '');
 }
 

@@ -2,7 +2,7 @@
 // Source: https://www.mongodb.com/docs/api/doc/atlas-admin-api-v2/group/endpoint-projects
 
 import { apiPath } from './api-path.ts';
-import { idField, nameField, OBJECT_ID, optional } from './field.ts';
+import { idField, nameField, OBJECT_ID, optionalFields } from './field.ts';
 import { isObject } from './json.ts';
 import type { List } from './page.ts';
 import { ORGANIZATION_READER, PROJECT_READER } from './scope.ts';
@@ -27,5 +27,5 @@ function project(row: unknown): Project | undefined {
   if (!isObject(row)) return undefined;
   const groupId = idField(row, 'id', OBJECT_ID);
   if (groupId === undefined) return undefined;
-  return { groupId, name: nameField(row), ...optional(row, 'orgId', OBJECT_ID) };
+  return { groupId, name: nameField(row), ...optionalFields(row, { orgId: OBJECT_ID }) };
 }

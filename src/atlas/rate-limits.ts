@@ -6,7 +6,7 @@ import type { ApiCall, ApiReply } from './admin-api.ts';
 import { apiPath } from './api-path.ts';
 import type { ApiVersion } from './api-version.ts';
 import { failed, protocolFailure, type AtlasFailure, type AtlasResult } from './failure.ts';
-import { HOST_NAME, idField, optional, wholeField, WORD } from './field.ts';
+import { HOST_NAME, idField, optionalFields, wholeField, WORD } from './field.ts';
 import { isObject, listField } from './json.ts';
 import { readPageReply, type List } from './page.ts';
 import { placeOf, PROJECT_WRITER, type Scope } from './scope.ts';
@@ -114,9 +114,7 @@ function rateLimit(row: unknown): RateLimit | undefined {
     modelNames: models.map((model) => idField({ model }, 'model', MODEL_NAME)).filter((name) => name !== undefined),
     ...wholeField(row, 'requestsPerMinuteLimit', 1),
     ...wholeField(row, 'tokensPerMinuteLimit', 1),
-    ...optional(row, 'cloud', WORD),
-    ...optional(row, 'geography', WORD),
-    ...optional(row, 'endpoint', HOST_NAME),
+    ...optionalFields(row, { cloud: WORD, geography: WORD, endpoint: HOST_NAME }),
   };
 }
 
