@@ -2,9 +2,8 @@
 
 import { lstatSync, renameSync } from 'node:fs';
 import { redactJson } from '../../secret/redaction.ts';
-import { makeMissing, walk } from '../../sinks/files/ancestors.ts';
 import { attempt, passed, unlessMissing } from '../../sinks/files/file-problem.ts';
-import { withDirectory, type SafeDirectory } from '../../sinks/files/safe-directory.ts';
+import { withMadeDirectory, type SafeDirectory } from '../../sinks/files/safe-directory.ts';
 import { inTurn } from '../../sinks/files/turns.ts';
 import { appendLine } from './append-line.ts';
 
@@ -17,16 +16,13 @@ const LARGEST = 5 * 1024 * 1024;
 export async function appendAudit(stateDirectory: string, record: object, largest: number = LARGEST): Promise<boolean> {
   const line = redactJson(JSON.stringify(record));
   const write = () =>
-    attempt('the audit log cannot be written', async () => {
-      const way = walk(stateDirectory);
-      if (!way.ok) return way;
-      await makeMissing(way.value);
-      return withDirectory(stateDirectory, async (directory) => {
+    attempt('the audit log cannot be written', () =>
+      withMadeDirectory(stateDirectory, async (directory) => {
         const { size, ino } = await appendLine(directory, NAME, line, { creates: true, syncs: false });
         if (size > largest) turnOver(directory, ino);
         return passed(undefined);
-      });
-    });
+      }),
+    );
   const written = await inTurn(stateDirectory, write);
   return written.ok;
 }

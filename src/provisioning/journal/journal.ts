@@ -11,10 +11,10 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { sameName } from '../../atlas/model-keys.ts';
 import { redactJson } from '../../secret/redaction.ts';
-import { makeMissing, walk } from '../../sinks/files/ancestors.ts';
+import { walk } from '../../sinks/files/ancestors.ts';
 import { placeNew, readFound } from '../../sinks/files/atomic-file.ts';
 import { attempt, notReady, passed, systemCode, unlessMissing, type Checked } from '../../sinks/files/file-problem.ts';
-import { withDirectory, type SafeDirectory } from '../../sinks/files/safe-directory.ts';
+import { withDirectory, withMadeDirectory, type SafeDirectory } from '../../sinks/files/safe-directory.ts';
 import { refusal, type Failure } from '../failure.ts';
 import { appendLine } from './append-line.ts';
 import { parseIntent, serializeIntent, type Intent, type Plan, type Step } from './intent.ts';
@@ -100,14 +100,11 @@ async function open(
   { since, maxPerHour }: OpenLimits,
   settled: Settled,
 ): Promise<Checked<OpenIntent | Failure>> {
-  const way = walk(directory);
-  if (!way.ok) return way;
-  await makeMissing(way.value);
   const hash = createHash('sha256')
     .update(`${plan.groupId}\0${plan.name.normalize('NFC')}`)
     .digest('hex')
     .slice(0, 32);
-  return withDirectory<OpenIntent | Failure>(directory, async (opened) => {
+  return withMadeDirectory<OpenIntent | Failure>(directory, async (opened) => {
     const read = await readFrom(opened, settled);
     if (!read.ok) return read;
     const intents = read.value;

@@ -3,11 +3,11 @@
 
 import { accessSync, constants, lstatSync, statfsSync, type Stats } from 'node:fs';
 import { basename, dirname, isAbsolute, join, normalize, sep } from 'node:path';
-import { makeMissing, walk } from './ancestors.ts';
+import { walk } from './ancestors.ts';
 import { probe } from './atomic-file.ts';
 import { attempt, notReady, passed, systemCode, type Checked, type Refused } from './file-problem.ts';
 import { gitProblem, type Environment } from './git-ignore.ts';
-import { withDirectory } from './safe-directory.ts';
+import { withMadeDirectory } from './safe-directory.ts';
 import type { Address, Held, PreflightMode } from '../sink.ts';
 import { expand, takesEntry } from '../template.ts';
 
@@ -55,7 +55,6 @@ export function examinePlace<T>(
     const problem = (await gitProblem(target, existing, environment)) ?? roomProblem(existing);
     if (problem !== undefined) return problem;
     if (mode === 'prove') {
-      await makeMissing(way.value);
       const proof = await provePlace(place, found === undefined);
       if (!proof.ok) return proof;
     }
@@ -84,7 +83,7 @@ function roomProblem(directory: string): Refused | undefined {
 
 /** A name that does not exist yet is made by linking, which some file systems cannot. */
 async function provePlace(place: Place, isNew: boolean): Promise<Checked<undefined>> {
-  return withDirectory(place.directory, async (directory) => {
+  return withMadeDirectory(place.directory, async (directory) => {
     if (await probe(directory, place.name, isNew)) return passed(undefined);
     return notReady(
       `The file system of ${place.directory} has no hard links, without which no new file can be put in place whole.`,
