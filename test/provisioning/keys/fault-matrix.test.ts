@@ -181,7 +181,7 @@ test(`${CELLS.length} cells: what is reported is what is true`, { timeout: 120_0
   const wrong: string[] = [];
   const seen = new Map<string, number>();
   await inParallel(CELLS, 24, async (cell) => {
-    const bench = await startBench({ timeoutMs: 600 });
+    const bench = await startBench({ timeoutMs: 1_500 });
     try {
       cell.prepare(bench.sandbox);
       const outcome = await bench.create(NAME, {}, await contextFor(bench, cell));

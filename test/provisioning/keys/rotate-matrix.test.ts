@@ -161,10 +161,11 @@ test(`${ROTATION_CELLS.length} cells of a rotation`, { timeout: 240_000 }, async
   const wrong: string[] = [];
   const seen = new Set<string>();
   await inParallel(ROTATION_CELLS, 24, async (cell) => {
-    const bench = await startBench({ timeoutMs: 600 });
+    const bench = await startBench({ timeoutMs: 1_500 });
     try {
       const created = await bench.create(NAME);
-      const oldId = created.outcome === 'delivered' ? created.key.apiKeyId : '';
+      if (created.outcome !== 'delivered') throw new Error(`There is no old key for ${cell.title}.`);
+      const oldId = created.key.apiKeyId;
       // Seen now: the secret of the old key is to leak no more than the new one.
       bench.secrets();
       bench.sandbox.clearRequests();
@@ -187,7 +188,7 @@ test(`${DELETE_CELLS.length} cells of a delete`, { timeout: 120_000 }, async () 
   const wrong: string[] = [];
   const seen = new Set<string>();
   await inParallel(DELETE_CELLS, 24, async (cell) => {
-    const bench = await startBench({ timeoutMs: 600 });
+    const bench = await startBench({ timeoutMs: 1_500 });
     try {
       const { apiKeyId } = bench.sandbox.addKey(GROUP, { name: NAME });
       cell.prepare(bench.sandbox);
