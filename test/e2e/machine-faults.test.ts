@@ -49,10 +49,7 @@ describe('the state directory', () => {
   });
 
   withRoot('becomes read-only while the create is sent: the key is deleted again (needs root)', async (context) => {
-    const { scene, disk, host } = await onDiskOfState(context);
-    scene.sandbox.inject(REPLY_LATER);
-    const answer = create(host, 'file');
-    await scene.arrived('create_key', true);
+    const { scene, disk, answer } = await createOnDiskOfState(context);
     disk.setReadOnly();
     expect((await answer).error).toMatchObject({ code: 'SINK_WRITE_FAILED', keyState: 'rolled_back' });
     expect(scene.sandbox.keys()).toEqual([]);
@@ -61,10 +58,7 @@ describe('the state directory', () => {
 
   // The file of the create has its block on the disk, and the steps that follow fit into it.
   withRoot('runs full while the create is sent: it comes to its end all the same (needs root)', async (context) => {
-    const { scene, disk, host } = await onDiskOfState(context);
-    scene.sandbox.inject(REPLY_LATER);
-    const answer = create(host, 'file');
-    await scene.arrived('create_key', true);
+    const { scene, disk, host, answer } = await createOnDiskOfState(context);
     disk.fill();
     expect(await answer).toMatchObject({ outcome: 'delivered' });
     expect(scene.sandbox.keys().map((key) => holds(scene, key))).toEqual([true]);
@@ -74,11 +68,8 @@ describe('the state directory', () => {
   withRoot(
     'fails, and the deletion too: the key is named, and the next server deletes it (needs root)',
     async (context) => {
-      const { scene, disk, host } = await onDiskOfState(context);
-      scene.sandbox.inject(REPLY_LATER);
+      const { scene, disk, host, answer } = await createOnDiskOfState(context);
       scene.sandbox.inject({ operation: 'delete_key', when: 'before', kind: 'status', status: 500, times: 9 });
-      const answer = create(host, 'file');
-      await scene.arrived('create_key', true);
       disk.setReadOnly();
       const { error } = await answer;
       const [key] = scene.sandbox.keys();
@@ -251,6 +242,15 @@ async function onDiskOfState(context: TestContext): Promise<{ scene: Scene; disk
   const disk = diskIn(scene.home, context);
   const host = await scene.start({ ATLAS_MODEL_KEYS_STATE_DIR: disk.path });
   return { scene, disk, host };
+}
+
+/** A create whose request has arrived, and whose reply is on its way. */
+async function createOnDiskOfState(context: TestContext) {
+  const { scene, disk, host } = await onDiskOfState(context);
+  scene.sandbox.inject(REPLY_LATER);
+  const answer = create(host, 'file');
+  await scene.arrived('create_key', true);
+  return { scene, disk, host, answer };
 }
 
 async function create(host: Host, sink: string): Promise<Result> {
