@@ -14,6 +14,7 @@ import { FIRST_PROJECT } from './sandbox/first-project.ts';
 import { createLog } from './secret/way-out.ts';
 import { offered } from './tools/offer.ts';
 import { offers } from './tools/offers.ts';
+import { classOf } from './text/error-class.ts';
 
 async function main(argv: readonly string[]): Promise<number> {
   const commandLine = parseCommandLine(argv);
@@ -68,7 +69,7 @@ try {
 } catch (error) {
   // Of a defect the class alone: its message may quote anything.
   const isConfig = error instanceof ConfigError;
-  const defect = `INTERNAL (${error instanceof Error ? error.constructor.name : typeof error})`;
+  const defect = `INTERNAL (${classOf(error)})`;
   process.stderr.write(`atlas-model-keys-mcp: ${isConfig ? error.message : defect}\n`);
   process.exit(isConfig ? 2 : 1);
 }

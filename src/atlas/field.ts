@@ -34,7 +34,9 @@ export function wholeField<Name extends string>(
   least: number,
 ): Partial<Record<Name, number>> {
   const value = row[name];
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= least ? named(name, value) : {};
+  const fields: Partial<Record<Name, number>> = {};
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least) fields[name] = value;
+  return fields;
 }
 
 /** What fields must look like, else they count as absent; `prose` may be any text. */
@@ -57,10 +59,4 @@ export function formedField(row: JsonObject, name: string, form: RegExp | 'prose
   if (form === 'prose') return textField(row, name, LONGEST_PROSE);
   const value = textField(row, name, LONGEST_FORMED);
   return value !== undefined && form.test(value) ? value : undefined;
-}
-
-function named<Name extends string, Value>(name: Name, value: Value): Partial<Record<Name, Value>> {
-  // The compiler widens a computed key to string.
-  const field: Partial<Record<string, Value>> = { [name]: value };
-  return field;
 }

@@ -5,6 +5,7 @@ import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js'
 import type { Log } from '../secret/way-out.ts';
 import { withOwnIds } from './own-ids.ts';
 import type { McpAdapter } from './server.ts';
+import { classOf } from '../text/error-class.ts';
 
 /** Resolves when the server reads, with a promise that resolves when the transport has closed of itself. */
 export async function connect(
@@ -15,7 +16,7 @@ export async function connect(
 ): Promise<{ readonly closed: Promise<void> }> {
   // Of an error of the protocol the class alone: its message may quote what was received.
   server.onerror = (error) => {
-    log('warning', `protocol error (${error.constructor.name})`);
+    log('warning', `protocol error (${classOf(error)})`);
   };
   // The transport closes itself over a message that is larger than it reads.
   const closed = new Promise<void>((resolve) => {

@@ -13,6 +13,7 @@ import {
 import type { Log } from '../secret/way-out.ts';
 import type { CallControl } from '../tools/tool.ts';
 import type { Progress } from './progress.ts';
+import { classOf } from '../text/error-class.ts';
 
 type Ask = NonNullable<CallControl['ask']>;
 type Question = Parameters<Ask>[0];
@@ -47,7 +48,7 @@ export function askThrough(form: Form): Ask {
     } catch (error) {
       // Silence, an error of the host, an answer that is none of the protocol's, or a host that has gone. The message
       // may quote what the host said.
-      form.log('warning', `a form got no answer (${error instanceof Error ? error.constructor.name : typeof error})`);
+      form.log('warning', `a form got no answer (${classOf(error)})`);
       return { answer: 'unavailable' };
     }
   };

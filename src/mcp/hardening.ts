@@ -1,6 +1,7 @@
 // Closes the side doors of a Node process through which a secret in memory could get out.
 
 import type { Log } from '../secret/way-out.ts';
+import { classOf } from '../text/error-class.ts';
 
 /**
  * No inspector by SIGUSR1, no diagnostic reports, files of the programs that sinks start for this user alone, and of
@@ -21,7 +22,7 @@ export function closeSideDoors(log: Log): Promise<void> {
   process.stderr.on('error', () => undefined);
   return new Promise((resolve) => {
     const onUncaught = (error: unknown) => {
-      log('error', `INTERNAL (uncaught ${error instanceof Error ? error.constructor.name : typeof error})`);
+      log('error', `INTERNAL (uncaught ${classOf(error)})`);
       resolve();
     };
     process.on('uncaughtException', onUncaught);

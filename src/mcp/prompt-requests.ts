@@ -12,6 +12,7 @@ import {
 import type { Prompt } from '../prompts/prompt.ts';
 import type { Prompts } from '../prompts/prompt-catalog.ts';
 import type { Log } from '../secret/way-out.ts';
+import { classOf } from '../text/error-class.ts';
 
 interface Offer {
   readonly prompts: Prompts;
@@ -66,7 +67,7 @@ async function completeSafely(
   try {
     return await prompts.complete(ref.name, { argument: name, value, others: context?.arguments ?? {} }, stopping);
   } catch (error) {
-    log('error', `completion: INTERNAL (${error instanceof Error ? error.constructor.name : typeof error})`);
+    log('error', `completion: INTERNAL (${classOf(error)})`);
     return nothing;
   }
 }

@@ -23,6 +23,7 @@ import { askThrough, ASK_TIMEOUT_MS, takesForms } from './elicitation.ts';
 import { CAPABILITIES, serverInfo } from './identity.ts';
 import { progressOf, type Progress } from './progress.ts';
 import { servePrompts } from './prompt-requests.ts';
+import { classOf } from '../text/error-class.ts';
 
 export interface ServerOptions {
   readonly version: string;
@@ -118,7 +119,7 @@ async function callSafely(tool: Tool, input: unknown, control: CallControl, log:
     if (result.alarm !== undefined) log('error', `${tool.name}: ${result.alarm}`);
     return result;
   } catch (error) {
-    log('error', `${tool.name}: INTERNAL (${error instanceof Error ? error.constructor.name : typeof error})`);
+    log('error', `${tool.name}: INTERNAL (${classOf(error)})`);
     return internalFailure(tool);
   }
 }

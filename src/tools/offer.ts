@@ -51,14 +51,14 @@ export function offered(offers: readonly Offer[], settings: OfferSettings): read
     .map((offer) => ({ ...offer, inputSchema: withSettings(offer.inputSchema, settings) }));
 }
 
-function chosen(offers: readonly Offer[], { allow, deny = [] }: NonNullable<OfferSettings['tools']>): readonly Offer[] {
+function chosen(offers: readonly Offer[], tools: NonNullable<OfferSettings['tools']>): readonly Offer[] {
   const names = offers.map(({ name }) => name);
-  const unknown = [...(allow ?? []), ...deny].find((name) => !names.includes(name));
+  const unknown = [...(tools.allow ?? []), ...(tools.deny ?? [])].find((name) => !names.includes(name));
   if (unknown !== undefined) {
     const [like = ''] = nearest(unknown, names, (name) => name, 1);
     throw new ConfigError('tools', `names a tool that this server does not have; the nearest is ${like}`);
   }
-  return offers.filter(({ name }) => isChosen(name, { ...(allow && { allow }), deny }));
+  return offers.filter(({ name }) => isChosen(name, tools));
 }
 
 /** Whether the operator lets there be a tool of that name. */

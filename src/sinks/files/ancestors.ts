@@ -61,7 +61,7 @@ export async function makeMissing(way: Way): Promise<void> {
 }
 
 /** Puts the entries of a directory on the disk, where the system can do that. */
-export async function syncDirectory(path: string): Promise<void> {
+async function syncDirectory(path: string): Promise<void> {
   if (process.platform === 'win32') return;
   const file = openSync(path, 'r');
   try {

@@ -180,7 +180,7 @@ function readOnce(directory: SafeDirectory, name: string, limit: number): FoundF
 }
 
 /** Undefined where there is nothing of that name. */
-function statsOf(directory: SafeDirectory, name: string): BigIntStats | undefined {
+export function statsOf(directory: SafeDirectory, name: string): BigIntStats | undefined {
   return lstatSync(directory.path(name), { bigint: true, throwIfNoEntry: false });
 }
 

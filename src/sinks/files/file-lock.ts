@@ -6,9 +6,9 @@
 // wait for a random time. A lock file says whose it is, and holds no secret.
 
 import { randomBytes, randomInt } from 'node:crypto';
-import { lstatSync, readdirSync, unlinkSync } from 'node:fs';
+import { readdirSync, unlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { cut, readFound, withNewFile, type FoundFile } from './atomic-file.ts';
+import { cut, readFound, statsOf, withNewFile, type FoundFile } from './atomic-file.ts';
 import { notReady, systemCode, type Checked, type Refused } from './file-problem.ts';
 import type { Place } from './file-place.ts';
 import { isAlive, parseOwner, thisProcess } from './process-owner.ts';
@@ -90,7 +90,7 @@ async function readLock(directory: SafeDirectory, name: string): Promise<FoundFi
   } catch (error) {
     // Of another user, such as root: its age decides.
     if (systemCode(error) !== 'EACCES' && systemCode(error) !== 'EPERM') throw error;
-    const stats = lstatSync(directory.path(name), { bigint: true, throwIfNoEntry: false });
+    const stats = statsOf(directory, name);
     return stats && { stats };
   }
 }
