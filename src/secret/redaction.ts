@@ -9,34 +9,33 @@ const SHORTEST = 8;
 /** The published shape of a model key, for keys that this process never held (see the API's examples). */
 const MODEL_KEY = /(?<![A-Za-z0-9])al-(?:[a-z]{2,}-)?[A-Za-z0-9_-]{20,}/g;
 
+/** The forms of each known value, by the value. */
 const known = new Map<string, readonly string[]>();
-/** The forms of all known values, longest first, so that none is cut up by a shorter one. */
-let forms: readonly string[] = [];
 
 /** Adds a value to those that {@link redact} removes. */
 export function remember(value: string): void {
-  if (value.length < SHORTEST || known.has(value)) return;
-  known.set(value, formsOf(value));
-  collectForms();
+  if (value.length >= SHORTEST && !known.has(value)) known.set(value, formsOf(value));
 }
 
 /** Takes a value off the list: one that the operator wants shown (the inline sink), or a token that has expired. */
 export function disclose(value: string): void {
-  if (known.delete(value)) collectForms();
-}
-
-function collectForms(): void {
-  forms = [...new Set([...known.values()].flat())].sort((a, b) => b.length - a.length);
+  known.delete(value);
 }
 
 /** The text without any remembered value, plain or in base64, base64url, hex, URL- or JSON-escaped form. */
 export function redact(text: string): string {
-  let clean = text;
-  // One pass a form: a single expression of all forms grows without bound, and with it the time to compile it.
-  for (const form of forms) {
-    if (clean.includes(form)) clean = clean.replaceAll(form, REDACTED);
+  // Longest first, so that none is cut up by a shorter one.
+  const found = formsIn(text).sort((a, b) => b.length - a.length);
+  return found.reduce((clean, form) => clean.replaceAll(form, REDACTED), text);
+}
+
+/** One look a form: a single expression of all forms grows without bound, and with it the time to compile it. */
+function formsIn(text: string): string[] {
+  const found: string[] = [];
+  for (const forms of known.values()) {
+    for (const form of forms) if (text.includes(form)) found.push(form);
   }
-  return clean;
+  return found;
 }
 
 /** {@link redact}, and whatever looks like a model key: for text that came from outside. */
@@ -55,7 +54,18 @@ export function redactJson(json: string): string {
   } catch {
     return redact(json);
   }
-  return JSON.stringify(redactStrings(value));
+  // Most documents hold no form, and one look at all their strings together tells.
+  const isClean = formsIn(stringsOf(value).join('\n')).length === 0;
+  return JSON.stringify(isClean ? value : redactStrings(value));
+}
+
+/** Every string of a JSON value but the names of members. */
+function stringsOf(value: unknown, found: string[] = []): string[] {
+  if (typeof value === 'string') found.push(value);
+  else if (typeof value === 'object' && value !== null) {
+    for (const member of Object.values(value)) stringsOf(member, found);
+  }
+  return found;
 }
 
 function redactStrings(value: unknown): unknown {
@@ -68,7 +78,7 @@ function redactStrings(value: unknown): unknown {
 function formsOf(value: string): string[] {
   const bytes = Buffer.from(value, 'utf8');
   const hex = bytes.toString('hex');
-  return [
+  const forms = [
     value,
     JSON.stringify(value).slice(1, -1),
     encodeURIComponent(value),
@@ -77,6 +87,7 @@ function formsOf(value: string): string[] {
     hex.toUpperCase(),
     ...[0, 1, 2].flatMap((offset) => base64At(bytes, offset)),
   ];
+  return [...new Set(forms)];
 }
 
 /**

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { disclose, redact, redactOutside, remember } from '../../src/secret/redaction.ts';
+import { disclose, redact, redactJson, redactOutside, remember } from '../../src/secret/redaction.ts';
 
 const SECRET = 'al-canary_"jZ/s+l=u%hP\\MzP~!M9 x';
 remember(SECRET);
@@ -47,6 +47,61 @@ test('other text stays as it is (property)', () => {
   fc.assert(fc.property(fc.string(), (text) => redact(text) === text));
 });
 
+describe('a JSON document', () => {
+  const escapedOnce = Object.entries(encodings).flatMap(([name, encode]) => (name === 'JSON string' ? [] : [encode]));
+  const withSecret = fc
+    .tuple(fc.string(), fc.constantFrom(...escapedOnce), fc.string())
+    .map(([before, encode, after]) => before + encode(SECRET) + after);
+  const inner = (strings: fc.Arbitrary<string>) =>
+    fc.letrec<{ value: unknown }>((tie) => ({
+      value: fc.oneof(
+        { maxDepth: 3 },
+        strings,
+        fc.oneof(fc.integer(), fc.boolean(), fc.constant(null)),
+        fc.array(tie('value')),
+        fc.dictionary(fc.constantFrom('name', 'text', 'content'), tie('value')),
+      ),
+    })).value;
+  /** With documents among its strings, as the result of a tool is in the answer to its call. */
+  const document = (strings: fc.Arbitrary<string>) =>
+    inner(
+      fc.oneof(
+        strings,
+        inner(strings).map((value) => JSON.stringify(value)),
+      ),
+    );
+
+  test('holds the value in none of its strings, nor in those of the documents in them (property)', () => {
+    fc.assert(
+      fc.property(document(fc.oneof(fc.string(), withSecret)), (value) => {
+        const clean: unknown = JSON.parse(redactJson(JSON.stringify(value)));
+        expect(allStrings(clean).filter((text) => redact(text) !== text)).toEqual([]);
+        expect(JSON.stringify(allStrings(clean))).not.toContain('canary');
+      }),
+    );
+  });
+
+  test('without the value stays as it is (property)', () => {
+    fc.assert(
+      fc.property(document(fc.string()), (value) => {
+        expect(redactJson(JSON.stringify(value))).toBe(JSON.stringify(value));
+      }),
+    );
+  });
+
+  test('is redacted string by string: a value that looks like its structure changes nothing else', () => {
+    const structural = '"list":["other"]';
+    remember(structural);
+    const value = { detail: structural, list: ['other'] };
+    expect(JSON.parse(redactJson(JSON.stringify(value)))).toEqual({ detail: '[redacted]', list: ['other'] });
+    disclose(structural);
+  });
+
+  test('is one line, however it was written', () => {
+    expect(redactJson(JSON.stringify({ a: [1, 'two'] }, null, 2))).toBe('{"a":[1,"two"]}');
+  });
+});
+
 test('a short value is not remembered: it would blank out ordinary words', () => {
   remember('id');
   expect(redact('the id of an idea')).toBe('the id of an idea');
@@ -63,6 +118,20 @@ test('a disclosed value is let through, others are not', () => {
   disclose('al-shown-on-purpose');
   expect(redact(`al-shown-on-purpose ${SECRET}`)).toBe('al-shown-on-purpose [redacted]');
 });
+
+/** The strings of a JSON value, and of every JSON document that is one of them. */
+function allStrings(value: unknown): string[] {
+  if (typeof value === 'string') return [value, ...allStrings(parsed(value))];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(allStrings) : [];
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
 
 /** Every stretch of 9 bytes of the secret, in every encoding and at every alignment of base64. */
 function piecesOf(secret: string): string[] {
