@@ -1,11 +1,12 @@
 // What one create costs beside its HTTP requests: the first of a server that has warmed up, the second, and the further ones,
-// each next to the same requests sent by undici alone.
+// each next to the same requests sent by undici alone, and to a create of the least server that does the same.
 
 import { mkdtempSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { difference, pairwise, summary } from './measure.js';
+import { difference, pairwise, rotated, summary } from './measure.js';
+import { bundle } from './package.js';
 import { startWarmServer, timeCall } from './stdio-server.js';
 import { spread, table } from './table.js';
 import { undiciAlone } from './undici-alone.js';
@@ -15,8 +16,10 @@ const STARTS = { full: 9, quick: 1 };
 /** The first two creates of a server, and so many further ones. */
 const FURTHER = { full: 8, quick: 2 };
 
-export async function measureCreate(setting) {
-  const { atlas, folder, pace } = setting;
+export async function measureCreate(given) {
+  const { atlas, folder, pace } = given;
+  const least = await bundle('bench/least-server.js', join(folder, 'least-server.mjs'), { minify: true });
+  const setting = { ...given, least };
   const samples = LATENCIES.map((latency) => ({ latency, first: [], second: [], further: [] }));
   // The first server is a warm-up of the stand-in, of undici and of the disk.
   for (let start = -1; start < STARTS[pace]; start += 1) {
@@ -35,27 +38,28 @@ export async function measureCreate(setting) {
 
 async function createsOfOneServer(setting) {
   const { atlas, pace } = setting;
-  const server = await startWarmServer(setting);
+  const [server, least] = await Promise.all([startWarmServer(setting), startWarmServer(setting, setting.least)]);
   const alone = undiciAlone(atlas.baseUrl);
   const creates = [];
   for (let n = 0; n < 2 + FURTHER[pace]; n += 1) {
-    const known = creates[n - 1]?.requests;
-    // The first two differ in what they send, so it has to be seen first; further on they take turns.
-    const ahead = n >= 2 && n % 2 === 0;
-    const aheadMs = ahead ? await sendAlone(atlas, alone, known) : undefined;
-    await atlas.reset();
-    const serverMs = await create(server, `bench ${n}`);
-    const { requests, sockets } = await atlas.seen();
-    const aloneMs = aheadMs ?? (await sendAlone(atlas, alone, requests));
-    creates.push({ serverMs, aloneMs, requests, sockets });
+    const made = { ...creates[n - 1] };
+    const turns = [
+      async () => {
+        made.serverMs = await create(server, `bench ${n}`);
+        Object.assign(made, await atlas.seen());
+      },
+      async () => (made.leastMs = await create(least, `bench ${n}`)),
+      async () => (made.aloneMs = await alone.send(made.requests)),
+    ];
+    // The first two differ in what they send, so it has to be seen first.
+    for (const turn of n < 2 ? turns : rotated(turns, n)) {
+      await atlas.reset();
+      await turn();
+    }
+    creates.push(made);
   }
-  await Promise.all([server.end(), alone.end()]);
+  await Promise.all([server.end(), least.end(), alone.end()]);
   return creates;
-}
-
-async function sendAlone(atlas, alone, requests) {
-  await atlas.reset();
-  return alone.send(requests);
 }
 
 export function create(server, name) {
@@ -74,11 +78,16 @@ function summaries({ latency, first, second, further }) {
 }
 
 function summarize(creates) {
-  const [serverMs, aloneMs] = ['serverMs', 'aloneMs'].map((name) => creates.map((create) => create[name]));
+  const [serverMs, leastMs, aloneMs] = ['serverMs', 'leastMs', 'aloneMs'].map((name) =>
+    creates.map((create) => create[name]),
+  );
   return {
     serverMs: summary(serverMs),
+    leastMs: summary(leastMs),
     aloneMs: summary(aloneMs),
     ownMs: summary(pairwise(serverMs, aloneMs, difference)),
+    leastOwnMs: summary(pairwise(leastMs, aloneMs, difference)),
+    aboveLeastMs: summary(pairwise(serverMs, leastMs, difference)),
     requests: different(creates.map(({ requests }) => requests.map(({ operation }) => operation).join(', '))),
     sockets: different(creates.map(({ sockets }) => sockets)),
   };
@@ -109,21 +118,24 @@ export function createTable({ diskMs, latencies }) {
     'Atlas answers after',
     'create',
     'server, ms',
+    'least server, ms',
     'undici alone, ms',
     'own, ms',
+    'above the least server, ms',
     'requests',
     'new sockets',
   ];
   const rows = latencies.flatMap(({ latency, ...creates }) =>
     ['first', 'second', 'further'].map((which) => {
-      const { serverMs, aloneMs, ownMs, requests, sockets } = creates[which];
-      const cells = [serverMs, aloneMs, ownMs].map((each) => spread(each));
+      const { serverMs, leastMs, aloneMs, ownMs, aboveLeastMs, requests, sockets } = creates[which];
+      const cells = [serverMs, leastMs, aloneMs, ownMs, aboveLeastMs].map((each) => spread(each));
       return [`${latency} ms`, which, ...cells, requests.join('; or '), sockets.join('; or ')];
     }),
   );
+  const { leastOwnMs } = latencies[0].further;
   return [
-    '### One create, next to the same HTTP requests sent by undici alone',
+    '### One create, next to the same HTTP requests sent by undici alone, and to the least server that does the same',
     table([head, ...rows]),
-    `Requests and sockets as the stand-in counted them. A file of 500 bytes written with fsync takes ${spread(diskMs)} ms here; a create writes several, one after the other.`,
+    `A further create costs the least server ${spread(leastOwnMs)} ms of its own: stdio, the SDK and the waits for the disk. A file of 500 bytes written with fsync takes ${spread(diskMs)} ms here; a create waits five times, one after the other. Requests and sockets as the stand-in counted them.`,
   ].join('\n\n');
 }

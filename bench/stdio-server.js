@@ -77,9 +77,9 @@ export async function greet(server) {
   };
 }
 
-/** This server, admitted to the stand-in, greeted, and with time to warm up. */
-export async function startWarmServer({ installed, folder, atlas, pace }) {
-  const server = startServer(installed.script, { folder, env: atlas.environment });
+/** This server, or another, admitted to the stand-in, greeted, and with time to warm up. */
+export async function startWarmServer({ installed, folder, atlas, pace }, script = installed.script) {
+  const server = startServer(script, { folder, env: atlas.environment });
   await greet(server);
   await delay(WARM_UP_MS[pace]);
   return server;
