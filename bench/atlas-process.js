@@ -2,11 +2,7 @@
 // opened to it, counted by the system's own notice of each. Takes orders from the benchmark over IPC.
 
 import { subscribe } from 'node:diagnostics_channel';
-import { setMaxListeners } from 'node:events';
 import { pathToFileURL } from 'node:url';
-
-// Every request that is delayed listens to the sandbox's end, and many are at once.
-setMaxListeners(0);
 
 const { startSandbox } = await import(pathToFileURL(process.argv[2]));
 

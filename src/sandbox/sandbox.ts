@@ -1,6 +1,7 @@
 // Starts a simulated Atlas Admin API on the loopback interface, and gives its user the levers: seeds, faults,
 // the true state. It never reads the environment and never writes to disk or to an output.
 
+import { setMaxListeners } from 'node:events';
 import type { Credentials } from './caller.ts';
 import { newCredentials } from './credentials.ts';
 import { createDigestGuard } from './digest.ts';
@@ -54,6 +55,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   admitPerson(world);
   const faults = createFaultQueue();
   const closing = new AbortController();
+  // Every request that is delayed listens to it, and many may be.
+  setMaxListeners(0, closing.signal);
   const machinery: Machinery = {
     world,
     digest: createDigestGuard(world.credentials, options.nonceUses ?? Number.POSITIVE_INFINITY),
