@@ -5,9 +5,6 @@
 import * as z from 'zod/v4';
 import type { ObjectSchema } from './offer.ts';
 
-/** The fields of an error by which a caller decides what to do. */
-const ERROR_ALWAYS = ['code', 'message', 'hint'];
-
 export function inputSchemaOf(input: z.ZodObject): ObjectSchema {
   const json = z.toJSONSchema(input, {
     io: 'input',
@@ -30,7 +27,6 @@ export function outputSchemaOf(output: z.ZodObject): ObjectSchema {
       if (path.length === 0) return;
       delete jsonSchema.properties;
       delete jsonSchema.required;
-      if (path.at(-1) === 'error') jsonSchema.required = ERROR_ALWAYS;
     },
   });
   return withoutDialect(json);
