@@ -102,6 +102,12 @@ describe('a JSON document', () => {
   });
 });
 
+test('of two values that begin alike nothing of the longer one is left', () => {
+  remember('al-alike');
+  remember('al-alike-and-more');
+  expect(redact('al-alike-and-more al-alike')).toBe('[redacted] [redacted]');
+});
+
 test('a short value is not remembered: it would blank out ordinary words', () => {
   remember('id');
   expect(redact('the id of an idea')).toBe('the id of an idea');
