@@ -21,7 +21,7 @@ export async function rehearse(): Promise<AtlasResult<readonly ModelKey[]>> {
     timeoutMs: LONGEST_MS,
     connect(_options, connected) {
       queueMicrotask(() => {
-        connected(null, new Stage());
+        connected(null, stage());
       });
     },
   });
@@ -31,19 +31,22 @@ export async function rehearse(): Promise<AtlasResult<readonly ModelKey[]>> {
 }
 
 /** Answers as Atlas does whatever is written to it. It has no handle of the system. */
-class Stage extends Socket {
-  override _read(): void {
-    // Everything is pushed.
-  }
-
-  override _writev(chunks: readonly { readonly chunk: unknown }[], done: () => void): void {
-    done();
-    const request = chunks.map(({ chunk }) => String(chunk)).join('');
+function stage(): Socket {
+  const answer = (request: string) => {
     const body = JSON.stringify(request.includes('/token ') ? TOKEN : KEYS);
-    this.push(`HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
-  }
-
-  override _write(chunk: unknown, _encoding: unknown, done: () => void): void {
-    this._writev([{ chunk }], done);
-  }
+    socket.push(`HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  };
+  const socket: Socket = Object.assign(new Socket(), {
+    // Everything is pushed.
+    _read: () => undefined,
+    _write(chunk: unknown, _encoding: unknown, done: () => void) {
+      done();
+      answer(String(chunk));
+    },
+    _writev(chunks: readonly { readonly chunk: unknown }[], done: () => void) {
+      done();
+      answer(chunks.map(({ chunk }) => String(chunk)).join(''));
+    },
+  });
+  return socket;
 }
