@@ -21,14 +21,19 @@ const orders = {
     sandbox.clearFaults();
     if (ms > 0) sandbox.inject({ kind: 'delay', ms, operation: 'any', when: 'before', times: Infinity });
   },
+  expireTokens: () => sandbox.expireTokens(),
   /** So many keys and no others; nothing seen. */
   reset(count) {
     for (const { apiKeyId } of sandbox.keys()) sandbox.removeKey(apiKeyId);
     for (let n = 1; n <= count; n += 1) sandbox.addKey(groupId, { name: `${n % 2 ? 'odd' : 'even'} ${n}` });
+    orders.forget();
+  },
+  /** Nothing seen, and the keys as they are. */
+  forget() {
     sandbox.clearRequests();
     sockets = 0;
   },
-  /** What has arrived since the last reset. */
+  /** What has arrived since then. */
   seen: () => ({
     sockets,
     requests: sandbox.requests.map(({ operation, method, path, headers, body }) => ({

@@ -36,7 +36,9 @@ export async function startAtlas(folder) {
       ATLAS_MODEL_KEYS_MAX_CREATES_PER_HOUR: '10000',
     },
     delay: (ms) => order('delay', ms),
+    expireTokens: () => order('expireTokens'),
     reset: (count = 0) => order('reset', count),
+    forget: () => order('forget'),
     seen: () => order('seen'),
     async end() {
       child.disconnect();

@@ -1,22 +1,27 @@
-// The least server that makes a create: on the same SDK, with the same requests and as many writes that wait for the disk, in
-// the same order, and with nothing of what this server is for. It checks nothing, and what it writes could not be read.
+// The least server that makes a create: on the same SDK, with HTTP rehearsed, with the same requests over one connection,
+// and with as many waits for the disk in the same order, those for the first create's directories too; and with nothing of
+// what this server is for. It checks nothing, and what it writes could not be read. create.js counts its requests.
 
 import { Buffer } from 'node:buffer';
-import { closeSync, fsync, linkSync, mkdtempSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, fsync, linkSync, mkdirSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
 import { CallToolRequestSchema, ListToolsRequestSchema } from '@modelcontextprotocol/sdk/types.js';
-import { Agent } from 'undici';
+import { Client } from 'undici';
+import { rehearse } from '../src/atlas/rehearsal.ts';
 
 const { MONGODB_ATLAS_BASE_URL: origin, MONGODB_ATLAS_PROJECT_ID: groupId } = process.env;
 const { MONGODB_ATLAS_CLIENT_ID: clientId, MONGODB_ATLAS_CLIENT_SECRET: clientSecret } = process.env;
 const KEYS = `/api/atlas/v2/groups/${groupId}/aiModelApiKeys`;
 const MEDIA_TYPE = 'application/vnd.atlas.2025-03-12+json';
+/** Below the home directory, and as deep as this server's own on Linux. */
+const SINK = ['.local', 'share', 'least', 'keys', groupId];
+const JOURNAL = ['.local', 'state', 'least', 'intents'];
 
-const agent = new Agent();
-const folder = mkdtempSync(join(process.env.HOME, 'least-'));
+/** One connection: the list waits until that of the token is free, and opens no other. */
+const client = new Client(origin);
 const toDisk = promisify(fsync);
 let token;
 
@@ -24,21 +29,27 @@ const server = new Server({ name: 'least', version: '1.0.0' }, { capabilities: {
 server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: [] }));
 server.setRequestHandler(CallToolRequestSchema, async ({ params }) => {
   const { name } = params.arguments;
-  token ??= await fetchToken();
-  await Promise.all([send('GET', `${KEYS}?itemsPerPage=500&pageNum=1`), tryTheDisk(`${name}.proof`)]);
-  await placeFile(`${name}.intent`);
+  const [sink] = await Promise.all([provenSink(`${name}.proof`), listKeys()]);
+  const journal = await madeFolder(JOURNAL);
+  await placeFile(journal, name);
   const { secret, ...key } = await send('POST', KEYS, { name, cloud: 'ANY', geography: 'ANY' });
-  await append(`${name}.intent`, key.apiKeyId);
-  await placeFile(`${name}.key`, secret);
+  await writeSynced(join(journal, name), 'a', key.apiKeyId);
+  await placeFile(sink, name, secret);
   const result = { outcome: 'delivered', key };
   return { content: [{ type: 'text', text: JSON.stringify(result) }], structuredContent: result };
 });
 process.stdin.once('end', () => process.exit());
 await server.connect(new StdioServerTransport());
+// The server's own; with it comes the flag for V8 that src/atlas/transport.ts sets.
+await rehearse();
+
+async function listKeys() {
+  token ??= await fetchToken();
+  await send('GET', `${KEYS}?itemsPerPage=500&pageNum=1`);
+}
 
 async function fetchToken() {
-  const { body } = await agent.request({
-    origin,
+  const { body } = await client.request({
     method: 'POST',
     path: '/api/oauth/token',
     headers: {
@@ -51,8 +62,7 @@ async function fetchToken() {
 }
 
 async function send(method, path, value) {
-  const { statusCode, body } = await agent.request({
-    origin,
+  const { statusCode, body } = await client.request({
     method,
     path,
     headers: { authorization: `Bearer ${token}`, accept: MEDIA_TYPE, ...(value && { 'content-type': MEDIA_TYPE }) },
@@ -62,27 +72,46 @@ async function send(method, path, value) {
   return body.json();
 }
 
-async function tryTheDisk(name) {
-  await writeSynced(name, 'wx', ' '.repeat(4096));
-  unlinkSync(join(folder, name));
+/** Runs beside the token and the list. */
+async function provenSink(name) {
+  const folder = await madeFolder(SINK);
+  const proof = join(folder, name);
+  await writeSynced(proof, 'wx', ' '.repeat(4096));
+  unlinkSync(proof);
+  return folder;
 }
 
-async function placeFile(name, text = ' '.repeat(300)) {
-  await writeSynced(`${name}.new`, 'wx', text);
-  linkSync(join(folder, `${name}.new`), join(folder, name));
-  unlinkSync(join(folder, `${name}.new`));
-  const directory = openSync(folder, 'r');
-  await toDisk(directory);
-  closeSync(directory);
+async function madeFolder(parts) {
+  let folder = process.env.HOME;
+  for (const part of parts) {
+    const next = join(folder, part);
+    if (!existsSync(next)) {
+      mkdirSync(next, 0o700);
+      await syncFolder(folder);
+    }
+    folder = next;
+  }
+  return folder;
 }
 
-async function append(name, text) {
-  await writeSynced(name, 'a', text);
+async function placeFile(folder, name, text = ' '.repeat(300)) {
+  const place = join(folder, name);
+  const temporary = `${place}.new`;
+  await writeSynced(temporary, 'wx', text);
+  linkSync(temporary, place);
+  unlinkSync(temporary);
+  await syncFolder(folder);
 }
 
-async function writeSynced(name, flags, text) {
-  const file = openSync(join(folder, name), flags, 0o600);
+async function writeSynced(path, flags, text) {
+  const file = openSync(path, flags, 0o600);
   writeFileSync(file, text);
   await toDisk(file);
   closeSync(file);
+}
+
+async function syncFolder(path) {
+  const folder = openSync(path, 'r');
+  await toDisk(folder);
+  closeSync(folder);
 }

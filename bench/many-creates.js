@@ -21,14 +21,14 @@ export async function measureManyCreates(setting) {
     const due = cases.filter(({ rounds }) => round < rounds);
     for (const { latency, atOnce, samples } of rotated(due, round)) {
       await atlas.delay(latency);
-      samples.push(await oneServer(setting, atOnce));
+      samples.push(await oneServer(setting, atOnce, round));
     }
   }
   await atlas.delay(0);
   return cases.map((each) => summaries(each, COUNT[pace]));
 }
 
-async function oneServer(setting, atOnce) {
+async function oneServer(setting, atOnce, round) {
   const { atlas, pace } = setting;
   const server = await startWarmServer(setting);
   const alone = undiciAlone(atlas.baseUrl);
@@ -38,13 +38,21 @@ async function oneServer(setting, atOnce) {
   await create(server, 'before 2');
   const { requests: pattern } = await atlas.seen();
   await alone.send(pattern);
-  await atlas.reset();
-  const served = await allOf(COUNT[pace], atOnce, (n) => create(server, `bench ${n}`));
-  const { requests, sockets } = await atlas.seen();
-  await atlas.reset();
-  const sent = await allOf(COUNT[pace], atOnce, () => alone.send(pattern));
+  const sample = {};
+  const turns = [
+    async () => {
+      sample.served = await allOf(COUNT[pace], atOnce, (n) => create(server, `bench ${n}`));
+      const { requests, sockets } = await atlas.seen();
+      Object.assign(sample, { requests: requests.length, sockets });
+    },
+    async () => (sample.sent = await allOf(COUNT[pace], atOnce, () => alone.send(pattern))),
+  ];
+  for (const turn of rotated(turns, round)) {
+    await atlas.reset();
+    await turn();
+  }
   await Promise.all([server.end(), alone.end()]);
-  return { served, sent, requests: requests.length, sockets };
+  return sample;
 }
 
 /** So many at once, the next as soon as one has ended. */

@@ -1,11 +1,15 @@
-// What is installed, and what the list of tools takes of a model's context: bytes, as they are answered over stdio.
+// What is installed, and what the list of tools takes of a model's context: bytes, as they are answered over stdio. Some of
+// the operator's settings are told in that list, so there are such as operators make.
 
 import { Buffer } from 'node:buffer';
+import { join } from 'node:path';
 import { greet, startServer } from './stdio-server.js';
 import { table, whole } from './table.js';
 
-export async function measureSize({ folder, installed }) {
-  const server = startServer(installed.script, { folder });
+const ORGANIZATION = '0123456789abcdef01234567';
+
+export async function measureSize({ folder, installed, atlas }) {
+  const server = startServer(installed.script, { folder, env: operatorsSettings(folder, atlas) });
   const { line, tools } = await greet(server);
   await server.end();
   const bytes = (value) => Buffer.byteLength(value);
@@ -20,13 +24,27 @@ export async function measureSize({ folder, installed }) {
   return { ...installed.sizes, toolList: { bytes: all, average: all / tools.length, tools: each } };
 }
 
+/** Besides the credentials: a project, an organization and three sinks. */
+function operatorsSettings(folder, atlas) {
+  const sinks = {
+    app: `dotenv:${join(folder, 'app', '.env')}#VOYAGE_API_KEY`,
+    worker: `dotenv:${join(folder, 'worker', '.env')}#VOYAGE_API_KEY`,
+    vault: `file:${join(folder, 'vault', '{groupId}', '{entry}.key')}`,
+  };
+  return {
+    ...atlas.environment,
+    MONGODB_ATLAS_ORG_ID: ORGANIZATION,
+    ATLAS_MODEL_KEYS_SINKS: JSON.stringify(sinks),
+  };
+}
+
 export function sizeTable({ tarball, bundle, installed, packages, files, toolList }) {
   const head = ['', 'bytes'];
   const rows = [
     ['tarball', whole(tarball)],
     [`installed, ${packages} package(s)`, whole(installed)],
     ['the bundle alone', whole(bundle)],
-    ['tool list, the whole answer', whole(toolList.bytes)],
+    ["tool list with an operator's settings, the whole answer", whole(toolList.bytes)],
     ['a tool on average', whole(toolList.average)],
   ];
   const tools = toolList.tools.map((tool) => [
@@ -37,6 +55,7 @@ export function sizeTable({ tarball, bundle, installed, packages, files, toolLis
     '### Size',
     table([head, ...rows]),
     `In the tarball: ${files.map(({ path, bytes }) => `${path} (${whole(bytes)})`).join(', ')}.`,
+    'The tools as listed where a project, an organization and three sinks are configured:',
     table([['tool', 'bytes', 'of them description', 'input schema', 'output schema'], ...tools]),
   ].join('\n\n');
 }

@@ -12,10 +12,21 @@ import { setTimeout as delay } from 'node:timers/promises';
 /** Long enough for a server to load in the background what its first call needs. */
 const WARM_UP_MS = { full: 1000, quick: 200 };
 
+/** As VS Code introduces itself, with everything that it can do. */
 const INITIALIZE = {
   protocolVersion: '2025-11-25',
-  capabilities: {},
-  clientInfo: { name: 'bench', version: '1.0.0' },
+  capabilities: {
+    roots: { listChanged: true },
+    sampling: { context: {}, tools: {} },
+    elicitation: { form: {}, url: {} },
+    tasks: {
+      list: {},
+      cancel: {},
+      requests: { sampling: { createMessage: {} }, elicitation: { create: {} } },
+    },
+    extensions: { 'io.modelcontextprotocol/ui': { mimeTypes: ['text/html;profile=mcp-app'] } },
+  },
+  clientInfo: { name: 'bench', title: 'Benchmark', version: '1.0.0' },
 };
 
 /** The process, at once, with a home of its own unless one is given. */
@@ -30,12 +41,18 @@ export function startServer(script, { folder, home = mkdtempSync(join(folder, 'h
   // Of a server that has ended: the request that it owes an answer tells.
   child.stdin.on('error', () => undefined);
   const waiting = new Map();
-  closed.then(([code]) => {
-    for (const { reject } of waiting.values()) reject(new Error(`The server ended with ${code} and owes an answer.`));
-  });
+  const giveUp = (why) => {
+    for (const { reject } of waiting.values()) reject(new Error(why));
+  };
+  closed.then(([code]) => giveUp(`The server ended with ${code} and owes an answer.`));
   createInterface({ input: child.stdout }).on('line', (line) => {
     const at = performance.now();
-    const { id, result, error } = JSON.parse(line);
+    const { id, method, result, error } = JSON.parse(line);
+    // It is promised answers that nobody here gives: nothing that is measured may need one.
+    if (method !== undefined && id !== undefined) {
+      giveUp(`The server asks for ${method}.`);
+      return;
+    }
     const asked = waiting.get(id);
     waiting.delete(id);
     if (error) asked?.reject(new Error(`The server answered ${JSON.stringify(error)}`));

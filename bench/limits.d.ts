@@ -1,0 +1,25 @@
+// The types of limits.js, for its tests: of the results, as far as a limit is set for them.
+
+import type { Summary } from './measure.js';
+
+interface Ratio {
+  readonly ratio: Summary;
+}
+
+interface Creates {
+  readonly requests: readonly string[];
+  readonly ownMs: Summary;
+  readonly aboveLeastMs: Summary;
+}
+
+export interface Results {
+  readonly startup?: {
+    readonly server: { readonly toolsList: Ratio; readonly memory: Ratio; readonly memoryLater: Ratio };
+  };
+  readonly create?: {
+    readonly latencies: readonly { readonly second: Creates; readonly further: Creates; readonly firstMore: Summary }[];
+  };
+  readonly size?: { readonly bundle: number; readonly toolList: { readonly average: number } };
+}
+
+export function limitsTable(results: Results): string;

@@ -1,0 +1,42 @@
+// The limits next to what was measured, on results whose outcome is known.
+
+import { expect, test } from 'vitest';
+import { limitsTable } from '../../bench/limits.js';
+import { summary } from '../../bench/measure.js';
+
+/** What a table says of the row that begins so: measured, at most, kept. */
+function row(table: string, name: string): string[] | undefined {
+  const line = table.split('\n').find((each) => each.startsWith(`| ${name}`));
+  return line
+    ?.split('|')
+    .slice(2, -1)
+    .map((cell) => cell.trim());
+}
+
+const creates = { requests: ['list_keys, create_key'], ownMs: summary([5]), aboveLeastMs: summary([2]) };
+
+function createsWith(firstMore: readonly number[]) {
+  return { create: { latencies: [{ second: creates, further: creates, firstMore: summary(firstMore) }] } };
+}
+
+test('what has a spread is shown with it, and its median is judged', () => {
+  expect(row(limitsTable(createsWith([12, 15, 30])), 'first create')).toEqual(['15.0 (13.5 to 22.5)', '20.0', 'yes']);
+  expect(row(limitsTable(createsWith([12, 21, 22])), 'first create')).toEqual(['21.0 (16.5 to 21.5)', '20.0', 'NO']);
+});
+
+test('a count is shown alone, and may be as much as the limit', () => {
+  const size = { bundle: 1_000_000, toolList: { average: 1201 } };
+  expect(row(limitsTable({ size }), 'bytes of the bundle')).toEqual(['1,000,000', '1,000,000', 'yes']);
+  expect(row(limitsTable({ size }), 'bytes of the tool list')).toEqual(['1,201', '1,200', 'NO']);
+});
+
+test('of the requests of a create the most that there were count', () => {
+  const second = { ...creates, requests: ['list_keys, create_key', 'token, list_keys, list_keys, create_key'] };
+  const latencies = [{ second, further: creates, firstMore: summary([1]) }];
+  expect(row(limitsTable({ create: { latencies } }), 'requests of a create')).toEqual(['4', '3', 'NO']);
+});
+
+test('what was not measured has no row', () => {
+  expect(row(limitsTable(createsWith([1])), 'bytes')).toBeUndefined();
+  expect(row(limitsTable({}), 'requests')).toBeUndefined();
+});
