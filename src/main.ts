@@ -10,9 +10,11 @@ import { closeSideDoors } from './mcp/hardening.ts';
 import { instructions } from './mcp/instructions.ts';
 import { serveStdio } from './mcp/stdio.ts';
 import { VERSION } from './mcp/version.ts';
+import { followable } from './prompts/prompt-offer.ts';
+import { promptOffers } from './prompts/prompt-offers.ts';
 import { FIRST_PROJECT } from './sandbox/first-project.ts';
 import { createLog } from './secret/way-out.ts';
-import { offered } from './tools/offer.ts';
+import { offered, type Offer } from './tools/offer.ts';
 import { offers } from './tools/offers.ts';
 import { classOf } from './text/error-class.ts';
 
@@ -26,10 +28,12 @@ async function main(argv: readonly string[]): Promise<number> {
   const config = await settingsFrom(commandLine);
   const log = createLog(process.stderr, config.logLevel);
   const uncaught = closeSideDoors(log);
+  const shown = offeredWith(config);
   const start = {
     version: VERSION,
     instructions: instructions(config.atlas ? undefined : FIRST_PROJECT),
-    offers: offeredWith(config),
+    offers: shown,
+    promptOffers: promptsFor(shown),
     config,
     log,
   };
@@ -50,6 +54,11 @@ async function settingsFrom(commandLine: CommandLine): Promise<Config> {
 
 function offeredWith(config: Config) {
   return offered(offers, { ...config, sinkNames: [...config.sinks.keys()] });
+}
+
+function promptsFor(tools: readonly Offer[]) {
+  const names = tools.map(({ name }) => name);
+  return followable(promptOffers, names).map(({ offer }) => offer);
 }
 
 async function examine(commandLine: CommandLine): Promise<number> {

@@ -1,7 +1,8 @@
-// Answers what every host asks first, `initialize` and `tools/list`, before the rest of the server is loaded. It answers
-// as the SDK would (a test compares), and leaves to it whatever is unusual, broken, or anything else.
+// Answers what hosts ask first, what there is and what is not, before the rest of the server is loaded. It answers as the SDK
+// would (a test compares), and leaves to it whatever is broken, or anything else.
 
 import { parseJson } from '../text/json.ts';
+import type { PromptOffer } from '../prompts/prompt-offer.ts';
 import type { Offer } from '../tools/offer.ts';
 import { CAPABILITIES, PROTOCOL_VERSIONS, serverInfo } from './identity.ts';
 
@@ -28,6 +29,7 @@ export interface DeskOptions {
   readonly version: string;
   readonly instructions: string;
   readonly offers: readonly Offer[];
+  readonly promptOffers: readonly PromptOffer[];
 }
 
 type Members = Readonly<Record<string, unknown>>;
@@ -35,18 +37,16 @@ type Members = Readonly<Record<string, unknown>>;
 interface Request {
   readonly id: string | number;
   readonly method: string;
-  readonly params: Members | undefined;
+  readonly params: Members;
 }
 
-export function createFrontDesk({ version, instructions, offers }: DeskOptions): FrontDesk {
+/** What this server does not have, and hosts ask for all the same: the later revision of the protocol, and resources. */
+const UNKNOWN_METHODS = ['server/discover', 'resources/list', 'resources/templates/list'];
+
+export function createFrontDesk(options: DeskOptions): FrontDesk {
+  const standing = standingAnswers(options);
   let introduction: Members | undefined;
   let isInitialized = false;
-  const greet = (params: Members): object => {
-    introduction = params;
-    const wanted = PROTOCOL_VERSIONS.find((version) => version === params.protocolVersion);
-    const protocolVersion = wanted ?? PROTOCOL_VERSIONS[0];
-    return { protocolVersion, capabilities: CAPABILITIES, serverInfo: serverInfo(version), instructions };
-  };
   return {
     answer(line) {
       if (line.length > LONGEST_LOOKED_AT) return undefined;
@@ -56,11 +56,14 @@ export function createFrontDesk({ version, instructions, offers }: DeskOptions):
         return null;
       }
       const request = requestIn(message);
-      if (request?.method === 'initialize' && request.params && isUsualIntroduction(request.params))
-        return reply(request.id, greet(request.params));
-      if (request?.method === 'tools/list' && has(request.params ?? {}, { _meta: isUsualMeta }))
-        return reply(request.id, { tools: offers });
-      return undefined;
+      if (!request) return undefined;
+      const { id, method, params } = request;
+      if (method === 'initialize' && isUsualIntroduction(params)) {
+        introduction = params;
+        return reply(id, { result: greeting(params, options) });
+      }
+      const outcome = fits(params, { _meta: isUsualMeta, cursor: isText }) ? standing.get(method) : undefined;
+      return outcome && reply(id, outcome);
     },
     heard: () => [
       ...(introduction
@@ -71,40 +74,65 @@ export function createFrontDesk({ version, instructions, offers }: DeskOptions):
   };
 }
 
-function reply(id: string | number, result: object): string {
-  return `${JSON.stringify({ jsonrpc: '2.0', id, result })}\n`;
+type Outcome = { readonly result: object } | { readonly error: object };
+
+/** By method, the answers that are always the same. */
+function standingAnswers({ offers, promptOffers }: DeskOptions): ReadonlyMap<string, Outcome> {
+  const error = { code: -32601, message: 'Method not found' };
+  return new Map<string, Outcome>([
+    ['tools/list', { result: { tools: offers } }],
+    ['prompts/list', { result: { prompts: promptOffers } }],
+    ['ping', { result: {} }],
+    ...UNKNOWN_METHODS.map((method) => [method, { error }] as const),
+  ]);
+}
+
+function greeting(params: Members, { version, instructions }: DeskOptions): object {
+  const wanted = PROTOCOL_VERSIONS.find((each) => each === params.protocolVersion);
+  const protocolVersion = wanted ?? PROTOCOL_VERSIONS[0];
+  return { protocolVersion, capabilities: CAPABILITIES, serverInfo: serverInfo(version), instructions };
+}
+
+function reply(id: string | number, outcome: Outcome): string {
+  return `${JSON.stringify({ jsonrpc: '2.0', id, ...outcome })}\n`;
 }
 
 /** A request as JSON-RPC 2.0 and the SDK want it, with nothing else in it. */
 function requestIn(message: unknown): Request | undefined {
   if (!isObject(message) || message.jsonrpc !== '2.0') return undefined;
-  const { id, method, params } = message;
+  const { id, method, params = {} } = message;
   if (!isText(id) && !isWhole(id)) return undefined;
-  if (!isText(method) || !(params === undefined || isObject(params))) return undefined;
-  return has(message, { jsonrpc: isText, id: isAny, method: isText, params: isObject })
-    ? { id, method, params }
-    : undefined;
+  if (!isText(method) || !isObject(params)) return undefined;
+  return hasOnly(message, ['jsonrpc', 'id', 'method', 'params']) ? { id, method, params } : undefined;
 }
 
 function isInitializedNotice(message: unknown): boolean {
   if (!isObject(message) || message.jsonrpc !== '2.0' || message.method !== 'notifications/initialized') return false;
-  return has(message, { jsonrpc: isText, method: isText, params: (params) => isObject(params) && has(params, {}) });
+  const { params = {} } = message;
+  return hasOnly(message, ['jsonrpc', 'method', 'params']) && isObject(params) && fits(params, { _meta: isUsualMeta });
 }
 
-/** What hosts say of themselves as a rule (MCP 2025-11-25, Lifecycle, Initialization); the specification allows more. */
+/** What a host says of itself (MCP 2025-11-25, Lifecycle, Initialization), where nothing of it is broken. */
 function isUsualIntroduction(params: Members): boolean {
   const { protocolVersion, clientInfo, capabilities } = params;
   if (!isText(protocolVersion) || !isObject(clientInfo) || !isObject(capabilities)) return false;
-  const ofClient = { name: isText, version: isText, title: isText, websiteUrl: isText, description: isText };
   return (
-    has(params, { _meta: isUsualMeta, protocolVersion: isText, clientInfo: isObject, capabilities: isObject }) &&
+    fits(params, { _meta: isUsualMeta }) &&
     isText(clientInfo.name) &&
     isText(clientInfo.version) &&
-    has(clientInfo, ofClient) &&
-    has(capabilities, {
+    fits(clientInfo, { title: isText, websiteUrl: isText, description: isText, icons: listOf(isIcon) }) &&
+    fits(capabilities, {
       roots: within({ listChanged: isFlag }),
       sampling: within({ context: isObject, tools: isObject }),
       elicitation: within({ form: within({ applyDefaults: isFlag }), url: isObject }),
+      tasks: within({
+        list: isObject,
+        cancel: isObject,
+        requests: within({
+          sampling: within({ createMessage: isObject }),
+          elicitation: within({ create: isObject }),
+        }),
+      }),
       experimental: isObjectOfObjects,
       extensions: isObjectOfObjects,
     })
@@ -112,14 +140,23 @@ function isUsualIntroduction(params: Members): boolean {
 }
 
 type Check = (value: unknown) => boolean;
+type Checks = Readonly<Record<string, Check>>;
 
-/** Whether there is no other member than these, and each that there is passes its check. */
-function has(object: Members, checks: Readonly<Record<string, Check>>): boolean {
-  return Object.entries(object).every(([name, value]) => Object.hasOwn(checks, name) && checks[name]?.(value));
+/** Whether each member that there is a check for passes it. The protocol lets there be others, and the SDK passes over them. */
+function fits(object: Members, checks: Checks): boolean {
+  return Object.entries(checks).every(([name, check]) => !Object.hasOwn(object, name) || check(object[name]));
 }
 
-function within(checks: Readonly<Record<string, Check>>): Check {
-  return (value) => isObject(value) && has(value, checks);
+function hasOnly(object: Members, names: readonly string[]): boolean {
+  return Object.keys(object).every((name) => names.includes(name));
+}
+
+function within(checks: Checks): Check {
+  return (value) => isObject(value) && fits(value, checks);
+}
+
+function listOf(check: Check): Check {
+  return (value) => Array.isArray(value) && value.every(check);
 }
 
 function isObject(value: unknown): value is Members {
@@ -130,5 +167,12 @@ const isObjectOfObjects: Check = (value) => isObject(value) && Object.values(val
 const isText = (value: unknown): value is string => typeof value === 'string';
 const isWhole = (value: unknown): value is number => Number.isSafeInteger(value);
 const isFlag: Check = (value) => typeof value === 'boolean';
-const isAny: Check = () => true;
-const isUsualMeta = within({ progressToken: (token) => isText(token) || isWhole(token) });
+const isIcon: Check = (value) =>
+  isObject(value) &&
+  isText(value.src) &&
+  fits(value, { mimeType: isText, sizes: listOf(isText), theme: (theme) => theme === 'light' || theme === 'dark' });
+const isUsualMeta = within({
+  progressToken: (token) => isText(token) || isWhole(token),
+  // Of a task: this server has none.
+  'io.modelcontextprotocol/related-task': () => false,
+});

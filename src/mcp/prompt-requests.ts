@@ -9,7 +9,7 @@ import {
   McpError,
   type CompleteRequest,
 } from '@modelcontextprotocol/sdk/types.js';
-import type { Prompt } from '../prompts/prompt.ts';
+import { promptOffer } from '../prompts/prompt-offer.ts';
 import type { Prompts } from '../prompts/prompt-catalog.ts';
 import type { Log } from '../secret/way-out.ts';
 import { classOf } from '../text/error-class.ts';
@@ -24,7 +24,8 @@ interface Offer {
 // eslint-disable-next-line @typescript-eslint/no-deprecated -- as in server.ts
 export function servePrompts(server: Server, offer: Offer): void {
   const { prompts } = offer;
-  server.setRequestHandler(ListPromptsRequestSchema, () => ({ prompts: prompts.offered.map(promptOffer) }));
+  const offers = prompts.offered.map((prompt) => ({ ...promptOffer(prompt) }));
+  server.setRequestHandler(ListPromptsRequestSchema, () => ({ prompts: offers }));
   server.setRequestHandler(GetPromptRequestSchema, ({ params }) => {
     const prompt = prompts.find(params.name);
     if (!prompt) throw new McpError(ErrorCode.InvalidParams, unknownPrompt(prompts));
@@ -36,19 +37,6 @@ export function servePrompts(server: Server, offer: Offer): void {
   server.setRequestHandler(CompleteRequestSchema, async ({ params }) => ({
     completion: { ...(await completeSafely(offer, params)) },
   }));
-}
-
-function promptOffer({ name, title, description, arguments: all }: Prompt) {
-  return {
-    name,
-    title,
-    description,
-    arguments: all.map((argument) => ({
-      name: argument.name,
-      description: argument.description,
-      required: argument.required,
-    })),
-  };
 }
 
 function unknownPrompt({ offered }: Prompts): string {

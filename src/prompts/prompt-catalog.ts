@@ -4,8 +4,11 @@ import { auditModelKeys } from './audit-model-keys.ts';
 import { completed, type Completion, type Wish } from './completion.ts';
 import { knownNames, type NamesContext } from './known-names.ts';
 import type { Prompt } from './prompt.ts';
+import { followable } from './prompt-offer.ts';
 import { provisionModelKey } from './provision-model-key.ts';
 import { rotateModelKey } from './rotate-model-key.ts';
+
+export const PROMPTS: readonly Prompt[] = [provisionModelKey, rotateModelKey, auditModelKeys];
 
 export interface PromptsContext extends NamesContext {
   /** By name. */
@@ -26,9 +29,7 @@ export interface Prompts {
 
 /** @param tools the names of the tools that are offered */
 export function createPrompts(context: PromptsContext, tools: readonly string[]): Prompts {
-  const offered = [provisionModelKey, rotateModelKey, auditModelKeys].filter((prompt) =>
-    prompt.tools.every((tool) => tools.includes(tool)),
-  );
+  const offered = followable(PROMPTS, tools);
   const find = (name: string) => offered.find((prompt) => prompt.name === name);
   const names = knownNames(context);
   const candidates = async (argument: string, project: string | undefined, stopping: AbortSignal) => {

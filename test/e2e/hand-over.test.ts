@@ -16,7 +16,8 @@ const INTRODUCTION: JSONRPCMessage = {
 };
 const INITIALIZED: JSONRPCMessage = { jsonrpc: '2.0', method: 'notifications/initialized' };
 const LIST: JSONRPCMessage = { jsonrpc: '2.0', id: 2, method: 'tools/list' };
-const PING: JSONRPCMessage = { jsonrpc: '2.0', id: 3, method: 'ping' };
+/** The front desk cannot answer it. */
+const GET: JSONRPCMessage = { jsonrpc: '2.0', id: 3, method: 'prompts/get', params: { name: 'none' } };
 
 type Server = ReturnType<typeof startServer>;
 
@@ -36,7 +37,7 @@ test('loads without a request, a port or a file', async () => {
   await say(server, INTRODUCTION, INITIALIZED, LIST);
   // Longer than it waits before it loads what a first call needs.
   await delay(600);
-  await say(server, PING);
+  await say(server, GET);
   await answered(server, 3);
   expect(sandbox.requests).toEqual([]);
   expect([...filesBelow(home).keys()]).toEqual([]);
@@ -70,7 +71,7 @@ test.each(damages)('a file that was %s meanwhile ends the server instead of leav
   await say(server, INTRODUCTION, LIST);
   await answered(server, 2);
   damage(bundle);
-  await say(server, PING);
+  await say(server, GET);
   const { code } = await server.ended;
   expect([1, 2]).toContain(code);
   expect(server.output().stderr).toMatch(/^atlas-model-keys-mcp: (?:this file: was exchanged|INTERNAL \(Error\))/);
@@ -82,7 +83,7 @@ test.each(['stdin', 'SIGTERM', 'SIGINT'] as const)('ends by %s at any moment of 
     await server.transport.start();
     await say(server, INTRODUCTION, INITIALIZED);
     await answered(server, 1);
-    await say(server, PING);
+    await say(server, GET);
     await delay(index * 8);
     if (way === 'stdin') server.endInput();
     else server.kill(way);

@@ -10,6 +10,8 @@ import { connect } from '../../src/mcp/connect.ts';
 import { createFrontDesk, REPEATED, type FrontDesk } from '../../src/mcp/front-desk.ts';
 import { PROTOCOL_VERSIONS } from '../../src/mcp/identity.ts';
 import { receive } from '../../src/mcp/reception.ts';
+import { promptOffer } from '../../src/prompts/prompt-offer.ts';
+import { PROMPTS } from '../../src/prompts/prompt-catalog.ts';
 import { catalogOf } from '../tools/offline-catalog.ts';
 import { offered } from '../../src/tools/offer.ts';
 import { offers } from '../../src/tools/offers.ts';
@@ -17,7 +19,12 @@ import { noPrompts } from './one-tool.ts';
 import { createServer } from '../../src/mcp/server.ts';
 
 const settings = { readOnly: false, sinkNames: ['app', 'vault'], projectId: '69681d39c9e8cfd375386316' };
-const shown = { version: '1.2.3', instructions: 'Do this.', offers: offered(offers, settings) };
+const shown = {
+  version: '1.2.3',
+  instructions: 'Do this.',
+  offers: offered(offers, settings),
+  promptOffers: PROMPTS.map(promptOffer),
+};
 
 /** A whole server over streams, without a desk; the messages that it sent, so many of them. */
 async function fromTheSdk(lines: readonly string[], answers: number): Promise<unknown[]> {
@@ -25,7 +32,7 @@ async function fromTheSdk(lines: readonly string[], answers: number): Promise<un
   const { server } = createServer({
     ...shown,
     catalog: catalogOf(),
-    prompts: noPrompts,
+    prompts: { ...noPrompts, offered: PROMPTS },
     log: () => undefined,
     audit: () => Promise.resolve(),
   });
@@ -54,6 +61,14 @@ const introduction = (params: object, id: string | number = 1) => ({
 });
 const usual = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
 const LIST = { jsonrpc: '2.0', id: 2, method: 'tools/list' };
+const DISCOVER = { jsonrpc: '2.0', id: 3, method: 'server/discover' };
+/** Of Visual Studio Code. */
+const tasks = {
+  list: {},
+  cancel: {},
+  requests: { sampling: { createMessage: {} }, elicitation: { create: {} } },
+};
+const icons = [{ src: 'https://example.com/icon.png', mimeType: 'image/png', sizes: ['48x48'], theme: 'dark' }];
 const INITIALIZED = { jsonrpc: '2.0', method: 'notifications/initialized' };
 
 const answered: readonly object[] = [
@@ -62,7 +77,10 @@ const answered: readonly object[] = [
   ),
   ...[0, -1, 'a', ''].map((id) => introduction(usual, id)),
   introduction({ ...usual, _meta: { progressToken: 1 } }),
-  introduction({ ...usual, clientInfo: { ...clientInfo, title: 'Host', websiteUrl: 'x', description: 'y' } }),
+  introduction({ ...usual, _meta: { 'io.example/trace': 'x' } }),
+  introduction({ ...usual, another: 1 }),
+  introduction({ ...usual, clientInfo: { ...clientInfo, title: 'Host', websiteUrl: 'x', description: 'y', icons } }),
+  introduction({ ...usual, clientInfo: { ...clientInfo, icons: [{ src: '' }], another: 1 } }),
   ...[
     { roots: {} },
     { roots: { listChanged: true }, sampling: { context: {}, tools: {} } },
@@ -70,12 +88,23 @@ const answered: readonly object[] = [
     { elicitation: { form: {}, url: {} } },
     { elicitation: { form: { applyDefaults: true } } },
     { experimental: { a: {}, b: { c: 1 } }, extensions: { 'io.example/ui': { mimeTypes: ['text/html'] } } },
+    { tasks: {} },
+    { tasks, another: 1 },
+    { tasks: { requests: { tools: { call: {} } }, another: 1 } },
   ].map((capabilities) => introduction({ ...usual, capabilities })),
   LIST,
   { ...LIST, id: 'list' },
   { ...LIST, params: {} },
   { ...LIST, params: { _meta: {} } },
   { ...LIST, params: { _meta: { progressToken: 'p' } } },
+  { ...LIST, params: { cursor: 'x', another: 1 } },
+  { ...LIST, method: 'prompts/list' },
+  { ...LIST, method: 'prompts/list', params: { cursor: 'x' } },
+  { ...LIST, method: 'ping' },
+  DISCOVER,
+  { ...DISCOVER, params: { _meta: { 'io.modelcontextprotocol/protocolVersion': '2026-07-28' } } },
+  { ...DISCOVER, method: 'resources/list', params: { cursor: 'x' } },
+  { ...DISCOVER, method: 'resources/templates/list' },
 ];
 
 /** Refused by the SDK, unusual, or of another kind: the desk must not answer them. */
@@ -85,23 +114,31 @@ const left: readonly unknown[] = [
   { ...LIST, id: 1.5 },
   { ...LIST, id: {} },
   { ...LIST, extra: 1 },
-  { ...LIST, params: { cursor: 'x' } },
+  { ...LIST, params: { cursor: 5 } },
+  { ...LIST, method: 'prompts/list', params: { cursor: null } },
   { ...LIST, params: [] },
   { ...LIST, params: { _meta: { progressToken: {} } } },
   { ...LIST, method: 'tools/call' },
-  { ...LIST, method: 'ping' },
+  { ...LIST, method: 'prompts/get' },
+  { ...LIST, params: { _meta: { 'io.modelcontextprotocol/related-task': { taskId: 'x' } } } },
+  { ...DISCOVER, params: { _meta: 5 } },
+  { ...DISCOVER, method: 'server/discovery' },
   introduction({ ...usual, protocolVersion: 5 }),
   introduction({ ...usual, clientInfo: {} }),
-  introduction({ ...usual, clientInfo: { ...clientInfo, icons: [] } }),
+  introduction({ ...usual, clientInfo: { ...clientInfo, icons: {} } }),
+  introduction({ ...usual, clientInfo: { ...clientInfo, icons: [{}] } }),
+  introduction({ ...usual, clientInfo: { ...clientInfo, icons: [{ ...icons[0], theme: 'grey' }] } }),
   introduction({ ...usual, clientInfo: { ...clientInfo, title: 5 } }),
   introduction({ ...usual, capabilities: [] }),
   introduction({ ...usual, capabilities: { roots: 5 } }),
   introduction({ ...usual, capabilities: { elicitation: { form: 5 } } }),
   introduction({ ...usual, capabilities: { elicitation: { form: { applyDefaults: 'yes' } } } }),
   introduction({ ...usual, capabilities: { experimental: { a: 5 } } }),
-  introduction({ ...usual, capabilities: { tasks: {} } }),
+  introduction({ ...usual, capabilities: { tasks: 5 } }),
+  introduction({ ...usual, capabilities: { tasks: { list: 5 } } }),
+  introduction({ ...usual, capabilities: { tasks: { requests: { elicitation: { create: true } } } } }),
   introduction({ capabilities: {}, clientInfo }),
-  { ...INITIALIZED, params: { _meta: {} } },
+  { ...INITIALIZED, params: { _meta: 5 } },
   { ...INITIALIZED, id: 1 },
   [],
   [LIST],
@@ -145,19 +182,41 @@ test('answers as the SDK does, or not at all, whatever is changed in a usual mes
     'capabilities',
     'roots',
     'elicitation',
+    'form',
+    'sampling',
+    'context',
+    'tasks',
+    'requests',
+    'create',
+    'extensions',
+    'clientInfo',
+    'icons',
+    'src',
+    'sizes',
+    'cursor',
+    'io.modelcontextprotocol/related-task',
+    '__proto__',
     'name',
     'x',
     'toString',
   );
   await fc.assert(
-    fc.asyncProperty(fc.constantFrom(...answered), names, strange, fc.nat(3), async (message, name, value, depth) => {
+    fc.asyncProperty(fc.constantFrom(...answered), names, strange, fc.nat(5), async (message, name, value, depth) => {
       const line = JSON.stringify(changed(message, name, value, depth));
       const answer = parsed(fresh().answer(line));
       if (typeof answer !== 'object' || answer === null) return;
       expect(answer).toEqual((await fromTheSdk([line], 1))[0]);
     }),
-    { numRuns: 300 },
+    { numRuns: 1000 },
   );
+});
+
+test('can write again the deepest introduction that it answers', () => {
+  const deep = `${'['.repeat(3_900)}${']'.repeat(3_900)}`;
+  const line = JSON.stringify(introduction({ ...usual, capabilities: { another: 'DEEP' } })).replace('"DEEP"', deep);
+  const desk = fresh();
+  expect(desk.answer(line)).toContain('protocolVersion');
+  expect(desk.heard().join('')).toContain(deep);
 });
 
 test('leaves an introduction that is too deep to be written again', () => {
@@ -191,9 +250,10 @@ describe('handing over', () => {
   test('the server learns what the desk heard, and then the rest, whole and in order', async () => {
     const [input, output] = [new PassThrough(), new PassThrough()];
     const needed = receive(input, output, fresh());
+    const first = JSON.stringify({ jsonrpc: '2.0', id: 7, method: 'prompts/get', params: { name: 'x' } });
     const rest = JSON.stringify({ jsonrpc: '2.0', id: 8, method: 'tools/call', params: { name: 'ü\u2028€' } });
     // Cut within a character.
-    const bytes = Buffer.from(`${[...lines, PING, rest].join('\n')}\n`);
+    const bytes = Buffer.from(`${[...lines, first, rest].join('\n')}\n`);
     for (const byte of bytes) input.write(Buffer.from([byte]));
     const server = await needed;
     await new Promise(setImmediate);
@@ -201,7 +261,7 @@ describe('handing over', () => {
     const [again, notice, ...others] = text.trimEnd().split('\n');
     expect(JSON.parse(again ?? '')).toMatchObject({ id: REPEATED, params: { capabilities: { elicitation: {} } } });
     expect(JSON.parse(notice ?? '')).toEqual(INITIALIZED);
-    expect(others).toEqual([PING, rest]);
+    expect(others).toEqual([first, rest]);
     expect(String(output.read()).trimEnd().split('\n')).toHaveLength(2);
   });
   test('the server that comes after the desk knows the host, and answers the introduction to nobody', async () => {
