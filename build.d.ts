@@ -1,3 +1,8 @@
 import { type Metafile, type Plugin } from 'esbuild';
 
-export function buildServer(outfile: string, plugins?: readonly Plugin[]): Promise<readonly Metafile[]>;
+interface Options {
+  readonly plugins?: readonly Plugin[];
+  readonly complete?: boolean;
+}
+
+export function buildServer(outfile: string, options?: Options): Promise<readonly Metafile[]>;

@@ -9,7 +9,7 @@ import { chmod, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { notices } from './build/notices.js';
-import { carried, evaluated, exchanged, fromMain, requireShared } from './build/parts.js';
+import { carried, evaluated, exchanged, fromMain, requireApart } from './build/parts.js';
 
 const common = {
   absWorkingDir: fileURLToPath(new URL('.', import.meta.url)),
@@ -27,14 +27,16 @@ const lean = exchanged({
   // Two of its dispatchers, without fetch, caches and WebSockets.
   '^undici$': `export { default as Agent } from 'undici/lib/dispatcher/agent.js';
     export { default as EnvHttpProxyAgent } from 'undici/lib/dispatcher/env-http-proxy-agent.js';`,
+  // What its dispatchers want of fetch: forms as the body of a request.
+  '/web/fetch/body\\.js$': 'module.exports = {};',
   // The SDK checks answers to forms with ajv; src/mcp/elicitation.ts checks them itself, more strictly.
   'ajv-provider\\.js$': 'export class AjvJsonSchemaValidator {}',
   // For schemas of zod 3, of which there is none.
   '^zod/v3$': 'module.exports = {};',
 });
 
-/** @param plugins for both parts; tests take a layer of protection away with them */
-export async function buildServer(outfile, plugins = []) {
+/** For tests: `plugins`, for both parts, take a layer of protection away; `complete` leaves nothing out, to be compared. */
+export async function buildServer(outfile, { plugins = [], complete = false } = {}) {
   const program = await build({
     ...common,
     entryPoints: ['src/program.ts'],
@@ -42,18 +44,21 @@ export async function buildServer(outfile, plugins = []) {
     write: false,
     // The log tells of an error its class.
     keepNames: true,
-    plugins: [...plugins, fromMain, lean],
+    plugins: [...plugins, fromMain, ...(complete ? [] : lean)],
   });
-  requireShared(program.metafile);
-  const { footer, plugin } = carried(program.outputFiles[0].text);
   const main = await build({
     ...common,
     entryPoints: ['src/main.ts'],
     format: 'esm',
     outfile,
-    footer: { js: footer },
-    plugins: [...plugins, evaluated(/src\/tools\/offers\.ts$/, 'offers', run), plugin],
+    plugins: [
+      ...plugins,
+      evaluated(/\/tools\/offers\.ts$/, 'offers', run),
+      evaluated(/\/prompts\/prompt-offers\.ts$/, 'promptOffers', run),
+      ...carried(program.outputFiles[0].text),
+    ],
   });
+  requireApart(program.metafile, main.metafile);
   await chmod(outfile, 0o755);
   return [program.metafile, main.metafile];
 }

@@ -1,5 +1,5 @@
 // Collects the licence notices of the npm packages that are in a bundle, from esbuild's account of what it put there. It does
-// not judge a licence, and knows nothing of code that a package copied from elsewhere without a licence file.
+// not judge a licence, and of code that a package copied from elsewhere without a licence file it knows what is listed here.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,6 +7,8 @@ import { join } from 'node:path';
 /** The innermost package of a file, and the file in it. Before its path the namespace of a plugin may stand. */
 const PACKAGE = /^(?:[\w-]{2,}:)?((?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+)\/(.+)$/;
 const LEGAL_FILE = /^(?:licen[cs]es?|copying|notices?)\b(?!.*\.(?:[cm]?[jt]sx?|json|map)$)/i;
+/** Of code that came without its licence, that text by package and folder. Node.js, which has llhttp too, gives it so. */
+const KEPT = { 'undici/lib/llhttp': 'notices/llhttp.txt' };
 
 /**
  * The notices of every package of which a byte is in an output, sorted by name and version. `metafiles` is one metafile or
@@ -35,9 +37,11 @@ function noticeOf(root, folders) {
   }
   const by = typeof author === 'string' ? author : [author?.name, author?.email].filter(Boolean).join(', ');
   const files = folders.flatMap((folder) => legalFilesIn(root, folder));
+  const copied = folders.filter((folder) => `${name}/${folder}` in KEPT);
   return [
     `${name} ${version}\nLicence: ${license}\n${by && `Author: ${by}\n`}`,
     ...files.map((file) => `--- ${file}\n\n${textOf(join(root, file))}\n`),
+    ...copied.map((folder) => `--- ${folder}\n\n${textOf(new URL(KEPT[`${name}/${folder}`], import.meta.url))}\n`),
   ].join('\n');
 }
 

@@ -9,10 +9,24 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 /** The files whose state or classes there may be once alone: the program gets them from the part that starts. */
 const SHARED = ['src/secret/redaction.ts', 'src/secret/secret.ts', 'src/config/config-error.ts'];
 
-/** Fails where a shared file got into the program as well: a secret that one part knows would be nothing to the other. */
-export function requireShared({ inputs }) {
-  const twice = SHARED.filter((file) => file in inputs);
-  if (twice.length > 0) throw new Error(`these are in both parts: ${twice.join(', ')}`);
+/** The files that each part may have for itself: they keep nothing, and have no class. */
+const COPIED = [
+  'src/config/schema-issue.ts',
+  'src/mcp/front-desk.ts',
+  'src/mcp/identity.ts',
+  'src/prompts/prompt-offer.ts',
+  'src/sandbox/first-project.ts',
+  'src/text/error-class.ts',
+  'src/text/json.ts',
+  'src/text/nearest.ts',
+  'src/tools/offer.ts',
+];
+
+/** Fails where any other file got into both parts: a secret that one of them knows would be nothing to the other. */
+export function requireApart(program, main) {
+  const own = Object.keys(program.inputs).filter((file) => file.startsWith('src/'));
+  const twice = own.filter((file) => file in main.inputs && !COPIED.includes(file));
+  if (twice.length > 0) throw new Error(`these are in both parts, and not in the list COPIED: ${twice.join(', ')}`);
 }
 
 /** In the program: an import of a shared file takes what the starting part has of it. */
@@ -29,75 +43,60 @@ export const fromMain = {
   },
 };
 
+const ESCAPED_END = '*%/';
+
 /**
  * The starting part reads the program from the comment at the end of its own file, where V8 passes over it: as code, or
  * as a string, it would cost a third of the whole start. The comment is marked with its hash, so that a file which was
  * exchanged under a running server is noticed.
  */
 export function carried(text) {
-  const hash = createHash('sha256').update(text).digest('hex');
   // It is read as Latin-1, which is quick and right for ASCII alone.
   if (!/^[\t\n -~]*$/.test(text)) throw new Error('the program holds a character that is not ASCII');
   if (text.includes(ESCAPED_END))
     throw new Error(`the program holds ${ESCAPED_END}, which stands for the end of a comment`);
-  return { footer: `/* src/program.ts ${hash}\n${text.replaceAll('*/', ESCAPED_END)}*/`, plugin: carryingPlugin(hash) };
-}
-
-const ESCAPED_END = '*%/';
-
-/** `import('./program.ts')` compiles what stands behind the mark. */
-function carryingPlugin(hash) {
-  const imports = SHARED.map((file, index) => `import * as shared${index} from './${file}';`);
-  const shared = SHARED.map((file, index) => `${JSON.stringify(file)}: shared${index}`);
-  const contents = `${imports.join('\n')}
-    import { readFileSync } from 'node:fs';
-    const { createRequire } = process.getBuiltinModule('node:module');
-    const { compileFunction } = process.getBuiltinModule('node:vm');
-    const file = readFileSync(new URL(import.meta.url), 'latin1');
-    // Put together here, so that it stands nowhere but where the comment begins.
-    const mark = ['/* src/program.ts', '${hash}\\n'].join(' ');
-    const begin = file.indexOf(mark);
-    const end = file.lastIndexOf('*/');
-    if (begin === -1 || end < begin) throw new shared2.ConfigError('this file', 'was exchanged while the server ran; restart it');
-    const text = file.slice(begin + mark.length, end).replaceAll(${JSON.stringify(ESCAPED_END)}, '*/');
-    const program = compileFunction(text, ['module', 'exports', 'require', 'shared'], {
-      filename: 'atlas-model-keys-mcp/program.js',
-    });
-    const compiled = { exports: {} };
-    program(compiled, compiled.exports, createRequire(import.meta.url), { ${shared.join(', ')} });
-    export const { serve, doctor } = compiled.exports;`;
-  return {
-    name: 'carried program',
-    setup(building) {
-      building.onResolve({ filter: /\/program\.ts$/ }, ({ path }) => ({ path, namespace: 'carried' }));
-      building.onLoad({ filter: /.*/, namespace: 'carried' }, () => ({ contents, resolveDir: root }));
+  const hash = createHash('sha256').update(text).digest('hex');
+  const comment = {
+    name: 'comment',
+    setup({ initialOptions }) {
+      initialOptions.footer = { js: `/* src/program.ts ${hash}\n${text.replaceAll('*/', ESCAPED_END)}*/` };
+      initialOptions.define = { PROGRAM_HASH: JSON.stringify(hash), ESCAPED_END: JSON.stringify(ESCAPED_END) };
     },
   };
+  const shared = SHARED.map((file) => `export * as ${JSON.stringify(file)} from './${file}';`).join('\n');
+  return [
+    comment,
+    replaced(/\/program\.ts$/, () => `export * from './build/carried-program.js';`),
+    replaced(/^shared$/, () => shared),
+  ];
 }
 
 /** Runs the file that matches while it builds, and puts the value of that export in its place. */
 export function evaluated(filter, name, run) {
-  return {
-    name: 'evaluated',
-    setup(building) {
-      building.onLoad({ filter }, async ({ path }) => {
-        const { [name]: value } = await run(path);
-        return { contents: `export const ${name} = ${JSON.stringify(value)};` };
-      });
-    },
-  };
+  return replaced(filter, async (file) => `export const ${name} = ${JSON.stringify((await run(file))[name])};`);
 }
 
 /** Puts these texts in the place of the modules that match. */
 export function exchanged(texts) {
+  return Object.entries(texts).map(([pattern, text]) => replaced(new RegExp(pattern), () => text));
+}
+
+/** Puts a text in the place of what is imported so. Where nothing is any more, the build fails instead of leaving it out. */
+function replaced(filter, textFor) {
+  const namespace = `replaced ${filter}`;
   return {
-    name: 'exchanged',
+    name: namespace,
     setup(building) {
-      for (const [pattern, contents] of Object.entries(texts)) {
-        const namespace = `exchanged ${pattern}`;
-        building.onResolve({ filter: new RegExp(pattern) }, ({ path }) => ({ path, namespace }));
-        building.onLoad({ filter: /.*/, namespace }, () => ({ contents, resolveDir: root }));
-      }
+      let isMet = false;
+      building.onResolve({ filter }, ({ path, resolveDir }) => {
+        isMet = true;
+        return { path, namespace, pluginData: resolve(resolveDir, path) };
+      });
+      building.onLoad({ filter: /.*/, namespace }, async ({ pluginData: file }) => ({
+        contents: await textFor(file),
+        resolveDir: root,
+      }));
+      building.onEnd(() => ({ errors: isMet ? [] : [{ text: `nothing that is imported matches ${filter}` }] }));
     },
   };
 }

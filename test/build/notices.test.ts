@@ -1,6 +1,6 @@
 // The licence notices of bundles that esbuild really makes, of small packages with every way to say what the licence is.
 
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { build, type Metafile } from 'esbuild';
@@ -94,6 +94,43 @@ test('code of another hand within a package comes with its own licence file, if 
   const text = notices(await bundleOf(`import name from 'plain'; console.log(name);`));
   expect(text).toMatch(/--- LICENSE\n\nouter\n\n--- lib\/copied\/LICENSE\n\ninner\n$/);
   expect(text).not.toContain('absent');
+});
+
+describe('llhttp, which undici carries without its licence, is named with it', () => {
+  const LICENCE =
+    /--- lib\/llhttp\n\n.*MIT License\.\n\nCopyright Fedor Indutny, 2018\.\n\nPermission is hereby granted/;
+  const bundled = async (name: string, program: string) => {
+    install(
+      `node_modules/${name}`,
+      { main: 'lib/index.js' },
+      {
+        'lib/index.js': 'export default 1;',
+        'lib/llhttp/parser.js': 'export default 2;',
+      },
+    );
+    return notices(await bundleOf(program));
+  };
+
+  test('where a file of it is in the bundle', async () => {
+    const text = await bundled('undici', `import parser from 'undici/lib/llhttp/parser.js'; console.log(parser);`);
+    expect(text).toMatch(LICENCE);
+  });
+
+  test('and not where none is', async () => {
+    const text = await bundled('undici', `import name from 'undici'; console.log(name);`);
+    expect(text).not.toContain('llhttp');
+  });
+
+  test('nor for another package with such a folder', async () => {
+    const text = await bundled('other', `import parser from 'other/lib/llhttp/parser.js'; console.log(parser);`);
+    expect(text).not.toContain('llhttp');
+  });
+
+  test('in what ships', () => {
+    const shipped = (name: string) => readFileSync(new URL(`../../dist/${name}`, import.meta.url), 'utf8');
+    expect(shipped('atlas-model-keys-mcp.js').includes('new WebAssembly.Module')).toBe(true);
+    expect(shipped('THIRD-PARTY-NOTICES.txt')).toMatch(LICENCE);
+  });
 });
 
 describe('the packages that are named', () => {

@@ -27,7 +27,7 @@ const exchanged: Record<Layer, { readonly files: RegExp; readonly from: RegExp; 
 export async function bundleWithout(...layers: readonly Layer[]): Promise<{ bundle: string; remove: () => void }> {
   const folder = mkdtempSync(join(tmpdir(), 'amk-variant-'));
   const bundle = join(folder, 'server.mjs');
-  await buildServer(bundle, layers.map(withoutLayer));
+  await buildServer(bundle, { plugins: layers.map(withoutLayer) });
   return {
     bundle,
     remove: () => {

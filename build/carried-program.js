@@ -1,0 +1,26 @@
+// Stands for src/program.ts in the part that starts: compiles the program from the comment at the end of this very file,
+// once it is built (parts.js says how).
+
+/* global PROGRAM_HASH, ESCAPED_END -- put in by the build */
+
+import { readFileSync } from 'node:fs';
+import * as shared from 'shared';
+import { ConfigError } from '../src/config/config-error.ts';
+
+// An import would load them with every start.
+const { createRequire } = process.getBuiltinModule('node:module');
+const { compileFunction } = process.getBuiltinModule('node:vm');
+
+const file = readFileSync(new URL(import.meta.url), 'latin1');
+// Put together here, so that it stands nowhere but where the comment begins.
+const mark = ['/* src/program.ts', `${PROGRAM_HASH}\n`].join(' ');
+const begin = file.indexOf(mark);
+const end = file.lastIndexOf('*/');
+if (begin === -1 || end < begin) throw new ConfigError('this file', 'was exchanged while the server ran; restart it');
+const text = file.slice(begin + mark.length, end).replaceAll(ESCAPED_END, '*/');
+const program = compileFunction(text, ['module', 'exports', 'require', 'shared'], {
+  filename: 'atlas-model-keys-mcp/program.js',
+});
+const compiled = { exports: {} };
+program(compiled, compiled.exports, createRequire(import.meta.url), shared);
+export const { serve, doctor } = compiled.exports;

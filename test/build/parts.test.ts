@@ -1,0 +1,58 @@
+// The seams of the build: what is put in the place of a module, and that nothing is left out in silence.
+
+import { build, type Metafile, type Plugin } from 'esbuild';
+import { expect, test } from 'vitest';
+import { carried, evaluated, exchanged, requireApart } from '../../build/parts.js';
+
+async function bundled(contents: string, plugins: Plugin[]): Promise<string> {
+  const stdin = { contents, resolveDir: import.meta.dirname };
+  const { outputFiles } = await build({ stdin, plugins, bundle: true, write: false, logLevel: 'silent' });
+  return outputFiles.map(({ text }) => text).join('');
+}
+
+const inputs = (...files: string[]): Pick<Metafile, 'inputs'> => ({
+  inputs: Object.fromEntries(files.map((file) => [file, { bytes: 1, imports: [] }])),
+});
+
+test('a text stands in the place of the module that matches', async () => {
+  const cuts = exchanged({ '^large$': `export default 'small';`, '/other\\.js$': `export default 'nothing';` });
+  const text = await bundled(`import a from 'large'; import b from './other.js'; console.log(a, b);`, cuts);
+  expect(text).toContain('small');
+  expect(text).toContain('nothing');
+});
+
+test('a value stands in the place of the file that matches', async () => {
+  const seen: string[] = [];
+  const run = (file: string) => {
+    seen.push(file);
+    return Promise.resolve({ list: [1, 2] });
+  };
+  const text = await bundled(`import { list } from './list.ts'; console.log(list);`, [
+    evaluated(/\/list\.ts$/, 'list', run),
+  ]);
+  expect(text).toMatch(/\[1, 2\]/);
+  expect(seen).toEqual([`${import.meta.dirname}/list.ts`]);
+});
+
+test.each<[string, Plugin[]]>([
+  ['^large$', exchanged({ '^large$': '' })],
+  ['list\\.ts$', [evaluated(/list\.ts$/, 'list', () => Promise.resolve({}))]],
+  ['program\\.ts$', carried('')],
+])('a pattern that nothing matches ends the build, by name: %s', async (pattern, plugins) => {
+  await expect(bundled(`import 'small';`, [...plugins, ...exchanged({ '^small$': '' })])).rejects.toThrow(pattern);
+});
+
+test.each(['a character: \u00E9', 'what stands for the end of a comment: *%/'])('a program cannot hold %s', (text) => {
+  expect(() => carried(text)).toThrow(/^the program holds/);
+});
+
+test('a file of this server that is in both parts ends the build, by name, unless it is listed', () => {
+  const listed = ['src/text/json.ts', 'node_modules/zod/index.js'];
+  const main = inputs('src/main.ts', 'src/secret/secret.ts', ...listed);
+  expect(() => {
+    requireApart(inputs('src/program.ts', ...listed), main);
+  }).not.toThrow();
+  expect(() => {
+    requireApart(inputs('src/program.ts', 'src/secret/secret.ts', ...listed), main);
+  }).toThrow(/: src\/secret\/secret\.ts$/);
+});
