@@ -11,13 +11,17 @@ import { ConfigError } from '../src/config/config-error.ts';
 const { createRequire } = process.getBuiltinModule('node:module');
 const { compileFunction } = process.getBuiltinModule('node:vm');
 
-const file = readFileSync(new URL(import.meta.url), 'latin1');
-// Put together here, so that it stands nowhere but where the comment begins.
-const mark = ['/* src/program.ts', `${PROGRAM_HASH}\n`].join(' ');
-const begin = file.indexOf(mark);
-const end = file.lastIndexOf('*/');
-if (begin === -1 || end < begin) throw new ConfigError('this file', 'was exchanged while the server ran; restart it');
-const text = file.slice(begin + mark.length, end).replaceAll(ESCAPED_END, '*/');
+/** In a function, so that nothing keeps the whole file in memory. */
+function programIn(file) {
+  // Put together here, so that it stands nowhere but where the comment begins.
+  const mark = ['/* src/program.ts', `${PROGRAM_HASH}\n`].join(' ');
+  const begin = file.indexOf(mark);
+  const end = file.lastIndexOf('*/');
+  if (begin === -1 || end < begin) throw new ConfigError('this file', 'was exchanged while the server ran; restart it');
+  return file.slice(begin + mark.length, end).replaceAll(ESCAPED_END, '*/');
+}
+
+const text = programIn(readFileSync(new URL(import.meta.url), 'latin1'));
 const program = compileFunction(text, ['module', 'exports', 'require', 'shared'], {
   filename: 'atlas-model-keys-mcp/program.js',
 });
