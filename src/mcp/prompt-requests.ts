@@ -24,8 +24,7 @@ interface Offer {
 // eslint-disable-next-line @typescript-eslint/no-deprecated -- as in server.ts
 export function servePrompts(server: Server, offer: Offer): void {
   const { prompts } = offer;
-  const offers = prompts.offered.map((prompt) => ({ ...promptOffer(prompt) }));
-  server.setRequestHandler(ListPromptsRequestSchema, () => ({ prompts: offers }));
+  server.setRequestHandler(ListPromptsRequestSchema, () => ({ prompts: prompts.offered.map(promptOffer) }));
   server.setRequestHandler(GetPromptRequestSchema, ({ params }) => {
     const prompt = prompts.find(params.name);
     if (!prompt) throw new McpError(ErrorCode.InvalidParams, unknownPrompt(prompts));

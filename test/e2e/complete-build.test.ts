@@ -1,8 +1,6 @@
 // What ships leaves out part of the SDK, of zod and of undici (build.js, `lean`). Here it hears the same lines as a build
 // that has all of them, and both must write the same, message by message.
 
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,7 +12,7 @@ import { FIRST_PROJECT } from '../../src/sandbox/first-project.ts';
 import { type LiveKey } from '../../src/sandbox/model-key.ts';
 import { startSandbox } from '../../src/sandbox/sandbox.ts';
 import { fingerprintOfBytes } from '../../src/secret/fingerprint.ts';
-import { BUNDLE, credentialsFor, temporaryHome } from './host.ts';
+import { BUNDLE, credentialsFor, startServer, temporaryHome } from './host.ts';
 
 let folder: string;
 let completeBundle: string;
@@ -36,29 +34,19 @@ type Server = ReturnType<typeof start>;
 const messageSchema = z.looseObject({ id: z.unknown(), method: z.string().optional() });
 
 function start(bundle: string, home: string, env: Environment) {
-  const child = spawn(process.execPath, [bundle], {
-    cwd: home,
-    env: { PATH: process.env.PATH, HOME: home, TMPDIR: join(home, 'tmp'), ...env },
-  });
-  const output = { stdout: '', stderr: '' };
-  for (const name of ['stdout', 'stderr'] as const) {
-    child[name].setEncoding('utf8').on('data', (text: string) => (output[name] += text));
-  }
-  const ended = once(child, 'close');
-  onTestFinished(() => {
-    child.kill('SIGKILL');
-  });
-  const messages = () => linesOf(output.stdout).map((line) => messageSchema.parse(JSON.parse(line)));
+  const server = startServer({ home, bundle, env });
+  const messages = () => linesOf(server.output().stdout).map((line) => messageSchema.parse(JSON.parse(line)));
   return {
     /** Text is sent as it is. */
-    say: (message: unknown) =>
-      child.stdin.write(`${typeof message === 'string' ? message : JSON.stringify(message)}\n`),
+    say(message: unknown) {
+      server.write(`${typeof message === 'string' ? message : JSON.stringify(message)}\n`);
+    },
     heard: (isMeant: (message: Message) => boolean) =>
       vi.waitUntil(() => messages().find(isMeant), { timeout: 10_000, interval: 5 }),
     /** How it ended, and everything that it wrote. */
     async end() {
-      child.stdin.end();
-      return { ended: await ended, ...output };
+      server.endInput();
+      return { ended: await server.ended, ...server.output() };
     },
   };
 }

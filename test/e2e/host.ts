@@ -83,14 +83,20 @@ export interface ServerSettings {
   readonly until?: Until;
 }
 
-/** The child with its streams, not yet spoken to. */
+/** One that was not yet spoken to. */
+export interface SilentServer extends RunningServer {
+  readonly transport: Transport;
+  /** Into its standard input, be it a message or not. */
+  readonly write: (text: string) => void;
+}
+
 export function startServer({
   home,
   args = [],
   env = {},
   bundle = BUNDLE,
   until = onTestFinished,
-}: ServerSettings): RunningServer & { readonly transport: Transport } {
+}: ServerSettings): SilentServer {
   const child = spawn(process.execPath, [bundle, ...args], {
     cwd: home,
     env: { PATH: process.env.PATH, HOME: home, TMPDIR: join(home, 'tmp'), ...env },
@@ -118,6 +124,7 @@ export function startServer({
     kill: (signal) => child.kill(signal),
     endInput: () => child.stdin.end(),
     transport: transportOver(child.stdin, child.stdout),
+    write: (text) => child.stdin.write(text),
   };
 }
 
