@@ -5,6 +5,9 @@
 import * as z from 'zod/v4';
 import type { ObjectSchema } from './offer.ts';
 
+/** The field of an error that says what to do. The others are always there too, which the list of tools need not say. */
+const ERROR_ALWAYS = ['hint'];
+
 export function inputSchemaOf(input: z.ZodObject): ObjectSchema {
   const json = z.toJSONSchema(input, {
     io: 'input',
@@ -27,6 +30,7 @@ export function outputSchemaOf(output: z.ZodObject): ObjectSchema {
       if (path.length === 0) return;
       delete jsonSchema.properties;
       delete jsonSchema.required;
+      if (path.at(-1) === 'error') jsonSchema.required = ERROR_ALWAYS;
     },
   });
   return withoutDialect(json);

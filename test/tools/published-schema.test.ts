@@ -21,6 +21,7 @@ describe.each(catalogOf({ allowInlineSecret: true }).offered)('$name', ({ output
   test.each<[string, unknown]>([
     ['no outcome', {}],
     ['an outcome that the tool does not have', { outcome: 'surprised' }],
+    ['an error without a hint', { outcome: 'failed', error: { code: 'INTERNAL', message: 'x' } }],
     ['an error that is text', { outcome: 'failed', error: 'x' }],
   ])('a host refuses %s', (_what, value) => {
     expect(isAccepted(value)).toBe(false);
