@@ -8,7 +8,8 @@ import type { Call } from './call.ts';
 import type { DigestGuard } from './digest.ts';
 import { refusal } from './errors.ts';
 import { answerWith } from './fault-answers.ts';
-import type { FaultQueue } from './faults.ts';
+import { hindranceOf, type Hindrances } from './gate.ts';
+import type { LateRequests } from './late-requests.ts';
 import { mediaType, negotiate, refuseContentType, versionHeaders, type Versions } from './media-types.ts';
 import type { Reply } from './reply.ts';
 import type { OpenRecord } from './requests.ts';
@@ -19,7 +20,8 @@ import { rehearse, type World } from './world.ts';
 export interface Machinery {
   readonly world: World;
   readonly digest: DigestGuard;
-  readonly faults: FaultQueue;
+  readonly hindrances: Hindrances;
+  readonly late: LateRequests;
   readonly versions: Versions;
   /** Ends the waiting of delayed requests. */
   readonly closing: AbortSignal;
@@ -79,18 +81,23 @@ function admit({ world, digest }: Machinery, { request, record }: Exchange, matc
 }
 
 async function act(machinery: Machinery, record: OpenRecord, { route, call }: Understood): Promise<Answer> {
-  const { faults, world, closing } = machinery;
+  const { hindrances, late, world, closing } = machinery;
   const { authorization } = call.headers;
-  const early = faults.take(route.operation, 'before');
+  const carryOut = () => {
+    const reply = perform(machinery, route, call);
+    record.carriedOut = reply.status < 300;
+    return reply;
+  };
+  const early = await hindranceOf(hindrances, call, record);
   if (early?.kind === 'delay') await pause(early.ms, undefined, { signal: closing });
   else if (early !== undefined) {
+    if (early.kind === 'late') late.add(carryOut, early.ms);
     return answerWith(early, { normal: () => rehearse(world, () => perform(machinery, route, call)), authorization });
   }
-  const reply = perform(machinery, route, call);
-  record.carriedOut = reply.status < 300;
-  const late = record.carriedOut ? faults.take(route.operation, 'after') : undefined;
-  if (late?.kind === 'delay') await pause(late.ms, undefined, { signal: closing });
-  else if (late !== undefined) return answerWith(late, { normal: () => reply, authorization });
+  const reply = carryOut();
+  const spoilt = await hindranceOf(hindrances, call, record, reply);
+  if (spoilt?.kind === 'delay') await pause(spoilt.ms, undefined, { signal: closing });
+  else if (spoilt !== undefined) return answerWith(spoilt, { normal: () => reply, authorization });
   return whole(reply);
 }
 

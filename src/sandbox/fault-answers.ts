@@ -20,6 +20,8 @@ export function answerWith(fault: AnsweringFault, { normal, authorization }: Cir
       return whole(statusReply(fault));
     case 'reset':
       return { way: 'reset' };
+    case 'late':
+      return fault.status === 'reset' ? { way: 'reset' } : whole(proxyPage(fault.status, fault.body));
     case 'stall':
       return { way: 'nothing' };
     case 'truncate':
@@ -49,6 +51,11 @@ function statusReply(fault: Extract<Fault, { readonly kind: 'status' }>): Reply 
   const raw = Buffer.isBuffer(fault.body) ? fault.body : Buffer.from(fault.body, 'utf8');
   const type = raw.length === 0 ? {} : { 'content-type': 'text/html;charset=utf-8' };
   return { status: fault.status, headers: { ...type, ...headers }, raw };
+}
+
+/** As whatever stands before Atlas answers in its place. */
+function proxyPage(status: number, body = `<html><body><h1>${status}</h1></body></html>`): Reply {
+  return statusReply({ operation: 'any', when: 'before', kind: 'status', status, body });
 }
 
 /** A 204 has no body to spoil, so it becomes a 200 with one. */

@@ -42,6 +42,11 @@ export type FaultKind =
    * sender has given up by then, as on a real server with a queue.
    */
   | { readonly kind: 'delay'; readonly ms: number }
+  /**
+   * Answered at once by this status (`body` as in `status`; default an HTML page) or a reset, and carried out later:
+   * after so many milliseconds, or when the lever `commitLate` is pulled. With `after` it was carried out already.
+   */
+  | { readonly kind: 'late'; readonly status: number | 'reset'; readonly body?: string; readonly ms?: number }
   /** The normal reply with its whole length announced, half of its body, and the end of the connection. */
   | { readonly kind: 'truncate' }
   /** The normal reply, blown up to this many bytes and streamed. */
@@ -68,6 +73,7 @@ export const FAULT_KINDS = [
   'reset',
   'stall',
   'delay',
+  'late',
   'truncate',
   'flood',
   'garbage',

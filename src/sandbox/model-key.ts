@@ -19,11 +19,6 @@ export interface LiveKey {
   readonly secret: string;
 }
 
-export interface ModelKey extends LiveKey {
-  /** Lists of the project up to and including this one do not show the key yet. */
-  readonly hiddenThroughList: number;
-}
-
 /** What a test may decide about a key that it puts in place. */
 export interface KeySeed {
   readonly name: string;
@@ -35,7 +30,7 @@ export interface KeySeed {
   readonly lastUsedAt?: Date | null;
 }
 
-export function newKey(groupId: string, seed: KeySeed, hiddenThroughList: number): ModelKey {
+export function newKey(groupId: string, seed: KeySeed): LiveKey {
   const secret = `al-sandbox-${randomBytes(32).toString('base64url')}`;
   const geography = seed.geography ?? 'ANY';
   return {
@@ -51,12 +46,11 @@ export function newKey(groupId: string, seed: KeySeed, hiddenThroughList: number
     lastUsedAt: seed.lastUsedAt ? timestamp(seed.lastUsedAt) : null,
     maskedSecret: `al-****${secret.slice(-4)}`,
     secret,
-    hiddenThroughList,
   };
 }
 
 /** The key as every reply shows it: without its secret, and in the preview without its scope. */
-export function shownKey(key: ModelKey, preview: boolean): Json {
+export function shownKey(key: LiveKey, preview: boolean): Json {
   return {
     apiKeyId: key.apiKeyId,
     createdAt: key.createdAt,

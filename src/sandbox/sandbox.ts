@@ -6,12 +6,22 @@ import type { Credentials } from './caller.ts';
 import { newCredentials } from './credentials.ts';
 import { createDigestGuard } from './digest.ts';
 import { answer, type Machinery } from './exchange.ts';
-import { createFaultQueue, type Fault, type FaultQueue } from './faults.ts';
+import { createFaultQueue, type Fault } from './faults.ts';
+import type { Gate, Hindrances } from './gate.ts';
+import { createLateRequests, type LateRequests } from './late-requests.ts';
 import { leversOf, type Levers, type SandboxProject } from './levers.ts';
 import type { RecordedRequest } from './requests.ts';
 import { listen } from './server.ts';
 import { admitPerson } from './tokens.ts';
-import { createWorld, ownProjects, type Rules, type World } from './world.ts';
+import {
+  createWorld,
+  ownProjects,
+  type Lag,
+  type Rules,
+  type Spelling,
+  type UniqueNames,
+  type World,
+} from './world.ts';
 
 export interface SandboxOptions {
   /** The versions it answers; default `['2025-03-12']`. Any other is refused with 406. */
@@ -20,10 +30,14 @@ export interface SandboxOptions {
   readonly withdrawn?: readonly string[];
   /** Versions whose replies carry `Deprecation` and `Sunset`. */
   readonly deprecated?: readonly string[];
-  /** For so many lists of its project a new key is not shown; default 0. Reading it by its id always works. */
+  /** A list of keys shows the state as of so many lists of its project ago; default 0. */
   readonly listLag?: number;
-  /** Whether a name that the project has already is refused; default false. */
-  readonly uniqueNames?: boolean;
+  /** So many reads by its id, deletions among them, do not find a new key; default 0. */
+  readonly readLag?: number;
+  /** When a name that the project has already, to the letter, is refused; default `never`. */
+  readonly uniqueNames?: UniqueNames;
+  /** How a name is kept, and shown in every reply; default `exact`. */
+  readonly spelling?: Spelling;
   /** `read_only`: every write is refused with 401 USER_UNAUTHORIZED; default `model_owner`. */
   readonly role?: 'model_owner' | 'read_only';
   /** Of a service account's token; default 3600. */
@@ -45,22 +59,27 @@ export interface Sandbox extends Levers {
   /** The faults that are not used up yet. */
   readonly pendingFaults: readonly Fault[];
   clearFaults(): void;
+  /** Asked about every request, twice; see its type. */
+  gate: Gate | undefined;
+  /** Carries out the requests that a fault made late, in order, so many at most; returns how many. */
+  commitLate(most?: number): number;
   /** Ends every connection at once. */
   close(): Promise<void>;
 }
 
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const listener = await listen();
-  const world = createWorld(listener.baseUrl, rulesOf(options), newCredentials());
+  const world = createWorld(listener.baseUrl, rulesOf(options), lagOf(options), newCredentials());
   admitPerson(world);
-  const faults = createFaultQueue();
+  const hindrances: Hindrances = { faults: createFaultQueue(), gate: undefined };
   const closing = new AbortController();
   // Every request that is delayed listens to it, and many may be.
   setMaxListeners(0, closing.signal);
   const machinery: Machinery = {
     world,
     digest: createDigestGuard(world.credentials, options.nonceUses ?? Number.POSITIVE_INFINITY),
-    faults,
+    hindrances,
+    late: createLateRequests(closing.signal),
     versions: {
       offered: options.versions ?? ['2025-03-12'],
       withdrawn: options.withdrawn ?? [],
@@ -80,16 +99,17 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     closing.abort();
     return listener.close();
   };
-  return assemble({ world, baseUrl, faults, log, close });
+  return assemble({ ...machinery, baseUrl, log, close });
 }
 
 interface Parts extends Pick<Sandbox, 'baseUrl' | 'close'> {
   readonly world: World;
-  readonly faults: FaultQueue;
+  readonly hindrances: Hindrances;
+  readonly late: LateRequests;
   readonly log: { requests: RecordedRequest[] };
 }
 
-function assemble({ world, baseUrl, faults, log, close }: Parts): Sandbox {
+function assemble({ world, baseUrl, hindrances, late, log, close }: Parts): Sandbox {
   return {
     ...leversOf(world),
     baseUrl,
@@ -108,22 +128,33 @@ function assemble({ world, baseUrl, faults, log, close }: Parts): Sandbox {
       log.requests = [];
     },
     inject(fault) {
-      faults.inject(fault);
+      hindrances.faults.inject(fault);
     },
     get pendingFaults() {
-      return faults.pending();
+      return hindrances.faults.pending();
     },
     clearFaults() {
-      faults.clear();
+      hindrances.faults.clear();
     },
+    get gate() {
+      return hindrances.gate;
+    },
+    set gate(gate) {
+      hindrances.gate = gate;
+    },
+    commitLate: (most) => late.commit(most),
   };
 }
 
 function rulesOf(options: SandboxOptions): Rules {
   return {
-    listLag: options.listLag ?? 0,
-    uniqueNames: options.uniqueNames ?? false,
+    uniqueNames: options.uniqueNames ?? 'never',
+    spelling: options.spelling ?? 'exact',
     role: options.role ?? 'model_owner',
     tokenLifetimeSeconds: options.tokenLifetimeSeconds ?? 3600,
   };
+}
+
+function lagOf(options: SandboxOptions): Lag {
+  return { lists: options.listLag ?? 0, reads: options.readLag ?? 0 };
 }

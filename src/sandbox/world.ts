@@ -4,7 +4,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Caller, Credentials } from './caller.ts';
 import { FIRST_PROJECT } from './first-project.ts';
-import type { ModelKey } from './model-key.ts';
+import type { KeyVersion } from './key-history.ts';
+import type { LiveKey } from './model-key.ts';
 
 export interface Organization {
   readonly id: string;
@@ -32,24 +33,43 @@ export interface LiveToken {
 
 /** All that requests change. Values are replaced, never altered, so a copy of the maps is a copy of all. */
 export interface State {
-  readonly keys: Map<string, ModelKey>;
+  readonly keys: Map<string, LiveKey>;
   /** Limits that a project changed, by project and scope. */
   readonly limits: Map<string, Limits>;
   readonly tokens: Map<string, LiveToken>;
   /** How often the keys of a project were listed. */
   readonly lists: Map<string, number>;
+  /** What every key there ever was has been, by its id, in order of creation. */
+  readonly history: Map<string, readonly KeyVersion[]>;
+  /** How many reads by its id a new key is still hidden from. */
+  readonly unread: Map<string, number>;
 }
 
 export interface Rules {
-  readonly listLag: number;
-  readonly uniqueNames: boolean;
+  readonly uniqueNames: UniqueNames;
+  readonly spelling: Spelling;
   readonly role: 'model_owner' | 'read_only';
   readonly tokenLifetimeSeconds: number;
+}
+
+/** When a name that the project has already is refused. */
+export type UniqueNames = 'never' | 'at_rename' | 'always';
+
+/** How Atlas keeps a name: as it was sent; composed; with runs of whitespace made one, and none around it. */
+export type Spelling = 'exact' | 'NFC' | 'collapsed';
+
+/** How far replies are behind. */
+export interface Lag {
+  /** A list of keys shows the state as of so many lists of its project ago. */
+  lists: number;
+  /** So many reads by its id, deletions among them, do not find a key that was created from now on. */
+  reads: number;
 }
 
 export interface World {
   readonly baseUrl: string;
   readonly rules: Rules;
+  readonly lag: Lag;
   readonly organization: Organization;
   readonly organizations: Map<string, Organization>;
   readonly projects: Map<string, Project>;
@@ -57,17 +77,25 @@ export interface World {
   state: State;
 }
 
-export function createWorld(baseUrl: string, rules: Rules, credentials: Credentials): World {
+export function createWorld(baseUrl: string, rules: Rules, lag: Lag, credentials: Credentials): World {
   const organization = { id: newId(), name: 'Sandbox Organization', foreign: false };
   const foreign = { id: newId(), name: 'Foreign Organization', foreign: true };
   const world: World = {
     baseUrl,
     rules,
+    lag,
     organization,
     organizations: new Map([organization, foreign].map((each) => [each.id, each])),
     projects: new Map(),
     credentials,
-    state: { keys: new Map(), limits: new Map(), tokens: new Map(), lists: new Map() },
+    state: {
+      keys: new Map(),
+      limits: new Map(),
+      tokens: new Map(),
+      lists: new Map(),
+      history: new Map(),
+      unread: new Map(),
+    },
   };
   addProject(world, { id: FIRST_PROJECT, name: 'Production' });
   addProject(world, { name: 'Staging' });
@@ -107,6 +135,8 @@ export function rehearse<Result>(world: World, act: () => Result): Result {
     limits: new Map(kept.limits),
     tokens: new Map(kept.tokens),
     lists: new Map(kept.lists),
+    history: new Map(kept.history),
+    unread: new Map(kept.unread),
   };
   try {
     return act();

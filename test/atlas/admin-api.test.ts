@@ -61,6 +61,7 @@ describe('when every request fails', () => {
         reset: '3 ATLAS_UNAVAILABLE',
         stall: '3 ATLAS_UNAVAILABLE',
         delay: '3 ATLAS_UNAVAILABLE',
+        late: '3 ATLAS_UNAVAILABLE',
         truncate: '3 ATLAS_UNAVAILABLE',
         flood: '1 ATLAS_PROTOCOL',
         garbage: '1 ATLAS_PROTOCOL',
@@ -80,6 +81,7 @@ describe('when every request fails', () => {
         reset: '1 ATLAS_UNAVAILABLE',
         stall: '1 ATLAS_UNAVAILABLE',
         delay: '1 ATLAS_UNAVAILABLE',
+        late: '1 ATLAS_UNAVAILABLE',
         truncate: '1 ATLAS_PROTOCOL',
         flood: '1 ATLAS_PROTOCOL',
         garbage: '1 ATLAS_PROTOCOL',
@@ -97,7 +99,10 @@ describe('when every request fails', () => {
     const found = await behaviours('delete_key');
     expect(found).toEqual({
       ...Object.fromEntries(
-        ['status', 'reset', 'stall', 'delay', 'truncate'].map((kind) => [kind, ['3 ATLAS_UNAVAILABLE', '2 ok']]),
+        ['status', 'reset', 'stall', 'delay', 'late', 'truncate'].map((kind) => [
+          kind,
+          ['3 ATLAS_UNAVAILABLE', '2 ok'],
+        ]),
       ),
       // A 204 that is only relabelled has nothing to spoil.
       ...twice({ content_type: '1 ok', omit: '1 ok', replace: '1 ok' }),

@@ -7,6 +7,7 @@ export const FAULTS = {
   reset: { kind: 'reset' },
   stall: { kind: 'stall' },
   delay: { kind: 'delay', ms: 5_000 },
+  late: { kind: 'late', status: 504 },
   truncate: { kind: 'truncate' },
   flood: { kind: 'flood', bytes: 9_000_000 },
   garbage: { kind: 'garbage' },

@@ -118,7 +118,7 @@ describe('a key is renamed', () => {
   });
 
   test('where Atlas refuses the name, nothing was changed', async () => {
-    const sandbox = await sandboxFor({ uniqueNames: true });
+    const sandbox = await sandboxFor({ uniqueNames: 'always' });
     const { apiKeyId } = sandbox.addKey(PROJECT, { name: 'Old name' });
     sandbox.addKey(PROJECT, { name: 'Taken' });
     const failure = failureOf(await connectByToken(sandbox).renameKey(PROJECT, apiKeyId, 'Taken'));

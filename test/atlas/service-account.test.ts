@@ -340,6 +340,7 @@ describe('the token endpoint', () => {
     reset: { kind: 'reset' },
     stall: { kind: 'stall' },
     delay: { kind: 'delay', ms: 5_000 },
+    late: { kind: 'late', status: 504 },
     truncate: { kind: 'truncate' },
     flood: { kind: 'flood', bytes: 20_000_000 },
     garbage: { kind: 'garbage' },

@@ -53,7 +53,7 @@ const changes = () =>
 
 /** What a reply of Atlas shows of a key. */
 function shownOf(key: LiveKey) {
-  return Object.fromEntries(Object.entries(key).filter(([name]) => name !== 'secret' && name !== 'hiddenThroughList'));
+  return Object.fromEntries(Object.entries(key).filter(([name]) => name !== 'secret'));
 }
 
 describe('list', () => {

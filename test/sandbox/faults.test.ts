@@ -13,6 +13,7 @@ const SAMPLES = {
   status: { kind: 'status', status: 503 },
   reset: { kind: 'reset' },
   delay: { kind: 'delay', ms: 5 },
+  late: { kind: 'late', status: 504 },
   truncate: { kind: 'truncate' },
   flood: { kind: 'flood', bytes: 300_000 },
   garbage: { kind: 'garbage' },
@@ -28,6 +29,8 @@ const SEEN: Record<keyof typeof SAMPLES, (reply: Received) => unknown> = {
   status: ({ status, json }) => status === 503 && json.error === 503,
   reset: () => false,
   delay: ({ status, json }) => status === 201 && 'secret' in json,
+  late: ({ status, text, headers }) =>
+    status === 504 && text.includes('<h1>') && headers.get('content-type') === 'text/html;charset=utf-8',
   truncate: () => false,
   flood: ({ status, text, json }) => status === 201 && text.length === 300_000 && 'secret' in json,
   garbage: ({ status, text, json }) => status === 201 && Object.keys(json).length === 0 && text.includes('al-sandbox-'),
@@ -292,6 +295,50 @@ describe('the kinds in detail', () => {
       expect(sandbox.keys()).toHaveLength(1);
     });
     expect(sandbox.requests).toMatchObject([{ status: 'none', carriedOut: true }]);
+  });
+});
+
+describe('late', () => {
+  const late = { operation: 'create_key', when: 'before', kind: 'late' } as const;
+
+  test.each([
+    [504, '', ''],
+    [503, undefined, '<html><body><h1>503</h1></body></html>'],
+    [408, '<p>slow</p>', '<p>slow</p>'],
+  ])('%i: answered at once, carried out when the test says so, in order', async (status, body, text) => {
+    const sandbox = await sandboxFor();
+    sandbox.inject({ ...late, times: 3, status, ...(body !== undefined && { body }) });
+    const named = (name: string) => create(sandbox, { name, cloud: 'ANY', geography: 'ANY' });
+    for (const name of ['a', 'b', 'c']) expect(await named(name)).toMatchObject({ status, text });
+    expect([sandbox.keys(), sandbox.requests.map(({ carriedOut }) => carriedOut)]).toEqual([[], [false, false, false]]);
+    expect(sandbox.commitLate(1)).toBe(1);
+    expect(sandbox.keys().map(({ name }) => name)).toEqual(['a']);
+    expect(sandbox.commitLate()).toBe(2);
+    expect(sandbox.keys().map(({ name }) => name)).toEqual(['a', 'b', 'c']);
+    expect([sandbox.commitLate(), sandbox.keys().length]).toEqual([0, 3]);
+    expect(sandbox.requests).toMatchObject([{ carriedOut: true }, { carriedOut: true }, { carriedOut: true }]);
+  });
+
+  test('a reset: and after its time it is carried out by itself, once', async () => {
+    const sandbox = await sandboxFor();
+    sandbox.inject({ ...late, status: 'reset', ms: 20 });
+    await expect(create(sandbox)).rejects.toThrow();
+    await vi.waitFor(() => {
+      expect(sandbox.keys()).toHaveLength(1);
+    });
+    expect(sandbox.commitLate()).toBe(0);
+  });
+
+  test('carried out by the rules that are in force then, or never', async () => {
+    const sandbox = await sandboxFor({ uniqueNames: 'always' });
+    sandbox.inject({ ...late, status: 504 });
+    await create(sandbox);
+    const { apiKeyId } = sandbox.addKey(FIRST_PROJECT, { name: 'n' });
+    expect([sandbox.commitLate(), sandbox.keys().length]).toEqual([1, 1]);
+    sandbox.inject({ ...late, operation: 'delete_key', status: 504, ms: 3_600_000 });
+    expect((await call(sandbox, 'DELETE', `${KEYS}/${apiKeyId}`)).status).toBe(504);
+    await sandbox.close();
+    expect([sandbox.commitLate(), sandbox.keys().length]).toEqual([1, 1]);
   });
 });
 

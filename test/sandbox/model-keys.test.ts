@@ -207,7 +207,7 @@ describe('what Atlas does not promise', () => {
   });
 
   test('uniqueNames: a name is refused in its project, on creation and on renaming, and nowhere else', async () => {
-    const sandbox = await sandboxFor({ uniqueNames: true });
+    const sandbox = await sandboxFor({ uniqueNames: 'always' });
     await create(sandbox, { name: 'taken', ...SCOPE });
     expect(await create(sandbox, { name: 'taken', ...SCOPE })).toMatchObject({ status: 409 });
     const { apiKeyId } = sandbox.addKey(FIRST_PROJECT, { name: 'other' });
