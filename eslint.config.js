@@ -1,5 +1,5 @@
 // One lint configuration: typed strictness, and the direction of imports
-// (tools -> provisioning -> atlas, sinks) with its four exclusive rights.
+// (tools -> provisioning -> atlas, sinks -> files) with its four exclusive rights.
 
 import js from '@eslint/js';
 import { defineConfig } from 'eslint/config';
@@ -9,6 +9,7 @@ const folders = [
   'text',
   'config',
   'secret',
+  'files',
   'atlas',
   'sinks',
   'provisioning',
@@ -22,16 +23,17 @@ const folders = [
 /** What each folder may import beside itself. `main.ts` composes them all. */
 const mayImport = {
   text: [],
-  config: ['text', 'secret'],
+  config: ['text', 'secret', 'files'],
   secret: [],
+  files: [],
   atlas: ['text', 'secret', 'config'],
-  sinks: ['secret', 'config'],
-  provisioning: ['text', 'secret', 'atlas', 'sinks'],
+  sinks: ['secret', 'config', 'files'],
+  provisioning: ['text', 'secret', 'files', 'atlas', 'sinks'],
   tools: ['text', 'provisioning', 'atlas', 'sinks', 'config'],
   prompts: ['provisioning', 'atlas'],
   mcp: ['text', 'tools', 'prompts', 'secret'],
   sandbox: [],
-  doctor: ['text', 'config', 'secret', 'atlas', 'sinks', 'provisioning'],
+  doctor: ['text', 'config', 'secret', 'files', 'atlas', 'sinks', 'provisioning'],
 };
 
 /** Packages and functions that one folder has for itself. */

@@ -20,7 +20,7 @@ async function rulesBrokenBy(code: string, filePath: string): Promise<string[]> 
 
 const IMPORTS = '@typescript-eslint/no-restricted-imports';
 
-describe('tools -> provisioning -> { atlas, sinks }, and nothing back', () => {
+describe('tools -> provisioning -> { atlas, sinks } -> files, and nothing back', () => {
   test.each([
     ['atlas', '../sinks/sink.ts'],
     ['atlas', '../provisioning/create.ts'],
@@ -32,6 +32,9 @@ describe('tools -> provisioning -> { atlas, sinks }, and nothing back', () => {
     ['mcp', '../config/config.ts'],
     ['secret', '../config/config.ts'],
     ['config', '../sinks/sink.ts'],
+    ['files', '../sinks/sink.ts'],
+    ['files', '../secret/secret.ts'],
+    ['files', '../config/config.ts'],
     ['sandbox', '../secret/secret.ts'],
     ['atlas', '../sandbox/sandbox.ts'],
   ])('src/%s may not import %s', async (folder, target) => {

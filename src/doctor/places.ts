@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { Intent } from '../provisioning/journal/intent.ts';
 import { isUnderWay, isUnfinished, openJournal } from '../provisioning/journal/journal.ts';
-import { walk } from '../sinks/files/ancestors.ts';
-import { attempt, passed } from '../sinks/files/file-problem.ts';
+import { walk } from '../files/ancestors.ts';
+import { attempt, passed } from '../files/file-problem.ts';
 import { openSinks } from '../sinks/open-sinks.ts';
 import type { Sink } from '../sinks/sink.ts';
 import { counted, failed, listed, ok, warning, type Check } from './check.ts';
@@ -51,8 +51,11 @@ export async function stateChecks({ stateDir }: Config): Promise<Check[]> {
     return passed('only this user can change it');
   });
   if (judged.ok) return [ok('state directory', `${stateDir}: ${judged.value}`), await journalCheck(stateDir)];
-  const advice = `Make it a directory that this user alone can write to (chmod 0700), or set ATLAS_MODEL_KEYS_STATE_DIR to one. ${judged.problem.hint}`;
-  return [failed('state directory', judged.problem.message, advice)];
+  const { message, remedy } = judged.problem;
+  const advice = 'Set ATLAS_MODEL_KEYS_STATE_DIR to a directory that only this user can write to (mode 0700)';
+  return [
+    failed('state directory', message, remedy === undefined ? `${advice}.` : `${advice}, or mend this one. ${remedy}`),
+  ];
 }
 
 async function journalCheck(stateDir: string): Promise<Check> {

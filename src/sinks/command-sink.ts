@@ -3,14 +3,15 @@
 
 import { basename } from 'node:path';
 import type { CommandSpec } from '../config/sink-spec.ts';
+import { passed } from '../files/file-problem.ts';
 import { fingerprintOfBytes, holdsExactly } from '../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../secret/secret.ts';
 import { childEnvironment, searchPathOf } from './programs/child-environment.ts';
-import { entryExists, failedDelivery, passed, type Checked, type Refused } from './files/file-problem.ts';
 import { notTheOldSecret, oldSecretIn, type OldSecret } from './old-secret.ts';
 import { feedProgram, readProgram, type Program, type ProgramEnd } from './programs/child-process.ts';
 import { findExecutable } from './programs/executable.ts';
 import { describe, subjectOf } from './programs/program-end.ts';
+import { entryExists, failedDelivery, type Checked, type Refused } from './sink-problem.ts';
 import type { Address, Delivery, Held, Preflight, Replaced, Sink, Target, Verdict } from './sink.ts';
 import { expand, takesEntry } from './template.ts';
 

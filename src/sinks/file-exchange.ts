@@ -1,17 +1,18 @@
 // Exchanges the secret in a file for another, and back. At any moment the file holds the whole old secret or the whole
 // new one; it never overwrites a third. Which secret may be exchanged was judged before.
 
+import { replaceVersion, type FoundFile } from '../files/atomic-file.ts';
+import { withLock } from '../files/file-lock.ts';
+import { modeOf, modeWarnings } from '../files/file-owner.ts';
+import { passed } from '../files/file-problem.ts';
+import type { SafeDirectory } from '../files/safe-directory.ts';
+import { inTurn } from '../files/turns.ts';
 import { holdsExactly } from '../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../secret/secret.ts';
-import { replaceVersion, type FoundFile } from './files/atomic-file.ts';
-import { withLock } from './files/file-lock.ts';
-import { modeOf, modeWarnings } from './files/file-owner.ts';
-import type { Place } from './files/file-place.ts';
-import { attempt, failedExchange, passed, type Checked } from './files/file-problem.ts';
-import { withDirectory, type SafeDirectory } from './files/safe-directory.ts';
-import { inTurn } from './files/turns.ts';
+import type { Place } from './file-place.ts';
 import { bytesOf, changedMeanwhile, type OldSecret } from './old-secret.ts';
 import { readFile, readReplaceable, verdictOn } from './secret-file.ts';
+import { attempt, failedExchange, inDirectory, worded, type Checked } from './sink-problem.ts';
 import type { Delivery, Target } from './sink.ts';
 
 export function exchangingTarget(place: Place, old: OldSecret): Target {
@@ -77,12 +78,14 @@ function putBack(place: Place, secret: Secret, old: OldSecret): Promise<Checked<
 }
 
 function isHeld(place: Place, secret: Secret): Promise<Checked<boolean>> {
-  return withDirectory(place.directory, async (directory) => {
+  return inDirectory(place.directory, async (directory) => {
     const found = await readFile(directory, place);
     return passed(found?.bytes !== undefined && holdsExactly(found.bytes, secret));
   });
 }
 
 function locked<T>(place: Place, action: (directory: SafeDirectory) => Promise<Checked<T>>): Promise<Checked<T>> {
-  return withDirectory(place.directory, (directory) => withLock(directory, place, () => action(directory)));
+  return inDirectory(place.directory, async (directory) =>
+    worded(await withLock(directory, place, () => action(directory))),
+  );
 }

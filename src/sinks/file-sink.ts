@@ -2,14 +2,14 @@
 // nothing but the secret of a key that is replaced, and leaves that to file-exchange.ts.
 
 import type { FileSpec } from '../config/sink-spec.ts';
+import { placeNew, removeIfSame, type Identity } from '../files/atomic-file.ts';
+import { passed } from '../files/file-problem.ts';
 import { openSecret } from '../secret/secret.ts';
 import { exchangingTarget } from './file-exchange.ts';
-import { placeNew, removeIfSame, type Identity } from './files/atomic-file.ts';
-import { attempt, failedDelivery, passed } from './files/file-problem.ts';
-import { examinePlace, heldBy, placeOf, type Place } from './files/file-place.ts';
-import type { Environment } from './files/git-ignore.ts';
-import { withDirectory } from './files/safe-directory.ts';
+import { examinePlace, heldBy, placeOf, type Place } from './file-place.ts';
+import type { Environment } from './git-ignore.ts';
 import { heldAt, judgeFile, verdictOn } from './secret-file.ts';
+import { attempt, failedDelivery, inDirectory } from './sink-problem.ts';
 import type { Delivery, Held, Preflight, Sink, Target } from './sink.ts';
 import { takesEntry } from './template.ts';
 
@@ -41,7 +41,7 @@ function newTarget(place: Place): Target {
     const identity = delivered;
     if (identity === undefined) return;
     try {
-      await withDirectory(place.directory, async (directory) => {
+      await inDirectory(place.directory, async (directory) => {
         await removeIfSame(directory, place.name, identity);
         return passed(undefined);
       });
@@ -55,7 +55,7 @@ function newTarget(place: Place): Target {
     async deliver(secret): Promise<Delivery> {
       const bytes = Buffer.from(openSecret(secret), 'utf8');
       const placed = await attempt(`${place.path} could not be written`, () =>
-        withDirectory(place.directory, async (directory) => {
+        inDirectory(place.directory, async (directory) => {
           delivered = await placeNew(directory, place.name, bytes);
           return passed(undefined);
         }),

@@ -3,7 +3,7 @@
 
 import { fits, maskOf } from '../secret/mask.ts';
 import { openSecret, Secret } from '../secret/secret.ts';
-import { entryExists, type Refused } from './files/file-problem.ts';
+import { entryExists, type Refused } from './sink-problem.ts';
 import type { Replaced } from './sink.ts';
 
 /** As a sink holds it. */

@@ -2,7 +2,7 @@
 
 import type { SinkSpec } from '../config/sink-spec.ts';
 import { commandSink } from './command-sink.ts';
-import { dotenvSink } from './dotenv-sink.ts';
+import { dotenvSink } from './dotenv/dotenv-sink.ts';
 import { fileSink } from './file-sink.ts';
 import { inlineSink } from './inline-sink.ts';
 import type { Sink } from './sink.ts';

@@ -2,21 +2,22 @@
 // It writes nothing.
 
 import type { Stats } from 'node:fs';
+import { readFound, type FoundFile } from '../files/atomic-file.ts';
+import { fileProblem, isWritableByOthers, kindOf, modeOf } from '../files/file-owner.ts';
+import { passed, shellWord } from '../files/file-problem.ts';
+import type { SafeDirectory } from '../files/safe-directory.ts';
 import { fingerprintOfBytes, holdsExactly } from '../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../secret/secret.ts';
-import { readFound, type FoundFile } from './files/atomic-file.ts';
-import { fileProblem, isWritableByOthers, kindOf, modeOf } from './files/file-owner.ts';
-import type { JudgeExisting, Place } from './files/file-place.ts';
-import { attempt, entryExists, notReady, passed, shellWord, type Checked, type Refused } from './files/file-problem.ts';
-import { withDirectory, type SafeDirectory } from './files/safe-directory.ts';
+import type { JudgeExisting, Place } from './file-place.ts';
 import { notTheOldSecret, oldSecretIn, type OldSecret } from './old-secret.ts';
+import { attempt, entryExists, inDirectory, notReady, refusedBy, type Checked, type Refused } from './sink-problem.ts';
 import type { Held, Replaced, Verdict } from './sink.ts';
 
 /** In bytes; a larger file holds something else. */
 const LARGEST_SECRET = 4096;
 
 export function heldAt(place: Place): Promise<Checked<Held>> {
-  return withDirectory<Held>(place.directory, async (directory) => {
+  return inDirectory<Held>(place.directory, async (directory) => {
     const found = await readFile(directory, place);
     if (found === undefined) return passed({ held: 'nothing' });
     return passed(
@@ -29,7 +30,7 @@ export function heldAt(place: Place): Promise<Checked<Held>> {
 export function judgeFile(replaced: Replaced | undefined): JudgeExisting<OldSecret> {
   return (place, stats) => {
     if (replaced === undefined || !stats.isFile()) return taken(place, stats);
-    return withDirectory(place.directory, async (directory) => {
+    return inDirectory(place.directory, async (directory) => {
       const found = await readReplaceable(directory, place);
       if (!found.ok) return found;
       const bytes = found.value?.bytes;
@@ -57,7 +58,7 @@ export async function readReplaceable(directory: SafeDirectory, place: Place): P
   const found = await readFile(directory, place);
   if (found === undefined) return passed(undefined);
   const problem = fileProblem(path, found.stats);
-  if (problem !== undefined) return problem;
+  if (problem !== undefined) return refusedBy(problem.problem);
   if (!isWritableByOthers(found.stats)) return passed(found);
   return notReady(`Other users can write to ${path}.`, `Check what is in it, then run: chmod 600 ${shellWord(path)}`);
 }
@@ -70,7 +71,7 @@ export async function verdictOn(place: Place, secret: Secret): Promise<Verdict> 
 
 function readBack(place: Place, secret: Secret): Promise<Checked<undefined>> {
   const limit = Buffer.byteLength(openSecret(secret));
-  return withDirectory(place.directory, async (directory) => {
+  return inDirectory(place.directory, async (directory) => {
     const found = await readFound(directory, place.name, limit);
     return changeProblem(place.path, found, secret) ?? passed(undefined);
   });
@@ -79,7 +80,7 @@ function readBack(place: Place, secret: Secret): Promise<Checked<undefined>> {
 function changeProblem(path: string, found: FoundFile | undefined, secret: Secret): Refused | undefined {
   if (found === undefined) return notReady(`${path} is gone again.`, FIND_OUT);
   const problem = fileProblem(path, found.stats);
-  if (problem !== undefined) return problem;
+  if (problem !== undefined) return refusedBy(problem.problem);
   const mode = modeOf(found.stats);
   if (mode !== 0o600) return notReady(`${path} has mode 0${mode.toString(8)} instead of 0600.`, FIND_OUT);
   if (found.bytes !== undefined && holdsExactly(found.bytes, secret)) return undefined;

@@ -223,7 +223,10 @@ describe('the state directory', () => {
   test('that is a file, and one whose journal is', async () => {
     const { examine, home, stateDir } = await openWard();
     const path = fileIn(home, 'state', '');
-    expect((await examine({ ATLAS_MODEL_KEYS_STATE_DIR: path })).failed).toEqual(['state directory']);
+    const { failed, checks } = await examine({ ATLAS_MODEL_KEYS_STATE_DIR: path });
+    expect(failed).toEqual(['state directory']);
+    // It is no sink, and its advice speaks of none.
+    expect(checks.at(-1)?.advice).toMatch(/^Set ATLAS_MODEL_KEYS_STATE_DIR (?!.*sink)/);
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
     writeFileSync(join(stateDir, 'intents'), '');
     expect((await examine()).failed).toEqual(['state directory']);

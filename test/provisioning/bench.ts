@@ -19,7 +19,7 @@ import { createAtlas, type Atlas } from '../../src/atlas/atlas.ts';
 import { createKey, type CreateContext, type CreateRequest } from '../../src/provisioning/keys/create.ts';
 import { serializeIntent, type Intent } from '../../src/provisioning/journal/intent.ts';
 import { openJournal, type Journal } from '../../src/provisioning/journal/journal.ts';
-import { thisProcess, type ProcessOwner } from '../../src/sinks/files/process-owner.ts';
+import { thisProcess, type ProcessOwner } from '../../src/files/process-owner.ts';
 import { type CreateOutcome } from '../../src/provisioning/delivery/receipt.ts';
 import { reconcile, type ReconcileContext, type Reconciled } from '../../src/provisioning/reconcile.ts';
 import {

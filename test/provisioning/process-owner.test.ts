@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { isAlive, thisProcess, type ProcessOwner } from '../../src/sinks/files/process-owner.ts';
+import { isAlive, thisProcess, type ProcessOwner } from '../../src/files/process-owner.ts';
 
 const HOUR_MS = 60 * 60 * 1000;
 const now = () => Date.now();

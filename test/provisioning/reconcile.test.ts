@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type Intent, type Step } from '../../src/provisioning/journal/intent.ts';
 import { reconcile, type Reconciled } from '../../src/provisioning/reconcile.ts';
 import { fingerprintOfBytes, type Fingerprint } from '../../src/secret/fingerprint.ts';
-import { thisProcess } from '../../src/sinks/files/process-owner.ts';
+import { thisProcess } from '../../src/files/process-owner.ts';
 import { deadProcess, filesIn, GROUP, plant, reconciled, startBench, type Bench } from './bench.ts';
 
 const NAME = 'a-key';

@@ -10,7 +10,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { Secret } from '../../src/secret/secret.ts';
-import { dotenvSink } from '../../src/sinks/dotenv-sink.ts';
+import { dotenvSink } from '../../src/sinks/dotenv/dotenv-sink.ts';
 import { fileSink } from '../../src/sinks/file-sink.ts';
 import type { Target } from '../../src/sinks/sink.ts';
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { Secret } from '../../src/secret/secret.ts';
-import { dotenvSink } from '../../src/sinks/dotenv-sink.ts';
+import { dotenvSink } from '../../src/sinks/dotenv/dotenv-sink.ts';
 import { fileSink } from '../../src/sinks/file-sink.ts';
 import type { Address, PreflightMode, Replaced, Sink, SinkProblem, Target } from '../../src/sinks/sink.ts';
 

@@ -12,9 +12,9 @@ import { build } from 'esbuild';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { Secret } from '../../src/secret/secret.ts';
-import { withLock } from '../../src/sinks/files/file-lock.ts';
-import { passed } from '../../src/sinks/files/file-problem.ts';
-import { withDirectory } from '../../src/sinks/files/safe-directory.ts';
+import { withLock } from '../../src/files/file-lock.ts';
+import { passed } from '../../src/files/file-problem.ts';
+import { withDirectory } from '../../src/files/safe-directory.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
 import {
   ADDRESS,

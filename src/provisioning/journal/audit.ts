@@ -2,10 +2,10 @@
 
 import { lstatSync, renameSync } from 'node:fs';
 import { redactJson } from '../../secret/redaction.ts';
-import { attempt, passed, unlessMissing } from '../../sinks/files/file-problem.ts';
-import { withMadeDirectory, type SafeDirectory } from '../../sinks/files/safe-directory.ts';
-import { inTurn } from '../../sinks/files/turns.ts';
-import { appendLine } from './append-line.ts';
+import { attempt, passed, unlessMissing } from '../../files/file-problem.ts';
+import { withMadeDirectory, type SafeDirectory } from '../../files/safe-directory.ts';
+import { inTurn } from '../../files/turns.ts';
+import { appendLine } from '../../files/append-line.ts';
 
 const NAME = 'audit.jsonl';
 const OLDER = 'audit.1.jsonl';

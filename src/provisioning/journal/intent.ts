@@ -2,7 +2,7 @@
 
 import { parseJson } from '../../text/json.ts';
 import type { Fingerprint } from '../../secret/fingerprint.ts';
-import type { ProcessOwner } from '../../sinks/files/process-owner.ts';
+import type { ProcessOwner } from '../../files/process-owner.ts';
 
 /** How far a create has come. Each step is on the disk before the next is begun. */
 export type Step =

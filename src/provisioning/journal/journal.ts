@@ -11,15 +11,15 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { sameName } from '../../atlas/model-keys.ts';
 import { redactJson } from '../../secret/redaction.ts';
-import { walk } from '../../sinks/files/ancestors.ts';
-import { placeNew, readFound } from '../../sinks/files/atomic-file.ts';
-import { attempt, notReady, passed, systemCode, unlessMissing, type Checked } from '../../sinks/files/file-problem.ts';
-import { withDirectory, withMadeDirectory, type SafeDirectory } from '../../sinks/files/safe-directory.ts';
+import { walk } from '../../files/ancestors.ts';
+import { placeNew, readFound } from '../../files/atomic-file.ts';
+import { attempt, passed, refused, systemCode, unlessMissing, type Checked } from '../../files/file-problem.ts';
+import { withDirectory, withMadeDirectory, type SafeDirectory } from '../../files/safe-directory.ts';
 import { refusal, type Failure } from '../failure.ts';
-import { appendLine } from './append-line.ts';
+import { appendLine } from '../../files/append-line.ts';
 import { parseIntent, serializeIntent, type Intent, type Plan, type Step } from './intent.ts';
-import { isAlive, thisProcess } from '../../sinks/files/process-owner.ts';
-import { inTurn } from '../../sinks/files/turns.ts';
+import { isAlive, thisProcess } from '../../files/process-owner.ts';
+import { inTurn } from '../../files/turns.ts';
 
 export interface Journal {
   /**
@@ -194,8 +194,7 @@ async function readFrom(directory: SafeDirectory, settled: Settled): Promise<Che
   const read = await Promise.all(names.map(async (name) => settled.get(name) ?? (await readIntent(directory, name))));
   const strange = names.find((_name, index) => read[index] === 'no intent');
   if (strange !== undefined) {
-    const message = `the journal's file ${strange} is no intent of this server.`;
-    return notReady(message, 'Move that file away, and look in Atlas for keys that nobody uses.');
+    return refused('unknown content', strange, `the journal's file ${strange} is no intent of this server.`);
   }
   const intents = read.filter((intent) => typeof intent === 'object');
   settled.clear();

@@ -2,7 +2,7 @@
 
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { basename, delimiter, isAbsolute, join } from 'node:path';
-import { shellWord } from '../files/file-problem.ts';
+import { shellWord } from '../../files/file-problem.ts';
 import { weakPartOf } from './program-way.ts';
 
 export type ExecutableSearch =

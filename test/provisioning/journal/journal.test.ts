@@ -19,7 +19,7 @@ import {
   type OpenIntent,
   type OpenLimits,
 } from '../../../src/provisioning/journal/journal.ts';
-import { thisProcess } from '../../../src/sinks/files/process-owner.ts';
+import { thisProcess } from '../../../src/files/process-owner.ts';
 import { remember } from '../../../src/secret/redaction.ts';
 import { leaksIn } from '../../canary.ts';
 import { containing } from '../../matching.ts';

@@ -1,7 +1,7 @@
 // Judges owner, mode and kind of directories and files from their metadata. It touches no file.
 
 import type { Stats } from 'node:fs';
-import { notReady, shellWord, type Refused } from './file-problem.ts';
+import { refused, shellWord, type Refused } from './file-problem.ts';
 
 /** What is asked of metadata, whether read as numbers or as bigints. */
 export type Metadata = Pick<
@@ -35,21 +35,23 @@ export function isForEverybody({ uid, mode }: Metadata): boolean {
   return Number(uid) === 0 && (Number(mode) & STICKY) !== 0 && (Number(mode) & 0o002) !== 0;
 }
 
-/** The directory that gets the secret: this user's alone, and not even a sticky one may be shared. */
+/** The directory that is written to: this user's alone, and not even a sticky one may be shared. */
 export function parentProblem(path: string, stats: Metadata): Refused | undefined {
   if (isForeign(Number(stats.uid))) return foreign(path);
   return sharedProblem(path, stats);
 }
 
-/** A file that holds, or is to hold, the secret. Its mode is for the caller to judge: see {@link modeOf}. */
+/** A file that holds, or is to hold, a secret. Its mode is for the caller to judge: see {@link modeOf}. */
 export function fileProblem(path: string, stats: Metadata): Refused | undefined {
   if (!stats.isFile()) {
-    return notReady(`${path} is ${kindOf(stats)}, not a file.`, 'Configure the path of a regular file.');
+    return refused('not a file', path, `${path} is ${kindOf(stats)}, not a file.`);
   }
   if (Number(stats.nlink) !== 1) {
-    return notReady(
+    return refused(
+      'hard link',
+      path,
       `${path} has another name elsewhere (a hard link), where the secret would show up too.`,
-      'Replace it by a copy of its own, or configure another path.',
+      'Replace it by a copy of its own.',
     );
   }
   return isForeign(Number(stats.uid)) ? foreign(path) : undefined;
@@ -82,12 +84,11 @@ export function kindOf(stats: Metadata): string {
 function sharedProblem(path: string, stats: Metadata): Refused | undefined {
   if (!isWritableByOthers(stats)) return undefined;
   if ((Number(stats.mode) & STICKY) !== 0) {
-    return notReady(
-      `Every user can write to the directory ${path}.`,
-      'Configure a path in a directory of your own below it.',
-    );
+    return refused('everybody can write', path, `Every user can write to the directory ${path}.`);
   }
-  return notReady(
+  return refused(
+    'others can write',
+    path,
     `Other users can write to the directory ${path}, and so exchange what is in it.`,
     `Run: chmod go-w ${shellWord(path)}`,
   );
@@ -100,8 +101,5 @@ function isForeign(owner: number): boolean {
 }
 
 function foreign(path: string): Refused {
-  return notReady(
-    `${path} does not belong to the user who runs this server.`,
-    'Configure a path where every part is owned by root or by that user, and the last directory by that user.',
-  );
+  return refused('foreign', path, `${path} does not belong to the user who runs this server.`);
 }

@@ -2,15 +2,16 @@
 // other program is noticed, and the step done again.
 
 import type { BigIntStats } from 'node:fs';
+import { placeNew, readFound, removeIfSame, replaceVersion, type FoundFile } from '../../files/atomic-file.ts';
+import { withLock } from '../../files/file-lock.ts';
+import { fileProblem, isWritableByOthers, modeOf } from '../../files/file-owner.ts';
+import { passed, shellWord, systemCode } from '../../files/file-problem.ts';
+import type { SafeDirectory } from '../../files/safe-directory.ts';
 import { openSecret, type Secret } from '../../secret/secret.ts';
+import type { Place } from '../file-place.ts';
 import { changedMeanwhile } from '../old-secret.ts';
-import { placeNew, readFound, removeIfSame, replaceVersion, type FoundFile } from './atomic-file.ts';
-import { withLock } from './file-lock.ts';
+import { entryExists, inDirectory, notReady, refusedBy, worded, type Checked, type Refused } from '../sink-problem.ts';
 import { exchangeVariable, setVariable, unsetVariable, valueOf, withValue } from './dotenv-text.ts';
-import { fileProblem, isWritableByOthers, modeOf } from './file-owner.ts';
-import { entryExists, notReady, passed, shellWord, systemCode, type Checked, type Refused } from './file-problem.ts';
-import type { Place } from './file-place.ts';
-import { withDirectory, type SafeDirectory } from './safe-directory.ts';
 
 /** One variable of one file. */
 export interface Assignment {
@@ -41,7 +42,7 @@ export async function readDotenv(directory: SafeDirectory, place: Place): Promis
   const found = await readFound(directory, place.name, LARGEST);
   if (found === undefined) return passed(undefined);
   const problem = fileProblem(place.path, found.stats);
-  if (problem !== undefined) return problem;
+  if (problem !== undefined) return refusedBy(problem.problem);
   if (isWritableByOthers(found.stats)) {
     return notReady(`Other users can write to ${place.path}.`, `Run: chmod 600 ${shellWord(place.path)}`);
   }
@@ -132,7 +133,7 @@ export async function unassign(assignment: Assignment, value: string, assigned: 
 
 /** Whether the variable has that value. */
 export function isHeld({ place, variable }: Assignment, value: string): Promise<Checked<boolean>> {
-  return withDirectory(place.directory, async (directory) => {
+  return inDirectory(place.directory, async (directory) => {
     const current = await readDelivered(directory, place);
     if (!current.ok) return current;
     return passed(current.value !== undefined && valueOf(current.value.text, variable) === value);
@@ -145,8 +146,8 @@ async function untilSettled<T>(
   step: (directory: SafeDirectory) => Promise<Checked<T> | undefined>,
 ): Promise<Checked<T>> {
   for (let tries = 0; tries < MOST_TRIES; tries += 1) {
-    const result = await withDirectory(place.directory, (directory) =>
-      withLock(directory, place, async () => passed(await step(directory))),
+    const result = await inDirectory(place.directory, async (directory) =>
+      worded(await withLock(directory, place, async () => passed(await step(directory)))),
     );
     if (!result.ok) return result;
     if (result.value !== undefined) return result.value;

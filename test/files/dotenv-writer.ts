@@ -4,11 +4,11 @@
 import { once } from 'node:events';
 import { basename, dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Secret } from '../../../src/secret/secret.ts';
-import { dotenvSink } from '../../../src/sinks/dotenv-sink.ts';
-import { withLock } from '../../../src/sinks/files/file-lock.ts';
-import { passed } from '../../../src/sinks/files/file-problem.ts';
-import { withDirectory } from '../../../src/sinks/files/safe-directory.ts';
+import { Secret } from '../../src/secret/secret.ts';
+import { dotenvSink } from '../../src/sinks/dotenv/dotenv-sink.ts';
+import { withLock } from '../../src/files/file-lock.ts';
+import { passed } from '../../src/files/file-problem.ts';
+import { withDirectory } from '../../src/files/safe-directory.ts';
 
 const [, , path = '', task, ...variables] = process.argv;
 

@@ -1,10 +1,10 @@
-// Walks from the root of the file system to the directory that is to hold a secret, and makes what is
+// Walks from the root of the file system to the directory that is to hold what only this user may change, and makes what is
 // missing of it. It checks every step; it does not hold on to anything (see safe-directory.ts).
 
 import { chmodSync, closeSync, lstatSync, mkdirSync, openSync, realpathSync, type Stats } from 'node:fs';
 import { dirname, join, parse, sep } from 'node:path';
 import { ancestorProblem, effectiveUser, isForEverybody, kindOf, parentProblem } from './file-owner.ts';
-import { notReady, passed, systemCode, type Checked, type Refused } from './file-problem.ts';
+import { passed, refused, systemCode, type Checked, type Refused } from './file-problem.ts';
 import { toDisk } from './to-disk.ts';
 
 /** A checked way to a directory. */
@@ -81,13 +81,10 @@ function isOfTheSystem(link: Stats): boolean {
 
 function stepProblem(path: string, stats: Stats): Refused | undefined {
   if (stats.isSymbolicLink()) {
-    return notReady(
-      `${path} is a symbolic link, and who can change it decides where the secret goes.`,
-      'Configure the path that the link leads to.',
-    );
+    return refused('symbolic link', path, `${path} is a symbolic link, and who can change it decides where it leads.`);
   }
   if (!stats.isDirectory()) {
-    return notReady(`${path} is ${kindOf(stats)}, not a directory.`, 'Configure another path for this sink.');
+    return refused('not a directory', path, `${path} is ${kindOf(stats)}, not a directory.`);
   }
   return ancestorProblem(path, stats);
 }
@@ -99,8 +96,10 @@ function stepProblem(path: string, stats: Stats): Refused | undefined {
 function founderProblem(path: string, stats: Stats): Refused | undefined {
   const user = effectiveUser();
   if (user === undefined || stats.uid === user || isForEverybody(stats)) return undefined;
-  return notReady(
+  return refused(
+    'foreign founder',
+    path,
     `A directory is missing, and ${path} does not belong to the user who runs this server.`,
-    'Make the missing directories by hand for that user (mode 0700), or configure another path.',
+    'Make the missing directories by hand for that user (mode 0700).',
   );
 }

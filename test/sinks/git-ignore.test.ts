@@ -4,8 +4,8 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, rmSync, symli
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { gitProblem } from '../../../src/sinks/files/git-ignore.ts';
-import { dotenvSink } from '../../../src/sinks/dotenv-sink.ts';
+import { gitProblem } from '../../src/sinks/git-ignore.ts';
+import { dotenvSink } from '../../src/sinks/dotenv/dotenv-sink.ts';
 import {
   ADDRESS,
   STRANGER,
@@ -18,7 +18,7 @@ import {
   run,
   scratch,
   treeOf,
-} from '../file-fixture.ts';
+} from './file-fixture.ts';
 
 const TRACKED = notReady(/is tracked by git/, /git rm --cached -- .*\.gitignore/);
 const NOT_IGNORED = notReady(/is not ignored/, /Add it to \.gitignore/);

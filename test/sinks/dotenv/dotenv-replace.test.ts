@@ -8,9 +8,9 @@ import { dirname, join } from 'node:path';
 import { parseEnv } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { redact } from '../../src/secret/redaction.ts';
-import { Secret } from '../../src/secret/secret.ts';
-import type { Replaced } from '../../src/sinks/sink.ts';
+import { redact } from '../../../src/secret/redaction.ts';
+import { Secret } from '../../../src/secret/secret.ts';
+import type { Replaced } from '../../../src/sinks/sink.ts';
 import {
   appended,
   directory,
@@ -23,7 +23,7 @@ import {
   renamedOver,
   written,
   type Change,
-} from './file-changes.ts';
+} from '../file-changes.ts';
 import {
   ADDRESS,
   CANARY,
@@ -43,7 +43,7 @@ import {
   scratch,
   targetOf,
   treeOf,
-} from './file-fixture.ts';
+} from '../file-fixture.ts';
 
 function dotenv(text: string | Buffer, bits = 0o600): string {
   const path = join(scratch(), '.env');

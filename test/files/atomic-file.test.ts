@@ -14,11 +14,11 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { placeNew, probe, readFound, replaceVersion, withNewFile } from '../../../src/sinks/files/atomic-file.ts';
-import { assign } from '../../../src/sinks/files/dotenv-file.ts';
-import { passed } from '../../../src/sinks/files/file-problem.ts';
-import { withDirectory, type Reach, type SafeDirectory } from '../../../src/sinks/files/safe-directory.ts';
-import { folderIn, scratch } from '../file-fixture.ts';
+import { placeNew, probe, readFound, replaceVersion, withNewFile } from '../../src/files/atomic-file.ts';
+import { assign } from '../../src/sinks/dotenv/dotenv-file.ts';
+import { passed } from '../../src/files/file-problem.ts';
+import { withDirectory, type Reach, type SafeDirectory } from '../../src/files/safe-directory.ts';
+import { folderIn, scratch } from '../sinks/file-fixture.ts';
 
 const BYTES = Buffer.from('x');
 

@@ -3,7 +3,7 @@
 import { parseEnv } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isVariableName, needsNoQuotes, setVariable, unsetVariable } from '../../../src/sinks/files/dotenv-text.ts';
+import { isVariableName, needsNoQuotes, setVariable, unsetVariable } from '../../../src/sinks/dotenv/dotenv-text.ts';
 
 const VARIABLE = 'VOYAGE_API_KEY';
 const VALUE = 'al-Xy_9.~+/z==';

@@ -4,7 +4,8 @@
 import { spawn } from 'node:child_process';
 import { lstatSync } from 'node:fs';
 import { dirname, isAbsolute, delimiter, join, parse } from 'node:path';
-import { notReady, shellWord, systemCode, type Refused } from './file-problem.ts';
+import { shellWord, systemCode } from '../files/file-problem.ts';
+import { notReady, type Refused } from './sink-problem.ts';
 
 /** Variables of this process, by name; git gets few of them. */
 export type Environment = Readonly<Record<string, string>>;

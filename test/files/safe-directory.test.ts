@@ -14,11 +14,11 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { placeNew, readFound, temporaryName, withNewFile } from '../../../src/sinks/files/atomic-file.ts';
-import { passed } from '../../../src/sinks/files/file-problem.ts';
-import { withDirectory, type Reach } from '../../../src/sinks/files/safe-directory.ts';
-import type { Target } from '../../../src/sinks/sink.ts';
-import { ADDRESS, CANARY, SECRET, fileSinkAt, folderIn, scratch, targetOf } from '../file-fixture.ts';
+import { placeNew, readFound, temporaryName, withNewFile } from '../../src/files/atomic-file.ts';
+import { passed } from '../../src/files/file-problem.ts';
+import { withDirectory, type Reach } from '../../src/files/safe-directory.ts';
+import type { Target } from '../../src/sinks/sink.ts';
+import { ADDRESS, CANARY, SECRET, fileSinkAt, folderIn, scratch, targetOf } from '../sinks/file-fixture.ts';
 
 const REACHES: Reach[] = process.platform === 'linux' ? ['descriptor', 'path'] : ['path'];
 

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
-import { isAlive, parseOwner, thisProcess } from '../../../src/sinks/files/process-owner.ts';
+import { isAlive, parseOwner, thisProcess } from '../../src/files/process-owner.ts';
 
 const onLinux = process.platform === 'linux';
 

@@ -17,8 +17,8 @@ import {
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { Secret } from '../../src/secret/secret.ts';
-import type { Delivery } from '../../src/sinks/sink.ts';
+import { Secret } from '../../../src/secret/secret.ts';
+import type { Delivery } from '../../../src/sinks/sink.ts';
 import {
   ADDRESS,
   CANARY,
@@ -37,7 +37,7 @@ import {
   targetOf,
   treeOf,
   withUmask,
-} from './file-fixture.ts';
+} from '../file-fixture.ts';
 
 const LINE = `${VARIABLE}=${CANARY}\n`;
 

@@ -4,7 +4,7 @@
 import { parseEnv } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { exchangeVariable, withValue } from '../../../src/sinks/files/dotenv-text.ts';
+import { exchangeVariable, withValue } from '../../../src/sinks/dotenv/dotenv-text.ts';
 
 const VARIABLE = 'VOYAGE_API_KEY';
 const FROM = 'al-Xy_9.~+/z==old';

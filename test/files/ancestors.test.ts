@@ -3,7 +3,7 @@
 import { chmodSync, chownSync, existsSync, lstatSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { makeMissing, walk } from '../../../src/sinks/files/ancestors.ts';
+import { makeMissing, walk } from '../../src/files/ancestors.ts';
 import {
   STRANGER,
   dotenvSinkAt,
@@ -16,7 +16,7 @@ import {
   run,
   scratch,
   targetOf,
-} from '../file-fixture.ts';
+} from '../sinks/file-fixture.ts';
 
 /** Both sinks, in both modes. */
 async function problemsAt(path: string): Promise<unknown[]> {

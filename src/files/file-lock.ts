@@ -9,8 +9,7 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { readdirSync, unlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { cut, readFound, statsOf, withNewFile, type FoundFile } from './atomic-file.ts';
-import { notReady, systemCode, type Checked, type Refused } from './file-problem.ts';
-import type { Place } from './file-place.ts';
+import { refused, systemCode, type Checked, type FileProblem, type Refused } from './file-problem.ts';
 import { isAlive, parseOwner, thisProcess } from './process-owner.ts';
 import type { SafeDirectory } from './safe-directory.ts';
 
@@ -26,13 +25,19 @@ const LONGEST_EDIT_MS = 60_000;
 const HALF_MADE_MS = 3_000;
 const LARGEST_LOCK = 4096;
 
+/** The file that is locked: its name in the directory, and its path for people. */
+export interface Locked {
+  readonly name: string;
+  readonly path: string;
+}
+
 /** Runs `action` while no other process of this program runs one for that file; fails when that takes too long. */
-export async function withLock<T>(
+export async function withLock<T, P = FileProblem>(
   directory: SafeDirectory,
-  { name, path }: Pick<Place, 'name' | 'path'>,
-  action: () => Promise<Checked<T>>,
+  { name, path }: Locked,
+  action: () => Promise<Checked<T, P>>,
   waitMs = LONGEST_WAIT_MS,
-): Promise<Checked<T>> {
+): Promise<Checked<T, P | FileProblem>> {
   const prefix = lockPrefix(name);
   const end = performance.now() + waitMs;
   let result = await tryLocked(directory, prefix, action);
@@ -48,8 +53,8 @@ export async function withLock<T>(
 async function tryLocked<T>(
   directory: SafeDirectory,
   prefix: string,
-  action: () => Promise<Checked<T>>,
-): Promise<Checked<T> | undefined> {
+  action: () => Promise<T>,
+): Promise<T | undefined> {
   // A look beforehand, so that those who wait do not disturb one another.
   if ((await liveLocks(directory, prefix)).length > 0) return undefined;
   const own = `${prefix}${randomBytes(8).toString('hex')}`;
@@ -110,7 +115,9 @@ function remove(directory: SafeDirectory, name: string): void {
 }
 
 function busy(path: string): Refused {
-  return notReady(
+  return refused(
+    'locked',
+    path,
     `Other processes of this program keep writing to ${path}.`,
     'Try again when they are done. Should none be running, remove the files beside it whose names have "atlas-model-keys-lock".',
   );

@@ -11,7 +11,7 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync } fr
 import { join } from 'node:path';
 import { makeMissing, walk, type Way } from './ancestors.ts';
 import { parentProblem } from './file-owner.ts';
-import { systemCode, systemError, type Checked } from './file-problem.ts';
+import { systemCode, systemError, type Checked, type FileProblem } from './file-problem.ts';
 import { toDisk } from './to-disk.ts';
 
 /** An opened directory. Valid only inside the function that it was given to. */
@@ -28,20 +28,27 @@ export type Reach = 'descriptor' | 'path';
 
 const REACH: Reach = process.platform === 'linux' ? 'descriptor' : 'path';
 
-type Use<T> = (opened: SafeDirectory) => Checked<T> | Promise<Checked<T>>;
+type Use<T, P> = (opened: SafeDirectory) => Checked<T, P> | Promise<Checked<T, P>>;
 
 /**
  * Checks the way to the directory, opens it, checks that it is the one that was checked, and closes it
  * when `use` is done. It does not look again after that, when nothing could be undone: `use` confirms for
  * itself. `reach` is a parameter so that both ways can be tested on one system.
  */
-export async function withDirectory<T>(directory: string, use: Use<T>, reach: Reach = REACH): Promise<Checked<T>> {
+export async function withDirectory<T, P = FileProblem>(
+  directory: string,
+  use: Use<T, P>,
+  reach: Reach = REACH,
+): Promise<Checked<T, P | FileProblem>> {
   const way = walk(directory);
   return way.ok ? enter(directory, way.value, use, reach) : way;
 }
 
 /** As {@link withDirectory}, and makes before what is missing of the directory. */
-export async function withMadeDirectory<T>(directory: string, use: Use<T>): Promise<Checked<T>> {
+export async function withMadeDirectory<T, P = FileProblem>(
+  directory: string,
+  use: Use<T, P>,
+): Promise<Checked<T, P | FileProblem>> {
   const way = walk(directory);
   if (!way.ok) return way;
   if (way.value.missing.length === 0) return enter(directory, way.value, use, REACH);
@@ -49,7 +56,12 @@ export async function withMadeDirectory<T>(directory: string, use: Use<T>): Prom
   return withDirectory(directory, use);
 }
 
-async function enter<T>(directory: string, { directory: path }: Way, use: Use<T>, reach: Reach): Promise<Checked<T>> {
+async function enter<T, P>(
+  directory: string,
+  { directory: path }: Way,
+  use: Use<T, P>,
+  reach: Reach,
+): Promise<Checked<T, P | FileProblem>> {
   // On Windows the two flags do not exist and count as 0.
   const descriptor = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   try {

@@ -3,7 +3,7 @@
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { CANARY, READ_BACK, SECRET, VARIABLE, WRITTEN, dotenvSinkAt, scratch, targetOf } from './file-fixture.ts';
+import { CANARY, READ_BACK, SECRET, VARIABLE, WRITTEN, dotenvSinkAt, scratch, targetOf } from '../file-fixture.ts';
 
 const LINE = `${VARIABLE}=${CANARY}\n`;
 const LARGEST = 64 * 1024;

@@ -1,9 +1,9 @@
-// Appends lines to the files of the state directory. A line is written at once, so that several processes do not mix
+// Appends lines to files. A line is written at once, so that several processes do not mix
 // theirs; one that was cut off, by a full disk or a power failure, stays a line of its own.
 
 import { closeSync, constants, fchmodSync, fstatSync, openSync, readSync, writeFileSync, type Stats } from 'node:fs';
-import type { SafeDirectory } from '../../sinks/files/safe-directory.ts';
-import { toDisk } from '../../sinks/files/to-disk.ts';
+import type { SafeDirectory } from './safe-directory.ts';
+import { toDisk } from './to-disk.ts';
 
 const APPEND = constants.O_RDWR | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const LINE_END = 0x0a;

@@ -3,13 +3,14 @@
 
 import { accessSync, constants, lstatSync, statfsSync, type Stats } from 'node:fs';
 import { basename, dirname, isAbsolute, join, normalize, sep } from 'node:path';
-import { walk } from './ancestors.ts';
-import { probe } from './atomic-file.ts';
-import { attempt, notReady, passed, systemCode, type Checked, type Refused } from './file-problem.ts';
+import { walk } from '../files/ancestors.ts';
+import { probe } from '../files/atomic-file.ts';
+import { passed, refused, systemCode } from '../files/file-problem.ts';
+import { withMadeDirectory } from '../files/safe-directory.ts';
 import { gitProblem, type Environment } from './git-ignore.ts';
-import { withMadeDirectory } from './safe-directory.ts';
-import type { Address, Held, PreflightMode } from '../sink.ts';
-import { expand, takesEntry } from '../template.ts';
+import { attempt, notReady, worded, type Checked, type Refused } from './sink-problem.ts';
+import type { Address, Held, PreflightMode } from './sink.ts';
+import { expand, takesEntry } from './template.ts';
 
 /** Where one secret goes: the file `name` in `directory`. */
 export interface Place {
@@ -45,7 +46,7 @@ export function examinePlace<T>(
   judge: JudgeExisting<T>,
 ): Promise<Checked<T | undefined>> {
   return attempt(`${place.path} cannot be written`, async () => {
-    const way = walk(place.directory);
+    const way = worded(walk(place.directory));
     if (!way.ok) return way;
     const { directory, existing, missing } = way.value;
     const target = join(directory, place.name);
@@ -83,11 +84,13 @@ function roomProblem(directory: string): Refused | undefined {
 
 /** A name that does not exist yet is made by linking, which some file systems cannot. */
 async function provePlace(place: Place, isNew: boolean): Promise<Checked<undefined>> {
-  return withMadeDirectory(place.directory, async (directory) => {
+  const proof = await withMadeDirectory(place.directory, async (directory) => {
     if (await probe(directory, place.name, isNew)) return passed(undefined);
-    return notReady(
+    return refused(
+      'no hard links',
+      place.directory,
       `The file system of ${place.directory} has no hard links, without which no new file can be put in place whole.`,
-      'Configure a path on a local disk.',
     );
   });
+  return worded(proof);
 }

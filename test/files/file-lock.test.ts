@@ -10,11 +10,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseEnv } from 'node:util';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { withLock } from '../../../src/sinks/files/file-lock.ts';
-import { passed, type Checked } from '../../../src/sinks/files/file-problem.ts';
-import { thisProcess } from '../../../src/sinks/files/process-owner.ts';
-import { withDirectory } from '../../../src/sinks/files/safe-directory.ts';
-import { CANARY, SECRET, VARIABLE, WRITTEN, dotenvSinkAt, notReady, scratch, targetOf } from '../file-fixture.ts';
+import { withLock } from '../../src/files/file-lock.ts';
+import { passed, type Checked } from '../../src/files/file-problem.ts';
+import { thisProcess } from '../../src/files/process-owner.ts';
+import { withDirectory } from '../../src/files/safe-directory.ts';
+import { CANARY, SECRET, VARIABLE, WRITTEN, dotenvSinkAt, scratch, targetOf } from '../sinks/file-fixture.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'amk-writer-'));
 const program = join(folder, 'dotenv-writer.mjs');
@@ -124,7 +124,15 @@ describe('the lock of a process', () => {
       return Promise.resolve(passed(undefined));
     };
     const refused = await locked(path, action, 200);
-    expect(refused).toEqual({ ok: false, problem: notReady(/keep writing to/, /atlas-model-keys-lock/) });
+    expect(refused).toEqual({
+      ok: false,
+      problem: {
+        reason: 'locked',
+        path,
+        message: expect.stringContaining('keep writing') as unknown,
+        remedy: expect.stringContaining('atlas-model-keys-lock') as unknown,
+      },
+    });
     expect(ran).toBe(false);
     expect(beside(path)).toEqual(held);
 
@@ -156,7 +164,7 @@ describe('the lock of a process', () => {
 
 const notReadyNow: Checked<never> = {
   ok: false,
-  problem: { code: 'SINK_NOT_READY', message: 'not now', hint: 'later' },
+  problem: { reason: 'locked', message: 'not now' },
 };
 
 describe('a lock file', () => {

@@ -2,20 +2,20 @@
 // but the secret of a key that is replaced. How the text is edited is in dotenv-text.ts, and how the file is exchanged in
 // dotenv-file.ts.
 
-import type { DotenvSpec } from '../config/sink-spec.ts';
-import { fingerprintOfBytes, holdsExactly } from '../secret/fingerprint.ts';
-import { openSecret, type Secret } from '../secret/secret.ts';
-import { assign, edited, isHeld, readDotenv, unassign, type Assigned, type Assignment } from './files/dotenv-file.ts';
-import { isVariableName, needsNoQuotes, valueOf } from './files/dotenv-text.ts';
-import { modeOf, modeWarnings } from './files/file-owner.ts';
-import { examinePlace, heldBy, placeOf } from './files/file-place.ts';
-import { attempt, failedDelivery, failedExchange, notReady, passed, type Checked } from './files/file-problem.ts';
-import type { Environment } from './files/git-ignore.ts';
-import { withDirectory } from './files/safe-directory.ts';
-import { notTheOldSecret, oldSecretIn } from './old-secret.ts';
-import type { Address, Delivery, Held, Preflight, Replaced, Sink, Target, Verdict } from './sink.ts';
-import { expand, takesEntry } from './template.ts';
-import { inTurn } from './files/turns.ts';
+import type { DotenvSpec } from '../../config/sink-spec.ts';
+import { modeOf, modeWarnings } from '../../files/file-owner.ts';
+import { passed } from '../../files/file-problem.ts';
+import { inTurn } from '../../files/turns.ts';
+import { fingerprintOfBytes, holdsExactly } from '../../secret/fingerprint.ts';
+import { openSecret, type Secret } from '../../secret/secret.ts';
+import { examinePlace, heldBy, placeOf } from '../file-place.ts';
+import type { Environment } from '../git-ignore.ts';
+import { notTheOldSecret, oldSecretIn } from '../old-secret.ts';
+import { attempt, failedDelivery, failedExchange, inDirectory, notReady, type Checked } from '../sink-problem.ts';
+import type { Address, Delivery, Held, Preflight, Replaced, Sink, Target, Verdict } from '../sink.ts';
+import { expand, takesEntry } from '../template.ts';
+import { assign, edited, isHeld, readDotenv, unassign, type Assigned, type Assignment } from './dotenv-file.ts';
+import { isVariableName, needsNoQuotes, valueOf } from './dotenv-text.ts';
 
 /** Stands in for the secret in the preflight: every kind of character that a secret may have. */
 const STAND_IN = 'al-STAND_in.0~+/=';
@@ -56,7 +56,7 @@ function assignmentOf(spec: DotenvSpec, address: Address): Checked<Assignment> {
 }
 
 function heldIn({ place, variable }: Assignment): Promise<Checked<Held>> {
-  return withDirectory(place.directory, async (directory): Promise<Checked<Held>> => {
+  return inDirectory(place.directory, async (directory): Promise<Checked<Held>> => {
     const current = await readDotenv(directory, place);
     if (!current.ok) return current;
     const value = current.value && valueOf(current.value.text, variable);
@@ -73,7 +73,7 @@ interface Rehearsed {
 /** Edits the existing file with a stand-in for the secret, and writes nothing. */
 async function rehearse(assignment: Assignment, replaced: Replaced | undefined): Promise<Checked<Rehearsed>> {
   const { place } = assignment;
-  return withDirectory<Rehearsed>(place.directory, async (directory) => {
+  return inDirectory<Rehearsed>(place.directory, async (directory) => {
     const current = await readDotenv(directory, place);
     if (!current.ok) return current;
     if (current.value === undefined) return passed({});
@@ -147,7 +147,7 @@ async function takeBack(assignment: Assignment, secret: Secret, assigned: Assign
 }
 
 function readBack({ place, variable }: Assignment, secret: Secret): Promise<Checked<undefined>> {
-  return withDirectory(place.directory, async (directory) => {
+  return inDirectory(place.directory, async (directory) => {
     const current = await readDotenv(directory, place);
     if (!current.ok) return current;
     if (current.value === undefined) return notReady(`${place.path} is gone again.`, FIND_OUT);

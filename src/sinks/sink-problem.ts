@@ -1,0 +1,106 @@
+// Words a sink's problem for a person: what the file layer found, with the advice that fits a sink, and what sinks find
+// for themselves.
+
+import {
+  attempt as attemptWith,
+  systemCode,
+  type Checked as CheckedWith,
+  type FileProblem,
+  type Refused as RefusedWith,
+} from '../files/file-problem.ts';
+import { withDirectory, type SafeDirectory } from '../files/safe-directory.ts';
+import type { Delivery, SinkProblem } from './sink.ts';
+
+export type Checked<T> = CheckedWith<T, SinkProblem>;
+export type Refused = RefusedWith<SinkProblem>;
+
+export function notReady(message: string, hint: string): Refused {
+  return { ok: false, problem: { code: 'SINK_NOT_READY', message, hint } };
+}
+
+export function entryExists(message: string, hint: string): Refused {
+  return { ok: false, problem: { code: 'SINK_ENTRY_EXISTS', message, hint } };
+}
+
+/** What the file layer answered, with the hint of a sink where it refused. */
+export function worded<T>(checked: CheckedWith<T, SinkProblem | FileProblem>): Checked<T> {
+  return checked.ok ? checked : refusedBy(checked.problem);
+}
+
+export function refusedBy(problem: SinkProblem | FileProblem): Refused {
+  return 'reason' in problem ? notReady(problem.message, hintFor(problem)) : { ok: false, problem };
+}
+
+/** As the one of the file layer, with the hint of a sink. */
+export async function attempt<T>(what: string, action: () => Checked<T> | Promise<Checked<T>>): Promise<Checked<T>> {
+  return worded(await attemptWith(what, action));
+}
+
+/** Runs `use` in the safe directory of a place. */
+export async function inDirectory<T>(
+  directory: string,
+  use: (opened: SafeDirectory) => Checked<T> | Promise<Checked<T>>,
+): Promise<Checked<T>> {
+  return worded(await withDirectory(directory, use));
+}
+
+export function failedDelivery({ problem }: Refused): Delivery {
+  return { outcome: 'failed', message: problem.message, hint: problem.hint };
+}
+
+/**
+ * The end of a delivery that failed where an old secret was, after that was to be put back. It did not fail for certain
+ * unless the new secret is seen not to be there: `look` says whether it is.
+ */
+export async function failedExchange(
+  refused: Refused,
+  path: string,
+  look: () => Promise<Checked<boolean>>,
+): Promise<Delivery> {
+  if (!(await mayHold(look))) return failedDelivery(refused);
+  const { message, hint } = refused.problem;
+  return { outcome: 'uncertain', message, hint: `The old secret could not be put back: look into ${path}. ${hint}` };
+}
+
+async function mayHold(look: () => Promise<Checked<boolean>>): Promise<boolean> {
+  try {
+    const held = await look();
+    return held.ok && held.value;
+  } catch (error) {
+    return systemCode(error) !== 'ENOENT';
+  }
+}
+
+function hintFor({ reason, remedy }: FileProblem): string {
+  switch (reason) {
+    case 'symbolic link':
+      return 'Configure the path that the link leads to.';
+    case 'not a file':
+      return 'Configure the path of a regular file.';
+    case 'foreign':
+      return 'Configure a path where every part is owned by root or by that user, and the last directory by that user.';
+    case 'everybody can write':
+      return 'Configure a path in a directory of your own below it.';
+    case 'no hard links':
+      return 'Configure a path on a local disk.';
+    case 'name too long':
+      return 'Use a shorter entry, or configure a shorter path.';
+    case 'foreign founder':
+    case 'hard link':
+    case 'no permission':
+    case 'no space':
+    case 'disk failed':
+      return remedy === undefined ? CHOOSE_ANOTHER : `${remedy} Or configure another path for this sink.`;
+    case 'others can write':
+    case 'locked':
+    case 'changed meanwhile':
+    case 'too many open files':
+    case 'not a directory':
+    case 'unknown content':
+    case 'read-only':
+    case 'refused by the system':
+      return remedy ?? CHOOSE_ANOTHER;
+  }
+}
+
+const CHOOSE_ANOTHER = 'Configure another path for this sink.';
