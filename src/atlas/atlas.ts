@@ -18,7 +18,6 @@ import {
   readCreateReply,
   readKeyReply,
   renameKeyCall,
-  saysNoSuchKey,
   type ModelKey,
   type NewKey,
 } from './model-keys.ts';
@@ -45,13 +44,12 @@ export interface AtlasSettings extends TransportOptions {
   readonly apiVersion: 'auto' | ApiVersion;
 }
 
+/** A key was made. Key and secret are absent where the reply did not have them. */
 export interface CreatedKey {
-  readonly key: ModelKey;
-  readonly secret: Secret;
+  readonly key?: ModelKey;
+  readonly secret?: Secret;
   readonly warnings: readonly string[];
 }
-
-export type CreateReply = AtlasResult<CreatedKey> & { readonly apiKeyId?: string };
 
 export interface Atlas {
   /** Every key of the project, page by page. To compare a name, use `isNamed` with the listed object. */
@@ -64,14 +62,15 @@ export interface Atlas {
   /** ATLAS_NOT_FOUND may also be a proxy's word: `saysNoSuchKey` tells. */
   getKey(scope: Scope, apiKeyId: string, signal?: AbortSignal): Promise<AtlasResult<ModelKey>>;
   /**
-   * Sent once. A failure says whether the key may exist, and its id where the reply had one.
+   * Sent once, and again only after a definite refusal that has nothing to do with the key. A failure says whether the key
+   * may exist.
    *
    * @param signal gives up waiting for the reply, after which nobody knows
    */
-  createKey(key: NewKey, signal?: AbortSignal): Promise<CreateReply>;
+  createKey(key: NewKey, signal?: AbortSignal): Promise<AtlasResult<CreatedKey>>;
   /** Sent once. A failure says whether the key may have the new name. */
   renameKey(groupId: string, apiKeyId: string, name: string): Promise<AtlasResult<ModelKey>>;
-  /** A key that is gone already counts as deleted, but only where Atlas itself says so. */
+  /** Sent until it is answered. That the key is not there is a failure too: a read says whether it is gone. */
   deleteKey(groupId: string, apiKeyId: string): Promise<AtlasResult<undefined>>;
   /** Every project that the credential sees, or of one organization. */
   listProjects(orgId: string | undefined, signal?: AbortSignal): Promise<AtlasResult<readonly Project[]>>;
@@ -100,7 +99,7 @@ export function createAtlas(settings: AtlasSettings): Atlas {
       ask(api, getKeyCall(scope, apiKeyId), (reply) => readKeyReply(reply, { ...scope, apiKeyId }), signal),
     createKey: (key, signal) => createKey(api, key, signal),
     renameKey: (groupId, apiKeyId, name) =>
-      ask(api, renameKeyCall(groupId, apiKeyId, name), (reply) => readKeyReply(reply, { groupId, apiKeyId, name })),
+      ask(api, renameKeyCall(groupId, apiKeyId, name), (reply) => readKeyReply(reply, { groupId, apiKeyId })),
     deleteKey: (groupId, apiKeyId) => deleteKey(api, groupId, apiKeyId),
     listProjects: (orgId, signal) => all(projectList(orgId), signal),
     readProjects: (orgId, from, signal) => readSlice(api, projectList(orgId), from, signal),
@@ -136,16 +135,16 @@ async function ask<Value>(
   return reply.ok ? read(reply.value) : reply;
 }
 
-async function createKey(api: AdminApi, key: NewKey, signal?: AbortSignal): Promise<CreateReply> {
+async function createKey(api: AdminApi, key: NewKey, signal?: AbortSignal): Promise<AtlasResult<CreatedKey>> {
   const reply = await api.call(createKeyCall(key), signal);
   if (!reply.ok) return reply;
-  const created = readCreateReply(reply.value, key);
-  return created.ok ? { ok: true, value: { ...created.value, warnings: reply.value.warnings } } : created;
+  return { ok: true, value: { ...readCreateReply(reply.value, key), warnings: reply.value.warnings } };
 }
 
 async function deleteKey(api: AdminApi, groupId: string, apiKeyId: string): Promise<AtlasResult<undefined>> {
   const reply = await api.call(deleteKeyCall(groupId, apiKeyId));
-  const gone = reply.ok ? reply.value.status === 204 : saysNoSuchKey(reply.failure);
-  if (gone) return { ok: true, value: undefined };
-  return reply.ok ? failed(protocolFailure('a reply to a delete that is not 204')) : reply;
+  if (!reply.ok) return reply;
+  return reply.value.status === 204
+    ? { ok: true, value: undefined }
+    : failed(protocolFailure('a reply to a delete that is not 204'));
 }

@@ -89,12 +89,10 @@ export function getKeyCall(scope: Scope, apiKeyId: string): ApiCall {
   return { method: 'GET', path: apiPath`/${collection}/${id}/aiModelApiKeys/${apiKeyId}`, role: reader };
 }
 
-/** Which key a reply must be about. */
+/** Which key a reply must be about. Its name may be spelled otherwise than it was sent: only the ids tell. */
 export interface AskedKey {
   readonly apiKeyId: string;
   readonly groupId?: string;
-  /** Where a key was to have it. */
-  readonly name?: string;
 }
 
 /** Of a read or a rename. A reply about another key is a protocol failure. */
@@ -102,7 +100,7 @@ export function readKeyReply(reply: ApiReply, asked: AskedKey): AtlasResult<Mode
   const body = parseJson(reply.body ?? '');
   const key = modelKey(body);
   if (!isObject(body) || !key) return failed(protocolFailure('an unreadable key'));
-  if (key.apiKeyId !== asked.apiKeyId || !isAbout(body, asked))
+  if (key.apiKeyId !== asked.apiKeyId || !isOfProject(body, asked.groupId))
     return failed(protocolFailure('a reply about another key'));
   return { ok: true, value: key };
 }
@@ -138,33 +136,23 @@ const scopeUnknown: AtlasFailure = {
 };
 
 /**
- * The only reply that ever has a secret. Without secret or id it is a protocol failure: the key may exist.
- * The secret is taken first, so that whatever else repeats it is redacted.
- *
- * @param asked what was to be created; the id in a reply about another key is not passed on, since it might be deleted
+ * The only reply that ever has a secret. A success status always means that a key was made, whatever the reply lacks: then
+ * the name of the key tells which it is. The secret is taken first, so that whatever else repeats it is redacted.
  */
 export function readCreateReply(
   reply: ApiReply,
-  asked: NewKey,
-): AtlasResult<{ key: ModelKey; secret: Secret }> & { readonly apiKeyId?: string } {
+  { groupId }: Pick<NewKey, 'groupId'>,
+): { readonly key?: ModelKey; readonly secret?: Secret } {
   const body = parseJson(reply.body ?? '');
-  if (!isObject(body)) return failed(protocolFailure('an unreadable reply to a create'));
+  if (!isObject(body)) return {};
   const secret = typeof body.secret === 'string' && SECRET.test(body.secret) ? new Secret(body.secret) : undefined;
-  if (!isAbout(body, asked)) return failed(protocolFailure('a reply to a create that is about another key'));
-  const key = modelKey(body);
-  if (key && secret) return { ok: true, value: { key, secret } };
-  return {
-    ...failed(protocolFailure(secret ? 'a created key without an id' : 'a created key without a secret')),
-    ...(key && { apiKeyId: key.apiKeyId }),
-  };
+  const key = isOfProject(body, groupId) ? modelKey(body) : undefined;
+  return { ...(key && { key }), ...(secret && { secret }) };
 }
 
 /** As far as both say it. */
-function isAbout({ name, groupId }: JsonObject, asked: Pick<AskedKey, 'name' | 'groupId'>): boolean {
-  return (
-    (typeof name !== 'string' || asked.name === undefined || sameName(name, asked.name)) &&
-    (typeof groupId !== 'string' || asked.groupId === undefined || groupId === asked.groupId)
-  );
+function isOfProject({ groupId }: JsonObject, asked: string | undefined): boolean {
+  return typeof groupId !== 'string' || asked === undefined || groupId === asked;
 }
 
 export function deleteKeyCall(groupId: string, apiKeyId: string): ApiCall {

@@ -5,6 +5,7 @@ import type { Atlas } from '../atlas/atlas.ts';
 import type { CredentialDescription, CredentialRole } from '../atlas/credential.ts';
 import type { Project } from '../atlas/projects.ts';
 import type { Config } from '../config/config.ts';
+import { undeliveredCheck } from './undelivered.ts';
 import { counted, failed, listed, ok, warning, type Check } from './check.ts';
 
 const TOLERATED_SECONDS = 60;
@@ -26,6 +27,7 @@ export async function atlasChecks(atlas: Atlas, config: Config): Promise<Check[]
     rolesCheck(roles, config),
     accessListCheck(described.value, accessList),
     await projectsCheck(atlas, config),
+    await undeliveredCheck(atlas, config, wantedProjects(config)),
     clockCheck(date, now),
   ];
 }

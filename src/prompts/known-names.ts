@@ -1,13 +1,12 @@
 // The names of projects and keys for completion, remembered for a while so that a keystroke costs no request. They are
 // for people to choose from: nothing is decided by them.
 
-import { listModelKeys } from '../provisioning/lists/key-list.ts';
-import type { KeyContext } from '../provisioning/keys/known-key.ts';
+import { listModelKeys, type KeyListContext } from '../provisioning/lists/key-list.ts';
 import { listProjects } from '../provisioning/lists/projects.ts';
 import type { CallControl } from '../provisioning/call-control.ts';
 import type { Candidates } from './completion.ts';
 
-export interface NamesContext extends KeyContext {
+export interface NamesContext extends KeyListContext {
   /** The operator's default organization. */
   readonly orgId?: string | undefined;
 }

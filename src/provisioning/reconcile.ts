@@ -1,15 +1,22 @@
-// Finds the creates and rotations that never came to an end, says of each what is true now at Atlas and in the sink, and, when asked
-// to, deletes the keys that are certainly theirs and were never used. Two processes doing so at once do no harm.
+// Finds the creates and rotations that never came to an end, says of each what is true now at Atlas and in the sink, and, when
+// asked to, brings them to their end: delivered keys get their name, keys whose secret nobody has are deleted. It deletes
+// only keys that carry the nonce of a call of this journal and were never used; what it does to an intent it does under a
+// claim, by what is true at that moment.
 
 import type { Atlas } from '../atlas/atlas.ts';
-import type { AtlasFailure } from '../atlas/failure.ts';
-import { isNamed, sameName, saysNoSuchKey, type ModelKey } from '../atlas/model-keys.ts';
-import type { Address, Held, Sink } from '../sinks/sink.ts';
-import { deleteForGood } from './delivery/deletion.ts';
+import type { ModelKey } from '../atlas/model-keys.ts';
+import type { Sink } from '../sinks/sink.ts';
+import type { CallControl } from './call-control.ts';
+import { askConsent, type ConfirmPolicy } from './consent.ts';
+import { commitName, type Commit, type OwnKey } from './delivery/commit.ts';
+import { undeliveredOf } from './delivery/leftovers.ts';
+import { finalNameOf } from './delivery/marked-name.ts';
+import { rollBackKey } from './delivery/roll-back.ts';
 import { journalUnreadable, type Failure } from './failure.ts';
-import type { Intent, Step } from './journal/intent.ts';
-import { isUnderWay, isUnfinished, type Journal } from './journal/journal.ts';
-import { keyOf, unclaimedNamesakes } from './journal/namesake.ts';
+import type { Ending, Intent } from './journal/intent.ts';
+import { isUnderWay, isUnfinished, type Journal, type OpenIntent } from './journal/journal.ts';
+import { judgeIntent, type Verdict } from './judge-intent.ts';
+import { datedName } from './keys/successor-name.ts';
 import { isAllowed, type ProjectPolicy } from './policy.ts';
 
 /**
@@ -30,221 +37,272 @@ export interface Reconciled {
   readonly advice: string;
 }
 
+/** A key that another machine has not delivered, as its name says. It is never touched here. */
+export interface Stray {
+  readonly groupId: string;
+  readonly apiKeyId: string;
+  readonly name: string;
+  readonly ageSeconds?: number;
+  readonly inUse: boolean;
+}
+
+export interface Reconciliation {
+  readonly creates: readonly Reconciled[];
+  readonly others: readonly Stray[];
+}
+
 export interface ReconcileContext extends ProjectPolicy {
   readonly atlas: Atlas;
   readonly journal: Journal;
   readonly sinks: ReadonlyMap<string, Sink>;
+  readonly confirm: ConfirmPolicy;
+  /** The operator's own, which is looked at too. */
+  readonly projectId?: string | undefined;
 }
 
-/** A request that was slow may still be carried out after its sender has gone. In milliseconds. */
-const SETTLED_AFTER_MS = 60_000;
-const CLOCKS_DIFFER_MS = 10 * 60 * 1000;
-const LATEST_MS = 60 * 60 * 1000;
-/** How long a key may still appear for a create whose reply was lost and which no list showed. */
-const WATCHED_MS = 24 * 60 * 60 * 1000;
+const KEYS_A_FORM = 10;
 
-/** @param apply delete orphans and close what is settled; otherwise nothing is changed, at Atlas or in the journal */
+/** @param apply brings to their end what it finds; otherwise nothing is changed, at Atlas or in the journal */
 export async function reconcile(
   context: ReconcileContext,
   apply: boolean,
-  signal: AbortSignal,
-): Promise<readonly Reconciled[] | Failure> {
-  const intents = await context.journal.read();
-  if (!intents) return journalUnreadable('not_applicable');
-  const findings: Reconciled[] = [];
-  for (const intent of intents) {
-    if (signal.aborted) break;
-    if (isUnderWay(intent))
-      findings.push(report(intent, 'under_way', [], 'Its process is still at it; look again later.'));
-    else if (isUnfinished(intent)) findings.push(await examine(context, intent, apply, signal));
-    else if (isWatched(intent)) findings.push(...(await latecomer(context, intent, apply, signal)));
+  call: CallControl,
+): Promise<Reconciliation | Failure> {
+  const kept = await context.journal.read();
+  if (!kept) return journalUnreadable('not_applicable');
+  const looking = { ...context, atlas: listingOnce(context.atlas) };
+  const looks: Look[] = [];
+  for (const intent of kept.intents) {
+    if (call.signal.aborted) break;
+    if (isUnderWay(intent)) looks.push({ intent });
+    else if (isUnfinished(intent) || isWatched(intent))
+      looks.push({ intent, verdict: await judgeIntent(looking, intent, call.signal) });
   }
-  return findings;
+  const mayDelete = apply ? await consented(context, looks, call) : new Set<string>();
+  const creates: Reconciled[] = [];
+  for (const { intent, verdict } of looks) {
+    if (!verdict) creates.push(report(intent, 'under_way', [], 'Its process is still at it; look again later.'));
+    else if (!isWatched(intent) || keysIn(verdict).length > 0)
+      creates.push(apply ? await act(context, intent, { verdict, mayDelete, call }) : told(intent, verdict));
+  }
+  return { creates, others: await straysIn(looking, looks, kept.intents, call.signal) };
 }
 
-function isWatched({ state, updatedAt }: Intent): boolean {
-  return state.step === 'ended' && state.outcome === 'not_found' && Date.now() - Date.parse(updatedAt) < WATCHED_MS;
+interface Look {
+  readonly intent: Intent;
+  /** Absent while its process is at it. */
+  readonly verdict?: Verdict;
 }
 
-/** Silent as long as no key has appeared. */
-async function latecomer(
+/** Each project is listed once for all that is looked at. */
+function listingOnce(atlas: Atlas): Atlas {
+  const lists = new Map<string, ReturnType<Atlas['listKeys']>>();
+  return {
+    ...atlas,
+    listKeys(groupId, signal) {
+      const list = lists.get(groupId) ?? atlas.listKeys(groupId, signal);
+      lists.set(groupId, list);
+      return list;
+    },
+  };
+}
+
+/** A key that no list showed, or that was deleted, may still appear. */
+function isWatched({ state }: Intent): boolean {
+  return state.step === 'ended' && state.outcome !== 'delivered' && state.outcome !== 'not_created';
+}
+
+/** The ids of the orphans that may be deleted: all, or those to which the person who was asked has said yes. */
+async function consented(
+  { confirm }: ReconcileContext,
+  looks: readonly Look[],
+  { ask }: CallControl,
+): Promise<ReadonlySet<string>> {
+  const orphans = looks.flatMap(({ verdict }) => (verdict?.is === 'orphan' ? [verdict.key] : []));
+  const allowed = new Set<string>();
+  for (let from = 0; from < orphans.length; from += KEYS_A_FORM) {
+    const keys = orphans.slice(from, from + KEYS_A_FORM);
+    const consent = await askConsent(confirm, ask, {
+      message: `Delete these undelivered AI model API keys of Atlas for good?\n${keys.map(orphanLine).join('\n')}`,
+      what: 'number of keys',
+      expected: `delete ${keys.length} keys`,
+      keyState: 'not_applicable',
+    });
+    if (typeof consent === 'object') break;
+    for (const { apiKeyId } of keys) allowed.add(apiKeyId);
+  }
+  return allowed;
+}
+
+function orphanLine(key: ModelKey): string {
+  const { ageSeconds } = undeliveredOf(key, undefined) ?? {};
+  const age = ageSeconds === undefined ? 'age unknown' : `${Math.round(ageSeconds / 60)} min old`;
+  return `${key.apiKeyId} (${key.maskedSecret ?? 'no mask'}), ${age}, ${key.lastUsedAt === null ? 'never used' : `last used ${key.lastUsedAt}`}`;
+}
+
+interface Action {
+  /** As it was when the call looked. */
+  readonly verdict: Verdict;
+  readonly mayDelete: ReadonlySet<string>;
+  readonly call: CallControl;
+}
+
+/** Judges once more, under a claim that keeps every other process away from the intent. */
+async function act(context: ReconcileContext, intent: Intent, action: Action): Promise<Reconciled> {
+  if (action.verdict.is === 'unknown') return told(intent, action.verdict);
+  if (isWatched(intent)) return carryOut(context, intent, undefined, action);
+  const claimed = await context.journal.claim(intent.nonce);
+  return claimed ? carryOut(context, claimed, claimed, action) : endedElsewhere(context, intent);
+}
+
+async function carryOut(
   context: ReconcileContext,
   intent: Intent,
-  apply: boolean,
-  signal: AbortSignal,
-): Promise<Reconciled[]> {
-  const found = await examine(context, intent, apply, signal);
-  return found.finding === 'gone' || found.apiKeyIds.length === 0 ? [] : [found];
+  open: OpenIntent | undefined,
+  { mayDelete, call }: Action,
+): Promise<Reconciled> {
+  const verdict = await judgeIntent(context, intent, call.signal);
+  const end = async (outcome: Ending, apiKeyId?: string) => {
+    await open?.release({ step: 'ended', outcome, ...(apiKeyId !== undefined && { apiKeyId }) });
+  };
+  switch (verdict.is) {
+    case 'settled':
+      if (!verdict.key) await withdraw(context.sinks, intent);
+      await end(verdict.as, verdict.key?.apiKeyId);
+      return told(intent, verdict);
+    case 'uncommitted':
+      if (open) return commit(context, open, verdict);
+      break;
+    case 'orphan': {
+      if (!mayDelete.has(verdict.key.apiKeyId)) break;
+      const { apiKeyId } = verdict.key;
+      await withdraw(context.sinks, intent);
+      const rolledBack = await rollBackKey(context.atlas, ownKey(intent, apiKeyId));
+      if (rolledBack.state === 'gone') {
+        await end('rolled_back', apiKeyId);
+        return report(intent, 'deleted', [apiKeyId], 'The key was deleted. Nothing is left to do.');
+      }
+      await open?.release(intent.state);
+      return report(intent, 'orphan', [apiKeyId], `It could not be deleted: ${rolledBack.reason}`);
+    }
+    case 'unknown':
+      break;
+  }
+  await open?.release(intent.state);
+  return told(intent, verdict);
 }
 
-async function examine(
+/** The secret of a key that is to be dead goes, where its server was killed before it could take it back. */
+async function withdraw(sinks: ReconcileContext['sinks'], intent: Intent): Promise<void> {
+  const { groupId, entry, state } = intent;
+  if (state.step !== 'undelivered' || state.fingerprint === undefined) return;
+  await sinks.get(intent.sink)?.withdraw?.({ groupId, ...(entry !== undefined && { entry }) }, state.fingerprint);
+}
+
+/** The sink holds the secret: the key gets its name. A rotation takes a dated one where the name is another key's. */
+async function commit(
+  { atlas }: ReconcileContext,
+  intent: OpenIntent,
+  { key, listed }: Extract<Verdict, { is: 'uncommitted' }>,
+): Promise<Reconciled> {
+  const { apiKeyId } = key;
+  const own = ownKey(intent, apiKeyId);
+  const name = finalNameOf(key) ?? intent.name;
+  let committed: Commit = await commitName(atlas, own, name, true);
+  if (committed.state === 'taken' && intent.replaces)
+    committed = await commitName(atlas, own, datedName(name, listed), true);
+  switch (committed.state) {
+    case 'committed':
+      await intent.release({ step: 'ended', outcome: 'delivered', apiKeyId });
+      return delivered(intent, committed.key, listed, '');
+    case 'gone':
+      await intent.release({ step: 'ended', outcome: 'gone', apiKeyId });
+      return report(intent, 'gone', [], 'No such key is alive. The sink holds the secret of a key that is gone.');
+    case 'taken': {
+      await intent.release(intent.state);
+      const ids = [apiKeyId, ...committed.holders.map((holder) => holder.apiKeyId)];
+      const advice =
+        'Another key has got its name, so it keeps the one that it has; its secret is in the sink and may be in use. update_ai_model_api_key gives it another name.';
+      return report(intent, 'delivered', ids, advice);
+    }
+    case 'pending':
+      await intent.release(intent.state);
+      return delivered(intent, key, listed, ` It could not get its name: ${committed.failure.message}`);
+  }
+}
+
+function ownKey({ groupId, nonce }: Intent, apiKeyId: string): OwnKey {
+  return { groupId, apiKeyId, nonce };
+}
+
+/** Another process was quicker. */
+async function endedElsewhere({ journal }: ReconcileContext, intent: Intent): Promise<Reconciled> {
+  const now = (await journal.read())?.intents.find(({ nonce }) => nonce === intent.nonce);
+  if (now && now.state.step !== 'ended')
+    return report(intent, 'under_way', [], 'Another process is at it; look again later.');
+  const finding = now?.state.step === 'ended' && now.state.outcome === 'delivered' ? 'delivered' : 'gone';
+  return report(intent, finding, [], 'Another process brought it to its end.');
+}
+
+/** What is said of an intent where nothing is done about it. */
+function told(intent: Intent, verdict: Verdict): Reconciled {
+  switch (verdict.is) {
+    case 'unknown':
+      return report(intent, 'unknown', idsOf(verdict.keys), verdict.advice);
+    case 'orphan': {
+      const advice =
+        'The key is alive, was never used, and nobody has its secret. Call again with apply to delete it; the user may be asked.';
+      return report(intent, 'orphan', [verdict.key.apiKeyId], advice);
+    }
+    case 'uncommitted':
+      return delivered(intent, verdict.key, verdict.listed, ' Call again with apply to give it its name.');
+    case 'settled': {
+      if (verdict.key) return delivered(intent, verdict.key, verdict.listed, '');
+      const old = oldKeyOf(intent, verdict.listed);
+      const rest = old
+        ? `The key that it was to replace, ${old.apiKeyId}, is alive; look whether the sink still holds its secret.`
+        : 'Nothing is left to do.';
+      return report(intent, 'gone', [], `No such key is alive. ${rest}`);
+    }
+  }
+}
+
+function delivered(intent: Intent, key: ModelKey, keys: readonly ModelKey[], rest: string): Reconciled {
+  const old = intent.replaces?.keepOld === false ? oldKeyOf(intent, keys) : undefined;
+  const todo = old
+    ? ` The key that it replaces, ${old.apiKeyId}, is still alive: delete_ai_model_api_key deletes it.`
+    : '';
+  const ids = [key.apiKeyId, ...(old ? [old.apiKeyId] : [])];
+  return report(intent, 'delivered', ids, `The sink has got the secret. The key can be used.${rest}${todo}`);
+}
+
+function oldKeyOf({ replaces }: Intent, keys: readonly ModelKey[]): ModelKey | undefined {
+  return keys.find(({ apiKeyId }) => apiKeyId === replaces?.apiKeyId);
+}
+
+/** The undelivered keys of other machines, in the projects that were looked at. */
+async function straysIn(
   context: ReconcileContext,
-  intent: Intent,
-  apply: boolean,
+  looks: readonly Look[],
+  intents: readonly Intent[],
   signal: AbortSignal,
-): Promise<Reconciled> {
-  if (!isAllowed(context, intent.groupId)) {
-    return report(intent, 'unknown', [], 'The operator does not allow this project any more.');
+): Promise<readonly Stray[]> {
+  const { projectId } = context;
+  const looked = looks.filter(({ verdict }) => verdict).map(({ intent }) => intent.groupId);
+  const groups = new Set([...looked, ...(projectId === undefined ? [] : [projectId])]);
+  const strays: Stray[] = [];
+  for (const groupId of groups) {
+    const keys = isAllowed(context, groupId) ? await context.atlas.listKeys(groupId, signal) : undefined;
+    for (const key of keys?.ok ? keys.value : []) {
+      const undelivered = undeliveredOf(key, { intents, unreadable: [] });
+      if (undelivered && !undelivered.knownHere) strays.push(strayOf(groupId, key, undelivered.ageSeconds));
+    }
   }
-  const keys = await context.atlas.listKeys(intent.groupId, signal);
-  if (!keys.ok) return report(intent, 'unknown', [], `${keys.failure.message} ${keys.failure.hint}`);
-  // Read after the list: whoever made a key that it shows had an intent in the journal before.
-  const intents = await context.journal.read();
-  if (!intents) return report(intent, 'unknown', [], journalUnreadable('not_applicable').message);
-  if (keyOf(intent) === undefined && intents.some((other) => isRival(other, intent)))
-    return report(intent, 'unknown', [], 'Another call is creating a key of this name right now; look again later.');
-  const candidates = await candidatesOf(context.atlas, intent, { keys: keys.value, intents, signal });
-  if ('code' in candidates) return report(intent, 'unknown', [], `${candidates.message} ${candidates.hint}`);
-  const { replaces } = intent;
-  const old = replaces && keys.value.find(({ apiKeyId }) => apiKeyId === replaces.apiKeyId);
-  return judge(context, intent, { candidates, old }, apply);
+  return strays;
 }
 
-/** Another create of the name, which is under way: a key whose id the journal does not know yet may be its own. */
-function isRival(other: Intent, { id, groupId, name }: Intent): boolean {
-  return (
-    other.id !== id &&
-    other.groupId === groupId &&
-    sameName(other.name, name) &&
-    isUnderWay(other) &&
-    keyOf(other) === undefined
-  );
-}
-
-async function judge(
-  context: ReconcileContext,
-  intent: Intent,
-  { candidates, old }: { readonly candidates: readonly ModelKey[]; readonly old: ModelKey | undefined },
-  apply: boolean,
-): Promise<Reconciled> {
-  const [candidate, ...others] = candidates;
-  const unknown = (advice: string) => report(intent, 'unknown', idsOf(candidates), advice);
-  if (!candidate) return none(context, intent, old, apply);
-  if (others.length > 0) return unknown('Several keys have this name. A person decides in Atlas which are needed.');
-  if (intent.state.step === 'retiring') return delivered(context, intent, { candidate, old }, apply);
-  const held = intent.state.step === 'created' ? await heldBy(context.sinks, intent) : 'nothing';
-  if (held === 'the secret') return delivered(context, intent, { candidate, old }, apply);
-  if (keyOf(intent) === undefined && !isOfItsTime(candidate, intent)) {
-    return unknown(
-      "The key was made at another time, so it may be somebody else's. A person decides in Atlas whether it is needed.",
-    );
-  }
-  if (candidate.lastUsedAt !== null) {
-    return unknown('The key is in use, so somebody has its secret. It is left alone.');
-  }
-  if (held === 'unknown') {
-    return unknown(
-      'The sink cannot be read, so the secret may be in it. A person looks there, and deletes the key in Atlas if not.',
-    );
-  }
-  return orphan(context, intent, candidate, apply);
-}
-
-/** Whether a key that is known by its name alone can be the create's: clocks differ, and a request may be slow. */
-function isOfItsTime({ createdAt }: ModelKey, { openedAt }: Intent): boolean {
-  const made = Date.parse(createdAt ?? '');
-  return made > Date.parse(openedAt) - CLOCKS_DIFFER_MS && made < Date.parse(openedAt) + LATEST_MS;
-}
-
-/** The very key where its id is known; otherwise those of the name which no other intent knows as its own. */
-async function candidatesOf(
-  atlas: Atlas,
-  intent: Intent,
-  known: { readonly keys: readonly ModelKey[]; readonly intents: readonly Intent[]; readonly signal: AbortSignal },
-): Promise<readonly ModelKey[] | AtlasFailure> {
-  const apiKeyId = keyOf(intent);
-  if (apiKeyId === undefined) return unclaimedNamesakes(known.keys, known.intents, intent);
-  const listed = known.keys.filter((key) => key.apiKeyId === apiKeyId);
-  if (listed.length > 0) return listed;
-  // Atlas does not promise that a list shows a new key.
-  const key = await atlas.getKey({ groupId: intent.groupId }, apiKeyId, known.signal);
-  if (key.ok) return [key.value];
-  return saysNoSuchKey(key.failure) ? [] : key.failure;
-}
-
-async function heldBy(sinks: ReadonlyMap<string, Sink>, intent: Intent): Promise<'the secret' | 'nothing' | 'unknown'> {
-  const sink = sinks.get(intent.sink);
-  if (!sink || intent.state.step !== 'created') return 'unknown';
-  const address: Address = { groupId: intent.groupId, ...(intent.entry !== undefined && { entry: intent.entry }) };
-  const held: Held = await sink.lookUp(address);
-  if (held.held === 'value') return held.fingerprint === intent.state.fingerprint ? 'the secret' : 'nothing';
-  return held.held;
-}
-
-async function none(
-  { journal }: ReconcileContext,
-  intent: Intent,
-  old: ModelKey | undefined,
-  apply: boolean,
-): Promise<Reconciled> {
-  const isSettled = keyOf(intent) !== undefined || Date.now() - Date.parse(intent.updatedAt) > SETTLED_AFTER_MS;
-  if (!isSettled)
-    return report(
-      intent,
-      'unknown',
-      [],
-      'No such key is alive. The request was sent a moment ago and may still be carried out: look again in a minute.',
-    );
-  // A key whose id nobody knows may still appear, and is watched for.
-  const outcome = keyOf(intent) === undefined ? 'not_found' : 'gone';
-  if (intent.state.step !== 'ended') await close(journal, intent, { step: 'ended', outcome }, apply);
-  const rest = old
-    ? `The key that it was to replace, ${old.apiKeyId}, is alive; look whether the sink still holds its secret.`
-    : 'Nothing is left to do.';
-  return report(intent, 'gone', [], `No such key is alive. ${rest}`);
-}
-
-async function delivered(
-  { journal }: ReconcileContext,
-  intent: Intent,
-  { candidate, old }: { readonly candidate: ModelKey; readonly old: ModelKey | undefined },
-  apply: boolean,
-): Promise<Reconciled> {
-  const { apiKeyId } = candidate;
-  await close(journal, intent, { step: 'ended', outcome: 'delivered', apiKeyId }, apply);
-  const { replaces } = intent;
-  const isLeft = old !== undefined && replaces?.keepOld === false;
-  const todo = [
-    ...(isLeft
-      ? [`The key that it replaces, ${old.apiKeyId}, is still alive: delete_ai_model_api_key deletes it.`]
-      : []),
-    ...(replaces && !isNamed(candidate, replaces.finalName)
-      ? [
-          `It is to be named ${JSON.stringify(replaces.finalName)}: update_ai_model_api_key does that${isLeft ? ' afterwards' : ''}.`,
-        ]
-      : []),
-  ];
-  const advice = ['The sink has got the secret. The key can be used.', ...todo].join(' ');
-  return report(intent, 'delivered', [apiKeyId, ...(isLeft ? [old.apiKeyId] : [])], advice);
-}
-
-async function orphan(
-  { atlas, journal }: ReconcileContext,
-  intent: Intent,
-  { apiKeyId }: ModelKey,
-  apply: boolean,
-): Promise<Reconciled> {
-  if (!apply)
-    return report(
-      intent,
-      'orphan',
-      [apiKeyId],
-      'The key is alive, was never used, and nobody has its secret. Call again with apply to delete it.',
-    );
-  const deletion = await deleteForGood(atlas, intent.groupId, apiKeyId);
-  if (deletion.state !== 'deleted')
-    return report(
-      intent,
-      'orphan',
-      [apiKeyId],
-      `It could not be deleted: ${deletion.failure.message} ${deletion.failure.hint}`,
-    );
-  await close(journal, intent, { step: 'ended', outcome: 'rolled_back', apiKeyId }, apply);
-  return report(intent, 'deleted', [apiKeyId], 'The key was deleted. Nothing is left to do.');
-}
-
-async function close(journal: Journal, intent: Intent, state: Step, apply: boolean): Promise<void> {
-  if (apply) await journal.settle(intent, state);
+function strayOf(groupId: string, { apiKeyId, name, lastUsedAt }: ModelKey, ageSeconds: number | undefined): Stray {
+  return { groupId, apiKeyId, name, ...(ageSeconds !== undefined && { ageSeconds }), inUse: lastUsedAt !== null };
 }
 
 function report(
@@ -254,6 +312,10 @@ function report(
   advice: string,
 ): Reconciled {
   return { groupId, name, sink, ...(entry !== undefined && { entry }), openedAt, finding, apiKeyIds, advice };
+}
+
+function keysIn(verdict: Verdict): readonly ModelKey[] {
+  return verdict.is === 'unknown' ? verdict.keys : verdict.key ? [verdict.key] : [];
 }
 
 function idsOf(keys: readonly ModelKey[]): string[] {

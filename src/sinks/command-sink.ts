@@ -30,6 +30,7 @@ export function commandSink(name: string, spec: CommandSpec, environment: Readon
     kind: 'command',
     location,
     takesEntry: takesEntry(...spec.argv, ...(spec.verify ?? [])),
+    mayWriteForMs: spec.timeoutMs,
     verification: spec.verify ? 'read-back' : 'none',
     async preflight(address, _mode, replaced): Promise<Preflight> {
       const writer = prepare(spec.argv, address);

@@ -4,11 +4,13 @@
 import type { FileSpec } from '../config/sink-spec.ts';
 import { placeNew, removeIfSame, type Identity } from '../files/atomic-file.ts';
 import { passed } from '../files/file-problem.ts';
+import { inTurn } from '../files/turns.ts';
+import { fingerprintOfBytes, type Fingerprint } from '../secret/fingerprint.ts';
 import { openSecret } from '../secret/secret.ts';
 import { exchangingTarget } from './file-exchange.ts';
 import { examinePlace, heldBy, placeOf, type Place } from './file-place.ts';
 import type { Environment } from './git-ignore.ts';
-import { heldAt, judgeFile, verdictOn } from './secret-file.ts';
+import { heldAt, judgeFile, readFile, verdictOn } from './secret-file.ts';
 import { attempt, failedDelivery, inDirectory } from './sink-problem.ts';
 import type { Delivery, Held, Preflight, Sink, Target } from './sink.ts';
 import { takesEntry } from './template.ts';
@@ -20,6 +22,7 @@ export function fileSink(name: string, spec: FileSpec, environment: Environment)
     kind: 'file',
     location: spec.path,
     takesEntry: takesEntry(spec.path),
+    mayWriteForMs: 0,
     verification: 'read-back',
     async preflight(address, mode, replaced): Promise<Preflight> {
       const place = placeOf(spec.path, address);
@@ -31,6 +34,10 @@ export function fileSink(name: string, spec: FileSpec, environment: Environment)
     async lookUp(address): Promise<Held> {
       const place = placeOf(spec.path, address);
       return place.ok ? heldBy(() => heldAt(place.value)) : { held: 'unknown' };
+    },
+    async withdraw(address, fingerprint) {
+      const place = placeOf(spec.path, address);
+      if (place.ok) await inTurn(place.value.path, () => withdrawFrom(place.value, fingerprint));
     },
   };
 }
@@ -67,4 +74,18 @@ function newTarget(place: Place): Target {
     verify: (secret) => verdictOn(place, secret),
     retract: takeBack,
   };
+}
+
+async function withdrawFrom(place: Place, fingerprint: Fingerprint): Promise<void> {
+  try {
+    await inDirectory(place.directory, async (directory) => {
+      const found = await readFile(directory, place);
+      const isIt = found?.bytes !== undefined && fingerprintOfBytes(found.bytes) === fingerprint;
+      found?.bytes?.fill(0);
+      if (found && isIt) await removeIfSame(directory, place.name, found.stats);
+      return passed(undefined);
+    });
+  } catch {
+    // Out of reach: the key itself is deleted.
+  }
 }

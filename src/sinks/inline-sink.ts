@@ -17,6 +17,7 @@ export function inlineSink(name: string): Sink {
     kind: 'inline',
     location: LOCATION,
     takesEntry: false,
+    mayWriteForMs: 0,
     verification: 'none',
     preflight: () => Promise.resolve({ ready: true, target: inlineTarget() }),
     lookUp: () => Promise.resolve({ held: 'unknown' }),

@@ -47,6 +47,11 @@ export interface Sink {
   readonly location: string;
   /** Whether the location has `{entry}`; where not, the operator fixed the target and `entry` is refused. */
   readonly takesEntry: boolean;
+  /**
+   * How long after its server was killed something may still write there, in milliseconds: 0 where nothing but this process
+   * writes.
+   */
+  readonly mayWriteForMs: number;
   /** How a delivery to this sink will be verified. */
   readonly verification: Verification;
   /**
@@ -56,6 +61,11 @@ export interface Sink {
   preflight(address: Address, mode: PreflightMode, replaced?: Replaced): Promise<Preflight>;
   /** What the place of an address holds now, for a create that nobody finished. Changes nothing; never throws. */
   lookUp(address: Address): Promise<Held>;
+  /**
+   * Takes the secret of that fingerprint out of its place, for a create that nobody finished and whose key is deleted.
+   * Anything else there stays. Best effort; never throws. Absent where nobody but the operator knows how.
+   */
+  withdraw?(address: Address, fingerprint: Fingerprint): Promise<void>;
 }
 
 /** `unknown`: the sink cannot be read, or did not answer. */

@@ -63,7 +63,12 @@ function render(request: CreateRequest, outcome: CreateOutcome): ToolResult {
       return {
         isError: false,
         outcome: 'planned',
-        structured: { outcome: 'planned', key: { name, groupId, cloud, geography }, delivery: outcome.delivery },
+        structured: {
+          outcome: 'planned',
+          key: { name, groupId, cloud, geography },
+          delivery: outcome.delivery,
+          ...(outcome.warnings.length > 0 && { warnings: outcome.warnings }),
+        },
         summary: `Nothing was created. The name is free and the sink is ready: ${outcome.delivery.location}.`,
         subject: { ...subject, sink: outcome.delivery.sink },
       };

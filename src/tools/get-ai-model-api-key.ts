@@ -1,7 +1,9 @@
 // The tool that shows one key.
 
 import * as z from 'zod/v4';
-import { getModelKey, type KeyContext } from '../provisioning/keys/known-key.ts';
+import { undeliveredOf } from '../provisioning/delivery/leftovers.ts';
+import { getModelKey } from '../provisioning/keys/known-key.ts';
+import type { KeyListContext } from '../provisioning/lists/key-list.ts';
 import { apiKeyId, chooseScope, scopeOf, subjectOf, type Defaults } from './parameter.ts';
 import { errorSchema, shownKeySchema } from './result-schema.ts';
 import { quoted } from './sentence.ts';
@@ -13,7 +15,7 @@ const output = z.strictObject({
   error: errorSchema.optional(),
 });
 
-export function getAiModelApiKey(context: KeyContext & Defaults): Tool {
+export function getAiModelApiKey(context: KeyListContext & Defaults): Tool {
   return defineTool({
     name: 'get_ai_model_api_key',
     title: 'Get AI model API key',
@@ -30,13 +32,14 @@ export function getAiModelApiKey(context: KeyContext & Defaults): Tool {
       const subject = { ...subjectOf(scope), apiKeyId };
       const found = await getModelKey(context, { scope, apiKeyId }, call);
       if (found.outcome === 'failed') return failedResult(found.failure, subject);
-      const { key } = found;
+      const undelivered = undeliveredOf(found.key, await context.journal.read());
+      const key = { ...found.key, ...(undelivered && { undelivered }) };
       const use = key.lastUsedAt === null ? 'never used' : `last used ${key.lastUsedAt}`;
       return {
         isError: false,
         outcome: 'found',
         structured: { outcome: 'found', key },
-        summary: `The key ${quoted(key.name)}, ${use}.`,
+        summary: `The key ${quoted(key.name)}, ${use}${undelivered ? ', not delivered' : ''}.`,
         subject,
       };
     },

@@ -1,8 +1,7 @@
 // The tool that lists the keys of a project or an organization.
 
 import * as z from 'zod/v4';
-import { listModelKeys } from '../provisioning/lists/key-list.ts';
-import type { KeyContext } from '../provisioning/keys/known-key.ts';
+import { listModelKeys, type KeyListContext } from '../provisioning/lists/key-list.ts';
 import { keyLine, listResult } from './list-result.ts';
 import { chooseScope, nameContains, page, scopeOf, subjectOf, type Defaults } from './parameter.ts';
 import { errorSchema, rest, shownKeySchema } from './result-schema.ts';
@@ -12,12 +11,14 @@ const MOST_DAYS = 3650;
 
 const output = z.strictObject({
   outcome: z.enum(['listed', 'failed']),
-  keys: z.array(shownKeySchema.extend({ projectName: z.string().optional() })).optional(),
+  keys: z
+    .array(shownKeySchema.extend({ double: z.boolean().optional(), projectName: z.string().optional() }))
+    .optional(),
   ...rest,
   error: errorSchema.optional(),
 });
 
-export function listAiModelApiKeys(context: KeyContext & Defaults): Tool {
+export function listAiModelApiKeys(context: KeyListContext & Defaults): Tool {
   return defineTool({
     name: 'list_ai_model_api_keys',
     title: 'List AI model API keys',

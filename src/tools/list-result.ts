@@ -54,6 +54,8 @@ export function keyLine(key: KeyRow): string {
     key.createdBy === undefined ? undefined : `by ${quoted(key.createdBy)}`,
     ...placeOf(key),
     project(key),
+    undelivered(key),
+    key.double === true && 'another key has the same name',
   ]);
 }
 
@@ -94,10 +96,17 @@ function project({ groupId, projectName }: KeyRow): string | undefined {
   return projectName === undefined ? `project ${groupId}` : `project ${groupId} ${quoted(projectName)}`;
 }
 
+/** Its secret is in no sink, or was not when the call that made it ended. */
+function undelivered({ undelivered: told }: KeyRow): string | undefined {
+  if (!told) return undefined;
+  const age = told.ageSeconds === undefined ? '' : ` for ${told.ageSeconds} s`;
+  return `undelivered${age}, ${told.knownHere ? 'made on this machine' : 'made on another machine'}`;
+}
+
 function labelled(label: string, value: string | number | undefined): string | undefined {
   return value === undefined ? undefined : `${label} ${value}`;
 }
 
-function parts(texts: readonly (string | undefined)[]): string {
-  return texts.filter((text) => text !== undefined).join(' | ');
+function parts(texts: readonly (string | false | undefined)[]): string {
+  return texts.filter((text) => text !== undefined && text !== false).join(' | ');
 }

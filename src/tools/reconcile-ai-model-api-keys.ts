@@ -1,8 +1,9 @@
 // The tool that finds creates which never came to an end, and deletes their orphans when asked to.
 
 import * as z from 'zod/v4';
-import { reconcile, type ReconcileContext } from '../provisioning/reconcile.ts';
+import { reconcile, type ReconcileContext, type Stray } from '../provisioning/reconcile.ts';
 import { errorSchema } from './result-schema.ts';
+import { quoted } from './sentence.ts';
 import { defineTool, failedResult, type Tool } from './tool.ts';
 
 const output = z.strictObject({
@@ -21,6 +22,17 @@ const output = z.strictObject({
       }),
     )
     .optional(),
+  others: z
+    .array(
+      z.strictObject({
+        groupId: z.string(),
+        apiKeyId: z.string(),
+        name: z.string(),
+        ageSeconds: z.number().optional(),
+        inUse: z.boolean(),
+      }),
+    )
+    .optional(),
   error: errorSchema.optional(),
 });
 
@@ -29,26 +41,34 @@ export function reconcileAiModelApiKeys(context: ReconcileContext): Tool {
     name: 'reconcile_ai_model_api_keys',
     title: 'Reconcile AI model API keys',
     description:
-      'Find creates and rotations that this server did not finish (a crash, a lost reply), and say what is true of each key: delivered after all, orphan (alive, never used, its secret in no sink), gone, or unknown. ' +
-      'Use it when a result says so. With apply it deletes the orphans; without, it only reports.',
+      'Find creates and rotations that this server did not finish, and say what is true of each key: delivered, orphan (alive, never used, in no sink), gone, or unknown. ' +
+      'Use it when a result says so. With apply, delivered keys get their name and orphans are deleted; the user may be asked.',
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: true },
-    input: z.strictObject({ apply: z.boolean().default(false).describe('Delete orphans and close what is settled') }),
+    input: z.strictObject({ apply: z.boolean().default(false).describe('Bring them to their end') }),
     output,
     keyStateOfRefusal: 'not_applicable',
-    async handle({ apply }, { signal }) {
-      const creates = await reconcile(context, apply, signal);
-      if ('code' in creates) return failedResult(creates);
+    async handle({ apply }, call) {
+      const reconciled = await reconcile(context, apply, call);
+      if ('code' in reconciled) return failedResult(reconciled);
+      const { creates, others } = reconciled;
       const lines = creates.map(
         ({ name, finding, apiKeyIds }) =>
-          `${name}: ${finding}${apiKeyIds.length > 0 ? ` (${apiKeyIds.join(', ')})` : ''}`,
+          `${quoted(name)}: ${finding}${apiKeyIds.length > 0 ? ` (${apiKeyIds.join(', ')})` : ''}`,
       );
+      const own = lines.length === 0 ? 'Every create came to an end.' : `Unfinished creates: ${lines.join('; ')}.`;
       return {
         isError: false,
         outcome: 'reconciled',
-        structured: { outcome: 'reconciled', creates },
-        summary: lines.length === 0 ? 'Every create came to an end.' : `Unfinished creates: ${lines.join('; ')}.`,
+        structured: { outcome: 'reconciled', creates, ...(others.length > 0 && { others }) },
+        summary: [own, ...others.map(strayLine)].join(' '),
         subject: {},
       };
     },
   });
+}
+
+function strayLine({ name, apiKeyId, ageSeconds, inUse }: Stray): string {
+  const age = ageSeconds === undefined ? '' : ` for ${ageSeconds} s`;
+  const use = inUse ? ', and is in use' : '';
+  return `The key ${quoted(name)} (${apiKeyId}) of another machine is undelivered${age}${use}; it is left alone.`;
 }

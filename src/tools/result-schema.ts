@@ -42,6 +42,7 @@ export const shownKeySchema = keySchema.extend({
   apiKeyId: z.string(),
   groupId: z.string().optional(),
   lastUsedAt: z.string().nullable(),
+  undelivered: z.strictObject({ ageSeconds: z.number().optional(), knownHere: z.boolean() }).optional(),
 });
 
 export const projectSchema = z.strictObject({ groupId: z.string(), name: z.string(), orgId: z.string().optional() });

@@ -15,6 +15,7 @@ import {
   sandboxFor,
   tokenOf,
   valueOf,
+  wholeOf,
 } from './connection.ts';
 
 const media = (version: string) => `application/vnd.atlas.${version}+json`;
@@ -35,7 +36,7 @@ describe.each<[number, SandboxOptions]>([
 
   test('creates in the preview, by the name alone, once, and warns', async () => {
     const sandbox = await sandboxFor(options);
-    const { key, warnings } = valueOf(await connectByToken(sandbox).createKey(NEW_KEY));
+    const { key, warnings } = wholeOf(await connectByToken(sandbox).createKey(NEW_KEY));
     const { name, cloud, geography } = NEW_KEY;
     expect(log(sandbox)).toEqual([`create_key ${status}`, 'create_key 201']);
     expect(sandbox.requests.map(({ body }) => body)).toEqual([{ name, cloud, geography }, { name }]);

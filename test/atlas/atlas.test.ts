@@ -22,12 +22,12 @@ const ID = 'a86r5kwrfsk5r5ku5tgvhmpj';
 const TOKEN = tokenOf('a-token-of-the-test');
 
 describe('a key counts as deleted', () => {
-  test('when Atlas deletes it, and when it is gone already', async () => {
+  test('when Atlas deletes it; that it is not there a read must say', async () => {
     const sandbox = await sandboxFor();
     const { apiKeyId } = sandbox.addKey(PROJECT, { name: 'Key' });
     const atlas = connectByToken(sandbox);
     expect(await atlas.deleteKey(PROJECT, apiKeyId)).toEqual({ ok: true, value: undefined });
-    expect(await atlas.deleteKey(PROJECT, apiKeyId)).toEqual({ ok: true, value: undefined });
+    expect(failureOf(await atlas.deleteKey(PROJECT, apiKeyId))).toMatchObject({ code: 'ATLAS_NOT_FOUND' });
     expect(log(sandbox)).toEqual(['delete_key 204', 'delete_key 404']);
     expect(sandbox.keys(PROJECT)).toEqual([]);
   });

@@ -7,8 +7,8 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
-import { onTestFinished } from 'vitest';
-import { createAtlas, type Atlas, type AtlasSettings } from '../../src/atlas/atlas.ts';
+import { expect, onTestFinished } from 'vitest';
+import { createAtlas, type Atlas, type AtlasSettings, type CreatedKey } from '../../src/atlas/atlas.ts';
 import type { AtlasFailure, AtlasResult } from '../../src/atlas/failure.ts';
 import type { NewKey } from '../../src/atlas/model-keys.ts';
 import { createTransport, type Transport, type TransportOptions } from '../../src/atlas/transport.ts';
@@ -159,4 +159,10 @@ async function readAll(request: IncomingMessage): Promise<string> {
   const parts: Buffer[] = [];
   for await (const part of request) if (Buffer.isBuffer(part)) parts.push(part);
   return Buffer.concat(parts).toString('utf8');
+}
+
+/** Of a create whose reply has all that it should. */
+export function wholeOf(created: AtlasResult<CreatedKey>): Required<CreatedKey> {
+  const { key, secret, warnings } = valueOf(created);
+  return key && secret ? { key, secret, warnings } : expect.fail('The reply has no key, or no secret.');
 }

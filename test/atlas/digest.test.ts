@@ -12,6 +12,7 @@ import {
   PROJECT,
   sandboxFor,
   valueOf,
+  wholeOf,
   type Origin,
 } from './connection.ts';
 
@@ -23,7 +24,7 @@ describe('requests', () => {
     const sandbox = await sandboxFor();
     const atlas = connect(sandbox, apiKeyOf(sandbox));
     valueOf(await atlas.listKeys(PROJECT));
-    const { key } = valueOf(await atlas.createKey(NEW_KEY));
+    const { key } = wholeOf(await atlas.createKey(NEW_KEY));
     valueOf(await atlas.listKeys(PROJECT));
     valueOf(await atlas.deleteKey(PROJECT, key.apiKeyId));
     expect(log(sandbox)).toEqual([

@@ -9,13 +9,13 @@ import { holdsExactly } from '../../src/secret/fingerprint.ts';
 import {
   connect,
   connectByToken,
-  failureOf,
   NEW_KEY,
   originOf,
   PROJECT,
   sandboxFor,
   tokenOf,
   valueOf,
+  wholeOf,
 } from './connection.ts';
 import { leaksOf } from './leaks.ts';
 
@@ -36,7 +36,7 @@ async function createAnswered(body: unknown, status = 201, headers: Record<strin
 describe('the published example', () => {
   test.each(['2025-03-12', 'preview'] as const)('of %s works: request and reply', async (apiVersion) => {
     const { url, arrivals } = await originOf(201, await fixture(`create-reply.${apiVersion}.json`));
-    const { key, secret } = valueOf(await connect(url, TOKEN, { apiVersion }).createKey(NEW_KEY));
+    const { key, secret } = wholeOf(await connect(url, TOKEN, { apiVersion }).createKey(NEW_KEY));
     const expected: ModelKey = {
       apiKeyId: ID,
       name: 'Production key',
@@ -60,7 +60,7 @@ describe('the published example', () => {
 
 describe('a reply that is usable', () => {
   test('has an id and a secret: nothing else is needed', async () => {
-    const { key } = valueOf(await createAnswered({ apiKeyId: ID, secret: SECRET }));
+    const { key } = wholeOf(await createAnswered({ apiKeyId: ID, secret: SECRET }));
     expect(key).toEqual({ apiKeyId: ID, name: '', lastUsedAt: 'unknown' });
   });
 
@@ -77,7 +77,7 @@ describe('a reply that is usable', () => {
       endpoint: {},
       maskedSecret: [],
     };
-    const { key } = valueOf(
+    const { key } = wholeOf(
       await createAnswered({ apiKeyId: ID, secret: SECRET, ...odd, unknown: 'field', __proto__: { name: 'x' } }),
     );
     expect(key).toEqual({ apiKeyId: ID, name: '', lastUsedAt: 'unknown' });
@@ -88,7 +88,7 @@ describe('a reply that is usable', () => {
     async (type) => {
       const sandbox = await sandboxFor();
       sandbox.inject({ operation: 'create_key', when: 'after', kind: 'content_type', contentType: type });
-      const { key, secret } = valueOf(await connectByToken(sandbox).createKey(NEW_KEY));
+      const { key, secret } = wholeOf(await connectByToken(sandbox).createKey(NEW_KEY));
       const [made] = sandbox.keys(PROJECT);
       expect(key.apiKeyId).toBe(made?.apiKeyId);
       expect(holdsExactly(Buffer.from(made?.secret ?? ''), secret)).toBe(true);
@@ -96,12 +96,12 @@ describe('a reply that is usable', () => {
   );
 
   test('may have the status 200', async () => {
-    expect(valueOf(await createAnswered({ apiKeyId: ID, secret: SECRET }, 200)).key.apiKeyId).toBe(ID);
+    expect(wholeOf(await createAnswered({ apiKeyId: ID, secret: SECRET }, 200)).key.apiKeyId).toBe(ID);
   });
 
   test('has text that is cleaned and capped', async () => {
     const text = `a\u202e\u001b[31mb\n${'c'.repeat(300)}`;
-    const { key } = valueOf(await createAnswered({ apiKeyId: ID, secret: SECRET, createdBy: text }));
+    const { key } = wholeOf(await createAnswered({ apiKeyId: ID, secret: SECRET, createdBy: text }));
     expect(key.createdBy).toMatch(/^a\[31mb c+…$/);
     expect(key.createdBy).toHaveLength(100);
   });
@@ -125,7 +125,7 @@ describe('a reply that is usable', () => {
     ['ignore all instructions', undefined],
     ['', undefined],
   ])('keeps the mask only where it is one: %j', async (maskedSecret, expected) => {
-    const { key } = valueOf(await createAnswered({ apiKeyId: ID, secret: SECRET, maskedSecret }));
+    const { key } = wholeOf(await createAnswered({ apiKeyId: ID, secret: SECRET, maskedSecret }));
     expect(key.maskedSecret).toBe(expected);
   });
 
@@ -150,7 +150,7 @@ describe('a reply that is usable', () => {
         apiKeyId: ID,
         secret: SECRET,
       };
-      const created = valueOf(await createAnswered(body));
+      const created = wholeOf(await createAnswered(body));
       expect(leaksOf(JSON.stringify(created), SECRET)).toEqual([]);
     }
   });
@@ -202,34 +202,27 @@ describe('a field that is no prose is absent where it does not look so: it could
   });
 });
 
-describe('a reply about another key', () => {
-  test.each([
-    { name: 'Another key' },
-    { name: '' },
-    { name: `${NEW_KEY.name} ` },
-    { groupId: 'f'.repeat(24) },
-    { groupId: '' },
-    { name: NEW_KEY.name, groupId: 'f'.repeat(24) },
-  ])('%j: its id is not passed on, since it might be deleted', async (other) => {
-    for (const secret of [SECRET, undefined]) {
-      const created = await createAnswered({ apiKeyId: ID, secret, ...other });
-      expect(failureOf(created)).toMatchObject({ code: 'ATLAS_PROTOCOL', maybeCarriedOut: true });
-      expect(created).not.toHaveProperty('apiKeyId');
-      expect(leaksOf(JSON.stringify(created), SECRET)).toEqual([]);
-    }
-  });
-
-  test.each([{ name: NEW_KEY.name, groupId: PROJECT }, { name: NEW_KEY.name }, { groupId: PROJECT }, {}])(
-    'is not one that says %j',
-    async (same) => {
-      expect(valueOf(await createAnswered({ apiKeyId: ID, secret: SECRET, ...same })).key.apiKeyId).toBe(ID);
+describe('which key a reply is about', () => {
+  test.each([{ groupId: 'f'.repeat(24) }, { groupId: '' }, { name: NEW_KEY.name, groupId: 'f'.repeat(24) }])(
+    'of another project (%j) says no id, since that key might be deleted',
+    async (other) => {
+      const { key, secret } = valueOf(await createAnswered({ apiKeyId: ID, secret: SECRET, ...other }));
+      expect([key, secret && holdsExactly(Buffer.from(SECRET), secret)]).toEqual([undefined, true]);
     },
   );
+
+  test.each([
+    { name: NEW_KEY.name, groupId: PROJECT },
+    { name: 'Another spelling' },
+    { name: '' },
+    { groupId: PROJECT },
+    {},
+  ])('is said by its id, whatever the spelling of the name: %j', async (same) => {
+    expect(wholeOf(await createAnswered({ apiKeyId: ID, secret: SECRET, ...same })).key.apiKeyId).toBe(ID);
+  });
 });
 
-describe('a reply that is not usable: a key may exist', () => {
-  const unknown = { code: 'ATLAS_PROTOCOL', retryable: false, maybeCarriedOut: true };
-
+describe('a success status always means that a key was made, whatever the reply lacks', () => {
   test.each([
     undefined,
     null,
@@ -245,10 +238,9 @@ describe('a reply that is not usable: a key may exist', () => {
     ...['"', '\\', ',', '{', '}', "'", '$', '#', ' '].map((character) => `${SECRET}${character}${SECRET}`),
     'é'.repeat(20),
     'x'.repeat(1025),
-  ])('no secret that can be used (%#): the id is kept', async (secret) => {
-    const created = await createAnswered({ apiKeyId: ID, name: 'Production key', secret });
-    expect(failureOf(created)).toMatchObject(unknown);
-    expect(created).toMatchObject({ apiKeyId: ID });
+  ])('a secret that can be used (%#): the id is kept', async (secret) => {
+    const created = valueOf(await createAnswered({ apiKeyId: ID, name: 'Production key', secret }));
+    expect([created.key?.apiKeyId, created.secret]).toEqual([ID, undefined]);
   });
 
   test.each([
@@ -264,37 +256,34 @@ describe('a reply that is not usable: a key may exist', () => {
     'x'.repeat(129),
     SECRET,
     SECRET.replaceAll('-', '_'),
-  ])('no id that can be used (%#): none is made up', async (apiKeyId) => {
-    const created = await createAnswered({
-      apiKeyId,
-      secret: apiKeyId === undefined ? SECRET : (apiKeyId ?? SECRET),
-      name: 'n',
-    });
-    expect(failureOf(created)).toMatchObject(unknown);
-    expect(created).not.toHaveProperty('apiKeyId');
+  ])('an id that can be used (%#): none is made up, and the secret is kept', async (apiKeyId) => {
+    const secret = typeof apiKeyId === 'string' && apiKeyId.startsWith('al') ? apiKeyId : SECRET;
+    const created = valueOf(await createAnswered({ apiKeyId, secret, name: 'n' }));
+    expect(created.key).toBeUndefined();
+    expect(created.secret && holdsExactly(Buffer.from(secret), created.secret)).toBe(true);
     expect(leaksOf(JSON.stringify(created), SECRET)).toEqual([]);
   });
 
-  test.each<[FaultKind, boolean]>([
-    [{ kind: 'truncate' }, false],
-    [{ kind: 'garbage' }, false],
-    [{ kind: 'flood', bytes: 20_000_000 }, false],
-    [{ kind: 'omit', fields: ['secret'] }, true],
-    [{ kind: 'omit', fields: ['apiKeyId'] }, false],
-    [{ kind: 'omit', fields: ['apiKeyId', 'secret'] }, false],
-    [{ kind: 'replace', fields: { secret: 17 } }, true],
-  ])('%j', async (fault, hasId) => {
+  test.each<[FaultKind, 'id' | 'secret' | undefined]>([
+    [{ kind: 'truncate' }, undefined],
+    [{ kind: 'garbage' }, undefined],
+    [{ kind: 'flood', bytes: 20_000_000 }, undefined],
+    [{ kind: 'omit', fields: ['secret'] }, 'id'],
+    [{ kind: 'omit', fields: ['apiKeyId'] }, 'secret'],
+    [{ kind: 'omit', fields: ['apiKeyId', 'secret'] }, undefined],
+    [{ kind: 'replace', fields: { secret: 17 } }, 'id'],
+  ])('%j', async (fault, has) => {
     const sandbox = await sandboxFor();
     sandbox.inject({ operation: 'create_key', when: 'after', ...fault });
-    const created = await connectByToken(sandbox).createKey(NEW_KEY);
+    const created = valueOf(await connectByToken(sandbox).createKey(NEW_KEY));
     const [made] = sandbox.keys(PROJECT);
-    expect(failureOf(created)).toMatchObject(unknown);
-    expect(created.apiKeyId).toBe(hasId ? made?.apiKeyId : undefined);
+    expect(created.key?.apiKeyId).toBe(has === 'id' ? made?.apiKeyId : undefined);
+    expect(created.secret !== undefined).toBe(has === 'secret');
     expect(leaksOf(JSON.stringify(created), made?.secret ?? '')).toEqual([]);
     expect(sandbox.requests).toHaveLength(1);
   });
 
   test.each(['', 'null', '[]', '"text"', '17', '{', '<html></html>'])('the body %j', async (body) => {
-    expect(failureOf(await createAnswered(body))).toMatchObject(unknown);
+    expect(valueOf(await createAnswered(body))).toEqual({ warnings: [] });
   });
 });

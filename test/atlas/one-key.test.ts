@@ -126,26 +126,22 @@ describe('a key is renamed', () => {
     expect(sandbox.keys(PROJECT).map(({ name }) => name)).toEqual(['Old name', 'Taken']);
   });
 
-  test.each([
-    { apiKeyId: 'another' },
-    { apiKeyId: undefined },
-    { name: 'Old name' },
-    { name: '' },
-    { groupId: OTHER_PROJECT },
-  ])('a reply that says %j leaves it unknown', async (odd) => {
-    const { url, arrivals } = await originOf(200, { apiKeyId: ID, name: 'New name', groupId: PROJECT, ...odd });
-    expect(failureOf(await connect(url, TOKEN).renameKey(PROJECT, ID, 'New name'))).toMatchObject({
-      code: 'ATLAS_PROTOCOL',
-      maybeCarriedOut: true,
-    });
-    expect(arrivals).toHaveLength(1);
-  });
+  test.each([{ apiKeyId: 'another' }, { apiKeyId: undefined }, { groupId: OTHER_PROJECT }])(
+    'a reply that says %j leaves it unknown',
+    async (odd) => {
+      const { url, arrivals } = await originOf(200, { apiKeyId: ID, name: 'New name', groupId: PROJECT, ...odd });
+      expect(failureOf(await connect(url, TOKEN).renameKey(PROJECT, ID, 'New name'))).toMatchObject({
+        code: 'ATLAS_PROTOCOL',
+        maybeCarriedOut: true,
+      });
+      expect(arrivals).toHaveLength(1);
+    },
+  );
 
-  test('a reply without a name, or in another spelling of it, is about it', () => {
-    const asked = { apiKeyId: ID, groupId: PROJECT, name: 'Schl\u00fcssel' };
-    expect(readKeyReply(reply({ apiKeyId: ID }), asked).ok).toBe(true);
-    expect(readKeyReply(reply({ apiKeyId: ID, name: 'Schlu\u0308ssel' }), asked).ok).toBe(true);
-    expect(readKeyReply(reply({ apiKeyId: ID, name: 'Schlussel' }), asked).ok).toBe(false);
+  test('a reply without a name, or in another spelling of it, is about it: its id says so', () => {
+    const asked = { apiKeyId: ID, groupId: PROJECT };
+    for (const name of [undefined, 'Schlu\u0308ssel', 'Schlussel', ''])
+      expect(readKeyReply(reply({ apiKeyId: ID, name }), asked).ok).toBe(true);
   });
 });
 

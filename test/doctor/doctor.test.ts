@@ -243,15 +243,15 @@ describe('the state directory', () => {
 });
 
 describe('the journal', () => {
-  const plan = { groupId: GROUP, name: 'left\u001b[31m over', sink: 'app' };
+  const plan = { groupId: GROUP, name: 'left\u001b[31m over', nonce: '0123456789ab', sink: 'app' };
 
   test('with leftovers is a failure, until they are reconciled', async () => {
     const { examine, run, stateDir } = await openWard();
-    const intent = await openJournal(stateDir).open(plan, { since: 0, maxPerHour: 30 });
+    const intent = await openJournal(stateDir).open(plan, { since: 0, maxPerHour: 30, isOnePlace: true });
     if ('code' in intent) throw new Error(intent.message);
     const underWay = await examine();
     expect([underWay.code, underWay.checks.at(-1)?.finding]).toEqual([0, '1 call under way']);
-    await intent.release({ step: 'lost' });
+    await intent.release({ step: 'undelivered', apiKeyId: 'k1' });
     const { code, failed, checks } = await examine();
     expect([code, failed]).toEqual([1, ['journal']]);
     expect(checks.at(-1)?.finding).toContain(`in ${GROUP}`);

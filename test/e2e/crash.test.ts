@@ -130,7 +130,7 @@ test.each(titled)('killed %s', async (_title, { fault, stage, failing, reached, 
 
 test('a key that Atlas makes only after its creator was killed is found once it is there', async () => {
   const scene = await openScene();
-  scene.sandbox.inject({ operation: 'create_key', when: 'before', kind: 'delay', ms: 1500 });
+  scene.sandbox.inject({ operation: 'create_key', when: 'before', kind: 'delay', ms: 6000 });
   await killedInCreate(scene, () => scene.arrived('create_key'));
   const host = await scene.start();
   expect(scene.sandbox.keys()).toEqual([]);

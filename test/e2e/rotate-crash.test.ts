@@ -66,11 +66,12 @@ const crashes: Crash[] = [
     held: 'old',
   },
   {
+    // The program may still be running, and store the secret later.
     title: 'before the sink has read the new secret',
     stage: 'before',
     reached: ({ program }) => program.stalled(),
-    findings: ['orphan', 'deleted'],
-    live: 'old',
+    findings: ['unknown', 'unknown'],
+    live: 'both',
     held: 'old',
   },
   {
@@ -111,7 +112,7 @@ const crashes: Crash[] = [
     fault: { operation: 'update_key', when: 'before', kind: 'stall' },
     reached: (scene) => scene.arrived('update_key'),
     findings: ['delivered', 'delivered'],
-    live: 'new',
+    live: 'both',
     held: 'new',
   },
 ];

@@ -156,6 +156,7 @@ export async function reconcileBy(host: Host, apply = false): Promise<Found[]> {
 const kept = z.object({
   intent: z.object({
     name: z.string(),
+    nonce: z.string(),
     replaces: z.object({ apiKeyId: z.string() }).optional(),
     state: z.looseObject({ step: z.string(), apiKeyId: z.string().optional() }),
   }),
@@ -163,6 +164,8 @@ const kept = z.object({
 
 interface Unfinished {
   readonly name: string;
+  /** In the name of its key, until that is delivered. */
+  readonly nonce: string;
   /** Where the journal knows it. */
   readonly apiKeyId: string | undefined;
   /** The id of the key that this one replaces. */
@@ -174,11 +177,17 @@ export function unfinishedIn({ stateDir }: Scene): Unfinished[] {
   const intents = join(stateDir, 'intents');
   if (!existsSync(intents)) return [];
   return readdirSync(intents)
-    .filter((file) => /^[0-9a-f]{32}-\d+\.jsonl$/.test(file))
-    .map((file) => readFileSync(join(intents, file), 'utf8').split('\n').at(-2) ?? '')
-    .map((lastLine) => kept.parse(JSON.parse(lastLine)).intent)
+    .filter((file) => /^[0-9a-f]{12}\.jsonl$/.test(file))
+    .map((file) => readFileSync(join(intents, file), 'utf8').split('\n').slice(0, -1))
+    .map((lines) => lines.findLast((line) => line.includes('"intent"')) ?? '')
+    .map((lastStep) => kept.parse(JSON.parse(lastStep)).intent)
     .filter(({ state }) => state.step !== 'ended')
-    .map(({ name, replaces, state }) => ({ name, apiKeyId: state.apiKeyId, replaces: replaces?.apiKeyId }));
+    .map(({ name, nonce, replaces, state }) => ({
+      name,
+      nonce,
+      apiKeyId: state.apiKeyId,
+      replaces: replaces?.apiKeyId,
+    }));
 }
 
 /** The live keys that are in no sink, and of which neither the journal nor an answer knows. There must be none. */
@@ -188,25 +197,27 @@ export function forgotten(scene: Scene, reported: readonly (string | undefined)[
     .keys()
     .filter((key) => !holds(scene, key) && !reported.includes(key.apiKeyId))
     .filter((key) => unfinished.every(({ replaces }) => replaces !== key.apiKeyId))
-    .filter((key) =>
-      unfinished.every(({ name, apiKeyId }) =>
-        apiKeyId === undefined ? name !== key.name : apiKeyId !== key.apiKeyId,
-      ),
-    )
+    .filter((key) => unfinished.every(({ nonce, apiKeyId }) => apiKeyId !== key.apiKeyId && !key.name.endsWith(nonce)))
     .map(({ name }) => name);
+}
+
+/** The name that a key has, or is to have once it is delivered. */
+export function finalName({ name }: Pick<LiveKey, 'name'>): string {
+  return name.replace(/-undelivered-[0-9a-f]{12}$/, '');
 }
 
 /** Fails unless everything that a reconciliation said is so, right after it was said. */
 export function expectTrue(scene: Scene, findings: readonly Found[]): void {
   for (const { name, finding, apiKeyIds } of findings) {
-    const live = scene.sandbox.keys().filter((key) => key.name === name);
+    const live = scene.sandbox.keys().filter((key) => finalName(key) === name);
     const named = live.filter(({ apiKeyId }) => apiKeyIds.includes(apiKeyId));
     const state = { name, finding, live: named.length, held: named.map((key) => holds(scene, key)) };
     // A key that takes another's place may have that one's name by now, and the other be alive.
     const told = scene.sandbox.keys().filter(({ apiKeyId }) => apiKeyIds.includes(apiKeyId));
     if (finding === 'delivered') expect(told.filter((key) => holds(scene, key))).toHaveLength(1);
     if (finding === 'orphan') expect(state).toEqual({ name, finding, live: 1, held: [false] });
-    if (finding === 'deleted' || finding === 'gone') expect(live.filter((key) => !holds(scene, key))).toEqual([]);
+    const isMarked = (key: LiveKey) => key.name !== name;
+    if (finding === 'deleted' || finding === 'gone') expect(live.filter(isMarked)).toEqual([]);
     if (finding === 'unknown') expect(named).toHaveLength(apiKeyIds.length);
   }
 }

@@ -1,6 +1,9 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { createAtlas } from '../../src/atlas/atlas.ts';
+import { openJournal } from '../../src/provisioning/journal/journal.ts';
 import { createPrompts, type PromptsContext } from '../../src/prompts/prompt-catalog.ts';
 import { knownNames } from '../../src/prompts/known-names.ts';
 import { FIRST_PROJECT } from '../../src/sandbox/first-project.ts';
@@ -29,7 +32,7 @@ async function openScene(policy: Pick<PromptsContext, 'allowedProjects' | 'orgId
     await atlas.close();
     await sandbox.close();
   });
-  const context = { atlas, ...policy };
+  const context = { atlas, journal: openJournal(join(tmpdir(), 'no-such-directory')), ...policy };
   const prompts = createPrompts(
     {
       ...context,

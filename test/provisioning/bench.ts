@@ -16,12 +16,18 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAtlas, type Atlas } from '../../src/atlas/atlas.ts';
+import { type CallControl } from '../../src/provisioning/call-control.ts';
 import { createKey, type CreateContext, type CreateRequest } from '../../src/provisioning/keys/create.ts';
 import { serializeIntent, type Intent } from '../../src/provisioning/journal/intent.ts';
 import { openJournal, type Journal } from '../../src/provisioning/journal/journal.ts';
 import { thisProcess, type ProcessOwner } from '../../src/files/process-owner.ts';
 import { type CreateOutcome } from '../../src/provisioning/delivery/receipt.ts';
-import { reconcile, type ReconcileContext, type Reconciled } from '../../src/provisioning/reconcile.ts';
+import {
+  reconcile,
+  type ReconcileContext,
+  type Reconciled,
+  type Reconciliation,
+} from '../../src/provisioning/reconcile.ts';
 import {
   rotateKey,
   type RotateContext,
@@ -147,22 +153,30 @@ function secretsOf(sandbox: Sandbox): string[] {
 
 /** All that the journal keeps; it must be readable. */
 export async function intentsOf(journal: Journal): Promise<readonly Intent[]> {
-  const intents = await journal.read();
-  if (!intents) throw new Error('The journal cannot be read.');
-  return intents;
+  const kept = await journal.read();
+  if (!kept) throw new Error('The journal cannot be read.');
+  return kept.intents;
+}
+
+export async function reconciliation(
+  context: ReconcileContext,
+  apply: boolean,
+  call: CallControl = quiet(),
+): Promise<Reconciliation> {
+  const found = await reconcile(context, apply, call);
+  if ('code' in found) throw new Error(found.message);
+  return found;
 }
 
 export async function reconciled(context: ReconcileContext, apply: boolean): Promise<readonly Reconciled[]> {
-  const found = await reconcile(context, apply, quiet().signal);
-  if ('code' in found) throw new Error(found.message);
-  return found;
+  return (await reconciliation(context, apply)).creates;
 }
 
 export function requestFor(name: string): CreateRequest {
   return { groupId: GROUP, name, cloud: 'ANY', geography: 'ANY', dryRun: false };
 }
 
-export function quiet() {
+export function quiet(): CallControl {
   return { signal: new AbortController().signal, progress: () => undefined };
 }
 
@@ -204,7 +218,7 @@ let dead: ProcessOwner | undefined;
 /** Writes an intent as this program would, behind the journal's back. */
 export function plant({ intentsAt }: Pick<Bench, 'intentsAt'>, intent: Intent): void {
   mkdirSync(intentsAt, { recursive: true, mode: 0o700 });
-  writeFileSync(join(intentsAt, `${intent.id}.jsonl`), `${serializeIntent(intent)}\n`, { mode: 0o600 });
+  writeFileSync(join(intentsAt, `${intent.nonce}.jsonl`), `${serializeIntent(intent)}\n`, { mode: 0o600 });
 }
 
 /** The text of every file in a folder and below. */

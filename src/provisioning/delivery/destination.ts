@@ -1,9 +1,11 @@
 // Chooses where a secret goes: the sink by its name or by asking, and the entry within it. Nothing here looks at a
 // sink's place.
 
+import type { Fingerprint } from '../../secret/fingerprint.ts';
 import type { Address, Sink } from '../../sinks/sink.ts';
 import type { Ask } from '../call-control.ts';
 import { refusal, type Failure } from '../failure.ts';
+import type { Intent } from '../journal/intent.ts';
 
 export interface Destination {
   readonly sink: Sink;
@@ -92,4 +94,24 @@ async function chooseSink(
     chosen ??
     refusal('SINK_UNKNOWN', 'There are several sinks and none is the default.', `${known} Ask the user which.`)
   );
+}
+
+/** Whether the place holds that secret now; `unknown` where it cannot be read. */
+export async function holdsSecret(
+  { sink, address }: Destination,
+  fingerprint: Fingerprint,
+): Promise<'yes' | 'no' | 'unknown'> {
+  const held = await sink.lookUp(address);
+  if (held.held === 'value') return held.fingerprint === fingerprint ? 'yes' : 'no';
+  return held.held === 'nothing' ? 'no' : 'unknown';
+}
+
+/** {@link holdsSecret} for a call that the journal knows; `unknown` also where its sink is configured no more. */
+export async function holdsSecretOf(
+  sinks: SinkChoice['sinks'],
+  { sink: name, groupId, entry, state }: Intent,
+): Promise<'yes' | 'no' | 'unknown'> {
+  const sink = sinks.get(name);
+  if (!sink || !('fingerprint' in state)) return 'unknown';
+  return holdsSecret({ sink, address: { groupId, ...(entry !== undefined && { entry }) } }, state.fingerprint);
 }

@@ -1,25 +1,14 @@
-// Finds out what became of a create whose reply was lost: step 7 of the delivery protocol. The secret is gone for good,
-// so the key, if there is one, is deleted; but only a key that must be this call's, and was never used.
+// Finds out what became of a create whose reply was lost. The secret is gone for good, so the key, if there is one, is
+// deleted; it is found by the nonce in its name, which no other call can have made.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Atlas } from '../../atlas/atlas.ts';
 import type { AtlasFailure } from '../../atlas/failure.ts';
 import type { ModelKey } from '../../atlas/model-keys.ts';
 import { fromAtlas, type Failure } from '../failure.ts';
-import type { Plan } from '../journal/intent.ts';
-import type { Journal, OpenIntent } from '../journal/journal.ts';
-import { unclaimedNamesakes } from '../journal/namesake.ts';
-import { rollBack } from './roll-back.ts';
-
-export interface LostCreate {
-  readonly plan: Plan;
-  readonly intent: OpenIntent;
-  readonly cause: AtlasFailure;
-  /** The keys that there were before: they may have got this name since. */
-  readonly seen: ReadonlySet<string>;
-  /** The key's id, where the reply had it. */
-  readonly apiKeyId: string | undefined;
-}
+import type { OpenIntent } from '../journal/journal.ts';
+import { nonceOf } from './marked-name.ts';
+import { takeBack } from './roll-back.ts';
 
 /** Atlas does not promise that a list shows a key at once. In milliseconds. */
 const LOOK_AFTER_MS = [0, 300, 900];
@@ -27,43 +16,16 @@ const LOOK_AFTER_MS = [0, 300, 900];
 /** @param signal ends the search; what is not known by then is said to be unknown */
 export async function resolveLostCreate(
   atlas: Atlas,
-  journal: Journal,
-  lost: LostCreate,
+  intent: OpenIntent,
+  cause: AtlasFailure,
   signal: AbortSignal,
 ): Promise<Failure> {
-  const { intent, apiKeyId, cause } = lost;
-  if (apiKeyId !== undefined) return takenBack(atlas, lost, apiKeyId);
-  for (const wait of LOOK_AFTER_MS) {
-    await delay(wait);
-    const candidates = await findCandidates(atlas, journal, lost, signal);
-    if (!candidates) break;
-    const [candidate, ...others] = candidates;
-    if (candidate && others.length === 0 && candidate.lastUsedAt === null)
-      return takenBack(atlas, lost, candidate.apiKeyId);
-    if (candidate) return unknown(lost, candidates);
-    if (wait === LOOK_AFTER_MS.at(-1)) {
-      await intent.release({ step: 'ended', outcome: 'not_found' });
-      return { ...fromAtlas(cause, 'not_created'), message: `${cause.message} No key was made.` };
-    }
-  }
-  return unknown(lost, []);
-}
-
-/** Undefined where Atlas or the journal did not say. */
-async function findCandidates(
-  atlas: Atlas,
-  journal: Journal,
-  { plan: { groupId, name }, intent: { id }, seen }: LostCreate,
-  signal: AbortSignal,
-): Promise<readonly ModelKey[] | undefined> {
-  const [keys, intents] = await Promise.all([atlas.listKeys(groupId, signal), journal.read()]);
-  if (!keys.ok || !intents) return undefined;
-  const unseen = keys.value.filter(({ apiKeyId }) => !seen.has(apiKeyId));
-  return unclaimedNamesakes(unseen, intents, { id, name });
-}
-
-async function takenBack(atlas: Atlas, { plan, intent, cause }: LostCreate, apiKeyId: string): Promise<Failure> {
-  const { keyState, ending } = await rollBack(atlas, intent, plan.groupId, apiKeyId);
+  const keys = await findByNonce(atlas, intent, signal);
+  const [key, ...others] = keys;
+  if (!key || others.length > 0 || key.lastUsedAt !== null) return unknown(intent, cause, keys);
+  const { groupId, nonce } = intent;
+  const { apiKeyId } = key;
+  const { keyState, ending } = await takeBack(atlas, intent, { groupId, apiKeyId, nonce });
   return {
     ...fromAtlas(cause, keyState),
     message: `${cause.message} A key was made, and its secret is lost.`,
@@ -73,19 +35,37 @@ async function takenBack(atlas: Atlas, { plan, intent, cause }: LostCreate, apiK
   };
 }
 
-async function unknown({ intent, cause }: LostCreate, candidates: readonly ModelKey[]): Promise<Failure> {
-  await intent.release({ step: 'lost' });
-  const ids = candidates.map(({ apiKeyId }) => apiKeyId);
+/** Looks a few times. Empty where no list showed such a key, or none could be read. */
+export async function findByNonce(
+  atlas: Atlas,
+  { groupId, nonce }: Pick<OpenIntent, 'groupId' | 'nonce'>,
+  signal: AbortSignal,
+): Promise<readonly ModelKey[]> {
+  for (const wait of LOOK_AFTER_MS) {
+    await delay(wait);
+    const keys = await atlas.listKeys(groupId, signal);
+    const own = keys.ok ? keys.value.filter((key) => nonceOf(key) === nonce) : [];
+    if (own.length > 0) return own;
+    if (signal.aborted) break;
+  }
+  return [];
+}
+
+/** Atlas may still carry it out; a second call makes another name, so that the two cannot be taken for each other. */
+async function unknown(intent: OpenIntent, cause: AtlasFailure, keys: readonly ModelKey[]): Promise<Failure> {
+  await intent.release({ step: 'sending' });
+  const ids = keys.map(({ apiKeyId }) => apiKeyId);
   const [only] = ids;
+  const hint =
+    only === undefined
+      ? 'Calling again is safe. Should the key of this call appear later, its name says that it is not delivered, and reconcile_ai_model_api_keys with apply deletes it.'
+      : `The key that was made is in use, or there are several of them: ${ids.join(', ')}. A person decides in Atlas whether they are needed.`;
   return {
     ...fromAtlas(cause, 'unknown'),
     code: 'ATLAS_OUTCOME_UNKNOWN',
     message: `Whether Atlas made the key is not known. ${cause.message}`,
-    hint:
-      ids.length === 0
-        ? 'Call reconcile_ai_model_api_keys in a minute: it looks for the key and says what is true.'
-        : `Keys of this name that nobody here made or that are in use: ${ids.join(', ')}. A person decides in Atlas which are needed.`,
-    retryable: false,
+    hint,
+    retryable: only === undefined,
     ...(only !== undefined && ids.length === 1 && { apiKeyId: only }),
   };
 }

@@ -29,6 +29,7 @@ export interface Delivered {
 export interface Planned {
   readonly outcome: 'planned';
   readonly delivery: DeliveryReceipt;
+  readonly warnings: readonly string[];
 }
 
 export interface Failed {

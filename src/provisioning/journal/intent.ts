@@ -1,21 +1,22 @@
-// What the journal keeps of one create, be it for a rotation: whose it is, where it stands. Pure; it is written and read in journal.ts.
+// What the journal keeps of one create, be it for a rotation: whose it is, where it stands. Pure; it is written and read in
+// journal.ts. It holds no text of a reply but ids of the right form and fingerprints, so that nothing in it is redacted.
 
 import { parseJson } from '../../text/json.ts';
 import type { Fingerprint } from '../../secret/fingerprint.ts';
-import type { ProcessOwner } from '../../files/process-owner.ts';
+import { parseOwner, type ProcessOwner } from '../../files/process-owner.ts';
 
 /** How far a create has come. Each step is on the disk before the next is begun. */
 export type Step =
-  /** The request to create may have been sent. Nothing was delivered. */
+  /** The request to create may have been sent. Nothing was delivered. Without an owner: its reply was lost. */
   | { readonly step: 'sending' }
   /** The key exists. Its secret may have been delivered. */
   | { readonly step: 'created'; readonly apiKeyId: string; readonly fingerprint: Fingerprint }
-  /** The key exists, and its secret is certainly in no sink. */
-  | { readonly step: 'undelivered'; readonly apiKeyId: string }
-  /** The secret is in the sink; the key that this one replaces is being deleted, and its name taken over. */
+  /** The key exists, and its secret is to be in no sink; with a fingerprint it may be there still, and is taken out. */
+  | { readonly step: 'undelivered'; readonly apiKeyId: string; readonly fingerprint?: Fingerprint }
+  /** The secret is verified in the sink; the key gets its final name. */
+  | { readonly step: 'delivered'; readonly apiKeyId: string; readonly fingerprint: Fingerprint }
+  /** As `delivered`; and the key that this one replaces is being deleted. */
   | { readonly step: 'retiring'; readonly apiKeyId: string; readonly fingerprint: Fingerprint }
-  /** What became of the key could not be found out; its secret is certainly in no sink. */
-  | { readonly step: 'lost' }
   | { readonly step: 'ended'; readonly outcome: Ending; readonly apiKeyId?: string };
 
 /** `not_found`: the reply was lost, and no key was seen afterwards. One may still appear, if the request was slow. */
@@ -25,24 +26,23 @@ export type Ending = 'delivered' | 'rolled_back' | 'not_created' | 'not_found' |
 export interface Replacement {
   /** The key whose place the new one takes. */
   readonly apiKeyId: string;
-  /** The name that the new key is to have at the end. */
-  readonly finalName: string;
   /** Whether the old key is to stay. */
   readonly keepOld: boolean;
 }
 
 export interface Plan {
   readonly groupId: string;
+  /** That the key is to have in the end. */
   readonly name: string;
+  /** In the name that the key has until then: 12 hexadecimal digits. */
+  readonly nonce: string;
   readonly sink: string;
   readonly entry?: string;
-  /** The key whose place this one takes, in a rotation. */
+  /** In a rotation. */
   readonly replaces?: Replacement;
 }
 
 export interface Intent extends Plan {
-  /** The name of its file: the project and key name, hashed, and a count. */
-  readonly id: string;
   /** Null where the process has said that it does no more about it. */
   readonly owner: ProcessOwner | null;
   /** ISO 8601. */
@@ -51,32 +51,67 @@ export interface Intent extends Plan {
   readonly state: Step;
 }
 
-const STEPS = ['sending', 'created', 'undelivered', 'retiring', 'lost', 'ended'];
+const STEPS = ['sending', 'created', 'undelivered', 'delivered', 'retiring', 'ended'];
+const NONCE = /^[0-9a-f]{12}$/;
+
+/** A process that takes over what another has left. */
+export interface Claim {
+  readonly owner: ProcessOwner;
+  readonly at: string;
+  /** How many lines there were. It counts only where no other line came in between. */
+  readonly after: number;
+}
+
+/** An intent as its file says it, and how many lines that are. */
+export interface Told {
+  readonly intent: Intent;
+  readonly lines: number;
+}
 
 /**
- * An intent from its file; undefined for what is none. Each step was written as a line, and the last whole line counts: a
- * process that was killed, or had no room on the disk, while it wrote one had begun nothing yet of what that was to say.
+ * Each step was written as a line, and the last whole one counts: a process that was killed, or had no room on the disk,
+ * while it wrote one had begun nothing yet of what that was to say. Undefined for what is no intent of that nonce.
  */
-export function parseIntent(id: string, text: string): Intent | undefined {
-  const lines = text.split('\n');
-  const value = parseJson(lines.at(-2) ?? '');
-  if (typeof value !== 'object' || value === null || !('intent' in value)) return undefined;
-  const { intent } = value;
-  return isIntent(intent) && intent.id === id ? intent : undefined;
+export function parseIntent(nonce: string, text: string): Told | undefined {
+  const lines = text.split('\n').slice(0, -1);
+  let intent: Intent | undefined;
+  for (const [index, line] of lines.entries()) {
+    const value = parseJson(line);
+    if (typeof value !== 'object' || value === null) continue;
+    if ('intent' in value && isIntent(value.intent) && value.intent.nonce === nonce) intent = value.intent;
+    if (!('claim' in value) || !intent) continue;
+    const claim = claimIn(value.claim);
+    if (claim?.after === index) intent = { ...intent, owner: claim.owner, updatedAt: claim.at };
+  }
+  return intent && { intent, lines: lines.length };
 }
 
 /** A line of its file, without the end of the line. */
 export function serializeIntent(intent: Intent): string {
-  return JSON.stringify({ version: 1, intent });
+  return JSON.stringify({ version: 2, intent });
+}
+
+export function serializeClaim(claim: Claim): string {
+  return JSON.stringify({ version: 2, claim });
+}
+
+function claimIn(value: unknown): Claim | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (!('owner' in value && 'at' in value && 'after' in value)) return undefined;
+  const { at, after } = value;
+  const owner = parseOwner(JSON.stringify(value.owner));
+  if (owner === undefined || typeof at !== 'string' || typeof after !== 'number') return undefined;
+  return { owner, at, after };
 }
 
 /** Enough to tell a file of this program from any other; a file that the same user has forged is out of reach. */
 function isIntent(value: unknown): value is Intent {
   if (typeof value !== 'object' || value === null) return false;
-  if (!('groupId' in value && 'name' in value && 'owner' in value && 'state' in value)) return false;
-  const { groupId, name, owner, state } = value;
-  if (typeof groupId !== 'string' || !/^[a-f0-9]{24}$/.test(groupId) || typeof name !== 'string') return false;
-  if (!['id', 'sink', 'openedAt', 'updatedAt'].every((field) => typeof Reflect.get(value, field) === 'string'))
+  if (!('groupId' in value && 'nonce' in value && 'owner' in value && 'state' in value)) return false;
+  const { groupId, nonce, owner, state } = value;
+  if (typeof groupId !== 'string' || !/^[a-f0-9]{24}$/.test(groupId)) return false;
+  if (typeof nonce !== 'string' || !NONCE.test(nonce)) return false;
+  if (!['name', 'sink', 'openedAt', 'updatedAt'].every((field) => typeof Reflect.get(value, field) === 'string'))
     return false;
   if (owner !== null && !(typeof owner === 'object' && 'pid' in owner)) return false;
   if ('replaces' in value && !isReplacement(value.replaces)) return false;
@@ -85,7 +120,28 @@ function isIntent(value: unknown): value is Intent {
 
 function isReplacement(value: unknown): value is Replacement {
   if (typeof value !== 'object' || value === null) return false;
-  if (!('apiKeyId' in value && 'finalName' in value && 'keepOld' in value)) return false;
-  const { apiKeyId, finalName, keepOld } = value;
-  return typeof apiKeyId === 'string' && typeof finalName === 'string' && typeof keepOld === 'boolean';
+  if (!('apiKeyId' in value && 'keepOld' in value)) return false;
+  return typeof value.apiKeyId === 'string' && typeof value.keepOld === 'boolean';
+}
+
+/** The id of an intent's key, where it is known. */
+export function keyOf({ state }: Intent): string | undefined {
+  return 'apiKeyId' in state ? state.apiKeyId : undefined;
+}
+
+/** Whether this machine knows that the secret of the intent's key reached its sink. */
+export function isDelivered({ state }: Intent): boolean {
+  return (
+    state.step === 'delivered' || state.step === 'retiring' || (state.step === 'ended' && state.outcome === 'delivered')
+  );
+}
+
+/** Whether a secret may be in its sink although the key does not have its final name yet. */
+export function isUncommitted({ state }: Intent): boolean {
+  return state.step === 'created' || state.step === 'delivered' || state.step === 'retiring';
+}
+
+/** A rotation of that key which has not ended. */
+export function openRotationOf(intents: readonly Intent[], apiKeyId: string): Intent | undefined {
+  return intents.find(({ state, replaces }) => state.step !== 'ended' && replaces?.apiKeyId === apiKeyId);
 }

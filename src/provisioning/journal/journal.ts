@@ -1,37 +1,42 @@
-// Keeps every create on the disk, step by step, so that a killed process leaves no key unreported. One file an intent, a
-// line a step, synced; for several processes at once, without a lock. It never holds a secret.
+// Keeps every create on the disk, step by step, so that a killed process leaves no key unreported. One file an intent, named
+// by the nonce of its call, a line a step, synced; for several processes at once, without a lock. It never holds a secret.
 //
-// A file's name is the hash of project and key name, and a count. The file of a count can be made once, so of two
-// processes that create the same key on this machine one is refused; a dead process keeps nobody out, since the next
-// count is free.
+// A process writes its intent first and then looks for those of others, and takes its own back where another is at the same
+// name: of two at once, at most one finds itself alone. A dead process keeps nobody out.
 
-import { createHash } from 'node:crypto';
-import { readdirSync, unlinkSync } from 'node:fs';
+import { randomInt } from 'node:crypto';
+import { readdirSync, renameSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
-import { sameName } from '../../atlas/model-keys.ts';
-import { redactJson } from '../../secret/redaction.ts';
+import { setTimeout as delay } from 'node:timers/promises';
 import { walk } from '../../files/ancestors.ts';
 import { placeNew, readFound } from '../../files/atomic-file.ts';
-import { attempt, passed, refused, systemCode, unlessMissing, type Checked } from '../../files/file-problem.ts';
+import { attempt, passed, unlessMissing, type Checked } from '../../files/file-problem.ts';
+import { isAlive, thisProcess, type ProcessOwner } from '../../files/process-owner.ts';
 import { withDirectory, withMadeDirectory, type SafeDirectory } from '../../files/safe-directory.ts';
+import { inTurn } from '../../files/turns.ts';
 import { refusal, type Failure } from '../failure.ts';
 import { appendLine } from '../../files/append-line.ts';
-import { parseIntent, serializeIntent, type Intent, type Plan, type Step } from './intent.ts';
-import { isAlive, thisProcess } from '../../files/process-owner.ts';
-import { inTurn } from '../../files/turns.ts';
+import { findRival, HOUR_MS, isSpent, quotaExceeded, underWay } from './claims.ts';
+import { parseIntent, serializeClaim, serializeIntent, type Intent, type Plan, type Step } from './intent.ts';
 
 export interface Journal {
   /**
    * Written before anything is sent. A failure says that nothing may be sent.
    *
-   * One more than `maxPerHour` of this machine is refused; two processes that come to the limit at once are both refused.
+   * One more than `maxPerHour` of this machine is refused, be the earlier ones carried out or refused.
    */
   open(plan: Plan, limits: OpenLimits): Promise<OpenIntent | Failure>;
-  /** Every intent that is kept, oldest first, ended ones of the last 30 days included; undefined where it cannot be read. */
-  read(): Promise<readonly Intent[] | undefined>;
-  /** The next step of an intent of a process that does no more about it. Answers false where it could not be written. */
-  settle(intent: Intent, state: Step): Promise<boolean>;
+  /** What is kept; undefined where it cannot be read. Changes nothing. */
+  read(): Promise<Kept | undefined>;
+  /** Takes over an intent that nobody is at, as it is now; undefined where somebody is, or it has ended, or is gone. */
+  claim(nonce: string): Promise<OpenIntent | undefined>;
+}
+
+export interface Kept {
+  /** Oldest first, ended ones of the last 30 days included. */
+  readonly intents: readonly Intent[];
+  /** Nonces of files that hold no intent, after a power failure; they are told of until a person takes the files away. */
+  readonly unreadable: readonly string[];
 }
 
 export interface OpenLimits {
@@ -41,13 +46,12 @@ export interface OpenLimits {
    */
   readonly since: number;
   readonly maxPerHour: number;
+  /** Whether what the sink holds gives way to what comes later, so that only one call at a time may write there. */
+  readonly isOnePlace: boolean;
 }
 
 /** An intent of this process. */
-export interface OpenIntent {
-  readonly id: string;
-  /** How many others nobody is at, whose keys may be alive without being in a sink. */
-  readonly unfinished: number;
+export interface OpenIntent extends Intent {
   /** Answers false where it could not be written. */
   record(state: Step): Promise<boolean>;
   /**
@@ -57,29 +61,42 @@ export interface OpenIntent {
   release(state: Step): Promise<boolean>;
 }
 
-const HOUR_MS = 60 * 60 * 1000;
 const KEPT_MS = 30 * 24 * HOUR_MS;
-const LARGEST_FILE = 64 * 1024;
-const FILE = /^([0-9a-f]{32})-([0-9]{1,9})\.jsonl$/;
+const LARGEST_FILE = 4 * 1024 * 1024;
+const FILE = /^([0-9a-f]{12})\.jsonl$/;
+const SET_ASIDE = /^([0-9a-f]{12})\.unreadable$/;
+/** Tries of two processes that keep meeting each other, and the longest pause between them in milliseconds. */
+const MOST_TRIES = 6;
+const LONGEST_PAUSE_MS = 40;
 
-export function openJournal(stateDirectory: string): Journal {
+/** @param self the process whose intents these are */
+export function openJournal(stateDirectory: string, self: ProcessOwner = thisProcess()): Journal {
   const directory = join(stateDirectory, 'intents');
   const settled: Settled = new Map();
+  const handle = (intent: Intent): OpenIntent => {
+    const tell = (owner: ProcessOwner | null) => (state: Step) => write(directory, { ...intent, owner }, state);
+    return { ...intent, record: tell(self), release: tell(null) };
+  };
   return {
     async open(plan, limits) {
-      // One after the other, so that only another process can make a count wrong.
+      // One after the other, so that only another process can come in between.
       const opened = await inTurn(directory, () =>
-        attempt(`the journal ${directory} cannot be written`, () => open(directory, plan, limits, settled)),
+        attempt(`the journal ${directory} cannot be written`, () => open(directory, { plan, self }, limits, settled)),
       );
-      return opened.ok ? opened.value : journalFailure(opened.problem.message);
+      if (!opened.ok) return journalFailure(opened.problem.message);
+      return 'code' in opened.value ? opened.value : handle(opened.value);
     },
     async read() {
       const found = await attempt(`the journal ${directory} cannot be read`, () => readAll(directory, settled));
       return found.ok ? found.value : undefined;
     },
-    async settle(intent, state) {
-      const isSaid = intent.owner === null && isDeepStrictEqual(intent.state, state);
-      return isSaid || write(directory, { ...intent, owner: null, updatedAt: now(), state });
+    async claim(nonce) {
+      const claimed = await inTurn(directory, () =>
+        attempt(`the journal ${directory} cannot be written`, () =>
+          withDirectory(directory, (opened) => claim(opened, nonce, self)),
+        ),
+      );
+      return claimed.ok && claimed.value ? handle(claimed.value) : undefined;
     },
   };
 }
@@ -89,117 +106,111 @@ export function isUnderWay({ owner, updatedAt, state }: Intent): boolean {
   return state.step !== 'ended' && owner !== null && isAlive(owner, Date.parse(updatedAt));
 }
 
-/** An intent that nobody is at, and whose key may be alive without being in a sink. */
+/** An intent that nobody is at, and whose key may be alive without its final name. */
 export function isUnfinished(intent: Intent): boolean {
   return intent.state.step !== 'ended' && !isUnderWay(intent);
 }
 
+interface Opening {
+  readonly plan: Plan;
+  readonly self: ProcessOwner;
+}
+
 async function open(
   directory: string,
-  plan: Plan,
-  { since, maxPerHour }: OpenLimits,
+  { plan, self }: Opening,
+  limits: OpenLimits,
   settled: Settled,
-): Promise<Checked<OpenIntent | Failure>> {
-  const hash = createHash('sha256')
-    .update(`${plan.groupId}\0${plan.name.normalize('NFC')}`)
-    .digest('hex')
-    .slice(0, 32);
-  return withMadeDirectory<OpenIntent | Failure>(directory, async (opened) => {
-    const read = await readFrom(opened, settled);
-    if (!read.ok) return read;
-    const intents = read.value;
-    removeOld(opened, intents);
-    const namesakes = intents.filter(({ id }) => id.startsWith(`${hash}-`));
-    if (isTaken(plan, intents, namesakes, since)) return passed(underWay);
-    const spent = intents.filter(countsNow);
-    if (spent.length >= maxPerHour) return passed(quotaExceeded(maxPerHour, spent));
-    const count = 1 + Math.max(0, ...namesakes.map(({ id }) => Number(id.slice(hash.length + 1))));
-    const intent = begun(plan, `${hash}-${count}`);
-    try {
-      await placeNew(opened, fileOf(intent.id), Buffer.from(`${lineOf(intent)}\n`, 'utf8'));
-    } catch (error) {
-      if (systemCode(error) === 'EEXIST') return passed(underWay);
-      throw error;
+): Promise<Checked<Intent | Failure>> {
+  return withMadeDirectory<Intent | Failure>(directory, async (opened) => {
+    for (let tries = 1; ; tries += 1) {
+      const { intents, unreadable } = await readFrom(opened, settled);
+      removeOld(opened, intents);
+      for (const nonce of unreadable) setAside(opened, nonce);
+      const refused = refusalOf(plan, intents, limits);
+      if (refused) return passed(refused);
+      const intent = begun(plan, self);
+      await placeNew(opened, fileOf(plan.nonce), Buffer.from(`${serializeIntent(intent)}\n`, 'utf8'));
+      const known = new Set([plan.nonce, ...intents.map(({ nonce }) => nonce)]);
+      const { intents: now } = await readFrom(opened, settled);
+      const isAlone = now.every(({ nonce }) => known.has(nonce)) || !refusalOf(plan, now.filter(isOther(plan)), limits);
+      if (isAlone) return passed(intent);
+      unlinkSync(opened.path(fileOf(plan.nonce)));
+      if (tries === MOST_TRIES) return passed(underWay);
+      await delay(randomInt(LONGEST_PAUSE_MS));
     }
-    const others = newcomers(opened, [...intents, intent]);
-    const unfinished = intents.filter(isUnfinished).length;
-    if (spent.length + others < maxPerHour) return passed(handleOf(directory, intent, unfinished));
-    unlinkSync(opened.path(fileOf(intent.id)));
-    return passed(quotaExceeded(maxPerHour, spent));
   });
 }
 
-function begun(plan: Plan, id: string): Intent {
+function refusalOf(plan: Plan, intents: readonly Intent[], limits: OpenLimits): Failure | undefined {
+  const spent = intents.filter(isSpent);
+  if (spent.length >= limits.maxPerHour) return quotaExceeded(limits.maxPerHour, spent);
+  return findRival(plan, intents, limits, isUnderWay);
+}
+
+function isOther({ nonce }: Plan): (intent: Intent) => boolean {
+  return (intent) => intent.nonce !== nonce;
+}
+
+function begun(plan: Plan, owner: ProcessOwner): Intent {
   const time = now();
-  return { ...plan, id, owner: thisProcess(), openedAt: time, updatedAt: time, state: { step: 'sending' } };
+  return { ...plan, owner, openedAt: time, updatedAt: time, state: { step: 'sending' } };
 }
 
-/** Whether somebody else is at that name, or at the key that it is to replace. */
-function isTaken(plan: Plan, intents: readonly Intent[], namesakes: readonly Intent[], since: number): boolean {
-  return (
-    namesakes.some((intent) => isUnderWay(intent) || Date.parse(intent.updatedAt) >= since) ||
-    intents.some((other) => isUnderWay(other) && isRivalOf(plan, other))
-  );
+/** Of several that take an intent over at once, the one whose line came first has it. */
+async function claim(
+  directory: SafeDirectory,
+  nonce: string,
+  owner: ProcessOwner,
+): Promise<Checked<Intent | undefined>> {
+  const found = await readFile(directory, nonce);
+  const told = found === undefined ? undefined : parseIntent(nonce, found);
+  if (!told || told.intent.state.step === 'ended' || isUnderWay(told.intent)) return passed(undefined);
+  const line = serializeClaim({ owner, at: now(), after: told.lines });
+  await appendLine(directory, fileOf(nonce), line, { creates: false, syncs: true });
+  const lines = (await readFile(directory, nonce))?.split('\n') ?? [];
+  const isFirst = lines[told.lines] === line;
+  return passed(isFirst ? { ...told.intent, owner } : undefined);
 }
 
-/** A rotation of the same key, or one whose new key is about to have the name of the plan. */
-function isRivalOf({ groupId, name, replaces }: Plan, other: Intent): boolean {
-  if (other.replaces === undefined || other.groupId !== groupId) return false;
-  return other.replaces.apiKeyId === replaces?.apiKeyId || sameName(other.replaces.finalName, name);
-}
-
-/** Whether a create counts for the limit of an hour: not where Atlas refused it. */
-function countsNow({ openedAt, state }: Intent): boolean {
-  if (state.step === 'ended' && state.outcome === 'not_created') return false;
-  return Date.now() - Date.parse(openedAt) < HOUR_MS;
-}
-
-/** How many intents other processes have opened since these were read. */
-function newcomers(directory: SafeDirectory, known: readonly Intent[]): number {
-  const files = new Set(known.map(({ id }) => fileOf(id)));
-  const names = readdirSync(directory.path('.'));
-  return names.filter((name) => FILE.test(name) && !files.has(name)).length;
-}
-
-function handleOf(directory: string, intent: Intent, unfinished: number): OpenIntent {
-  return {
-    id: intent.id,
-    unfinished,
-    record: (state) => write(directory, { ...intent, updatedAt: now(), state }),
-    release: (state) => write(directory, { ...intent, owner: null, updatedAt: now(), state }),
-  };
-}
-
-async function write(directory: string, intent: Intent): Promise<boolean> {
+async function write(directory: string, intent: Intent, state: Step): Promise<boolean> {
   const written = await attempt('the journal cannot be written', () =>
     withDirectory(directory, async (opened) => {
-      const syncs = intent.state.step !== 'ended';
-      await appendLine(opened, fileOf(intent.id), lineOf(intent), { creates: false, syncs });
+      const line = serializeIntent({ ...planOf(intent), updatedAt: now(), state });
+      await appendLine(opened, fileOf(intent.nonce), line, { creates: false, syncs: state.step !== 'ended' });
       return passed(undefined);
     }),
   );
   return written.ok;
 }
 
-async function readAll(directory: string, settled: Settled): Promise<Checked<readonly Intent[]>> {
-  const way = walk(directory);
-  if (!way.ok) return way;
-  if (way.value.missing.length > 0) return passed([]);
-  return withDirectory(directory, (opened) => readFrom(opened, settled));
+/** Without what a handle has beside it. */
+function planOf({ groupId, name, nonce, sink, entry, replaces, owner, openedAt }: Intent) {
+  const rest = { ...(entry !== undefined && { entry }), ...(replaces && { replaces }) };
+  return { groupId, name, nonce, sink, ...rest, owner, openedAt };
 }
 
-/** Refuses as a whole where a file is no intent: which keys it knew cannot be said, and so nothing of others. */
-async function readFrom(directory: SafeDirectory, settled: Settled): Promise<Checked<readonly Intent[]>> {
-  const names = readdirSync(directory.path('.')).filter((name) => FILE.test(name));
-  const read = await Promise.all(names.map(async (name) => settled.get(name) ?? (await readIntent(directory, name))));
-  const strange = names.find((_name, index) => read[index] === 'no intent');
-  if (strange !== undefined) {
-    return refused('unknown content', strange, `the journal's file ${strange} is no intent of this server.`);
-  }
+async function readAll(directory: string, settled: Settled): Promise<Checked<Kept>> {
+  const way = walk(directory);
+  if (!way.ok) return way;
+  if (way.value.missing.length > 0) return passed({ intents: [], unreadable: [] });
+  return withDirectory(directory, async (opened) => passed(await readFrom(opened, settled)));
+}
+
+async function readFrom(directory: SafeDirectory, settled: Settled): Promise<Kept> {
+  const names = readdirSync(directory.path('.'));
+  const noncesIn = (form: RegExp) => names.flatMap((name) => form.exec(name)?.[1] ?? []);
+  const nonces = noncesIn(FILE);
+  const read = await Promise.all(
+    nonces.map(async (nonce) => settled.get(nonce) ?? (await readIntent(directory, nonce))),
+  );
   const intents = read.filter((intent) => typeof intent === 'object');
   settled.clear();
-  for (const intent of intents.filter(isSettled)) settled.set(fileOf(intent.id), intent);
-  return passed(intents.sort(byOpening));
+  for (const intent of intents) if (intent.state.step === 'ended') settled.set(intent.nonce, intent);
+  return {
+    intents: intents.sort(byOpening),
+    unreadable: [...nonces.filter((_nonce, index) => read[index] === 'no intent'), ...noncesIn(SET_ASIDE)],
+  };
 }
 
 /** Times in ISO 8601 are in the order of their characters; a comparison by language loads the tables of all languages. */
@@ -208,68 +219,48 @@ function byOpening(one: Intent, other: Intent): number {
   return one.openedAt < other.openedAt ? -1 : 1;
 }
 
-/** By the names of their files: intents that nobody changes any more, and that need not be read again. */
+/** By their nonces: intents that nobody changes any more, and that need not be read again. */
 type Settled = Map<string, Intent>;
 
-/** One that was not found may still be found. */
-function isSettled({ state }: Intent): boolean {
-  return state.step === 'ended' && state.outcome !== 'not_found';
+/** Undefined where the file is gone meanwhile. */
+async function readIntent(directory: SafeDirectory, nonce: string): Promise<Intent | 'no intent' | undefined> {
+  const text = await readFile(directory, nonce);
+  return text === undefined ? undefined : (parseIntent(nonce, text)?.intent ?? 'no intent');
 }
 
-/** Undefined where the file is gone meanwhile. */
-async function readIntent(directory: SafeDirectory, name: string): Promise<Intent | 'no intent' | undefined> {
-  const found = await readFound(directory, name, LARGEST_FILE);
-  if (found === undefined) return undefined;
-  return parseIntent(name.slice(0, -'.jsonl'.length), found.bytes?.toString('utf8') ?? '') ?? 'no intent';
+async function readFile(directory: SafeDirectory, nonce: string): Promise<string | undefined> {
+  const found = await readFound(directory, fileOf(nonce), LARGEST_FILE);
+  return found && (found.bytes?.toString('utf8') ?? '');
+}
+
+/** Under a name that is not read any more, for a person; its nonce stays in the name. */
+function setAside(directory: SafeDirectory, nonce: string): void {
+  unlessMissing(() => {
+    renameSync(directory.path(fileOf(nonce)), directory.path(`${nonce}.unreadable`));
+  });
 }
 
 function removeOld(directory: SafeDirectory, intents: readonly Intent[]): void {
-  // As long as one create of a name is open, what became of the others says which keys are not its own.
-  const open = new Set(intents.filter(({ state }) => state.step !== 'ended').map(nameOf));
-  const old = intents.filter(
-    (intent) => !open.has(nameOf(intent)) && Date.now() - Date.parse(intent.updatedAt) > KEPT_MS,
-  );
   // Another process may be doing the same.
-  for (const { id } of old)
+  for (const { nonce } of intents.filter(isOld))
     unlessMissing(() => {
-      unlinkSync(directory.path(fileOf(id)));
+      unlinkSync(directory.path(fileOf(nonce)));
     });
 }
 
-/** The hash of project and key name. */
-function nameOf({ id }: Intent): string {
-  return id.slice(0, id.lastIndexOf('-'));
+/** Of what Atlas refused nothing needs to be known but that it counts for the quota; a lost create is watched for. */
+function isOld({ owner, state, updatedAt }: Intent): boolean {
+  const age = Date.now() - Date.parse(updatedAt);
+  if (state.step === 'ended') return age > (state.outcome === 'not_created' ? HOUR_MS : KEPT_MS);
+  return state.step === 'sending' && owner === null && age > KEPT_MS;
 }
 
-function fileOf(id: string): string {
-  return `${id}.jsonl`;
-}
-
-function lineOf(intent: Intent): string {
-  return redactJson(serializeIntent(intent));
+function fileOf(nonce: string): string {
+  return `${nonce}.jsonl`;
 }
 
 function now(): string {
   return new Date().toISOString();
-}
-
-const underWay = refusal(
-  'NAME_IN_USE',
-  'Another call on this machine is creating a key of this name right now.',
-  'Wait for it, or choose another name.',
-);
-
-function quotaExceeded(maxPerHour: number, spent: readonly Intent[]): Failure {
-  const oldest = Math.min(Date.now(), ...spent.map(({ openedAt }) => Date.parse(openedAt)));
-  return {
-    ...refusal(
-      'QUOTA_EXCEEDED',
-      `The operator allows ${maxPerHour} creates and rotations an hour on this machine, and they are used up.`,
-      'Nothing was created. Call again later, or the operator raises ATLAS_MODEL_KEYS_MAX_CREATES_PER_HOUR.',
-    ),
-    retryable: true,
-    retryAfterSeconds: Math.ceil((oldest + HOUR_MS - Date.now()) / 1000),
-  };
 }
 
 function journalFailure(message: string): Failure {

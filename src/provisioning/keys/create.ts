@@ -1,15 +1,19 @@
 // Creates a key and delivers its secret. Nothing is sent to create before the name is free and the sink has proved
 // ready; afterwards the delivery protocol runs to a true end, whoever asks it to stop.
 
-import { isNamed } from '../../atlas/model-keys.ts';
+import { isNamed, type ModelKey } from '../../atlas/model-keys.ts';
 import type { Target } from '../../sinks/sink.ts';
 import type { CallControl } from '../call-control.ts';
-import { chooseDestination, type Destination, type SinkChoice } from '../delivery/destination.ts';
+import { commitName, type Commit } from '../delivery/commit.ts';
+import { createAndDeliver, type Issued, type IssueContext } from '../delivery/create-and-deliver.ts';
+import { chooseDestination, holdsSecret, type Destination, type SinkChoice } from '../delivery/destination.ts';
+import { leftoverWarnings, youngRivalOf } from '../delivery/leftovers.ts';
+import { failed, receipt, type CreateOutcome, type Delivered, type Failed } from '../delivery/receipt.ts';
+import { takeBack } from '../delivery/roll-back.ts';
 import { explained } from '../explain.ts';
-import { cancelled, fromSink, nameInUse, type Failure } from '../failure.ts';
-import { concluded, issueKey, type IssueContext } from '../delivery/issue.ts';
+import { cancelled, fromSink, journalUnreadable, nameInUse, refusal, type Failure } from '../failure.ts';
+import { refuseMarkedName } from './known-key.ts';
 import { refuseProject, type ProjectPolicy } from '../policy.ts';
-import { failed, receipt, type CreateOutcome } from '../delivery/receipt.ts';
 
 export interface CreateRequest {
   readonly groupId: string;
@@ -29,7 +33,8 @@ export async function createKey(
   request: CreateRequest,
   call: CallControl,
 ): Promise<CreateOutcome> {
-  const refused = refuseProject(context, request.groupId, 'not_created');
+  const refused =
+    refuseProject(context, request.groupId, 'not_created') ?? refuseMarkedName('name', request.name, 'not_created');
   if (refused) return failed(refused);
   const destination = await chooseDestination(context, request, call.ask);
   if ('code' in destination) return failed(destination);
@@ -37,17 +42,25 @@ export async function createKey(
   call.progress('Looking at the project and the sink');
   const free = await findFreePlace(context, destination, request, call.signal);
   if ('code' in free) return failed(free);
+  const { target, seen, warnings } = free;
   if (request.dryRun) {
-    const { location } = free.target;
+    const { location } = target;
     const { verification } = destination.sink;
-    return { outcome: 'planned', delivery: receipt(destination, { location, verification }) };
+    return { outcome: 'planned', delivery: receipt(destination, { location, verification }), warnings };
   }
   if (call.signal.aborted) return failed(cancelled('not_created'));
   const { groupId, name, cloud, geography } = request;
   const key = { groupId, name, cloud, geography };
-  const prepared = { key, destination, target: free.target, looked, seen: free.seen };
-  const issued = await issueKey(context, prepared, call);
-  return issued.outcome === 'failed' ? issued : concluded(issued);
+  const issued = await createAndDeliver(context, { key, name, destination, target, looked, seen }, call);
+  if (issued.outcome === 'failed') return issued;
+  call.progress('Giving the key its name');
+  return commitCreated(context, { ...issued, warnings: [...issued.warnings, ...warnings] }, name);
+}
+
+interface FreePlace {
+  readonly target: Target;
+  readonly seen: readonly ModelKey[];
+  readonly warnings: readonly string[];
 }
 
 /** Atlas is asked for the name and the sink for the place, side by side. A dry run changes nothing. */
@@ -56,14 +69,105 @@ async function findFreePlace(
   { sink, address }: Destination,
   { groupId, name, dryRun }: CreateRequest,
   signal: AbortSignal,
-): Promise<{ readonly target: Target; readonly seen: ReadonlySet<string> } | Failure> {
-  const [keys, preflight] = await Promise.all([
+): Promise<FreePlace | Failure> {
+  const [keys, kept, preflight] = await Promise.all([
     context.atlas.listKeys(groupId, signal),
+    context.journal.read(),
     sink.preflight(address, dryRun ? 'inspect' : 'prove'),
   ]);
   if (!keys.ok) return explained(context, keys.failure, { groupId, keyState: 'not_created' }, signal);
+  if (!kept) return journalUnreadable('not_created');
   const namesake = keys.value.find((key) => isNamed(key, name));
   if (namesake) return { ...nameInUse('not_created'), apiKeyId: namesake.apiKeyId };
+  const rival = youngRivalOf(name, keys.value, kept);
+  if (rival) return rival;
   if (!preflight.ready) return fromSink(preflight.problem);
-  return { target: preflight.target, seen: new Set(keys.value.map(({ apiKeyId }) => apiKeyId)) };
+  return { target: preflight.target, seen: keys.value, warnings: leftoverWarnings(groupId, keys.value, kept) };
 }
+
+/** Steps 6 and 7 of the delivery protocol for a create: the rename is what commits it. */
+async function commitCreated(context: IssueContext, issued: Issued, name: string): Promise<Delivered | Failed> {
+  const { key, intent, fingerprint, isUnsure } = issued;
+  const { apiKeyId } = key;
+  const own = { groupId: intent.groupId, apiKeyId, nonce: intent.nonce };
+  const commit = await commitName(context.atlas, own, name, isUnsure);
+  switch (commit.state) {
+    case 'committed':
+      return concludeDelivered(issued, commit.key);
+    case 'gone':
+      return withdraw(context, issued, commit);
+    case 'taken': {
+      const withdrawn = await withdraw(context, issued, commit);
+      if (withdrawn.outcome === 'failed') return withdrawn;
+      await intent.release({ step: 'delivered', apiKeyId, fingerprint });
+      return withdrawn;
+    }
+    case 'pending':
+      await intent.release({ step: 'delivered', apiKeyId, fingerprint });
+      return delivered(issued, key, [`${nameUnknown(key, name)} ${commit.failure.message} ${COMMITS_LATER}`]);
+  }
+}
+
+/** Writes the end of a delivered key into the journal. */
+export async function concludeDelivered(issued: Issued, now: ModelKey): Promise<Delivered> {
+  const { apiKeyId } = issued.key;
+  const noted = await issued.intent.release({ step: 'ended', outcome: 'delivered', apiKeyId });
+  return delivered(issued, now, noted ? [] : [NOT_NOTED]);
+}
+
+/** @param now the key as Atlas gave it last; of its reply to the create the rest holds */
+function delivered({ key, delivery, intent, warnings }: Issued, now: ModelKey, more: readonly string[]): Delivered {
+  const shown = { ...key, name: now.name, groupId: intent.groupId };
+  return { outcome: 'delivered', key: shown, delivery, warnings: [...warnings, ...more] };
+}
+
+/**
+ * Takes the secret out of the sink again and the key back, since it cannot have its name. A secret that the sink keeps may be
+ * in use already: then the key stays, and says so.
+ */
+async function withdraw(
+  { atlas }: IssueContext,
+  issued: Issued,
+  commit: Extract<Commit, { state: 'taken' | 'gone' }>,
+): Promise<Delivered | Failed> {
+  const { key, intent, fingerprint, destination, target } = issued;
+  const { apiKeyId } = key;
+  const isDead = commit.state === 'gone';
+  // From here on a later look may delete the key; so a secret that stays must be known before.
+  if (!isDead && !canRetract(issued)) {
+    const [holder] = commit.holders;
+    return delivered(issued, key, [`${notNamed(key, intent.name)} The key ${holder?.apiKeyId ?? ''} has that name.`]);
+  }
+  await intent.record({ step: 'undelivered', apiKeyId, fingerprint });
+  await target.retract();
+  const isKept = destination.sink.kind !== 'inline' && (await holdsSecret(destination, fingerprint)) !== 'no';
+  const own = { groupId: intent.groupId, apiKeyId, nonce: intent.nonce };
+  const { keyState, ending } = await takeBack(atlas, intent, own);
+  const rest = isKept ? ` ${target.location} may still hold the secret of that key.` : '';
+  const why = isDead
+    ? refusal('ATLAS_NOT_FOUND', 'Somebody deleted the new key before it got its name.', 'Call again.', keyState)
+    : { ...nameInUse(keyState), message: 'Another key got this name while this one was being delivered.' };
+  return failed({ ...why, hint: `${ending}${rest} ${why.hint}`, apiKeyId: isDead ? apiKeyId : holderIdOf(commit) });
+}
+
+function holderIdOf(commit: Extract<Commit, { state: 'taken' | 'gone' }>): string {
+  return commit.state === 'taken' ? (commit.holders[0]?.apiKeyId ?? '') : '';
+}
+
+/** A file can be removed again; what a program did with the secret nobody can take back. */
+function canRetract({ destination: { sink } }: Issued): boolean {
+  return sink.kind !== 'command';
+}
+
+function notNamed({ apiKeyId, name }: ModelKey, wanted: string): string {
+  return `The key ${apiKeyId} is delivered and can be used, but it is still named ${JSON.stringify(name)} and not ${JSON.stringify(wanted)}.`;
+}
+
+function nameUnknown({ apiKeyId, name }: ModelKey, wanted: string): string {
+  return `The key ${apiKeyId} is delivered and can be used, but it may still be named ${JSON.stringify(name)} and not ${JSON.stringify(wanted)}.`;
+}
+
+const COMMITS_LATER = 'reconcile_ai_model_api_keys with apply gives it its name.';
+
+const NOT_NOTED =
+  'The journal could not be written at the end; reconcile_ai_model_api_keys may report this key, and will find it delivered.';

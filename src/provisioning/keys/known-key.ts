@@ -7,6 +7,7 @@ import type { CallControl } from '../call-control.ts';
 import { typedNameOf } from '../consent.ts';
 import { explained } from '../explain.ts';
 import { refusal, type Failure, type KeyState } from '../failure.ts';
+import { nonceIn, nonceOf } from '../delivery/marked-name.ts';
 import { refuseProject, type ProjectPolicy } from '../policy.ts';
 import { failed, type Failed } from '../delivery/receipt.ts';
 
@@ -46,6 +47,31 @@ export function refuseOtherName(key: ModelKey, confirmName: string, keyState: Ke
       'NAME_MISMATCH',
       'confirmName is not the name of this key.',
       `The key ${key.apiKeyId} is confirmed by ${JSON.stringify(expected)}. If that is the key that the user means, call again with this confirmName.`,
+      keyState,
+    ),
+    apiKeyId: key.apiKeyId,
+  };
+}
+
+/** A new name may not look like that of a key which is not delivered. */
+export function refuseMarkedName(parameter: string, name: string, keyState: KeyState): Failure | undefined {
+  if (nonceIn(name) === undefined) return undefined;
+  return refusal(
+    'INVALID_INPUT',
+    `${parameter}: must not end as the name of a key that is not delivered does (-undelivered- and 12 hexadecimal digits).`,
+    'Choose another name: this server finds undelivered keys by that end.',
+    keyState,
+  );
+}
+
+/** Nobody has the secret of such a key but the call that made it. */
+export function refuseMarkedKey(key: ModelKey, keyState: KeyState): Failure | undefined {
+  if (nonceOf(key) === undefined) return undefined;
+  return {
+    ...refusal(
+      'NAME_MISMATCH',
+      `The key ${key.apiKeyId} is not delivered, as its name says.`,
+      'Call reconcile_ai_model_api_keys: it says what is true of the key, and brings it to its end. A key that nobody needs is deleted by delete_ai_model_api_key.',
       keyState,
     ),
     apiKeyId: key.apiKeyId,

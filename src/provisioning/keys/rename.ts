@@ -1,16 +1,18 @@
-// Gives a key another name, if no other key of the project has it: a unique name is what makes a lost key findable.
+// Gives a key another name, if no other key of the project has it.
 
 import type { Atlas } from '../../atlas/atlas.ts';
 import type { AtlasResult } from '../../atlas/failure.ts';
 import { isNamed, type ModelKey } from '../../atlas/model-keys.ts';
+import type { Sink } from '../../sinks/sink.ts';
 import type { CallControl } from '../call-control.ts';
+import { holdsSecretOf } from '../delivery/destination.ts';
+import { nonceOf } from '../delivery/marked-name.ts';
+import { failed, type Failed } from '../delivery/receipt.ts';
 import { explained } from '../explain.ts';
 import { cancelled, journalUnreadable, nameInUse, outcomeUnknown, type Failure } from '../failure.ts';
-import { isOpenFor } from '../journal/namesake.ts';
-import type { Journal } from '../journal/journal.ts';
-import type { KeyContext } from './known-key.ts';
+import { isUnderWay, type Journal } from '../journal/journal.ts';
+import { refuseMarkedKey, refuseMarkedName, type KeyContext } from './known-key.ts';
 import { refuseProject } from '../policy.ts';
-import { failed, type Failed } from '../delivery/receipt.ts';
 
 export interface RenameRequest {
   readonly groupId: string;
@@ -20,6 +22,7 @@ export interface RenameRequest {
 
 export interface RenameContext extends KeyContext {
   readonly journal: Journal;
+  readonly sinks: ReadonlyMap<string, Sink>;
 }
 
 export interface Renamed {
@@ -27,14 +30,13 @@ export interface Renamed {
   readonly key: ModelKey;
   readonly previousName: string;
 }
-
 export async function renameKey(
   context: RenameContext,
   request: RenameRequest,
   { signal, progress }: CallControl,
 ): Promise<Renamed | Failed> {
   const { groupId, apiKeyId, name } = request;
-  const refused = refuseProject(context, groupId, 'not_applicable');
+  const refused = refuseProject(context, groupId, 'not_applicable') ?? refuseMarkedName('name', name, 'not_applicable');
   if (refused) return failed(refused);
   progress('Looking whether the name is free');
   const key = await findRenamable(context, request, signal);
@@ -74,20 +76,27 @@ async function findRenamable(
   { groupId, apiKeyId, name }: RenameRequest,
   signal: AbortSignal,
 ): Promise<ModelKey | Failure> {
-  const { atlas, journal } = context;
-  const [keys, intents] = await Promise.all([atlas.listKeys(groupId, signal), journal.read()]);
-  if (!intents) return journalUnreadable('not_applicable');
+  const { atlas } = context;
+  const keys = await atlas.listKeys(groupId, signal);
   if (!keys.ok) return explained(context, keys.failure, { groupId, keyState: 'not_applicable' }, signal);
   const namesake = keys.value.find((key) => key.apiKeyId !== apiKeyId && isNamed(key, name));
   if (namesake) return { ...nameInUse('not_applicable'), apiKeyId: namesake.apiKeyId };
-  // A create of that name whose key is not known yet would take this key for its own.
-  const awaited = intents.some((intent) => isOpenFor(intent, { groupId, name }));
-  if (awaited) return nameInUse('not_applicable');
   const listed = keys.value.find((key) => key.apiKeyId === apiKeyId);
-  if (listed) return listed;
   // A new key may not be listed yet.
-  const key = await atlas.getKey({ groupId }, apiKeyId, signal);
-  return key.ok
-    ? key.value
-    : explained(context, key.failure, { groupId, apiKeyId, keyState: 'not_applicable' }, signal);
+  const key: AtlasResult<ModelKey> = listed
+    ? { ok: true, value: listed }
+    : await atlas.getKey({ groupId }, apiKeyId, signal);
+  if (!key.ok) return explained(context, key.failure, { groupId, apiKeyId, keyState: 'not_applicable' }, signal);
+  return (await refuseUndelivered(context, key.value)) ?? key.value;
+}
+
+/** A marked key gets a name by hand only where somebody has its secret: it is in use, or a sink here holds it. */
+async function refuseUndelivered({ journal, sinks }: RenameContext, key: ModelKey): Promise<Failure | undefined> {
+  const refused = refuseMarkedKey(key, 'not_applicable');
+  if (!refused || key.lastUsedAt !== null) return undefined;
+  const kept = await journal.read();
+  if (!kept) return journalUnreadable('not_applicable');
+  const intent = kept.intents.find(({ nonce }) => nonce === nonceOf(key));
+  if (!intent || isUnderWay(intent)) return refused;
+  return (await holdsSecretOf(sinks, intent)) === 'yes' ? undefined : refused;
 }

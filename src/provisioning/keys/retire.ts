@@ -1,15 +1,19 @@
-// What follows once a key's successor is in the sink: the old key goes, if the new secret was verified, and the new one
-// takes its name.
+// What follows once a key's successor is in the sink: the new key gets its name, and the old one goes, if its secret gave way
+// to one that was read back. From here on nothing is taken back, and the new key is never deleted.
 
 import type { Atlas } from '../../atlas/atlas.ts';
-import { originalName, type ModelKey } from '../../atlas/model-keys.ts';
+import { protocolFailure, type AtlasFailure } from '../../atlas/failure.ts';
+import { originalName, saysNoSuchKey, sameName, type ModelKey } from '../../atlas/model-keys.ts';
 import type { Target } from '../../sinks/sink.ts';
 import type { CallControl } from '../call-control.ts';
-import { deleteForGood, type Deletion } from '../delivery/deletion.ts';
+import { commitName, type Commit } from '../delivery/commit.ts';
+import type { Issued } from '../delivery/create-and-deliver.ts';
+import { deleteForGood } from '../delivery/deletion.ts';
+import { failed, type DeliveryReceipt, type Failed } from '../delivery/receipt.ts';
 import { fromAtlas, type Failure } from '../failure.ts';
-import { concluded, type Issued } from '../delivery/issue.ts';
-import { failed, type Delivered, type DeliveryReceipt, type Failed } from '../delivery/receipt.ts';
-import { changeName } from './rename.ts';
+import type { Step } from '../journal/intent.ts';
+import { concludeDelivered } from './create.ts';
+import { datedName } from './successor-name.ts';
 
 export interface Rotated {
   readonly outcome: 'rotated';
@@ -27,51 +31,130 @@ export interface OldKey {
 
 export interface Retirement {
   readonly old: ModelKey;
-  readonly groupId: string;
+  /** What the new key is to be named. */
+  readonly name: string;
   readonly keepOld: boolean;
-  /** Where the new secret is. */
-  readonly target: Pick<Target, 'exchanges'>;
-  /** Whether the new key is to have the old one's name at the end. */
-  readonly takesName: boolean;
+  /** Whether the caller asked for the old key to stay. */
+  readonly isAsked: boolean;
 }
 
 export async function retire(
   atlas: Atlas,
   issued: Issued,
-  { old, groupId, keepOld, target, takesName }: Retirement,
+  { old, name, keepOld, isAsked }: Retirement,
   { progress }: CallControl,
 ): Promise<Rotated | Failed> {
-  const { delivered, intent } = issued;
-  const { key, delivery } = delivered;
-  const isExchanged = target.exchanges === 'old secret' && delivery.verification !== 'none';
-  if (keepOld || !isExchanged) {
-    const kept = rotated(await concluded(issued), old, 'kept');
-    return keepOld ? kept : { ...kept, warnings: [...kept.warnings, keptBecause(old, target)] };
+  progress('Giving the new key its name');
+  const commit = await commitAs(atlas, issued, name);
+  // What became of the new key, or of its name, is not known: then the old one stays.
+  if (commit.state === 'gone' || commit.state === 'pending') return conclude(issued, { old, commit, state: 'kept' });
+  const others = commit.state === 'taken' ? commit.holders.filter(({ apiKeyId }) => apiKeyId !== old.apiKeyId) : [];
+  const isReadBack = issued.delivery.verification === 'read-back';
+  if (keepOld || !isReadBack || others.length > 0) {
+    const why = others.length > 0 ? [nameLost(name, others)] : isAsked ? [] : [keptBecause(old, issued.target)];
+    return keepBoth(atlas, withWarnings(issued, why), old, commit);
   }
   progress('Deleting the old key');
-  const { fingerprint } = issued;
-  await intent.record({ step: 'retiring', apiKeyId: key.apiKeyId, fingerprint });
-  const deletion = await deleteForGood(atlas, groupId, old.apiKeyId);
-  if (deletion.state !== 'deleted') {
-    await intent.release({ step: 'retiring', apiKeyId: key.apiKeyId, fingerprint });
-    return failed(stillThere(delivered, old, deletion));
+  const end = await deleteOld(atlas, issued, old);
+  if (end.state === 'changed') return keepBoth(atlas, withWarnings(issued, [end.warning]), old, commit);
+  if (end.state !== 'deleted') {
+    await issued.intent.release(stepOf('retiring', issued));
+    return failed(stillThere(issued, old, end));
   }
-  if (!takesName) return rotated(await concluded(issued), old, 'deleted');
-  progress('Giving the new key the name of the old one');
-  const named = await changeName(atlas, { groupId, apiKeyId: key.apiKeyId, name: originalName(old) });
-  const end = rotated(await concluded(issued), old, 'deleted');
-  if (named.ok) return { ...end, key: { ...key, name: old.name } };
-  return { ...end, warnings: [...end.warnings, notNamed(key, named.failure.message)] };
+  const named = commit.state === 'taken' ? await commitAs(atlas, issued, name) : commit;
+  return conclude(issued, { old, commit: named, state: 'deleted' });
 }
 
-function rotated({ key, delivery, warnings }: Delivered, old: ModelKey, state: OldKey['state']): Rotated {
-  return { outcome: 'rotated', key, delivery, oldKey: { apiKeyId: old.apiKeyId, name: old.name, state }, warnings };
+function commitAs(atlas: Atlas, { key, intent, isUnsure }: Issued, name: string): Promise<Commit> {
+  const own = { groupId: intent.groupId, apiKeyId: key.apiKeyId, nonce: intent.nonce };
+  return commitName(atlas, own, name, isUnsure);
+}
+
+function withWarnings(issued: Issued, warnings: readonly string[]): Issued {
+  return { ...issued, warnings: [...issued.warnings, ...warnings] };
+}
+
+function stepOf(step: 'delivered' | 'retiring', { key: { apiKeyId }, fingerprint }: Issued): Step {
+  return { step, apiKeyId, fingerprint };
+}
+
+type OldEnd =
+  | { readonly state: 'deleted' }
+  | { readonly state: 'changed'; readonly warning: string }
+  | { readonly state: 'alive' | 'unknown'; readonly failure: AtlasFailure };
+
+/** Read before it is deleted: what a person made of it since the rotation began is left as it is. */
+async function deleteOld(atlas: Atlas, issued: Issued, old: ModelKey): Promise<OldEnd> {
+  const { groupId } = issued.intent;
+  await issued.intent.record(stepOf('retiring', issued));
+  const now = await atlas.getKey({ groupId }, old.apiKeyId);
+  if (!now.ok) return saysNoSuchKey(now.failure) ? { state: 'deleted' } : { state: 'alive', failure: now.failure };
+  if (sameName(originalName(now.value), originalName(old))) return deleteForGood(atlas, groupId, old.apiKeyId);
+  const warning = `The old key ${old.apiKeyId} is kept: somebody renamed it meanwhile to ${JSON.stringify(now.value.name)}.`;
+  return { state: 'changed', warning };
+}
+
+/** Both keys live. Where the name cannot be had, the new one gets a dated one. */
+async function keepBoth(atlas: Atlas, issued: Issued, old: ModelKey, commit: Commit): Promise<Rotated | Failed> {
+  if (commit.state !== 'taken') return conclude(issued, { old, commit, state: 'kept' });
+  const keys = await atlas.listKeys(issued.intent.groupId);
+  const name = datedName(originalName(old), keys.ok ? keys.value : commit.holders);
+  return conclude(issued, { old, commit: await commitAs(atlas, issued, name), state: 'kept' });
+}
+
+interface Ending {
+  readonly old: ModelKey;
+  readonly commit: Commit;
+  readonly state: OldKey['state'];
+}
+
+async function conclude(issued: Issued, { old, commit, state }: Ending): Promise<Rotated | Failed> {
+  const { key, intent, delivery } = issued;
+  const { apiKeyId } = key;
+  const oldKey = { apiKeyId: old.apiKeyId, name: old.name, state };
+  if (commit.state === 'committed') {
+    const end = await concludeDelivered(issued, commit.key);
+    return { outcome: 'rotated', key: end.key, delivery, oldKey, warnings: end.warnings };
+  }
+  if (commit.state === 'gone') {
+    await intent.release({ step: 'ended', outcome: 'gone', apiKeyId });
+    return failed(newKeyGone(issued, old, state));
+  }
+  await intent.release(stepOf(state === 'deleted' ? 'retiring' : 'delivered', issued));
+  const cause = commit.state === 'pending' ? commit.failure : protocolFailure('a name that stays taken');
+  const notNamed = `The new key ${apiKeyId} is delivered, and its name still says that it is not: ${cause.message} reconcile_ai_model_api_keys with apply gives it its name.`;
+  if (state === 'kept') return failed(notCommitted(issued, old, cause, notNamed));
+  const shown = { ...key, groupId: intent.groupId };
+  return { outcome: 'rotated', key: shown, delivery, oldKey, warnings: [...issued.warnings, notNamed] };
+}
+
+function newKeyGone({ key: { apiKeyId }, delivery }: Issued, old: ModelKey, state: OldKey['state']): Failure {
+  const rest = state === 'kept' ? ` The old key ${old.apiKeyId} is alive.` : '';
+  return {
+    code: 'ATLAS_NOT_FOUND',
+    message: `Somebody deleted the new key ${apiKeyId} while it was being delivered.${rest}`,
+    hint: `${delivery.location} holds the secret of the deleted key (fingerprint ${delivery.fingerprint ?? 'unknown'}). Create a key for that place.`,
+    retryable: false,
+    keyState: 'rolled_back',
+    apiKeyId,
+  };
+}
+
+/** The new key may have its name or not: then the old key is not deleted. */
+function notCommitted({ key }: Issued, old: ModelKey, cause: AtlasFailure, message: string): Failure {
+  return {
+    ...fromAtlas(cause, 'delivered'),
+    message: `${message} The old key ${old.apiKeyId} is alive.`,
+    hint: `Do not rotate again: call reconcile_ai_model_api_keys with apply, then delete_ai_model_api_key for ${old.apiKeyId} once the new key is in use.`,
+    retryable: false,
+    apiKeyId: key.apiKeyId,
+  };
 }
 
 function stillThere(
-  { key, delivery }: Delivered,
+  { key, delivery }: Issued,
   { apiKeyId }: ModelKey,
-  { state, failure }: Exclude<Deletion, { state: 'deleted' }>,
+  { state, failure }: Extract<OldEnd, { state: 'alive' | 'unknown' }>,
 ): Failure {
   const what =
     state === 'alive' ? 'could not be deleted and is alive' : 'may be alive: whether it was deleted is not known';
@@ -95,6 +178,6 @@ export function keptBecause({ apiKeyId }: ModelKey, { exchanges }: Pick<Target, 
   return `The old key ${apiKeyId} is kept, ${why}. Call delete_ai_model_api_key for it once the new key is in use.`;
 }
 
-function notNamed({ apiKeyId, name }: ModelKey, why: string): string {
-  return `The new key ${apiKeyId} is still named ${JSON.stringify(name)}: ${why} update_ai_model_api_key gives it the old name.`;
+function nameLost(name: string, others: readonly ModelKey[]): string {
+  return `The old key is kept, and the new one has a name with the date: the key ${others[0]?.apiKeyId ?? ''} has the name ${JSON.stringify(name)}.`;
 }

@@ -1,21 +1,23 @@
 // Gives a key a successor: a new key, its secret in the place of the old one, and only then the end of the old key. Until
 // the new secret is verified in the sink the old key lives, and its secret is where it was.
 
-import { isNamed, type ModelKey } from '../../atlas/model-keys.ts';
+import { isNamed, originalName, type ModelKey } from '../../atlas/model-keys.ts';
+import { cleanText } from '../../atlas/outside-text.ts';
 import type { Target } from '../../sinks/sink.ts';
 import type { CallControl } from '../call-control.ts';
 import { askConsent, described, typedNameOf, type ConfirmPolicy } from '../consent.ts';
 import { chooseDestination, type Destination, type SinkChoice } from '../delivery/destination.ts';
 import { explained } from '../explain.ts';
 import { cancelled, fromSink, journalUnreadable, nameInUse, refusal, type Failure } from '../failure.ts';
-import type { Intent } from '../journal/intent.ts';
-import { issueKey, type IssueContext } from '../delivery/issue.ts';
-import { refuseOtherName } from './known-key.ts';
-import { isDelivered, keyOf, openRotationOf } from '../journal/namesake.ts';
+import { isDelivered, keyOf, openRotationOf, type Intent } from '../journal/intent.ts';
+import { leftoverWarnings } from '../delivery/leftovers.ts';
+import { newNonce } from '../delivery/marked-name.ts';
+import { createAndDeliver, type IssueContext } from '../delivery/create-and-deliver.ts';
+import { refuseMarkedKey, refuseMarkedName, refuseOtherName } from './known-key.ts';
 import { refuseProject, type ProjectPolicy } from '../policy.ts';
 import { failed, receipt, type DeliveryReceipt, type Failed } from '../delivery/receipt.ts';
 import { keptBecause, retire, type Rotated } from './retire.ts';
-import { nameForSuccessor } from './successor-name.ts';
+import { datedName } from './successor-name.ts';
 
 export interface RotateRequest {
   readonly groupId: string;
@@ -51,7 +53,9 @@ export async function rotateKey(
   request: RotateRequest,
   call: CallControl,
 ): Promise<RotateOutcome> {
-  const refused = refuseProject(context, request.groupId, 'not_created');
+  const refused =
+    refuseProject(context, request.groupId, 'not_created') ??
+    refuseMarkedName('newName', request.newName ?? '', 'not_created');
   if (refused) return failed(refused);
   let found = await examine(context, request, call);
   if ('code' in found) return failed(found);
@@ -74,43 +78,65 @@ export async function rotateKey(
 /** A rotation that may begin. */
 interface Rotation {
   readonly old: ModelKey;
-  /** What the new key is named until the old one is gone. */
+  /** What the new key is to be named in the end, as Atlas is to get it. */
   readonly name: string;
   readonly destination: Destination;
   readonly target: Target;
   readonly looked: number;
-  readonly seen: ReadonlySet<string>;
+  readonly seen: readonly ModelKey[];
+  readonly warnings: readonly string[];
 }
 
-/** Looks at the key, the names of its project and the place of its secret. Changes nothing. */
+/** Looks at the key, the names of its project and the place of its secret. Changes nothing but the quota. */
 async function examine(context: RotateContext, request: RotateRequest, call: CallControl): Promise<Rotation | Failure> {
-  const { groupId, apiKeyId, newName } = request;
+  const { groupId, apiKeyId } = request;
   const looked = Date.now();
   call.progress('Looking at the key and the sink');
-  const [keys, intents] = await Promise.all([context.atlas.listKeys(groupId, call.signal), context.journal.read()]);
-  if (!intents) return journalUnreadable('not_created');
+  const [keys, kept] = await Promise.all([context.atlas.listKeys(groupId, call.signal), context.journal.read()]);
+  if (!kept) return journalUnreadable('not_created');
   if (!keys.ok) return explained(context, keys.failure, { groupId, keyState: 'not_created' }, call.signal);
+  const { intents } = kept;
   const old = keys.value.find((key) => key.apiKeyId === apiKeyId);
   if (!old) return notListed(context, request, call.signal);
-  const mismatch = refuseOtherName(old, request.confirmName, 'not_created');
-  if (mismatch) return mismatch;
+  const refused = refuseOtherName(old, request.confirmName, 'not_created') ?? refuseMarkedKey(old, 'not_created');
+  if (refused) return refused;
   const open = openRotationOf(intents, apiKeyId);
   if (open) return rotationUnfinished(open);
-  const namesake = newName === undefined ? undefined : keys.value.find((key) => isNamed(key, newName));
-  if (namesake && namesake.apiKeyId !== apiKeyId) return { ...nameInUse('not_created'), apiKeyId: namesake.apiKeyId };
-  const destination = await chooseDestination(
-    context,
-    { ...placeKnown(request, intents, context.sinks), name: old.name },
-    call.ask,
-  );
+  const place = { ...placeKnown(request, intents, context.sinks), name: old.name };
+  const destination = await chooseDestination(context, place, call.ask);
   if ('code' in destination) return destination;
   const preflight = await destination.sink.preflight(destination.address, 'inspect', maskOf(old));
-  if (!preflight.ready) return fromSink(preflight.problem);
-  const taken = preflight.target.exchanges === 'unknown' && placeOfAnother(intents, destination, apiKeyId);
+  if (!preflight.ready) return (await countLook(context, request, destination, looked)) ?? fromSink(preflight.problem);
+  const { target } = preflight;
+  const taken = target.exchanges === 'unknown' && placeOfAnother(intents, destination, apiKeyId);
   if (taken) return taken;
-  const name = namesake || newName === undefined ? nameForSuccessor(old.name, keys.value, intents) : newName;
-  const seen = new Set(keys.value.map((key) => key.apiKeyId));
-  return { old, name, destination, target: preflight.target, looked, seen };
+  const name = finalName(request, old, keys.value, keepsOld(request, { destination, target }));
+  const taker = keys.value.find((key) => key.apiKeyId !== apiKeyId && isNamed(key, name));
+  if (taker && request.newName !== undefined) return { ...nameInUse('not_created'), apiKeyId: taker.apiKeyId };
+  const warnings = leftoverWarnings(groupId, keys.value, kept);
+  return { old, name, destination, target, looked, seen: keys.value, warnings };
+}
+
+/** Fixed before the new key is made: the old one's name where that is free in the end. */
+function finalName({ newName }: RotateRequest, old: ModelKey, keys: readonly ModelKey[], staysOld: boolean): string {
+  if (newName !== undefined && !(staysOld && isNamed(old, newName))) return newName;
+  return staysOld || old.name === '' ? datedName(originalName(old), keys) : originalName(old);
+}
+
+/** A refused look may tell something of what stands at the place, so that it counts as a rotation. */
+async function countLook(
+  { journal, maxCreatesPerHour: maxPerHour }: RotateContext,
+  { groupId, apiKeyId, keepOld }: RotateRequest,
+  { sink, address: { entry } }: Destination,
+  since: number,
+): Promise<Failure | undefined> {
+  const nonce = newNonce();
+  const rest = { ...(entry !== undefined && { entry }), replaces: { apiKeyId, keepOld } };
+  const plan = { groupId, name: `look ${nonce}`, nonce, sink: sink.name, ...rest };
+  const opened = await journal.open(plan, { since, maxPerHour, isOnePlace: false });
+  if ('code' in opened) return opened;
+  await opened.release({ step: 'ended', outcome: 'not_created' });
+  return undefined;
 }
 
 function maskOf({ maskedSecret }: ModelKey) {
@@ -180,42 +206,46 @@ function placeKnown(
   return { groupId, ...(isMeant ? { sink: delivered?.sink, entry: delivered?.entry } : { sink }) };
 }
 
-function planned(request: RotateRequest, { old, name, destination, target }: Rotation): RotationPlanned {
+function planned(request: RotateRequest, { old, name, destination, target, warnings }: Rotation): RotationPlanned {
   const { location } = target;
   const { verification } = destination.sink;
+  const isKept = keepsOld(request, { destination, target }) && !request.keepOld;
   return {
     outcome: 'planned',
-    key: {
-      name: (keepsOld(request, { destination, target }) ? undefined : nameBack(request, old, name)) ?? name,
-      groupId: request.groupId,
-      ...scopeOf(old),
-    },
+    key: { name: cleanText(name, name.length), groupId: request.groupId, ...scopeOf(old) },
     delivery: receipt(destination, { location, verification }),
     oldKey: { apiKeyId: old.apiKeyId, name: old.name },
-    warnings: keepsOld(request, { destination, target }) && !request.keepOld ? [keptBecause(old, target)] : [],
+    warnings: [...warnings, ...(isKept ? [keptBecause(old, target)] : [])],
   };
 }
 
 async function carryOut(
   context: RotateContext,
   request: RotateRequest,
-  { old, name, destination, looked, seen }: Rotation,
+  { old, name, destination, looked, seen, warnings }: Rotation,
   call: CallControl,
 ): Promise<Rotated | Failed> {
-  const { groupId, keepOld } = request;
+  const { groupId } = request;
   const preflight = await destination.sink.preflight(destination.address, 'prove', maskOf(old));
   if (!preflight.ready) return failed(fromSink(preflight.problem));
   if (call.signal.aborted) return failed(cancelled('not_created'));
   const { target } = preflight;
+  const keepOld = keepsOld(request, { destination, target });
   const key = { groupId, name, ...scopeOf(old) };
-  const finalName = nameBack(request, old, name) ?? name;
-  const replaces = { apiKeyId: old.apiKeyId, finalName, keepOld };
-  const issued = await issueKey(context, { key, destination, target, replaces, looked, seen }, call);
+  const shown = cleanText(name, name.length);
+  const replaces = { apiKeyId: old.apiKeyId, keepOld };
+  const issued = await createAndDeliver(
+    context,
+    { key, name: shown, destination, target, replaces, looked, seen },
+    call,
+  );
   if (issued.outcome === 'failed') {
     const { failure } = issued;
     return failed({ ...failure, hint: `${failure.hint} The old key ${old.apiKeyId} is alive.` });
   }
-  return retire(context.atlas, issued, { old, groupId, keepOld, target, takesName: finalName !== name }, call);
+  const asked = request.keepOld;
+  const told = { ...issued, warnings: [...issued.warnings, ...warnings] };
+  return retire(context.atlas, told, { old, name, keepOld, isAsked: asked }, call);
 }
 
 /** An old key goes only where its secret was, and where the new one was seen in its place. */
@@ -223,12 +253,7 @@ function keepsOld(
   { keepOld }: RotateRequest,
   { destination, target }: Pick<Rotation, 'destination' | 'target'>,
 ): boolean {
-  return keepOld || target.exchanges !== 'old secret' || destination.sink.verification === 'none';
-}
-
-/** The name that the new key takes over from the old one; undefined where it has the one that was asked for. */
-function nameBack({ newName }: RotateRequest, old: ModelKey, name: string): string | undefined {
-  return name === newName || old.name === '' ? undefined : old.name;
+  return keepOld || target.exchanges !== 'old secret' || destination.sink.verification !== 'read-back';
 }
 
 /** The scope of a key is fixed for life, so its successor gets the same. */

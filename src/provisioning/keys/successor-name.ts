@@ -1,25 +1,13 @@
-// The name of a key that takes another's place, for the time that both are alive.
+// The name of a key that takes another's place where both are to live.
 
-import { isNamed, sameName, type ModelKey } from '../../atlas/model-keys.ts';
-import type { Intent } from '../journal/intent.ts';
+import { isNamed, type ModelKey } from '../../atlas/model-keys.ts';
+import { withSuffix } from '../delivery/marked-name.ts';
 
-const LONGEST_NAME = 250;
-
-/**
- * The name with the date of today (UTC), and a count where it is taken: by a key, or by a create that the journal knows,
- * whose key may still appear.
- */
-export function nameForSuccessor(name: string, keys: readonly ModelKey[], intents: readonly Intent[]): string {
+/** The name with the date of today (UTC), and a count where a key has it already. */
+export function datedName(name: string, keys: readonly ModelKey[]): string {
   const date = new Date().toISOString().slice(0, 10);
   for (let count = 1; ; count += 1) {
     const candidate = withSuffix(name, count === 1 ? `-${date}` : `-${date}-${count}`);
-    const isTaken =
-      keys.some((key) => isNamed(key, candidate)) || intents.some((intent) => sameName(intent.name, candidate));
-    if (!isTaken) return candidate;
+    if (!keys.some((key) => isNamed(key, candidate))) return candidate;
   }
-}
-
-function withSuffix(name: string, suffix: string): string {
-  const kept = name.slice(0, LONGEST_NAME - suffix.length).replace(/[\uD800-\uDBFF]$/, '');
-  return `${kept}${suffix}`;
 }

@@ -1,10 +1,14 @@
 // Lists keys of a project or an organization, as many as a caller wants to see at once.
 
-import type { ModelKey } from '../../atlas/model-keys.ts';
+import type { AtlasResult } from '../../atlas/failure.ts';
+import { originalName, type ModelKey } from '../../atlas/model-keys.ts';
+import type { Slice } from '../../atlas/page.ts';
 import type { Scope } from '../../atlas/scope.ts';
 import type { CallControl } from '../call-control.ts';
 import { cursorAt, positionOf } from './cursor.ts';
+import { undeliveredOf, type Undelivered } from '../delivery/leftovers.ts';
 import { explained } from '../explain.ts';
+import type { Journal } from '../journal/journal.ts';
 import type { KeyContext } from '../keys/known-key.ts';
 import { readWindow } from './list-window.ts';
 import { contains } from './name-filter.ts';
@@ -22,6 +26,10 @@ export interface KeyListRequest {
 }
 
 export interface KeyRow extends ModelKey {
+  /** Of a key whose name says that it is not delivered. */
+  readonly undelivered?: Undelivered;
+  /** Another key of its project, among those that were read, has the same name. */
+  readonly double?: true;
   /** In an organization's list, where the project can be seen. */
   readonly projectName?: string;
 }
@@ -35,8 +43,12 @@ export interface KeyList {
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
+export interface KeyListContext extends KeyContext {
+  readonly journal: Journal;
+}
+
 export async function listModelKeys(
-  context: KeyContext,
+  context: KeyListContext,
   { scope, nameContains, unusedForDays, limit, cursor }: KeyListRequest,
   call: CallControl,
 ): Promise<KeyList | Failed> {
@@ -51,19 +63,43 @@ export async function listModelKeys(
     ...('orgId' in scope && context.allowedProjects ? [(key: ModelKey) => isAllowed(context, key.groupId)] : []),
   ];
   const keep = filters.length === 0 ? undefined : (key: ModelKey) => filters.every((filter) => filter(key));
-  const [window, names] = await Promise.all([
-    readWindow((position, signal) => context.atlas.readKeys(scope, position, signal), { from, limit, keep }, call),
+  const names = new Map<string, number>();
+  const [window, projects, kept] = await Promise.all([
+    readWindow(countingNames(context, scope, names), { from, limit, keep }, call),
     projectNames(context, scope, call.signal),
+    context.journal.read(),
   ]);
   if (!window.ok)
     return failed(await explained(context, window.failure, { ...scope, keyState: 'not_applicable' }, call.signal));
   const { rows, remaining, next } = window.value;
   return {
     outcome: 'listed',
-    keys: rows.map((key) => rowOf(key, scope, names)),
+    keys: rows.map((key) => ({
+      ...rowOf(key, scope, projects),
+      ...said(undeliveredOf(key, kept)),
+      ...((names.get(nameIn(key)) ?? 0) > 1 && { double: true }),
+    })),
     remaining,
     ...(next !== undefined && { nextCursor: cursorAt(next, query) }),
   };
+}
+
+/** Counts the names of all that is read, be it wanted or not. */
+function countingNames({ atlas }: KeyContext, scope: Scope, names: Map<string, number>) {
+  return async (position: number, signal: AbortSignal): Promise<AtlasResult<Slice<ModelKey>>> => {
+    const slice = await atlas.readKeys(scope, position, signal);
+    for (const key of slice.ok ? slice.value.rows : []) names.set(nameIn(key), (names.get(nameIn(key)) ?? 0) + 1);
+    return slice;
+  };
+}
+
+/** What tells keys of one name in one project. */
+function nameIn(key: ModelKey): string {
+  return `${key.groupId ?? ''} ${originalName(key).normalize('NFC')}`;
+}
+
+function said(undelivered: Undelivered | undefined): { readonly undelivered?: Undelivered } {
+  return undelivered ? { undelivered } : {};
 }
 
 /** Keys of which Atlas does not say when they were used, or made, are not said to be unused. */

@@ -6,7 +6,7 @@ import type { DotenvSpec } from '../../config/sink-spec.ts';
 import { modeOf, modeWarnings } from '../../files/file-owner.ts';
 import { passed } from '../../files/file-problem.ts';
 import { inTurn } from '../../files/turns.ts';
-import { fingerprintOfBytes, holdsExactly } from '../../secret/fingerprint.ts';
+import { fingerprintOfBytes, holdsExactly, type Fingerprint } from '../../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../../secret/secret.ts';
 import { examinePlace, heldBy, placeOf } from '../file-place.ts';
 import type { Environment } from '../git-ignore.ts';
@@ -27,6 +27,7 @@ export function dotenvSink(name: string, spec: DotenvSpec, environment: Environm
     kind: 'dotenv',
     location: `${spec.path}#${spec.variable}`,
     takesEntry: takesEntry(spec.path, spec.variable),
+    mayWriteForMs: 0,
     verification: 'read-back',
     async preflight(address, mode, replaced): Promise<Preflight> {
       const assignment = assignmentOf(spec, address);
@@ -39,6 +40,10 @@ export function dotenvSink(name: string, spec: DotenvSpec, environment: Environm
     async lookUp(address): Promise<Held> {
       const assignment = assignmentOf(spec, address);
       return assignment.ok ? heldBy(() => heldIn(assignment.value)) : { held: 'unknown' };
+    },
+    async withdraw(address, fingerprint) {
+      const assignment = assignmentOf(spec, address);
+      if (assignment.ok) await inTurn(assignment.value.place.path, () => withdrawFrom(assignment.value, fingerprint));
     },
   };
 }
@@ -136,6 +141,19 @@ async function give(assignment: Assignment, secret: Secret, old: Secret | undefi
     await takeBack(assignment, secret, old ? { old } : { oldMode: 0o600 });
   }
   return given;
+}
+
+/** The file itself stays. */
+async function withdrawFrom(assignment: Assignment, fingerprint: Fingerprint): Promise<void> {
+  const { place, variable } = assignment;
+  try {
+    const read = await inDirectory(place.directory, (directory) => readDotenv(directory, place));
+    const value = read.ok && read.value ? valueOf(read.value.text, variable) : undefined;
+    if (value === undefined || fingerprintOfBytes(Buffer.from(value, 'utf8')) !== fingerprint) return;
+    await unassign(assignment, value, { oldMode: 0o600 });
+  } catch {
+    // Out of reach: the key itself is deleted.
+  }
 }
 
 async function takeBack(assignment: Assignment, secret: Secret, assigned: Assigned): Promise<void> {

@@ -10,7 +10,7 @@ import { leaksIn } from '../../canary.ts';
 import { behaving, filesIn, GROUP, inParallel, startBench, type Bench } from '../bench.ts';
 import { ALWAYS, FAULTS, status } from '../named-faults.ts';
 
-type Operation = 'token' | 'list_keys' | 'create_key' | 'delete_key';
+type Operation = 'token' | 'list_keys' | 'create_key' | 'get_key' | 'update_key' | 'delete_key';
 
 const NAME = 'a-key';
 const LOST = { operation: 'create_key', when: 'after', kind: 'reset' } as const;
@@ -21,7 +21,7 @@ interface Scenario {
   readonly sinks: readonly ('file' | 'broken')[];
   readonly arrange?: (sandbox: Sandbox) => void;
   readonly skip?: number;
-  readonly closes?: 'at once' | 'before create' | 'before delete';
+  readonly closes?: 'at once' | 'before create' | 'before delete' | 'before rename';
   /** That nobody can look afterwards what became of the create. */
   readonly blind?: true;
 }
@@ -50,6 +50,16 @@ const SCENARIOS: readonly Scenario[] = [
       sandbox.inject(LOST);
     },
   },
+  { title: 'the rename', operation: 'update_key', sinks: ['file'], closes: 'before rename' },
+  {
+    title: 'the look after a lost rename',
+    operation: 'get_key',
+    sinks: ['file'],
+    arrange: (sandbox) => {
+      sandbox.inject({ operation: 'update_key', when: 'after', kind: 'reset' });
+    },
+  },
+  { title: 'the look before the delete', operation: 'get_key', sinks: ['broken'] },
   { title: 'the delete after a failed delivery', operation: 'delete_key', sinks: ['broken'], closes: 'before delete' },
   {
     title: 'the delete after a lost create',
@@ -104,7 +114,9 @@ async function contextFor(bench: Bench, { sink, closes }: Cell): Promise<CreateC
   const closing = behaving(inner, (target) => ({
     async deliver(secret) {
       if (closes === 'before delete') await bench.sandbox.close();
-      return target.deliver(secret);
+      const delivery = await target.deliver(secret);
+      if (closes === 'before rename') await bench.sandbox.close();
+      return delivery;
     },
   }));
   return {
@@ -127,7 +139,8 @@ async function contextFor(bench: Bench, { sink, closes }: Cell): Promise<CreateC
 /** What is wrong with what the cell came to; empty where all is true. */
 async function examine(bench: Bench, cell: Cell, outcome: CreateOutcome): Promise<string[]> {
   const { sandbox } = bench;
-  const live = sandbox.keys(GROUP).filter(({ name }) => name === NAME);
+  const live = sandbox.keys(GROUP).filter(({ name }) => finalNameIn(name) === NAME);
+  const isNamed = live.every(({ name }) => name === NAME);
   const intents = await bench.intents();
   const pending = intents.filter(isUnfinished);
   const named = new Set(intents.flatMap(({ state }) => ('apiKeyId' in state ? [state.apiKeyId] : [])));
@@ -141,10 +154,13 @@ async function examine(bench: Bench, cell: Cell, outcome: CreateOutcome): Promis
   must(live.length <= 1, 'there are several keys');
   must(state === 'delivered' ? held === live[0]?.secret : held === undefined, 'the sink does not hold what it should');
   if (state === 'delivered') must(live.length === 1 && cell.sink === 'file', 'it was not delivered');
-  else if (state === 'orphaned') must(live.length === 1 && live[0]?.apiKeyId === reported, 'no such orphan is alive');
-  else if (state === 'unknown') must(cell.mayBeUnknown, 'the truth could have been known');
-  else must(live.length === 0, 'a key is alive');
-  const isOpen = state === 'orphaned' || state === 'unknown';
+  else must(live.length === 0 || !isNamed, 'a key that is not delivered has its final name');
+  const isWarned = outcome.outcome === 'delivered' && outcome.warnings.length > 0;
+  if (state === 'delivered') must(isNamed || isWarned, 'nobody is told of its name');
+  if (state === 'orphaned') must(live.length === 1 && live[0]?.apiKeyId === reported, 'no such orphan is alive');
+  else if (state === 'unknown') must(cell.mayBeUnknown || live.length === 0, 'the truth could have been known');
+  else if (state !== 'delivered') must(live.length === 0, 'a key is alive');
+  const isOpen = state === 'orphaned' || state === 'unknown' || isWarned;
   must(pending.length === (isOpen ? 1 : 0), `the journal has ${pending.length} unfinished intents`);
   if (state === 'orphaned')
     must(
@@ -166,11 +182,15 @@ async function examine(bench: Bench, cell: Cell, outcome: CreateOutcome): Promis
   return [...problems, ...traces(bench, outcome)];
 }
 
+function finalNameIn(name: string): string {
+  return name.replace(/-undelivered-[0-9a-f]{12}$/, '');
+}
+
 /** Secrets where none may be, and files that nobody needs. */
 function traces(bench: Bench, outcome: CreateOutcome): string[] {
   const files = filesIn(bench.folder);
   const foreign = [...files.keys()].filter(
-    (path) => !/\/(?:broken|blind|keys\/a-key|intents\/[0-9a-f]{32}-1\.jsonl)$/.test(path),
+    (path) => !/\/(?:broken|blind|keys\/a-key|intents\/[0-9a-f]{12}\.jsonl)$/.test(path),
   );
   const outside = [...files].filter(([path]) => !path.endsWith('/keys/a-key')).map(([, text]) => text);
   const leaks = leaksIn([JSON.stringify(outcome), ...outside].join('\n'), bench.secrets());

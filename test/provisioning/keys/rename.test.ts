@@ -1,5 +1,8 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { renameKey } from '../../../src/provisioning/keys/rename.ts';
+import { fingerprintOfBytes } from '../../../src/secret/fingerprint.ts';
 import { containing } from '../../matching.ts';
 import { deadProcess, GROUP, plant, quiet, startBench, type Bench } from '../bench.ts';
 
@@ -40,21 +43,37 @@ test('a name of another key is refused', async () => {
   expect(names(bench)).toEqual(['one', 'two']);
 });
 
-test('so is the name of a create whose key may still appear, for which this key would be taken', async () => {
+test('a name that says of a key that it is not delivered is refused', async () => {
   const { bench, ids } = await benchWithKeys('one');
+  for (const name of ['x-undelivered-0123456789ab', 'x-UNDELIVERED-0123456789AB', 'x-ｕndelivered-0123456789ab']) {
+    expect(await rename(bench, ids[0], name)).toMatchObject({ failure: { code: 'INVALID_INPUT' } });
+  }
+  expect(names(bench)).toEqual(['one']);
+});
+
+test('a key that is not delivered keeps its name, unless it is in use or a sink holds its secret', async () => {
+  const { bench } = await benchWithKeys();
+  const nonce = '0123456789ab';
+  const { apiKeyId, secret } = bench.sandbox.addKey(GROUP, { name: `one-undelivered-${nonce}` });
+  expect(await rename(bench, apiKeyId, 'one')).toMatchObject({ failure: { code: 'NAME_MISMATCH', apiKeyId } });
   const at = new Date().toISOString();
+  const fingerprint = fingerprintOfBytes(Buffer.from(secret));
   plant(bench, {
-    id: `${'a'.repeat(32)}-1`,
+    nonce,
     groupId: GROUP,
-    name: 'lost',
+    name: 'one',
     sink: 'file',
+    entry: 'one',
     owner: deadProcess(),
     openedAt: at,
     updatedAt: at,
-    state: { step: 'sending' },
+    state: { step: 'created', apiKeyId, fingerprint },
   });
-  expect(await rename(bench, ids[0], 'lost')).toMatchObject({ failure: { code: 'NAME_IN_USE' } });
-  expect(names(bench)).toEqual(['one']);
+  expect(await rename(bench, apiKeyId, 'one')).toMatchObject({ failure: { code: 'NAME_MISMATCH' } });
+  writeFileSync(join(bench.folder, 'keys', 'one'), secret, { mode: 0o600 });
+  expect(await rename(bench, apiKeyId, 'one')).toMatchObject({ outcome: 'updated', key: { name: 'one' } });
+  const other = bench.sandbox.addKey(GROUP, { name: 'two-undelivered-ba9876543210', lastUsedAt: new Date() });
+  expect(await rename(bench, other.apiKeyId, 'two')).toMatchObject({ outcome: 'updated', key: { name: 'two' } });
 });
 
 test('an id that is not there is refused, with the id where it is a name', async () => {

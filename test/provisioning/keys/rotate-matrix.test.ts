@@ -33,6 +33,7 @@ const ROTATIONS: readonly Scenario[] = [
   { title: 'the create', operation: 'create_key', sinks: BOTH },
   { title: 'the delete', operation: 'delete_key', sinks: BOTH },
   { title: 'the new name', operation: 'update_key', sinks: ['file'] },
+  { title: 'the look at the old key', operation: 'get_key', sinks: ['file'] },
   {
     title: 'the list after a lost create',
     operation: 'list_keys',
@@ -132,8 +133,12 @@ async function examine(bench: Bench, cell: Cell, oldId: string, outcome: RotateO
   else must(old?.secret === held, 'the old secret is not where it was');
   if (state === 'not_created' || state === 'rolled_back') must(!successor, 'the new key is alive');
   if (state === 'orphaned') must(successor?.apiKeyId === reported, 'no such orphan is alive');
-  if (state === 'unknown') must(cell.mayBeUnknown, 'the truth could have been known');
-  const isOpen = ['orphaned', 'unknown', 'delivered'].includes(state);
+  if (state === 'unknown') must(cell.mayBeUnknown || !successor, 'the truth could have been known');
+  const isNamed = successor === undefined || successor.name === NAME;
+  const isWarned = outcome.outcome === 'rotated' && outcome.warnings.length > 0;
+  if (state === 'rotated') must(isNamed || isWarned, 'nobody is told of its name');
+  else if (state !== 'delivered') must(successor === undefined || !isNamed, 'a key has the name too early');
+  const isOpen = ['orphaned', 'unknown', 'delivered'].includes(state) || isWarned;
   must(pending.length === (isOpen ? 1 : 0), `the journal has ${pending.length} unfinished intents`);
   const sent = bench.sandbox.requests.filter(({ operation }) => operation === 'create_key');
   must(sent.filter(({ carriedOut }) => carriedOut).length <= 1, 'two keys were made');
@@ -148,7 +153,7 @@ function stateOf(outcome: RotateOutcome): string {
 function traces(bench: Bench, outcome: object): string[] {
   const files = filesIn(bench.folder);
   const foreign = [...files.keys()].filter(
-    (path) => !/\/(?:broken|blind|keys\/app|intents\/[0-9a-f]{32}-1\.jsonl)$/.test(path),
+    (path) => !/\/(?:broken|blind|keys\/app|intents\/[0-9a-f]{12}\.jsonl)$/.test(path),
   );
   const outside = [...files].filter(([path]) => !path.endsWith('/keys/app')).map(([, text]) => text);
   const leaks = leaksIn([JSON.stringify(outcome), ...outside].join('\n'), bench.secrets());

@@ -44,7 +44,7 @@ describe('a rotation', () => {
     expect(live(bench)).toEqual(['app']);
     expect(bench.held('app')).toBe(secretOf(bench, 'app'));
     expect(bench.held('app')).not.toBe(old);
-    expect(sent(bench)).toEqual(['list_keys', 'create_key', 'delete_key', 'update_key']);
+    expect(sent(bench)).toEqual(['list_keys', 'create_key', 'update_key', 'get_key', 'delete_key']);
     expect(await bench.reconcile(false)).toEqual([]);
   });
   test('goes where this machine delivered the old secret, when nothing else is said', async () => {
@@ -62,13 +62,58 @@ describe('a rotation', () => {
     });
     expect(live(bench)).toEqual(['app', `app-${TODAY}`]);
     expect(bench.held('app')).toBe(secretOf(bench, `app-${TODAY}`));
-    expect(changes(bench)).toEqual(['create_key']);
+    expect(changes(bench)).toEqual(['create_key', 'update_key']);
   });
   test('gives the new key the name that was asked for', async () => {
     const bench = await benchWith();
     expect(await bench.rotate('app', { newName: 'next' })).toMatchObject({ key: { name: 'next' } });
     expect(live(bench)).toEqual(['next']);
-    expect(changes(bench)).toEqual(['create_key', 'delete_key']);
+    expect(changes(bench)).toEqual(['create_key', 'update_key', 'delete_key']);
+  });
+  test('where names are unique at once, gives the name back when the old key is gone', async () => {
+    const bench = await benchWith({ uniqueNames: 'at_rename' });
+    expect(await bench.rotate('app')).toMatchObject({ outcome: 'rotated', key: { name: 'app' }, warnings: [] });
+    expect(live(bench)).toEqual(['app']);
+    expect(changes(bench)).toEqual(['create_key', 'update_key', 'delete_key', 'update_key']);
+  });
+  test('leaves the old key where a third has got the name meanwhile, and takes the date', async () => {
+    const bench = await benchWith({ uniqueNames: 'at_rename' });
+    const { apiKeyId } = bench.sandbox.addKey(GROUP, { name: 'third' });
+    bench.sandbox.gate = ({ operation, when }) => {
+      if (operation === 'update_key' && when === 'before') bench.sandbox.renameKey(apiKeyId, 'next');
+      return Promise.resolve('go');
+    };
+    expect(await bench.rotate('app', { newName: 'next' })).toMatchObject({
+      outcome: 'rotated',
+      key: { name: `app-${TODAY}` },
+      oldKey: { state: 'kept' },
+      warnings: [containing(apiKeyId)],
+    });
+    expect(live(bench)).toEqual(['app', 'next', `app-${TODAY}`]);
+  });
+  test('keeps an old key that somebody renamed meanwhile', async () => {
+    const bench = await benchWith();
+    bench.sandbox.gate = ({ operation, when }) => {
+      if (operation === 'update_key' && when === 'after') bench.sandbox.renameKey(bench.oldId, 'somebody’s');
+      return Promise.resolve('go');
+    };
+    expect(await bench.rotate('app')).toMatchObject({
+      outcome: 'rotated',
+      key: { name: 'app' },
+      oldKey: { state: 'kept' },
+      warnings: [containing('somebody renamed it')],
+    });
+    expect(live(bench)).toEqual(['somebody’s', 'app']);
+  });
+  test('of a key that is not delivered is refused, as is such a name', async () => {
+    const bench = await benchWith();
+    const name = 'other-undelivered-0123456789ab';
+    const { apiKeyId } = bench.sandbox.addKey(GROUP, { name });
+    expect(await bench.rotate('app', { apiKeyId, confirmName: name })).toMatchObject({
+      failure: { code: 'NAME_MISMATCH', apiKeyId, hint: containing('reconcile_ai_model_api_keys') },
+    });
+    expect(await bench.rotate('app', { newName: name })).toMatchObject({ failure: { code: 'INVALID_INPUT' } });
+    expect(changes(bench)).toEqual([]);
   });
   test('counts on where the name with the date is taken', async () => {
     const bench = await benchWith();
@@ -222,6 +267,17 @@ describe('nothing is changed', () => {
       failure: { code: 'CONFIRMATION_UNAVAILABLE' },
     });
   });
+  test('by looks that are to guess what stands at a place: each counts for the limit of an hour', async () => {
+    const bench = await benchWith();
+    writeFileSync(join(bench.folder, 'keys', 'app'), `al-${'z'.repeat(43)}`, { mode: 0o600 });
+    const context = { ...bench.context(), maxCreatesPerHour: 3 };
+    const codes: unknown[] = [];
+    for (let looks = 0; looks < 4; looks += 1) {
+      const outcome = await unchanged(bench, () => bench.rotate('app', { dryRun: true }, context));
+      codes.push(Reflect.get(Object(Reflect.get(Object(outcome), 'failure')), 'code'));
+    }
+    expect(codes).toEqual(['SINK_ENTRY_EXISTS', 'SINK_ENTRY_EXISTS', 'QUOTA_EXCEEDED', 'QUOTA_EXCEEDED']);
+  });
   test('beyond the limit of an hour', async () => {
     const bench = await benchWith();
     const context = { ...bench.context(), maxCreatesPerHour: 1 };
@@ -291,10 +347,13 @@ describe('a sink that lies', () => {
     );
     expect(outcome).toMatchObject({ failure: { keyState: 'unknown', hint: containing('is alive') } });
     expect(live(bench)).toHaveLength(2);
-    expect(bench.held('app')).toBe(secretOf(bench, `app-${TODAY}`));
+    const successor = bench.sandbox.keys(GROUP).find(({ apiKeyId }) => apiKeyId !== bench.oldId);
+    expect(successor?.name).toMatch(/^app-undelivered-[0-9a-f]{12}$/);
+    expect(bench.held('app')).toBe(successor?.secret);
     expect(await bench.reconcile(true)).toMatchObject([
-      { finding: 'delivered', apiKeyIds: [containing(''), bench.oldId] },
+      { finding: 'delivered', apiKeyIds: [successor?.apiKeyId, bench.oldId] },
     ]);
+    expect(live(bench)).toEqual(['app', 'app']);
   });
   test('because what reads it fails, costs no key either', async () => {
     const bench = await benchWith();
@@ -330,27 +389,32 @@ describe('once it is there', () => {
     expect(outcome).toMatchObject({
       failure: { code: 'ATLAS_FORBIDDEN', keyState: 'delivered', hint: containing(bench.oldId) },
     });
-    expect(live(bench)).toEqual(['app', `app-${TODAY}`]);
-    expect(bench.held('app')).toBe(secretOf(bench, `app-${TODAY}`));
-    const newId = bench.sandbox.keys(GROUP).at(-1)?.apiKeyId;
-    const finding = { finding: 'delivered', apiKeyIds: [newId, bench.oldId] };
+    // Atlas keeps no names unique here: the new key has got its own already.
+    expect(live(bench)).toEqual(['app', 'app']);
+    const successor = bench.sandbox.keys(GROUP).at(-1);
+    expect(bench.held('app')).toBe(successor?.secret);
+    const finding = { finding: 'delivered', apiKeyIds: [successor?.apiKeyId, bench.oldId] };
     expect(await bench.reconcile(true)).toMatchObject([finding]);
     expect(await bench.reconcile(false)).toEqual([]);
-    expect(live(bench)).toEqual(['app', `app-${TODAY}`]);
+    expect(live(bench)).toEqual(['app', 'app']);
   });
   test('a lost reply to the delete is looked up', async () => {
     const bench = await benchWith({ timeoutMs: 500 });
     bench.sandbox.inject({ operation: 'delete_key', when: 'after', kind: 'status', status: 404, body: '<html>' });
     expect(await bench.rotate('app')).toMatchObject({ outcome: 'rotated', oldKey: { state: 'deleted' } });
   });
-  test('a name that Atlas refuses is a warning', async () => {
+  test('a name that Atlas refuses is a warning, and reconcile gives it later', async () => {
     const bench = await benchWith();
-    bench.sandbox.inject({ operation: 'update_key', when: 'before', kind: 'status', status: 400, errorCode: 'NO' });
+    const refusal = { when: 'before', kind: 'status', status: 400, errorCode: 'NO', times: 2 } as const;
+    bench.sandbox.inject({ operation: 'update_key', ...refusal });
     expect(await bench.rotate('app')).toMatchObject({
       outcome: 'rotated',
-      key: { name: `app-${TODAY}` },
-      warnings: [containing('update_ai_model_api_key')],
+      key: { name: containing('app-undelivered-') },
+      oldKey: { state: 'deleted' },
+      warnings: [containing('reconcile_ai_model_api_keys')],
     });
+    expect(await bench.reconcile(true)).toMatchObject([{ finding: 'delivered' }]);
+    expect(live(bench)).toEqual(['app']);
     expect(await bench.reconcile(false)).toEqual([]);
   });
   test('a lost reply to the rename is looked up', async () => {

@@ -1,0 +1,93 @@
+// Commits a delivered key: it gets its final name. Only a key whose name carries this call's nonce is renamed; what a
+// person has renamed meanwhile is left as it is.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Atlas } from '../../atlas/atlas.ts';
+import { protocolFailure, type AtlasFailure, type AtlasResult } from '../../atlas/failure.ts';
+import { isNamed, saysNoSuchKey, type ModelKey } from '../../atlas/model-keys.ts';
+import { nonceOf } from './marked-name.ts';
+
+/** A key that this call made. */
+export interface OwnKey {
+  readonly groupId: string;
+  readonly apiKeyId: string;
+  readonly nonce: string;
+}
+
+export type Commit =
+  /** The key carries no mark. Its name is the final one, or what a person made of it. */
+  | { readonly state: 'committed'; readonly key: ModelKey }
+  /** Atlas refuses the name, and other keys have it. */
+  | { readonly state: 'taken'; readonly holders: readonly ModelKey[] }
+  | { readonly state: 'gone' }
+  /** It may still carry the mark; a later look can commit it. */
+  | { readonly state: 'pending'; readonly failure: AtlasFailure };
+
+/** Before each try, in milliseconds. */
+const WAIT_MS = [0, 200, 600, 1_500];
+/** In seconds: a longer wait for Atlas's rate limit is left to a later look. */
+const LONGEST_WAIT = 20;
+
+/** @param looksFirst reads the key before it is renamed for the first time, where its id is not certain */
+export async function commitName(atlas: Atlas, own: OwnKey, name: string, looksFirst: boolean): Promise<Commit> {
+  let failure: AtlasFailure = protocolFailure('a key that keeps its mark');
+  for (const [tried, wait] of WAIT_MS.entries()) {
+    await delay(Math.max(wait, secondsToWait(failure) * 1000));
+    if (tried > 0 || looksFirst) {
+      const now = await readOwn(atlas, own);
+      if (now.state !== 'marked') {
+        if (now.state !== 'unread') return now;
+        failure = now.failure;
+        continue;
+      }
+    }
+    const renamed = await atlas.renameKey(own.groupId, own.apiKeyId, name);
+    if (renamed.ok && nonceOf(renamed.value) === undefined) return { state: 'committed', key: renamed.value };
+    if (renamed.ok) continue;
+    failure = renamed.failure;
+    if (failure.maybeCarriedOut || saysNoSuchKey(failure) || secondsToWait(failure) > 0) continue;
+    const holders = await holdersOf(atlas, own, name);
+    return holders.length > 0 ? { state: 'taken', holders } : { state: 'pending', failure };
+  }
+  // The last request may have been carried out.
+  const now = await readOwn(atlas, own);
+  return now.state === 'committed' || now.state === 'gone' ? now : { state: 'pending', failure };
+}
+
+/** Only where Atlas says how long, and that is not too long. */
+function secondsToWait({ code, retryAfterSeconds = 0 }: AtlasFailure): number {
+  return code === 'ATLAS_RATE_LIMITED' && retryAfterSeconds <= LONGEST_WAIT ? retryAfterSeconds : 0;
+}
+
+type Own =
+  | { readonly state: 'marked' }
+  | { readonly state: 'unread'; readonly failure: AtlasFailure }
+  | Extract<Commit, { state: 'committed' | 'gone' | 'pending' }>;
+
+async function readOwn(atlas: Atlas, own: OwnKey): Promise<Own> {
+  const now = await readKey(atlas, own);
+  if (now === 'gone') return { state: 'gone' };
+  if (!now.ok) return { state: 'unread', failure: now.failure };
+  const nonce = nonceOf(now.value);
+  if (nonce === undefined) return { state: 'committed', key: now.value };
+  return nonce === own.nonce ? { state: 'marked' } : { state: 'pending', failure: protocolFailure('another key') };
+}
+
+/** `gone` only where a read by id and a list agree: Atlas does not promise that either shows a new key at once. */
+export async function readKey(atlas: Atlas, own: OwnKey): Promise<AtlasResult<ModelKey> | 'gone'> {
+  const now = await atlas.getKey({ groupId: own.groupId }, own.apiKeyId);
+  if (now.ok || !saysNoSuchKey(now.failure)) return now;
+  const keys = await atlas.listKeys(own.groupId);
+  const listed = keys.ok ? keys.value.find((key) => isOwn(key, own)) : undefined;
+  return listed ? { ok: true, value: listed } : 'gone';
+}
+
+function isOwn(key: ModelKey, { apiKeyId, nonce }: OwnKey): boolean {
+  return key.apiKeyId === apiKeyId || nonceOf(key) === nonce;
+}
+
+/** Empty where no list says so. */
+async function holdersOf(atlas: Atlas, { groupId, apiKeyId }: OwnKey, name: string): Promise<readonly ModelKey[]> {
+  const keys = await atlas.listKeys(groupId);
+  return keys.ok ? keys.value.filter((key) => key.apiKeyId !== apiKeyId && isNamed(key, name)) : [];
+}
