@@ -32,9 +32,12 @@ server.setRequestHandler(CallToolRequestSchema, async ({ params }) => {
   const [sink] = await Promise.all([provenSink(`${name}.proof`), listKeys()]);
   const journal = await madeFolder(JOURNAL);
   await placeFile(journal, name);
-  const { secret, ...key } = await send('POST', KEYS, { name, cloud: 'ANY', geography: 'ANY' });
+  const marked = { name: `${name}-undelivered-0123456789ab`, cloud: 'ANY', geography: 'ANY' };
+  const { secret, ...key } = await send('POST', KEYS, marked);
   await writeSynced(join(journal, name), 'a', key.apiKeyId);
   await placeFile(sink, name, secret);
+  await writeSynced(join(journal, name), 'a', 'delivered');
+  await send('PATCH', `${KEYS}/${key.apiKeyId}`, { name });
   const result = { outcome: 'delivered', key };
   return { content: [{ type: 'text', text: JSON.stringify(result) }], structuredContent: result };
 });

@@ -42,7 +42,7 @@ export function reconcileAiModelApiKeys(context: ReconcileContext): Tool {
     title: 'Reconcile AI model API keys',
     description:
       'Find creates and rotations that this server did not finish, and say what is true of each key: delivered, orphan (alive, never used, in no sink), gone, or unknown. ' +
-      'Use it when a result says so. With apply, delivered keys get their name and orphans are deleted; the user may be asked.',
+      'Use it when a result says so. With apply, delivered keys are named and orphans deleted; the user may be asked.',
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: true },
     input: z.strictObject({ apply: z.boolean().default(false).describe('Bring them to their end') }),
     output,

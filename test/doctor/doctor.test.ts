@@ -14,7 +14,7 @@ describe('where all is well', () => {
     const { run, home } = await openWard();
     const { code, stdout, stderr } = await run([]);
     expect([code, stderr]).toEqual([0, '']);
-    expect(stdout).toMatch(/^ok {7}configuration {4}no file at /);
+    expect(stdout).toMatch(/^ok {7}configuration {5}no file at /);
     expect(stdout).toMatch(/^ok {7}roles .* GROUP_MODEL_OWNER in 69681d39c9e8cfd375386316/m);
     expect(stdout).toContain(`file, ${home}/sink/{entry}.key: ready; verified by read-back`);
     expect(stdout).toMatch(/\n\nAll is well\.\n$/);
@@ -33,6 +33,7 @@ describe('where all is well', () => {
       'roles: ok',
       'access list: ok',
       'projects: ok',
+      'undelivered keys: ok',
       'clock: ok',
       'sink app: ok',
       'state directory: ok',
@@ -167,7 +168,7 @@ describe('the credential', () => {
       ATLAS_MODEL_KEYS_ALLOWED_PROJECTS: `${GROUP},${OTHER}`,
       MONGODB_ATLAS_PROJECT_ID: 'e'.repeat(24),
     });
-    expect([code, failed, warnings]).toEqual([1, ['projects'], ['default project', 'roles']]);
+    expect([code, failed, warnings]).toEqual([1, ['projects'], ['default project', 'roles', 'undelivered keys']]);
     expect(checks.find(({ check }) => check === 'projects')?.finding).toBe(
       `the credential cannot see ${OTHER}, ${'e'.repeat(24)}`,
     );
@@ -240,6 +241,24 @@ describe('the state directory', () => {
     );
     expect(existsSync(stateDir)).toBe(false);
   });
+});
+
+test('keys that are not delivered are told of: those of this machine are a failure, others a warning', async () => {
+  const { examine, sandbox, stateDir } = await openWard();
+  const nonce = '0123456789ab';
+  const { apiKeyId } = sandbox.addKey(GROUP, { name: 'other-undelivered-ffffffffffff' });
+  const here = { ATLAS_MODEL_KEYS_ALLOWED_PROJECTS: GROUP };
+  const others = await examine(here);
+  expect([others.code, others.warnings]).toEqual([0, ['undelivered keys']]);
+  expect(others.checks.find(({ check }) => check === 'undelivered keys')?.finding).toContain(apiKeyId);
+  const plan = { groupId: GROUP, name: 'own', nonce, sink: 'app' };
+  const intent = await openJournal(stateDir).open(plan, { since: 0, maxPerHour: 30, isOnePlace: true });
+  if ('code' in intent) throw new Error(intent.message);
+  await intent.release({ step: 'sending' });
+  expect((await examine(here)).code).toBe(0);
+  sandbox.addKey(GROUP, { name: `own-undelivered-${nonce}` });
+  const own = await examine();
+  expect([own.code, own.failed]).toEqual([1, ['undelivered keys']]);
 });
 
 describe('the journal', () => {
