@@ -233,6 +233,18 @@ test('a name that another key has got meanwhile, with a sink that cannot take th
   expect(await bench.create('mine', { entry: 'x' })).toMatchObject({ failure: { code: 'NAME_IN_USE' } });
 });
 
+test('that the secret is verified in the sink is in the journal before the key gets its name', async () => {
+  const bench = await openBench();
+  const steps: unknown[] = [];
+  bench.sandbox.gate = async ({ operation, when }) => {
+    if (operation === 'update_key' && when === 'before')
+      steps.push(...(await bench.intents()).map(({ state }) => state.step));
+    return 'go';
+  };
+  await bench.create('mine', { sink: 'blind' });
+  expect(steps).toEqual(['delivered']);
+});
+
 test('an uncommitted delivery of this machine keeps its name, and reconcile gives it', async () => {
   const bench = await openBench();
   const refusal = { when: 'before', kind: 'status', status: 403, errorCode: 'NO', times: 9 } as const;

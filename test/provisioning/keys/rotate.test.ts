@@ -417,6 +417,20 @@ describe('once it is there', () => {
     expect(live(bench)).toEqual(['app']);
     expect(await bench.reconcile(false)).toEqual([]);
   });
+  test('a new key whose name is not known yet costs no old one', async () => {
+    const bench = await benchWith();
+    bench.sandbox.inject({ operation: 'update_key', when: 'before', kind: 'reset', times: 99 });
+    const successor = () => bench.sandbox.keys(GROUP).find(({ apiKeyId }) => apiKeyId !== bench.oldId)?.apiKeyId;
+    expect(await bench.rotate('app')).toMatchObject({
+      failure: { keyState: 'delivered', apiKeyId: successor(), message: containing(`${bench.oldId} is alive`) },
+    });
+    expect(live(bench)).toEqual(['app', containing('app-undelivered-')]);
+    bench.sandbox.clearFaults();
+    expect(await bench.reconcile(true)).toMatchObject([
+      { finding: 'delivered', apiKeyIds: [successor(), bench.oldId] },
+    ]);
+    expect(live(bench)).toEqual(['app', 'app']);
+  });
   test('a lost reply to the rename is looked up', async () => {
     const bench = await benchWith();
     bench.sandbox.inject({ operation: 'update_key', when: 'after', kind: 'reset' });
