@@ -1,7 +1,6 @@
 // Puts whole files into a safe directory, or nothing: a temporary name first, then linked or renamed into
 // place. It also reads and removes them. It knows neither secrets nor formats, and judges no owner.
 
-import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   constants,
@@ -16,10 +15,10 @@ import {
   writeFileSync,
   type BigIntStats,
 } from 'node:fs';
-import { extname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemCode, systemError, unlessMissing } from './file-problem.ts';
 import type { SafeDirectory } from './safe-directory.ts';
+import { temporaryName } from './temporary-name.ts';
 import { toDisk } from './to-disk.ts';
 
 /** Which file it is, whatever its name. */
@@ -44,19 +43,6 @@ const MOST_READS = 5;
 const READ_PAUSE_MS = 3;
 /** How file systems say that they have no hard links. */
 const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
-
-/**
- * A name that nobody can guess and people recognise, should a killed process leave it behind:
- * `.NAME.atlas-model-keys-RANDOM.tmp`, and at the end the extension of NAME. It begins and ends as NAME
- * does, so that git ignores it by the patterns `.env*`, `.env*.local` and `*.key` too. Where the pattern is
- * the exact name it is not ignored for the moment that it exists.
- */
-export function temporaryName(name: string): string {
-  const begin = cut(name.startsWith('.') ? name : `.${name}`, 100);
-  const extension = extname(name);
-  const end = Buffer.byteLength(extension) <= 32 ? extension : '';
-  return `${begin}.atlas-model-keys-${randomBytes(8).toString('hex')}.tmp${end}`;
-}
 
 /**
  * Makes a file that must not exist yet, 0600 before its first byte whatever the umask, and syncs it. It stays
@@ -84,9 +70,13 @@ export async function withNewFile<T>(
   }
 }
 
-/** A new file: fails with EEXIST where the name is taken, and then or on any other error leaves nothing. */
-export function placeNew(directory: SafeDirectory, name: string, bytes: Uint8Array): Promise<Identity> {
-  const temporary = temporaryName(name);
+/**
+ * A new file: fails with EEXIST where the name is taken, and then or on any other error leaves nothing.
+ *
+ * @param token by which `leftovers` finds what stays should this process be killed
+ */
+export function placeNew(directory: SafeDirectory, name: string, bytes: Uint8Array, token?: string): Promise<Identity> {
+  const temporary = temporaryName(name, token);
   return withNewFile(directory, temporary, bytes, async (written) => {
     directory.confirm();
     linkSync(directory.path(temporary), directory.path(name));
@@ -106,14 +96,17 @@ export function placeNew(directory: SafeDirectory, name: string, bytes: Uint8Arr
 /**
  * Exchanges an existing file, if it still is of the version that the bytes were made from. Answers false
  * where it is not; then nothing was changed. The old file stays until the new one is synced and was read back.
+ *
+ * @param token as of {@link placeNew}
  */
 export function replaceVersion(
   directory: SafeDirectory,
   name: string,
   bytes: Uint8Array,
   version: Version,
+  token?: string,
 ): Promise<boolean> {
-  const temporary = temporaryName(name);
+  const temporary = temporaryName(name, token);
   return withNewFile(directory, temporary, bytes, async (written) => {
     directory.confirm();
     requireBytes(directory, temporary, written, bytes);
@@ -237,12 +230,4 @@ function removeQuietly(directory: SafeDirectory, name: string): void {
   } catch {
     // Gone already, or the disk itself failed.
   }
-}
-
-/** The first so many bytes, without half a character at the end. */
-export function cut(text: string, bytes: number): string {
-  return Buffer.from(text)
-    .subarray(0, bytes)
-    .toString()
-    .replace(/\uFFFD+$/, '');
 }

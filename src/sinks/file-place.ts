@@ -6,10 +6,11 @@ import { basename, dirname, isAbsolute, join, normalize, sep } from 'node:path';
 import { walk } from '../files/ancestors.ts';
 import { probe } from '../files/atomic-file.ts';
 import { passed, refused, systemCode } from '../files/file-problem.ts';
-import { withMadeDirectory } from '../files/safe-directory.ts';
+import { withDirectory, withMadeDirectory, type SafeDirectory } from '../files/safe-directory.ts';
+import { leftovers, removeLeftovers } from '../files/temporary-name.ts';
 import { gitProblem, type Environment } from './git-ignore.ts';
 import { attempt, notReady, worded, type Checked, type Refused } from './sink-problem.ts';
-import type { Address, Held, PreflightMode } from './sink.ts';
+import type { Address, Held, PreflightMode, Sink } from './sink.ts';
 import { expand, takesEntry } from './template.ts';
 
 /** Where one secret goes: the file `name` in `directory`. */
@@ -70,6 +71,42 @@ export async function heldBy(look: () => Promise<Checked<Held>>): Promise<Held> 
     return found.ok ? found.value : { held: 'unknown' };
   } catch (error) {
     return systemCode(error) === 'ENOENT' ? { held: 'nothing' } : { held: 'unknown' };
+  }
+}
+
+/** The part of a sink that finds what killed deliveries left beside its places. */
+export function sweeperOf(template: string): Required<Pick<Sink, 'leftovers' | 'removeLeftovers'>> {
+  return {
+    async leftovers(address, nonce) {
+      const place = placeOf(template, address);
+      if (!place.ok) return undefined;
+      const { directory, name } = place.value;
+      return ifReadable(directory, [], (opened) => leftovers(opened, name, nonce).map((each) => join(directory, each)));
+    },
+    async removeLeftovers(address, nonce) {
+      const place = placeOf(template, address);
+      if (!place.ok) return false;
+      const { directory, name } = place.value;
+      const removed = await ifReadable(directory, true, async (opened) => {
+        await removeLeftovers(opened, name, nonce);
+        return true;
+      });
+      return removed ?? false;
+    },
+  };
+}
+
+/** Undefined where the directory is not safe, or cannot be read; `missing` where it is not there. */
+async function ifReadable<T>(
+  directory: string,
+  missing: T,
+  use: (opened: SafeDirectory) => T | Promise<T>,
+): Promise<T | undefined> {
+  try {
+    const used = await withDirectory(directory, async (opened) => passed(await use(opened)));
+    return used.ok ? used.value : undefined;
+  } catch (error) {
+    return systemCode(error) === 'ENOENT' ? missing : undefined;
   }
 }
 

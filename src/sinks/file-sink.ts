@@ -6,7 +6,7 @@ import { placeNew, removeIfSame, type Identity } from '../files/atomic-file.ts';
 import { passed } from '../files/file-problem.ts';
 import { openSecret } from '../secret/secret.ts';
 import { exchangingTarget } from './file-exchange.ts';
-import { examinePlace, heldBy, placeOf, type Place } from './file-place.ts';
+import { examinePlace, heldBy, placeOf, sweeperOf, type Place } from './file-place.ts';
 import type { Environment } from './git-ignore.ts';
 import { heldAt, judgeFile, verdictOn } from './secret-file.ts';
 import { attempt, failedDelivery, inDirectory } from './sink-problem.ts';
@@ -32,6 +32,7 @@ export function fileSink(name: string, spec: FileSpec, environment: Environment)
       const place = placeOf(spec.path, address);
       return place.ok ? heldBy(() => heldAt(place.value)) : { held: 'unknown' };
     },
+    ...sweeperOf(spec.path),
   };
 }
 
@@ -52,11 +53,11 @@ function newTarget(place: Place): Target {
   return {
     location: place.path,
     exchanges: 'nothing',
-    async deliver(secret): Promise<Delivery> {
+    async deliver(secret, call): Promise<Delivery> {
       const bytes = Buffer.from(openSecret(secret), 'utf8');
       const placed = await attempt(`${place.path} could not be written`, () =>
         inDirectory(place.directory, async (directory) => {
-          delivered = await placeNew(directory, place.name, bytes);
+          delivered = await placeNew(directory, place.name, bytes, call?.nonce);
           return passed(undefined);
         }),
       );

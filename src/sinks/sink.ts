@@ -56,6 +56,14 @@ export interface Sink {
   preflight(address: Address, mode: PreflightMode, replaced?: Replaced): Promise<Preflight>;
   /** What the place of an address holds now, for a create that nobody finished. Changes nothing; never throws. */
   lookUp(address: Address): Promise<Held>;
+  /**
+   * The paths of what a killed delivery with this nonce left beside the place of an address: temporary files, which may
+   * hold the whole secret. Undefined where that cannot be seen. Changes nothing; never throws. Absent where a sink
+   * makes no such files.
+   */
+  leftovers?(address: Address, nonce: string): Promise<readonly string[] | undefined>;
+  /** Removes them, once nobody is at that call any more. Answers whether none is left for certain; never throws. */
+  removeLeftovers?(address: Address, nonce: string): Promise<boolean>;
 }
 
 /** `unknown`: the sink cannot be read, or did not answer. */
@@ -73,7 +81,7 @@ export interface Target {
   readonly exchanges: 'nothing' | 'old secret' | 'unknown';
   /** For people: the path or program that got the secret. */
   readonly location: string;
-  deliver(secret: Secret): Promise<Delivery>;
+  deliver(secret: Secret, call?: DeliveryCall): Promise<Delivery>;
   /** Called once after a delivery that was written or is uncertain. */
   verify(secret: Secret): Promise<Verdict>;
   /**
@@ -81,6 +89,12 @@ export interface Target {
    * only while the sink still holds the new one. Best effort; never throws.
    */
   retract(): Promise<void>;
+}
+
+/** What a delivery is part of. */
+export interface DeliveryCall {
+  /** Letters and digits. Temporary files are named by it, so that {@link Sink.leftovers} finds them after a crash. */
+  readonly nonce?: string | undefined;
 }
 
 export type Delivery =

@@ -47,6 +47,8 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** As exchanger.ts has it. */
+const NONCE = '0123456789ab';
 /** Of the same mask as the old one, so that whichever is found can be exchanged again. */
 const NEW = 'al-new-canary_9876543210-9876543210_odu2';
 
@@ -118,6 +120,14 @@ describe.each(KINDS)('in a sink of kind $kind', (each) => {
         const content = readFileSync(path, 'utf8');
         expect([textOf(OLD), textOf(NEW)]).toContain(content);
         expect(modeAt(path)).toBe(0o600);
+        // Whatever else holds a secret is found by the nonce of the call.
+        const secret = beside(path).filter((name) =>
+          readFileSync(join(dirname(path), name), 'utf8').includes('canary'),
+        );
+        const leftovers = (await sinkAt(path).leftovers?.(ADDRESS, NONCE)) ?? [];
+        expect(leftovers.map((each) => basename(each))).toEqual(expect.arrayContaining(secret));
+        expect(await sinkAt(path).removeLeftovers?.(ADDRESS, NONCE)).toBe(true);
+        expect(beside(path).filter((name) => !name.includes('lock'))).toEqual([]);
         found.push(content === textOf(OLD) ? 'old' : 'new');
         if (end[0] === 0) {
           expect(await said).toBe('written verified\n');

@@ -17,6 +17,8 @@ import { exchangeVariable, setVariable, unsetVariable, valueOf, withValue } from
 export interface Assignment {
   readonly place: Place;
   readonly variable: string;
+  /** Of the call, for the names of temporary files. */
+  readonly nonce?: string | undefined;
 }
 
 /** What {@link assign} did, as far as {@link unassign} and people must know. */
@@ -89,7 +91,7 @@ export function edited({ place, variable }: Assignment, text: string, value: str
 /** Gives the variable its value, in the place of the old secret if there is one. */
 export function assign(assignment: Assignment, value: string, old?: Secret): Promise<Checked<Assigned>> {
   return untilSettled(assignment.place, async (directory) => {
-    const { place } = assignment;
+    const { place, nonce } = assignment;
     const current = await readDotenv(directory, place);
     if (!current.ok) return current;
     const edit = edited(assignment, current.value?.text ?? '', value, old);
@@ -97,10 +99,10 @@ export function assign(assignment: Assignment, value: string, old?: Secret): Pro
     const bytes = Buffer.from(edit.value.text, 'utf8');
     const { placeholder } = edit.value;
     if (current.value === undefined) {
-      return (await placeUnlessTaken(directory, place.name, bytes)) ? passed({}) : undefined;
+      return (await placeUnlessTaken(directory, place.name, bytes, nonce)) ? passed({}) : undefined;
     }
     const { stats } = current.value;
-    if (!(await replaceVersion(directory, place.name, bytes, stats))) return undefined;
+    if (!(await replaceVersion(directory, place.name, bytes, stats, nonce))) return undefined;
     return passed({ oldMode: modeOf(stats), ...(placeholder !== undefined && { placeholder }), ...(old && { old }) });
   });
 }
@@ -112,7 +114,7 @@ export async function unassign(assignment: Assignment, value: string, assigned: 
   if (!held.ok) return held;
   if (!held.value) return passed(undefined);
   return untilSettled(assignment.place, async (directory) => {
-    const { place, variable } = assignment;
+    const { place, variable, nonce } = assignment;
     // An old secret comes back in any case.
     const current = await (assigned.old ? readDelivered : readDotenv)(directory, place);
     if (!current.ok) return current;
@@ -126,7 +128,7 @@ export async function unassign(assignment: Assignment, value: string, assigned: 
       await removeIfSame(directory, place.name, stats);
       return passed(undefined);
     }
-    const replaced = await replaceVersion(directory, place.name, Buffer.from(undone, 'utf8'), stats);
+    const replaced = await replaceVersion(directory, place.name, Buffer.from(undone, 'utf8'), stats, nonce);
     return replaced ? passed(undefined) : undefined;
   });
 }
@@ -169,9 +171,14 @@ function restless(place: Place): Refused {
   );
 }
 
-async function placeUnlessTaken(directory: SafeDirectory, name: string, bytes: Buffer): Promise<boolean> {
+async function placeUnlessTaken(
+  directory: SafeDirectory,
+  name: string,
+  bytes: Buffer,
+  nonce: string | undefined,
+): Promise<boolean> {
   try {
-    await placeNew(directory, name, bytes);
+    await placeNew(directory, name, bytes, nonce);
     return true;
   } catch (error) {
     if (systemCode(error) === 'EEXIST') return false;

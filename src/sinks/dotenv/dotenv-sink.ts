@@ -8,7 +8,7 @@ import { passed } from '../../files/file-problem.ts';
 import { inTurn } from '../../files/turns.ts';
 import { fingerprintOfBytes, holdsExactly } from '../../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../../secret/secret.ts';
-import { examinePlace, heldBy, placeOf } from '../file-place.ts';
+import { examinePlace, heldBy, placeOf, sweeperOf } from '../file-place.ts';
 import type { Environment } from '../git-ignore.ts';
 import { notTheOldSecret, oldSecretIn } from '../old-secret.ts';
 import { attempt, failedDelivery, failedExchange, inDirectory, notReady, type Checked } from '../sink-problem.ts';
@@ -40,6 +40,7 @@ export function dotenvSink(name: string, spec: DotenvSpec, environment: Environm
       const assignment = assignmentOf(spec, address);
       return assignment.ok ? heldBy(() => heldIn(assignment.value)) : { held: 'unknown' };
     },
+    ...sweeperOf(spec.path),
   };
 }
 
@@ -97,18 +98,19 @@ function findOld({ place, variable }: Assignment, text: string, replaced: Replac
 
 function dotenvTarget(assignment: Assignment, old: Secret | undefined): Target {
   const { path } = assignment.place;
-  let delivered: (Assigned & { readonly secret: Secret }) | undefined;
+  let delivered: (Assigned & { readonly secret: Secret; readonly nonce: string | undefined }) | undefined;
   return {
     location: `${path}#${assignment.variable}`,
     exchanges: old ? 'old secret' : 'nothing',
-    async deliver(secret): Promise<Delivery> {
-      const given = await inTurn(path, () => give(assignment, secret, old));
+    async deliver(secret, call): Promise<Delivery> {
+      const nonce = call?.nonce;
+      const given = await inTurn(path, () => give({ ...assignment, nonce }, secret, old));
       if (given.ok) {
-        delivered = { ...given.value, secret };
+        delivered = { ...given.value, secret, nonce };
         return { outcome: 'written', warnings: modeWarnings(path, given.value.oldMode) };
       }
       if (old === undefined) return failedDelivery(given);
-      delivered = { secret, old };
+      delivered = { secret, nonce, old };
       return failedExchange(given, path, () => isHeld(assignment, openSecret(secret)));
     },
     async verify(secret): Promise<Verdict> {
@@ -118,8 +120,8 @@ function dotenvTarget(assignment: Assignment, old: Secret | undefined): Target {
     },
     async retract() {
       if (delivered === undefined) return;
-      const { secret, ...assigned } = delivered;
-      await inTurn(path, () => takeBack(assignment, secret, assigned));
+      const { secret, nonce, ...assigned } = delivered;
+      await inTurn(path, () => takeBack({ ...assignment, nonce }, secret, assigned));
     },
   };
 }
