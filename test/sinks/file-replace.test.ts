@@ -191,8 +191,8 @@ describe('what is not certainly the old secret stays', () => {
 describe('the rules for files and directories hold for one that is replaced', () => {
   test.each<[string, RegExp, Change]>([
     ['a hard link', /another name elsewhere \(a hard link\)/, hardLinked],
-    ['a file that others can write', /Other users can write to/, mode(0o620)],
-    ['a directory that others can write to', /Other users can write to the dir/, directoryMode(0o770)],
+    ['a file that others can write', /Other users can write to/, mode(0o602)],
+    ['a directory that others can write to', /Other users can write to the dir/, directoryMode(0o707)],
   ])('%s is refused', async (_what, message, change) => {
     const path = fileWith(OLD);
     change(path);

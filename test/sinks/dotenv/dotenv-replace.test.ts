@@ -216,8 +216,8 @@ describe('what is not certainly the old secret stays', () => {
     ['a link to the file', /is a symbolic link/, linkedTo],
     ['a FIFO', /is a FIFO/, fifo],
     ['a hard link', /another name elsewhere \(a hard link\)/, hardLinked],
-    ['a file that others can write', /Other users can write/, mode(0o620)],
-    ['a directory that others can write to', /Other users can write to the dir/, directoryMode(0o770)],
+    ['a file that others can write', /Other users can write/, mode(0o602)],
+    ['a directory that others can write to', /Other users can write to the dir/, directoryMode(0o707)],
   ])('the rules for files hold as ever: %s', async (_what, message, change) => {
     const path = dotenv(`${VARIABLE}=${OLD}\n`);
     change(path);

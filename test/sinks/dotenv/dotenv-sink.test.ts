@@ -246,7 +246,7 @@ describe('a preflight', () => {
       /Other users can write/,
       (path) => {
         writeFileSync(path, '');
-        chmodSync(path, 0o620);
+        chmodSync(path, 0o602);
       },
     ],
     [
