@@ -7,11 +7,18 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** The files whose state or classes there may be once alone: the program gets them from the part that starts. */
-const SHARED = ['src/secret/redaction.ts', 'src/secret/secret.ts', 'src/config/config-error.ts'];
+const SHARED = [
+  'src/secret/redaction.ts',
+  'src/secret/secret.ts',
+  'src/config/config-error.ts',
+  'src/files/machine.ts',
+];
 
 /** The files that each part may have for itself: they keep nothing, and have no class. */
 const COPIED = [
   'src/config/schema-issue.ts',
+  'src/files/file-owner.ts',
+  'src/files/file-problem.ts',
   'src/mcp/front-desk.ts',
   'src/mcp/identity.ts',
   'src/prompts/prompt-offer.ts',

@@ -7,6 +7,7 @@ import type { Config } from './config/config.ts';
 import type { CallRecord } from './mcp/call-record.ts';
 import { connect } from './mcp/connect.ts';
 import type { DeskOptions } from './mcp/front-desk.ts';
+import { trustPaths } from './files/machine.ts';
 import { createServer } from './mcp/server.ts';
 import type { Serving } from './mcp/stdio.ts';
 import { createPrompts } from './prompts/prompt-catalog.ts';
@@ -27,6 +28,7 @@ export interface Start extends DeskOptions {
 
 export async function serve(start: Start, input: Readable, output: Writable): Promise<Serving> {
   const { config, log, offers } = start;
+  trustPaths(config.trustPaths);
   const context = {
     ...config,
     atlas: deferredAtlas(() => openAtlas(config)),
@@ -69,7 +71,12 @@ async function warmUp(catalog: Catalog, journal: Journal): Promise<void> {
 /** For people, and loaded for them alone. */
 export async function doctor(load: () => Promise<Config>, json: boolean): Promise<number> {
   const { runDoctor } = await import('./doctor/doctor.ts');
-  return runDoctor({ load, openAtlas }, json, process.stdout);
+  const loadTrusting = async () => {
+    const config = await load();
+    trustPaths(config.trustPaths);
+    return config;
+  };
+  return runDoctor({ load: loadTrusting, openAtlas }, json, process.stdout);
 }
 
 /** Loaded with the first call. */
