@@ -34,8 +34,11 @@ async function sinkCheck(sink: Sink, groupId: string): Promise<Check> {
   switch (sink.kind) {
     case 'inline':
       return warning(check, 'shows the secret to the model and to everyone who reads the chat');
-    default:
-      return ok(check, `${place}: ready; verified by ${sink.verification}`);
+    default: {
+      const finding = `${place}: ready; verified by ${sink.verification}`;
+      const { warnings = [] } = preflight;
+      return warnings.length === 0 ? ok(check, finding) : warning(check, `${finding}. ${warnings.join(' ')}`);
+    }
   }
 }
 

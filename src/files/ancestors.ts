@@ -16,7 +16,7 @@ import { dirname, join, parse, sep } from 'node:path';
 import { ancestorProblem, isForEverybody, kindOf, parentProblem } from './file-owner.ts';
 import { passed, refused, systemCode, type Checked, type Refused } from './file-problem.ts';
 import { isTrusted, thisMachine, type Machine } from './machine.ts';
-import { toDisk } from './to-disk.ts';
+import { directoryToDisk } from './to-disk.ts';
 
 /** A checked way to a directory. */
 export interface Way {
@@ -115,7 +115,7 @@ async function syncDirectory(path: string): Promise<void> {
   if (process.platform === 'win32') return;
   const file = openSync(path, 'r');
   try {
-    await toDisk(file);
+    await directoryToDisk(file);
   } finally {
     closeSync(file);
   }

@@ -5,6 +5,7 @@ import {
   closeSync,
   constants,
   fchmodSync,
+  fchownSync,
   fstatSync,
   linkSync,
   lstatSync,
@@ -16,7 +17,7 @@ import {
   type BigIntStats,
 } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { systemCode, systemError, unlessMissing } from './file-problem.ts';
+import { systemError, unlessMissing } from './file-problem.ts';
 import type { SafeDirectory } from './safe-directory.ts';
 import { temporaryName } from './temporary-name.ts';
 import { toDisk } from './to-disk.ts';
@@ -38,30 +39,38 @@ const CREATE = constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | con
 /** Does not wait for the other end of a FIFO. */
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-const PROBE = Buffer.alloc(4096);
 const MOST_READS = 5;
 const READ_PAUSE_MS = 3;
-/** How file systems say that they have no hard links. */
-const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
+
+/** Who may read a file beside its owner. */
+export interface Access {
+  readonly mode: number;
+  /** The group that it gets; absent where the group may not read it. */
+  readonly gid?: number;
+}
+
+const PRIVATE: Access = { mode: 0o600 };
 
 /**
- * Makes a file that must not exist yet, 0600 before its first byte whatever the umask, and syncs it. It stays
- * open while `use` runs: were it closed and removed by somebody, its number could come back as that of
+ * Makes a file that must not exist yet, 0600 before its first byte whatever the umask (or for a group too), and syncs it.
+ * It stays open while `use` runs: were it closed and removed by somebody, its number could come back as that of
  * another file, and the identity prove nothing. On an error the file is removed.
  */
 export async function withNewFile<T>(
   directory: SafeDirectory,
   name: string,
   bytes: Uint8Array,
-  use: (identity: Identity) => T | Promise<T>,
+  use: (identity: Identity, file: number) => T | Promise<T>,
+  { mode, gid }: Access = PRIVATE,
 ): Promise<T> {
   const file = openSync(directory.path(name), CREATE, 0o600);
   try {
     directory.confirm();
-    fchmodSync(file, 0o600);
+    if (gid !== undefined && fstatSync(file).gid !== gid) fchownSync(file, -1, gid);
+    fchmodSync(file, mode);
     writeFileSync(file, bytes);
     await toDisk(file);
-    return await use(fstatSync(file, { bigint: true }));
+    return await use(fstatSync(file, { bigint: true }), file);
   } catch (error) {
     removeQuietly(directory, name);
     throw error;
@@ -93,52 +102,42 @@ export function placeNew(directory: SafeDirectory, name: string, bytes: Uint8Arr
   });
 }
 
+export interface Replacing {
+  /** As of {@link placeNew}. */
+  readonly token?: string | undefined;
+  /** Only its owner may read the new file, if nothing is said. */
+  readonly access?: Access | undefined;
+}
+
 /**
  * Exchanges an existing file, if it still is of the version that the bytes were made from. Answers false
  * where it is not; then nothing was changed. The old file stays until the new one is synced and was read back.
- *
- * @param token as of {@link placeNew}
  */
 export function replaceVersion(
   directory: SafeDirectory,
   name: string,
   bytes: Uint8Array,
   version: Version,
-  token?: string,
+  { token, access }: Replacing = {},
 ): Promise<boolean> {
   const temporary = temporaryName(name, token);
-  return withNewFile(directory, temporary, bytes, async (written) => {
-    directory.confirm();
-    requireBytes(directory, temporary, written, bytes);
-    if (!isStill(directory, name, version)) {
-      unlinkSync(directory.path(temporary));
-      return false;
-    }
-    renameSync(directory.path(temporary), directory.path(name));
-    await directory.sync();
-    return true;
-  });
-}
-
-/**
- * Makes a file of some size here, links it if asked (as {@link placeNew} will) and removes all of it. Throws
- * where the file cannot be made; answers false where only the link cannot, as on FAT.
- */
-export function probe(directory: SafeDirectory, name: string, linking: boolean): Promise<boolean> {
-  const temporary = temporaryName(name);
-  const linkName = temporaryName(name);
-  return withNewFile(directory, temporary, PROBE, () => {
-    try {
-      if (linking) linkSync(directory.path(temporary), directory.path(linkName));
+  return withNewFile(
+    directory,
+    temporary,
+    bytes,
+    async (written) => {
+      directory.confirm();
+      requireBytes(directory, temporary, written, bytes);
+      if (!isStill(directory, name, version)) {
+        unlinkSync(directory.path(temporary));
+        return false;
+      }
+      renameSync(directory.path(temporary), directory.path(name));
+      await directory.sync();
       return true;
-    } catch (error) {
-      if (NO_LINKS.has(systemCode(error) ?? '')) return false;
-      throw error;
-    } finally {
-      if (linking) removeQuietly(directory, linkName);
-      unlinkSync(directory.path(temporary));
-    }
-  });
+    },
+    access,
+  );
 }
 
 /** What stands under the name, if anything; read only where it is a regular file within the limit. */

@@ -1,6 +1,7 @@
 // Judges owner, mode and kind of directories and files from their metadata. It touches no file.
 
 import type { Stats } from 'node:fs';
+import type { Access } from './atomic-file.ts';
 import { refused, shellWord, type Refused } from './file-problem.ts';
 import { isTrusted, thisMachine, type Machine } from './machine.ts';
 
@@ -15,6 +16,8 @@ export type Metadata = Pick<
   readonly nlink: number | bigint;
 };
 
+const GROUP_READS = 0o040;
+const OTHERS_READ = 0o004;
 const GROUP_WRITES = 0o020;
 const OTHERS_WRITE = 0o002;
 /** Only the owner of an entry may remove or rename it there, as in /tmp. */
@@ -103,10 +106,40 @@ export function modeOf(stats: Metadata): number {
   return effectiveUser() === undefined ? 0o600 : Number(stats.mode) & 0o7777;
 }
 
-/** What a person should know of a file that had this mode, and is 0600 now; undefined where there was none. */
-export function modeWarnings(path: string, oldMode: number | undefined): string[] {
-  if (oldMode === undefined || (oldMode & 0o077) === 0) return [];
-  return [`Other users could read ${path} (mode 0${oldMode.toString(8)}); its mode is 0600 now.`];
+/** Whether the mode lets others read; a group that holds only this user is not "others". */
+export function isReadableByOthers(stats: Metadata, machine = thisMachine()): boolean {
+  if (machine.user === undefined) return false;
+  const mode = Number(stats.mode);
+  return (mode & 0o007) !== 0 || ((mode & 0o070) !== 0 && !machine.isPrivateGroup(Number(stats.gid)));
+}
+
+/**
+ * Who may read the file that replaces this one: a group that could goes on, such as that of a web server, and others do
+ * not. A file that all could read was not made for its group, unless that is another than the one that new files get.
+ */
+export function keptAccess(stats: Metadata, machine = thisMachine()): Access {
+  const mode = Number(stats.mode);
+  const gid = Number(stats.gid);
+  const isMeant = (mode & GROUP_READS) !== 0 && ((mode & OTHERS_READ) === 0 || gid !== machine.group);
+  return machine.user !== undefined && isMeant ? { mode: 0o640, gid } : { mode: 0o600 };
+}
+
+/** What a person should know of the readers of a file that is, or will be, replaced; `path` is that file. */
+export function modeWarnings(path: string, stats: Metadata | undefined, machine = thisMachine()): string[] {
+  if (stats === undefined || machine.user === undefined) return [];
+  const kept = keptAccess(stats, machine);
+  const others = (Number(stats.mode) & 0o077 & ~kept.mode) !== 0;
+  const mode = kept.mode.toString(8);
+  return [
+    ...(others
+      ? [
+          `Other users could read ${path} (mode 0${modeOf(stats).toString(8)}); once the secret is in it, its mode is 0${mode}.`,
+        ]
+      : []),
+    ...(kept.gid !== undefined && !machine.isPrivateGroup(kept.gid)
+      ? [`The group ${kept.gid} can read ${path} and the secret in it (mode 0${mode}).`]
+      : []),
+  ];
 }
 
 export function kindOf(stats: Metadata): string {

@@ -9,6 +9,8 @@ export interface Machine {
   readonly platform: NodeJS.Platform;
   /** Whose files are safe; undefined where the system has no such users (Windows): then owners and modes are not judged. */
   readonly user: number | undefined;
+  /** The first group of this process, which its new files have. */
+  readonly group: number | undefined;
   /** Whether nobody but this user (and root) is in the group. */
   isPrivateGroup(gid: number): boolean;
   /** As whom owners are shown that this user namespace does not know, root perhaps among them; undefined outside of one. */
@@ -35,6 +37,7 @@ export function thisMachine(): Machine {
   return {
     platform: process.platform,
     user,
+    group: process.getegid?.(),
     isPrivateGroup: (gid) => user !== undefined && isPrivateGroup(gid, user, readUserFiles()),
     overflowUser: overflowUser(),
     trustedPaths,

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { makeMissing, walk, type Way } from './ancestors.ts';
 import { parentProblem } from './file-owner.ts';
 import { systemCode, systemError, type Checked, type FileProblem } from './file-problem.ts';
-import { toDisk } from './to-disk.ts';
+import { directoryToDisk } from './to-disk.ts';
 
 /** An opened directory. Valid only inside the function that it was given to. */
 export interface SafeDirectory {
@@ -82,7 +82,7 @@ function byDescriptor(descriptor: number, path: string): SafeDirectory {
     confirm() {
       if (linkOf(descriptor) !== path) throw systemError('ESTALE');
     },
-    sync: () => toDisk(descriptor),
+    sync: () => directoryToDisk(descriptor),
   };
 }
 
@@ -96,7 +96,7 @@ function byPath(descriptor: number, path: string): SafeDirectory {
     },
     async sync() {
       // Windows cannot sync a directory, and does not need to.
-      if (process.platform !== 'win32') await toDisk(descriptor);
+      if (process.platform !== 'win32') await directoryToDisk(descriptor);
     },
   };
 }

@@ -3,7 +3,7 @@
 
 import { replaceVersion, type FoundFile } from '../files/atomic-file.ts';
 import { withLock } from '../files/file-lock.ts';
-import { modeOf, modeWarnings } from '../files/file-owner.ts';
+import { keptAccess, modeWarnings } from '../files/file-owner.ts';
 import { passed } from '../files/file-problem.ts';
 import type { SafeDirectory } from '../files/safe-directory.ts';
 import { inTurn } from '../files/turns.ts';
@@ -28,12 +28,12 @@ export function exchangingTarget(place: Place, old: OldSecret): Target {
       const exchange = { secret, nonce: call?.nonce };
       delivered = exchange;
       const given = await attempt(`${path} could not be written`, () => inTurn(path, () => give(place, exchange, old)));
-      if (given.ok) return { outcome: 'written', warnings: modeWarnings(path, given.value) };
+      if (given.ok) return { outcome: 'written', warnings: given.value };
       // It may be in the file all the same, when only the disk failed to confirm it.
       await takeBack();
       return failedExchange(given, path, () => isHeld(place, secret));
     },
-    verify: (secret) => verdictOn(place, secret),
+    verify: (secret) => verdictOn(place, secret, 0o640),
     retract: takeBack,
   };
 }
@@ -44,16 +44,17 @@ interface Given {
   readonly nonce: string | undefined;
 }
 
-/** Answers the mode that the file had. */
-function give(place: Place, { secret, nonce }: Given, old: OldSecret): Promise<Checked<number>> {
+/** Answers what a person should know of who reads the file. */
+function give(place: Place, { secret, nonce }: Given, old: OldSecret): Promise<Checked<readonly string[]>> {
   return locked(place, async (directory) => {
     const found = await readReplaceable(directory, place);
     if (!found.ok) return found;
     if (found.value === undefined || !holdsOld(found.value, old)) return changedMeanwhile(place.path);
     const { stats } = found.value;
     const bytes = Buffer.from(openSecret(secret), 'utf8');
-    const isReplaced = await replaceVersion(directory, place.name, bytes, stats, nonce);
-    return isReplaced ? passed(modeOf(stats)) : changedMeanwhile(place.path);
+    const access = keptAccess(stats);
+    const isReplaced = await replaceVersion(directory, place.name, bytes, stats, { token: nonce, access });
+    return isReplaced ? passed(modeWarnings(place.path, stats)) : changedMeanwhile(place.path);
   });
 }
 
@@ -79,7 +80,8 @@ function putBack(place: Place, { secret, nonce }: Given, old: OldSecret): Promis
     const found = await readFile(directory, place);
     if (found?.bytes === undefined || !holdsExactly(found.bytes, secret)) return passed(undefined);
     const bytes = bytesOf(old);
-    await replaceVersion(directory, place.name, bytes, found.stats, nonce);
+    const access = keptAccess(found.stats);
+    await replaceVersion(directory, place.name, bytes, found.stats, { token: nonce, access });
     bytes.fill(0);
     return passed(undefined);
   });

@@ -24,9 +24,10 @@ export function fileSink(name: string, spec: FileSpec, environment: Environment)
     async preflight(address, mode, replaced): Promise<Preflight> {
       const place = placeOf(spec.path, address);
       if (!place.ok) return { ready: false, problem: place.problem };
-      const old = await examinePlace(place.value, mode, environment, judgeFile(replaced));
-      if (!old.ok) return { ready: false, problem: old.problem };
-      return { ready: true, target: old.value ? exchangingTarget(place.value, old.value) : newTarget(place.value) };
+      const examined = await examinePlace(place.value, mode, environment, judgeFile(replaced));
+      if (!examined.ok) return { ready: false, problem: examined.problem };
+      const { judged: old, warnings } = examined.value;
+      return { ready: true, target: old ? exchangingTarget(place.value, old) : newTarget(place.value), warnings };
     },
     async lookUp(address): Promise<Held> {
       const place = placeOf(spec.path, address);

@@ -82,9 +82,14 @@ function hintFor({ reason, remedy }: FileProblem): string {
     case 'everybody can write':
       return 'Configure a path in a directory of your own below it.';
     case 'no hard links':
-      return 'Configure a path on a local disk.';
+    case 'no modes':
+      return 'Configure a path on a local disk that has them (not exFAT, NTFS or SMB).';
     case 'name too long':
       return 'Use a shorter entry, or configure a shorter path.';
+    case 'foreign group':
+      return remedy ?? CHOOSE_ANOTHER;
+    case 'mounted':
+    case 'protected':
     case 'foreign founder':
     case 'hard link':
     case 'no permission':

@@ -29,7 +29,13 @@ export interface SinkProblem {
 export type PreflightMode = 'inspect' | 'prove';
 
 export type Preflight =
-  { readonly ready: true; readonly target: Target } | { readonly ready: false; readonly problem: SinkProblem };
+  | {
+      readonly ready: true;
+      readonly target: Target;
+      /** What a person should know before: a delivery says the same again. */
+      readonly warnings?: readonly string[];
+    }
+  | { readonly ready: false; readonly problem: SinkProblem };
 
 /**
  * The key whose secret may give way to another: what stands at the place must fit its mask, such as `al-****odu2`.

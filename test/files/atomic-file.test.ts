@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { placeNew, probe, readFound, replaceVersion, withNewFile } from '../../src/files/atomic-file.ts';
+import { placeNew, readFound, replaceVersion, withNewFile } from '../../src/files/atomic-file.ts';
 import { assign } from '../../src/sinks/dotenv/dotenv-file.ts';
 import { passed } from '../../src/files/file-problem.ts';
 import { withDirectory, type Reach, type SafeDirectory } from '../../src/files/safe-directory.ts';
@@ -205,11 +205,4 @@ test('a file that still has its temporary name is read once that is gone', async
     return readFound({ ...directory, path }, 'k', 10);
   });
   expect(found?.stats.nlink).toBe(1n);
-});
-
-test('a probe leaves nothing', async () => {
-  const folder = scratch();
-  for (const linking of [true, false])
-    expect(await inside(folder, (directory) => probe(directory, 'k', linking))).toBe(true);
-  expect(readdirSync(folder)).toEqual([]);
 });

@@ -4,7 +4,7 @@
 import type { BigIntStats } from 'node:fs';
 import { placeNew, readFound, removeIfSame, replaceVersion, type FoundFile } from '../../files/atomic-file.ts';
 import { withLock } from '../../files/file-lock.ts';
-import { fileProblem, isWritableByOthers, modeOf } from '../../files/file-owner.ts';
+import { fileProblem, isWritableByOthers, keptAccess, modeOf, modeWarnings } from '../../files/file-owner.ts';
 import { passed, shellWord, systemCode } from '../../files/file-problem.ts';
 import type { SafeDirectory } from '../../files/safe-directory.ts';
 import { openSecret, type Secret } from '../../secret/secret.ts';
@@ -25,6 +25,8 @@ export interface Assignment {
 export interface Assigned {
   /** The mode of the file that was there before; absent where there was none. */
   readonly oldMode?: number;
+  /** Of who can read the file now, or could before. */
+  readonly warnings?: readonly string[];
   readonly placeholder?: string;
   /** The value that gave way. */
   readonly old?: Secret;
@@ -102,8 +104,15 @@ export function assign(assignment: Assignment, value: string, old?: Secret): Pro
       return (await placeUnlessTaken(directory, place.name, bytes, nonce)) ? passed({}) : undefined;
     }
     const { stats } = current.value;
-    if (!(await replaceVersion(directory, place.name, bytes, stats, nonce))) return undefined;
-    return passed({ oldMode: modeOf(stats), ...(placeholder !== undefined && { placeholder }), ...(old && { old }) });
+    if (!(await replaceVersion(directory, place.name, bytes, stats, { token: nonce, access: keptAccess(stats) })))
+      return undefined;
+    const warnings = modeWarnings(place.path, stats);
+    return passed({
+      oldMode: modeOf(stats),
+      warnings,
+      ...(placeholder !== undefined && { placeholder }),
+      ...(old && { old }),
+    });
   });
 }
 
@@ -128,7 +137,9 @@ export async function unassign(assignment: Assignment, value: string, assigned: 
       await removeIfSame(directory, place.name, stats);
       return passed(undefined);
     }
-    const replaced = await replaceVersion(directory, place.name, Buffer.from(undone, 'utf8'), stats, nonce);
+    const bytes = Buffer.from(undone, 'utf8');
+    const access = keptAccess(stats);
+    const replaced = await replaceVersion(directory, place.name, bytes, stats, { token: nonce, access });
     return replaced ? passed(undefined) : undefined;
   });
 }

@@ -3,7 +3,7 @@
 // dotenv-file.ts.
 
 import type { DotenvSpec } from '../../config/sink-spec.ts';
-import { modeOf, modeWarnings } from '../../files/file-owner.ts';
+import { modeOf } from '../../files/file-owner.ts';
 import { passed } from '../../files/file-problem.ts';
 import { inTurn } from '../../files/turns.ts';
 import { fingerprintOfBytes, holdsExactly } from '../../secret/fingerprint.ts';
@@ -34,7 +34,8 @@ export function dotenvSink(name: string, spec: DotenvSpec, environment: Environm
       const judge = () => rehearse(assignment.value, replaced);
       const rehearsed = await examinePlace(assignment.value.place, mode, environment, judge);
       if (!rehearsed.ok) return { ready: false, problem: rehearsed.problem };
-      return { ready: true, target: dotenvTarget(assignment.value, rehearsed.value?.old) };
+      const { judged, warnings } = rehearsed.value;
+      return { ready: true, target: dotenvTarget(assignment.value, judged?.old), warnings };
     },
     async lookUp(address): Promise<Held> {
       const assignment = assignmentOf(spec, address);
@@ -107,14 +108,15 @@ function dotenvTarget(assignment: Assignment, old: Secret | undefined): Target {
       const given = await inTurn(path, () => give({ ...assignment, nonce }, secret, old));
       if (given.ok) {
         delivered = { ...given.value, secret, nonce };
-        return { outcome: 'written', warnings: modeWarnings(path, given.value.oldMode) };
+        return { outcome: 'written', warnings: given.value.warnings ?? [] };
       }
       if (old === undefined) return failedDelivery(given);
       delivered = { secret, nonce, old };
       return failedExchange(given, path, () => isHeld(assignment, openSecret(secret)));
     },
     async verify(secret): Promise<Verdict> {
-      const checked = await attempt(`${path} could not be read back`, () => readBack(assignment, secret));
+      const isNew = delivered?.old === undefined && delivered?.oldMode === undefined;
+      const checked = await attempt(`${path} could not be read back`, () => readBack(assignment, secret, isNew));
       if (checked.ok) return { outcome: 'verified', verification: 'read-back' };
       return { outcome: 'mismatch', message: checked.problem.message, hint: checked.problem.hint };
     },
@@ -148,13 +150,16 @@ async function takeBack(assignment: Assignment, secret: Secret, assigned: Assign
   }
 }
 
-function readBack({ place, variable }: Assignment, secret: Secret): Promise<Checked<undefined>> {
+function readBack({ place, variable }: Assignment, secret: Secret, isNew: boolean): Promise<Checked<undefined>> {
   return inDirectory(place.directory, async (directory) => {
     const current = await readDotenv(directory, place);
     if (!current.ok) return current;
     if (current.value === undefined) return notReady(`${place.path} is gone again.`, FIND_OUT);
     const mode = modeOf(current.value.stats);
-    if (mode !== 0o600) return notReady(`${place.path} has mode 0${mode.toString(8)} instead of 0600.`, FIND_OUT);
+    // A file that was there keeps the group that reads it.
+    if ((mode & 0o077 & ~(isNew ? 0 : 0o040)) !== 0) {
+      return notReady(`${place.path} has mode 0${mode.toString(8)} instead of 0600.`, FIND_OUT);
+    }
     const value = valueOf(current.value.text, variable);
     if (value !== undefined && holdsExactly(Buffer.from(value, 'utf8'), secret)) return passed(undefined);
     return notReady(`${variable} in ${place.path} is not the secret that was delivered.`, FIND_OUT);

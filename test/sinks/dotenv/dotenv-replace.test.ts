@@ -141,7 +141,7 @@ describe('the old secret', () => {
 
   test('could be read by others: that is mended, and said', async () => {
     const path = dotenv(`${VARIABLE}=${OLD}\n`, 0o644);
-    const warning = `Other users could read ${path} (mode 0644); its mode is 0600 now.`;
+    const warning = `Other users could read ${path} (mode 0644); once the secret is in it, its mode is 0600.`;
     expect(await (await replacing(path)).deliver(SECRET)).toEqual({ outcome: 'written', warnings: [warning] });
     expect(modeAt(path)).toBe(0o600);
   });
