@@ -17,13 +17,11 @@ import {
   type BigIntStats,
 } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { systemError, unlessMissing } from './file-problem.ts';
+import { isSame, type Identity } from './identity.ts';
+import { systemCode, systemError, unlessMissing } from './file-problem.ts';
 import type { SafeDirectory } from './safe-directory.ts';
 import { temporaryName } from './temporary-name.ts';
 import { toDisk } from './to-disk.ts';
-
-/** Which file it is, whatever its name. */
-export type Identity = Pick<BigIntStats, 'dev' | 'ino'>;
 
 /** As long as any of these differs, somebody changed the file. */
 type Version = Pick<BigIntStats, 'dev' | 'ino' | 'size' | 'mtimeNs'>;
@@ -39,6 +37,10 @@ const CREATE = constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | con
 /** Does not wait for the other end of a FIFO. */
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
+/** How Windows says that a file is open elsewhere. */
+const BUSY = new Set(['EPERM', 'EACCES', 'EBUSY']);
+const MOST_RENAMES = 40;
+const RENAME_PAUSE_MS = 25;
 const MOST_READS = 5;
 const READ_PAUSE_MS = 3;
 
@@ -128,11 +130,15 @@ export function replaceVersion(
     async (written) => {
       directory.confirm();
       requireBytes(directory, temporary, written, bytes);
-      if (!isStill(directory, name, version)) {
+      const isReplaced = await whileBusy(() => {
+        if (!isStill(directory, name, version)) return false;
+        renameSync(directory.path(temporary), directory.path(name));
+        return true;
+      });
+      if (!isReplaced) {
         unlinkSync(directory.path(temporary));
         return false;
       }
-      renameSync(directory.path(temporary), directory.path(name));
       await directory.sync();
       return true;
     },
@@ -218,8 +224,19 @@ function isStill(directory: SafeDirectory, name: string, version: Version): bool
   return isSame(stats, version) && stats.size === version.size && stats.mtimeNs === version.mtimeNs;
 }
 
-function isSame(a: Identity, b: Identity): boolean {
-  return a.dev === b.dev && a.ino === b.ino;
+/**
+ * Tries again for about a second where Windows says that another program has the file open, as editors, indexers and
+ * virus scanners have for a moment.
+ */
+export async function whileBusy<T>(action: () => T, platform: NodeJS.Platform = process.platform): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return action();
+    } catch (error) {
+      if (platform !== 'win32' || tries >= MOST_RENAMES || !BUSY.has(systemCode(error) ?? '')) throw error;
+    }
+    await delay(RENAME_PAUSE_MS);
+  }
 }
 
 /** For the way out of an error, which must not be hidden by a second one. */

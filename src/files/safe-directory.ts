@@ -11,6 +11,7 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync } fr
 import { join } from 'node:path';
 import { makeMissing, walk, type Way } from './ancestors.ts';
 import { parentProblem } from './file-owner.ts';
+import { isSame } from './identity.ts';
 import { systemCode, systemError, type Checked, type FileProblem } from './file-problem.ts';
 import { directoryToDisk } from './to-disk.ts';
 
@@ -92,7 +93,7 @@ function byPath(descriptor: number, path: string): SafeDirectory {
     confirm() {
       const opened = fstatSync(descriptor, { bigint: true });
       const named = lstatSync(path, { bigint: true });
-      if (opened.dev !== named.dev || opened.ino !== named.ino) throw systemError('ESTALE');
+      if (!isSame(opened, named)) throw systemError('ESTALE');
     },
     async sync() {
       // Windows cannot sync a directory, and does not need to.

@@ -6,6 +6,7 @@ import { basename, dirname, isAbsolute, join, normalize, sep } from 'node:path';
 import { walk, type Way } from '../files/ancestors.ts';
 import { modeWarnings } from '../files/file-owner.ts';
 import { passed, systemCode } from '../files/file-problem.ts';
+import { isReservedName } from '../files/reserved-name.ts';
 import { withDirectory, withMadeDirectory, type SafeDirectory } from '../files/safe-directory.ts';
 import { leftovers, removeLeftovers } from '../files/temporary-name.ts';
 import { tryInNew, tryPlacing, tryReplacing } from '../files/trial.ts';
@@ -36,6 +37,12 @@ export function placeOf(template: string, address: Address): Checked<Place> {
       `${template} is no plain path of a file once its placeholders are replaced.`,
       'Configure an absolute path without "." and "..", doubled or trailing slashes.',
     );
+  }
+  // As the entry alone, and as what is made of it, such as NUL.key.
+  const written = template.split(sep);
+  const made = path.split(sep).filter((part, index) => part !== written[index]);
+  if ([address.entry ?? '', ...made].some(isReservedName)) {
+    return notReady('Windows reserves the name that this entry gives to a file.', 'Pass another entry.');
   }
   return passed({ path, directory: dirname(path), name: basename(path) });
 }

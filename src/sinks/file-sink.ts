@@ -2,8 +2,9 @@
 // nothing but the secret of a key that is replaced, and leaves that to file-exchange.ts.
 
 import type { FileSpec } from '../config/sink-spec.ts';
-import { placeNew, removeIfSame, type Identity } from '../files/atomic-file.ts';
+import { placeNew, removeIfSame } from '../files/atomic-file.ts';
 import { passed } from '../files/file-problem.ts';
+import type { Identity } from '../files/identity.ts';
 import { openSecret } from '../secret/secret.ts';
 import { exchangingTarget } from './file-exchange.ts';
 import { examinePlace, heldBy, placeOf, sweeperOf, type Place } from './file-place.ts';

@@ -193,6 +193,21 @@ describe('a preflight', () => {
     expect(await problemOf(fileSinkAt(`${scratch()}/${path}`))).toEqual(notAPath);
   });
 
+  test.each(['NUL', 'CON', 'aux', 'COM1', 'lpt9.txt', 'nul.key', 'prod.'])(
+    'refuses the entry %j, which Windows reserves, on every system',
+    async (entry) => {
+      for (const name of ['{entry}', '{entry}.key', 'keys/{entry}/k']) {
+        const problem = await problemOf(fileSinkAt(join(scratch(), name)), 'inspect', { ...ADDRESS, entry });
+        expect(problem).toEqual(notReady(/Windows reserves/, /another entry/));
+      }
+    },
+  );
+
+  test.each(['NULL', 'console', 'com', 'com10', 'a.nul', 'my.con.key'])('takes the entry %j', async (entry) => {
+    const sink = fileSinkAt(join(scratch(), '{entry}'));
+    expect(await sink.preflight({ ...ADDRESS, entry }, 'inspect')).toMatchObject({ ready: true });
+  });
+
   test('refuses values that would leave the place', async () => {
     const sink = fileSinkAt(join(scratch(), '{groupId}', '{entry}'));
     for (const entry of ['..', '.', 'a/b', '../k', '../../k']) {
