@@ -1,4 +1,5 @@
-// The command `doctor`: looks at everything that a call depends on, and reports. It changes nothing.
+// The command `doctor`: looks at everything that a call depends on, and reports. It leaves nothing behind: in the
+// directories of sinks it tries a write with a file of its own, as a create does beforehand.
 
 import type { Writable } from 'node:stream';
 import type { Atlas } from '../atlas/atlas.ts';

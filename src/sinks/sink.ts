@@ -23,8 +23,8 @@ export interface SinkProblem {
 }
 
 /**
- * `inspect` looks and changes nothing (for a dry run); `prove` also makes what is missing (directories)
- * and tries a write, so that a full disk is found before a key exists.
+ * Both try with a file of their own what the delivery will do, and remove it, so that a dry run finds what a create
+ * finds. `inspect` leaves nothing (for a dry run); `prove` leaves the directories that were missing.
  */
 export type PreflightMode = 'inspect' | 'prove';
 
