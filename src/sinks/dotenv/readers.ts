@@ -45,13 +45,13 @@ function readAsSystemd(text: string, comment: RegExp): Variables {
   const cursor = cursorOn(text);
   while (cursor.isInside()) {
     if (cursor.take(/[ \t\n\r]+/y) ?? cursor.take(comment)) continue;
-    const name = cursor.take(/([^\n\r][^=\n\r]*)=/y)?.[1]?.replace(/[ \t]+$/, '');
+    const name = cursor.take(/([^\n\r][^=\n\r]*)=/y)?.[1];
     if (name === undefined) {
       cursor.take(/[^\n\r]+/y);
       continue;
     }
     const value = systemdValue(cursor);
-    if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) found.set(name, value);
+    if (/^[A-Za-z_][A-Za-z0-9_]*[ \t]*$/.test(name)) found.set(name.trimEnd(), value);
   }
   return found;
 }
@@ -66,7 +66,15 @@ function systemdValue({ take }: Cursor): string {
     value += quoted[1] ?? '';
   }
   const plain = take(/(?:\\[^]|[^\n\r\\])+/y)?.[0] ?? '';
-  return value + plain.replace(/(?<!\\)[ \t]+$/, '').replaceAll(/\\[\n\r]/g, '');
+  return value + withoutLastBlanks(plain).replaceAll(/\\[\n\r]/g, '');
+}
+
+/** Not by an expression, which takes a time that grows with the square of the number of blanks. */
+function withoutLastBlanks(text: string): string {
+  let end = text.length;
+  while (end > 0 && ' \t'.includes(text.charAt(end - 1))) end -= 1;
+  const isEscaped = end < text.length && text.charAt(end - 1) === '\\';
+  return text.slice(0, isEscaped ? end + 1 : end);
 }
 
 /** After compose-go, dotenv/parser.go. It refuses a file for one line that it does not understand. */
@@ -92,13 +100,12 @@ function composeValue(take: Cursor['take']): string | undefined {
   const quoted = take(/"((?:\\[^]|[^"\\])*)"|'((?:\\[^]|[^'\\])*)'/y);
   if (quoted !== undefined) return quoted[1] ?? quoted[2] ?? '';
   if (take(/(?=["'])/y) !== undefined) return undefined;
-  return take(/([^\n]*)\n?/y)?.[1]
-    ?.replace(/ #.*$/s, '')
-    .trimEnd();
+  const plain = take(/([^\n]*)\n?/y)?.[1] ?? '';
+  return plain.split(' #', 1)[0]?.trimEnd();
 }
 
 const NPM_VALUE = ["'", '"', '`'].map((quote) => String.raw`\s*${quote}(?:\\${quote}|[^${quote}])*${quote}`).join('|');
-const NPM_LINE = String.raw`^\s*(?:export\s+)?([\w.-]+)(?:\s*=|:\s)(${NPM_VALUE}|[^#\n]+)?\s*(?:#.*)?$`;
+const NPM_LINE = String.raw`^[^\S\n]*(?:export\s+)?([\w.-]+)(?:\s*=|:\s)(${NPM_VALUE}|[^#\n]+)?\s*(?:#.*)?$`;
 
 /** After dotenv 16 to 18, which look for lines of one shape and pass over all else. */
 function readAsNpm(text: string): Variables {
@@ -133,7 +140,7 @@ function pythonValue(take: Cursor['take']): { text: string } | 'none' | undefine
   if (quoted !== undefined) return { text: quoted[1] ?? quoted[2] ?? '' };
   if (take(/(?=["'])/y) !== undefined) return undefined;
   const plain = take(/[^\n]*/y)?.[0] ?? '';
-  return { text: plain.replace(/\s+#.*$/s, '').trimEnd() };
+  return { text: (plain.split(/\s#/, 1)[0] ?? '').trimEnd() };
 }
 
 function unmarked(text: string): string {
