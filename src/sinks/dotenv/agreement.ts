@@ -77,7 +77,7 @@ function isRead({ isLiteral }: Reader, found: Variables, { variable, value, isEx
 
 /** Most readers take the comment behind a blank for the value where there is no other. */
 function isPlaceholder(value: string, { name }: Reader): boolean {
-  return name === 'bash' ? /^(?:``)?$/.test(value) : /^\s*(?:""|''|``)?\s*(?:#.*)?$/s.test(value);
+  return name === 'bash' ? /^(?:``)?$/.test(value) : /^(?:""|''|``)?(?:\s*#.*)?$/s.test(value.trim());
 }
 
 function without(variables: Variables, variable: string): Variables {
