@@ -297,7 +297,8 @@ describe('properties', () => {
         expect(parseEnv(edit.text)[VARIABLE]).toBe(secret);
         expect(others(edit.text)).toEqual(others(text));
         expect(isOneEdit(text, edit.text, secret, edit.trace)).toBe(true);
-        if (edit.trace.was === undefined) expect(edit.text).toMatch(new RegExp(`${secret.replaceAll(/[.+]/g, '\\$&')}\r?\n`));
+        if (edit.trace.was === undefined)
+          expect(edit.text).toMatch(new RegExp(`${secret.replaceAll(/[.+]/g, '\\$&')}\r?\n`));
         else expect(edit.text.endsWith('\n')).toBe(text.endsWith('\n'));
         expect(takeBack(edit.text, VARIABLE, secret, edit.trace)).toBe(text);
       }),
