@@ -169,7 +169,7 @@ function textOf(lines: fc.Arbitrary<readonly string[]>) {
 function others(text: string): Map<string, string | undefined> {
   const tidied = text.split('\n').map((line) => line.trimEnd());
   const entries = Object.entries(parseEnv(`${tidied.join('\n')}\n`));
-  return new Map(entries.filter(([key]) => !new RegExp(`(?:^|\\s)\uFEFF?${VARIABLE}$`).test(key)));
+  return new Map(entries.filter(([key]) => !new RegExp(`(?:^|\\s)\uFEFF?${VARIABLE}\\s*$`).test(key)));
 }
 
 /** Whether one line is plain now, and all else the same byte for byte. */

@@ -265,7 +265,7 @@ function textOf(line: fc.Arbitrary<string>) {
 function others(text: string): Map<string, string | undefined> {
   const tidied = text.split('\n').map((line) => line.trimEnd());
   const entries = Object.entries(parseEnv(`${tidied.join('\n')}\n`));
-  return new Map(entries.filter(([key]) => !new RegExp(`(?:^|\\s)\uFEFF?${VARIABLE}$`).test(key)));
+  return new Map(entries.filter(([key]) => !new RegExp(`(?:^|\\s)\uFEFF?${VARIABLE}\\s*$`).test(key)));
 }
 
 /** Whether only that line was exchanged, or one line put at either end; all else byte for byte. */
