@@ -6,7 +6,10 @@ import type { Secret } from '../secret/secret.ts';
 
 export type SinkKind = 'file' | 'dotenv' | 'command' | 'inline';
 
-/** How "delivered" was checked: the bytes were read back, only their metadata could be, or nothing could. */
+/**
+ * How "delivered" was checked: the bytes were read back (those of a .env file by the rules of each of its readers, and a
+ * warning names the readers that do not get the secret), only their metadata could be, or nothing could.
+ */
 export type Verification = 'read-back' | 'metadata' | 'none';
 
 /** Where in a sink a secret goes. `entry` is absent where the operator fixed the target. */

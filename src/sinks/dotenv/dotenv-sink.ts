@@ -4,7 +4,7 @@
 
 import type { DotenvSpec } from '../../config/sink-spec.ts';
 import { modeOf } from '../../files/file-owner.ts';
-import { passed } from '../../files/file-problem.ts';
+import { passed, shellWord } from '../../files/file-problem.ts';
 import { inTurn } from '../../files/turns.ts';
 import { fingerprintOfBytes, holdsExactly } from '../../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../../secret/secret.ts';
@@ -14,8 +14,20 @@ import { notTheOldSecret, oldSecretIn } from '../old-secret.ts';
 import { attempt, failedDelivery, failedExchange, inDirectory, notReady, type Checked } from '../sink-problem.ts';
 import type { Address, Delivery, Held, Preflight, Replaced, Sink, Target, Verdict } from '../sink.ts';
 import { expand, takesEntry } from '../template.ts';
-import { assign, edited, isHeld, readDotenv, unassign, type Assigned, type Assignment } from './dotenv-file.ts';
-import { isVariableName, needsNoQuotes, valueOf } from './dotenv-text.ts';
+import { misreaders, seeingReaders } from './agreement.ts';
+import {
+  assign,
+  edited,
+  inWords,
+  isForDirenv,
+  isHeld,
+  readDotenv,
+  unassign,
+  type Assigned,
+  type Assignment,
+} from './dotenv-file.ts';
+import { isVariableName, needsNoQuotes } from './dotenv-text.ts';
+import { valueOf } from './node-reader.ts';
 
 /** Stands in for the secret in the preflight: every kind of character that a secret may have. */
 const STAND_IN = 'al-STAND_in.0~+/=';
@@ -105,13 +117,15 @@ function dotenvTarget(assignment: Assignment, old: Secret | undefined): Target {
     exchanges: old ? 'old secret' : 'nothing',
     async deliver(secret, call): Promise<Delivery> {
       const nonce = call?.nonce;
-      const given = await inTurn(path, () => give({ ...assignment, nonce }, secret, old));
-      if (given.ok) {
-        delivered = { ...given.value, secret, nonce };
-        return { outcome: 'written', warnings: given.value.warnings ?? [] };
+      const note = (assigned: Assigned) => {
+        delivered = { ...assigned, secret, nonce };
+      };
+      const given = await inTurn(path, () => give({ ...assignment, nonce }, secret, old, note));
+      if (given.ok) return { outcome: 'written', warnings: warningsFor(assignment, given.value) };
+      if (old === undefined) {
+        delivered = undefined;
+        return failedDelivery(given);
       }
-      if (old === undefined) return failedDelivery(given);
-      delivered = { secret, nonce, old };
       return failedExchange(given, path, () => isHeld(assignment, openSecret(secret)));
     },
     async verify(secret): Promise<Verdict> {
@@ -128,16 +142,51 @@ function dotenvTarget(assignment: Assignment, old: Secret | undefined): Target {
   };
 }
 
-async function give(assignment: Assignment, secret: Secret, old: Secret | undefined): Promise<Checked<Assigned>> {
+/** What a person must know of the line, the file and who reads it. */
+function warningsFor({ place, variable }: Assignment, { access, dropped, blind }: Assigned): string[] {
+  const warnings = [...access];
+  const name = `${variable} in ${place.path}`;
+  if (dropped.length > 0) {
+    warnings.push(
+      `The line of ${name} had ${inWords(dropped)}; it is ${variable}=VALUE now, as all readers understand it.`,
+    );
+  }
+  if (blind.length > 0) {
+    warnings.push(
+      `${name} was read back by the rules of ${inWords(seeingReaders(blind))}. ` +
+        `Not for ${inWords(blind)}, because of "export", line ends or other lines of the file.`,
+    );
+  }
+  if (isForDirenv(place)) {
+    warnings.push(
+      `direnv does not load ${place.path} until it is allowed again: direnv allow ${shellWord(place.path)}`,
+    );
+  }
+  return warnings;
+}
+
+async function give(
+  assignment: Assignment,
+  secret: Secret,
+  old: Secret | undefined,
+  note: (assigned: Assigned) => void,
+): Promise<Checked<Assigned>> {
   const value = openSecret(secret);
   if (!needsNoQuotes(value)) {
     const message = 'The secret has characters that a .env file cannot hold without quotes.';
     return notReady(message, 'Use a sink of type file.');
   }
-  const given = await attempt(`${assignment.place.path} could not be written`, () => assign(assignment, value, old));
+  let tried: Assigned | undefined;
+  const noteTried = (assigned: Assigned) => {
+    tried = assigned;
+    note(assigned);
+  };
+  const given = await attempt(`${assignment.place.path} could not be written`, () =>
+    assign(assignment, value, old, noteTried),
+  );
   // It may be in the file all the same, when only the disk failed to confirm it. The file itself stays.
-  if (!given.ok && given.problem.code !== 'SINK_ENTRY_EXISTS') {
-    await takeBack(assignment, secret, old ? { old } : { oldMode: 0o600 });
+  if (!given.ok && given.problem.code !== 'SINK_ENTRY_EXISTS' && tried !== undefined) {
+    await takeBack(assignment, secret, { oldMode: 0o600, ...tried });
   }
   return given;
 }
@@ -161,8 +210,12 @@ function readBack({ place, variable }: Assignment, secret: Secret, isNew: boolea
       return notReady(`${place.path} has mode 0${mode.toString(8)} instead of 0600.`, FIND_OUT);
     }
     const value = valueOf(current.value.text, variable);
-    if (value !== undefined && holdsExactly(Buffer.from(value, 'utf8'), secret)) return passed(undefined);
-    return notReady(`${variable} in ${place.path} is not the secret that was delivered.`, FIND_OUT);
+    if (value === undefined || !holdsExactly(Buffer.from(value, 'utf8'), secret)) {
+      return notReady(`${variable} in ${place.path} is not the secret that was delivered.`, FIND_OUT);
+    }
+    const wrong = misreaders(current.value.text, variable, value);
+    if (wrong.length === 0) return passed(undefined);
+    return notReady(`${variable} in ${place.path} is not the secret for ${inWords(wrong)}.`, FIND_OUT);
   });
 }
 
