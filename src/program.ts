@@ -15,6 +15,7 @@ import { openJournal, type Journal } from './provisioning/journal/journal.ts';
 import { Secret } from './secret/secret.ts';
 import type { Log } from './secret/way-out.ts';
 import { openSinks } from './sinks/open-sinks.ts';
+import { endPrograms } from './sinks/programs/child-process.ts';
 import { createCatalog, type Catalog } from './tools/catalog.ts';
 
 /** A host that has more to ask is answered first. */
@@ -51,6 +52,7 @@ export async function serve(start: Start, input: Readable, output: Writable): Pr
       await adapter.drain();
       await context.atlas.close();
     },
+    endPrograms,
   };
 }
 
