@@ -1,5 +1,6 @@
 // The whole server and the doctor, composed of their parts: what a host's first look does not need. No logic.
 
+import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { deferredAtlas } from './atlas/deferred.ts';
 import type { AtlasConnection } from './config/atlas-connection.ts';
@@ -68,10 +69,22 @@ async function warmUp(catalog: Catalog, journal: Journal): Promise<void> {
   await catalog.find('create_ai_model_api_key')?.call({ name: '' }, nothing);
 }
 
-/** For people, and loaded for them alone. */
+/** For people, and loaded only for them. */
 export async function doctor(load: () => Promise<Config>, json: boolean): Promise<number> {
   const { runDoctor } = await import('./doctor/doctor.ts');
-  return runDoctor({ load, openAtlas }, json, process.stdout);
+  const code = await Promise.race([runDoctor({ load, openAtlas }, json, process.stdout), stopSignal()]);
+  await endPrograms();
+  return code;
+}
+
+/** Resolves with the exit code once a person stops the command: the programs that it started do not get the signal. */
+function stopSignal(): Promise<number> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+      process.once(signal, () => {
+        resolve(128 + constants.signals[signal]);
+      });
+  });
 }
 
 /** Loaded with the first call. */

@@ -1,9 +1,10 @@
 // A host that leaves while the program of a sink works: when the server has ended, nothing of that program runs, and it
 // can write nothing any more. The answer and the journal say that its key may be in the sink.
 
+import { constants } from 'node:os';
 import { test } from 'vitest';
 import { scriptFolder } from '../sinks/script-folder.ts';
-import { type Host } from './host.ts';
+import { startServer, type Host } from './host.ts';
 import { CREATE, expectNoLeaks, forgotten, GROUP, openScene, unfinishedIn } from './scene.ts';
 
 const ROTATE = 'rotate_ai_model_api_key';
@@ -71,5 +72,28 @@ test.concurrent.for(cases)(
     expect(unfinishedIn(scene)).toMatchObject([{ apiKeyId: successor?.apiKeyId, replaces: old?.apiKeyId }]);
     expect(forgotten(scene)).toEqual([]);
     expectNoLeaks(scene);
+  },
+);
+
+test.concurrent.for(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+  'a program that the doctor started does not outlive it: %s',
+  async (signal, { expect, onTestFinished }) => {
+    const folder = scriptFolder();
+    onTestFinished(() => {
+      folder.remove();
+    });
+    const show = folder.sh('show', `sleep ${WORK_SECONDS}`);
+    const scene = await openScene({ until: onTestFinished });
+    const sink = { type: 'command', argv: [show], verify: [show], timeoutMs: 60_000 };
+    const doctor = startServer({
+      home: scene.home,
+      args: ['doctor'],
+      env: { ...scene.env, ATLAS_MODEL_KEYS_SINKS: JSON.stringify({ slow: sink }) },
+      until: onTestFinished,
+    });
+    await expect.poll(() => folder.started(), { timeout: 20_000 }).toBe(1);
+    doctor.kill(signal);
+    expect(await doctor.ended).toEqual({ code: 128 + constants.signals[signal], signal: null });
+    expect(await folder.survivors()).toEqual([]);
   },
 );
