@@ -1,7 +1,7 @@
 // The seams at which the build cuts the server in two, as plugins of esbuild.
 
 import { createHash } from 'node:crypto';
-import { resolve } from 'node:path';
+import { resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -34,7 +34,7 @@ export const fromMain = {
   name: 'from main',
   setup(building) {
     building.onResolve({ filter: /^\..*\.ts$/ }, ({ path, resolveDir }) => {
-      const file = resolve(resolveDir, path).slice(root.length);
+      const file = resolve(resolveDir, path).slice(root.length).replaceAll(sep, '/');
       return SHARED.includes(file) ? { path: file, namespace: 'shared' } : undefined;
     });
     building.onLoad({ filter: /.*/, namespace: 'shared' }, ({ path }) => ({
