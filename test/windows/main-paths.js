@@ -256,6 +256,7 @@ async function judge(name, run) {
   servers.clear();
   await atlas.close();
   process.stdout.write(`${JSON.stringify(verdict)}\n`);
+  if (!verdict.passed) process.exitCode = 1;
 }
 
 function sceneFor(atlas) {
