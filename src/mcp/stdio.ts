@@ -10,6 +10,8 @@ const LONGEST_END_MS = 10_000;
 /** Programs of sinks are stopped earlier, so that a call that waits for one can still write what is true of its key. */
 const LONGEST_PROGRAM_MS = 8_000;
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /** The whole server, once it is loaded. */
 export interface Serving {
   /** Resolves when the transport has closed of itself. */
@@ -46,6 +48,8 @@ export async function serveStdio({ desk, serve, uncaught, log }: StdioOptions): 
   const tooLong = new Promise<false>((resolve) => setTimeout(resolve, LONGEST_END_MS, false));
   const endPrograms = async () => (await serving)?.endPrograms();
   setTimeout(() => void endPrograms(), LONGEST_PROGRAM_MS);
+  // A host that has gone and then sends a signal, as the clients of the SDK do, kills this process 2 seconds later.
+  for (const signal of SIGNALS) process.once(signal, () => void endPrograms());
   const isFinished = await Promise.race([finished, tooLong]);
   await endPrograms();
   if (isFinished) return exitCode;
@@ -76,6 +80,6 @@ function hostGone(output: Writable): Promise<void> {
     process.stdout.on('error', gone);
     output.on('error', gone);
     // Not `once`: a second signal must not end the process before the calls have ended.
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, gone);
+    for (const signal of SIGNALS) process.on(signal, gone);
   });
 }

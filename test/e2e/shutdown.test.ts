@@ -28,14 +28,20 @@ const ways = {
   SIGTERM: (host: Host) => {
     host.kill('SIGTERM');
   },
+  'the end of stdin, a signal after 2 s and a kill after 2 more, as by clients of the SDK': (host: Host) => {
+    host.endInput();
+    setTimeout(() => {
+      host.kill('SIGTERM');
+    }, 2_000);
+    setTimeout(() => {
+      host.kill('SIGKILL');
+    }, 4_000);
+  },
 };
 
-const cases = Object.entries(slowness).flatMap(([work, body], index) => ({
-  work,
-  body,
-  way: Object.keys(ways)[index % 2] ?? '',
-  leave: Object.values(ways)[index % 2] ?? ways.SIGTERM,
-}));
+const cases = Object.entries(slowness).flatMap(([work, body]) =>
+  Object.entries(ways).map(([way, leave]) => ({ work, body, way, leave })),
+);
 
 // Together, since each takes as long as the server waits for its calls.
 test.concurrent.for(cases)(
