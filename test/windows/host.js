@@ -12,10 +12,11 @@ const ANSWER_LIMIT_MS = 60_000;
 /** What a user's processes have there, and nothing of this test. */
 export function environmentOf(home, more = {}) {
   for (const folder of ['AppData/Local/Temp', 'AppData/Roaming']) mkdirSync(join(home, folder), { recursive: true });
-  const kept = ['SystemRoot', 'SystemDrive', 'windir', 'ComSpec', 'PATHEXT', 'Path', 'PATH', 'WINEDEBUG', 'WINEPREFIX'];
-  const inherited = kept.flatMap((name) => (name in process.env ? [[name, process.env[name]]] : []));
+  const { SystemRoot, SystemDrive, ComSpec, PATHEXT, PATH } = process.env;
   return {
-    ...Object.fromEntries(new Map(inherited.map(([name, value]) => [name.toUpperCase(), [name, value]])).values()),
+    ...{ SystemRoot, SystemDrive, ComSpec, PATHEXT },
+    // As Windows spells it.
+    Path: PATH,
     USERPROFILE: home,
     APPDATA: join(home, 'AppData', 'Roaming'),
     LOCALAPPDATA: join(home, 'AppData', 'Local'),

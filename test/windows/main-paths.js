@@ -152,12 +152,16 @@ const paths = {
     assert.equal(Object.keys(secrets).length, 30);
   },
 
-  'waits for a program that has the .env open for a moment': async ({ start, folder }) => {
+  'waits for a program that has the .env open for a moment': async ({ start, atlas, folder }) => {
     const path = join(folder, '.env');
     writeFileSync(path, 'A=1\r\n');
     const host = await start();
-    await heldOpen(path, 600);
-    const result = await host.call(CREATE, { groupId: GROUP, name: 'a key', sink: 'env', entry: 'KEY' });
+    const release = await heldOpen(path);
+    const call = host.call(CREATE, { groupId: GROUP, name: 'a key', sink: 'env', entry: 'KEY' });
+    await until(() => atlas.keys().length === 1);
+    await delay(400);
+    release();
+    const result = await call;
     assert.equal(result.outcome, 'delivered', JSON.stringify(result));
   },
 
@@ -212,10 +216,9 @@ const paths = {
     const hostname = join(process.env.SystemRoot, 'System32', 'hostname.exe');
     for (const path of planted) copyFileSync(hostname, path);
     try {
-      const { PATH, Path, ...others } = env;
-      const host = await start({ env: { ...others, Path: join(process.env.SystemRoot, 'System32') } });
+      const host = await start({ env: { ...env, Path: join(process.env.SystemRoot, 'System32') } });
       const result = await host.call(CREATE, { groupId: GROUP, name: 'a key', sink: 'file', entry: 'k' });
-      assert.match(result.error.message, /The program "git" was not found/, `${PATH ?? Path}`);
+      assert.match(result.error.message, /The program "git" was not found/);
     } finally {
       for (const path of planted) rmSync(path);
     }
@@ -298,12 +301,13 @@ async function simulator() {
   return import(pathToFileURL(outfile).href);
 }
 
-/** By cmd.exe, which lets others read it meanwhile, and not replace it. Resolves once it is open. */
-async function heldOpen(path, ms) {
-  const waiting = `process.stdout.write('open'); setTimeout(() => undefined, ${ms})`;
+/** By cmd.exe, which lets others read it meanwhile, and not replace it. Answers, once it is open, what ends that. */
+async function heldOpen(path) {
+  const waiting = 'process.stdout.write(String(process.pid)); setTimeout(() => undefined, 60000)';
   const line = `""${process.execPath}" -e "${waiting}" < "${path}""`;
   const child = spawn('cmd.exe', ['/d', '/s', '/c', line], { stdio: 'pipe', windowsVerbatimArguments: true });
-  await once(child.stdout, 'data');
+  const [pid] = await once(child.stdout.setEncoding('utf8'), 'data');
+  return () => process.kill(Number(pid));
 }
 
 function digestOf(path) {

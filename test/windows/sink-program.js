@@ -18,7 +18,8 @@ switch (action) {
     else process.exitCode = 1;
     break;
   case 'slow':
-    spawn(process.execPath, [self, 'child', file, lateMs], { stdio: 'ignore' });
+    // Detached as the children of most programs are: Node would end others together with itself.
+    spawn(process.execPath, [self, 'child', file, lateMs], { detached: true, stdio: 'ignore', windowsHide: true });
     keepLater(await text(process.stdin));
     break;
   case 'child':
