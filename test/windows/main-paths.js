@@ -2,9 +2,6 @@
 // Prints one line of JSON for each: { name, passed, reason? }. Atlas is the simulated one, in this process.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync } from 'node:fs';
 import { readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { environmentOf, runCommand, startServer } from './host.js';
+import { assertGone, assertSecretless, digestOf, heldOpen, pidsIn, until, variablesIn } from './observations.js';
 
 const GROUP = '69681d39c9e8cfd375386316';
 const CREATE = 'create_ai_model_api_key';
@@ -299,54 +297,4 @@ async function simulator() {
   const entryPoints = [join(project, 'src', 'sandbox', 'sandbox.ts')];
   await build({ entryPoints, bundle: true, platform: 'node', format: 'esm', outfile, absWorkingDir: project });
   return import(pathToFileURL(outfile).href);
-}
-
-/** By cmd.exe, which lets others read it meanwhile, and not replace it. Answers, once it is open, what ends that. */
-async function heldOpen(path) {
-  const waiting = 'process.stdout.write(String(process.pid)); setTimeout(() => undefined, 60000)';
-  const line = `""${process.execPath}" -e "${waiting}" < "${path}""`;
-  const child = spawn('cmd.exe', ['/d', '/s', '/c', line], { stdio: 'pipe', windowsVerbatimArguments: true });
-  const [pid] = await once(child.stdout.setEncoding('utf8'), 'data');
-  return () => process.kill(Number(pid));
-}
-
-function digestOf(path) {
-  return createHash('sha256').update(readFileSync(path)).digest('hex');
-}
-
-function variablesIn(path) {
-  const lines = readFileSync(path, 'utf8').split(/\r?\n/).filter(Boolean);
-  return Object.fromEntries(lines.map((line) => line.split('=')));
-}
-
-function assertSecretless({ output }, atlas) {
-  const said = output.stdout + output.stderr;
-  for (const { secret } of atlas.keys()) assert.ok(!said.includes(secret), 'a secret came out');
-}
-
-function pidsIn(file) {
-  return readFileSync(`${file}.pids`, 'utf8').split('\n').filter(Boolean).map(Number);
-}
-
-/** Nothing of the slow program lives, nor does it write when it would have. */
-async function assertGone(file) {
-  await until(() => !pidsIn(file).some(isAlive));
-  await delay(6_000);
-  assert.deepEqual([existsSync(`${file}.slow`), existsSync(`${file}.child`)], [false, false]);
-}
-
-function isAlive(pid) {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}
-
-async function until(condition) {
-  for (let look = 0; look < 400; look += 1) {
-    if (condition()) return;
-    await delay(50);
-  }
-  throw new Error(`not so after 20 s: ${condition}`);
 }
