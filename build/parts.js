@@ -43,6 +43,18 @@ export const fromMain = {
   },
 };
 
+/**
+ * The global instead of its module, which evaluates each of its members: Node 22 ends there on Windows where
+ * the console has no title (nodejs/node#58695). Only the default import is there, so that a build with another one fails.
+ */
+export const globalProcess = {
+  name: 'global process',
+  setup(building) {
+    building.onResolve({ filter: /^(?:node:)?process$/ }, () => ({ path: 'process', namespace: 'global' }));
+    building.onLoad({ filter: /.*/, namespace: 'global' }, () => ({ contents: 'export default globalThis.process;' }));
+  },
+};
+
 const ESCAPED_END = '*%/';
 
 /**
