@@ -9,7 +9,7 @@ import { chmod, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { notices } from './build/notices.js';
-import { carried, evaluated, exchanged, fromMain, requireApart } from './build/parts.js';
+import { carried, evaluated, exchanged, fromMain, globalProcess, requireApart } from './build/parts.js';
 
 const common = {
   absWorkingDir: fileURLToPath(new URL('.', import.meta.url)),
@@ -44,7 +44,7 @@ export async function buildServer(outfile, { plugins = [], complete = false } = 
     write: false,
     // The log tells of an error its class.
     keepNames: true,
-    plugins: [...plugins, fromMain, ...(complete ? [] : lean)],
+    plugins: [...plugins, globalProcess, fromMain, ...(complete ? [] : lean)],
   });
   const main = await build({
     ...common,
@@ -53,6 +53,7 @@ export async function buildServer(outfile, { plugins = [], complete = false } = 
     outfile,
     plugins: [
       ...plugins,
+      globalProcess,
       evaluated(/\/tools\/offers\.ts$/, 'offers', run),
       evaluated(/\/prompts\/prompt-offers\.ts$/, 'promptOffers', run),
       ...carried(program.outputFiles[0].text),

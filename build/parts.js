@@ -1,17 +1,24 @@
 // The seams at which the build cuts the server in two, as plugins of esbuild.
 
 import { createHash } from 'node:crypto';
-import { resolve } from 'node:path';
+import { resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** The files whose state or classes there may be once alone: the program gets them from the part that starts. */
-const SHARED = ['src/secret/redaction.ts', 'src/secret/secret.ts', 'src/config/config-error.ts'];
+const SHARED = [
+  'src/secret/redaction.ts',
+  'src/secret/secret.ts',
+  'src/config/config-error.ts',
+  'src/files/machine.ts',
+];
 
 /** The files that each part may have for itself: they keep nothing, and have no class. */
 const COPIED = [
   'src/config/schema-issue.ts',
+  'src/files/file-owner.ts',
+  'src/files/file-problem.ts',
   'src/mcp/front-desk.ts',
   'src/mcp/identity.ts',
   'src/prompts/prompt-offer.ts',
@@ -34,12 +41,24 @@ export const fromMain = {
   name: 'from main',
   setup(building) {
     building.onResolve({ filter: /^\..*\.ts$/ }, ({ path, resolveDir }) => {
-      const file = resolve(resolveDir, path).slice(root.length);
+      const file = resolve(resolveDir, path).slice(root.length).replaceAll(sep, '/');
       return SHARED.includes(file) ? { path: file, namespace: 'shared' } : undefined;
     });
     building.onLoad({ filter: /.*/, namespace: 'shared' }, ({ path }) => ({
       contents: `module.exports = shared[${JSON.stringify(path)}];`,
     }));
+  },
+};
+
+/**
+ * The global instead of its module, which evaluates each of its members: Node 22 ends there on Windows where
+ * the console has no title (nodejs/node#58695). Only the default import is there, so that a build with another one fails.
+ */
+export const globalProcess = {
+  name: 'global process',
+  setup(building) {
+    building.onResolve({ filter: /^(?:node:)?process$/ }, () => ({ path: 'process', namespace: 'global' }));
+    building.onLoad({ filter: /.*/, namespace: 'global' }, () => ({ contents: 'export default globalThis.process;' }));
   },
 };
 

@@ -26,7 +26,10 @@ print(JSON.stringify(result.structuredContent, null, 2));
 const { location, fingerprint } = result.structuredContent.delivery;
 const secret = readFileSync(location, 'utf8');
 const held = `sha256:${createHash('sha256').update(secret).digest('hex').slice(0, 12)}`;
-const mode = (statSync(location).mode & 0o7777).toString(8).padStart(4, '0');
+// Windows has no such modes.
+const wantedMode = process.platform === 'win32' ? 'none on this system' : '0600';
+const mode =
+  process.platform === 'win32' ? wantedMode : (statSync(location).mode & 0o7777).toString(8).padStart(4, '0');
 const seen = JSON.stringify(result).includes(secret);
 
 print('\nThe sink holds:');
@@ -38,4 +41,4 @@ print(`\nThe secret in what the agent sees: ${seen ? 'YES' : 'no'}`);
 
 await client.close();
 rmSync(dirname(dirname(dirname(location))), { recursive: true });
-process.exitCode = held === fingerprint && mode === '0600' && !seen ? 0 : 1;
+process.exitCode = held === fingerprint && mode === wantedMode && !seen ? 0 : 1;

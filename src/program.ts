@@ -1,5 +1,6 @@
 // The whole server and the doctor, composed of their parts: what a host's first look does not need. No logic.
 
+import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { deferredAtlas } from './atlas/deferred.ts';
 import type { AtlasConnection } from './config/atlas-connection.ts';
@@ -7,6 +8,7 @@ import type { Config } from './config/config.ts';
 import type { CallRecord } from './mcp/call-record.ts';
 import { connect } from './mcp/connect.ts';
 import type { DeskOptions } from './mcp/front-desk.ts';
+import { trustPaths } from './files/machine.ts';
 import { createServer } from './mcp/server.ts';
 import type { Serving } from './mcp/stdio.ts';
 import { createPrompts } from './prompts/prompt-catalog.ts';
@@ -15,6 +17,7 @@ import { openJournal, type Journal } from './provisioning/journal/journal.ts';
 import { Secret } from './secret/secret.ts';
 import type { Log } from './secret/way-out.ts';
 import { openSinks } from './sinks/open-sinks.ts';
+import { endPrograms } from './sinks/programs/child-process.ts';
 import { createCatalog, type Catalog } from './tools/catalog.ts';
 
 /** A host that has more to ask is answered first. */
@@ -27,6 +30,7 @@ export interface Start extends DeskOptions {
 
 export async function serve(start: Start, input: Readable, output: Writable): Promise<Serving> {
   const { config, log, offers } = start;
+  trustPaths(config.trustPaths);
   const context = {
     ...config,
     atlas: deferredAtlas(() => openAtlas(config)),
@@ -51,6 +55,7 @@ export async function serve(start: Start, input: Readable, output: Writable): Pr
       await adapter.drain();
       await context.atlas.close();
     },
+    endPrograms,
   };
 }
 
@@ -66,10 +71,27 @@ async function warmUp(catalog: Catalog, journal: Journal): Promise<void> {
   await catalog.find('create_ai_model_api_key')?.call({ name: '' }, nothing);
 }
 
-/** For people, and loaded for them alone. */
+/** For people, and loaded only for them. */
 export async function doctor(load: () => Promise<Config>, json: boolean): Promise<number> {
   const { runDoctor } = await import('./doctor/doctor.ts');
-  return runDoctor({ load, openAtlas }, json, process.stdout);
+  const loadTrusting = async () => {
+    const config = await load();
+    trustPaths(config.trustPaths);
+    return config;
+  };
+  const code = await Promise.race([runDoctor({ load: loadTrusting, openAtlas }, json, process.stdout), stopSignal()]);
+  await endPrograms();
+  return code;
+}
+
+/** Resolves with the exit code once a person stops the command: the programs that it started do not get the signal. */
+function stopSignal(): Promise<number> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+      process.once(signal, () => {
+        resolve(128 + constants.signals[signal]);
+      });
+  });
 }
 
 /** Loaded with the first call. */

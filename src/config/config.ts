@@ -35,6 +35,8 @@ export interface Config {
   readonly allowedProjects?: readonly string[];
   /** Where the journal and the audit log are kept. */
   readonly stateDir: string;
+  /** Directories whose owners and modes are not judged. */
+  readonly trustPaths: readonly string[];
   readonly apiVersion: ApiVersionSetting;
   /** Limit for one request to Atlas, in milliseconds. */
   readonly timeoutMs: number;
@@ -78,6 +80,7 @@ export async function loadConfig(commandLine: CommandLine, environment: Environm
     ...sinkSettings(chosen, () => directory('data')),
     ...policy(chosen),
     stateDir: chosen.stateDir ?? directory('state'),
+    trustPaths: chosen.trustPaths ?? [],
     apiVersion: chosen.apiVersion ?? 'auto',
     timeoutMs: chosen.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     logLevel: chosen.logLevel ?? 'warning',

@@ -1,11 +1,15 @@
 // Reads the configuration file, and refuses one that somebody else could have written.
 
 import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
+import { isWritableByOthers } from '../files/file-owner.ts';
+import { systemCode } from '../files/file-problem.ts';
+import { followLinks } from '../files/link-way.ts';
 import { parseJson } from '../text/json.ts';
 import { ConfigError } from './config-error.ts';
 
 const LARGEST = 1024 * 1024;
-const OTHERS_MAY_WRITE = 0o022;
+/** A FIFO in the file's place must not hold up the start. */
+const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 /** Some editors begin a file with it; JSON does not allow it (RFC 8259, section 8.1). */
 const BYTE_ORDER_MARK = /^\uFEFF/;
 
@@ -13,7 +17,8 @@ const BYTE_ORDER_MARK = /^\uFEFF/;
  * The parsed JSON of the file.
  *
  * @param setting by which the operator named the file; the file at the default place may be absent
- * @throws ConfigError for a symbolic link, another user's file, one that others can write to, or bad JSON
+ * @throws ConfigError for another user's file but root's, one that others can write to, a link that others could
+ *   change, or bad JSON
  */
 export function readConfigurationFile(path: string, setting: string | undefined): unknown {
   const descriptor = open(path, setting);
@@ -24,8 +29,10 @@ export function readConfigurationFile(path: string, setting: string | undefined)
     if (stat.size > LARGEST) throw new ConfigError(path, 'is larger than a configuration can be (1 MiB)');
     // Windows has neither owners nor modes in this sense.
     const user = process.geteuid?.();
-    if (user !== undefined && stat.uid !== user) throw new ConfigError(path, 'belongs to another user; it is not read');
-    if (user !== undefined && (stat.mode & OTHERS_MAY_WRITE) !== 0) {
+    if (user !== undefined && stat.uid !== user && stat.uid !== 0) {
+      throw new ConfigError(path, 'belongs to another user; it is not read');
+    }
+    if (isWritableByOthers(stat)) {
       throw new ConfigError(path, `can be written by others; run: chmod go-w '${path}'`);
     }
     const parsed = parseJson(readFileSync(descriptor, 'utf8').replace(BYTE_ORDER_MARK, ''));
@@ -40,14 +47,37 @@ export function readConfigurationFile(path: string, setting: string | undefined)
 
 function open(path: string, setting: string | undefined): number | undefined {
   try {
-    // A FIFO in the file's place must not hold up the start.
-    return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    return openSync(path, READ);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = systemCode(error);
+    if (code === 'ELOOP' || code === 'EMLINK') return openLinked(path);
     if (setting === undefined && (code === 'ENOENT' || code === 'ENOTDIR')) return undefined;
     // What names nothing that exists may be something else in the wrong place, such as a secret.
     if (setting !== undefined && !exists(path)) throw new ConfigError(setting, 'names a file that does not exist');
-    throw new ConfigError(path, openingProblem(code));
+    throw new ConfigError(path, 'cannot be read; check its permissions');
+  }
+}
+
+/** As a ConfigMap of Kubernetes is mounted: a link to a link, which only root can change. */
+function openLinked(path: string): number {
+  const followed = attempted(() => followLinks(path));
+  if (followed?.weakPart !== undefined) {
+    throw new ConfigError(
+      path,
+      `is a symbolic link, and others could change ${followed.weakPart}; name the file itself`,
+    );
+  }
+  const descriptor = followed && attempted(() => openSync(followed.path, READ));
+  if (descriptor === undefined) throw new ConfigError(path, 'is a symbolic link to what cannot be read');
+  return descriptor;
+}
+
+function attempted<T>(action: () => T): T | undefined {
+  try {
+    return action();
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return undefined;
   }
 }
 
@@ -56,15 +86,5 @@ function exists(path: string): boolean {
     return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
   } catch {
     return false;
-  }
-}
-
-function openingProblem(code: unknown): string {
-  switch (code) {
-    case 'ELOOP':
-    case 'EMLINK':
-      return 'is a symbolic link; name the file itself';
-    default:
-      return 'cannot be read; check its permissions';
   }
 }

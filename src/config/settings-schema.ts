@@ -23,6 +23,7 @@ export const settingsSchema = z.partial(
     readOnly: z.boolean(),
     allowedProjects: z.array(groupId).check(z.minLength(1)),
     stateDir: directory,
+    trustPaths: z.array(directory).check(z.minLength(1)),
     apiVersion: z.enum(['auto', '2025-03-12', 'preview']),
     timeoutMs: z.int().check(z.minimum(1_000), z.maximum(120_000)),
     confirm: z.enum(['never', 'if-supported', 'required']),

@@ -1,6 +1,7 @@
 // The settings of this server: one table from which flags, variables and the help text come. What each may be is in
 // settings-schema.ts.
 
+import { delimiter } from 'node:path';
 import { parseJson } from '../text/json.ts';
 import type { settingsSchema } from './settings-schema.ts';
 
@@ -57,6 +58,11 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
     fromText: text,
     help: 'Where the journal and the audit log are kept',
   },
+  trustPaths: {
+    variable: 'ATLAS_MODEL_KEYS_TRUST_PATHS',
+    fromText: pathsFromText,
+    help: 'Directories whose owner and mode, and those of what is below, you answer for (separated as in PATH)',
+  },
   apiVersion: {
     variable: 'ATLAS_MODEL_KEYS_API_VERSION',
     fromText: text,
@@ -102,6 +108,11 @@ function sinksFromText(value: string): unknown {
   if (value.startsWith('{')) return parseJson(value) ?? value;
   const equals = value.indexOf('=');
   return equals === -1 ? value : { [value.slice(0, equals)]: value.slice(equals + 1) };
+}
+
+/** Separated as those of PATH, or a JSON array. */
+function pathsFromText(value: string): unknown {
+  return value.startsWith('[') ? (parseJson(value) ?? value) : value.split(delimiter).filter(Boolean);
 }
 
 /** Words: `name` allows, `-name` denies. */

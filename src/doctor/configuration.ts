@@ -10,7 +10,12 @@ export function brokenConfiguration({ message }: ConfigError): Check {
 }
 
 export function configurationChecks(config: Config): Check[] {
-  return [ok('configuration', sourceOf(config)), ok('settings', originsOf(config)), ...defaultsOf(config)];
+  return [
+    ok('configuration', sourceOf(config)),
+    ok('settings', originsOf(config)),
+    ...trustOf(config),
+    ...defaultsOf(config),
+  ];
 }
 
 export function credentialCheck({ atlas, credentialVariables }: Config): Check {
@@ -44,6 +49,18 @@ function originsOf({ origins }: Config): string {
   const set = [...origins].filter(([, origin]) => origin !== 'default');
   if (set.length === 0) return 'every setting has its default';
   return `${set.map(([name, origin]) => `${name} from ${origin}`).join('; ')}; all others by default`;
+}
+
+/** Named each time, since nothing else says that these are not checked. */
+function trustOf({ trustPaths, origins }: Config): Check[] {
+  if (trustPaths.length === 0) return [];
+  return [
+    warning(
+      'trusted paths',
+      `the owners and modes of ${trustPaths.join(', ')} and of what is below are not checked (${origins.get('trustPaths') ?? 'default'})`,
+      'Remove from trustPaths what other users can write to.',
+    ),
+  ];
 }
 
 /** What is valid by itself, and yet stands in its own way. */

@@ -1,4 +1,5 @@
-// The command `doctor`: looks at everything that a call depends on, and reports. It changes nothing.
+// The command `doctor`: looks at everything that a call depends on, and reports. It leaves nothing behind: in the
+// directories of sinks it tries a write with a file of its own, as a create does beforehand.
 
 import type { Writable } from 'node:stream';
 import type { Atlas } from '../atlas/atlas.ts';
@@ -7,7 +8,7 @@ import type { Config } from '../config/config.ts';
 import { atlasChecks } from './atlas-side.ts';
 import type { Check } from './check.ts';
 import { brokenConfiguration, configurationChecks, credentialCheck } from './configuration.ts';
-import { sinkChecks, stateChecks } from './places.ts';
+import { sinkChecks, stateChecks, temporaryFilesCheck } from './places.ts';
 import { isWell, jsonReport, tableReport } from './report.ts';
 
 export interface Examination {
@@ -31,12 +32,13 @@ async function examine({ load, openAtlas }: Examination): Promise<Check[]> {
   const config = await loaded(load);
   if (config instanceof ConfigError) return [brokenConfiguration(config)];
   const credential = credentialCheck(config);
-  const [atlas, sinks, state] = await Promise.all([
+  const [atlas, sinks, state, temporary] = await Promise.all([
     credential.status === 'failed' ? [] : askAtlas(await openAtlas(config), config),
     sinkChecks(config),
     stateChecks(config),
+    temporaryFilesCheck(config),
   ]);
-  return [...configurationChecks(config), credential, ...atlas, ...sinks, ...state];
+  return [...configurationChecks(config), credential, ...atlas, ...sinks, ...state, ...temporary];
 }
 
 async function loaded(load: Examination['load']): Promise<Config | ConfigError> {

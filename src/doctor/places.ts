@@ -3,6 +3,7 @@
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
+import { temporaryFilesOf } from '../provisioning/delivery/destination.ts';
 import type { Intent } from '../provisioning/journal/intent.ts';
 import { isUnderWay, isUnfinished, openJournal } from '../provisioning/journal/journal.ts';
 import { walk } from '../files/ancestors.ts';
@@ -34,8 +35,11 @@ async function sinkCheck(sink: Sink, groupId: string): Promise<Check> {
   switch (sink.kind) {
     case 'inline':
       return warning(check, 'shows the secret to the model and to everyone who reads the chat');
-    default:
-      return ok(check, `${place}: ready; verified by ${sink.verification}`);
+    default: {
+      const finding = `${place}: ready; verified by ${sink.verification}`;
+      const { warnings = [] } = preflight;
+      return warnings.length === 0 ? ok(check, finding) : warning(check, `${finding}. ${warnings.join(' ')}`);
+    }
   }
 }
 
@@ -56,6 +60,19 @@ export async function stateChecks({ stateDir }: Config): Promise<Check[]> {
   return [
     failed('state directory', message, remedy === undefined ? `${advice}.` : `${advice}, or mend this one. ${remedy}`),
   ];
+}
+
+/** What a killed process left beside a place: temporary files with the secret, known by the nonces of the journal. */
+export async function temporaryFilesCheck(config: Config): Promise<Check[]> {
+  const kept = await openJournal(config.stateDir).read();
+  const sinks = openSinks(config.sinks, config.environment);
+  const found = await Promise.all(
+    (kept?.intents ?? []).filter(isUnfinished).map((intent) => temporaryFilesOf(sinks, intent)),
+  );
+  const paths = found.flatMap((each) => each ?? []);
+  if (paths.length === 0) return [];
+  const advice = 'Have reconcile_ai_model_api_keys called with apply: it removes them.';
+  return [failed('temporary files', `with a secret: ${listed(paths)}`, advice)];
 }
 
 async function journalCheck(stateDir: string): Promise<Check> {

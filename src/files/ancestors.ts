@@ -1,11 +1,22 @@
 // Walks from the root of the file system to the directory that is to hold what only this user may change, and makes what is
 // missing of it. It checks every step; it does not hold on to anything (see safe-directory.ts).
 
-import { chmodSync, closeSync, lstatSync, mkdirSync, openSync, realpathSync, type Stats } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  closeSync,
+  constants,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  realpathSync,
+  type Stats,
+} from 'node:fs';
 import { dirname, join, parse, sep } from 'node:path';
-import { ancestorProblem, effectiveUser, isForEverybody, kindOf, parentProblem } from './file-owner.ts';
+import { ancestorProblem, isForEverybody, kindOf, parentProblem } from './file-owner.ts';
 import { passed, refused, systemCode, type Checked, type Refused } from './file-problem.ts';
-import { toDisk } from './to-disk.ts';
+import { isTrusted, thisMachine, type Machine } from './machine.ts';
+import { directoryToDisk } from './to-disk.ts';
 
 /** A checked way to a directory. */
 export interface Way {
@@ -18,32 +29,71 @@ export interface Way {
 }
 
 /** Changes nothing. Every part that exists is checked, the last one more strictly. */
-export function walk(directory: string): Checked<Way> {
+export function walk(directory: string, machine = thisMachine()): Checked<Way> {
+  const found = follow(directory, machine);
+  if (!found.ok) return found;
+  const { parts, rest } = found.value;
+  const last = parts.at(-1);
+  if (last === undefined) throw new Error('A path has at least a root.');
+  const problem =
+    firstProblem(parts, rest.length === 0 ? parts.length - 1 : parts.length, machine) ??
+    (rest.length === 0 ? parentProblem(last.path, last.stats, machine) : founderProblem(last, parts, machine));
+  if (problem !== undefined) return problem;
+  const missing = rest.map((_, index) => join(last.path, ...rest.slice(0, index + 1)));
+  return passed({ directory: missing.at(-1) ?? last.path, existing: last.path, missing });
+}
+
+interface Part {
+  readonly path: string;
+  readonly stats: Stats;
+}
+
+/** From the root to the last part that exists, and the names of those that do not; no link but one of the system. */
+function follow(directory: string, machine: Machine): Checked<{ parts: readonly Part[]; rest: readonly string[] }> {
   const { root } = parse(directory);
+  const parts: Part[] = [{ path: root, stats: lstatSync(root) }];
   let path = root;
-  let stats = lstatSync(root);
   let rest = partsOf(directory);
-  let problem = ancestorProblem(root, stats);
   let resolved = false;
-  while (problem === undefined) {
+  for (;;) {
     const [part] = rest;
     if (part === undefined) break;
     const next = join(path, part);
-    const found = lstatSync(next, { throwIfNoEntry: false });
-    if (found === undefined) break;
-    if (found.isSymbolicLink() && path === root && !resolved && isOfTheSystem(found)) {
+    const stats = lstatSync(next, { throwIfNoEntry: false });
+    if (stats === undefined) break;
+    if (stats.isSymbolicLink() && path === root && !resolved && isOfTheSystem(stats, machine)) {
       // Such as /tmp and /var on macOS: only root can put a link there. What it leads to is walked anew.
       rest = [...partsOf(realpathSync.native(next)), ...rest.slice(1)];
       resolved = true;
       continue;
     }
-    problem = stepProblem(next, found);
-    [path, stats, rest] = [next, found, rest.slice(1)];
+    const problem = kindProblem(next, stats);
+    // What stands above it is judged all the same, and first: who can change that could change this too.
+    if (problem !== undefined) return firstProblem(parts, parts.length, machine) ?? problem;
+    parts.push({ path: next, stats });
+    [path, rest] = [next, rest.slice(1)];
   }
-  problem ??= rest.length === 0 ? parentProblem(path, stats) : founderProblem(path, stats);
-  if (problem !== undefined) return problem;
-  const missing = rest.map((_, index) => join(path, ...rest.slice(0, index + 1)));
-  return passed({ directory: missing.at(-1) ?? path, existing: path, missing });
+  return passed({ parts, rest });
+}
+
+/** What is wrong with the first so many, which are on the way to the directory that is written to. */
+function firstProblem(parts: readonly Part[], count: number, machine: Machine): Refused | undefined {
+  for (const [index, { path, stats }] of parts.slice(0, count).entries()) {
+    const above = parts[index - 1];
+    const below = parts[index + 1];
+    const problem = ancestorProblem(
+      {
+        path,
+        stats,
+        isMountRoot: above?.stats.dev !== stats.dev,
+        isAboveOwn: below === undefined || below.stats.uid === machine.user,
+        isBelowOwn: parts.slice(0, index).some((each) => each.stats.uid !== 0 && each.stats.uid === machine.user),
+      },
+      machine,
+    );
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
 }
 
 /** Makes the missing directories, for this user alone whatever the umask; then the way must be checked anew. */
@@ -65,7 +115,7 @@ async function syncDirectory(path: string): Promise<void> {
   if (process.platform === 'win32') return;
   const file = openSync(path, 'r');
   try {
-    await toDisk(file);
+    await directoryToDisk(file);
   } finally {
     closeSync(file);
   }
@@ -75,31 +125,45 @@ function partsOf(path: string): string[] {
   return path.slice(parse(path).root.length).split(sep).filter(Boolean);
 }
 
-function isOfTheSystem(link: Stats): boolean {
-  return effectiveUser() !== undefined && link.uid === 0;
+function isOfTheSystem(link: Stats, machine: Machine): boolean {
+  return machine.user !== undefined && (link.uid === 0 || link.uid === machine.overflowUser);
 }
 
-function stepProblem(path: string, stats: Stats): Refused | undefined {
+function kindProblem(path: string, stats: Stats): Refused | undefined {
   if (stats.isSymbolicLink()) {
     return refused('symbolic link', path, `${path} is a symbolic link, and who can change it decides where it leads.`);
   }
   if (!stats.isDirectory()) {
     return refused('not a directory', path, `${path} is ${kindOf(stats)}, not a directory.`);
   }
-  return ancestorProblem(path, stats);
+  return undefined;
 }
 
 /**
  * The directory in which the first missing one is made: this user's own, or one such as /tmp, where everybody may make
- * one and nobody else may touch it afterwards. Whoever was there first is found by the check that follows.
+ * one and nobody else may touch it afterwards, or the root of a mount. Whoever was there first is found by the check
+ * that follows.
  */
-function founderProblem(path: string, stats: Stats): Refused | undefined {
-  const user = effectiveUser();
-  if (user === undefined || stats.uid === user || isForEverybody(stats)) return undefined;
+function founderProblem({ path, stats }: Part, parts: readonly Part[], machine: Machine): Refused | undefined {
+  const { user } = machine;
+  if (user === undefined || stats.uid === user || isForEverybody(stats, machine) || isTrusted(path, machine)) {
+    return undefined;
+  }
+  const isMountRoot = parts.at(-2)?.stats.dev !== stats.dev;
+  if (machine.platform === 'linux' && isMountRoot && isWritable(path)) return undefined;
   return refused(
     'foreign founder',
     path,
     `A directory is missing, and ${path} does not belong to the user who runs this server.`,
     'Make the missing directories by hand for that user (mode 0700).',
   );
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }

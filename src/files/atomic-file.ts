@@ -1,11 +1,11 @@
 // Puts whole files into a safe directory, or nothing: a temporary name first, then linked or renamed into
 // place. It also reads and removes them. It knows neither secrets nor formats, and judges no owner.
 
-import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   constants,
   fchmodSync,
+  fchownSync,
   fstatSync,
   linkSync,
   lstatSync,
@@ -16,14 +16,12 @@ import {
   writeFileSync,
   type BigIntStats,
 } from 'node:fs';
-import { extname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { isSame, type Identity } from './identity.ts';
 import { systemCode, systemError, unlessMissing } from './file-problem.ts';
 import type { SafeDirectory } from './safe-directory.ts';
+import { temporaryName } from './temporary-name.ts';
 import { toDisk } from './to-disk.ts';
-
-/** Which file it is, whatever its name. */
-export type Identity = Pick<BigIntStats, 'dev' | 'ino'>;
 
 /** As long as any of these differs, somebody changed the file. */
 type Version = Pick<BigIntStats, 'dev' | 'ino' | 'size' | 'mtimeNs'>;
@@ -39,43 +37,42 @@ const CREATE = constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | con
 /** Does not wait for the other end of a FIFO. */
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-const PROBE = Buffer.alloc(4096);
+/** How Windows says that a file is open elsewhere. */
+const BUSY = new Set(['EPERM', 'EACCES', 'EBUSY']);
+const MOST_RENAMES = 40;
+const RENAME_PAUSE_MS = 25;
 const MOST_READS = 5;
 const READ_PAUSE_MS = 3;
-/** How file systems say that they have no hard links. */
-const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 
-/**
- * A name that nobody can guess and people recognise, should a killed process leave it behind:
- * `.NAME.atlas-model-keys-RANDOM.tmp`, and at the end the extension of NAME. It begins and ends as NAME
- * does, so that git ignores it by the patterns `.env*`, `.env*.local` and `*.key` too. Where the pattern is
- * the exact name it is not ignored for the moment that it exists.
- */
-export function temporaryName(name: string): string {
-  const begin = cut(name.startsWith('.') ? name : `.${name}`, 100);
-  const extension = extname(name);
-  const end = Buffer.byteLength(extension) <= 32 ? extension : '';
-  return `${begin}.atlas-model-keys-${randomBytes(8).toString('hex')}.tmp${end}`;
+/** Who may read a file beside its owner. */
+export interface Access {
+  readonly mode: number;
+  /** The group that it gets; absent where the group may not read it. */
+  readonly gid?: number;
 }
 
+const PRIVATE: Access = { mode: 0o600 };
+
 /**
- * Makes a file that must not exist yet, 0600 before its first byte whatever the umask, and syncs it. It stays
- * open while `use` runs: were it closed and removed by somebody, its number could come back as that of
+ * Makes a file that must not exist yet, 0600 before its first byte whatever the umask (or for a group too), and syncs it.
+ * It stays open while `use` runs: were it closed and removed by somebody, its number could come back as that of
  * another file, and the identity prove nothing. On an error the file is removed.
  */
 export async function withNewFile<T>(
   directory: SafeDirectory,
   name: string,
   bytes: Uint8Array,
-  use: (identity: Identity) => T | Promise<T>,
+  use: (identity: Identity, file: number) => T | Promise<T>,
+  { mode, gid }: Access = PRIVATE,
 ): Promise<T> {
   const file = openSync(directory.path(name), CREATE, 0o600);
   try {
     directory.confirm();
-    fchmodSync(file, 0o600);
+    if (gid !== undefined && fstatSync(file).gid !== gid) fchownSync(file, -1, gid);
+    fchmodSync(file, mode);
     writeFileSync(file, bytes);
     await toDisk(file);
-    return await use(fstatSync(file, { bigint: true }));
+    return await use(fstatSync(file, { bigint: true }), file);
   } catch (error) {
     removeQuietly(directory, name);
     throw error;
@@ -84,9 +81,13 @@ export async function withNewFile<T>(
   }
 }
 
-/** A new file: fails with EEXIST where the name is taken, and then or on any other error leaves nothing. */
-export function placeNew(directory: SafeDirectory, name: string, bytes: Uint8Array): Promise<Identity> {
-  const temporary = temporaryName(name);
+/**
+ * A new file: fails with EEXIST where the name is taken, and then or on any other error leaves nothing.
+ *
+ * @param token by which `leftovers` finds what stays should this process be killed
+ */
+export function placeNew(directory: SafeDirectory, name: string, bytes: Uint8Array, token?: string): Promise<Identity> {
+  const temporary = temporaryName(name, token);
   return withNewFile(directory, temporary, bytes, async (written) => {
     directory.confirm();
     linkSync(directory.path(temporary), directory.path(name));
@@ -103,6 +104,13 @@ export function placeNew(directory: SafeDirectory, name: string, bytes: Uint8Arr
   });
 }
 
+export interface Replacing {
+  /** As of {@link placeNew}. */
+  readonly token?: string | undefined;
+  /** Only its owner may read the new file, if nothing is said. */
+  readonly access?: Access | undefined;
+}
+
 /**
  * Exchanges an existing file, if it still is of the version that the bytes were made from. Answers false
  * where it is not; then nothing was changed. The old file stays until the new one is synced and was read back.
@@ -112,40 +120,30 @@ export function replaceVersion(
   name: string,
   bytes: Uint8Array,
   version: Version,
+  { token, access }: Replacing = {},
 ): Promise<boolean> {
-  const temporary = temporaryName(name);
-  return withNewFile(directory, temporary, bytes, async (written) => {
-    directory.confirm();
-    requireBytes(directory, temporary, written, bytes);
-    if (!isStill(directory, name, version)) {
-      unlinkSync(directory.path(temporary));
-      return false;
-    }
-    renameSync(directory.path(temporary), directory.path(name));
-    await directory.sync();
-    return true;
-  });
-}
-
-/**
- * Makes a file of some size here, links it if asked (as {@link placeNew} will) and removes all of it. Throws
- * where the file cannot be made; answers false where only the link cannot, as on FAT.
- */
-export function probe(directory: SafeDirectory, name: string, linking: boolean): Promise<boolean> {
-  const temporary = temporaryName(name);
-  const linkName = temporaryName(name);
-  return withNewFile(directory, temporary, PROBE, () => {
-    try {
-      if (linking) linkSync(directory.path(temporary), directory.path(linkName));
+  const temporary = temporaryName(name, token);
+  return withNewFile(
+    directory,
+    temporary,
+    bytes,
+    async (written) => {
+      directory.confirm();
+      requireBytes(directory, temporary, written, bytes);
+      const isReplaced = await whileBusy(() => {
+        if (!isStill(directory, name, version)) return false;
+        renameSync(directory.path(temporary), directory.path(name));
+        return true;
+      });
+      if (!isReplaced) {
+        unlinkSync(directory.path(temporary));
+        return false;
+      }
+      await directory.sync();
       return true;
-    } catch (error) {
-      if (NO_LINKS.has(systemCode(error) ?? '')) return false;
-      throw error;
-    } finally {
-      if (linking) removeQuietly(directory, linkName);
-      unlinkSync(directory.path(temporary));
-    }
-  });
+    },
+    access,
+  );
 }
 
 /** What stands under the name, if anything; read only where it is a regular file within the limit. */
@@ -226,8 +224,19 @@ function isStill(directory: SafeDirectory, name: string, version: Version): bool
   return isSame(stats, version) && stats.size === version.size && stats.mtimeNs === version.mtimeNs;
 }
 
-function isSame(a: Identity, b: Identity): boolean {
-  return a.dev === b.dev && a.ino === b.ino;
+/**
+ * Tries again for about a second where Windows says that another program has the file open, as editors, indexers and
+ * virus scanners have for a moment.
+ */
+export async function whileBusy<T>(action: () => T, platform: NodeJS.Platform = process.platform): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return action();
+    } catch (error) {
+      if (platform !== 'win32' || tries >= MOST_RENAMES || !BUSY.has(systemCode(error) ?? '')) throw error;
+    }
+    await delay(RENAME_PAUSE_MS);
+  }
 }
 
 /** For the way out of an error, which must not be hidden by a second one. */
@@ -237,12 +246,4 @@ function removeQuietly(directory: SafeDirectory, name: string): void {
   } catch {
     // Gone already, or the disk itself failed.
   }
-}
-
-/** The first so many bytes, without half a character at the end. */
-export function cut(text: string, bytes: number): string {
-  return Buffer.from(text)
-    .subarray(0, bytes)
-    .toString()
-    .replace(/\uFFFD+$/, '');
 }

@@ -8,10 +8,11 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { readdirSync, unlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { cut, readFound, statsOf, withNewFile, type FoundFile } from './atomic-file.ts';
+import { readFound, statsOf, withNewFile, type FoundFile } from './atomic-file.ts';
 import { refused, systemCode, type Checked, type FileProblem, type Refused } from './file-problem.ts';
 import { isAlive, parseOwner, thisProcess } from './process-owner.ts';
 import type { SafeDirectory } from './safe-directory.ts';
+import { besideName } from './temporary-name.ts';
 
 const LONGEST_WAIT_MS = 10_000;
 /** In milliseconds: about as long as an edit takes. */
@@ -71,7 +72,7 @@ async function tryLocked<T>(
 
 /** As temporary names do, it begins as the name does, so that git ignores it by `.env*` too. */
 function lockPrefix(name: string): string {
-  return `${cut(name.startsWith('.') ? name : `.${name}`, 100)}.atlas-model-keys-lock-`;
+  return `${besideName(name)}lock-`;
 }
 
 /** The names of the lock files that count. Those of dead processes are removed on the way. */

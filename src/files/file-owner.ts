@@ -1,48 +1,81 @@
 // Judges owner, mode and kind of directories and files from their metadata. It touches no file.
 
 import type { Stats } from 'node:fs';
+import type { Access } from './atomic-file.ts';
 import { refused, shellWord, type Refused } from './file-problem.ts';
+import { isTrusted, thisMachine, type Machine } from './machine.ts';
 
 /** What is asked of metadata, whether read as numbers or as bigints. */
 export type Metadata = Pick<
   Stats,
   'isFile' | 'isDirectory' | 'isSymbolicLink' | 'isFIFO' | 'isSocket' | 'isBlockDevice' | 'isCharacterDevice'
-> & { readonly uid: number | bigint; readonly mode: number | bigint; readonly nlink: number | bigint };
+> & {
+  readonly uid: number | bigint;
+  readonly gid: number | bigint;
+  readonly mode: number | bigint;
+  readonly nlink: number | bigint;
+};
 
-/** Write permission of group or others. */
-const WRITABLE = 0o022;
+const GROUP_READS = 0o040;
+const OTHERS_READ = 0o004;
+const GROUP_WRITES = 0o020;
+const OTHERS_WRITE = 0o002;
 /** Only the owner of an entry may remove or rename it there, as in /tmp. */
 const STICKY = 0o1000;
+/** The group of administrators on every macOS: its members may become root anyway. */
+const MACOS_ADMIN = 80;
 
 /**
- * The user whose files are safe, or undefined where the system has no such thing (Windows). This is the
- * one place that decides it; without a user, owners and modes are not checked.
+ * The user whose files are safe, or undefined where the system has no such thing (Windows); without a user, owners and
+ * modes are not checked.
  */
 export function effectiveUser(): number | undefined {
-  return process.geteuid?.();
+  return thisMachine().user;
 }
 
-/** A directory on the way: nobody but root and this user may be able to exchange what is in it. */
-export function ancestorProblem(path: string, stats: Metadata): Refused | undefined {
+/** A directory on the way, as {@link ancestorProblem} asks for it. */
+export interface Ancestor {
+  readonly path: string;
+  readonly stats: Metadata;
+  /** Whether a file system is mounted there. */
+  readonly isMountRoot: boolean;
+  /** Whether the next directory is this user's own, or is still to be made. */
+  readonly isAboveOwn: boolean;
+  /** Whether this user owns a directory further up. */
+  readonly isBelowOwn: boolean;
+}
+
+/**
+ * Nobody but root and this user may be able to exchange what is in it. The root of a mount, such as the volume of a pod
+ * (root:root, 0777), may be writable where the directory below is this user's own: whoever exchanges that cannot give
+ * it this user as its owner, and is found out.
+ */
+export function ancestorProblem(ancestor: Ancestor, machine: Machine): Refused | undefined {
+  const { path, stats, isMountRoot, isAboveOwn, isBelowOwn } = ancestor;
+  if (isTrusted(path, machine)) return undefined;
   const owner = Number(stats.uid);
-  if (owner !== 0 && isForeign(owner)) return foreign(path);
+  const isOfSystem = owner === 0 || (owner === machine.overflowUser && !isBelowOwn);
+  if (!isOfSystem && isForeign(owner, machine)) return foreign(path);
   if ((Number(stats.mode) & STICKY) !== 0) return undefined;
-  return sharedProblem(path, stats);
+  if (machine.platform === 'linux' && isMountRoot && isAboveOwn) return undefined;
+  return sharedProblem(path, stats, machine);
 }
 
-/** A directory of root in which each user may make entries, and change those alone. */
-export function isForEverybody({ uid, mode }: Metadata): boolean {
-  return Number(uid) === 0 && (Number(mode) & STICKY) !== 0 && (Number(mode) & 0o002) !== 0;
+/** A directory of root in which each user may make entries, and change only those. */
+export function isForEverybody({ uid, mode }: Metadata, machine: Machine): boolean {
+  const isOfSystem = Number(uid) === 0 || Number(uid) === machine.overflowUser;
+  return isOfSystem && (Number(mode) & STICKY) !== 0 && (Number(mode) & OTHERS_WRITE) !== 0;
 }
 
-/** The directory that is written to: this user's alone, and not even a sticky one may be shared. */
-export function parentProblem(path: string, stats: Metadata): Refused | undefined {
-  if (isForeign(Number(stats.uid))) return foreign(path);
-  return sharedProblem(path, stats);
+/** The directory that is written to: only this user's, and not even a sticky one may be shared. */
+export function parentProblem(path: string, stats: Metadata, machine = thisMachine()): Refused | undefined {
+  if (isTrusted(path, machine)) return undefined;
+  if (isForeign(Number(stats.uid), machine)) return foreign(path);
+  return sharedProblem(path, stats, machine);
 }
 
 /** A file that holds, or is to hold, a secret. Its mode is for the caller to judge: see {@link modeOf}. */
-export function fileProblem(path: string, stats: Metadata): Refused | undefined {
+export function fileProblem(path: string, stats: Metadata, machine = thisMachine()): Refused | undefined {
   if (!stats.isFile()) {
     return refused('not a file', path, `${path} is ${kindOf(stats)}, not a file.`);
   }
@@ -54,11 +87,18 @@ export function fileProblem(path: string, stats: Metadata): Refused | undefined 
       'Replace it by a copy of its own.',
     );
   }
-  return isForeign(Number(stats.uid)) ? foreign(path) : undefined;
+  return isForeign(Number(stats.uid), machine) ? foreign(path) : undefined;
 }
 
-export function isWritableByOthers(stats: Metadata): boolean {
-  return (Number(stats.mode) & WRITABLE) !== 0 && effectiveUser() !== undefined;
+/** A group that holds nobody but this user and root is not "others". */
+export function isWritableByOthers(stats: Metadata, machine = thisMachine()): boolean {
+  if (machine.user === undefined) return false;
+  const mode = Number(stats.mode);
+  return (mode & OTHERS_WRITE) !== 0 || ((mode & GROUP_WRITES) !== 0 && !isSafeGroup(Number(stats.gid), machine));
+}
+
+function isSafeGroup(gid: number, machine: Machine): boolean {
+  return (machine.platform === 'darwin' && gid === MACOS_ADMIN) || machine.isPrivateGroup(gid);
 }
 
 /** The permission bits; always 0600 where the system has none. */
@@ -66,10 +106,40 @@ export function modeOf(stats: Metadata): number {
   return effectiveUser() === undefined ? 0o600 : Number(stats.mode) & 0o7777;
 }
 
-/** What a person should know of a file that had this mode, and is 0600 now; undefined where there was none. */
-export function modeWarnings(path: string, oldMode: number | undefined): string[] {
-  if (oldMode === undefined || (oldMode & 0o077) === 0) return [];
-  return [`Other users could read ${path} (mode 0${oldMode.toString(8)}); its mode is 0600 now.`];
+/** Whether the mode lets others read; a group that holds only this user is not "others". */
+export function isReadableByOthers(stats: Metadata, machine = thisMachine()): boolean {
+  if (machine.user === undefined) return false;
+  const mode = Number(stats.mode);
+  return (mode & 0o007) !== 0 || ((mode & 0o070) !== 0 && !machine.isPrivateGroup(Number(stats.gid)));
+}
+
+/**
+ * Who may read the file that replaces this one: a group that could goes on, such as that of a web server, and others do
+ * not. A file that all could read was not made for its group, unless that is another than the one that new files get.
+ */
+export function keptAccess(stats: Metadata, machine = thisMachine()): Access {
+  const mode = Number(stats.mode);
+  const gid = Number(stats.gid);
+  const isMeant = (mode & GROUP_READS) !== 0 && ((mode & OTHERS_READ) === 0 || gid !== machine.group);
+  return machine.user !== undefined && isMeant ? { mode: 0o640, gid } : { mode: 0o600 };
+}
+
+/** What a person should know of the readers of a file that is, or will be, replaced; `path` is that file. */
+export function modeWarnings(path: string, stats: Metadata | undefined, machine = thisMachine()): string[] {
+  if (stats === undefined || machine.user === undefined) return [];
+  const kept = keptAccess(stats, machine);
+  const others = (Number(stats.mode) & 0o077 & ~kept.mode) !== 0;
+  const mode = kept.mode.toString(8);
+  return [
+    ...(others
+      ? [
+          `Other users could read ${path} (mode 0${modeOf(stats).toString(8)}); once the secret is in it, its mode is 0${mode}.`,
+        ]
+      : []),
+    ...(kept.gid !== undefined && !machine.isPrivateGroup(kept.gid)
+      ? [`The group ${kept.gid} can read ${path} and the secret in it (mode 0${mode}).`]
+      : []),
+  ];
 }
 
 export function kindOf(stats: Metadata): string {
@@ -81,22 +151,23 @@ export function kindOf(stats: Metadata): string {
   return stats.isBlockDevice() || stats.isCharacterDevice() ? 'a device' : 'something special';
 }
 
-function sharedProblem(path: string, stats: Metadata): Refused | undefined {
-  if (!isWritableByOthers(stats)) return undefined;
+function sharedProblem(path: string, stats: Metadata, machine: Machine): Refused | undefined {
+  if (!isWritableByOthers(stats, machine)) return undefined;
   if ((Number(stats.mode) & STICKY) !== 0) {
     return refused('everybody can write', path, `Every user can write to the directory ${path}.`);
   }
+  // Only its owner and root can change that.
+  const isOwn = machine.user === 0 || Number(stats.uid) === machine.user;
   return refused(
     'others can write',
     path,
     `Other users can write to the directory ${path}, and so exchange what is in it.`,
-    `Run: chmod go-w ${shellWord(path)}`,
+    ...(isOwn ? [`Run: chmod go-w ${shellWord(path)}`] : []),
   );
 }
 
 /** Never where the system has no such users. */
-function isForeign(owner: number): boolean {
-  const user = effectiveUser();
+function isForeign(owner: number, { user }: Machine): boolean {
   return user !== undefined && owner !== user;
 }
 

@@ -29,6 +29,14 @@ export type Reason =
   /** Such as /tmp: good on the way to a directory, but not as that directory. */
   | 'everybody can write'
   | 'no hard links'
+  /** The file system keeps no modes, and others can read what is written there. */
+  | 'no modes'
+  /** This user cannot give a new file the group that can read the old one. */
+  | 'foreign group'
+  /** A file that is a mount point. */
+  | 'mounted'
+  /** By an attribute, such as that of chattr +i. */
+  | 'protected'
   /** Other processes of this program keep it locked. */
   | 'locked'
   /** It does not hold what this program writes. */

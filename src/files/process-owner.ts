@@ -11,10 +11,14 @@ export interface ProcessOwner {
   readonly bootId?: string;
   /** Two containers may use the same numbers for different processes. */
   readonly pidNamespace?: string;
+  /** Where there is no procfs: the file that the process holds until it ends (life-file.ts). */
+  readonly lifeFile?: string;
 }
 
 /** No call takes longer; older intents of a process that cannot be told apart are taken for abandoned. */
 const LONGEST_CALL_MS = 60 * 60 * 1000;
+/** A process of another boot may run on another host that shares the directory. */
+const OTHER_HOST_MS = 15 * 60 * 1000;
 
 let self: ProcessOwner | undefined;
 
@@ -26,11 +30,23 @@ export function thisProcess(): ProcessOwner {
 /**
  * @param since when the owner was last known to live, in milliseconds since the epoch
  * @param longestMs for how long after that a process that cannot be told apart is taken for alive
+ * @param isHeld whether a process holds a life file; undefined where that cannot be seen
  */
-export function isAlive(owner: ProcessOwner, since: number, longestMs = LONGEST_CALL_MS): boolean {
+export function isAlive(
+  owner: ProcessOwner,
+  since: number,
+  longestMs = LONGEST_CALL_MS,
+  isHeld?: (lifeFile: string) => boolean | undefined,
+): boolean {
   const { bootId, pidNamespace } = thisProcess();
-  const isRecent = Date.now() - since < longestMs;
-  if (owner.bootId !== bootId) return owner.bootId === undefined || bootId === undefined ? isRecent : false;
+  const held = owner.lifeFile === undefined ? undefined : isHeld?.(owner.lifeFile);
+  if (held !== undefined) return held;
+  const age = Date.now() - since;
+  const isRecent = age < longestMs;
+  if (owner.bootId !== bootId) {
+    const areKnown = owner.bootId !== undefined && bootId !== undefined;
+    return isRecent && (!areKnown || age < OTHER_HOST_MS);
+  }
   if (owner.pidNamespace !== pidNamespace) return isRecent;
   if (owner.startTicks !== undefined) return startTicksOf(owner.pid) === owner.startTicks;
   return processExists(owner.pid) && isRecent;
@@ -45,7 +61,8 @@ export function parseOwner(text: string): ProcessOwner | undefined {
   const startTicks = textAt(value, 'startTicks');
   const bootId = textAt(value, 'bootId');
   const pidNamespace = textAt(value, 'pidNamespace');
-  return ownerOf(pid, startTicks, bootId, pidNamespace);
+  const lifeFile = textAt(value, 'lifeFile');
+  return { ...ownerOf(pid, startTicks, bootId, pidNamespace), ...(lifeFile !== undefined && { lifeFile }) };
 }
 
 function describe(): ProcessOwner {

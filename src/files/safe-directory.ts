@@ -11,8 +11,9 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync } fr
 import { join } from 'node:path';
 import { makeMissing, walk, type Way } from './ancestors.ts';
 import { parentProblem } from './file-owner.ts';
+import { isSame } from './identity.ts';
 import { systemCode, systemError, type Checked, type FileProblem } from './file-problem.ts';
-import { toDisk } from './to-disk.ts';
+import { directoryToDisk } from './to-disk.ts';
 
 /** An opened directory. Valid only inside the function that it was given to. */
 export interface SafeDirectory {
@@ -82,7 +83,7 @@ function byDescriptor(descriptor: number, path: string): SafeDirectory {
     confirm() {
       if (linkOf(descriptor) !== path) throw systemError('ESTALE');
     },
-    sync: () => toDisk(descriptor),
+    sync: () => directoryToDisk(descriptor),
   };
 }
 
@@ -92,11 +93,11 @@ function byPath(descriptor: number, path: string): SafeDirectory {
     confirm() {
       const opened = fstatSync(descriptor, { bigint: true });
       const named = lstatSync(path, { bigint: true });
-      if (opened.dev !== named.dev || opened.ino !== named.ino) throw systemError('ESTALE');
+      if (!isSame(opened, named)) throw systemError('ESTALE');
     },
     async sync() {
       // Windows cannot sync a directory, and does not need to.
-      if (process.platform !== 'win32') await toDisk(descriptor);
+      if (process.platform !== 'win32') await directoryToDisk(descriptor);
     },
   };
 }

@@ -3,8 +3,9 @@
 // as the answer. A disk may take long, and other calls go on meanwhile.
 
 import { fsync } from 'node:fs';
+import { systemCode } from './file-problem.ts';
 
-/** Resolves when what was written to the open file, or the entries of the open directory, would survive a power failure. */
+/** Resolves when what was written to the open file would survive a power failure. */
 export function toDisk(file: number): Promise<void> {
   return new Promise((resolve, reject) => {
     fsync(file, (error) => {
@@ -12,4 +13,13 @@ export function toDisk(file: number): Promise<void> {
       else resolve();
     });
   });
+}
+
+/** As {@link toDisk}, of an open directory. Some file systems (FUSE, SMB) have no such thing and say EINVAL. */
+export async function directoryToDisk(directory: number): Promise<void> {
+  try {
+    await toDisk(directory);
+  } catch (error) {
+    if (systemCode(error) !== 'EINVAL') throw error;
+  }
 }

@@ -7,6 +7,10 @@ import { receive } from './reception.ts';
 
 /** How long calls under way may take to end once the host has gone, and their answers to be read. In milliseconds. */
 const LONGEST_END_MS = 10_000;
+/** Programs of sinks are stopped earlier, so that a call that waits for one can still write what is true of its key. */
+const LONGEST_PROGRAM_MS = 8_000;
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** The whole server, once it is loaded. */
 export interface Serving {
@@ -14,6 +18,8 @@ export interface Serving {
   readonly closed: Promise<void>;
   /** Asks the calls under way to stop, and resolves when the last of them has ended and nothing is open any more. */
   readonly drain: () => Promise<void>;
+  /** Stops the programs that run for a call, and lets no other one start. Takes a second or two at most. */
+  readonly endPrograms: () => Promise<void>;
 }
 
 export interface StdioOptions {
@@ -40,7 +46,13 @@ export async function serveStdio({ desk, serve, uncaught, log }: StdioOptions): 
   const exitCode = await Promise.race([gone.then(() => 0), closed.then(() => 0), uncaught.then(() => 1)]);
   const finished = finish(serving, output).then(() => true);
   const tooLong = new Promise<false>((resolve) => setTimeout(resolve, LONGEST_END_MS, false));
-  if (await Promise.race([finished, tooLong])) return exitCode;
+  const endPrograms = async () => (await serving)?.endPrograms();
+  setTimeout(() => void endPrograms(), LONGEST_PROGRAM_MS);
+  // A host that has gone and then sends a signal, as the clients of the SDK do, kills this process 2 seconds later.
+  for (const signal of SIGNALS) process.once(signal, () => void endPrograms());
+  const isFinished = await Promise.race([finished, tooLong]);
+  await endPrograms();
+  if (isFinished) return exitCode;
   log('error', 'ended before every call was answered; reconcile_ai_model_api_keys tells what is true of them');
   return 1;
 }
@@ -68,6 +80,6 @@ function hostGone(output: Writable): Promise<void> {
     process.stdout.on('error', gone);
     output.on('error', gone);
     // Not `once`: a second signal must not end the process before the calls have ended.
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, gone);
+    for (const signal of SIGNALS) process.on(signal, gone);
   });
 }

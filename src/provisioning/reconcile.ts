@@ -9,6 +9,7 @@ import type { Sink } from '../sinks/sink.ts';
 import type { CallControl } from './call-control.ts';
 import { askConsent, type ConfirmPolicy } from './consent.ts';
 import { commitName, type Commit, type OwnKey } from './delivery/commit.ts';
+import { addressOf, temporaryFilesOf } from './delivery/destination.ts';
 import { undeliveredOf } from './delivery/leftovers.ts';
 import { finalNameOf } from './delivery/marked-name.ts';
 import { rollBackKey } from './delivery/roll-back.ts';
@@ -83,7 +84,7 @@ export async function reconcile(
   for (const { intent, verdict } of looks) {
     if (!verdict) creates.push(report(intent, 'under_way', [], 'Its process is still at it; look again later.'));
     else if (!isWatched(intent) || keysIn(verdict).length > 0)
-      creates.push(apply ? await act(context, intent, { verdict, mayDelete, call }) : told(intent, verdict));
+      creates.push(apply ? await act(context, intent, { verdict, mayDelete, call }) : await look(context, intent, verdict));
   }
   return { creates, others: await straysIn(looking, looks, kept.intents, call.signal) };
 }
@@ -92,6 +93,15 @@ interface Look {
   readonly intent: Intent;
   /** Absent while its process is at it. */
   readonly verdict?: Verdict;
+}
+
+/** What is said without apply, and which files hold a secret that nobody will read. */
+async function look({ sinks }: ReconcileContext, intent: Intent, verdict: Verdict): Promise<Reconciled> {
+  const row = told(intent, verdict);
+  const temporary = (await temporaryFilesOf(sinks, intent)) ?? [];
+  if (temporary.length === 0) return row;
+  const files = `Temporary files with the secret were left: ${temporary.join(', ')}. Call again with apply to remove them.`;
+  return { ...row, advice: `${row.advice} ${files}` };
 }
 
 /** Each project is listed once for all that is looked at. */
@@ -149,7 +159,8 @@ interface Action {
 
 /** Judges once more, under a claim that keeps every other process away from the intent. */
 async function act(context: ReconcileContext, intent: Intent, action: Action): Promise<Reconciled> {
-  if (action.verdict.is === 'unknown') return told(intent, action.verdict);
+  const temporary = (await temporaryFilesOf(context.sinks, intent)) ?? [];
+  if (action.verdict.is === 'unknown' && temporary.length === 0) return told(intent, action.verdict);
   if (isWatched(intent)) return carryOut(context, intent, undefined, action);
   const claimed = await context.journal.claim(intent.nonce);
   return claimed ? carryOut(context, claimed, claimed, action) : endedElsewhere(context, intent);
@@ -161,6 +172,8 @@ async function carryOut(
   open: OpenIntent | undefined,
   { mayDelete, call }: Action,
 ): Promise<Reconciled> {
+  // A file that has another name still, the temporary one, is not read.
+  await context.sinks.get(intent.sink)?.removeLeftovers?.(addressOf(intent), intent.nonce);
   const verdict = await judgeIntent(context, intent, call.signal);
   const end = async (outcome: Ending, apiKeyId?: string) => {
     await open?.release({ step: 'ended', outcome, ...(apiKeyId !== undefined && { apiKeyId }) });
@@ -194,9 +207,9 @@ async function carryOut(
 
 /** The secret of a key that is to be dead goes, where its server was killed before it could take it back. */
 async function withdraw(sinks: ReconcileContext['sinks'], intent: Intent): Promise<void> {
-  const { groupId, entry, state } = intent;
+  const { state } = intent;
   if (state.step !== 'undelivered' || state.fingerprint === undefined) return;
-  await sinks.get(intent.sink)?.withdraw?.({ groupId, ...(entry !== undefined && { entry }) }, state.fingerprint);
+  await sinks.get(intent.sink)?.withdraw?.(addressOf(intent), state.fingerprint);
 }
 
 /** The sink holds the secret: the key gets its name. A rotation takes a dated one where the name is another key's. */

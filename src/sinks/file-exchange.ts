@@ -3,7 +3,7 @@
 
 import { replaceVersion, type FoundFile } from '../files/atomic-file.ts';
 import { withLock } from '../files/file-lock.ts';
-import { modeOf, modeWarnings } from '../files/file-owner.ts';
+import { keptAccess, modeWarnings } from '../files/file-owner.ts';
 import { passed } from '../files/file-problem.ts';
 import type { SafeDirectory } from '../files/safe-directory.ts';
 import { inTurn } from '../files/turns.ts';
@@ -17,35 +17,44 @@ import type { Delivery, Target } from './sink.ts';
 
 export function exchangingTarget(place: Place, old: OldSecret): Target {
   const { path } = place;
-  let delivered: Secret | undefined;
+  let delivered: Given | undefined;
   const takeBack = async () => {
     if (delivered !== undefined) await restore(place, delivered, old);
   };
   return {
     location: path,
     exchanges: 'old secret',
-    async deliver(secret): Promise<Delivery> {
-      delivered = secret;
-      const given = await attempt(`${path} could not be written`, () => inTurn(path, () => give(place, secret, old)));
-      if (given.ok) return { outcome: 'written', warnings: modeWarnings(path, given.value) };
+    async deliver(secret, call): Promise<Delivery> {
+      const exchange = { secret, nonce: call?.nonce };
+      delivered = exchange;
+      const given = await attempt(`${path} could not be written`, () => inTurn(path, () => give(place, exchange, old)));
+      if (given.ok) return { outcome: 'written', warnings: given.value };
       // It may be in the file all the same, when only the disk failed to confirm it.
       await takeBack();
       return failedExchange(given, path, () => isHeld(place, secret));
     },
-    verify: (secret) => verdictOn(place, secret),
+    verify: (secret) => verdictOn(place, secret, 0o640),
     retract: takeBack,
   };
 }
 
-/** Answers the mode that the file had. */
-function give(place: Place, secret: Secret, old: OldSecret): Promise<Checked<number>> {
+/** The secret that was, or is to be, put in the place of another, in the call of this nonce. */
+interface Given {
+  readonly secret: Secret;
+  readonly nonce: string | undefined;
+}
+
+/** Answers what a person should know of who reads the file. */
+function give(place: Place, { secret, nonce }: Given, old: OldSecret): Promise<Checked<readonly string[]>> {
   return locked(place, async (directory) => {
     const found = await readReplaceable(directory, place);
     if (!found.ok) return found;
     if (found.value === undefined || !holdsOld(found.value, old)) return changedMeanwhile(place.path);
     const { stats } = found.value;
-    const isReplaced = await replaceVersion(directory, place.name, Buffer.from(openSecret(secret), 'utf8'), stats);
-    return isReplaced ? passed(modeOf(stats)) : changedMeanwhile(place.path);
+    const bytes = Buffer.from(openSecret(secret), 'utf8');
+    const access = keptAccess(stats);
+    const isReplaced = await replaceVersion(directory, place.name, bytes, stats, { token: nonce, access });
+    return isReplaced ? passed(modeWarnings(place.path, stats)) : changedMeanwhile(place.path);
   });
 }
 
@@ -56,22 +65,23 @@ function holdsOld({ bytes }: FoundFile, old: OldSecret): boolean {
   return isOld;
 }
 
-async function restore(place: Place, secret: Secret, old: OldSecret): Promise<void> {
+async function restore(place: Place, given: Given, old: OldSecret): Promise<void> {
   try {
     // Nobody needs to be waited for where there is nothing to undo.
-    const held = await isHeld(place, secret);
-    if (held.ok && held.value) await inTurn(place.path, () => putBack(place, secret, old));
+    const held = await isHeld(place, given.secret);
+    if (held.ok && held.value) await inTurn(place.path, () => putBack(place, given, old));
   } catch {
     // Out of reach: the new key itself is deleted.
   }
 }
 
-function putBack(place: Place, secret: Secret, old: OldSecret): Promise<Checked<undefined>> {
+function putBack(place: Place, { secret, nonce }: Given, old: OldSecret): Promise<Checked<undefined>> {
   return locked(place, async (directory) => {
     const found = await readFile(directory, place);
     if (found?.bytes === undefined || !holdsExactly(found.bytes, secret)) return passed(undefined);
     const bytes = bytesOf(old);
-    await replaceVersion(directory, place.name, bytes, found.stats);
+    const access = keptAccess(found.stats);
+    await replaceVersion(directory, place.name, bytes, found.stats, { token: nonce, access });
     bytes.fill(0);
     return passed(undefined);
   });

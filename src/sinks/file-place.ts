@@ -3,13 +3,16 @@
 
 import { accessSync, constants, lstatSync, statfsSync, type Stats } from 'node:fs';
 import { basename, dirname, isAbsolute, join, normalize, sep } from 'node:path';
-import { walk } from '../files/ancestors.ts';
-import { probe } from '../files/atomic-file.ts';
-import { passed, refused, systemCode } from '../files/file-problem.ts';
-import { withMadeDirectory } from '../files/safe-directory.ts';
+import { walk, type Way } from '../files/ancestors.ts';
+import { modeWarnings } from '../files/file-owner.ts';
+import { passed, systemCode } from '../files/file-problem.ts';
+import { isReservedName } from '../files/reserved-name.ts';
+import { withDirectory, withMadeDirectory, type SafeDirectory } from '../files/safe-directory.ts';
+import { leftovers, removeLeftovers } from '../files/temporary-name.ts';
+import { tryInNew, tryPlacing, tryReplacing } from '../files/trial.ts';
 import { gitProblem, type Environment } from './git-ignore.ts';
 import { attempt, notReady, worded, type Checked, type Refused } from './sink-problem.ts';
-import type { Address, Held, PreflightMode } from './sink.ts';
+import type { Address, Held, PreflightMode, Sink } from './sink.ts';
 import { expand, takesEntry } from './template.ts';
 
 /** Where one secret goes: the file `name` in `directory`. */
@@ -35,16 +38,30 @@ export function placeOf(template: string, address: Address): Checked<Place> {
       'Configure an absolute path without "." and "..", doubled or trailing slashes.',
     );
   }
+  // As the entry alone, and as what is made of it, such as NUL.key.
+  const written = template.split(sep);
+  const made = path.split(sep).filter((part, index) => part !== written[index]);
+  if ([address.entry ?? '', ...made].some(isReservedName)) {
+    return notReady('Windows reserves the name that this entry gives to a file.', 'Pass another entry.');
+  }
   return passed({ path, directory: dirname(path), name: basename(path) });
 }
 
-/** The whole preflight of a place. `judge` is asked only where something exists there; else the answer is undefined. */
+/** What a preflight found at a place. */
+export interface Examined<T> {
+  /** Of what exists there; absent where nothing does. */
+  readonly judged?: T;
+  /** Of who will be able to read the secret. */
+  readonly warnings: readonly string[];
+}
+
+/** The whole preflight of a place. `judge` is asked only where something exists there. */
 export function examinePlace<T>(
   place: Place,
   mode: PreflightMode,
   environment: Environment,
   judge: JudgeExisting<T>,
-): Promise<Checked<T | undefined>> {
+): Promise<Checked<Examined<T>>> {
   return attempt(`${place.path} cannot be written`, async () => {
     const way = worded(walk(place.directory));
     if (!way.ok) return way;
@@ -55,11 +72,10 @@ export function examinePlace<T>(
     if (!judged.ok) return judged;
     const problem = (await gitProblem(target, existing, environment)) ?? roomProblem(existing);
     if (problem !== undefined) return problem;
-    if (mode === 'prove') {
-      const proof = await provePlace(place, found === undefined);
-      if (!proof.ok) return proof;
-    }
-    return judged;
+    const tried = await tryPlace(place, mode, way.value, found);
+    if (!tried.ok) return tried;
+    const warnings = found?.isFile() === true ? modeWarnings(place.path, found) : [];
+    return passed({ ...(judged.value !== undefined && { judged: judged.value }), warnings });
   });
 }
 
@@ -73,6 +89,42 @@ export async function heldBy(look: () => Promise<Checked<Held>>): Promise<Held> 
   }
 }
 
+/** The part of a sink that finds what killed deliveries left beside its places. */
+export function sweeperOf(template: string): Required<Pick<Sink, 'leftovers' | 'removeLeftovers'>> {
+  return {
+    async leftovers(address, nonce) {
+      const place = placeOf(template, address);
+      if (!place.ok) return undefined;
+      const { directory, name } = place.value;
+      return ifReadable(directory, [], (opened) => leftovers(opened, name, nonce).map((each) => join(directory, each)));
+    },
+    async removeLeftovers(address, nonce) {
+      const place = placeOf(template, address);
+      if (!place.ok) return false;
+      const { directory, name } = place.value;
+      const removed = await ifReadable(directory, true, async (opened) => {
+        await removeLeftovers(opened, name, nonce);
+        return true;
+      });
+      return removed ?? false;
+    },
+  };
+}
+
+/** Undefined where the directory is not safe, or cannot be read; `missing` where it is not there. */
+async function ifReadable<T>(
+  directory: string,
+  missing: T,
+  use: (opened: SafeDirectory) => T | Promise<T>,
+): Promise<T | undefined> {
+  try {
+    const used = await withDirectory(directory, async (opened) => passed(await use(opened)));
+    return used.ok ? used.value : undefined;
+  } catch (error) {
+    return systemCode(error) === 'ENOENT' ? missing : undefined;
+  }
+}
+
 /** `access` also finds a file system that is mounted read-only. */
 function roomProblem(directory: string): Refused | undefined {
   accessSync(directory, constants.W_OK | constants.X_OK);
@@ -82,15 +134,22 @@ function roomProblem(directory: string): Refused | undefined {
   return notReady(`No space is left on the disk of ${directory}.`, 'Make room there, or configure another path.');
 }
 
-/** A name that does not exist yet is made by linking, which some file systems cannot. */
-async function provePlace(place: Place, isNew: boolean): Promise<Checked<undefined>> {
-  const proof = await withMadeDirectory(place.directory, async (directory) => {
-    if (await probe(directory, place.name, isNew)) return passed(undefined);
-    return refused(
-      'no hard links',
-      place.directory,
-      `The file system of ${place.directory} has no hard links, without which no new file can be put in place whole.`,
-    );
-  });
-  return worded(proof);
+/**
+ * Does with a file of its own what the delivery will do. Where the directory is missing, `inspect` makes one for the
+ * moment; otherwise a dry run would find less than the create after it.
+ */
+async function tryPlace(
+  place: Place,
+  mode: PreflightMode,
+  way: Way,
+  found: Stats | undefined,
+): Promise<Checked<undefined>> {
+  const target = { name: place.name, path: join(way.directory, place.name) };
+  const use = (directory: SafeDirectory) =>
+    found?.isFile() === true
+      ? tryReplacing(directory, target, found)
+      : tryPlacing(directory, place.directory, place.name);
+  if (mode === 'prove') return worded(await withMadeDirectory(place.directory, use));
+  if (way.missing.length === 0) return worded(await withDirectory(place.directory, use));
+  return worded(await tryInNew(way.existing, (made) => withDirectory(made, use)));
 }

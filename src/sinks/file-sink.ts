@@ -2,13 +2,14 @@
 // nothing but the secret of a key that is replaced, and leaves that to file-exchange.ts.
 
 import type { FileSpec } from '../config/sink-spec.ts';
-import { placeNew, removeIfSame, type Identity } from '../files/atomic-file.ts';
+import { placeNew, removeIfSame } from '../files/atomic-file.ts';
 import { passed } from '../files/file-problem.ts';
 import { inTurn } from '../files/turns.ts';
 import { fingerprintOfBytes, type Fingerprint } from '../secret/fingerprint.ts';
+import type { Identity } from '../files/identity.ts';
 import { openSecret } from '../secret/secret.ts';
 import { exchangingTarget } from './file-exchange.ts';
-import { examinePlace, heldBy, placeOf, type Place } from './file-place.ts';
+import { examinePlace, heldBy, placeOf, sweeperOf, type Place } from './file-place.ts';
 import type { Environment } from './git-ignore.ts';
 import { heldAt, judgeFile, readFile, verdictOn } from './secret-file.ts';
 import { attempt, failedDelivery, inDirectory } from './sink-problem.ts';
@@ -27,9 +28,10 @@ export function fileSink(name: string, spec: FileSpec, environment: Environment)
     async preflight(address, mode, replaced): Promise<Preflight> {
       const place = placeOf(spec.path, address);
       if (!place.ok) return { ready: false, problem: place.problem };
-      const old = await examinePlace(place.value, mode, environment, judgeFile(replaced));
-      if (!old.ok) return { ready: false, problem: old.problem };
-      return { ready: true, target: old.value ? exchangingTarget(place.value, old.value) : newTarget(place.value) };
+      const examined = await examinePlace(place.value, mode, environment, judgeFile(replaced));
+      if (!examined.ok) return { ready: false, problem: examined.problem };
+      const { judged: old, warnings } = examined.value;
+      return { ready: true, target: old ? exchangingTarget(place.value, old) : newTarget(place.value), warnings };
     },
     async lookUp(address): Promise<Held> {
       const place = placeOf(spec.path, address);
@@ -39,6 +41,7 @@ export function fileSink(name: string, spec: FileSpec, environment: Environment)
       const place = placeOf(spec.path, address);
       if (place.ok) await inTurn(place.value.path, () => withdrawFrom(place.value, fingerprint));
     },
+    ...sweeperOf(spec.path),
   };
 }
 
@@ -59,11 +62,11 @@ function newTarget(place: Place): Target {
   return {
     location: place.path,
     exchanges: 'nothing',
-    async deliver(secret): Promise<Delivery> {
+    async deliver(secret, call): Promise<Delivery> {
       const bytes = Buffer.from(openSecret(secret), 'utf8');
       const placed = await attempt(`${place.path} could not be written`, () =>
         inDirectory(place.directory, async (directory) => {
-          delivered = await placeNew(directory, place.name, bytes);
+          delivered = await placeNew(directory, place.name, bytes, call?.nonce);
           return passed(undefined);
         }),
       );

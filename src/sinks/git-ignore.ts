@@ -1,10 +1,13 @@
 // Asks git whether a path may hold a secret: outside of every work tree, or ignored and not tracked. Where
 // git cannot answer, the answer is no. It changes nothing, and runs nothing that a repository configures.
 
-import { spawn } from 'node:child_process';
 import { lstatSync } from 'node:fs';
-import { dirname, isAbsolute, delimiter, join, parse } from 'node:path';
-import { shellWord, systemCode } from '../files/file-problem.ts';
+import { dirname, isAbsolute, delimiter, join } from 'node:path';
+import { shellWord } from '../files/file-problem.ts';
+import { searchPathOf } from './programs/child-environment.ts';
+import { readProgram, type Program } from './programs/child-process.ts';
+import { findExecutable } from './programs/executable.ts';
+import { describe } from './programs/program-end.ts';
 import { notReady, type Refused } from './sink-problem.ts';
 
 /** Variables of this process, by name; git gets few of them. */
@@ -34,20 +37,22 @@ export async function gitProblem(
   environment: Environment,
 ): Promise<Refused | undefined> {
   if (!liesInWorkTree(existing)) return undefined;
-  const git = (...args: string[]) => runGit([...OPTIONS, '-C', existing, ...args, '--', target], environment);
+  const search = findExecutable('git', searchPathOf(environment));
+  if (!search.found) return noAnswer(target, search.message, search.hint);
+  const program = { path: search.path, env: gitEnvironment(environment), timeoutMs: TIME_LIMIT_MS };
+  const git = (...args: string[]) => ask({ ...program, args: [...OPTIONS, '-C', existing, ...args, '--', target] });
   // A `*` in the name is no pattern. check-ignore refuses that option; there, such a name may at worst be
   // taken for that of a tracked file, and refused.
   const tracked = await git('--literal-pathspecs', 'ls-files', '--error-unmatch');
-  if (tracked === 0) {
+  if (tracked === true) {
     return notReady(
       `${target} is tracked by git, so the secret would go into the repository.`,
       `Run: git rm --cached -- ${shellWord(target)} and add it to .gitignore, or configure another path.`,
     );
   }
-  if (tracked !== 1) return noAnswer(target, tracked);
-  const ignored = await git('check-ignore', '--quiet');
-  if (ignored === 0) return undefined;
-  if (ignored !== 1) return noAnswer(target, ignored);
+  const ignored = tracked === false ? await git('check-ignore', '--quiet') : tracked;
+  if (ignored === true) return undefined;
+  if (ignored !== false) return noAnswer(target, ignored, HINT);
   return notReady(
     `${target} lies in a git work tree and is not ignored, so the secret could be committed.`,
     'Add it to .gitignore, or configure a path outside of the work tree.',
@@ -62,27 +67,20 @@ function liesInWorkTree(directory: string): boolean {
   }
 }
 
-type GitEnd = number | 'missing' | 'stopped' | 'no start';
+/** Yes, no, or in a sentence why git did not answer. What git prints may be text of the repository, and is dropped. */
+async function ask(program: Program): Promise<boolean | string> {
+  const end = await readProgram(program);
+  if (end.by !== 'exit') return describe(program, end);
+  end.output.fill(0);
+  if (end.code === 0) return true;
+  // Without the Command Line Tools, macOS has in /usr/bin a git that does nothing but exit with 1.
+  if (end.code === 1 && (await doesWork(program))) return false;
+  return describe(program, end);
+}
 
-/** The exit status only: what git prints may be text of the repository. */
-function runGit(args: readonly string[], environment: Environment): Promise<GitEnd> {
-  return new Promise((resolve) => {
-    const child = spawn('git', args, {
-      // Not the work tree, where a program called git could lie.
-      cwd: parse(process.execPath).root,
-      env: gitEnvironment(environment),
-      stdio: 'ignore',
-      timeout: TIME_LIMIT_MS,
-      killSignal: 'SIGKILL',
-      windowsHide: true,
-    });
-    child.once('error', (error) => {
-      resolve(systemCode(error) === 'ENOENT' ? 'missing' : 'no start');
-    });
-    child.once('exit', (status) => {
-      resolve(status ?? 'stopped');
-    });
-  });
+async function doesWork(program: Program): Promise<boolean> {
+  const end = await readProgram({ ...program, args: ['--version'] });
+  return end.by === 'exit' && end.code === 0;
 }
 
 function gitEnvironment(environment: Environment): Record<string, string> {
@@ -95,26 +93,15 @@ function gitEnvironment(environment: Environment): Record<string, string> {
 
 /** A relative part of PATH would make it matter where git is started. */
 function absoluteSearchPath(environment: Environment): string {
-  const path = environment.PATH ?? environment.Path ?? '';
-  return path.split(delimiter).filter(isAbsolute).join(delimiter);
+  return searchPathOf(environment).split(delimiter).filter(isAbsolute).join(delimiter);
 }
 
-function noAnswer(target: string, end: GitEnd): Refused {
-  const message = `${target} lies in a git work tree, and whether git ignores it could not be found out`;
-  switch (end) {
-    case 'missing':
-    case 'no start':
-      return notReady(
-        `${message}: git could not be started.`,
-        'Install git where the PATH of this server finds it, or configure a path outside of the work tree.',
-      );
-    case 'stopped':
-      return notReady(`${message}: git did not end in time.`, HINT);
-    default:
-      return notReady(`${message}: git ended with status ${end}.`, HINT);
-  }
+function noAnswer(target: string, reason: string, hint: string): Refused {
+  return notReady(
+    `${target} lies in a git work tree, and whether git ignores it could not be found out. ${reason}`,
+    `${hint} Or configure a path outside of the work tree.`,
+  );
 }
 
 const HINT =
-  'Run git status there, as the user who runs this server, and mend what it says, ' +
-  'or configure a path outside of the work tree.';
+  'Run git status there, as the user who runs this server, and mend what it says (on macOS: xcode-select --install).';

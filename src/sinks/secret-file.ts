@@ -63,26 +63,33 @@ export async function readReplaceable(directory: SafeDirectory, place: Place): P
   return notReady(`Other users can write to ${path}.`, `Check what is in it, then run: chmod 600 ${shellWord(path)}`);
 }
 
-export async function verdictOn(place: Place, secret: Secret): Promise<Verdict> {
-  const checked = await attempt(`${place.path} could not be read back`, () => readBack(place, secret));
+/** @param widest the widest mode that it may have */
+export async function verdictOn(place: Place, secret: Secret, widest = 0o600): Promise<Verdict> {
+  const checked = await attempt(`${place.path} could not be read back`, () => readBack(place, secret, widest));
   if (checked.ok) return { outcome: 'verified', verification: 'read-back' };
   return { outcome: 'mismatch', message: checked.problem.message, hint: checked.problem.hint };
 }
 
-function readBack(place: Place, secret: Secret): Promise<Checked<undefined>> {
+function readBack(place: Place, secret: Secret, widest: number): Promise<Checked<undefined>> {
   const limit = Buffer.byteLength(openSecret(secret));
   return inDirectory(place.directory, async (directory) => {
     const found = await readFound(directory, place.name, limit);
-    return changeProblem(place.path, found, secret) ?? passed(undefined);
+    return changeProblem(place.path, found, secret, widest) ?? passed(undefined);
   });
 }
 
-function changeProblem(path: string, found: FoundFile | undefined, secret: Secret): Refused | undefined {
+function changeProblem(
+  path: string,
+  found: FoundFile | undefined,
+  secret: Secret,
+  widest: number,
+): Refused | undefined {
   if (found === undefined) return notReady(`${path} is gone again.`, FIND_OUT);
   const problem = fileProblem(path, found.stats);
   if (problem !== undefined) return refusedBy(problem.problem);
   const mode = modeOf(found.stats);
-  if (mode !== 0o600) return notReady(`${path} has mode 0${mode.toString(8)} instead of 0600.`, FIND_OUT);
+  if ((mode & 0o077 & ~widest) !== 0)
+    return notReady(`${path} has mode 0${mode.toString(8)} instead of 0600.`, FIND_OUT);
   if (found.bytes !== undefined && holdsExactly(found.bytes, secret)) return undefined;
   return notReady(`${path} does not hold exactly the secret that was delivered.`, FIND_OUT);
 }

@@ -78,13 +78,18 @@ function hintFor({ reason, remedy }: FileProblem): string {
     case 'not a file':
       return 'Configure the path of a regular file.';
     case 'foreign':
-      return 'Configure a path where every part is owned by root or by that user, and the last directory by that user.';
+      return `Configure a path where every part is owned by root or by that user, and the last directory by that user. ${OVERRIDE}`;
     case 'everybody can write':
       return 'Configure a path in a directory of your own below it.';
     case 'no hard links':
-      return 'Configure a path on a local disk.';
+    case 'no modes':
+      return 'Configure a path on a local disk that has them (not exFAT, NTFS or SMB).';
     case 'name too long':
       return 'Use a shorter entry, or configure a shorter path.';
+    case 'foreign group':
+      return remedy ?? CHOOSE_ANOTHER;
+    case 'mounted':
+    case 'protected':
     case 'foreign founder':
     case 'hard link':
     case 'no permission':
@@ -92,6 +97,7 @@ function hintFor({ reason, remedy }: FileProblem): string {
     case 'disk failed':
       return remedy === undefined ? CHOOSE_ANOTHER : `${remedy} Or configure another path for this sink.`;
     case 'others can write':
+      return remedy ?? `${CHOOSE_ANOTHER} ${OVERRIDE}`;
     case 'locked':
     case 'changed meanwhile':
     case 'too many open files':
@@ -103,4 +109,6 @@ function hintFor({ reason, remedy }: FileProblem): string {
   }
 }
 
+/** It cannot be set by a flag or a tool. */
+const OVERRIDE = 'Where only trusted users can change it, the operator names it in ATLAS_MODEL_KEYS_TRUST_PATHS.';
 const CHOOSE_ANOTHER = 'Configure another path for this sink.';

@@ -6,7 +6,10 @@ import type { Secret } from '../secret/secret.ts';
 
 export type SinkKind = 'file' | 'dotenv' | 'command' | 'inline';
 
-/** How "delivered" was checked: the bytes were read back, only their metadata could be, or nothing could. */
+/**
+ * How "delivered" was checked: the bytes were read back (those of a .env file by the rules of each of its readers, and a
+ * warning names the readers that do not get the secret), only their metadata could be, or nothing could.
+ */
 export type Verification = 'read-back' | 'metadata' | 'none';
 
 /** Where in a sink a secret goes. `entry` is absent where the operator fixed the target. */
@@ -23,13 +26,19 @@ export interface SinkProblem {
 }
 
 /**
- * `inspect` looks and changes nothing (for a dry run); `prove` also makes what is missing (directories)
- * and tries a write, so that a full disk is found before a key exists.
+ * Both try with a file of their own what the delivery will do, and remove it, so that a dry run finds what a create
+ * finds. `inspect` leaves nothing (for a dry run); `prove` leaves the directories that were missing.
  */
 export type PreflightMode = 'inspect' | 'prove';
 
 export type Preflight =
-  { readonly ready: true; readonly target: Target } | { readonly ready: false; readonly problem: SinkProblem };
+  | {
+      readonly ready: true;
+      readonly target: Target;
+      /** What a person should know before: a delivery says the same again. */
+      readonly warnings?: readonly string[];
+    }
+  | { readonly ready: false; readonly problem: SinkProblem };
 
 /**
  * The key whose secret may give way to another: what stands at the place must fit its mask, such as `al-****odu2`.
@@ -66,6 +75,14 @@ export interface Sink {
    * Anything else there stays. Best effort; never throws. Absent where nobody but the operator knows how.
    */
   withdraw?(address: Address, fingerprint: Fingerprint): Promise<void>;
+  /**
+   * The paths of what a killed delivery with this nonce left beside the place of an address: temporary files, which may
+   * hold the whole secret. Undefined where that cannot be seen. Changes nothing; never throws. Absent where a sink
+   * makes no such files.
+   */
+  leftovers?(address: Address, nonce: string): Promise<readonly string[] | undefined>;
+  /** Removes them, once nobody is at that call any more. Answers whether none is left for certain; never throws. */
+  removeLeftovers?(address: Address, nonce: string): Promise<boolean>;
 }
 
 /** `unknown`: the sink cannot be read, or did not answer. */
@@ -83,7 +100,7 @@ export interface Target {
   readonly exchanges: 'nothing' | 'old secret' | 'unknown';
   /** For people: the path or program that got the secret. */
   readonly location: string;
-  deliver(secret: Secret): Promise<Delivery>;
+  deliver(secret: Secret, call?: DeliveryCall): Promise<Delivery>;
   /** Called once after a delivery that was written or is uncertain. */
   verify(secret: Secret): Promise<Verdict>;
   /**
@@ -91,6 +108,12 @@ export interface Target {
    * only while the sink still holds the new one. Best effort; never throws.
    */
   retract(): Promise<void>;
+}
+
+/** What a delivery is part of. */
+export interface DeliveryCall {
+  /** Letters and digits. Temporary files are named by it, so that {@link Sink.leftovers} finds them after a crash. */
+  readonly nonce?: string | undefined;
 }
 
 export type Delivery =

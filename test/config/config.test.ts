@@ -1,4 +1,6 @@
+import { delimiter } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { parseCommandLine } from '../../src/config/command-line.ts';
 import { configurationFile, load, refusalOf } from './fixture.ts';
 
 const GROUP = '69681d39c9e8cfd375386316';
@@ -301,3 +303,23 @@ describe('a bad value is one line that names the setting', () => {
 function configurationFileOutsideTests(content: unknown) {
   return () => ({ ATLAS_MODEL_KEYS_CONFIG: configurationFile(content) });
 }
+
+describe('trusted paths', () => {
+  const paths = ['/srv/keys', '/home/app'];
+
+  test('are absolute directories, from the environment or the file', async () => {
+    expect((await load()).trustPaths).toEqual([]);
+    expect((await load([], { ATLAS_MODEL_KEYS_TRUST_PATHS: paths.join(delimiter) })).trustPaths).toEqual(paths);
+    expect((await load([], { ATLAS_MODEL_KEYS_TRUST_PATHS: JSON.stringify(paths) })).trustPaths).toEqual(paths);
+    expect((await load(['--config', configurationFile({ trustPaths: paths })])).trustPaths).toEqual(paths);
+  });
+
+  test.each(['keys', './keys', `/srv${delimiter}keys`, '["/srv",7]', '["/srv"'])('refuses %j', async (value) => {
+    expect(await refusalOf([], { ATLAS_MODEL_KEYS_TRUST_PATHS: value })).toContain('ATLAS_MODEL_KEYS_TRUST_PATHS');
+  });
+
+  test('have no flag', async () => {
+    expect(() => parseCommandLine(['--trust-paths', '/srv'])).toThrow('trust-paths');
+    expect(await refusalOf(['--config', configurationFile({ trustPaths: ['srv'] })])).toContain('trustPaths');
+  });
+});

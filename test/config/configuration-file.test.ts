@@ -1,10 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, symlinkSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { STRANGER, isRoot, mountedIn, run } from '../sinks/file-fixture.ts';
 import { configurationFile, load, refusalOf, temporaryFolder } from './fixture.ts';
-
-const isRoot = process.geteuid?.() === 0;
 
 test.each([0o600, 0o644, 0o400])('mode %o is read', async (mode) => {
   const path = configurationFile({ readOnly: true });
@@ -12,19 +11,79 @@ test.each([0o600, 0o644, 0o400])('mode %o is read', async (mode) => {
   expect((await load(['--config', path])).readOnly).toBe(true);
 });
 
-test.each([0o620, 0o602, 0o666])('mode %o is refused: others could have written it', async (mode) => {
+test.each([0o606, 0o602, 0o666])('mode %o is refused: others could have written it', async (mode) => {
   const path = configurationFile({ readOnly: true });
   chmodSync(path, mode);
   expect(await refusalOf(['--config', path])).toBe(`${path}: can be written by others; run: chmod go-w '${path}'`);
 });
 
-test('a symbolic link is refused', async () => {
-  const path = configurationFile({});
-  const link = join(dirname(path), 'link.json');
-  symlinkSync(path, link);
-  expect(await refusalOf([], { ATLAS_MODEL_KEYS_CONFIG: link })).toBe(
-    `${link}: is a symbolic link; name the file itself`,
+describe('a symbolic link', () => {
+  test('is followed where only root and this user can change any part of the way', async () => {
+    const path = configurationFile({ readOnly: true });
+    const folder = dirname(path);
+    symlinkSync('config.json', join(folder, '..data'));
+    symlinkSync('..data', join(folder, 'link.json'));
+    expect((await load(['--config', join(folder, 'link.json')])).readOnly).toBe(true);
+  });
+
+  test('is refused where others could change a link, or what a link leads to', async () => {
+    const path = configurationFile({ readOnly: true });
+    const shared = join(temporaryFolder(), 'shared');
+    mkdirSync(shared);
+    const [inShared, toShared] = [join(shared, 'link.json'), join(dirname(path), 'link.json')];
+    symlinkSync(path, inShared);
+    symlinkSync(inShared, toShared);
+    for (const mode of [0o777, 0o1777]) {
+      chmodSync(shared, mode);
+      for (const link of [inShared, toShared]) {
+        expect(await refusalOf([], { ATLAS_MODEL_KEYS_CONFIG: link })).toBe(
+          `${link}: is a symbolic link, and others could change ${shared}; name the file itself`,
+        );
+      }
+    }
+    chmodSync(shared, 0o755);
+    expect((await load(['--config', toShared])).readOnly).toBe(true);
+  });
+
+  test('to nowhere, or to itself, is refused', async () => {
+    const folder = temporaryFolder();
+    symlinkSync('not-there', join(folder, 'dangling'));
+    symlinkSync('loop', join(folder, 'loop'));
+    for (const name of ['dangling', 'loop']) {
+      expect(await refusalOf(['--config', join(folder, name)])).toBe(
+        `${join(folder, name)}: is a symbolic link to what cannot be read`,
+      );
+    }
+  });
+
+  test.skipIf(!isRoot)(
+    'of a ConfigMap, in a read-only volume of mode 0777 (needs root, and to mount)',
+    async ({ skip }) => {
+      const volume = mountedIn(temporaryFolder(), 'size=64k');
+      if (volume === undefined) return skip('mounting is not permitted here');
+      mkdirSync(join(volume, '..2026_11_25'));
+      writeFileSync(join(volume, '..2026_11_25/config.json'), '{"readOnly":true}', { mode: 0o644 });
+      symlinkSync('..2026_11_25', join(volume, '..data'));
+      symlinkSync('..data/config.json', join(volume, 'config.json'));
+      chmodSync(volume, 0o777);
+      const path = join(volume, 'config.json');
+      expect(await refusalOf(['--config', path])).toContain(`others could change ${volume}`);
+      run('mount', '-o', 'remount,ro', volume);
+      expect((await load(['--config', path])).readOnly).toBe(true);
+    },
   );
+});
+
+test.skipIf(!isRoot)('a file of root is read (needs root, and to become another user)', async () => {
+  const path = configurationFile({ readOnly: true });
+  chmodSync(path, 0o644);
+  for (const folder of [dirname(path), dirname(dirname(path))]) chmodSync(folder, 0o755);
+  process.seteuid?.(STRANGER);
+  try {
+    expect((await load(['--config', path], { ATLAS_MODEL_KEYS_CONFIG: path })).readOnly).toBe(true);
+  } finally {
+    process.seteuid?.(0);
+  }
 });
 
 test.skipIf(!isRoot)(

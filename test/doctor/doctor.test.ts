@@ -211,6 +211,17 @@ describe('sinks', () => {
   });
 });
 
+test('what the operator trusts is not judged, and named each time', async () => {
+  const { examine, home } = await openWard();
+  chmodSync(join(home, 'sink'), 0o777);
+  expect((await examine()).failed).toEqual(['sink app']);
+  const { failed, warnings, checks } = await examine({ ATLAS_MODEL_KEYS_TRUST_PATHS: join(home, 'sink') });
+  expect([failed, warnings]).toEqual([[], ['trusted paths']]);
+  expect(checks.find(({ check }) => check === 'trusted paths')?.finding).toBe(
+    `the owners and modes of ${home}/sink and of what is below are not checked (variable ATLAS_MODEL_KEYS_TRUST_PATHS)`,
+  );
+});
+
 describe('the state directory', () => {
   test('that others can write to', async () => {
     const { examine, stateDir } = await openWard();

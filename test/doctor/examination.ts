@@ -72,15 +72,16 @@ export function namesOf(checks: readonly Found[], status: Found['status']): stri
   return checks.filter((found) => found.status === status).map(({ check }) => check);
 }
 
-/** Everything below a folder: kinds, modes, times, contents. */
+/** Everything below a folder: kinds, modes, contents, and of files the times (in a folder the doctor tries a write). */
 export function pictureOf(folder: string): Map<string, string> {
   const names = ['.', ...readdirSync(folder, { recursive: true, encoding: 'utf8' })];
   return new Map(
     names.map((name) => {
       const path = join(folder, name);
-      const { mode, mtimeMs, ctimeMs, uid } = lstatSync(path);
-      const content = lstatSync(path).isFile() ? readFileSync(path, 'latin1') : '';
-      return [name, [mode, mtimeMs, ctimeMs, uid, content].join(' ')];
+      const stats = lstatSync(path);
+      const { mode, mtimeMs, ctimeMs, uid } = stats;
+      const file = stats.isFile() ? [mtimeMs, ctimeMs, readFileSync(path, 'latin1')] : [];
+      return [name, [mode, uid, ...file].join(' ')];
     }),
   );
 }

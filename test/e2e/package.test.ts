@@ -50,6 +50,12 @@ function npm(cwd: string, command: 'pack' | 'install', ...args: string[]): void 
 
 const textIn = (path: string) => readFileSync(path, 'utf8');
 
+// There Node 22 ends where the console has no title: it evaluates each member of the module, process.title among them.
+test('nothing imports the module of the global process, which can end a Node on Windows', () => {
+  for (const name of readdirSync(join(installed, 'dist')).filter((file) => /\.[cm]?js$/.test(file)))
+    expect(/["']node:process["']/.test(readFileSync(join(installed, 'dist', name), 'utf8')), name).toBe(false);
+});
+
 test('it holds the bundle, the schema, the notices, README, LICENSE and its manifest, nothing else', () => {
   const names = [...filesBelow(installed).keys()].map((path) => path.slice(installed.length + 1));
   expect(names.sort()).toEqual([

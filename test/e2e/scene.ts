@@ -71,6 +71,7 @@ export async function openScene({ place, until = onTestFinished }: SceneSettings
   return {
     sandbox,
     home,
+    env,
     folder,
     stateDir,
     program,

@@ -4,6 +4,7 @@ import { chmodSync, chownSync, existsSync, lstatSync, readdirSync, symlinkSync, 
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { makeMissing, walk } from '../../src/files/ancestors.ts';
+import { thisMachine, type Machine } from '../../src/files/machine.ts';
 import {
   STRANGER,
   dotenvSinkAt,
@@ -11,6 +12,7 @@ import {
   folderIn,
   isRoot,
   modeAt,
+  mountedIn,
   notReady,
   problemOf,
   run,
@@ -32,7 +34,7 @@ function four(problem: unknown): unknown[] {
 }
 
 describe('a directory that others can write to', () => {
-  test.each([0o777, 0o770, 0o702, 0o720])('is refused as parent with mode %o', async (mode) => {
+  test.each([0o777, 0o707, 0o702])('is refused as parent with mode %o', async (mode) => {
     const parent = folderIn(scratch(), 'with space', mode);
     const command = `Run: chmod go-w '${parent}'`;
     expect(await problemsAt(join(parent, 'k'))).toEqual(
@@ -44,7 +46,7 @@ describe('a directory that others can write to', () => {
   });
 
   test('is refused as ancestor, however private what is below it', async () => {
-    const shared = folderIn(scratch(), 'shared', 0o770);
+    const shared = folderIn(scratch(), 'shared', 0o707);
     const parent = folderIn(shared, 'parent');
     const problem = notReady(new RegExp(`Other users can write to the directory ${shared},`), /chmod go-w/);
     expect(await problemsAt(join(parent, 'k'))).toEqual(four(problem));
@@ -82,6 +84,107 @@ describe('a directory of somebody else', () => {
     const problem = notReady(/\/usr does not belong to/);
     expect(await problemsAt('/usr/k')).toEqual(four(problem));
     expect(await problemsAt('/usr/not-there/k')).toEqual(four(problem));
+  });
+});
+
+/** What is found wrong with the way to a directory, on a machine that is as this one but for some facts. */
+function found(directory: string, facts: Partial<Machine> = {}): string {
+  const way = walk(directory, { ...thisMachine(), ...facts });
+  return way.ok ? 'nothing' : way.problem.reason;
+}
+
+describe('a directory that a group can write to (the groups are simulated)', () => {
+  const none = { isPrivateGroup: () => false };
+  const isPrivate = { isPrivateGroup: () => true };
+
+  test.each([0o770, 0o720, 0o775, 0o2775])('with mode %o', (mode) => {
+    const folder = folderIn(scratch(), 'shared', mode);
+    const own = folderIn(folder, 'own');
+    expect([found(folder, none), found(own, none), found(join(folder, 'new'), none)]).toEqual(
+      Array.from({ length: 3 }, () => 'others can write'),
+    );
+    // As where the umask is 002.
+    expect([found(folder, isPrivate), found(own, isPrivate)]).toEqual(['nothing', 'nothing']);
+  });
+
+  test('and others too', () => {
+    expect(found(folderIn(scratch(), 'shared', 0o777), isPrivate)).toBe('others can write');
+  });
+
+  test.skipIf(!isRoot)('of the group admin is good on macOS only, since that may become root (needs root)', () => {
+    const folder = folderIn(scratch(), 'Cellar', 0o775);
+    chownSync(folder, 0, 80);
+    expect(found(folder, { ...none, platform: 'darwin' })).toBe('nothing');
+    expect(found(folder, { ...none, platform: 'linux' })).toBe('others can write');
+    chownSync(folder, 0, 20);
+    expect(found(folder, { ...none, platform: 'darwin' })).toBe('others can write');
+  });
+});
+
+describe.skipIf(!isRoot)('the root of a mount (needs root, and to mount)', () => {
+  /** As the user of a pod sees its volume. */
+  const pod = { user: STRANGER, isPrivateGroup: () => false };
+
+  test.for([0o777, 0o2775])('with mode %o, such as a volume of a pod', (mode, { skip }) => {
+    const volume = mountedIn(scratch(), 'size=64k');
+    if (volume === undefined) return skip('mounting is not permitted here');
+    chmodSync(volume, mode);
+    const own = folderIn(volume, 'own');
+    chownSync(own, STRANGER, STRANGER);
+    const foreign = folderIn(volume, 'foreign');
+    expect(found(own, pod)).toBe('nothing');
+    expect(found(join(own, 'new'), pod)).toBe('nothing');
+    expect(found(join(volume, 'new'), pod)).toBe('nothing');
+    expect(found(foreign, pod)).toBe('others can write');
+    expect(found(volume, pod)).toBe('foreign');
+    // A directory of that mode where nothing is mounted stays refused.
+    const inner = folderIn(own, 'inner', mode);
+    chownSync(inner, STRANGER, STRANGER);
+    expect(found(join(inner, 'new'), pod)).toBe('others can write');
+    expect(found(own, { ...pod, platform: 'darwin' })).toBe('others can write');
+  });
+});
+
+describe.skipIf(!isRoot)('a directory of the overflow user (needs root; the namespace is simulated)', () => {
+  test('is one of the system above this user’s own, and only in a user namespace', () => {
+    const home = folderIn(scratch(), 'home', 0o755);
+    const own = folderIn(home, 'me', 0o755);
+    const foreign = folderIn(own, 'theirs', 0o755);
+    const below = folderIn(foreign, 'mine');
+    chownSync(home, 65_534, 65_534);
+    chownSync(foreign, 65_534, 65_534);
+    for (const each of [own, below]) chownSync(each, STRANGER, STRANGER);
+    const outside = { user: STRANGER, overflowUser: undefined };
+    const inside = { user: STRANGER, overflowUser: 65_534 };
+    expect([found(own, outside), found(own, inside)]).toEqual(['foreign', 'nothing']);
+    expect([found(below, inside), found(foreign, inside), found(home, inside)]).toEqual([
+      'foreign',
+      'foreign',
+      'foreign',
+    ]);
+    chmodSync(home, 0o777);
+    expect(found(own, inside)).toBe('others can write');
+  });
+});
+
+describe('a directory that the operator trusts', () => {
+  test.skipIf(!isRoot)('is not judged by its owner and mode, nor is what is below it (needs root)', () => {
+    const folder = scratch();
+    const home = folderIn(folder, 'home', 0o777);
+    const keys = folderIn(home, 'keys', 0o775);
+    const twin = folderIn(folder, 'home-2', 0o777);
+    for (const each of [home, keys]) chownSync(each, STRANGER, STRANGER);
+    const trusting = { trustedPaths: [home] };
+    expect([found(keys), found(keys, trusting)]).toEqual(['foreign', 'nothing']);
+    expect([found(home, trusting), found(join(home, 'new'), trusting)]).toEqual(['nothing', 'nothing']);
+    expect(found(twin, trusting)).toBe('others can write');
+    expect(found(keys, { trustedPaths: [keys] })).toBe('foreign');
+  });
+
+  test('is judged as ever by links and kinds', () => {
+    const folder = scratch();
+    symlinkSync(folderIn(folder, 'real'), join(folder, 'link'));
+    expect(found(join(folder, 'link'), { trustedPaths: [folder] })).toBe('symbolic link');
   });
 });
 

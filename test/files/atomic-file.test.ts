@@ -14,9 +14,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { placeNew, probe, readFound, replaceVersion, withNewFile } from '../../src/files/atomic-file.ts';
+import { placeNew, readFound, replaceVersion, whileBusy, withNewFile } from '../../src/files/atomic-file.ts';
 import { assign } from '../../src/sinks/dotenv/dotenv-file.ts';
 import { passed } from '../../src/files/file-problem.ts';
+import { isSame } from '../../src/files/identity.ts';
 import { withDirectory, type Reach, type SafeDirectory } from '../../src/files/safe-directory.ts';
 import { folderIn, scratch } from '../sinks/file-fixture.ts';
 
@@ -164,7 +165,9 @@ test('two servers that make the same new .env at once both get their line in', a
     const directory = scratch();
     const place = { directory, name: '.env', path: join(directory, '.env') };
     // Not through the sink, whose queue would keep them apart.
-    const assigned = await Promise.all(['A', 'B'].map((variable) => assign({ place, variable }, 'value')));
+    const assigned = await Promise.all(
+      ['A', 'B'].map((variable) => assign({ place, variable }, 'value', undefined, () => undefined)),
+    );
     expect(assigned.map((each) => (each.ok ? 'ok' : each.problem.message))).toEqual(['ok', 'ok']);
     expect(readFileSync(place.path, 'utf8').split('\n').sort()).toEqual(['', 'A=value', 'B=value']);
   }
@@ -207,9 +210,32 @@ test('a file that still has its temporary name is read once that is gone', async
   expect(found?.stats.nlink).toBe(1n);
 });
 
-test('a probe leaves nothing', async () => {
-  const folder = scratch();
-  for (const linking of [true, false])
-    expect(await inside(folder, (directory) => probe(directory, 'k', linking))).toBe(true);
-  expect(readdirSync(folder)).toEqual([]);
+describe('a file that another program has open (Windows, simulated)', () => {
+  function busyFor(times: number, code: string) {
+    let left = times;
+    return () => {
+      left -= 1;
+      if (left >= 0) throw Object.assign(new Error(), { code });
+      return 'renamed';
+    };
+  }
+
+  test.each(['EPERM', 'EACCES', 'EBUSY'])('is waited for: %s', async (code) => {
+    expect(await whileBusy(busyFor(3, code), 'win32')).toBe('renamed');
+    await expect(whileBusy(busyFor(1, code), 'linux')).rejects.toMatchObject({ code });
+  });
+
+  test('is not waited for longer than about a second, nor for any other reason', async () => {
+    await expect(whileBusy(busyFor(1000, 'EBUSY'), 'win32')).rejects.toMatchObject({ code: 'EBUSY' });
+    await expect(whileBusy(busyFor(1, 'ENOENT'), 'win32')).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+});
+
+test('the number of a volume may have 64 bits by a path and 32 by a descriptor (Windows, simulated)', () => {
+  const [long, short] = [
+    { dev: 0x12345678_9abcdef0n, ino: 7n },
+    { dev: 0x9abcdef0n, ino: 7n },
+  ];
+  expect([isSame(long, short, 'win32'), isSame(long, short, 'linux')]).toEqual([true, false]);
+  expect(isSame(long, { ...short, ino: 8n }, 'win32')).toBe(false);
 });

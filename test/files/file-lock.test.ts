@@ -195,7 +195,7 @@ describe('a lock file', () => {
   test.each<[string, string, number]>([
     ['of a process that ended', JSON.stringify({ ...ME, pid: 2 ** 22 + 1 }), 0],
     ['of an earlier process of that number', JSON.stringify({ ...ME, startTicks: '1' }), 0],
-    ['from before the system was started', JSON.stringify({ ...ME, bootId: 'other' }), 0],
+    ['of another boot, a minute old', JSON.stringify({ ...ME, bootId: 'other' }), 61],
     ['that was left half-made', '{"pid":', 60],
     ['that was left in another container', JSON.stringify({ ...ME, pidNamespace: 'pid:[1]' }), 90],
     ['that is too large', 'x'.repeat(5000), 60],

@@ -14,9 +14,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { placeNew, readFound, temporaryName, withNewFile } from '../../src/files/atomic-file.ts';
+import { placeNew, readFound, withNewFile } from '../../src/files/atomic-file.ts';
 import { passed } from '../../src/files/file-problem.ts';
 import { withDirectory, type Reach } from '../../src/files/safe-directory.ts';
+import { temporaryName } from '../../src/files/temporary-name.ts';
 import type { Target } from '../../src/sinks/sink.ts';
 import { ADDRESS, CANARY, SECRET, fileSinkAt, folderIn, scratch, targetOf } from '../sinks/file-fixture.ts';
 
@@ -183,5 +184,6 @@ describe('the temporary name', () => {
   test.each(['x'.repeat(255), '✓'.repeat(85), `a.${'é'.repeat(126)}`])('of a long one fits (%#)', (name) => {
     expect(Buffer.byteLength(temporaryName(name))).toBeLessThan(255);
     expect(temporaryName(name)).not.toContain('\uFFFD');
+    expect(Buffer.byteLength(temporaryName(`${name}.${'x'.repeat(31)}`, 'a'.repeat(64)))).toBeLessThan(255);
   });
 });

@@ -1,4 +1,4 @@
-// A process of its own that exchanges a secret through a sink, and is killed by itself or by others while it does.
+// A process of its own that exchanges a secret through a sink (or puts it where there is none, in a file sink), and is killed by itself or by others while it does.
 // Arguments: the kind of the sink, the path, the mask, the new secret, then one of
 //   kill N    SIGKILL just before the call number N to the file system
 //   sync N    the disk fails at sync number N and at all that follow
@@ -15,6 +15,7 @@ import { fileSink } from '../../src/sinks/file-sink.ts';
 import type { Target } from '../../src/sinks/sink.ts';
 
 const [, , kind, path = '', maskedSecret, value = '', task, at] = process.argv;
+const nonce = '0123456789ab';
 const environment = { PATH: process.env.PATH ?? '' };
 const sink =
   kind === 'file'
@@ -70,7 +71,7 @@ async function prepare(): Promise<Target> {
 }
 
 async function exchange(target: Target, secret: Secret): Promise<void> {
-  const delivery = await target.deliver(secret);
+  const delivery = await target.deliver(secret, { nonce });
   const verdict = delivery.outcome === 'failed' ? undefined : await target.verify(secret);
   process.stdout.write(`${delivery.outcome} ${verdict?.outcome ?? 'not at all'}\n`);
 }

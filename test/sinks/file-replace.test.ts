@@ -130,9 +130,9 @@ describe('the old secret', () => {
     expect(await target.verify(SECRET)).toEqual(READ_BACK);
   });
 
-  test.each([0o644, 0o640, 0o604])('could be read by others (mode %o): that is mended, and said', async (bits) => {
+  test.each([0o644, 0o604])('could be read by others (mode %o): that is mended, and said', async (bits) => {
     const path = fileWith(OLD, bits);
-    const warning = `Other users could read ${path} (mode 0${bits.toString(8)}); its mode is 0600 now.`;
+    const warning = `Other users could read ${path} (mode 0${bits.toString(8)}); once the secret is in it, its mode is 0600.`;
     expect(await (await replacing(path)).deliver(SECRET)).toEqual({ outcome: 'written', warnings: [warning] });
     expect(modeAt(path)).toBe(0o600);
   });
@@ -191,8 +191,8 @@ describe('what is not certainly the old secret stays', () => {
 describe('the rules for files and directories hold for one that is replaced', () => {
   test.each<[string, RegExp, Change]>([
     ['a hard link', /another name elsewhere \(a hard link\)/, hardLinked],
-    ['a file that others can write', /Other users can write to/, mode(0o620)],
-    ['a directory that others can write to', /Other users can write to the dir/, directoryMode(0o770)],
+    ['a file that others can write', /Other users can write to/, mode(0o602)],
+    ['a directory that others can write to', /Other users can write to the dir/, directoryMode(0o707)],
   ])('%s is refused', async (_what, message, change) => {
     const path = fileWith(OLD);
     change(path);

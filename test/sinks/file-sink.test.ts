@@ -103,14 +103,13 @@ describe('a delivery', () => {
 });
 
 describe('a preflight', () => {
-  test('that only inspects changes nothing', async () => {
+  test('that only inspects leaves nothing', async () => {
     const folder = scratch();
     folderIn(folder, 'there');
-    const before = treeOf(folder);
     for (const path of ['there/k', 'not/there/k', 'k']) {
       expect(await fileSinkAt(join(folder, path)).preflight(ADDRESS, 'inspect')).toMatchObject({ ready: true });
     }
-    expect(treeOf(folder)).toEqual(before);
+    expect(readdirSync(folder, { recursive: true })).toEqual(['there']);
   });
 
   test('that proves leaves the directories and nothing else', async () => {
@@ -192,6 +191,21 @@ describe('a preflight', () => {
 
   test.each(['a/../k', 'a/./k', 'a//k', 'a/', 'k\0'])('refuses the path %j', async (path) => {
     expect(await problemOf(fileSinkAt(`${scratch()}/${path}`))).toEqual(notAPath);
+  });
+
+  test.each(['NUL', 'CON', 'aux', 'COM1', 'lpt9.txt', 'nul.key', 'prod.'])(
+    'refuses the entry %j, which Windows reserves, on every system',
+    async (entry) => {
+      for (const name of ['{entry}', '{entry}.key', 'keys/{entry}/k']) {
+        const problem = await problemOf(fileSinkAt(join(scratch(), name)), 'inspect', { ...ADDRESS, entry });
+        expect(problem).toEqual(notReady(/Windows reserves/, /another entry/));
+      }
+    },
+  );
+
+  test.each(['NULL', 'console', 'com', 'com10', 'a.nul', 'my.con.key'])('takes the entry %j', async (entry) => {
+    const sink = fileSinkAt(join(scratch(), '{entry}'));
+    expect(await sink.preflight({ ...ADDRESS, entry }, 'inspect')).toMatchObject({ ready: true });
   });
 
   test('refuses values that would leave the place', async () => {

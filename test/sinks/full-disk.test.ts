@@ -51,12 +51,12 @@ withRoot('a full disk is found by looking (needs root)', async (context) => {
 withRoot('a disk that takes no more files is found by trying (needs root)', async (context) => {
   const folder = mounted(context, 'nr_inodes=2');
   writeFileSync(join(folder, '.env'), 'A=1\n', { mode: 0o600 });
-  const before = treeOf(folder);
   for (const sink of [fileSinkAt(join(folder, 'k')), dotenvSinkAt(join(folder, '.env'))]) {
-    expect(await sink.preflight({ groupId: '' }, 'inspect')).toMatchObject({ ready: true });
-    expect(await problemOf(sink, 'prove')).toEqual(notReady(/no space is left on the disk/, /Make room/));
+    for (const mode of ['inspect', 'prove'] as const) {
+      expect(await problemOf(sink, mode)).toEqual(notReady(/no space is left on the disk/, /Make room/));
+    }
   }
-  expect(treeOf(folder)).toEqual(before);
+  expect(readdirSync(folder)).toEqual(['.env']);
 });
 
 withRoot('a disk that fills up in between leaves nothing, and the old file whole (needs root)', async (context) => {

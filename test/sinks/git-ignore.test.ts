@@ -22,7 +22,7 @@ import {
 
 const TRACKED = notReady(/is tracked by git/, /git rm --cached -- .*\.gitignore/);
 const NOT_IGNORED = notReady(/is not ignored/, /Add it to \.gitignore/);
-const NO_ANSWER = notReady(/could not be found out: git ended with status 128/, /git status/);
+const NO_ANSWER = notReady(/could not be found out. The program "git" ended with exit code 128/, /git status/);
 
 /** A repository with a home of its own, so that nobody's configuration plays a part. */
 function repository(files: Record<string, string> = {}) {
@@ -42,6 +42,14 @@ function repository(files: Record<string, string> = {}) {
 }
 
 type Repository = ReturnType<typeof repository>;
+
+/** A folder for PATH with a git of this body. */
+function binWith({ home }: Repository, body: string): string {
+  const bin = folderIn(home, 'bin');
+  writeFileSync(join(bin, 'git'), `#!/bin/sh\n${body}\n`);
+  chmodSync(join(bin, 'git'), 0o755);
+  return bin;
+}
 
 async function problemsAt(path: string, { environment }: Pick<Repository, 'environment'>): Promise<unknown[]> {
   const sinks = [
@@ -188,9 +196,29 @@ describe('where git cannot answer', () => {
     const repo = repository({ '.gitignore': '.env\n' });
     const environment = { ...repo.environment, PATH: folderIn(repo.home, 'empty') };
     expect(await problemsAt(join(repo.folder, '.env'), { environment })).toEqual(
-      twice(notReady(/git could not be started/, /Install git/)),
+      twice(notReady(/The program "git" was not found/, /Install it/)),
     );
     expect(await problemsAt(join(repo.home, 'k'), { environment })).toEqual(GOOD);
+  });
+
+  test('a git that only says no, as that of macOS without its tools: its 1 is not taken for "not ignored"', async () => {
+    const repo = repository({ '.gitignore': '.env\n' });
+    const environment = { ...repo.environment, PATH: binWith(repo, 'exit 1') };
+    const refused = notReady(/could not be found out. The program "git" ended with exit code 1/, /xcode-select/);
+    expect(await problemsAt(join(repo.folder, '.env'), { environment })).toEqual(twice(refused));
+  });
+
+  test('a git that others can exchange is not run', async () => {
+    const repo = repository({ '.gitignore': '.env\n' });
+    const bin = binWith(repo, `/usr/bin/touch '${repo.home}/mark'; exec /usr/bin/git "$@"`);
+    const environment = { ...repo.environment, PATH: `${bin}:${repo.environment.PATH ?? ''}` };
+    expect(await problemsAt(join(repo.folder, '.env'), { environment })).toEqual(GOOD);
+    expect(existsSync(join(repo.home, 'mark'))).toBe(true);
+    rmSync(join(repo.home, 'mark'));
+    chmodSync(bin, 0o777);
+    const refused = notReady(/The program "git", .* can be changed by other users/, /chmod go-w/);
+    expect(await problemsAt(join(repo.folder, '.env'), { environment })).toEqual(twice(refused));
+    expect(existsSync(join(repo.home, 'mark'))).toBe(false);
   });
 
   test('a git that never ends is stopped', async () => {
@@ -198,7 +226,7 @@ describe('where git cannot answer', () => {
     run('mkfifo', join(repo.home, 'fifo'));
     repo.git('config', 'core.excludesFile', join(repo.home, 'fifo'));
     const problem = await gitProblem(join(repo.folder, '.env.other'), repo.folder, repo.environment);
-    expect(problem?.problem).toEqual(notReady(/git did not end in time/));
+    expect(problem?.problem).toEqual(notReady(/"git" did not end within 5 s and was stopped/));
   });
 
   test.skipIf(!isRoot)('a repository of somebody else: the path is refused (needs root)', async () => {

@@ -22,7 +22,6 @@ import {
   READ_BACK,
   REPLACED,
   VARIABLE,
-  WRITTEN,
   dotenvSinkAt,
   fileSinkAt,
   modeAt,
@@ -47,6 +46,8 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** As exchanger.ts has it. */
+const NONCE = '0123456789ab';
 /** Of the same mask as the old one, so that whichever is found can be exchanged again. */
 const NEW = 'al-new-canary_9876543210-9876543210_odu2';
 
@@ -61,7 +62,11 @@ const KINDS: readonly Kind[] = [
   {
     kind: 'dotenv',
     sinkAt: (path) => dotenvSinkAt(path),
-    textOf: (value) => `# é\r\nA=1\r\nexport ${VARIABLE}="${value}" # c\r\nB="x\r\ny"`,
+    // The line of a new secret is plain.
+    textOf: (value) => {
+      const [quote, comment] = value === OLD ? ['"', ' # c'] : ['', ''];
+      return `# é\r\nA=1\r\nexport ${VARIABLE}=${quote}${value}${quote}${comment}\r\nB="x\r\ny"`;
+    },
   },
 ];
 
@@ -98,7 +103,7 @@ async function exchangeAgain({ sinkAt, textOf }: Kind, path: string): Promise<vo
   const value = 'al-again-canary_0123456789-0123456789_odu2';
   const target = await targetOf(sinkAt(path), ADDRESS, REPLACED);
   expect(target.exchanges).toBe('old secret');
-  expect(await target.deliver(new Secret(value))).toEqual(WRITTEN);
+  expect(await target.deliver(new Secret(value))).toMatchObject({ outcome: 'written' });
   expect(await target.verify(new Secret(value))).toEqual(READ_BACK);
   expect(readFileSync(path, 'utf8')).toBe(textOf(value));
 }
@@ -118,6 +123,14 @@ describe.each(KINDS)('in a sink of kind $kind', (each) => {
         const content = readFileSync(path, 'utf8');
         expect([textOf(OLD), textOf(NEW)]).toContain(content);
         expect(modeAt(path)).toBe(0o600);
+        // Whatever else holds a secret is found by the nonce of the call.
+        const secret = beside(path).filter((name) =>
+          readFileSync(join(dirname(path), name), 'utf8').includes('canary'),
+        );
+        const leftovers = (await sinkAt(path).leftovers?.(ADDRESS, NONCE)) ?? [];
+        expect(leftovers.map((each) => basename(each))).toEqual(expect.arrayContaining(secret));
+        expect(await sinkAt(path).removeLeftovers?.(ADDRESS, NONCE)).toBe(true);
+        expect(beside(path).filter((name) => !name.includes('lock'))).toEqual([]);
         found.push(content === textOf(OLD) ? 'old' : 'new');
         if (end[0] === 0) {
           expect(await said).toBe('written verified\n');
@@ -189,7 +202,7 @@ describe.each(KINDS)('in a sink of kind $kind', (each) => {
       expect(readFileSync(path, 'utf8')).toBe(textOf(OLD));
       return { delivered };
     });
-    expect(await delivery.delivered).toEqual(WRITTEN);
+    expect(await delivery.delivered).toMatchObject({ outcome: 'written' });
     const retraction = await whileLocked(path, async () => {
       const retracted = target.retract();
       await delay(300);

@@ -17,9 +17,9 @@ export type DeliveryOutcome =
   | { readonly outcome: 'uncertain'; readonly message: string; readonly hint: string };
 
 /** What can be read back is read back, whatever the delivery itself said. */
-export async function deliver(target: Target, secret: Secret): Promise<DeliveryOutcome> {
+export async function deliver(target: Target, secret: Secret, nonce: string): Promise<DeliveryOutcome> {
   try {
-    const delivery = await target.deliver(secret);
+    const delivery = await target.deliver(secret, { nonce });
     if (delivery.outcome === 'failed') return delivery;
     const verdict = await target.verify(secret);
     if (verdict.outcome === 'mismatch') return { outcome: 'failed', message: verdict.message, hint: verdict.hint };

@@ -109,9 +109,27 @@ export async function holdsSecret(
 /** {@link holdsSecret} for a call that the journal knows; `unknown` also where its sink is configured no more. */
 export async function holdsSecretOf(
   sinks: SinkChoice['sinks'],
-  { sink: name, groupId, entry, state }: Intent,
+  intent: Intent,
 ): Promise<'yes' | 'no' | 'unknown'> {
-  const sink = sinks.get(name);
+  const { state } = intent;
+  const sink = sinks.get(intent.sink);
   if (!sink || !('fingerprint' in state)) return 'unknown';
-  return holdsSecret({ sink, address: { groupId, ...(entry !== undefined && { entry }) } }, state.fingerprint);
+  return holdsSecret({ sink, address: addressOf(intent) }, state.fingerprint);
+}
+
+/** Where the secret of a call that the journal knows goes. */
+export function addressOf({ groupId, entry }: Intent): Address {
+  return { groupId, ...(entry !== undefined && { entry }) };
+}
+
+/**
+ * The temporary files with the secret that a killed process left, by the nonce in their names; undefined where that cannot
+ * be seen.
+ */
+export async function temporaryFilesOf(
+  sinks: SinkChoice['sinks'],
+  intent: Intent,
+): Promise<readonly string[] | undefined> {
+  const sink = sinks.get(intent.sink);
+  return sink?.leftovers ? sink.leftovers(addressOf(intent), intent.nonce) : [];
 }

@@ -11,6 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { walk } from '../../files/ancestors.ts';
 import { placeNew, readFound } from '../../files/atomic-file.ts';
 import { attempt, passed, unlessMissing, type Checked } from '../../files/file-problem.ts';
+import { isHeldIn, lifeFileIn } from '../../files/life-file.ts';
 import { isAlive, thisProcess, type ProcessOwner } from '../../files/process-owner.ts';
 import { withDirectory, withMadeDirectory, type SafeDirectory } from '../../files/safe-directory.ts';
 import { inTurn } from '../../files/turns.ts';
@@ -75,7 +76,7 @@ export function openJournal(stateDirectory: string, self: ProcessOwner = thisPro
   const settled: Settled = new Map();
   const handle = (intent: Intent): OpenIntent => {
     const tell = (owner: ProcessOwner | null) => (state: Step) => write(directory, { ...intent, owner }, state);
-    return { ...intent, record: tell(self), release: tell(null) };
+    return { ...intent, record: tell(intent.owner), release: tell(null) };
   };
   return {
     async open(plan, limits) {
@@ -93,7 +94,7 @@ export function openJournal(stateDirectory: string, self: ProcessOwner = thisPro
     async claim(nonce) {
       const claimed = await inTurn(directory, () =>
         attempt(`the journal ${directory} cannot be written`, () =>
-          withDirectory(directory, (opened) => claim(opened, nonce, self)),
+          withDirectory(directory, (opened) => claim(opened, nonce, signed(self, opened, directory))),
         ),
       );
       return claimed.ok && claimed.value ? handle(claimed.value) : undefined;
@@ -101,9 +102,9 @@ export function openJournal(stateDirectory: string, self: ProcessOwner = thisPro
   };
 }
 
-/** Whether the process of an intent is still at it. */
+/** Whether the process of an intent is still at it. Who has a life file here was seen to hold it. */
 export function isUnderWay({ owner, updatedAt, state }: Intent): boolean {
-  return state.step !== 'ended' && owner !== null && isAlive(owner, Date.parse(updatedAt));
+  return state.step !== 'ended' && owner !== null && isAlive(owner, Date.parse(updatedAt), undefined, () => true);
 }
 
 /** An intent that nobody is at, and whose key may be alive without its final name. */
@@ -129,7 +130,7 @@ async function open(
       for (const nonce of unreadable) setAside(opened, nonce);
       const refused = refusalOf(plan, intents, limits);
       if (refused) return passed(refused);
-      const intent = begun(plan, self);
+      const intent = begun(plan, signed(self, opened, directory));
       await placeNew(opened, fileOf(plan.nonce), Buffer.from(`${serializeIntent(intent)}\n`, 'utf8'));
       const known = new Set([plan.nonce, ...intents.map(({ nonce }) => nonce)]);
       const { intents: now } = await readFrom(opened, settled);
@@ -146,6 +147,22 @@ function refusalOf(plan: Plan, intents: readonly Intent[], limits: OpenLimits): 
   const spent = intents.filter(isSpent);
   if (spent.length >= limits.maxPerHour) return quotaExceeded(limits.maxPerHour, spent);
   return findRival(plan, intents, limits, isUnderWay);
+}
+
+/** Where the system has no procfs, a process is told by a file that it holds. */
+function signed(self: ProcessOwner, opened: SafeDirectory, directory: string): ProcessOwner {
+  const lifeFile = lifeFileIn(opened, directory);
+  return lifeFile === undefined ? self : { ...self, lifeFile };
+}
+
+/** Without an owner whose file nobody holds any more. What cannot be seen is told by its process number. */
+function withLivingOwner(directory: SafeDirectory, intent: Intent): Intent {
+  const { owner } = intent;
+  if (owner?.lifeFile === undefined || intent.state.step === 'ended') return intent;
+  const { lifeFile, ...rest } = owner;
+  const isHeld = isHeldIn(directory, lifeFile);
+  if (isHeld === true) return intent;
+  return { ...intent, owner: isHeld === undefined ? rest : null };
 }
 
 function isOther({ nonce }: Plan): (intent: Intent) => boolean {
@@ -165,7 +182,8 @@ async function claim(
 ): Promise<Checked<Intent | undefined>> {
   const found = await readFile(directory, nonce);
   const told = found === undefined ? undefined : parseIntent(nonce, found);
-  if (!told || told.intent.state.step === 'ended' || isUnderWay(told.intent)) return passed(undefined);
+  if (!told || told.intent.state.step === 'ended') return passed(undefined);
+  if (isUnderWay(withLivingOwner(directory, told.intent))) return passed(undefined);
   const line = serializeClaim({ owner, at: now(), after: told.lines });
   await appendLine(directory, fileOf(nonce), line, { creates: false, syncs: true });
   const lines = (await readFile(directory, nonce))?.split('\n') ?? [];
@@ -225,7 +243,9 @@ type Settled = Map<string, Intent>;
 /** Undefined where the file is gone meanwhile. */
 async function readIntent(directory: SafeDirectory, nonce: string): Promise<Intent | 'no intent' | undefined> {
   const text = await readFile(directory, nonce);
-  return text === undefined ? undefined : (parseIntent(nonce, text)?.intent ?? 'no intent');
+  if (text === undefined) return undefined;
+  const told = parseIntent(nonce, text);
+  return told ? withLivingOwner(directory, told.intent) : 'no intent';
 }
 
 async function readFile(directory: SafeDirectory, nonce: string): Promise<string | undefined> {

@@ -82,7 +82,9 @@ async function findFreePlace(
   const rival = youngRivalOf(name, keys.value, kept);
   if (rival) return rival;
   if (!preflight.ready) return fromSink(preflight.problem);
-  return { target: preflight.target, seen: keys.value, warnings: leftoverWarnings(groupId, keys.value, kept) };
+  const { target, warnings = [] } = preflight;
+  const told = [...(dryRun ? warnings : []), ...leftoverWarnings(groupId, keys.value, kept)];
+  return { target, seen: keys.value, warnings: told };
 }
 
 /** Steps 6 and 7 of the delivery protocol for a create: the rename is what commits it. */

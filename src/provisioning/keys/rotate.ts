@@ -113,7 +113,8 @@ async function examine(context: RotateContext, request: RotateRequest, call: Cal
   const name = finalName(request, old, keys.value, keepsOld(request, { destination, target }));
   const taker = keys.value.find((key) => key.apiKeyId !== apiKeyId && isNamed(key, name));
   if (taker && request.newName !== undefined) return { ...nameInUse('not_created'), apiKeyId: taker.apiKeyId };
-  const warnings = leftoverWarnings(groupId, keys.value, kept);
+  const { warnings: ofPlace = [] } = preflight;
+  const warnings = [...(request.dryRun ? ofPlace : []), ...leftoverWarnings(groupId, keys.value, kept)];
   return { old, name, destination, target, looked, seen: keys.value, warnings };
 }
 

@@ -4,26 +4,36 @@
 import type { BigIntStats } from 'node:fs';
 import { placeNew, readFound, removeIfSame, replaceVersion, type FoundFile } from '../../files/atomic-file.ts';
 import { withLock } from '../../files/file-lock.ts';
-import { fileProblem, isWritableByOthers, modeOf } from '../../files/file-owner.ts';
+import { fileProblem, isWritableByOthers, keptAccess, modeOf, modeWarnings } from '../../files/file-owner.ts';
 import { passed, shellWord, systemCode } from '../../files/file-problem.ts';
 import type { SafeDirectory } from '../../files/safe-directory.ts';
 import { openSecret, type Secret } from '../../secret/secret.ts';
 import type { Place } from '../file-place.ts';
 import { changedMeanwhile } from '../old-secret.ts';
 import { entryExists, inDirectory, notReady, refusedBy, worded, type Checked, type Refused } from '../sink-problem.ts';
-import { exchangeVariable, setVariable, unsetVariable, valueOf, withValue } from './dotenv-text.ts';
+import { exchangeVariable, linesWith, setVariable, takeBack, type Trace } from './dotenv-text.ts';
+import { foreignFormat } from './foreign-format.ts';
+import { valueOf } from './node-reader.ts';
 
 /** One variable of one file. */
 export interface Assignment {
   readonly place: Place;
   readonly variable: string;
+  /** Of the call, for the names of temporary files. */
+  readonly nonce?: string | undefined;
 }
 
 /** What {@link assign} did, as far as {@link unassign} and people must know. */
 export interface Assigned {
   /** The mode of the file that was there before; absent where there was none. */
   readonly oldMode?: number;
-  readonly placeholder?: string;
+  /** Of who can read the file now, or could before. */
+  readonly access: readonly string[];
+  readonly trace: Trace;
+  /** What stood on the line beside the value and does not any more. */
+  readonly dropped: readonly string[];
+  /** The readers that do not read the variable in this file. */
+  readonly blind: readonly string[];
   /** The value that gave way. */
   readonly old?: Secret;
 }
@@ -57,6 +67,8 @@ async function readDelivered(directory: SafeDirectory, place: Place): Promise<Ch
 
 function textOf(place: Place, { bytes, stats }: FoundFile): Checked<DotenvFile> {
   if (bytes === undefined) return tooLarge(place);
+  const foreign = foreignFormat(bytes, place.path);
+  if (foreign !== undefined) return foreign;
   const text = decode(bytes);
   if (text !== undefined) return passed({ text, stats });
   return notReady(`${place.path} is not UTF-8 text.`, 'Convert it to UTF-8, or configure another path.');
@@ -64,44 +76,72 @@ function textOf(place: Place, { bytes, stats }: FoundFile): Checked<DotenvFile> 
 
 /** The text with the value in it, or why not. Only the old secret, if there is one, gives way to it. */
 export function edited({ place, variable }: Assignment, text: string, value: string, old?: Secret) {
-  const edit = old ? exchangeVariable(text, variable, openSecret(old), value) : setVariable(text, variable, value);
+  const edit = old
+    ? exchangeVariable(text, variable, openSecret(old), value)
+    : setVariable(text, variable, value, isForDirenv(place));
   switch (edit.outcome) {
     case 'edited':
       // It could be written, but not be read back.
       return Buffer.byteLength(edit.text) > LARGEST ? tooLarge(place) : passed(edit);
-    case 'has value':
+    case 'has value': {
+      const whose = edit.readers.includes('Node') ? '' : `, as ${inWords(edit.readers)} would read it`;
       return entryExists(
-        `${variable} has a value in ${place.path} already.`,
+        `${variable} has a value in ${place.path} already${whose}.`,
         'Nothing is overwritten. Take the variable out of the file first, or use another one.',
       );
+    }
     case 'has changed':
       return changedMeanwhile(`${variable} in ${place.path}`);
     case 'unclear':
-      return notReady(
-        `${place.path} cannot be given ${variable} without changing what else it says.`,
-        old
-          ? `Check its quotes and its lines without "=", or write the line plainly, as ${variable}=VALUE.`
-          : `Check its quotes and its lines without "=", or add an empty line ${variable}= by hand.`,
-      );
+      return unclear({ place, variable }, edit.readers, linesWith(text, variable), old);
   }
 }
 
-/** Gives the variable its value, in the place of the old secret if there is one. */
-export function assign(assignment: Assignment, value: string, old?: Secret): Promise<Checked<Assigned>> {
+function unclear({ place, variable }: Assignment, readers: readonly string[], lines: readonly number[], old?: Secret) {
+  const whom = readers.length === 0 ? '' : ` for ${inWords(readers)}`;
+  const doubled = lines.length < 2 ? '' : ` It is assigned in the lines ${inWords(lines)}: leave one of them.`;
+  const plainly = old
+    ? `or write the line plainly, as ${variable}=VALUE.`
+    : `or add an empty line ${variable}= by hand.`;
+  return notReady(
+    `${place.path} cannot be given ${variable} without changing what else it says${whom}.`,
+    `Check its quotes and its lines without "=", ${plainly}${doubled}`,
+  );
+}
+
+/** A script of direnv, which it runs with bash. */
+export function isForDirenv({ name }: Place): boolean {
+  return /^\.envrc(?:\.|$)/.test(name);
+}
+
+export function inWords(items: readonly (string | number)[]): string {
+  return items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} and ${items.slice(-1).join('')}`;
+}
+
+/** Gives the variable its value, in the place of the old secret if there is one. `note` is called before each write. */
+export function assign(
+  assignment: Assignment,
+  value: string,
+  old: Secret | undefined,
+  note: (assigned: Assigned) => void,
+): Promise<Checked<Assigned>> {
   return untilSettled(assignment.place, async (directory) => {
-    const { place } = assignment;
+    const { place, nonce } = assignment;
     const current = await readDotenv(directory, place);
     if (!current.ok) return current;
     const edit = edited(assignment, current.value?.text ?? '', value, old);
     if (!edit.ok) return edit;
-    const bytes = Buffer.from(edit.value.text, 'utf8');
-    const { placeholder } = edit.value;
-    if (current.value === undefined) {
-      return (await placeUnlessTaken(directory, place.name, bytes)) ? passed({}) : undefined;
-    }
-    const { stats } = current.value;
-    if (!(await replaceVersion(directory, place.name, bytes, stats))) return undefined;
-    return passed({ oldMode: modeOf(stats), ...(placeholder !== undefined && { placeholder }), ...(old && { old }) });
+    const { text, trace, dropped, blind } = edit.value;
+    const bytes = Buffer.from(text, 'utf8');
+    const stats = current.value?.stats;
+    const access = modeWarnings(place.path, stats);
+    const assigned = { trace, dropped, blind, access, ...(stats && { oldMode: modeOf(stats) }), ...(old && { old }) };
+    note(assigned);
+    const isWritten =
+      stats === undefined
+        ? await placeUnlessTaken(directory, place.name, bytes, nonce)
+        : await replaceVersion(directory, place.name, bytes, stats, { token: nonce, access: keptAccess(stats) });
+    return isWritten ? passed(assigned) : undefined;
   });
 }
 
@@ -112,21 +152,21 @@ export async function unassign(assignment: Assignment, value: string, assigned: 
   if (!held.ok) return held;
   if (!held.value) return passed(undefined);
   return untilSettled(assignment.place, async (directory) => {
-    const { place, variable } = assignment;
+    const { place, variable, nonce } = assignment;
     // An old secret comes back in any case.
     const current = await (assigned.old ? readDelivered : readDotenv)(directory, place);
     if (!current.ok) return current;
     if (current.value === undefined) return passed(undefined);
     const { text, stats } = current.value;
-    const undone = assigned.old
-      ? withValue(text, variable, value, openSecret(assigned.old))
-      : unsetVariable(text, variable, value, assigned.placeholder);
+    const undone = takeBack(text, variable, value, assigned.trace, assigned.old && openSecret(assigned.old));
     if (undone === undefined) return passed(undefined);
     if (undone === '' && assigned.oldMode === undefined) {
       await removeIfSame(directory, place.name, stats);
       return passed(undefined);
     }
-    const replaced = await replaceVersion(directory, place.name, Buffer.from(undone, 'utf8'), stats);
+    const bytes = Buffer.from(undone, 'utf8');
+    const access = keptAccess(stats);
+    const replaced = await replaceVersion(directory, place.name, bytes, stats, { token: nonce, access });
     return replaced ? passed(undefined) : undefined;
   });
 }
@@ -169,9 +209,14 @@ function restless(place: Place): Refused {
   );
 }
 
-async function placeUnlessTaken(directory: SafeDirectory, name: string, bytes: Buffer): Promise<boolean> {
+async function placeUnlessTaken(
+  directory: SafeDirectory,
+  name: string,
+  bytes: Buffer,
+  nonce: string | undefined,
+): Promise<boolean> {
   try {
-    await placeNew(directory, name, bytes);
+    await placeNew(directory, name, bytes, nonce);
     return true;
   } catch (error) {
     if (systemCode(error) === 'EEXIST') return false;

@@ -3,19 +3,31 @@
 // dotenv-file.ts.
 
 import type { DotenvSpec } from '../../config/sink-spec.ts';
-import { modeOf, modeWarnings } from '../../files/file-owner.ts';
-import { passed } from '../../files/file-problem.ts';
+import { modeOf } from '../../files/file-owner.ts';
+import { passed, shellWord } from '../../files/file-problem.ts';
 import { inTurn } from '../../files/turns.ts';
 import { fingerprintOfBytes, holdsExactly, type Fingerprint } from '../../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../../secret/secret.ts';
-import { examinePlace, heldBy, placeOf } from '../file-place.ts';
+import { examinePlace, heldBy, placeOf, sweeperOf } from '../file-place.ts';
 import type { Environment } from '../git-ignore.ts';
 import { notTheOldSecret, oldSecretIn } from '../old-secret.ts';
 import { attempt, failedDelivery, failedExchange, inDirectory, notReady, type Checked } from '../sink-problem.ts';
 import type { Address, Delivery, Held, Preflight, Replaced, Sink, Target, Verdict } from '../sink.ts';
 import { expand, takesEntry } from '../template.ts';
-import { assign, edited, isHeld, readDotenv, unassign, type Assigned, type Assignment } from './dotenv-file.ts';
-import { isVariableName, needsNoQuotes, valueOf } from './dotenv-text.ts';
+import { misreaders, seeingReaders } from './agreement.ts';
+import {
+  assign,
+  edited,
+  inWords,
+  isForDirenv,
+  isHeld,
+  readDotenv,
+  unassign,
+  type Assigned,
+  type Assignment,
+} from './dotenv-file.ts';
+import { isVariableName, needsNoQuotes } from './dotenv-text.ts';
+import { valueOf } from './node-reader.ts';
 
 /** Stands in for the secret in the preflight: every kind of character that a secret may have. */
 const STAND_IN = 'al-STAND_in.0~+/=';
@@ -35,7 +47,8 @@ export function dotenvSink(name: string, spec: DotenvSpec, environment: Environm
       const judge = () => rehearse(assignment.value, replaced);
       const rehearsed = await examinePlace(assignment.value.place, mode, environment, judge);
       if (!rehearsed.ok) return { ready: false, problem: rehearsed.problem };
-      return { ready: true, target: dotenvTarget(assignment.value, rehearsed.value?.old) };
+      const { judged, warnings } = rehearsed.value;
+      return { ready: true, target: dotenvTarget(assignment.value, judged?.old), warnings };
     },
     async lookUp(address): Promise<Held> {
       const assignment = assignmentOf(spec, address);
@@ -45,6 +58,7 @@ export function dotenvSink(name: string, spec: DotenvSpec, environment: Environm
       const assignment = assignmentOf(spec, address);
       if (assignment.ok) await inTurn(assignment.value.place.path, () => withdrawFrom(assignment.value, fingerprint));
     },
+    ...sweeperOf(spec.path),
   };
 }
 
@@ -102,43 +116,82 @@ function findOld({ place, variable }: Assignment, text: string, replaced: Replac
 
 function dotenvTarget(assignment: Assignment, old: Secret | undefined): Target {
   const { path } = assignment.place;
-  let delivered: (Assigned & { readonly secret: Secret }) | undefined;
+  let delivered: (Assigned & { readonly secret: Secret; readonly nonce: string | undefined }) | undefined;
   return {
     location: `${path}#${assignment.variable}`,
     exchanges: old ? 'old secret' : 'nothing',
-    async deliver(secret): Promise<Delivery> {
-      const given = await inTurn(path, () => give(assignment, secret, old));
-      if (given.ok) {
-        delivered = { ...given.value, secret };
-        return { outcome: 'written', warnings: modeWarnings(path, given.value.oldMode) };
+    async deliver(secret, call): Promise<Delivery> {
+      const nonce = call?.nonce;
+      const note = (assigned: Assigned) => {
+        delivered = { ...assigned, secret, nonce };
+      };
+      const given = await inTurn(path, () => give({ ...assignment, nonce }, secret, old, note));
+      if (given.ok) return { outcome: 'written', warnings: warningsFor(assignment, given.value) };
+      if (old === undefined) {
+        delivered = undefined;
+        return failedDelivery(given);
       }
-      if (old === undefined) return failedDelivery(given);
-      delivered = { secret, old };
       return failedExchange(given, path, () => isHeld(assignment, openSecret(secret)));
     },
     async verify(secret): Promise<Verdict> {
-      const checked = await attempt(`${path} could not be read back`, () => readBack(assignment, secret));
+      const isNew = delivered?.old === undefined && delivered?.oldMode === undefined;
+      const checked = await attempt(`${path} could not be read back`, () => readBack(assignment, secret, isNew));
       if (checked.ok) return { outcome: 'verified', verification: 'read-back' };
       return { outcome: 'mismatch', message: checked.problem.message, hint: checked.problem.hint };
     },
     async retract() {
       if (delivered === undefined) return;
-      const { secret, ...assigned } = delivered;
-      await inTurn(path, () => takeBack(assignment, secret, assigned));
+      const { secret, nonce, ...assigned } = delivered;
+      await inTurn(path, () => takeBack({ ...assignment, nonce }, secret, assigned));
     },
   };
 }
 
-async function give(assignment: Assignment, secret: Secret, old: Secret | undefined): Promise<Checked<Assigned>> {
+/** What a person must know of the line, the file and who reads it. */
+function warningsFor({ place, variable }: Assignment, { access, dropped, blind }: Assigned): string[] {
+  const warnings = [...access];
+  const name = `${variable} in ${place.path}`;
+  if (dropped.length > 0) {
+    warnings.push(
+      `The line of ${name} had ${inWords(dropped)}; it is ${variable}=VALUE now, as all readers understand it.`,
+    );
+  }
+  if (blind.length > 0) {
+    warnings.push(
+      `${name} was read back by the rules of ${inWords(seeingReaders(blind))}. ` +
+        `Not for ${inWords(blind)}, because of "export", line ends or other lines of the file.`,
+    );
+  }
+  if (isForDirenv(place)) {
+    warnings.push(
+      `direnv does not load ${place.path} until it is allowed again: direnv allow ${shellWord(place.path)}`,
+    );
+  }
+  return warnings;
+}
+
+async function give(
+  assignment: Assignment,
+  secret: Secret,
+  old: Secret | undefined,
+  note: (assigned: Assigned) => void,
+): Promise<Checked<Assigned>> {
   const value = openSecret(secret);
   if (!needsNoQuotes(value)) {
     const message = 'The secret has characters that a .env file cannot hold without quotes.';
     return notReady(message, 'Use a sink of type file.');
   }
-  const given = await attempt(`${assignment.place.path} could not be written`, () => assign(assignment, value, old));
+  let tried: Assigned | undefined;
+  const noteTried = (assigned: Assigned) => {
+    tried = assigned;
+    note(assigned);
+  };
+  const given = await attempt(`${assignment.place.path} could not be written`, () =>
+    assign(assignment, value, old, noteTried),
+  );
   // It may be in the file all the same, when only the disk failed to confirm it. The file itself stays.
-  if (!given.ok && given.problem.code !== 'SINK_ENTRY_EXISTS') {
-    await takeBack(assignment, secret, old ? { old } : { oldMode: 0o600 });
+  if (!given.ok && given.problem.code !== 'SINK_ENTRY_EXISTS' && tried !== undefined) {
+    await takeBack(assignment, secret, { oldMode: 0o600, ...tried });
   }
   return given;
 }
@@ -150,7 +203,8 @@ async function withdrawFrom(assignment: Assignment, fingerprint: Fingerprint): P
     const read = await inDirectory(place.directory, (directory) => readDotenv(directory, place));
     const value = read.ok && read.value ? valueOf(read.value.text, variable) : undefined;
     if (value === undefined || fingerprintOfBytes(Buffer.from(value, 'utf8')) !== fingerprint) return;
-    await unassign(assignment, value, { oldMode: 0o600 });
+    const written = { oldMode: 0o600, access: [], dropped: [], blind: [], trace: { lead: '' } } as const;
+    await unassign(assignment, value, written);
   } catch {
     // Out of reach: the key itself is deleted.
   }
@@ -164,16 +218,23 @@ async function takeBack(assignment: Assignment, secret: Secret, assigned: Assign
   }
 }
 
-function readBack({ place, variable }: Assignment, secret: Secret): Promise<Checked<undefined>> {
+function readBack({ place, variable }: Assignment, secret: Secret, isNew: boolean): Promise<Checked<undefined>> {
   return inDirectory(place.directory, async (directory) => {
     const current = await readDotenv(directory, place);
     if (!current.ok) return current;
     if (current.value === undefined) return notReady(`${place.path} is gone again.`, FIND_OUT);
     const mode = modeOf(current.value.stats);
-    if (mode !== 0o600) return notReady(`${place.path} has mode 0${mode.toString(8)} instead of 0600.`, FIND_OUT);
+    // A file that was there keeps the group that reads it.
+    if ((mode & 0o077 & ~(isNew ? 0 : 0o040)) !== 0) {
+      return notReady(`${place.path} has mode 0${mode.toString(8)} instead of 0600.`, FIND_OUT);
+    }
     const value = valueOf(current.value.text, variable);
-    if (value !== undefined && holdsExactly(Buffer.from(value, 'utf8'), secret)) return passed(undefined);
-    return notReady(`${variable} in ${place.path} is not the secret that was delivered.`, FIND_OUT);
+    if (value === undefined || !holdsExactly(Buffer.from(value, 'utf8'), secret)) {
+      return notReady(`${variable} in ${place.path} is not the secret that was delivered.`, FIND_OUT);
+    }
+    const wrong = misreaders(current.value.text, variable, value);
+    if (wrong.length === 0) return passed(undefined);
+    return notReady(`${variable} in ${place.path} is not the secret for ${inWords(wrong)}.`, FIND_OUT);
   });
 }
 

@@ -1,170 +1,184 @@
-// Edits the text of a .env file: fills in one variable, takes it out again, or exchanges its value, and leaves all else
-// byte for byte. It does not parse the format itself: `util.parseEnv` is asked before and after, and an edit that
-// changes anything but the variable is not made. It touches no file.
+// Edits the text of a .env file: fills in one variable, exchanges its value, or takes it back, and leaves all else byte
+// for byte. The line is written plainly, since that is what all readers of such files understand; an edit after which one
+// of them would read anything else than before, but the variable, is not made. It touches no file.
 
-import { isDeepStrictEqual, parseEnv } from 'node:util';
+import { blindReaders, holders, judgeOf } from './agreement.ts';
+import { hasOpenQuote, hasSameOthers, othersIn, valueOf, valuesIn } from './node-reader.ts';
 
 export type Edit =
-  | {
-      readonly outcome: 'edited';
-      readonly text: string;
-      /** The line that was filled in, as it was; absent where a line was added. */
-      readonly placeholder?: string;
-    }
-  | { readonly outcome: 'has value' }
+  | ({ readonly outcome: 'edited'; readonly blind: readonly string[] } & Written)
+  /** The readers that find a value. */
+  | { readonly outcome: 'has value'; readonly readers: readonly string[] }
   /** The variable does not read as the value that is to be exchanged. */
   | { readonly outcome: 'has changed' }
-  /** By no edit the file would say what it said before, and the variable. */
-  | { readonly outcome: 'unclear' };
+  /** By no edit all readers would find what they found before, and the variable. These would not. */
+  | { readonly outcome: 'unclear'; readonly readers: readonly string[] };
 
-/** A file full of the variable's name costs one parse for each; nobody has more than a few. */
+interface Written {
+  readonly text: string;
+  readonly trace: Trace;
+  /** What stood on the line beside its value, and does not any more. */
+  readonly dropped: readonly ('quotes' | 'a comment')[];
+}
+
+/** What {@link takeBack} must know of an edit. It holds no value. */
+export interface Trace {
+  readonly lead: '' | 'export ';
+  /** What stood around the value; absent where a line was added. */
+  readonly was?: { readonly start: string; readonly rest: string };
+  /** What was put in front of a line that was added. */
+  readonly gap?: string;
+}
+
+/** A file full of the variable's name costs a judgement for each; nobody has more than a few. */
 const MOST_LINES_TRIED = 16;
 
-/** A value that means the same in every dialect without quotes. */
+/** A value that means the same to every reader without quotes. A shell takes "~" at the beginning for a directory. */
 export function needsNoQuotes(value: string): boolean {
-  return /^[A-Za-z0-9_.~+/=-]+$/.test(value);
+  return /^[A-Za-z0-9_.+/=-][A-Za-z0-9_.~+/=-]*$/.test(value);
 }
 
 export function isVariableName(name: string): boolean {
   return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name);
 }
 
-/** What a reader of the file gets for the variable. */
-export function valueOf(text: string, variable: string): string | undefined {
-  return parsed(text).get(variable);
+/**
+ * Gives the variable its value: in its last empty assignment, or else in a new line. The variable's name and the value
+ * must be as {@link isVariableName} and {@link needsNoQuotes} ask. `isScript`: only shells read the file.
+ */
+export function setVariable(text: string, variable: string, value: string, isScript = false): Edit {
+  const readers = holders(text, variable);
+  if (readers.length > 0) return { outcome: 'has value', readers };
+  const lead = isScript || hasOnlyExports(text, variable) ? 'export ' : '';
+  const written = [...fillings(text, variable, value, lead), ...additions(text, `${lead}${variable}=${value}`, lead)];
+  return firstThatAllRead(text, variable, value, written);
+}
+
+/** Gives the variable another value, in the one line whose value readers see; earlier lines of the variable stay. */
+export function exchangeVariable(text: string, variable: string, from: string, to: string): Edit {
+  if (valueOf(text, variable) !== from) return { outcome: 'has changed' };
+  const values = valuesIn(text, variable);
+  // Where versions of Node do not agree on the variable, the line that all readers see cannot be told.
+  if (values.length !== 1 || values[0] !== from) return { outcome: 'unclear', readers: ['Node'] };
+  const { mark, lines } = linesOf(text);
+  const written = lastAssignments(lines, variable).flatMap((index): Written[] => {
+    const line = lines[index]?.line ?? '';
+    const was = aroundValue(line, from);
+    if (was === undefined) return [];
+    const lead = /^[ \t]*export[ \t]/.test(line) ? 'export ' : '';
+    const replaced = mark + withLine(lines, index, `${lead}${variable}=${to}`);
+    return [{ text: replaced, trace: { lead, was }, dropped: droppedFrom(was.rest, /["'`]$/.test(was.start)) }];
+  });
+  return firstThatAllRead(text, variable, to, written);
 }
 
 /**
- * Gives the variable its value: in its last empty assignment, or else in a new line. The variable's name
- * and the value must be as {@link isVariableName} and {@link needsNoQuotes} ask.
+ * Undoes an edit, whatever else was edited since: the old value comes back, or none. Undefined where the variable no
+ * longer has the new value, or where that would change anything else.
  */
-export function setVariable(text: string, variable: string, value: string): Edit {
-  const before = parsedTidied(text);
-  for (const [key, present] of before) {
-    if (nameIn(key) === variable && present.trim() !== '') return { outcome: 'has value' };
-  }
-  if (hasOpenQuote(text, before)) return { outcome: 'unclear' };
-  const others = othersIn(before, variable);
-  const filled = fillings(text, variable, value).find((edit) => changesOnly(others, edit.text, variable, value));
-  if (filled !== undefined) return { outcome: 'edited', ...filled };
-  // An assignment that reads as empty but is no plain placeholder, such as `A=#b`, is not for us to judge.
-  if (valueOf(text, variable) !== undefined) return { outcome: 'unclear' };
-  const added = additions(text, variable, `${variable}=${value}`).find((each) =>
-    changesOnly(others, each, variable, value),
-  );
-  return added === undefined ? { outcome: 'unclear' } : { outcome: 'edited', text: added };
-}
-
-/**
- * Undoes {@link setVariable}, given the placeholder of its edit. Undefined where the variable no longer
- * has that value, or where that would change anything else.
- */
-export function unsetVariable(
+export function takeBack(
   text: string,
   variable: string,
   value: string,
-  placeholder: string | undefined,
+  { lead, was, gap }: Trace,
+  old = '',
 ): string | undefined {
   if (valueOf(text, variable) !== value) return undefined;
-  const added = placeholder === undefined ? `${variable}=${value}` : filledLine(placeholder, variable, value);
   const { mark, lines } = linesOf(text);
-  const others = othersIn(parsedTidied(text), variable);
-  const undone = lastAssignments(lines, variable).map((index) => {
-    const line = lines[index]?.line ?? '';
-    if (line !== added) return withLine(lines, index, line.replace(value, ''));
-    return placeholder === undefined ? withoutLine(lines, index) : withLine(lines, index, placeholder);
-  });
-  return undone
-    .map((body) => mark + body)
-    .find((result) => {
-      const left = valueOf(result, variable);
-      return left !== value && changesOnly(others, result, variable, left);
+  return lastAssignments(lines, variable)
+    .flatMap((index) => {
+      const line = lines[index]?.line ?? '';
+      const isAsWritten = line === `${lead}${variable}=${value}`;
+      if (isAsWritten && was === undefined && old === '') return [mark + withoutLine(lines, index, gap ?? '')];
+      const around = isAsWritten && was !== undefined ? was : aroundValue(line, value);
+      return around === undefined ? [] : [mark + withLine(lines, index, around.start + old + around.rest)];
+    })
+    .find((undone) => {
+      const left = valueOf(undone, variable);
+      return (old === '' ? left !== value : left === old) && hasSameOthers(text, undone, variable);
     });
 }
 
-/**
- * Gives the variable another value, in the one line whose value readers see: its quotes, `export` and comment stay, and
- * so do earlier lines of the variable. The new value must be as {@link needsNoQuotes} asks.
- */
-export function exchangeVariable(text: string, variable: string, from: string, to: string): Edit {
-  if (valueOf(text, variable) !== from) return { outcome: 'has changed' };
-  const before = parsedTidied(text);
-  const names = [...before.keys()].filter((key) => nameIn(key) === variable);
-  // Where versions of the parser do not agree on the variable, the line that all readers see cannot be told.
-  const isPlain = names.length === 1 && before.get(variable) === from;
-  if (!isPlain || hasOpenQuote(text, before)) return { outcome: 'unclear' };
-  const exchanged = withValue(text, variable, from, to);
-  return exchanged === undefined ? { outcome: 'unclear' } : { outcome: 'edited', text: exchanged };
-}
-
-/** Undoes {@link exchangeVariable}, given its values in turn, whatever else was edited since. Undefined as for {@link unsetVariable}. */
-export function withValue(text: string, variable: string, from: string, to: string): string | undefined {
-  if (valueOf(text, variable) !== from) return undefined;
-  const { mark, lines } = linesOf(text);
-  const others = othersIn(parsedTidied(text), variable);
+/** Where the variable is assigned, for people: lines are counted from 1. */
+export function linesWith(text: string, variable: string): number[] {
+  const { lines } = linesOf(text);
   return lastAssignments(lines, variable)
-    .map((index) => ({ index, line: exchangedLine(lines[index]?.line ?? '', from, to) }))
-    .flatMap(({ index, line }) => (line === undefined ? [] : [mark + withLine(lines, index, line)]))
-    .find((result) => changesOnly(others, result, variable, to));
+    .map((index) => index + 1)
+    .reverse();
 }
 
-/** The line of an assignment with another value; undefined where it does not plainly have the first one. */
-function exchangedLine(line: string, from: string, to: string): string | undefined {
-  const valueAt = /^[^=]*=[ \t]*/.exec(line)?.[0].length ?? 0;
-  const [lead, rest] = [line.slice(0, valueAt), line.slice(valueAt)];
-  for (const quote of ['"', "'", '`', '']) {
-    const written = quote + from + quote;
-    const tail = rest.slice(written.length);
-    // Without quotes, some readers take `a#b` for a value and others for a value and a comment.
-    const isTail = quote === '' ? /^[ \t]*$|^[ \t]+#/ : /^[ \t]*(?:#|$)/;
-    if (rest.startsWith(written) && isTail.test(tail)) return lead + quote + to + quote + tail;
+function firstThatAllRead(text: string, variable: string, value: string, written: readonly Written[]): Edit {
+  if (hasOpenQuote(text)) return { outcome: 'unclear', readers: ['Node'] };
+  const judge = judgeOf(text, variable, value);
+  let wrong: readonly string[] = [];
+  for (const edit of written) {
+    const readers = judge(edit.text, edit.trace.lead !== '');
+    if (readers.length === 0) return { outcome: 'edited', ...edit, blind: blindReaders(edit.text, variable, value) };
+    wrong = readers;
   }
-  return undefined;
+  return { outcome: 'unclear', readers: wrong };
 }
 
 /** Each empty assignment with the value in it, the last first: a line may stand inside of a quoted value. */
-function fillings(text: string, variable: string, value: string): { text: string; placeholder: string }[] {
+function fillings(text: string, variable: string, value: string, lead: Trace['lead']): Written[] {
   const { mark, lines } = linesOf(text);
-  return lastAssignments(lines, variable).flatMap((index) => {
-    const placeholder = lines[index]?.line ?? '';
-    const line = filledLine(placeholder, variable, value);
-    return line === undefined ? [] : [{ text: mark + withLine(lines, index, line), placeholder }];
+  const empty = String.raw`^[ \t]*(export[ \t]+)?${variable}[ \t]*=[ \t]*(?:(""|''|${'``'})[ \t]*)?((?<!=)#.*)?$`;
+  return lastAssignments(lines, variable).flatMap((index): Written[] => {
+    const line = lines[index]?.line ?? '';
+    const match = new RegExp(empty).exec(line);
+    if (match === null) return [];
+    const [, exported, quotes, comment = ''] = match;
+    const own = exported === undefined ? lead : 'export ';
+    return [
+      {
+        text: mark + withLine(lines, index, `${own}${variable}=${value}`),
+        trace: { lead: own, was: { start: line, rest: '' } },
+        dropped: droppedFrom(comment, quotes !== undefined),
+      },
+    ];
   });
 }
 
+function droppedFrom(rest: string, hasQuotes: boolean): Written['dropped'] {
+  return [...(hasQuotes ? (['quotes'] as const) : []), ...(rest.includes('#') ? (['a comment'] as const) : [])];
+}
+
 /**
- * The text with one line more: at the end, or else at the beginning, since Node 20 loses a variable below a
- * line of blanks. Not there where a line below might take the value back for readers other than Node.
+ * The text with one line more: at the end, or else at the beginning, since Node 20 loses a variable below a line of
+ * blanks. Not there where a line below might take the value back.
  */
-function additions(text: string, variable: string, line: string): string[] {
-  const { mark, body, lines } = linesOf(text);
+function additions(text: string, line: string, lead: Trace['lead']): Written[] {
+  const { mark, body } = linesOf(text);
   const ending = endingOf(body);
-  const isEnded = body === '' || body.endsWith('\n');
-  // A file whose last line has no ending has none afterwards.
-  const atEnd = isEnded ? `${text}${line}${ending}` : `${text}${ending}${line}`;
-  return lastAssignments(lines, variable).length > 0 ? [atEnd] : [atEnd, `${mark}${line}${ending}${body}`];
+  const lastEnd = body === '' || body.endsWith('\n') ? '' : ending;
+  // Some readers take a backslash at the end of a line, even of a comment, for "goes on in the next".
+  const gap = lastEnd + (/\\\r?\n?$/.test(body) ? ending : '');
+  const atEnd = { text: `${text}${gap}${line}${ending}`, trace: { lead, gap }, dropped: [] };
+  return [atEnd, { text: `${mark}${line}${ending}${body}`, trace: { lead }, dropped: [] }];
 }
 
 function endingOf(body: string): string {
   return /\r\n[^\n]*$/.test(body) ? '\r\n' : '\n';
 }
 
-/** The line of an empty assignment with the value in it; undefined where it is not plainly empty. */
-function filledLine(line: string, variable: string, value: string): string | undefined {
-  const empty = String.raw`(?:(""|''|${'``'})([ \t]*))?`;
-  const form = String.raw`^([ \t]*(?:export[ \t]+)?${variable})([ \t]*=)([ \t]*)${empty}((?<!=)#.*)?$`;
-  const match = new RegExp(form).exec(line);
-  if (match === null) return undefined;
-  const [, name = '', equals = '', gap = '', quotes = '', blank = '', comment = ''] = match;
-  if (quotes !== '') {
-    // A shell would run what stands in backticks.
-    const quote = quotes.startsWith('`') ? '"' : quotes.charAt(0);
-    return `${name}${equals}${gap}${quote}${value}${quote}${blank}${comment}`;
+/** Whether the file is for shells: it has other variables, and exports each. */
+function hasOnlyExports(text: string, variable: string): boolean {
+  const names = [...othersIn(text, variable).keys()].map((key) => key.replace(/^[^]*\s/, ''));
+  const exported = new Set(Array.from(text.matchAll(/^[ \t]*export[ \t]+([\w.-]+)[ \t]*=/gm), ([, name]) => name));
+  return names.length > 0 && names.every((name) => exported.has(name));
+}
+
+/** What stands around the value of an assignment; undefined where the line does not plainly have it. */
+function aroundValue(line: string, value: string): { start: string; rest: string } | undefined {
+  const valueAt = /^[^=]*=[ \t]*/.exec(line)?.[0].length ?? 0;
+  const written = line.slice(valueAt);
+  for (const quote of ['"', "'", '`', '']) {
+    const rest = written.slice(quote.length + value.length);
+    // Without quotes, some readers take `a#b` for a value and others for a value and a comment.
+    const isRest = quote === '' ? /^[ \t]*$|^[ \t]+#/ : new RegExp(`^${quote}[ \\t]*(?:#|$)`);
+    if (written.startsWith(quote + value) && isRest.test(rest)) return { start: line.slice(0, valueAt) + quote, rest };
   }
-  // `A= # b` becomes `A=value # b`, and `A = # b` becomes `A = value # b`.
-  const lead = equals.length > 1 ? gap.slice(0, 1) : '';
-  const rest = comment === '' ? '' : `${gap.slice(lead.length) || ' '}${comment}`;
-  return `${name}${equals}${lead}${value}${rest}`;
+  return undefined;
 }
 
 interface Line {
@@ -195,56 +209,9 @@ function withLine(lines: readonly Line[], index: number, replacement: string): s
   return lines.map(({ line, ending }, at) => `${at === index ? replacement : line}${ending}`).join('');
 }
 
-/** A last line without an ending got one before it when it was added. */
-function withoutLine(lines: readonly Line[], index: number): string {
-  const left = lines
-    .filter((_, at) => at !== index)
-    .map(({ line, ending }) => line + ending)
-    .join('');
-  if (lines[index]?.ending !== '') return left;
-  const withoutTwo = left.slice(0, -2);
-  return left.endsWith('\r\n') && endingOf(withoutTwo) === '\r\n' ? withoutTwo : left.slice(0, -1);
-}
-
-/** Whether the variable reads as expected afterwards, and all others as they were. */
-function changesOnly(
-  others: ReadonlyMap<string, string>,
-  after: string,
-  variable: string,
-  expected: string | undefined,
-): boolean {
-  if (valueOf(after, variable) !== expected) return false;
-  return isDeepStrictEqual(others, othersIn(parsedTidied(after), variable));
-}
-
-function othersIn(variables: ReadonlyMap<string, string>, variable: string): Map<string, string> {
-  return new Map([...variables].filter(([key]) => nameIn(key) !== variable));
-}
-
-function parsed(text: string): Map<string, string> {
-  return new Map(Object.entries(parseEnv(text)).map(([key, value]) => [key, value ?? '']));
-}
-
-/**
- * What the author of the file meant. Without blanks at the ends of lines, over which Node 22 and later take
- * the next line for the value, and Node 20 loses the variable below a line of them; and with a last newline,
- * without which Node 20 takes a commented-out assignment for one.
- */
-function parsedTidied(text: string): Map<string, string> {
-  const lines = text.split('\n').map((line) => line.trimEnd());
-  return parsed(`${lines.join('\n')}\n`);
-}
-
-/** Versions of the parser leave in a key `export`, blanks, the byte order mark, and lines without an assignment. */
-function nameIn(key: string): string {
-  const line = key
-    .slice(key.lastIndexOf('\n') + 1)
-    .replace(/^\uFEFF/, '')
-    .trim();
-  return line.replace(/^export\s+/, '');
-}
-
-/** An open quote swallows what is added below in some dialects, up to the next quote of its kind. */
-function hasOpenQuote(text: string, before: ReadonlyMap<string, string>): boolean {
-  return ['"', "'", '`'].some((quote) => !isDeepStrictEqual(parsedTidied(`${text}\n${quote}`), before));
+/** What was put in front of it goes too, unless it parts other lines by now. */
+function withoutLine(lines: readonly Line[], index: number, gap: string): string {
+  const joined = (part: readonly Line[]) => part.map(({ line, ending }) => line + ending).join('');
+  const [above, below] = [joined(lines.slice(0, index)), joined(lines.slice(index + 1))];
+  return below === '' && above.endsWith(gap) ? above.slice(0, above.length - gap.length) : above + below;
 }

@@ -1,6 +1,8 @@
 // Chooses the environment of a sink's command: a short inherited list and what the operator adds to it.
 // Credentials of cloud tools (AWS_*, VAULT_*, …) are not on the list: the operator adds what is wanted.
 
+import { variableName } from './windows.ts';
+
 /** Who and where the user is, and how to reach the user's keyrings, agents and prompts. None of them is a secret. */
 const INHERITED = new Set([
   ...['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'TMPDIR', 'TERM', 'LANG', 'LANGUAGE', 'TZ'],
@@ -25,22 +27,19 @@ type Environment = Readonly<Record<string, string>>;
 /** `added` comes from the sink's configuration and wins; the Atlas credentials are dropped from it too. */
 export function childEnvironment(environment: Environment, added: Environment): Record<string, string> {
   const inherited = Object.entries(environment).filter(([name]) => isInherited(name));
-  const all = [...inherited, ...Object.entries(added)];
-  return Object.fromEntries(all.filter(([name]) => !NEVER.test(name)));
+  const all = [...inherited, ...Object.entries(added)].filter(([name]) => !NEVER.test(name));
+  // Of two spellings of one variable the child would see the one that sorts first, whoever wrote it.
+  return Object.fromEntries(new Map(all.map((variable) => [variableName(variable[0]), variable])).values());
 }
 
 /** The value of PATH; Windows writes the name in mixed case. */
 export function searchPathOf(environment: Environment): string {
-  const path = Object.entries(environment).find(([name]) => canonical(name) === 'PATH');
+  const path = Object.entries(environment).findLast(([name]) => variableName(name) === 'PATH');
   return path?.[1] ?? '';
 }
 
 function isInherited(name: string): boolean {
-  const key = canonical(name);
+  const key = variableName(name);
   if (process.platform === 'win32' && INHERITED_ON_WINDOWS.has(key)) return true;
   return INHERITED.has(key) || INHERITED_FAMILY.test(key);
-}
-
-function canonical(name: string): string {
-  return process.platform === 'win32' ? name.toUpperCase() : name;
 }

@@ -1,9 +1,10 @@
-// Runs one program to its end, within limits of time and output, and leaves nothing of it running. It
-// knows nothing of secrets or sinks: bytes go in, and an end comes out. Nothing of standard error is kept.
+// Runs one program to its end, within limits of time and output, and leaves nothing of it running, not even when this
+// process ends. It knows nothing of secrets or sinks: bytes go in, and an end comes out. Nothing of standard error is kept.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
+import { killGroup, terminateGroup } from './process-group.ts';
 
 export interface Program {
   /** An absolute path. There is no shell between it and its arguments. */
@@ -20,6 +21,8 @@ export type ProgramEnd =
   | { readonly by: 'signal'; readonly signal: string }
   | { readonly by: 'timeout' }
   | { readonly by: 'flood' }
+  /** This process is about to end: see {@link endPrograms}. */
+  | { readonly by: 'shutdown' }
   | { readonly by: 'no start'; readonly code: string };
 
 /** Standard output and standard error together; beyond that a program has something wrong. */
@@ -28,6 +31,21 @@ const OUTPUT_LIMIT = 1024 * 1024;
 const KEPT_LIMIT = 64 * 1024;
 /** How long to wait for the last output after the exit, should a process outside the group hold the pipe. */
 const LAST_OUTPUT_MS = 500;
+/** How long a program may take to end by itself after it was asked to, so that it can remove its temporary files. */
+const TERMINATION_MS = 1000;
+
+/** One entry for each program that runs: stops it, and resolves when nothing of it runs any more. */
+const running = new Set<() => Promise<void>>();
+let isShuttingDown = false;
+
+/**
+ * To be called before this process ends: stops every program with all that it started, in about a second, and lets no
+ * other one start. Each call that waits for a program is told that it was stopped.
+ */
+export async function endPrograms(): Promise<void> {
+  isShuttingDown = true;
+  await Promise.all([...running].map((stop) => stop()));
+}
 
 /** Gives the program `input` and drops whatever it says: `output` is empty. */
 export function feedProgram(program: Program, input: Uint8Array): Promise<ProgramEnd> {
@@ -45,17 +63,38 @@ interface Exchange {
 }
 
 async function run(program: Program, exchange: Exchange): Promise<ProgramEnd> {
+  if (isShuttingDown) return { by: 'no start', code: 'ESHUTDOWN' };
   let child: ChildProcess;
   try {
     child = start(program, exchange);
   } catch (error) {
     return { by: 'no start', code: codeOf(error) };
   }
+  const shutdown = new AbortController();
+  const ended = follow(child, program, exchange, shutdown.signal);
+  const stop = async () => {
+    shutdown.abort();
+    await ended;
+  };
+  running.add(stop);
+  try {
+    return await ended;
+  } finally {
+    running.delete(stop);
+  }
+}
+
+async function follow(
+  child: ChildProcess,
+  program: Program,
+  exchange: Exchange,
+  shutdown: AbortSignal,
+): Promise<ProgramEnd> {
   const closed = new Promise((resolve) => child.once('close', resolve));
   const tookInput = exchange.input === undefined ? () => true : feed(child.stdin, exchange.input);
   const kept: Buffer[] = [];
-  const end = await endOf(child, program.timeoutMs, exchange.keep ? kept : undefined);
-  killGroup(child);
+  const end = await endOf(child, program.timeoutMs, exchange.keep ? kept : undefined, shutdown);
+  await killGroup(child, program.env);
   if (end.by === 'exit' && exchange.keep) {
     await Promise.race([closed, delay(LAST_OUTPUT_MS, undefined, { ref: false })]);
   }
@@ -82,7 +121,12 @@ function start(program: Program, exchange: Exchange): ChildProcess {
 type FirstEnd = Exclude<ProgramEnd, { by: 'exit' }> | { readonly by: 'exit'; readonly code: number };
 
 /** Whatever comes first. It waits for `exit`, not `close`: a grandchild may hold the pipes for ever. */
-async function endOf(child: ChildProcess, timeoutMs: number, kept: Buffer[] | undefined): Promise<FirstEnd> {
+async function endOf(
+  child: ChildProcess,
+  timeoutMs: number,
+  kept: Buffer[] | undefined,
+  shutdown: AbortSignal,
+): Promise<FirstEnd> {
   let timer: NodeJS.Timeout | undefined;
   const end = await new Promise<FirstEnd>((resolve) => {
     timer = setTimeout(resolve, timeoutMs, { by: 'timeout' });
@@ -90,10 +134,15 @@ async function endOf(child: ChildProcess, timeoutMs: number, kept: Buffer[] | un
       resolve({ by: 'no start', code: codeOf(error) });
     });
     child.once('exit', (code, signal) => {
-      resolve(code === null ? { by: 'signal', signal: signal ?? 'unknown' } : { by: 'exit', code });
+      // A program that was asked to end may exit with 0 and not have done its work.
+      if (shutdown.aborted) resolve({ by: 'shutdown' });
+      else resolve(code === null ? { by: 'signal', signal: signal ?? 'unknown' } : { by: 'exit', code });
     });
     drain(child, kept, () => {
       resolve({ by: 'flood' });
+    });
+    shutdown.addEventListener('abort', () => {
+      setTimeout(resolve, terminateGroup(child) ? TERMINATION_MS : 0, { by: 'shutdown' });
     });
   });
   clearTimeout(timer);
@@ -133,20 +182,6 @@ function feed(stdin: Writable | null, input: Uint8Array): () => boolean {
   });
   stdin?.end();
   return () => taken;
-}
-
-/** A process that moved to a session of its own (a daemon such as gpg-agent) is not reached by this. */
-function killGroup(child: ChildProcess): void {
-  if (child.pid === undefined) return;
-  if (process.platform === 'win32') {
-    child.kill('SIGKILL');
-    return;
-  }
-  try {
-    process.kill(-child.pid, 'SIGKILL');
-  } catch {
-    // ESRCH: nobody is left. EPERM: what is left runs as another user (sudo), who alone can end it.
-  }
 }
 
 /** Only the code: the message of such an error quotes the arguments. */

@@ -9,8 +9,17 @@ export type ExecutableSearch =
   | { readonly found: true; readonly path: string }
   | { readonly found: false; readonly message: string; readonly hint: string };
 
-/** What keeps a path from being run. One with a `weakPart` is never passed over for another of the same name. */
-type Flaw = 'missing' | 'not a file' | 'not executable' | { readonly weakPart: string };
+/**
+ * What keeps a path from being run. One with a `weakPart`, and a batch file, is never passed over for another of the same
+ * name.
+ */
+type Flaw =
+  'missing' | 'not a file' | 'not executable' | { readonly weakPart: string } | { readonly batchFile: string };
+
+/** The endings of what Windows starts as it is, and of what it starts through cmd.exe. */
+const PROGRAM = /\.(?:exe|com)$/i;
+const BATCH_FILE = /\.(?:cmd|bat)$/i;
+const ENDINGS = ['.exe', '.com', '.cmd', '.bat'];
 
 /**
  * An absolute path is taken as it is; a bare name is looked up in `searchPath` (the value of PATH). The
@@ -33,10 +42,10 @@ export function findExecutable(program: string, searchPath: string): ExecutableS
 
 /** Empty and relative entries of PATH mean the working directory, and with it whoever writes there. */
 function candidates(program: string, searchPath: string): string[] {
-  const endings = process.platform === 'win32' && !/\.(?:exe|com)$/i.test(program) ? ['.exe', '.com'] : [''];
+  const hasEnding = process.platform !== 'win32' || PROGRAM.test(program) || BATCH_FILE.test(program);
   const folders = searchPath.split(delimiter).filter((folder) => isAbsolute(folder));
   const paths = isAbsolute(program) ? [program] : folders.map((folder) => join(folder, program));
-  return paths.flatMap((path) => endings.map((ending) => path + ending));
+  return hasEnding ? paths : paths.flatMap((path) => ENDINGS.map((ending) => path + ending));
 }
 
 function flawOf(path: string): Flaw | undefined {
@@ -48,6 +57,7 @@ function flawOf(path: string): Flaw | undefined {
     // Absent, a loop of links, or in a folder that this user may not enter: not there for this user.
     return 'missing';
   }
+  if (process.platform === 'win32' && BATCH_FILE.test(path)) return { batchFile: path };
   try {
     accessSync(file, constants.X_OK);
   } catch {
@@ -67,6 +77,12 @@ function refusal(flaw: Flaw | 'relative', name: string): ExecutableSearch {
 }
 
 function wordsFor(flaw: Flaw | 'relative', name: string): { message: string; hint: string } {
+  if (typeof flaw === 'object' && 'batchFile' in flaw) {
+    return {
+      message: `The program "${name}" is a batch file, and Windows starts those only through cmd.exe.`,
+      hint: `Begin the command with ${JSON.stringify(['cmd.exe', '/d', '/c', flaw.batchFile]).slice(1, -1)}.`,
+    };
+  }
   if (typeof flaw === 'object') {
     return {
       message: `The program "${name}", or a folder or link on the way to it, can be changed by other users of this machine.`,
@@ -84,7 +100,9 @@ function wordsFor(flaw: Flaw | 'relative', name: string): { message: string; hin
     case 'missing':
       return {
         message: `The program "${name}" was not found.`,
-        hint: 'Install it, or give its absolute path; the PATH of the server may differ from that of your shell.',
+        hint:
+          'Install it where the PATH of the server finds it, which may differ from that of your shell; ' +
+          'the program of a sink may also be given by its absolute path.',
       };
     case 'not a file':
       return { message: `The program "${name}" is not a regular file.`, hint: 'Name a program file.' };

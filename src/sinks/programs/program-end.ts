@@ -20,6 +20,8 @@ export function describe(program: Program, end: ProgramEnd): string {
       return `${subject} did not end within ${program.timeoutMs / 1000} s and was stopped.`;
     case 'flood':
       return `${subject} printed far too much and was stopped.`;
+    case 'shutdown':
+      return `${subject} was stopped because this server ends.`;
     case 'no start':
       return `${subject} could not be started: ${START_PROBLEMS[end.code] ?? 'the system refused'}.`;
   }
@@ -36,4 +38,5 @@ const START_PROBLEMS: Readonly<Record<string, string>> = {
   ENOMEM: 'there is too little memory',
   EMFILE: 'too many files are open',
   ENFILE: 'too many files are open',
+  ESHUTDOWN: 'this server ends',
 };

@@ -9,6 +9,8 @@ import { effectiveUser } from '../../files/file-owner.ts';
 const GROUP_WRITES = 0o020;
 const OTHERS_WRITE = 0o002;
 const STICKY = 0o1000;
+/** The group of administrators, on every macOS. */
+const ADMIN = 80;
 /** As in Linux. */
 const MOST_LINKS = 40;
 
@@ -48,13 +50,20 @@ function partsOf(path: string): string[] {
   return path.split(sep).filter(Boolean);
 }
 
-/** What root lets a group write, such as Debian's /usr/local/bin (root:staff, 2775), is for people that root trusts. */
 function isWeak(stats: Stats): boolean {
   if (stats.uid !== 0 && stats.uid !== effectiveUser()) return true;
   // Nobody looks at the mode of a link.
   if (stats.isSymbolicLink()) return false;
-  if ((stats.mode & GROUP_WRITES) !== 0 && stats.uid !== 0) return true;
+  if ((stats.mode & GROUP_WRITES) !== 0 && !isTrustedGroup(stats)) return true;
   return (stats.mode & OTHERS_WRITE) !== 0 && !isShared(stats);
+}
+
+/**
+ * What root lets a group write, such as Debian's /usr/local/bin (root:staff, 2775), is for people that root trusts. So is
+ * on macOS the group admin, which Homebrew lets write its folders: its members may become root anyway.
+ */
+function isTrustedGroup({ uid, gid }: Stats): boolean {
+  return uid === 0 || (process.platform === 'darwin' && gid === ADMIN);
 }
 
 /** Such as /tmp: all may put something in, and only root and its owner may exchange it. */

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { pretendPlatform } from '../../pretend-platform.ts';
 import { childEnvironment, searchPathOf } from '../../../src/sinks/programs/child-environment.ts';
 
 const NEEDED = {
@@ -80,4 +81,23 @@ describe('what the operator adds', () => {
 test('programs are looked up in the PATH that the command will have', () => {
   expect(searchPathOf(childEnvironment(NEEDED, {}))).toBe('/usr/bin');
   expect(searchPathOf({})).toBe('');
+});
+
+describe('on Windows (simulated), where Path and PATH are one variable', () => {
+  test.each([
+    [{ Path: 'C:\\inherited' }, { PATH: 'C:\\added' }],
+    [{ PATH: 'C:\\inherited' }, { Path: 'C:\\added' }],
+    [{ PATH: 'C:\\inherited', Path: 'C:\\too' }, { path: 'C:\\added' }],
+  ])('of %j the one that the operator adds is left, for the command and for the search', (inherited, added) => {
+    pretendPlatform('win32');
+    const child = childEnvironment(inherited, added);
+    expect(child).toEqual(added);
+    expect(searchPathOf(child)).toBe('C:\\added');
+  });
+
+  test('elsewhere they are two', () => {
+    const child = childEnvironment({ PATH: '/usr/bin' }, { Path: '/opt/bin' });
+    expect(child).toEqual({ PATH: '/usr/bin', Path: '/opt/bin' });
+    expect(searchPathOf(child)).toBe('/usr/bin');
+  });
 });

@@ -3,6 +3,7 @@ import { chmodSync, chownSync, lchownSync, mkdirSync, mkdtempSync, realpathSync,
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { findExecutable } from '../../../src/sinks/programs/executable.ts';
+import { pretendPlatform } from '../../pretend-platform.ts';
 import { STRANGER, isRoot } from '../file-fixture.ts';
 import { scriptFolder, type ScriptFolder } from '../script-folder.ts';
 
@@ -108,6 +109,29 @@ describe('what others could change is refused, and the hint names it', () => {
     }
   });
 
+  test.skipIf(!isRoot).each([
+    ['darwin', 80, 'none'],
+    ['darwin', 20, 'weak'],
+    ['linux', 80, 'weak'],
+  ] as const)('Homebrew: on %s (simulated) what group %i may write (needs root)', (platform, group, expected) => {
+    const ways = waysTo('weak/deep/keep');
+    const part = realpathSync(folder.at('weak'));
+    for (const path of [part, `${part}/deep`, `${part}/deep/keep`]) {
+      chownSync(path, STRANGER, group);
+      chmodSync(path, 0o775);
+    }
+    chmodSync(folder.path, 0o755);
+    pretendPlatform(platform);
+    try {
+      process.seteuid?.(STRANGER);
+      for (const way of ways) expect(weakPart(way)).toBe(expected === 'none' ? 'none' : part);
+      chmodSync(part, 0o777);
+      for (const way of ways) expect(weakPart(way)).toBe(part);
+    } finally {
+      process.seteuid?.(0);
+    }
+  });
+
   test.skipIf(!isRoot)('the link of somebody else (needs root)', () => {
     const path = folder.sh('keep', 'true');
     const foreign = link(path, 'foreign');
@@ -201,6 +225,46 @@ describe('a bare name', () => {
   test.each(['', './keep', '../keep', 'bin/keep', 'keep/', '~/keep'])('is not %j', (program) => {
     folder.sh('keep', 'true');
     expect(refusal(program, folder.path)).toContain('relative path');
+  });
+});
+
+describe('on Windows (simulated) a batch file', () => {
+  const BATCH_FILE = 'is a batch file, and Windows starts those only through cmd.exe.';
+
+  test.each([
+    ['by its whole path', 'keep.cmd', () => folder.at('keep.cmd')],
+    ['in capitals', 'KEEP.BAT', () => folder.at('KEEP.BAT')],
+    ['by its name', 'keep.bat', () => 'keep.bat'],
+    ['without its ending', 'keep.cmd', () => 'keep'],
+    ['without its ending, by its path', 'keep.bat', () => folder.at('keep')],
+  ])('%s is not run, and the hint says how it can be', (_case, file, program) => {
+    const path = folder.write(file, '@exit /b 0\r\n');
+    pretendPlatform('win32');
+    const search = findExecutable(program(), folder.path);
+    if (search.found) throw new Error('It should not be found.');
+    expect(search.message).toContain(BATCH_FILE);
+    expect(search.hint).toBe(`Begin the command with "cmd.exe","/d","/c",${JSON.stringify(path)}.`);
+  });
+
+  test('that is absent was not found', () => {
+    pretendPlatform('win32');
+    expect(refusal('keep.cmd', folder.path)).toContain('was not found');
+  });
+
+  test('gives way to a program of the same name beside it, but not to one further on', () => {
+    for (const name of ['a', 'b']) mkdirSync(folder.at(name));
+    folder.write('a/keep.cmd', '');
+    const far = folder.write('b/keep.exe', '');
+    pretendPlatform('win32');
+    expect(refusal('keep', `${folder.at('a')}:${folder.at('b')}`)).toContain(BATCH_FILE);
+    const near = folder.write('a/keep.exe', '');
+    expect(findExecutable('keep', `${folder.at('a')}:${folder.at('b')}`)).toEqual({ found: true, path: near });
+    expect(findExecutable('keep', folder.at('b'))).toEqual({ found: true, path: far });
+  });
+
+  test('is a program like any other elsewhere', () => {
+    const path = folder.sh('keep.cmd', 'true');
+    expect(findExecutable('keep.cmd', folder.path)).toEqual({ found: true, path });
   });
 });
 

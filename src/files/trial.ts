@@ -1,0 +1,158 @@
+// Tries in a directory what a delivery is going to do there, with files of its own, and removes them: so that whatever
+// the file system refuses, or does not keep, is found before there is a secret.
+
+import { chownSync, fstatSync, linkSync, mkdirSync, readFileSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { withNewFile } from './atomic-file.ts';
+import { isReadableByOthers, keptAccess, type Metadata } from './file-owner.ts';
+import { passed, refused, shellWord, systemCode, type Checked, type Refused } from './file-problem.ts';
+import { thisMachine } from './machine.ts';
+import type { SafeDirectory } from './safe-directory.ts';
+import { temporaryName } from './temporary-name.ts';
+
+/** As large as what is delivered, or larger, so that a full disk is found. */
+const CONTENT = Buffer.alloc(4096);
+/** How file systems say that they have no hard links. */
+const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
+
+/** Whether a new file can be put in place: written, seen to be this user's only, and linked. */
+export function tryPlacing(directory: SafeDirectory, path: string, name: string): Promise<Checked<undefined>> {
+  const [temporary, linked] = [temporaryName(name), temporaryName(name)];
+  return withNewFile(directory, temporary, CONTENT, async (_identity, file) => {
+    try {
+      const problem = modeProblem(path, fstatSync(file));
+      if (problem !== undefined) return problem;
+      linkSync(directory.path(temporary), directory.path(linked));
+      unlinkSync(directory.path(linked));
+      await directory.sync();
+      return passed(undefined);
+    } catch (error) {
+      if (!NO_LINKS.has(systemCode(error) ?? '')) throw error;
+      const message = `The file system of ${path} has no hard links, without which no new file can be put in place whole.`;
+      return refused('no hard links', path, message);
+    } finally {
+      unlinkSync(directory.path(temporary));
+    }
+  });
+}
+
+/** Whether a file that exists can be replaced by one that the same people can read. */
+export async function tryReplacing(
+  directory: SafeDirectory,
+  { path, name }: { readonly path: string; readonly name: string },
+  stats: Metadata,
+): Promise<Checked<undefined>> {
+  if ((Number(stats.mode) & 0o200) === 0) {
+    return refused(
+      'read-only',
+      path,
+      `${path} is read-only.`,
+      `If it may be changed, run: chmod u+w ${shellWord(path)}`,
+    );
+  }
+  const problem = removalProblem(directory, path, name) ?? mountProblem(path);
+  if (problem !== undefined) return problem;
+  const [temporary, renamed] = [temporaryName(name), temporaryName(name)];
+  return withNewFile(directory, temporary, CONTENT, async (_identity, file) => {
+    let at = temporary;
+    try {
+      const access = keptAccess(stats, thisMachine());
+      if (access.gid !== undefined && !mayGive(directory.path(temporary), access.gid)) {
+        return foreignGroup(path, access.gid);
+      }
+      const modes = modeProblem(path, fstatSync(file));
+      if (modes !== undefined) return modes;
+      renameSync(directory.path(temporary), directory.path(renamed));
+      at = renamed;
+      await directory.sync();
+      return passed(undefined);
+    } finally {
+      unlinkSync(directory.path(at));
+    }
+  });
+}
+
+/** Makes a directory in one that exists, as the missing ones will be made, tries `use` in it, and removes it. */
+export async function tryInNew<T>(
+  founder: string,
+  use: (directory: string) => Promise<Checked<T>>,
+): Promise<Checked<T>> {
+  const path = join(founder, temporaryName('new'));
+  mkdirSync(path, 0o700);
+  try {
+    return await use(path);
+  } finally {
+    rmdirSync(path);
+  }
+}
+
+/** What a file system made of mode 0600: exFAT, NTFS and SMB give every file the same. */
+export function modeProblem(path: string, stats: Metadata, machine = thisMachine()): Refused | undefined {
+  if (!isReadableByOthers(stats, machine)) return undefined;
+  const mode = (Number(stats.mode) & 0o777).toString(8);
+  return refused('no modes', path, `The file system of ${path} has no modes: a new file has 0${mode} instead of 0600.`);
+}
+
+function mayGive(path: string, gid: number): boolean {
+  try {
+    chownSync(path, -1, gid);
+    return true;
+  } catch (error) {
+    if (systemCode(error) === 'EPERM') return false;
+    throw error;
+  }
+}
+
+function foreignGroup(path: string, gid: number): Refused {
+  return refused(
+    'foreign group',
+    path,
+    `The group ${gid} can read ${path}, and this user cannot give that group the file that is to replace it.`,
+    `Make this user a member of that group; or, if it need not read the file, run: chmod g-r ${shellWord(path)}`,
+  );
+}
+
+/**
+ * Asks Linux to remove the file as if it were a directory: it looks whether anything protects the file (permissions,
+ * chattr +i and +a, a read-only file system) before it sees that this is none.
+ */
+function removalProblem(directory: SafeDirectory, path: string, name: string): Refused | undefined {
+  if (process.platform !== 'linux') return undefined;
+  try {
+    rmdirSync(directory.path(name));
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'ENOTDIR') return undefined;
+    if (code !== 'EPERM') throw error;
+    const message = `${path} cannot be replaced: the system does not permit it.`;
+    return refused('protected', path, message, 'See lsattr, and take the protection away (chattr -i -a).');
+  }
+  return undefined;
+}
+
+/** A file that a container got by itself: nothing can be renamed over it (EBUSY). */
+function mountProblem(path: string): Refused | undefined {
+  if (process.platform !== 'linux' || !mountPoints().includes(path)) return undefined;
+  return refused(
+    'mounted',
+    path,
+    `${path} is mounted by itself, so that no other file can be put in its place.`,
+    'Mount the directory that holds it instead.',
+  );
+}
+
+/** Of this process (proc_pid_mountinfo(5), field 5). None where there is no /proc. */
+function mountPoints(): string[] {
+  try {
+    const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+    return lines.map((line) => unescaped(line.split(' ')[4] ?? ''));
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return [];
+  }
+}
+
+/** Blanks and backslashes are written as octal numbers. */
+function unescaped(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_whole, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
+}

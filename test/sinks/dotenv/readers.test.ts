@@ -1,0 +1,111 @@
+// The rules of the readers of .env files, next to the readers themselves: on the same texts both find the same variables.
+
+import { spawnSync } from 'node:child_process';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { READERS, type Reader } from '../../../src/sinks/dotenv/readers.ts';
+import { REAL_READERS, type Found, type RealReader } from './real-readers.ts';
+
+const VARIABLE = 'VOYAGE_API_KEY';
+
+/** The rules for a real reader; of systemd those of its version. */
+function rulesOf(real: RealReader): Reader {
+  const rules = READERS.filter(({ name }) => name === real.name);
+  const isOldSystemd = real.name === 'systemd' && systemdVersion() < 254;
+  const [rule] = isOldSystemd ? rules.slice(-1) : rules;
+  return rule ?? expect.fail(`no rules for ${real.name}`);
+}
+
+function systemdVersion(): number {
+  return Number(/^systemd (\d+)/.exec(spawnSync('systemctl', ['--version'], { encoding: 'utf8' }).stdout)?.[1]);
+}
+
+const line = fc.oneof(
+  fc
+    .tuple(
+      fc.constantFrom('A', 'B', 'C_1', VARIABLE, 'export A', `export ${VARIABLE}`, ' A', 'A ', 'a.b', "'A'"),
+      fc.constantFrom('=', '=', '=', ' = ', '= ', '+=', ': '),
+      fc.oneof(
+        fc.constantFrom(
+          ...['', '1', '"two words"', "'x=y'", '3 # c', '"x" # c', '"a', "'a", 'b"', "b'", 'a#b', "it's", 'ü✓', '"a"b'],
+          ...[
+            'x;y',
+            'x\\',
+            '"x\\',
+            '"it\'s"',
+            '\'say "a"\'',
+            'a b',
+            '#c',
+            ' #c',
+            '"',
+            "'",
+            '""',
+            "''",
+            '\'a\'"b"',
+            '~a',
+          ],
+        ),
+        fc.stringMatching(/^[a-z0-9 "'#=\\]{0,8}$/),
+      ),
+    )
+    .map(([name, sign, value]) => `${name}${sign}${value}`),
+  fc.constantFrom(
+    '',
+    ' ',
+    '# c',
+    "# it's",
+    '# c\\',
+    '; c',
+    '; c\\',
+    ' # c',
+    'junk',
+    'junk more',
+    '=',
+    '=1',
+    '"',
+    "'",
+    '\\',
+  ),
+);
+
+const text = fc
+  .record({
+    lines: fc.array(line, { maxLength: 7 }),
+    ending: fc.constantFrom('\n', '\n', '\r\n'),
+    isEnded: fc.boolean(),
+    mark: fc.constantFrom('', '', '', '\uFEFF'),
+  })
+  .map(({ lines, ending, isEnded, mark }) => mark + lines.join(ending) + (isEnded ? ending : ''));
+
+/** The programs say only whether all went well, so the texts that the rules refuse are not compared. */
+function compare(real: RealReader, texts: readonly string[]): number {
+  const rules = rulesOf(real);
+  const founds = real.readAll(texts);
+  let compared = 0;
+  for (const [each, found] of founds.entries()) {
+    const ruled = rules.read(texts[each] ?? '');
+    if (ruled === undefined || found === undefined) continue;
+    compared += 1;
+    const [expected, actual] = [comparable(found, ruled), comparable(ruled, ruled)];
+    const named = JSON.stringify(texts[each]);
+    expect({ named, found: actual }).toEqual({ named, found: expected });
+  }
+  return compared;
+}
+
+/** The rules leave escapes and "~" as they stand, and environment.d has no empty variables. */
+function comparable(found: Found, ruled: Found): unknown {
+  return [...found]
+    .filter(([name]) => ruled.get(name) !== '')
+    .map(([name, value]) => [name, /[\\~]/.test(ruled.get(name) ?? '') ? '(escaped)' : value])
+    .sort();
+}
+
+describe('the rules find what the program itself finds', () => {
+  for (const real of REAL_READERS.filter(({ name }) => name !== 'Node')) {
+    const reason = real.isInstalled ? '' : ` (not installed: ${real.from ?? real.name})`;
+    test.skipIf(!real.isInstalled && process.env.CI === undefined)(real.name + reason, { timeout: 60_000 }, () => {
+      expect(compare(real, fc.sample(text, real.slow ? 120 : 600))).toBeGreaterThan(30);
+    });
+  }
+});

@@ -1,0 +1,136 @@
+// What a process that is killed amid a delivery leaves beside the place: by the nonce of its call everything that holds
+// a secret is found, and removed.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { build } from 'esbuild';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { Secret } from '../../src/secret/secret.ts';
+import type { Sink } from '../../src/sinks/sink.ts';
+import {
+  ADDRESS,
+  OLD,
+  REPLACED,
+  WRITTEN,
+  dotenvSinkAt,
+  fileSinkAt,
+  folderIn,
+  isRoot,
+  scratch,
+  targetOf,
+} from './file-fixture.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'amk-exchanger-'));
+const program = join(folder, 'exchanger.mjs');
+/** As exchanger.ts has it. */
+const NONCE = '0123456789ab';
+const NEW = 'al-new-canary_9876543210-9876543210_odu2';
+
+beforeAll(async () => {
+  await build({
+    entryPoints: [join(import.meta.dirname, 'exchanger.ts')],
+    outfile: program,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    logLevel: 'warning',
+  });
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function killedAt(call: number, kind: string, path: string): Promise<boolean> {
+  const args = [program, kind, path, REPLACED.maskedSecret ?? '', NEW, 'kill', `${call}`];
+  const child = spawn(process.execPath, args, { stdio: 'ignore' });
+  onTestFinished(() => {
+    child.kill('SIGKILL');
+  });
+  const end = await once(child, 'exit');
+  return end[1] === 'SIGKILL';
+}
+
+function holdsSecret(path: string): boolean {
+  return readFileSync(path, 'utf8').includes('canary');
+}
+
+function secretFilesBeside(path: string): string[] {
+  return readdirSync(dirname(path))
+    .filter((name) => name !== basename(path))
+    .map((name) => join(dirname(path), name))
+    .filter(holdsSecret)
+    .sort();
+}
+
+function leftoversOf(sink: Sink, nonce = NONCE) {
+  return sink.leftovers?.(ADDRESS, nonce);
+}
+
+function removed(sink: Sink, nonce = NONCE) {
+  return sink.removeLeftovers?.(ADDRESS, nonce);
+}
+
+// Exchanges are killed at every step in replace-crash.test.ts.
+describe.each<[string, string, (path: string) => Sink]>([
+  ['a new file', 'file', (path) => fileSinkAt(path)],
+  ['a new .env file', 'dotenv', (path) => dotenvSinkAt(path)],
+])('%s', (_what, kind, sinkAt) => {
+  /** Answers how many files with a secret the process left, or undefined where it came to its end. */
+  async function leftAt(call: number): Promise<number | undefined> {
+    const path = join(scratch(), '.k.env');
+    const wasKilled = await killedAt(call, kind, path);
+    const sink = sinkAt(path);
+    const left = secretFilesBeside(path);
+    expect(await leftoversOf(sink, 'ba9876543210')).toEqual([]);
+    expect(await removed(sink, 'ba9876543210')).toBe(true);
+    // Those that are found are all that hold a secret, and perhaps some that hold nothing yet.
+    expect((await leftoversOf(sink))?.filter(holdsSecret).sort()).toEqual(left);
+    expect(await removed(sink)).toBe(true);
+    expect([await leftoversOf(sink), secretFilesBeside(path)]).toEqual([[], []]);
+    return wasKilled ? left.length : undefined;
+  }
+
+  test(
+    'killed before any of its steps leaves no secret that its nonce does not find',
+    { timeout: 120_000 },
+    async () => {
+      let found = 0;
+      for (let call = 1; ; call += 4) {
+        const left = await Promise.all([call, call + 1, call + 2, call + 3].map(leftAt));
+        for (const each of left) found += each ?? 0;
+        if (left.includes(undefined)) break;
+      }
+      expect(found).toBeGreaterThan(2);
+    },
+  );
+});
+
+test('what a retraction puts back is named by the nonce of its delivery', async () => {
+  const path = join(scratch(), 'k');
+  writeFileSync(path, OLD, { mode: 0o600 });
+  const target = await targetOf(fileSinkAt(path), ADDRESS, REPLACED);
+  expect(await target.deliver(new Secret(NEW), { nonce: NONCE })).toEqual(WRITTEN);
+  await target.retract();
+  expect(readFileSync(path, 'utf8')).toBe(OLD);
+});
+
+test('a place whose directory is missing has none', async () => {
+  const sink = fileSinkAt(join(scratch(), 'not/there/k'));
+  expect([await leftoversOf(sink), await removed(sink)]).toEqual([[], true]);
+});
+
+test('a directory that is not safe is not judged', async () => {
+  const parent = folderIn(scratch(), 'shared', 0o777);
+  const sink = fileSinkAt(join(parent, 'k'));
+  expect([await leftoversOf(sink), await removed(sink)]).toEqual([undefined, false]);
+});
+
+test.skipIf(isRoot)('nor is one that cannot be read (needs an ordinary user)', async () => {
+  const parent = folderIn(scratch(), 'parent', 0o300);
+  const sink = fileSinkAt(join(parent, 'k'));
+  expect([await leftoversOf(sink), await removed(sink)]).toEqual([undefined, false]);
+  chmodSync(parent, 0o700);
+});
