@@ -84,7 +84,9 @@ export async function reconcile(
   for (const { intent, verdict } of looks) {
     if (!verdict) creates.push(report(intent, 'under_way', [], 'Its process is still at it; look again later.'));
     else if (!isWatched(intent) || keysIn(verdict).length > 0)
-      creates.push(apply ? await act(context, intent, { verdict, mayDelete, call }) : await look(context, intent, verdict));
+      creates.push(
+        apply ? await act(context, intent, { verdict, mayDelete, call }) : await look(context, intent, verdict),
+      );
   }
   return { creates, others: await straysIn(looking, looks, kept.intents, call.signal) };
 }

@@ -1,6 +1,7 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { temporaryName } from '../../src/files/temporary-name.ts';
 import { thisProcess } from '../../src/files/process-owner.ts';
 import { type Answer, type Question } from '../../src/provisioning/call-control.ts';
 import { type Intent, type Step } from '../../src/provisioning/journal/intent.ts';
@@ -272,6 +273,20 @@ describe('a name that another key has got', () => {
     expect(names()).toEqual([NAME, `${NAME}-${new Date().toISOString().slice(0, 10)}`]);
     expect([alive(), deletes()]).toEqual([[holder, apiKeyId], 0]);
   });
+});
+
+test('a temporary file that a killed delivery left with the secret is told of, and removed with apply', async () => {
+  const { apiKeyId, secret, step } = created();
+  const { nonce } = leave(step);
+  const other = join(bench.folder, 'keys', temporaryName(NAME, nonceAt(0xff)));
+  const left = join(bench.folder, 'keys', temporaryName(NAME, nonce));
+  for (const path of [left, other]) writeFileSync(path, secret, { mode: 0o600 });
+  // Killed between the link and the removal of the temporary name.
+  linkSync(left, join(bench.folder, 'keys', NAME));
+  expect(await bench.reconcile(false)).toMatchObject([{ advice: containing(left) }]);
+  expect(existsSync(left)).toBe(true);
+  expect(await apply()).toEqual([['delivered', apiKeyId]]);
+  expect([existsSync(left), existsSync(other), names()]).toEqual([false, true, [NAME]]);
 });
 
 describe('with apply', () => {

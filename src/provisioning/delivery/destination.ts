@@ -107,10 +107,7 @@ export async function holdsSecret(
 }
 
 /** {@link holdsSecret} for a call that the journal knows; `unknown` also where its sink is configured no more. */
-export async function holdsSecretOf(
-  sinks: SinkChoice['sinks'],
-  intent: Intent,
-): Promise<'yes' | 'no' | 'unknown'> {
+export async function holdsSecretOf(sinks: SinkChoice['sinks'], intent: Intent): Promise<'yes' | 'no' | 'unknown'> {
   const { state } = intent;
   const sink = sinks.get(intent.sink);
   if (!sink || !('fingerprint' in state)) return 'unknown';
