@@ -28,6 +28,7 @@ export const settingsSchema = z.partial(
     confirm: z.enum(['never', 'if-supported', 'required']),
     maxCreatesPerHour: z.int().check(z.minimum(0), z.maximum(10_000)),
     tools: z.partial(z.strictObject({ allow: toolNames, deny: toolNames })),
+    outputSchemas: z.boolean(),
     logLevel: z.enum(['debug', 'info', 'warning', 'error', 'silent']),
   }),
 );

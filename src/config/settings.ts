@@ -82,6 +82,11 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
     fromText: toolsFromText,
     help: 'Which tools are offered: all, or those to allow; never those to deny (variable: NAME allows, -NAME denies)',
   },
+  outputSchemas: {
+    variable: 'ATLAS_MODEL_KEYS_OUTPUT_SCHEMAS',
+    fromText: flagValue,
+    help: 'Whether the list of tools says what they answer; false for a host that stumbles over it',
+  },
   logLevel: {
     variable: 'ATLAS_MODEL_KEYS_LOG_LEVEL',
     flag: { name: 'log-level', argument: 'LEVEL' },
