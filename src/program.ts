@@ -9,24 +9,38 @@ import { connect } from './mcp/connect.ts';
 import type { DeskOptions } from './mcp/front-desk.ts';
 import { createServer } from './mcp/server.ts';
 import type { Serving } from './mcp/stdio.ts';
-import { createPrompts } from './prompts/prompt-catalog.ts';
+import { createPrompts, silentPrompts } from './prompts/prompt-catalog.ts';
 import { appendAudit } from './provisioning/journal/audit.ts';
 import { openJournal, type Journal } from './provisioning/journal/journal.ts';
 import { Secret } from './secret/secret.ts';
 import type { Log } from './secret/way-out.ts';
 import { openSinks } from './sinks/open-sinks.ts';
-import { createCatalog, type Catalog } from './tools/catalog.ts';
+import { createCatalog, refusingCatalog, type Catalog } from './tools/catalog.ts';
 
 /** A host that has more to ask is answered first. */
 const WARM_UP_AFTER_MS = 20;
 
 export interface Start extends DeskOptions {
-  readonly config: Config;
+  /** Or why they cannot be used. */
+  readonly settings: Config | string;
   readonly log: Log;
 }
 
 export async function serve(start: Start, input: Readable, output: Writable): Promise<Serving> {
-  const { config, log, offers } = start;
+  const { settings } = start;
+  if (typeof settings !== 'string') return serveWith(settings, start, input, output);
+  const parts = {
+    catalog: refusingCatalog(settings),
+    prompts: silentPrompts(start.offers),
+    audit: () => Promise.resolve(),
+  };
+  const adapter = createServer({ ...start, ...parts });
+  const { closed } = await connect(adapter.server, input, output, start.log);
+  return { closed, drain: adapter.drain };
+}
+
+async function serveWith(config: Config, start: Start, input: Readable, output: Writable): Promise<Serving> {
+  const { log, offers } = start;
   const context = {
     ...config,
     atlas: deferredAtlas(() => openAtlas(config)),

@@ -16,20 +16,21 @@ export interface Examination {
   readonly openAtlas: (config: Config) => Promise<Atlas>;
 }
 
-/** Writes the report; answers the exit code: 0 only where nothing failed. */
+/** Writes the report; answers the exit code: 0 only where nothing failed, 2 where the settings cannot be used. */
 export async function runDoctor(examination: Examination, json: boolean, output: Writable): Promise<number> {
-  const checks = await examine(examination);
+  const config = await loaded(examination.load);
+  const isBroken = config instanceof ConfigError;
+  const checks = isBroken ? [brokenConfiguration(config)] : await examine(config, examination);
   await new Promise<void>((resolve) => {
     output.write(json ? jsonReport(checks) : tableReport(checks), () => {
       resolve();
     });
   });
+  if (isBroken) return 2;
   return isWell(checks) ? 0 : 1;
 }
 
-async function examine({ load, openAtlas }: Examination): Promise<Check[]> {
-  const config = await loaded(load);
-  if (config instanceof ConfigError) return [brokenConfiguration(config)];
+async function examine(config: Config, { openAtlas }: Pick<Examination, 'openAtlas'>): Promise<Check[]> {
   const credential = credentialCheck(config);
   const [atlas, sinks, state] = await Promise.all([
     credential.status === 'failed' ? [] : askAtlas(await openAtlas(config), config),

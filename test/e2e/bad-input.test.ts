@@ -340,7 +340,7 @@ test('arguments that are null are none', async () => {
   const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
   server.write(`${JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params })}\n`);
   server.write(`${JSON.stringify(call)}\n`);
-  await expect.poll(() => server.output().stdout).toContain('"id":7');
+  await expect.poll(() => server.output().stdout, { timeout: 10_000 }).toContain('"id":7');
   expect(server.output().stdout).toContain('"outcome":"listed"');
   await transport.close();
 });
