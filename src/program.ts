@@ -7,6 +7,7 @@ import type { Config } from './config/config.ts';
 import type { CallRecord } from './mcp/call-record.ts';
 import { connect } from './mcp/connect.ts';
 import type { DeskOptions } from './mcp/front-desk.ts';
+import { folderCheck } from './doctor/configuration.ts';
 import { createServer } from './mcp/server.ts';
 import type { Serving } from './mcp/stdio.ts';
 import { createPrompts, silentPrompts } from './prompts/prompt-catalog.ts';
@@ -58,6 +59,7 @@ async function serveWith(config: Config, start: Start, input: Readable, output: 
   };
   const adapter = createServer({ ...start, catalog, prompts, audit });
   const { closed } = await connect(adapter.server, input, output, log);
+  for (const { finding } of await folderCheck(config)) log('warning', finding);
   setTimeout(() => void warmUp(catalog, context.journal), WARM_UP_AFTER_MS).unref();
   return {
     closed,

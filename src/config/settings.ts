@@ -102,9 +102,13 @@ function names<Name extends string>(table: Readonly<Record<Name, Setting>>): Nam
   return Object.keys(table).filter((name): name is Name => name in table);
 }
 
-/** One `NAME=URI`, or a JSON object of name to URI or object. */
+/** Where a list of several would go on. */
+const NEXT_SINK = /[,;]\s*[A-Za-z0-9][A-Za-z0-9._-]*=(?:[a-z][a-z0-9-]*:|inline\b|reveal\b)/;
+
+/** One `NAME=URI`, or a JSON object of name to URI or object. A list of several is not taken for one path. */
 function sinksFromText(value: string): unknown {
   if (value.startsWith('{')) return parseJson(value) ?? value;
+  if (NEXT_SINK.test(value)) return value;
   const equals = value.indexOf('=');
   return equals === -1 ? value : { [value.slice(0, equals)]: value.slice(equals + 1) };
 }

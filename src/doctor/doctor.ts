@@ -6,7 +6,7 @@ import { ConfigError } from '../config/config-error.ts';
 import type { Config } from '../config/config.ts';
 import { atlasChecks } from './atlas-side.ts';
 import type { Check } from './check.ts';
-import { brokenConfiguration, configurationChecks, credentialCheck } from './configuration.ts';
+import { brokenConfiguration, configurationChecks, credentialCheck, folderCheck } from './configuration.ts';
 import { sinkChecks, stateChecks } from './places.ts';
 import { isWell, jsonReport, tableReport } from './report.ts';
 
@@ -32,12 +32,13 @@ export async function runDoctor(examination: Examination, json: boolean, output:
 
 async function examine(config: Config, { openAtlas }: Pick<Examination, 'openAtlas'>): Promise<Check[]> {
   const credential = credentialCheck(config);
-  const [atlas, sinks, state] = await Promise.all([
+  const [folder, atlas, sinks, state] = await Promise.all([
+    folderCheck(config),
     credential.status === 'failed' ? [] : askAtlas(await openAtlas(config), config),
     sinkChecks(config),
     stateChecks(config),
   ]);
-  return [...configurationChecks(config), credential, ...atlas, ...sinks, ...state];
+  return [...configurationChecks(config), ...folder, credential, ...atlas, ...sinks, ...state];
 }
 
 async function loaded(load: Examination['load']): Promise<Config | ConfigError> {
