@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Starts: the operator's settings, the first answers to a host, and then the rest of the program. No logic.
 
+import './first-statements.ts';
 import { isForPeople, parseCommandLine, type CommandLine } from './config/command-line.ts';
 import { ConfigError } from './config/config-error.ts';
 import { loadConfig, type Config } from './config/config.ts';
@@ -90,12 +91,15 @@ async function examine(commandLine: CommandLine): Promise<number> {
   return Promise.race([doctor(load, commandLine.json), uncaught.then(() => 1)]);
 }
 
-try {
-  process.exit(await main(process.argv.slice(2)));
-} catch (error) {
-  // Of a defect the class alone: its message may quote anything.
+/** Of a defect only the class: its message may quote anything. */
+function reportEnd(error: unknown): number {
   const isConfig = error instanceof ConfigError;
   const defect = `INTERNAL (${classOf(error)})`;
   process.stderr.write(`atlas-model-keys-mcp: ${isConfig ? error.message : defect}\n`);
-  process.exit(isConfig ? 2 : 1);
+  return isConfig ? 2 : 1;
 }
+
+// Without an await here, which old Nodes do not understand: the first statements must be able to refuse them.
+void main(process.argv.slice(2))
+  .catch(reportEnd)
+  .then((exitCode) => process.exit(exitCode));

@@ -3,12 +3,14 @@
 import type { Readable, Writable } from 'node:stream';
 import { deferredAtlas } from './atlas/deferred.ts';
 import type { AtlasConnection } from './config/atlas-connection.ts';
+import { ConfigError } from './config/config-error.ts';
 import type { Config } from './config/config.ts';
 import type { CallRecord } from './mcp/call-record.ts';
 import { connect } from './mcp/connect.ts';
 import type { DeskOptions } from './mcp/front-desk.ts';
 import { folderCheck } from './doctor/configuration.ts';
 import { createServer } from './mcp/server.ts';
+import { INSPECTOR_OPENED, isInspectorOpened } from './mcp/open-inspector.ts';
 import type { Serving } from './mcp/stdio.ts';
 import { createPrompts, silentPrompts } from './prompts/prompt-catalog.ts';
 import { appendAudit } from './provisioning/journal/audit.ts';
@@ -29,6 +31,8 @@ export interface Start extends DeskOptions {
 
 export async function serve(start: Start, input: Readable, output: Writable): Promise<Serving> {
   const { settings } = start;
+  if (isInspectorOpened(typeof settings === 'string' ? undefined : settings.environment.NODE_OPTIONS))
+    throw new ConfigError('inspector', INSPECTOR_OPENED);
   if (typeof settings !== 'string') return serveWith(settings, start, input, output);
   const parts = {
     catalog: refusingCatalog(settings),
