@@ -37,7 +37,10 @@ function serveHost(settings: Config | string): Promise<number> {
   const shown = config ? offeredWith(config) : offered(offers, { readOnly: false });
   const start = {
     version: VERSION,
-    instructions: instructions(config && !config.atlas ? FIRST_PROJECT : undefined),
+    instructions: instructions(
+      shown.map(({ name }) => name),
+      config && !config.atlas ? FIRST_PROJECT : undefined,
+    ),
     offers: shown,
     promptOffers: promptsFor(shown),
     settings,

@@ -70,7 +70,7 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
   confirm: {
     variable: 'ATLAS_MODEL_KEYS_CONFIRM',
     fromText: text,
-    help: 'Whether a person is asked before a key is deleted or rotated, or limits are reset: never, if-supported (by the host) or required',
+    help: 'Whether a person is asked before a key is deleted or rotated, or limits are reset: never, if-supported (by the host) or required (also for renaming and lower limits)',
   },
   maxCreatesPerHour: {
     variable: 'ATLAS_MODEL_KEYS_MAX_CREATES_PER_HOUR',

@@ -17,7 +17,7 @@ import type { Offer } from '../tools/offer.ts';
 import type { Log } from '../secret/way-out.ts';
 import type { Prompts } from '../prompts/prompt-catalog.ts';
 import { callRecord, type CallRecord } from './call-record.ts';
-import { askThrough, ASK_TIMEOUT_MS, takesForms } from './elicitation.ts';
+import { askThrough, askTimeoutOf, SEEN_AFTER_MS, takesForms } from './elicitation.ts';
 import { CAPABILITIES, serverInfo } from './identity.ts';
 import { progressOf, type Progress } from './progress.ts';
 import { invalidParams } from './invalid-params.ts';
@@ -40,8 +40,10 @@ export interface ServerOptions {
   readonly log: Log;
   /** Keeps a record of each call; must not throw. */
   readonly audit: (record: CallRecord) => Promise<void>;
-  /** How long a person may take to answer a form; a minute where absent. In milliseconds. */
+  /** How long a person may take to answer a form; what suits the host where absent. In milliseconds. */
   readonly askTimeoutMs?: number | undefined;
+  /** What answers a form sooner is no person. In milliseconds. */
+  readonly seenAfterMs?: number | undefined;
 }
 
 export interface McpAdapter {
@@ -97,14 +99,15 @@ function unknownTool(name: string, offers: readonly Offer[]): string {
 function controlOf(
   extra: Extra,
   progress: Progress,
-  { server, stopping, log, askTimeoutMs = ASK_TIMEOUT_MS }: Serving & { readonly stopping: AbortSignal },
+  { server, stopping, log, askTimeoutMs, seenAfterMs = SEEN_AFTER_MS }: Serving & { readonly stopping: AbortSignal },
 ): CallControl {
   const signal = AbortSignal.any([extra.signal, stopping]);
+  const timeoutMs = askTimeoutMs ?? askTimeoutOf(server.getClientVersion()?.name, extra._meta?.progressToken);
   return {
     signal,
     progress: progress.tell,
     ...(takesForms(server.getClientCapabilities()) && {
-      ask: askThrough({ extra, signal, timeoutMs: askTimeoutMs, progress, log }),
+      ask: askThrough({ extra, signal, timeoutMs, seenAfterMs, progress, log }),
     }),
   };
 }

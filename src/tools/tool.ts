@@ -2,12 +2,12 @@
 
 import type * as z from 'zod/v4';
 import { parseWith, type SchemaProblem } from '../config/schema-issue.ts';
-import type { CallControl } from '../provisioning/call-control.ts';
+import type { CallControl, Unseen } from '../provisioning/call-control.ts';
 import { refusal, type Failure, type KeyState } from '../provisioning/failure.ts';
 import type { Offer, ToolAnnotations } from './offer.ts';
 import { inputSchemaOf, outputSchemaOf } from './published-schema.ts';
 
-export type { CallControl };
+export type { CallControl, Unseen };
 
 /** What a call comes to, before a host's form is given to it. */
 export interface ToolResult {

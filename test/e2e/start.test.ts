@@ -92,7 +92,7 @@ describe.skipIf(!isRoot)(
       };
       const { status, stdout, stderr } = run([], places);
       expect(status).toBe(0);
-    expect(stderr).not.toContain('HOME');
+      expect(stderr).not.toContain('HOME');
       expect(stdout).toContain('/srv/keys/{entry}.key');
       expect(run(['doctor'], places).stdout).toContain('no file, since this user has no home directory');
     });

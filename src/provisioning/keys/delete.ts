@@ -36,7 +36,7 @@ export async function deleteKey(
   if (found.outcome === 'failed') return found;
   if (request.dryRun) return { outcome: 'planned', key: found.key };
   const consent = await askConsent(context.confirm, call.ask, {
-    message: `Delete this AI model API key of Atlas for good? Whatever uses it stops working.\n${described(found.key, request.groupId)}`,
+    message: `Delete this AI model API key of Atlas for good?\nWhatever uses it stops working.\n${described(found.key, request.groupId)}`,
     ...typedNameOf(found.key),
     keyState: 'not_applicable',
   });

@@ -62,7 +62,7 @@ describe('a key stays', () => {
   });
   test.each<[Answer, string]>([
     [{ answer: 'declined' }, 'DECLINED'],
-    [{ answer: 'unavailable' }, 'CONFIRMATION_UNAVAILABLE'],
+    [{ answer: 'unavailable', because: 'silence' }, 'CONFIRMATION_UNAVAILABLE'],
     [{ answer: 'given', value: '' }, 'DECLINED'],
     [{ answer: 'given', value: 'yes' }, 'DECLINED'],
   ])('when the person answers %j', async (answer, code) => {
