@@ -33,10 +33,13 @@ export function typedNameOf(key: ModelKey): Pick<ConsentQuestion, 'what' | 'expe
 }
 
 /** What tells the key from others: its name alone may have been changed a moment ago. */
-export function described(key: ModelKey, groupId: string): string {
+export function described(key: ModelKey, groupId: string, formerName?: string): string {
   const { apiKeyId, name, maskedSecret, createdAt, lastUsedAt } = key;
   return [
     `Key: ${JSON.stringify(name)}`,
+    ...(formerName === undefined || formerName === name
+      ? []
+      : [`Its name within the last hour: ${JSON.stringify(formerName)}`]),
     `Id: ${apiKeyId}`,
     `Secret: ${maskedSecret ?? 'no mask'}`,
     `Project: ${groupId}`,

@@ -9,6 +9,7 @@ import { explained } from '../explain.ts';
 import { cancelled, journalUnreadable, nameInUse, outcomeUnknown, type Failure } from '../failure.ts';
 import { isOpenFor } from '../journal/namesake.ts';
 import type { Journal } from '../journal/journal.ts';
+import { rememberFormerName } from './former-names.ts';
 import { refuseOtherName, type KeyContext } from './known-key.ts';
 import { refuseProject } from '../policy.ts';
 import { failed, type Failed } from '../delivery/receipt.ts';
@@ -69,6 +70,7 @@ async function carryOut(
   if (isNamed(key, name)) return updated(key);
   if (signal.aborted) return failed(cancelled('not_applicable'));
   const renamed = await changeName(context.atlas, request);
+  if (renamed.ok || renamed.failure.maybeCarriedOut) rememberFormerName(context.atlas, apiKeyId, key.name);
   if (renamed.ok) return updated(renamed.value);
   const { failure } = renamed;
   if (!failure.maybeCarriedOut)
