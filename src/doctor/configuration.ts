@@ -4,8 +4,8 @@ import { dirname, resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { ConfigError } from '../config/config-error.ts';
 import type { Credentials } from '../config/credentials.ts';
-import { walk } from '../sinks/files/ancestors.ts';
-import { attempt } from '../sinks/files/file-problem.ts';
+import { walk } from '../files/ancestors.ts';
+import { attempt } from '../files/file-problem.ts';
 import { failed, ok, warning, type Check } from './check.ts';
 
 export function brokenConfiguration({ message }: ConfigError): Check {
