@@ -9,7 +9,7 @@ import { chmod, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { notices } from './build/notices.js';
-import { carried, evaluated, exchanged, fromMain, globalProcess, requireApart } from './build/parts.js';
+import { builtinsOnUse, carried, evaluated, exchanged, fromMain, globalProcess, requireApart } from './build/parts.js';
 
 const common = {
   absWorkingDir: fileURLToPath(new URL('.', import.meta.url)),
@@ -50,10 +50,13 @@ export async function buildServer(outfile, { plugins = [], complete = false } = 
     ...common,
     entryPoints: ['src/main.ts'],
     format: 'esm',
+    // Old Nodes must be able to read it, if only to be refused by its first statements.
+    target: 'node12.17',
     outfile,
     plugins: [
       ...plugins,
       globalProcess,
+      builtinsOnUse,
       evaluated(/\/tools\/offers\.ts$/, 'offers', run),
       evaluated(/\/prompts\/prompt-offers\.ts$/, 'promptOffers', run),
       ...carried(program.outputFiles[0].text),

@@ -90,6 +90,28 @@ export function carried(text) {
   ];
 }
 
+/**
+ * The modules of Node itself, without an import: those are loaded before the first statement of a bundle, and a Node that
+ * does not have one of them would end there.
+ */
+export const builtinsOnUse = {
+  name: 'builtins on use',
+  setup(building) {
+    building.onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: 'builtin' }));
+    building.onLoad({ filter: /.*/, namespace: 'builtin' }, async ({ path }) => {
+      const names = Object.keys(await import(path)).filter((name) => name !== 'default');
+      // What is not used is left out.
+      const exported = names.map((name) => `export const ${name} = /* @__PURE__ */ member('${name}');`);
+      const all = `const all = /* @__PURE__ */ process.getBuiltinModule('${path}');`;
+      return { contents: [all, 'const member = (name) => all[name];', ...exported].join('\n') };
+    });
+    building.onEnd(({ metafile }) => {
+      const imports = Object.values(metafile?.outputs ?? {}).flatMap((output) => output.imports);
+      return { errors: imports.map(({ path }) => ({ text: `the bundle imports ${path} before its first statement` })) };
+    });
+  },
+};
+
 /** Runs the file that matches while it builds, and puts the value of that export in its place. */
 export function evaluated(filter, name, run) {
   return replaced(filter, async (file) => `export const ${name} = ${JSON.stringify((await run(file))[name])};`);

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // Starts: the operator's settings, the first answers to a host, and then the rest of the program. No logic.
 
-import { parseCommandLine, type CommandLine } from './config/command-line.ts';
+import './first-statements.ts';
+import { isForPeople, parseCommandLine, type CommandLine } from './config/command-line.ts';
 import { ConfigError } from './config/config-error.ts';
 import { loadConfig, type Config } from './config/config.ts';
 import { helpText } from './config/help-text.ts';
@@ -19,22 +20,30 @@ import { offers } from './tools/offers.ts';
 import { classOf } from './text/error-class.ts';
 
 async function main(argv: readonly string[]): Promise<number> {
-  const commandLine = parseCommandLine(argv);
-  if (commandLine.help || commandLine.version) {
-    process.stdout.write(commandLine.help ? helpText() : `${VERSION}\n`);
-    return 0;
-  }
-  if (commandLine.doctor) return examine(commandLine);
-  const config = await settingsFrom(commandLine);
-  const log = createLog(process.stderr, config.logLevel);
+  if (isForPeople(argv)) return carryOut(parseCommandLine(argv));
+  const config = await settingsOrProblem(() => parseCommandLine(argv));
+  const problem = config instanceof ConfigError ? config.message : undefined;
+  if (problem !== undefined) process.stderr.write(`atlas-model-keys-mcp: ${problem}\n`);
+  // A person at a terminal has read it. A host shows nobody stderr: there the server stays, and says it to every call.
+  if (problem !== undefined && process.stdin.isTTY) return 2;
+  const exitCode = await serveHost(config instanceof ConfigError ? config.message : config);
+  return problem === undefined ? exitCode : 2;
+}
+
+function serveHost(settings: Config | string): Promise<number> {
+  const config = typeof settings === 'string' ? undefined : settings;
+  const log = createLog(process.stderr, config?.logLevel ?? 'warning');
   const uncaught = closeSideDoors(log);
-  const shown = offeredWith(config);
+  const shown = config ? offeredWith(config) : offered(offers, { readOnly: false });
   const start = {
     version: VERSION,
-    instructions: instructions(config.atlas ? undefined : FIRST_PROJECT),
+    instructions: instructions(
+      shown.map(({ name }) => name),
+      config && !config.atlas ? FIRST_PROJECT : undefined,
+    ),
     offers: shown,
     promptOffers: promptsFor(shown),
-    config,
+    settings,
     log,
   };
   return serveStdio({
@@ -46,9 +55,26 @@ async function main(argv: readonly string[]): Promise<number> {
   });
 }
 
+async function carryOut(commandLine: CommandLine): Promise<number> {
+  if (commandLine.doctor) return examine(commandLine);
+  process.stdout.write(commandLine.help ? helpText() : `${VERSION}\n`);
+  return 0;
+}
+
+async function settingsOrProblem(commandLine: () => CommandLine): Promise<Config | ConfigError> {
+  try {
+    return await settingsFrom(commandLine());
+  } catch (error) {
+    if (error instanceof ConfigError) return error;
+    throw error;
+  }
+}
+
 /** The sandbox has a project to begin with. */
 async function settingsFrom(commandLine: CommandLine): Promise<Config> {
   const config = await loadConfig(commandLine);
+  // For what it refuses of them.
+  offeredWith(config);
   return config.atlas ? config : { ...config, projectId: FIRST_PROJECT };
 }
 
@@ -64,21 +90,19 @@ function promptsFor(tools: readonly Offer[]) {
 async function examine(commandLine: CommandLine): Promise<number> {
   const uncaught = closeSideDoors(createLog(process.stderr, 'warning'));
   const { doctor } = await import('./program.ts');
-  const load = async () => {
-    const config = await settingsFrom(commandLine);
-    // For what it refuses of them.
-    offeredWith(config);
-    return config;
-  };
+  const load = () => settingsFrom(commandLine);
   return Promise.race([doctor(load, commandLine.json), uncaught.then(() => 1)]);
 }
 
-try {
-  process.exit(await main(process.argv.slice(2)));
-} catch (error) {
-  // Of a defect the class alone: its message may quote anything.
+/** Of a defect only the class: its message may quote anything. */
+function reportEnd(error: unknown): number {
   const isConfig = error instanceof ConfigError;
   const defect = `INTERNAL (${classOf(error)})`;
   process.stderr.write(`atlas-model-keys-mcp: ${isConfig ? error.message : defect}\n`);
-  process.exit(isConfig ? 2 : 1);
+  return isConfig ? 2 : 1;
 }
+
+// Without an await here, which old Nodes do not understand: the first statements must be able to refuse them.
+void main(process.argv.slice(2))
+  .catch(reportEnd)
+  .then((exitCode) => process.exit(exitCode));

@@ -4,32 +4,51 @@ import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { deferredAtlas } from './atlas/deferred.ts';
 import type { AtlasConnection } from './config/atlas-connection.ts';
+import { ConfigError } from './config/config-error.ts';
 import type { Config } from './config/config.ts';
 import type { CallRecord } from './mcp/call-record.ts';
 import { connect } from './mcp/connect.ts';
 import type { DeskOptions } from './mcp/front-desk.ts';
+import { folderCheck } from './doctor/configuration.ts';
 import { trustPaths } from './files/machine.ts';
 import { createServer } from './mcp/server.ts';
+import { INSPECTOR_OPENED, isInspectorOpened } from './mcp/open-inspector.ts';
 import type { Serving } from './mcp/stdio.ts';
-import { createPrompts } from './prompts/prompt-catalog.ts';
+import { createPrompts, silentPrompts } from './prompts/prompt-catalog.ts';
 import { appendAudit } from './provisioning/journal/audit.ts';
 import { openJournal, type Journal } from './provisioning/journal/journal.ts';
 import { Secret } from './secret/secret.ts';
 import type { Log } from './secret/way-out.ts';
 import { openSinks } from './sinks/open-sinks.ts';
 import { endPrograms } from './sinks/programs/child-process.ts';
-import { createCatalog, type Catalog } from './tools/catalog.ts';
+import { createCatalog, refusingCatalog, type Catalog } from './tools/catalog.ts';
 
 /** A host that has more to ask is answered first. */
 const WARM_UP_AFTER_MS = 20;
 
 export interface Start extends DeskOptions {
-  readonly config: Config;
+  /** Or why they cannot be used. */
+  readonly settings: Config | string;
   readonly log: Log;
 }
 
 export async function serve(start: Start, input: Readable, output: Writable): Promise<Serving> {
-  const { config, log, offers } = start;
+  const { settings } = start;
+  if (isInspectorOpened(typeof settings === 'string' ? undefined : settings.environment.NODE_OPTIONS))
+    throw new ConfigError('inspector', INSPECTOR_OPENED);
+  if (typeof settings !== 'string') return serveWith(settings, start, input, output);
+  const parts = {
+    catalog: refusingCatalog(settings),
+    prompts: silentPrompts(start.offers),
+    audit: () => Promise.resolve(),
+  };
+  const adapter = createServer({ ...start, ...parts });
+  const { closed } = await connect(adapter.server, input, output, start.log);
+  return { closed, drain: adapter.drain, endPrograms };
+}
+
+async function serveWith(config: Config, start: Start, input: Readable, output: Writable): Promise<Serving> {
+  const { log, offers } = start;
   trustPaths(config.trustPaths);
   const context = {
     ...config,
@@ -48,6 +67,7 @@ export async function serve(start: Start, input: Readable, output: Writable): Pr
   };
   const adapter = createServer({ ...start, catalog, prompts, audit });
   const { closed } = await connect(adapter.server, input, output, log);
+  for (const { finding } of await folderCheck(config)) log('warning', finding);
   setTimeout(() => void warmUp(catalog, context.journal), WARM_UP_AFTER_MS).unref();
   return {
     closed,

@@ -2,6 +2,7 @@
 // form is never passed on, since it could be an instruction.
 
 import { textField, type JsonObject } from './json.ts';
+import { cleanName } from './outside-text.ts';
 
 export const LONGEST_NAME = 250;
 const LONGEST_PROSE = 100;
@@ -24,7 +25,7 @@ export function idField(row: JsonObject, name: string, form: RegExp): string | u
 
 /** A name is prose, for reading only; empty where there is none. */
 export function nameField(row: JsonObject): string {
-  return textField(row, 'name', LONGEST_NAME) ?? '';
+  return typeof row.name === 'string' ? cleanName(row.name, LONGEST_NAME) : '';
 }
 
 /** A whole number of at least `least` that no rounding has changed. */

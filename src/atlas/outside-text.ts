@@ -1,12 +1,10 @@
 // Makes text from Atlas fit to show: it is data from outside, never an instruction, and may be hostile.
 
 import { redactOutside } from '../secret/redaction.ts';
+import { withEscapes, withoutInvisible } from '../text/invisible.ts';
 
-/**
- * Control, format (bidi, zero-width, tag), private-use and unassigned characters, lone surrogates, and
- * variation selectors, which can carry a hidden text.
- */
-const UNSHOWABLE = /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Cs}\u{FE00}-\u{FE0F}\u{E0100}-\u{E01EF}]/gu;
+/** As in text/invisible.ts, but for spaces, and within emoji too: in prose nothing is lost with them. */
+const UNSHOWABLE = /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800\u{1D159}]/gu;
 /** Nearly all text is, and is told from the rest at once. */
 const PLAIN = /^[ -~]*$/;
 const LINE_BREAKS = /[\t\n\v\f\r\u0085\u2028\u2029]+/g;
@@ -27,9 +25,10 @@ export function cleanText(text: string, longest: number): string {
   return shortened(withoutSecrets(text), longest);
 }
 
-/** Whether the text would pass {@link cleanText} unchanged, but for secrets and length. */
-export function isShowable(text: string): boolean {
-  return oneLine(text) === text;
+/** {@link cleanText} for a name, by which a person tells one thing from another: what cannot be seen is shown as an escape. */
+export function cleanName(name: string, longest: number): string {
+  const isClean = [name, withoutInvisible(name)].every((text) => redactOutside(text) === text);
+  return isClean ? shortened(withEscapes(name), longest) : cleanText(name, longest);
 }
 
 /** Again where something went, since a secret may be cut up by what went; and before the text is made shorter. */

@@ -33,6 +33,12 @@ const options: NonNullable<ParseArgsConfig['options']> = {
   ),
 };
 
+/** Whether it asks for a command, `--help` or `--version` rather than for the server, be the rest understood or not. */
+export function isForPeople(argv: readonly string[]): boolean {
+  const { values, positionals } = parseArgs({ args: [...argv], options, strict: false, allowPositionals: true });
+  return values.help === true || values.version === true || positionals[0] === 'doctor';
+}
+
 /** @throws ConfigError for a command or flag that is unknown, given twice, or lacks its argument */
 export function parseCommandLine(argv: readonly string[]): CommandLine {
   const { values, positionals } = parse(argv);

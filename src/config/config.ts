@@ -46,6 +46,8 @@ export interface Config {
   readonly maxCreatesPerHour: number;
   /** Which tools are offered; the names are not checked yet. */
   readonly tools: { readonly allow?: readonly string[]; readonly deny?: readonly string[] };
+  /** Whether hosts are shown the output schemas of the tools. */
+  readonly outputSchemas: boolean;
   readonly logLevel: LogLevel;
   /** For people: where each setting comes from, such as `flag --sink`, or `default`. */
   readonly origins: ReadonlyMap<SettingName, string>;
@@ -83,6 +85,7 @@ export async function loadConfig(commandLine: CommandLine, environment: Environm
     trustPaths: chosen.trustPaths ?? [],
     apiVersion: chosen.apiVersion ?? 'auto',
     timeoutMs: chosen.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    outputSchemas: chosen.outputSchemas ?? true,
     logLevel: chosen.logLevel ?? 'warning',
     origins: new Map(settingNames.map((name) => [name, originOf(name, sources)])),
     configurationFile: file,

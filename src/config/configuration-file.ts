@@ -8,6 +8,8 @@ import { parseJson } from '../text/json.ts';
 import { ConfigError } from './config-error.ts';
 
 const LARGEST = 1024 * 1024;
+/** Whoever is root can write to any file. */
+const ROOT = 0;
 /** A FIFO in the file's place must not hold up the start. */
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 /** Some editors begin a file with it; JSON does not allow it (RFC 8259, section 8.1). */
@@ -29,13 +31,15 @@ export function readConfigurationFile(path: string, setting: string | undefined)
     if (stat.size > LARGEST) throw new ConfigError(path, 'is larger than a configuration can be (1 MiB)');
     // Windows has neither owners nor modes in this sense.
     const user = process.geteuid?.();
-    if (user !== undefined && stat.uid !== user && stat.uid !== 0) {
+    if (user !== undefined && stat.uid !== user && stat.uid !== ROOT) {
       throw new ConfigError(path, 'belongs to another user; it is not read');
     }
     if (isWritableByOthers(stat)) {
       throw new ConfigError(path, `can be written by others; run: chmod go-w '${path}'`);
     }
-    const parsed = parseJson(readFileSync(descriptor, 'utf8').replace(BYTE_ORDER_MARK, ''));
+    const bytes = readFileSync(descriptor);
+    if (isUtf16(bytes)) throw new ConfigError(path, 'is in UTF-16, as PowerShell 5 writes it; save it as UTF-8');
+    const parsed = parseJson(bytes.toString('utf8').replace(BYTE_ORDER_MARK, ''));
     if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
       throw new ConfigError(path, 'is not a JSON object; check quotes and commas');
     }
@@ -43,6 +47,12 @@ export function readConfigurationFile(path: string, setting: string | undefined)
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** By its byte order mark, or by the zero in its first character, which is ASCII in JSON. */
+function isUtf16(bytes: Buffer): boolean {
+  const [first, second] = bytes;
+  return (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff) || first === 0 || second === 0;
 }
 
 function open(path: string, setting: string | undefined): number | undefined {

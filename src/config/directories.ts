@@ -3,25 +3,65 @@
 import { realpathSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import envPaths from 'env-paths';
 import { ConfigError } from './config-error.ts';
+import { homeDirectory, homeOrNone } from './home-path.ts';
 
 /** `data`: of the sink `local`. `state`: of the journal and the audit log. */
 export type DirectoryKind = 'config' | 'data' | 'state';
 
 const APPLICATION = 'atlas-model-keys';
+const hasXdg = process.platform !== 'darwin' && process.platform !== 'win32';
 
-/** @throws ConfigError where a variable would put it below whatever directory the server was started in */
+/** What to set so that the directory is not needed. */
+const INSTEAD: Readonly<Record<DirectoryKind, string>> = {
+  config: 'ATLAS_MODEL_KEYS_CONFIG',
+  data: 'ATLAS_MODEL_KEYS_SINKS',
+  state: 'ATLAS_MODEL_KEYS_STATE_DIR',
+};
+
+/** @throws ConfigError where a variable would put it below whatever directory the server was started in, or there is no home */
 export function userDirectory(kind: DirectoryKind): string {
-  const { config, data, log } = envPaths(APPLICATION, { suffix: '' });
-  // On Linux the library's log directory is XDG_STATE_HOME; elsewhere it is where systems look for log files.
-  const path = { config, data, state: process.platform === 'linux' ? log : join(data, 'state') }[kind];
+  const path = placeOf(kind);
   if (isAbsolute(path)) return path;
-  const variable = `XDG_${kind.toUpperCase()}_HOME`;
+  const variable = xdgVariable(kind);
   throw new ConfigError(
-    process.platform === 'linux' && process.env[variable] ? variable : 'HOME',
+    hasXdg && given(variable) !== undefined ? variable : 'HOME',
     `must be an absolute path; the default place for ${kind} is below it`,
   );
+}
+
+/** Whether the system has a place for it at all. */
+export function hasUserDirectory(kind: DirectoryKind): boolean {
+  return homeOrNone() !== undefined || (hasXdg && given(xdgVariable(kind)) !== undefined);
+}
+
+/** An empty variable counts as unset. */
+function given(variable: string): string | undefined {
+  return process.env[variable] === '' ? undefined : process.env[variable];
+}
+
+function xdgVariable(kind: DirectoryKind): string {
+  return `XDG_${kind.toUpperCase()}_HOME`;
+}
+
+/** The customary place of each system; for XDG see https://specifications.freedesktop.org/basedir-spec/latest/ */
+function placeOf(kind: DirectoryKind): string {
+  const home = () => homeOrNone() ?? homeDirectory(`, or ${INSTEAD[kind]} to an absolute path`);
+  const state = kind === 'state' ? ['state'] : [];
+  switch (process.platform) {
+    case 'darwin': {
+      const folder = kind === 'config' ? 'Preferences' : 'Application Support';
+      return join(home(), 'Library', folder, APPLICATION, ...state);
+    }
+    case 'win32':
+      return kind === 'config'
+        ? join(given('APPDATA') ?? join(home(), 'AppData', 'Roaming'), APPLICATION, 'Config')
+        : join(given('LOCALAPPDATA') ?? join(home(), 'AppData', 'Local'), APPLICATION, 'Data', ...state);
+    default: {
+      const folder = { config: '.config', data: '.local/share', state: '.local/state' }[kind];
+      return join(given(xdgVariable(kind)) ?? join(home(), folder), APPLICATION);
+    }
+  }
 }
 
 /**

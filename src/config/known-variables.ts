@@ -8,6 +8,9 @@ const PREFIX = 'ATLAS_MODEL_KEYS_';
 /** A name that can be shown: an ordinary variable, not something pasted. */
 const SHOWABLE = /^[A-Z0-9_]{1,60}$/;
 const LIKELY_SLIPS = 3;
+/** Kubernetes sets these in every pod for a service whose name begins as this server's does ("service links"). */
+const SERVICE_LINK =
+  /_(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT(?:_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)$/;
 
 /**
  * @param known every variable that begins with the prefix of this server
@@ -15,7 +18,11 @@ const LIKELY_SLIPS = 3;
  */
 export function refuseUnknownVariables(environment: Environment, known: readonly string[]): void {
   const unknown = Object.keys(environment).find(
-    (name) => name.startsWith(PREFIX) && !known.includes(name) && readVariable(environment, name) !== undefined,
+    (name) =>
+      name.startsWith(PREFIX) &&
+      !known.includes(name) &&
+      !SERVICE_LINK.test(name) &&
+      readVariable(environment, name) !== undefined,
   );
   if (unknown === undefined) return;
   if (!SHOWABLE.test(unknown)) throw new ConfigError(`${PREFIX}(unreadable name)`, 'is not known here');

@@ -14,10 +14,13 @@ const toolNames = z.array(
     .check(z.regex(/^[a-z][a-z0-9_]{0,63}$/, { error: 'must be names of tools, such as delete_ai_model_api_key' })),
 );
 
+const SINKS =
+  'must be one NAME=URI, or for several a JSON object of name to URI or object, such as {"app":"dotenv:/srv/app/.env","team":"file:/srv/keys/{entry}"}';
+
 /** The settings as the configuration file spells them. Each is optional in each source. */
 export const settingsSchema = z.partial(
   z.strictObject({
-    sinks: z.record(sinkName, sinkSchema, 'must be NAME=URI, or a JSON object of name to URI or object'),
+    sinks: z.record(sinkName, sinkSchema, SINKS),
     defaultSink: sinkName,
     allowInlineSecret: z.boolean(),
     readOnly: z.boolean(),
@@ -29,6 +32,7 @@ export const settingsSchema = z.partial(
     confirm: z.enum(['never', 'if-supported', 'required']),
     maxCreatesPerHour: z.int().check(z.minimum(0), z.maximum(10_000)),
     tools: z.partial(z.strictObject({ allow: toolNames, deny: toolNames })),
+    outputSchemas: z.boolean(),
     logLevel: z.enum(['debug', 'info', 'warning', 'error', 'silent']),
   }),
 );

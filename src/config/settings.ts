@@ -76,7 +76,7 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
   confirm: {
     variable: 'ATLAS_MODEL_KEYS_CONFIRM',
     fromText: text,
-    help: 'Whether a person is asked before a key is deleted or rotated, or limits are reset: never, if-supported (by the host) or required',
+    help: 'Whether a person is asked before a key is deleted or rotated, or limits are reset: never, if-supported (by the host) or required (also for renaming and lower limits)',
   },
   maxCreatesPerHour: {
     variable: 'ATLAS_MODEL_KEYS_MAX_CREATES_PER_HOUR',
@@ -87,6 +87,11 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
     variable: 'ATLAS_MODEL_KEYS_TOOLS',
     fromText: toolsFromText,
     help: 'Which tools are offered: all, or those to allow; never those to deny (variable: NAME allows, -NAME denies)',
+  },
+  outputSchemas: {
+    variable: 'ATLAS_MODEL_KEYS_OUTPUT_SCHEMAS',
+    fromText: flagValue,
+    help: 'Whether the list of tools says what they answer; false for a host that stumbles over it',
   },
   logLevel: {
     variable: 'ATLAS_MODEL_KEYS_LOG_LEVEL',
@@ -103,9 +108,13 @@ function names<Name extends string>(table: Readonly<Record<Name, Setting>>): Nam
   return Object.keys(table).filter((name): name is Name => name in table);
 }
 
-/** One `NAME=URI`, or a JSON object of name to URI or object. */
+/** Where a list of several would go on. */
+const NEXT_SINK = /[,;]\s*[A-Za-z0-9][A-Za-z0-9._-]*=(?:[a-z][a-z0-9-]*:|inline\b|reveal\b)/;
+
+/** One `NAME=URI`, or a JSON object of name to URI or object. A list of several is not taken for one path. */
 function sinksFromText(value: string): unknown {
   if (value.startsWith('{')) return parseJson(value) ?? value;
+  if (NEXT_SINK.test(value)) return value;
   const equals = value.indexOf('=');
   return equals === -1 ? value : { [value.slice(0, equals)]: value.slice(equals + 1) };
 }

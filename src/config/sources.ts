@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { CommandLine } from './command-line.ts';
 import { ConfigError } from './config-error.ts';
 import { readConfigurationFile } from './configuration-file.ts';
-import { userDirectory } from './directories.ts';
+import { hasUserDirectory, userDirectory } from './directories.ts';
 import { readVariable, type Environment } from './environment.ts';
 import { forbiddenName } from './forbidden-name.ts';
 import { expandHome } from './home-path.ts';
@@ -18,12 +18,15 @@ export interface Source {
 }
 
 export interface ConfigurationFile {
-  readonly path: string;
+  /** Absent where none is named, and this user has no home directory that could hold one. */
+  readonly path?: string;
   /** The file at the default place may be absent. */
   readonly exists: boolean;
 }
 
 export const FILE_VARIABLE = 'ATLAS_MODEL_KEYS_CONFIG';
+
+const withoutFile = { source: { settings: {}, origin: () => 'default' }, file: { exists: false } };
 
 /** @throws ConfigError as all of these: with the name of the flag, variable or key to correct */
 export async function fromFile(
@@ -32,6 +35,7 @@ export async function fromFile(
 ): Promise<{ readonly source: Source; readonly file: ConfigurationFile }> {
   const { config } = commandLine;
   const named = config ?? readVariable(environment, FILE_VARIABLE);
+  if (named === undefined && !hasUserDirectory('config')) return withoutFile;
   const path = named === undefined ? join(userDirectory('config'), 'config.json') : expandHome(named);
   const setting = config === undefined ? FILE_VARIABLE : '--config';
   const content = readConfigurationFile(path, named === undefined ? undefined : setting);

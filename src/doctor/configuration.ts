@@ -1,8 +1,11 @@
 // What is configured, and where that was found. Tells names and places, no values.
 
+import { dirname, resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { ConfigError } from '../config/config-error.ts';
 import type { Credentials } from '../config/credentials.ts';
+import { walk } from '../files/ancestors.ts';
+import { attempt } from '../files/file-problem.ts';
 import { failed, ok, warning, type Check } from './check.ts';
 
 export function brokenConfiguration({ message }: ConfigError): Check {
@@ -15,6 +18,20 @@ export function configurationChecks(config: Config): Check[] {
     ok('settings', originsOf(config)),
     ...trustOf(config),
     ...defaultsOf(config),
+  ];
+}
+
+/** Whoever can remove or replace the file takes away the restrictions in it. */
+export async function folderCheck({ configurationFile: { path, exists } }: Config): Promise<Check[]> {
+  if (!exists || path === undefined) return [];
+  const judged = await attempt(`the folder of ${path} cannot be judged`, () => walk(dirname(resolve(path))));
+  if (judged.ok) return [];
+  return [
+    warning(
+      'configuration folder',
+      `${judged.problem.message} Whoever can remove ${path} removes the restrictions in it.`,
+      'Take the right to write there away from others (chmod go-w), or keep the configuration in another folder.',
+    ),
   ];
 }
 
@@ -42,7 +59,8 @@ const NAMES: Readonly<Record<Exclude<Credentials['kind'], 'missing'>, string>> =
 };
 
 function sourceOf({ configurationFile: { path, exists } }: Config): string {
-  return exists ? `read from ${path}` : `no file at ${path}; environment and flags alone`;
+  const place = path === undefined ? 'no file, since this user has no home directory' : `no file at ${path}`;
+  return exists ? `read from ${path ?? ''}` : `${place}; environment and flags alone`;
 }
 
 function originsOf({ origins }: Config): string {

@@ -7,7 +7,7 @@ import { ConfigError } from '../config/config-error.ts';
 import type { Config } from '../config/config.ts';
 import { atlasChecks } from './atlas-side.ts';
 import type { Check } from './check.ts';
-import { brokenConfiguration, configurationChecks, credentialCheck } from './configuration.ts';
+import { brokenConfiguration, configurationChecks, credentialCheck, folderCheck } from './configuration.ts';
 import { sinkChecks, stateChecks, temporaryFilesCheck } from './places.ts';
 import { isWell, jsonReport, tableReport } from './report.ts';
 
@@ -17,28 +17,30 @@ export interface Examination {
   readonly openAtlas: (config: Config) => Promise<Atlas>;
 }
 
-/** Writes the report; answers the exit code: 0 only where nothing failed. */
+/** Writes the report; answers the exit code: 0 only where nothing failed, 2 where the settings cannot be used. */
 export async function runDoctor(examination: Examination, json: boolean, output: Writable): Promise<number> {
-  const checks = await examine(examination);
+  const config = await loaded(examination.load);
+  const isBroken = config instanceof ConfigError;
+  const checks = isBroken ? [brokenConfiguration(config)] : await examine(config, examination);
   await new Promise<void>((resolve) => {
     output.write(json ? jsonReport(checks) : tableReport(checks), () => {
       resolve();
     });
   });
+  if (isBroken) return 2;
   return isWell(checks) ? 0 : 1;
 }
 
-async function examine({ load, openAtlas }: Examination): Promise<Check[]> {
-  const config = await loaded(load);
-  if (config instanceof ConfigError) return [brokenConfiguration(config)];
+async function examine(config: Config, { openAtlas }: Pick<Examination, 'openAtlas'>): Promise<Check[]> {
   const credential = credentialCheck(config);
-  const [atlas, sinks, state, temporary] = await Promise.all([
+  const [folder, atlas, sinks, state, temporary] = await Promise.all([
+    folderCheck(config),
     credential.status === 'failed' ? [] : askAtlas(await openAtlas(config), config),
     sinkChecks(config),
     stateChecks(config),
     temporaryFilesCheck(config),
   ]);
-  return [...configurationChecks(config), credential, ...atlas, ...sinks, ...state, ...temporary];
+  return [...configurationChecks(config), ...folder, credential, ...atlas, ...sinks, ...state, ...temporary];
 }
 
 async function loaded(load: Examination['load']): Promise<Config | ConfigError> {

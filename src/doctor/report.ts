@@ -4,7 +4,7 @@ import { redact, redactJson } from '../secret/redaction.ts';
 import { counted, type Check } from './check.ts';
 
 /** Nothing of a path or a name may steer a terminal. */
-const UNSHOWABLE = /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu;
+const UNSHOWABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2028\u2029\u2800]/gu;
 
 export function isWell(checks: readonly Check[]): boolean {
   return checks.every(({ status }) => status !== 'failed');

@@ -11,7 +11,7 @@ import {
   type ServerRequest,
 } from '@modelcontextprotocol/sdk/types.js';
 import type { Log } from '../secret/way-out.ts';
-import type { CallControl } from '../tools/tool.ts';
+import type { CallControl, Unseen } from '../tools/tool.ts';
 import type { Progress } from './progress.ts';
 import { classOf } from '../text/error-class.ts';
 
@@ -19,8 +19,19 @@ type Ask = NonNullable<CallControl['ask']>;
 type Question = Parameters<Ask>[0];
 type Answer = Awaited<ReturnType<Ask>>;
 
-/** How long a person may take. In milliseconds. */
-export const ASK_TIMEOUT_MS = 60_000;
+/** How long a person may take, below the time after which hosts give up a call; in milliseconds. */
+const ASK_TIMEOUT_MS = 180_000;
+/** Of a host that is known to wait as long as it is told of progress. */
+const PATIENT_TIMEOUT_MS = 600_000;
+const PATIENT_HOSTS = ['claude-code'];
+
+/** An answer that comes sooner is the host's own: no person reads a form so fast. In milliseconds. */
+export const SEEN_AFTER_MS = 300;
+
+export function askTimeoutOf(host: string | undefined, progressToken: unknown): number {
+  const isPatient = PATIENT_HOSTS.includes(host ?? '') && progressToken !== undefined;
+  return isPatient ? PATIENT_TIMEOUT_MS : ASK_TIMEOUT_MS;
+}
 
 /** The form's one field. People see its title. */
 const FIELD = 'answer';
@@ -30,6 +41,7 @@ interface Form {
   /** Of the call that asks: when it stops, so does the question. */
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
+  readonly seenAfterMs: number;
   readonly progress: Progress;
   readonly log: Log;
 }
@@ -42,14 +54,16 @@ export function takesForms(host: ClientCapabilities | undefined): boolean {
 
 export function askThrough(form: Form): Ask {
   return async (question) => {
+    const shown = performance.now();
     try {
       const asked = () => fillIn(form, question);
-      return judge(question, await form.progress.during('Waiting for the person to answer a form.', asked));
+      const result = await form.progress.during('Waiting for the person to answer a form.', asked);
+      return performance.now() - shown < form.seenAfterMs ? unseen('at once') : judge(question, result);
     } catch (error) {
       // Silence, an error of the host, an answer that is none of the protocol's, or a host that has gone. The message
       // may quote what the host said.
       form.log('warning', `a form got no answer (${classOf(error)})`);
-      return { answer: 'unavailable' };
+      return unseen('silence');
     }
   };
 }
@@ -81,12 +95,18 @@ function formOf({ message, title, description, options }: Question): ElicitReque
 }
 
 function judge({ options }: Question, { action, content }: ElicitResult): Answer {
+  if (action === 'decline') return { answer: 'declined' };
+  // A closed form decides nothing, and hosts that show none close it as well.
+  if (action === 'cancel') return unseen('cancelled');
   const value = content?.[FIELD];
   const isAnswer =
-    action === 'accept' &&
     typeof value === 'string' &&
     value !== '' &&
     Object.keys(content ?? {}).length === 1 &&
     (options?.includes(value) ?? true);
-  return isAnswer ? { answer: 'given', value } : { answer: 'declined' };
+  return isAnswer ? { answer: 'given', value } : unseen('empty');
+}
+
+function unseen(because: Unseen): Answer {
+  return { answer: 'unavailable', because };
 }

@@ -10,7 +10,7 @@ import { classOf } from '../text/error-class.ts';
  * @returns resolves at the first uncaught error
  */
 export function closeSideDoors(log: Log): Promise<void> {
-  // A listener takes the place of Node's own, which would open the inspector for any local process of this user.
+  // That it is no longer Node's own listener is the work of first-statements.ts.
   process.on('SIGUSR1', () => {
     log('warning', 'SIGUSR1 ignored: this process has no inspector');
   });

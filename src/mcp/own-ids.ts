@@ -1,6 +1,7 @@
 // Keeps ids apart that an SDK would take for something else. It ignores a cancellation of the request id 0, with which it
 // begins to count itself; so that id gets another name before an SDK sees it, and its own again on the way back. And the
-// answer to a repeated `initialize` is for nobody: the front desk has given it.
+// answer to a repeated `initialize` is for nobody: the front desk has given it. Arguments that are null, which the SDK
+// refuses, are none.
 
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { isJSONRPCNotification, isJSONRPCRequest, type JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
@@ -22,7 +23,7 @@ export function withOwnIds(transport: Transport): Transport {
   const wrapped: Transport = {
     start: () => {
       transport.onmessage = (message, extra) => {
-        wrapped.onmessage?.(restored(renamed(message, ZERO_OF_HOST), ZERO_OF_SERVER), extra);
+        wrapped.onmessage?.(withArguments(restored(renamed(message, ZERO_OF_HOST), ZERO_OF_SERVER)), extra);
       };
       transport.onerror = (error) => wrapped.onerror?.(error);
       transport.onclose = () => wrapped.onclose?.();
@@ -52,4 +53,9 @@ function renamed<Message extends JSONRPCMessage>(message: Message, name: string)
 /** An answer to whoever counted from 0. */
 function restored<Message extends JSONRPCMessage>(message: Message, name: string): Message {
   return 'id' in message && message.id === name && !('method' in message) ? { ...message, id: 0 } : message;
+}
+
+function withArguments<Message extends JSONRPCMessage>(message: Message): Message {
+  if (!isJSONRPCRequest(message) || message.params?.arguments !== null) return message;
+  return { ...message, params: { ...message.params, arguments: {} } };
 }

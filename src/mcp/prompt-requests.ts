@@ -3,15 +3,14 @@
 import type { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import {
   CompleteRequestSchema,
-  ErrorCode,
   GetPromptRequestSchema,
   ListPromptsRequestSchema,
-  McpError,
   type CompleteRequest,
 } from '@modelcontextprotocol/sdk/types.js';
 import { promptOffer } from '../prompts/prompt-offer.ts';
 import type { Prompts } from '../prompts/prompt-catalog.ts';
 import type { Log } from '../secret/way-out.ts';
+import { invalidParams } from './invalid-params.ts';
 import { classOf } from '../text/error-class.ts';
 
 interface Offer {
@@ -27,9 +26,9 @@ export function servePrompts(server: Server, offer: Offer): void {
   server.setRequestHandler(ListPromptsRequestSchema, () => ({ prompts: prompts.offered.map(promptOffer) }));
   server.setRequestHandler(GetPromptRequestSchema, ({ params }) => {
     const prompt = prompts.find(params.name);
-    if (!prompt) throw new McpError(ErrorCode.InvalidParams, unknownPrompt(prompts));
+    if (!prompt) throw invalidParams(unknownPrompt(prompts));
     const filled = prompt.fill(params.arguments ?? {});
-    if (!filled.ok) throw new McpError(ErrorCode.InvalidParams, filled.problem);
+    if (!filled.ok) throw invalidParams(filled.problem);
     const content = { type: 'text' as const, text: filled.text };
     return { description: prompt.description, messages: [{ role: 'user' as const, content }] };
   });

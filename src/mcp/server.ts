@@ -6,9 +6,7 @@ import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
 import {
   CallToolRequestSchema,
-  ErrorCode,
   ListToolsRequestSchema,
-  McpError,
   type CallToolResult,
   type ServerNotification,
   type ServerRequest,
@@ -19,11 +17,17 @@ import type { Offer } from '../tools/offer.ts';
 import type { Log } from '../secret/way-out.ts';
 import type { Prompts } from '../prompts/prompt-catalog.ts';
 import { callRecord, type CallRecord } from './call-record.ts';
-import { askThrough, ASK_TIMEOUT_MS, takesForms } from './elicitation.ts';
+import { askThrough, askTimeoutOf, SEEN_AFTER_MS, takesForms } from './elicitation.ts';
 import { CAPABILITIES, serverInfo } from './identity.ts';
 import { progressOf, type Progress } from './progress.ts';
+import { invalidParams } from './invalid-params.ts';
 import { servePrompts } from './prompt-requests.ts';
 import { classOf } from '../text/error-class.ts';
+import { nearest } from '../text/nearest.ts';
+
+/** Of tools, as this server and most others name them. */
+const TOOL_NAME = /^[a-z][a-z0-9_]{0,63}$/;
+const LONGEST_TOOL_NAME = 64;
 
 export interface ServerOptions {
   readonly version: string;
@@ -36,8 +40,10 @@ export interface ServerOptions {
   readonly log: Log;
   /** Keeps a record of each call; must not throw. */
   readonly audit: (record: CallRecord) => Promise<void>;
-  /** How long a person may take to answer a form; a minute where absent. In milliseconds. */
+  /** How long a person may take to answer a form; what suits the host where absent. In milliseconds. */
   readonly askTimeoutMs?: number | undefined;
+  /** What answers a form sooner is no person. In milliseconds. */
+  readonly seenAfterMs?: number | undefined;
 }
 
 export interface McpAdapter {
@@ -60,7 +66,7 @@ export function createServer(options: ServerOptions): McpAdapter {
   server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: [...offers] }));
   server.setRequestHandler(CallToolRequestSchema, async ({ params }, extra) => {
     const tool = catalog.find(params.name);
-    if (!tool) throw new McpError(ErrorCode.InvalidParams, 'Unknown tool');
+    if (!tool) throw invalidParams(unknownTool(params.name, offers));
     const progress = progressOf(extra, tool.title, log);
     const control = controlOf(extra, progress, { ...options, server, stopping: stopping.signal });
     const call = recorded(tool, params.arguments ?? {}, control, { ...options, server });
@@ -82,18 +88,26 @@ export function createServer(options: ServerOptions): McpAdapter {
   };
 }
 
+/** A name is repeated where it looks like one of a tool: anything may have got into its place. */
+function unknownTool(name: string, offers: readonly Offer[]): string {
+  const [like] = nearest(name.slice(0, LONGEST_TOOL_NAME), offers, (offer) => offer.name, 1);
+  const known = like ? ` The nearest is ${like.name}.` : '';
+  return TOOL_NAME.test(name) ? `Unknown tool: ${name}.${known}` : `Unknown tool.${known}`;
+}
+
 /** What a tool may know of, and ask of, the host that called it. */
 function controlOf(
   extra: Extra,
   progress: Progress,
-  { server, stopping, log, askTimeoutMs = ASK_TIMEOUT_MS }: Serving & { readonly stopping: AbortSignal },
+  { server, stopping, log, askTimeoutMs, seenAfterMs = SEEN_AFTER_MS }: Serving & { readonly stopping: AbortSignal },
 ): CallControl {
   const signal = AbortSignal.any([extra.signal, stopping]);
+  const timeoutMs = askTimeoutMs ?? askTimeoutOf(server.getClientVersion()?.name, extra._meta?.progressToken);
   return {
     signal,
     progress: progress.tell,
     ...(takesForms(server.getClientCapabilities()) && {
-      ask: askThrough({ extra, signal, timeoutMs: askTimeoutMs, progress, log }),
+      ask: askThrough({ extra, signal, timeoutMs, seenAfterMs, progress, log }),
     }),
   };
 }

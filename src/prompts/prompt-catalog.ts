@@ -27,6 +27,17 @@ export interface Prompts {
   complete(prompt: string, wish: Wish, stopping: AbortSignal): Promise<Completion>;
 }
 
+/** Those that can be followed with these tools, where nothing can be known to complete their arguments. */
+export function silentPrompts(tools: readonly { readonly name: string }[]): Prompts {
+  const names = tools.map(({ name }) => name);
+  const offered = followable(PROMPTS, names);
+  return {
+    offered,
+    find: (name) => offered.find((prompt) => prompt.name === name),
+    complete: () => Promise.resolve(completed({ names: [], isAll: true }, '')),
+  };
+}
+
 /** @param tools the names of the tools that are offered */
 export function createPrompts(context: PromptsContext, tools: readonly string[]): Prompts {
   const offered = followable(PROMPTS, tools);

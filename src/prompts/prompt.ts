@@ -69,7 +69,7 @@ function dataLine(name: string, value: string | undefined): string[] {
 }
 
 /** Characters that can hide text, change its order or break a line, of which JSON itself escapes only some. */
-const HIDING = /[\p{C}\p{Zl}\p{Zp}\u{FE00}-\u{FE0F}\u{E0100}-\u{E01EF}]/gu;
+const HIDING = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800\u{1D159}]|(?! )\p{Zs}/gu;
 
 /** One line of JSON that shows all there is. */
 function asData(value: string): string {

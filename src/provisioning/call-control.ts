@@ -9,7 +9,7 @@ export interface CallControl {
   readonly ask?: Ask;
 }
 
-/** Never throws. A person who does not answer in time is `unavailable`, as is a host that breaks its word. */
+/** Never throws. What no person can be taken to have answered is `unavailable`. */
 export type Ask = (question: Question) => Promise<Answer>;
 
 /** A form with one required field of text. Never asks for a secret. */
@@ -26,4 +26,7 @@ export interface Question {
 export type Answer =
   | { readonly answer: 'given'; readonly value: string }
   | { readonly answer: 'declined' }
-  | { readonly answer: 'unavailable' };
+  | { readonly answer: 'unavailable'; readonly because: Unseen };
+
+/** `at once`: quicker than a person reads. `empty`: accepted without what was asked for. `silence`: no answer in time. */
+export type Unseen = 'cancelled' | 'at once' | 'empty' | 'silence';

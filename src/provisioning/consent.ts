@@ -1,7 +1,7 @@
 // Asks the person at the host before something is lost for good: consent is the name, typed by that person.
 
-import { sameName, type ModelKey } from '../atlas/model-keys.ts';
-import type { Ask } from './call-control.ts';
+import { originalName, sameName, type ModelKey } from '../atlas/model-keys.ts';
+import type { Ask, Unseen } from './call-control.ts';
 import { refusal, type Failure, type KeyState } from './failure.ts';
 
 /**
@@ -11,7 +11,7 @@ import { refusal, type Failure, type KeyState } from './failure.ts';
 export type ConfirmPolicy = 'never' | 'if-supported' | 'required';
 
 export interface ConsentQuestion {
-  /** What will happen, in one sentence. */
+  /** What will happen, and what tells it from other things: one fact a line. */
   readonly message: string;
   /** What is to be typed, such as `name of the key`. */
   readonly what: string;
@@ -20,17 +20,32 @@ export interface ConsentQuestion {
   readonly keyState: KeyState;
 }
 
-/** What a person types for a key: its name, or its id where it has no name that can be typed. */
-export function typedNameOf({ name, apiKeyId }: ModelKey): Pick<ConsentQuestion, 'what' | 'expected'> {
-  return name.trim() === ''
-    ? { what: 'id of the key', expected: apiKeyId }
-    : { what: 'name of the key', expected: name };
+/** Hosts cut each line of a form at the width of a window. */
+const LONGEST_LINE = 71;
+const LONGEST_TYPED = 64;
+const MOST_TRIES = 3;
+
+/** What a person types for a key: its name, or its id where the name cannot be typed as it is shown, or not be seen whole. */
+export function typedNameOf(key: ModelKey): Pick<ConsentQuestion, 'what' | 'expected'> {
+  const { name, apiKeyId } = key;
+  const isTypable = name.trim() !== '' && name === originalName(key) && name.length <= LONGEST_TYPED;
+  return isTypable ? { what: 'name of the key', expected: name } : { what: 'id of the key', expected: apiKeyId };
 }
 
 /** What tells the key from others: its name alone may have been changed a moment ago. */
-export function described({ apiKeyId, maskedSecret, createdAt, lastUsedAt }: ModelKey, groupId: string): string {
-  const used = lastUsedAt === null ? 'never used' : `last used ${lastUsedAt}`;
-  return `Key ${apiKeyId} (${maskedSecret ?? 'no mask'}) of project ${groupId}, made ${createdAt ?? 'at an unknown time'}, ${used}.`;
+export function described(key: ModelKey, groupId: string, formerName?: string): string {
+  const { apiKeyId, name, maskedSecret, createdAt, lastUsedAt } = key;
+  return [
+    `Key: ${JSON.stringify(name)}`,
+    ...(formerName === undefined || formerName === name
+      ? []
+      : [`Its name within the last hour: ${JSON.stringify(formerName)}`]),
+    `Id: ${apiKeyId}`,
+    `Secret: ${maskedSecret ?? 'no mask'}`,
+    `Project: ${groupId}`,
+    `Made: ${createdAt ?? 'at an unknown time'}`,
+    `Last used: ${lastUsedAt ?? 'never'}`,
+  ].join('\n');
 }
 
 /** `unasked`: the policy wants no question, or the host cannot put one and need not. */
@@ -40,36 +55,57 @@ export async function askConsent(
   { message, what, expected, keyState }: ConsentQuestion,
 ): Promise<'given' | 'unasked' | Failure> {
   if (policy === 'never') return 'unasked';
-  if (!ask) return policy === 'required' ? unavailable(keyState) : 'unasked';
-  const answer = await ask({
-    message: `${message}\nTo go on, type the ${what}:\n${expected}`,
-    title: what.charAt(0).toUpperCase() + what.slice(1),
-    description: 'Exactly as it is written above; anything else changes nothing',
-  });
-  switch (answer.answer) {
-    case 'given':
-      return expected !== '' && sameName(answer.value.trim(), expected.trim()) ? 'given' : declined(keyState);
-    case 'declined':
-      return declined(keyState);
-    case 'unavailable':
-      return unavailable(keyState);
+  if (!ask) return policy === 'required' ? unavailable('This host offers no forms.', keyState) : 'unasked';
+  const facts = message.split('\n').flatMap(wrapped);
+  for (let tries = 1; tries <= MOST_TRIES; tries += 1) {
+    const again = tries === 1 ? [] : [`That was not the ${what}. Nothing was changed yet.`];
+    const answer = await ask({
+      message: [...again, ...facts, `To go on, type the ${what}:`, expected].join('\n'),
+      title: what.charAt(0).toUpperCase() + what.slice(1),
+      description: 'Exactly as it is written above; anything else changes nothing',
+    });
+    if (answer.answer === 'declined') return declined('The person who was asked did not consent.', keyState);
+    if (answer.answer === 'unavailable') return unavailable(WHY_UNSEEN[answer.because], keyState);
+    if (expected !== '' && sameName(answer.value.trim(), expected.trim())) return 'given';
   }
+  return declined(`The person who was asked did not type the ${what} in ${MOST_TRIES} tries.`, keyState);
 }
 
-function declined(keyState: KeyState): Failure {
-  return refusal(
-    'DECLINED',
-    'The person who was asked did not consent.',
-    'Nothing was changed. Do not call again unless the user asks for it.',
-    keyState,
-  );
+const WHY_UNSEEN: Readonly<Record<Unseen, string>> = {
+  cancelled: 'The host closed the form without an answer.',
+  'at once': 'The host answered the form at once, before anybody could read it.',
+  empty: 'The host accepted the form without what a person was to type.',
+  silence: 'Nobody answered the form in the time that there is.',
+};
+
+/** The line in pieces that a window shows whole; what goes on is indented, so that no piece of a name passes for a fact. */
+function wrapped(line: string): string[] {
+  const pieces: string[] = [];
+  for (let rest = line; rest !== '';) {
+    const indent = pieces.length === 0 ? '' : '  ';
+    const room = LONGEST_LINE - indent.length;
+    const space = rest.length <= room ? -1 : rest.lastIndexOf(' ', room);
+    const end = rest.length <= room ? rest.length : endOfPiece(rest, space > 0 ? space : room);
+    pieces.push(`${indent}${rest.slice(0, end)}`);
+    rest = rest.slice(end).trimStart();
+  }
+  return pieces;
 }
 
-function unavailable(keyState: KeyState): Failure {
+/** Never between the halves of one character. */
+function endOfPiece(text: string, end: number): number {
+  return /[\uD800-\uDBFF]/.test(text.charAt(end - 1)) ? end - 1 : end;
+}
+
+function declined(message: string, keyState: KeyState): Failure {
+  return refusal('DECLINED', message, 'Nothing was changed. Do not call again unless the user asks for it.', keyState);
+}
+
+function unavailable(why: string, keyState: KeyState): Failure {
   return refusal(
     'CONFIRMATION_UNAVAILABLE',
-    'A person must consent, and this host did not bring an answer.',
-    'Nothing was changed. Call again when somebody can answer the form, or the operator sets ATLAS_MODEL_KEYS_CONFIRM.',
+    `A person must consent, and none was seen to. ${why}`,
+    'Nothing was changed. Call again where a person can answer the form; or the operator sets ATLAS_MODEL_KEYS_CONFIRM: never (no form; the prompt of the host is trusted), if-supported (a form wherever the host offers forms) or required (nothing without one).',
     keyState,
   );
 }

@@ -6,7 +6,7 @@ import type { Limits, LimitPlace, RateLimit } from '../atlas/rate-limits.ts';
 import type { Scope } from '../atlas/scope.ts';
 import { nearest } from '../text/nearest.ts';
 import type { CallControl } from './call-control.ts';
-import { askConsent, type ConfirmPolicy } from './consent.ts';
+import { askConsent, type ConfirmPolicy, type ConsentQuestion } from './consent.ts';
 import { explained } from './explain.ts';
 import { cancelled, fromAtlas, outcomeUnknown, refusal, type Failure } from './failure.ts';
 import type { KeyContext } from './keys/known-key.ts';
@@ -46,14 +46,18 @@ export async function listRateLimits(
 }
 
 export async function updateRateLimit(
-  context: KeyContext,
+  context: LimitContext,
   { groupId, modelGroupName, ...limits }: Limits & { readonly groupId: string; readonly modelGroupName: string },
-  { signal, progress }: CallControl,
+  { signal, progress, ask }: CallControl,
 ): Promise<RateLimitUpdated | Failed> {
   const rows = await readLimits(context, { groupId }, signal);
   if ('code' in rows) return failed(rows);
   const row = onlyRow(rows, modelGroupName);
   if ('code' in row) return failed(row);
+  if (context.confirm === 'required' && isLower(limits, row)) {
+    const consent = await askConsent('required', ask, loweringOf(groupId, row, limits));
+    if (typeof consent === 'object') return failed(consent);
+  }
   if (signal.aborted) return failed(cancelled('not_applicable'));
   progress('Changing the rate limit');
   const changed = await context.atlas.updateRateLimit(placeOf(groupId, row), limits);
@@ -62,6 +66,30 @@ export async function updateRateLimit(
   const present = now?.find((each) => isSamePlace(each, row));
   if (present && isSame(present, limits)) return { outcome: 'updated', rateLimit: present, previous: limitsOf(row) };
   return failed(outcomeOf(changed.failure, now !== undefined));
+}
+
+/** Where Atlas does not say what the limit is, any may be lower. */
+function isLower(limits: Limits, row: RateLimit): boolean {
+  return (
+    limits.requestsPerMinuteLimit < (row.requestsPerMinuteLimit ?? Infinity) ||
+    limits.tokensPerMinuteLimit < (row.tokensPerMinuteLimit ?? Infinity)
+  );
+}
+
+function loweringOf(groupId: string, row: RateLimit, limits: Limits): ConsentQuestion {
+  return {
+    message: [
+      'Lower this rate limit of Atlas?',
+      'What uses more is refused from then on.',
+      `Model group: ${row.modelGroupName}`,
+      `Project: ${groupId}`,
+      `Requests per minute: ${limits.requestsPerMinuteLimit} (now ${row.requestsPerMinuteLimit ?? 'unknown'})`,
+      `Tokens per minute: ${limits.tokensPerMinuteLimit} (now ${row.tokensPerMinuteLimit ?? 'unknown'})`,
+    ].join('\n'),
+    what: 'name of the model group',
+    expected: row.modelGroupName,
+    keyState: 'not_applicable',
+  };
 }
 
 /** One group, or all of the project where none is named. */
@@ -75,7 +103,7 @@ export async function resetRateLimits(
   const row = modelGroupName === undefined ? undefined : onlyRow(rows, modelGroupName);
   if (row && 'code' in row) return failed(row);
   const consent = await askConsent(context.confirm, call.ask, {
-    message: `Reset ${row ? 'a rate limit' : 'every rate limit'} of the Atlas project ${groupId} to what its organization has?`,
+    message: `Reset ${row ? 'a rate limit' : 'every rate limit'} to what the organization has?\nProject: ${groupId}${row ? `\nModel group: ${row.modelGroupName}` : ''}`,
     what: row ? 'name of the model group' : 'id of the project',
     expected: row?.modelGroupName ?? groupId,
     keyState: 'not_applicable',

@@ -1,5 +1,7 @@
 // All tools of this server, and which of them the operator's policy lets be called.
 
+import { deferredAtlas } from '../atlas/deferred.ts';
+import { openJournal } from '../provisioning/journal/journal.ts';
 import { refusal, type Failure } from '../provisioning/failure.ts';
 import { createAiModelApiKey, type CreateToolContext } from './create-ai-model-api-key.ts';
 import { deleteAiModelApiKey } from './delete-ai-model-api-key.ts';
@@ -39,6 +41,28 @@ export function createCatalog(context: ToolContext): Catalog {
   };
 }
 
+/** Where the operator's settings cannot be used: each tool answers why, which hosts tell nobody otherwise. */
+export function refusingCatalog(problem: string): Catalog {
+  const tools = toolsOf(withoutSettings);
+  return {
+    find(name) {
+      const tool = tools.find((candidate) => candidate.name === name);
+      return tool && { ...tool, call: () => Promise.resolve(failedResult(settingsRefusal(problem, tool))) };
+    },
+  };
+}
+
+/** For tools that are shown or refused, and not called: nothing of it is used. */
+export const withoutSettings: ToolContext = {
+  atlas: deferredAtlas(() => Promise.reject(new Error('no tool is called here'))),
+  journal: openJournal('/'),
+  sinks: new Map<string, never>(),
+  readOnly: false,
+  allowInlineSecret: false,
+  confirm: 'if-supported',
+  maxCreatesPerHour: 0,
+};
+
 export function toolsOf(context: ToolContext): readonly Tool[] {
   return [
     createAiModelApiKey(context),
@@ -61,6 +85,15 @@ function readOnlyRefusal({ keyStateOfRefusal }: Tool): Failure {
     'READ_ONLY',
     'The operator started this server read-only.',
     'Use the tools that are listed; only the operator can change this.',
+    keyStateOfRefusal,
+  );
+}
+
+function settingsRefusal(problem: string, { keyStateOfRefusal }: Tool): Failure {
+  return refusal(
+    'CONFIG_INVALID',
+    `This server can do nothing before its settings are corrected. ${problem}.`,
+    'The operator corrects that setting (`atlas-model-keys-mcp --help` lists them, `doctor` checks them) and restarts the server, which most hosts do when they are restarted. Calling again changes nothing.',
     keyStateOfRefusal,
   );
 }

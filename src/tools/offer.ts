@@ -27,7 +27,8 @@ export interface Offer {
   readonly description: string;
   readonly annotations: ToolAnnotations & { readonly title: string };
   readonly inputSchema: ObjectSchema;
-  readonly outputSchema: ObjectSchema;
+  /** Absent where the operator leaves it out. */
+  readonly outputSchema?: ObjectSchema | undefined;
 }
 
 /** What of the operator's settings hosts can see. */
@@ -35,7 +36,12 @@ export interface OfferSettings {
   readonly readOnly: boolean;
   /** Which tools there are, by name: all, or those allowed, without those denied. */
   readonly tools?: { readonly allow?: readonly string[]; readonly deny?: readonly string[] } | undefined;
-  readonly sinkNames: readonly string[];
+  /** Whether a result may hold a secret. */
+  readonly allowInlineSecret?: boolean | undefined;
+  /** False leaves the output schemas out: some hosts take the whole result for the structured one where there is one. */
+  readonly outputSchemas?: boolean | undefined;
+  /** Absent where they are not known. */
+  readonly sinkNames?: readonly string[];
   readonly defaultSink?: string | undefined;
   readonly projectId?: string | undefined;
   readonly orgId?: string | undefined;
@@ -48,7 +54,11 @@ export interface OfferSettings {
 export function offered(offers: readonly Offer[], settings: OfferSettings): readonly Offer[] {
   return chosen(offers, settings.tools ?? {})
     .filter(({ annotations }) => !settings.readOnly || annotations.readOnlyHint)
-    .map((offer) => ({ ...offer, inputSchema: withSettings(offer.inputSchema, settings) }));
+    .map(({ outputSchema, ...offer }) => ({
+      ...offer,
+      inputSchema: withSettings(offer.inputSchema, settings),
+      ...(settings.outputSchemas !== false && { outputSchema: outputWith(outputSchema, settings) }),
+    }));
 }
 
 function chosen(offers: readonly Offer[], tools: NonNullable<OfferSettings['tools']>): readonly Offer[] {
@@ -80,6 +90,15 @@ function withSettings(schema: ObjectSchema, settings: OfferSettings): ObjectSche
   if (sink) changed.sink = { ...described(sink, defaultSink), enum: sinkNames };
   const still = projectId === undefined ? required : required.filter((name) => name !== 'groupId');
   return { ...schema, properties: changed, required: still.length > 0 ? still : undefined };
+}
+
+/** As `delivery` of result-schema.ts has it. */
+function outputWith(schema: ObjectSchema | undefined, { allowInlineSecret }: OfferSettings): ObjectSchema | undefined {
+  const { delivery } = schema?.properties ?? {};
+  if (!schema || !delivery || !allowInlineSecret) return schema;
+  const members = 'properties' in delivery ? delivery.properties : {};
+  const extended = { ...delivery, properties: Object.assign({}, members, { secret: { type: 'string' } }) };
+  return { ...schema, properties: { ...schema.properties, delivery: extended } };
 }
 
 function described(property: object, standard: string | undefined): object {

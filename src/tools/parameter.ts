@@ -1,10 +1,10 @@
 // Parameters that several tools share: what is accepted, and how it is explained to an agent.
 
 import * as z from 'zod/v4';
-import { cleanText, isShowable } from '../atlas/outside-text.ts';
 import type { Scope } from '../atlas/scope.ts';
 import type { SinkChoice } from '../provisioning/delivery/destination.ts';
 import { refusal, type Failure } from '../provisioning/failure.ts';
+import { firstInvisible } from '../text/invisible.ts';
 import type { Subject } from './tool.ts';
 
 /** What the operator set for calls that name no project or organization. */
@@ -74,12 +74,18 @@ function orDefault(id: string | undefined): string {
   return id === undefined ? '' : `; default ${id}`;
 }
 
+/** Judged by its shape: nothing is compared with a secret, so that no answer tells of one. */
+const SECRET_SHAPE = /(?<![A-Za-z0-9])(?:al-(?:[a-z]{2,}-)?[A-Za-z0-9_-]{20,}|mdb_sa_sk_[A-Za-z0-9_-]{16,})/;
+
 export const keyName = z
   .string()
   .min(1)
   .max(LONGEST_NAME)
-  .refine(isShowable, 'must not hold control, invisible or unassigned characters')
-  .refine((name) => cleanText(name, name.length) === name || !isShowable(name), 'must not look like a secret')
+  .refine((name) => firstInvisible(name) === undefined, {
+    error: ({ input }) =>
+      `must not hold control, invisible or unassigned characters; it has ${firstInvisible(String(input)) ?? 'one'}`,
+  })
+  .refine((name) => !SECRET_SHAPE.test(name), 'must not look like a secret')
   .refine((name) => name.trim() === name, 'must not begin or end with a space')
   .describe('Name of the key, unique in the project');
 

@@ -1,18 +1,14 @@
-// The JSON Schemas that hosts are shown: what a tool accepts, to the letter, and what it answers, in a light form.
+// The JSON Schemas that hosts are shown: what a tool accepts, and what it answers, both whole.
 //
-// Every byte here is paid for in each conversation. The light form accepts whatever the full one accepts.
+// Hosts show the model the input schema in each conversation, so that one is kept short; the output schema they keep.
 
 import * as z from 'zod/v4';
 import type { ObjectSchema } from './offer.ts';
-
-/** The field of an error that says what to do. The others are always there too, which the list of tools need not say. */
-const ERROR_ALWAYS = ['hint'];
 
 export function inputSchemaOf(input: z.ZodObject): ObjectSchema {
   const json = z.toJSONSchema(input, {
     io: 'input',
     override({ jsonSchema }) {
-      if (jsonSchema.enum) delete jsonSchema.type;
       // What zod says of every whole number.
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
     },
@@ -20,20 +16,8 @@ export function inputSchemaOf(input: z.ZodObject): ObjectSchema {
   return withoutDialect(json);
 }
 
-/** The fields of a result and their kinds; what is within an object the README tells, and tests hold to the letter. */
 export function outputSchemaOf(output: z.ZodObject): ObjectSchema {
-  const json = z.toJSONSchema(output, {
-    io: 'output',
-    override({ jsonSchema, path }) {
-      delete jsonSchema.additionalProperties;
-      if (jsonSchema.enum) delete jsonSchema.type;
-      if (path.length === 0) return;
-      delete jsonSchema.properties;
-      delete jsonSchema.required;
-      if (path.at(-1) === 'error') jsonSchema.required = ERROR_ALWAYS;
-    },
-  });
-  return withoutDialect(json);
+  return withoutDialect(z.toJSONSchema(output, { io: 'output' }));
 }
 
 /** 2020-12 is what the specification assumes. */

@@ -2,12 +2,12 @@
 
 import type * as z from 'zod/v4';
 import { parseWith, type SchemaProblem } from '../config/schema-issue.ts';
-import type { CallControl } from '../provisioning/call-control.ts';
+import type { CallControl, Unseen } from '../provisioning/call-control.ts';
 import { refusal, type Failure, type KeyState } from '../provisioning/failure.ts';
 import type { Offer, ToolAnnotations } from './offer.ts';
 import { inputSchemaOf, outputSchemaOf } from './published-schema.ts';
 
-export type { CallControl };
+export type { CallControl, Unseen };
 
 /** What a call comes to, before a host's form is given to it. */
 export interface ToolResult {
@@ -72,10 +72,30 @@ export function defineTool<Input extends z.ZodObject>(definition: Definition<Inp
     output,
     keyStateOfRefusal,
     async call(given, control) {
-      const { value, problems } = parseWith(input, given);
+      const { value, problems } = parseWith(input, asMeant(given, input));
       return problems ? failedResult(inputFailure(definition, problems)) : handle(value, control);
     },
   };
+}
+
+/** What n8n adds to the arguments of every tool of its own accord. */
+const ADDED_BY_HOSTS = ['sessionId', 'toolCallId', 'chatInput', 'action'];
+
+/**
+ * The arguments without what hosts put there and no caller means: `null` and `""` where a parameter is optional (the
+ * strict mode of some models fills in every parameter), and the members that a known host adds.
+ */
+function asMeant(given: unknown, input: z.ZodObject): unknown {
+  const shape: Readonly<Record<string, z.core.$ZodType>> = input.shape;
+  if (given === null) return {};
+  if (typeof given !== 'object' || Array.isArray(given)) return given;
+  const isMeant = ([name, value]: [string, unknown]) => {
+    const parameter = Object.hasOwn(shape, name) ? shape[name] : undefined;
+    if (!parameter) return !ADDED_BY_HOSTS.includes(name);
+    // Optional, or with a default.
+    return parameter._zod.optin === undefined || (value !== null && value !== '');
+  };
+  return Object.fromEntries(Object.entries(given).filter(isMeant));
 }
 
 function inputFailure<Input extends z.ZodObject>(

@@ -1,8 +1,7 @@
 // The tool that sets the limits of a project on one group of models.
 
 import * as z from 'zod/v4';
-import type { KeyContext } from '../provisioning/keys/known-key.ts';
-import { updateRateLimit } from '../provisioning/rate-limits.ts';
+import { updateRateLimit, type LimitContext } from '../provisioning/rate-limits.ts';
 import { groupId, modelGroupName, type Defaults } from './parameter.ts';
 import { errorSchema, limitsSchema, rateLimitSchema } from './result-schema.ts';
 import { quoted } from './sentence.ts';
@@ -17,7 +16,7 @@ const output = z.strictObject({
   error: errorSchema.optional(),
 });
 
-export function updateAiModelRateLimit(context: KeyContext & Defaults): Tool {
+export function updateAiModelRateLimit(context: LimitContext & Defaults): Tool {
   return defineTool({
     name: 'update_ai_model_rate_limit',
     title: 'Update AI model rate limit',

@@ -96,7 +96,7 @@ describe('rows', () => {
       ],
     });
     expect(valueOf(await connect(url, TOKEN).listKeys(PROJECT))).toEqual([
-      { apiKeyId: 'id', name: 'ab', lastUsedAt: null, endpoint: 'eu.ai.mongodb.com' },
+      { apiKeyId: 'id', name: 'a\\u{202E}b', lastUsedAt: null, endpoint: 'eu.ai.mongodb.com' },
     ]);
   });
 

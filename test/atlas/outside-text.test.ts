@@ -2,8 +2,9 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { cleanText, isShowable } from '../../src/atlas/outside-text.ts';
+import { cleanName, cleanText } from '../../src/atlas/outside-text.ts';
 import { Secret } from '../../src/secret/secret.ts';
+import { firstInvisible } from '../../src/text/invisible.ts';
 import { leaksOf } from './leaks.ts';
 
 const SECRET = 'canary_0123456789-abcdefghij';
@@ -51,7 +52,7 @@ describe('any text (property)', () => {
       fc.property(text, fc.integer({ min: 1, max: 80 }), (given, longest) => {
         const clean = cleanText(given, longest);
         expect(clean.length).toBeLessThanOrEqual(longest);
-        expect(isShowable(clean)).toBe(true);
+        expect(cleanText(clean, longest)).toBe(clean);
         expect(clean).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/u);
         expect(leaksOf(clean, SECRET)).toEqual([]);
       }),
@@ -61,11 +62,37 @@ describe('any text (property)', () => {
   test('that is showable stays as it is', () => {
     fc.assert(
       fc.property(
-        text.filter((given) => isShowable(given) && !given.includes(SECRET)),
+        text.filter(
+          (given) =>
+            firstInvisible(given) === undefined &&
+            !/\u200d|\ufe0f|[\u{e0000}-\u{e007f}]/u.test(given) &&
+            !given.includes(SECRET),
+        ),
         (given) => {
           expect(cleanText(given, 10_000)).toBe(given);
         },
       ),
+    );
+  });
+});
+
+describe('a name', () => {
+  test.each([
+    ['what cannot be seen is shown', 'pr\u3164od\u200b', 'pr\\u{3164}od\\u{200B}'],
+    ['what can be stays', 'Köln 日本 👩‍💻 ❤️ 1️⃣', 'Köln 日本 👩‍💻 ❤️ 1️⃣'],
+    ['a secret goes', `a ${SECRET}`, 'a [redacted]'],
+    ['a secret goes that is cut up', `a ${SECRET.slice(0, 9)}\u200b${SECRET.slice(9)}`, 'a [redacted]'],
+    ['a secret goes that is cut up by spaces', `a ${SECRET.slice(0, 9)}\u00ad${SECRET.slice(9)}`, 'a [redacted]'],
+  ])('%s', (_what, given, expected) => {
+    expect(cleanName(given, 100)).toBe(expected);
+  });
+  test('is short, shows all that it has, and holds no secret (property)', () => {
+    fc.assert(
+      fc.property(text, fc.integer({ min: 1, max: 80 }), (given, longest) => {
+        const clean = cleanName(given, longest);
+        expect(clean.length).toBeLessThanOrEqual(longest);
+        expect(leaksOf(clean, SECRET)).toEqual([]);
+      }),
     );
   });
 });

@@ -58,8 +58,8 @@ describe('of the sandbox', () => {
 
 describe('a row', () => {
   test.each([
-    ['with hidden characters', 'a\u202eb\u{e0041}\u200b\u001b[31m', 'ab[31m'],
-    ['in lines', 'a\r\nb', 'a b'],
+    ['with hidden characters', 'a\u202eb\u{e0041}\u200b\u001b[31m', 'a\\u{202E}b\\u{E0041}\\u{200B}\\u{1B}[31m'],
+    ['in lines', 'a\r\nb', 'a\\u{D}\\u{A}b'],
     ['with a secret', 'a al-0123456789abcdefghijABCDEFGHIJ b', 'a [redacted] b'],
     ['with a secret that is cut up', 'al-0123456789abc\u200bdefghijABCDEFGHIJ', '[redacted]'],
     ['of 1 MB', 'x'.repeat(1_000_000), `${'x'.repeat(249)}…`],

@@ -178,6 +178,9 @@ describe('sinks', () => {
   });
 });
 
+const ONE_SINK =
+  '--sink: must be one NAME=URI, or for several a JSON object of name to URI or object, such as {"app":"dotenv:/srv/app/.env","team":"file:/srv/keys/{entry}"}';
+
 describe('a bad value is one line that names the setting', () => {
   test.each<[string, string[], Record<string, string>]>([
     ['--nope: is not understood; see --help', ['--nope'], {}],
@@ -185,7 +188,7 @@ describe('a bad value is one line that names the setting', () => {
     ['command line: a flag has no value, or one that it does not take; see --help', ['--log-level'], {}],
     ['--log-level: must be one of debug, info, warning, error, silent', ['--log-level', 'loud'], {}],
     ['--log-level: is given more than once', ['--log-level', 'info', '--log-level', 'debug'], {}],
-    ['--sink: must be NAME=URI, or a JSON object of name to URI or object', ['--sink', 'x'], {}],
+    [ONE_SINK, ['--sink', 'x'], {}],
     ['--sink: names the same sink twice', ['--sink', 'a=file:/x', '--sink', 'a=file:/y'], {}],
     ['--sink.a.path: must be an absolute path, or start with ~/', ['--sink', 'a=file:relative'], {}],
     ['--sink.a.path: must not hold ".."', ['--sink', 'a=file:/srv/../etc/x'], {}],

@@ -90,7 +90,7 @@ describe('the configuration', () => {
   ])('that is broken is a failing line: %s', async (message, env) => {
     const { examine, sandbox } = await openWard();
     const { code, ok, checks } = await examine(env);
-    expect([code, ok, checks.length]).toEqual([1, false, 1]);
+    expect([code, ok, checks.length]).toEqual([2, false, 1]);
     expect(checks[0]).toMatchObject({ check: 'configuration', status: 'failed' });
     expect(checks[0]?.finding).toContain(message);
     expect(sandbox.requests).toEqual([]);

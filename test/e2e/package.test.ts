@@ -81,7 +81,7 @@ test(`its bundle has at most ${LARGEST_BUNDLE} bytes`, () => {
   expect(statSync(join(installed, 'dist', `${NAME}.js`)).size).toBeLessThanOrEqual(LARGEST_BUNDLE);
 });
 
-test.each(['@modelcontextprotocol/sdk', 'zod', 'undici', 'env-paths'])(
+test.each(['@modelcontextprotocol/sdk', 'zod', 'undici'])(
   'its notices give name, version and licence text of %s',
   (name) => {
     const source = join(root, 'node_modules', name);

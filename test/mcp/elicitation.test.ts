@@ -8,7 +8,8 @@ import {
 } from '@modelcontextprotocol/sdk/types.js';
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
-import { type Answer, type Question } from '../../src/provisioning/call-control.ts';
+import { askTimeoutOf } from '../../src/mcp/elicitation.ts';
+import { type Answer, type Question, type Unseen } from '../../src/provisioning/call-control.ts';
 import { type ServerOptions } from '../../src/mcp/server.ts';
 import { serverWith, TOOL } from './one-tool.ts';
 import { connectHost } from './recording-host.ts';
@@ -18,6 +19,8 @@ const QUESTION: Question = {
   title: 'Name of the key',
   description: 'Type the name of the key',
 };
+const unseen = (because: Unseen) => ({ answer: 'unavailable', because });
+
 const CHOICE: Question = { ...QUESTION, options: ['app', 'vault'] };
 
 type Fill = (form: ElicitRequestFormParams, signal: AbortSignal) => ElicitResult | Promise<ElicitResult>;
@@ -105,27 +108,50 @@ describe('with options', () => {
     });
   });
   test.each(['Vault', 'app ', 'elsewhere', 'constructor'])('%j is none', async (answer) => {
-    expect(await answerTo({ question: CHOICE, fill: answering({ answer }) })).toEqual({ answer: 'declined' });
+    expect(await answerTo({ question: CHOICE, fill: answering({ answer }) })).toEqual(unseen('empty'));
   });
 });
 
-describe('is declined', () => {
-  test.each<[string, ElicitResult]>([
-    ['a refusal', { action: 'decline' }],
-    ['a form that was closed', { action: 'cancel' }],
-    ['a refusal with an answer', { action: 'decline', content: { answer: 'prod' } }],
-    ['a closed form with an answer', { action: 'cancel', content: { answer: 'prod' } }],
-    ['an acceptance without content', { action: 'accept' }],
-    ['an empty acceptance', { action: 'accept', content: {} }],
-    ['empty text', { action: 'accept', content: { answer: '' } }],
-    ['a number', { action: 'accept', content: { answer: 1 } }],
-    ['a yes', { action: 'accept', content: { answer: true } }],
-    ['a list', { action: 'accept', content: { answer: ['prod'] } }],
-    ['another field', { action: 'accept', content: { name: 'prod' } }],
-    ['a field too many', { action: 'accept', content: { answer: 'prod', confirm: true } }],
-  ])('%s', async (_what, result) => {
-    expect(await answerTo({ fill: () => result })).toEqual({ answer: 'declined' });
+test.each<[string, ElicitResult]>([
+  ['a refusal', { action: 'decline' }],
+  ['a refusal with an answer', { action: 'decline', content: { answer: 'prod' } }],
+])('is declined: %s', async (_what, result) => {
+  expect(await answerTo({ fill: () => result })).toEqual({ answer: 'declined' });
+});
+
+describe('nobody can be taken to have seen', () => {
+  test.each<[string, Unseen, ElicitResult]>([
+    ['a form that was closed', 'cancelled', { action: 'cancel' }],
+    ['a closed form with an answer', 'cancelled', { action: 'cancel', content: { answer: 'prod' } }],
+    ['an acceptance without content', 'empty', { action: 'accept' }],
+    ['an empty acceptance', 'empty', { action: 'accept', content: {} }],
+    ['empty text', 'empty', { action: 'accept', content: { answer: '' } }],
+    ['a number', 'empty', { action: 'accept', content: { answer: 1 } }],
+    ['a yes', 'empty', { action: 'accept', content: { answer: true } }],
+    ['a list', 'empty', { action: 'accept', content: { answer: ['prod'] } }],
+    ['another field', 'empty', { action: 'accept', content: { name: 'prod' } }],
+    ['a field too many', 'empty', { action: 'accept', content: { answer: 'prod', confirm: true } }],
+  ])('%s', async (_what, because, result) => {
+    expect(await answerTo({ fill: () => result })).toEqual(unseen(because));
   });
+  test.each<[string, ElicitResult]>([
+    ['right', { action: 'accept', content: { answer: 'prod' } }],
+    ['no', { action: 'decline' }],
+    ['closed', { action: 'cancel' }],
+    ['empty', { action: 'accept' }],
+  ])('a form that is answered at once: %s', async (_what, result) => {
+    expect(await answerTo({ fill: () => result, options: { seenAfterMs: 10_000 } })).toEqual(unseen('at once'));
+  });
+});
+
+test.each([
+  ['claude-code', 1, 600_000],
+  ['claude-code', 0, 600_000],
+  ['claude-code', undefined, 180_000],
+  ['claude-ai', 1, 180_000],
+  [undefined, 'token', 180_000],
+])('a form to %s with the progress token %s stays open for %d ms', (host, token, ms) => {
+  expect(askTimeoutOf(host, token)).toBe(ms);
 });
 
 describe('is unavailable', () => {
@@ -135,7 +161,7 @@ describe('is unavailable', () => {
       new Promise(() => {
         signal.addEventListener('abort', closed);
       });
-    expect(await answerTo({ fill, options: { askTimeoutMs: 100 } })).toEqual({ answer: 'unavailable' });
+    expect(await answerTo({ fill, options: { askTimeoutMs: 100 } })).toEqual(unseen('silence'));
     expect(closed).toHaveBeenCalledOnce();
   });
 
@@ -147,13 +173,13 @@ describe('is unavailable', () => {
     const log = (level: string, message: string) => {
       lines.push(`${level} ${message}`);
     };
-    expect(await answerTo({ fill, options: { log } })).toEqual({ answer: 'unavailable' });
+    expect(await answerTo({ fill, options: { log } })).toEqual(unseen('silence'));
     expect(lines).toContain('warning a form got no answer (McpError)');
     expect(lines.join()).not.toContain('canary');
   });
 
   test('a host that declared forms and knows no such request', async () => {
-    expect(await answerTo({})).toEqual({ answer: 'unavailable' });
+    expect(await answerTo({})).toEqual(unseen('silence'));
   });
 
   test('a host that goes away while the form is open', async () => {
@@ -165,7 +191,7 @@ describe('is unavailable', () => {
     });
     await expect(call()).rejects.toThrow();
     await vi.waitUntil(() => answers.length === 1, { timeout: 5_000 });
-    expect(answers).toEqual([{ answer: 'unavailable' }]);
+    expect(answers).toEqual([unseen('silence')]);
   });
 
   test('a call that is cancelled while the form is open; the form is taken back', async () => {
@@ -180,7 +206,7 @@ describe('is unavailable', () => {
     });
     await expect(call(cancelling.signal)).rejects.toThrow();
     await vi.waitUntil(() => answers.length === 1, { timeout: 5_000 });
-    expect(answers).toEqual([{ answer: 'unavailable' }]);
+    expect(answers).toEqual([unseen('silence')]);
     expect(closed).toHaveBeenCalledOnce();
   });
 
@@ -192,7 +218,7 @@ describe('is unavailable', () => {
       },
     });
     await call();
-    expect(answers).toEqual([{ answer: 'unavailable' }]);
+    expect(answers).toEqual([unseen('silence')]);
   });
 
   test('an answer that is none of the protocol', async () => {
@@ -202,7 +228,7 @@ describe('is unavailable', () => {
       { action: 'accept', content: 'prod' },
       {},
     ]) {
-      expect(await rawAnswer(result)).toEqual({ answer: 'unavailable' });
+      expect(await rawAnswer(result)).toEqual(unseen('silence'));
     }
     expect(await rawAnswer({ action: 'accept', content: { answer: 'prod' } }), 'so that the others could fail').toEqual(
       { answer: 'given', value: 'prod' },

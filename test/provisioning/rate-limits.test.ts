@@ -106,7 +106,7 @@ describe('a reset', () => {
     [{ answer: 'given', value: '' }, 'embed_large', 'DECLINED'],
     [{ answer: 'given', value: 'embed_large' }, undefined, 'DECLINED'],
     [{ answer: 'declined' }, undefined, 'DECLINED'],
-    [{ answer: 'unavailable' }, undefined, 'CONFIRMATION_UNAVAILABLE'],
+    [{ answer: 'unavailable', because: 'silence' }, undefined, 'CONFIRMATION_UNAVAILABLE'],
   ])('whose form is answered %j for the group %s: %s', async (answer, modelGroupName, end) => {
     const bench = await freshBench();
     await update(bench, 5);
@@ -115,5 +115,33 @@ describe('a reset', () => {
     const outcome = await resetRateLimits(context, { groupId: GROUP, modelGroupName }, call);
     expect(outcome.outcome === 'failed' ? outcome.failure.code : outcome.outcome).toBe(end);
     expect(await limitNow(bench)).toBe(end === 'reset' ? 2_000 : 5);
+  });
+});
+
+describe('where the operator requires a person', () => {
+  const set = (bench: Bench, requestsPerMinuteLimit: number, tokensPerMinuteLimit: number, answer?: Answer) =>
+    updateRateLimit(
+      { ...bench.context(), confirm: 'required' },
+      { groupId: GROUP, modelGroupName: 'embed_large', requestsPerMinuteLimit, tokensPerMinuteLimit },
+      { ...quiet(), ...(answer && { ask: () => Promise.resolve(answer) }) },
+    );
+
+  test('a limit below the present one is asked for, and one that is not is not', async () => {
+    const bench = await freshBench();
+    const rows = await list(bench, 'embed_large');
+    const now = rows.outcome === 'listed' ? rows.rateLimits[0] : undefined;
+    const [requests, tokens] = [now?.requestsPerMinuteLimit ?? 0, now?.tokensPerMinuteLimit ?? 0];
+    expect(await set(bench, requests, tokens)).toMatchObject({ outcome: 'updated' });
+    for (const [fewer, less] of [
+      [requests - 1, tokens],
+      [requests, tokens - 1],
+    ] as const) {
+      expect(await set(bench, fewer, less)).toMatchObject({ failure: { code: 'CONFIRMATION_UNAVAILABLE' } });
+      expect(await set(bench, fewer, less, { answer: 'declined' })).toMatchObject({ failure: { code: 'DECLINED' } });
+      expect(await limitNow(bench)).toBe(requests);
+    }
+    const typed = { answer: 'given', value: 'embed_large' } as const;
+    expect(await set(bench, requests - 1, tokens, typed)).toMatchObject({ outcome: 'updated' });
+    expect(await limitNow(bench)).toBe(requests - 1);
   });
 });

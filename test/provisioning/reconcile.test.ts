@@ -343,7 +343,7 @@ describe('consent', () => {
     const questions: Question[] = [];
     const ask = (question: Question) => {
       questions.push(question);
-      return Promise.resolve(answer?.(question) ?? ({ answer: 'unavailable' } as const));
+      return Promise.resolve(answer?.(question) ?? ({ answer: 'unavailable', because: 'silence' } as const));
     };
     const call = { ...quiet(), ...(answer && { ask }) };
     const { creates } = await reconciliation({ ...bench.context(), confirm }, true, call);

@@ -10,6 +10,9 @@ const FORBIDDEN = /path|url|uri|file$|command|argv|reveal|plain|show|secret$|tok
 /** Tokens of text, and the mask. */
 const HARMLESS = ['tokensPerMinuteLimit', 'maskedSecret'];
 
+/** Passed over instead (arguments.test.ts). */
+const ADDED_BY_HOSTS = ['sessionId', 'toolCallId', 'chatInput', 'action'];
+
 const READ = [
   'list_ai_model_api_keys',
   'get_ai_model_api_key',
@@ -68,7 +71,7 @@ describe.each(catalogOf().offered)('$name', (tool) => {
       fc.asyncProperty(
         fc
           .string({ minLength: 1 })
-          .filter((name) => !propertyNames(tool.inputSchema).includes(name) && name !== '__proto__'),
+          .filter((name) => ![...propertyNames(tool.inputSchema), ...ADDED_BY_HOSTS, '__proto__'].includes(name)),
         fc.anything(),
         async (name, value) => {
           const { structured } = await tool.call({ [name]: value }, control);
@@ -144,7 +147,7 @@ describe('the operator chooses the tools by name', () => {
   });
 });
 
-test('the answer to tools/list takes at most 1,200 bytes a tool, with every default that an operator can set', () => {
+test('what hosts show the model takes at most 900 bytes a tool, with every default that an operator can set', () => {
   const everything = {
     readOnly: false,
     projectId: '69681d39c9e8cfd375386316',
@@ -152,8 +155,33 @@ test('the answer to tools/list takes at most 1,200 bytes a tool, with every defa
     sinkNames: ['app-environment', 'team-vault', 'laptop-keyring'],
     defaultSink: 'app-environment',
   };
-  const answer = { jsonrpc: '2.0', id: 2, result: { tools: offered(offers, everything) } };
-  expect(Buffer.byteLength(JSON.stringify(answer)) / offers.length).toBeLessThanOrEqual(1200);
+  const shown = offered(offers, everything).map(({ name, description, inputSchema }) => ({
+    name,
+    description,
+    inputSchema,
+  }));
+  expect(Buffer.byteLength(JSON.stringify(shown)) / offers.length).toBeLessThanOrEqual(900);
+});
+
+test('every enum has its type beside it, which some hosts refuse a list of tools without', () => {
+  const untyped = (schema: unknown): unknown[] => {
+    if (typeof schema !== 'object' || schema === null) return [];
+    const own = 'enum' in schema && !('type' in schema) ? [schema] : [];
+    return [...own, ...Object.values(schema).flatMap(untyped)];
+  };
+  expect(untyped(offered(offers, { readOnly: false, sinkNames: ['app'] }))).toEqual([]);
+  expect(JSON.stringify(offers)).toContain('"type":"string","enum":["listed","failed"]');
+});
+
+test('the output schemas can be left out, and nothing else with them', () => {
+  const settings = { readOnly: false, sinkNames: ['app'] };
+  const without = offered(offers, { ...settings, outputSchemas: false });
+  expect(without.every((offer) => !('outputSchema' in offer))).toBe(true);
+  const withThem = offered(offers, { ...settings, outputSchemas: true });
+  expect(without.map((offer) => ({ ...offer, outputSchema: undefined }))).toEqual(
+    withThem.map((offer) => ({ ...offer, outputSchema: undefined })),
+  );
+  expect(offered(offers, settings)).toEqual(withThem);
 });
 
 function forbiddenIn(schema: unknown): string[] {

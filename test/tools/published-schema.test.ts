@@ -6,11 +6,19 @@ import { catalogOf } from './offline-catalog.ts';
 
 const validator = new AjvJsonSchemaValidator();
 
+const ERROR = { code: 'INTERNAL', message: 'x', hint: 'x', retryable: false, keyState: 'not_applicable' };
+
 describe.each(catalogOf({ allowInlineSecret: true }).offered)('$name', ({ output, outputSchema }) => {
   const isAccepted = (value: unknown) =>
-    validator.getValidator({ ...outputSchema, required: [...(outputSchema.required ?? [])] })(value).valid;
+    validator.getValidator({ ...outputSchema, type: 'object', required: [...(outputSchema?.required ?? [])] })(value)
+      .valid;
 
-  test('whatever fits the full output schema, a host accepts by the published one', () => {
+  test('the published output schema is the whole one', () => {
+    expect({ $schema: 'https://json-schema.org/draft/2020-12/schema', ...outputSchema }).toEqual(
+      z.toJSONSchema(output),
+    );
+  });
+  test('whatever fits it, a host accepts', () => {
     fc.assert(
       fc.property(valueOf(output), (value) => {
         expect(output.safeParse(value).success).toBe(true);
@@ -18,10 +26,16 @@ describe.each(catalogOf({ allowInlineSecret: true }).offered)('$name', ({ output
       }),
     );
   });
+  test('a host accepts a whole error', () => {
+    expect(isAccepted({ outcome: 'failed', error: ERROR })).toBe(true);
+  });
   test.each<[string, unknown]>([
     ['no outcome', {}],
     ['an outcome that the tool does not have', { outcome: 'surprised' }],
-    ['an error without a hint', { outcome: 'failed', error: { code: 'INTERNAL', message: 'x' } }],
+    ['a failure with half an error', { outcome: 'failed', error: { code: 'INTERNAL', message: 'x' } }],
+    ['a field that no result has', { outcome: 'failed', surprise: 'x' }],
+    ['an error of a code that there is not', { outcome: 'failed', error: { ...ERROR, code: 'SURPRISE' } }],
+    ['an error with a field too many', { outcome: 'failed', error: { ...ERROR, surprise: 'x' } }],
     ['an error that is text', { outcome: 'failed', error: 'x' }],
   ])('a host refuses %s', (_what, value) => {
     expect(isAccepted(value)).toBe(false);

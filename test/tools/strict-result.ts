@@ -1,4 +1,4 @@
-// Holds a result against the tool's full output schema, of which hosts are shown a light form only.
+// Holds a result against the tool's output schema, as hosts may.
 
 import { catalogOf } from './offline-catalog.ts';
 

@@ -6,6 +6,7 @@ import { askConsent, described, typedNameOf, type ConfirmPolicy } from '../conse
 import { deleteForGood } from '../delivery/deletion.ts';
 import { explained } from '../explain.ts';
 import { cancelled, outcomeUnknown } from '../failure.ts';
+import { formerName } from './former-names.ts';
 import { getModelKey, refuseOtherName, type KeyContext, type KeyFound } from './known-key.ts';
 import { failed, type Failed } from '../delivery/receipt.ts';
 
@@ -36,7 +37,7 @@ export async function deleteKey(
   if (found.outcome === 'failed') return found;
   if (request.dryRun) return { outcome: 'planned', key: found.key };
   const consent = await askConsent(context.confirm, call.ask, {
-    message: `Delete this AI model API key of Atlas for good? Whatever uses it stops working.\n${described(found.key, request.groupId)}`,
+    message: `Delete this AI model API key of Atlas for good?\nWhatever uses it stops working.\n${described(found.key, request.groupId, formerName(context.atlas, request.apiKeyId))}`,
     ...typedNameOf(found.key),
     keyState: 'not_applicable',
   });

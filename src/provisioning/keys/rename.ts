@@ -2,16 +2,18 @@
 
 import type { Atlas } from '../../atlas/atlas.ts';
 import type { AtlasResult } from '../../atlas/failure.ts';
-import { isNamed, type ModelKey } from '../../atlas/model-keys.ts';
+import { isNamed, originalName, type ModelKey } from '../../atlas/model-keys.ts';
 import type { Sink } from '../../sinks/sink.ts';
 import type { CallControl } from '../call-control.ts';
+import { askConsent, described, typedNameOf, type ConfirmPolicy } from '../consent.ts';
 import { holdsSecretOf } from '../delivery/destination.ts';
 import { nonceOf } from '../delivery/marked-name.ts';
 import { failed, type Failed } from '../delivery/receipt.ts';
 import { explained } from '../explain.ts';
 import { cancelled, journalUnreadable, nameInUse, outcomeUnknown, type Failure } from '../failure.ts';
 import { isUnderWay, type Journal } from '../journal/journal.ts';
-import { refuseMarkedKey, refuseMarkedName, type KeyContext } from './known-key.ts';
+import { rememberFormerName } from './former-names.ts';
+import { refuseMarkedKey, refuseMarkedName, refuseOtherName, type KeyContext } from './known-key.ts';
 import { refuseProject } from '../policy.ts';
 
 export interface RenameRequest {
@@ -23,6 +25,7 @@ export interface RenameRequest {
 export interface RenameContext extends KeyContext {
   readonly journal: Journal;
   readonly sinks: ReadonlyMap<string, Sink>;
+  readonly confirm: ConfirmPolicy;
 }
 
 export interface Renamed {
@@ -33,18 +36,43 @@ export interface Renamed {
 export async function renameKey(
   context: RenameContext,
   request: RenameRequest,
-  { signal, progress }: CallControl,
+  { signal, progress, ask }: CallControl,
 ): Promise<Renamed | Failed> {
-  const { groupId, apiKeyId, name } = request;
+  const { groupId, name } = request;
   const refused = refuseProject(context, groupId, 'not_applicable') ?? refuseMarkedName('name', name, 'not_applicable');
   if (refused) return failed(refused);
   progress('Looking whether the name is free');
-  const key = await findRenamable(context, request, signal);
+  let key = await findRenamable(context, request, signal);
   if ('code' in key) return failed(key);
+  if (context.confirm === 'required' && !isNamed(key, name)) {
+    const consent = await askConsent('required', ask, {
+      message: `Rename this AI model API key of Atlas?\nNew name: ${JSON.stringify(name)}\n${described(key, groupId)}`,
+      ...typedNameOf(key),
+      keyState: 'not_applicable',
+    });
+    if (typeof consent === 'object') return failed(consent);
+    // The person took a while, and consented to renaming the key that had this name.
+    const asked = key;
+    key = await findRenamable(context, request, signal);
+    if ('code' in key) return failed(key);
+    const mismatch = refuseOtherName(key, originalName(asked), 'not_applicable');
+    if (mismatch) return failed(mismatch);
+  }
+  return carryOut(context, request, key, signal);
+}
+
+async function carryOut(
+  context: RenameContext,
+  request: RenameRequest,
+  key: ModelKey,
+  signal: AbortSignal,
+): Promise<Renamed | Failed> {
+  const { groupId, apiKeyId, name } = request;
   const updated = (now: ModelKey): Renamed => ({ outcome: 'updated', key: now, previousName: key.name });
   if (isNamed(key, name)) return updated(key);
   if (signal.aborted) return failed(cancelled('not_applicable'));
   const renamed = await changeName(context.atlas, request);
+  if (renamed.ok || renamed.failure.maybeCarriedOut) rememberFormerName(context.atlas, apiKeyId, key.name);
   if (renamed.ok) return updated(renamed.value);
   const { failure } = renamed;
   if (!failure.maybeCarriedOut)

@@ -61,7 +61,7 @@ export async function rotateKey(
   if ('code' in found) return failed(found);
   if (request.dryRun) return planned(request, found);
   const consent = await askConsent(context.confirm, call.ask, {
-    message: `Rotate this AI model API key of Atlas? A new key takes its place in ${found.target.location}, and the old key is ${keepsOld(request, found) ? 'kept' : 'deleted'}.\n${described(found.old, request.groupId)}`,
+    message: `Rotate this AI model API key of Atlas?\nA new key takes its place in:\n${found.target.location}\nThe old key is ${keepsOld(request, found) ? 'kept' : 'deleted'}.\n${described(found.old, request.groupId)}`,
     ...typedNameOf(found.old),
     keyState: 'not_created',
   });

@@ -46,7 +46,7 @@ describe('of several sinks without a default', () => {
   });
   test.each([
     [{ answer: 'declined' }, 'DECLINED'],
-    [{ answer: 'unavailable' }, 'SINK_UNKNOWN'],
+    [{ answer: 'unavailable', because: 'silence' }, 'SINK_UNKNOWN'],
     [{ answer: 'given', value: 'another' }, 'SINK_UNKNOWN'],
   ] as const)('%j ends with %s', async (answer, code) => {
     expect(await answering(answer)).toMatchObject({ code, keyState: 'not_created' });

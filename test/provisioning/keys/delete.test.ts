@@ -1,6 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Answer, type CallControl, type Question } from '../../../src/provisioning/call-control.ts';
 import { deleteKey, type DeleteContext, type DeleteRequest } from '../../../src/provisioning/keys/delete.ts';
+import { renameKey } from '../../../src/provisioning/keys/rename.ts';
 import { type Fault } from '../../../src/sandbox/faults.ts';
 import { containing, matching } from '../../matching.ts';
 import { GROUP, quiet, startBench, type Bench } from '../bench.ts';
@@ -62,7 +63,7 @@ describe('a key stays', () => {
   });
   test.each<[Answer, string]>([
     [{ answer: 'declined' }, 'DECLINED'],
-    [{ answer: 'unavailable' }, 'CONFIRMATION_UNAVAILABLE'],
+    [{ answer: 'unavailable', because: 'silence' }, 'CONFIRMATION_UNAVAILABLE'],
     [{ answer: 'given', value: '' }, 'DECLINED'],
     [{ answer: 'given', value: 'yes' }, 'DECLINED'],
   ])('when the person answers %j', async (answer, code) => {
@@ -158,4 +159,21 @@ describe('a lost reply', () => {
       failure: { code: 'ATLAS_OUTCOME_UNKNOWN', keyState: 'not_applicable', retryable: true },
     });
   });
+});
+
+test('the person sees the name that the key had before it was renamed, however often', async () => {
+  const bench = await startBench({ timeoutMs: 500 });
+  onTestFinished(() => bench.close());
+  const { apiKeyId } = bench.sandbox.addKey(GROUP, { name: 'production' });
+  const context = { ...bench.context(), confirm: 'if-supported' as const };
+  for (const name of ['junk', 'old test'])
+    await renameKey({ ...context, confirm: 'never' }, { groupId: GROUP, apiKeyId, name }, quiet());
+  const shown: string[] = [];
+  const ask = ({ message }: Question) => {
+    shown.push(message);
+    return Promise.resolve({ answer: 'declined' } as const);
+  };
+  const request = { groupId: GROUP, apiKeyId, confirmName: 'old test', dryRun: false };
+  await deleteKey(context, request, { ...quiet(), ask });
+  expect(shown[0]).toContain('Key: "old test"\nIts name within the last hour: "production"\n');
 });

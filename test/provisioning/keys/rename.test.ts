@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { type Answer } from '../../../src/provisioning/call-control.ts';
 import { renameKey } from '../../../src/provisioning/keys/rename.ts';
 import { fingerprintOfBytes } from '../../../src/secret/fingerprint.ts';
 import { containing } from '../../matching.ts';
@@ -107,4 +108,30 @@ test('a key that is renamed to the name of a create in the same moment is not de
   await bench.connect().renameKey(GROUP, ids[0] ?? '', 'wanted');
   expect(await creating).toMatchObject({ outcome: 'failed' });
   expect(names(bench)).toEqual(['wanted']);
+});
+
+describe('where the operator requires a person', () => {
+  const required = (bench: Bench, apiKeyId: string | undefined, name: string, answer?: Answer) =>
+    renameKey(
+      { ...bench.context(), confirm: 'required' },
+      { groupId: GROUP, apiKeyId: apiKeyId ?? '', name },
+      { ...quiet(), ...(answer && { ask: () => Promise.resolve(answer) }) },
+    );
+
+  test('a key is renamed by whoever types its present name', async () => {
+    const { bench, ids } = await benchWithKeys('one');
+    const answer = { answer: 'given', value: 'one' } as const;
+    expect(await required(bench, ids[0], 'two', answer)).toMatchObject({ outcome: 'updated', previousName: 'one' });
+    expect(names(bench)).toEqual(['two']);
+  });
+  test.each<[Answer | undefined, string]>([
+    [undefined, 'CONFIRMATION_UNAVAILABLE'],
+    [{ answer: 'unavailable', because: 'at once' }, 'CONFIRMATION_UNAVAILABLE'],
+    [{ answer: 'declined' }, 'DECLINED'],
+    [{ answer: 'given', value: 'two' }, 'DECLINED'],
+  ])('%j leaves its name: %s', async (answer, code) => {
+    const { bench, ids } = await benchWithKeys('one');
+    expect(await required(bench, ids[0], 'two', answer)).toMatchObject({ failure: { code } });
+    expect(names(bench)).toEqual(['one']);
+  });
 });

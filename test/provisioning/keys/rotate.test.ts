@@ -249,7 +249,7 @@ describe('nothing is changed', () => {
   });
   test.each([
     [{ answer: 'declined' }, 'DECLINED'],
-    [{ answer: 'unavailable' }, 'CONFIRMATION_UNAVAILABLE'],
+    [{ answer: 'unavailable', because: 'silence' }, 'CONFIRMATION_UNAVAILABLE'],
     [{ answer: 'given', value: '' }, 'DECLINED'],
     [{ answer: 'given', value: 'APP' }, 'DECLINED'],
   ] satisfies [Answer, string][])('when the person answers %j', async (answer, code) => {

@@ -1,0 +1,44 @@
+// Characters that show nothing, hide others, or change how a text is read; and how they are made visible.
+
+/**
+ * Control, format (bidi, zero-width, tag), private-use and unassigned characters, lone surrogates, line separators, whatever
+ * Unicode lets a font leave out (Hangul fillers, variation selectors, U+034F …), blank ones, and spaces but the usual one.
+ */
+const INVISIBLE = String.raw`[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800\u{1D159}]|(?! )\p{Zs}`;
+
+/** Nearly all text is, and is told from the rest at once. */
+const PLAIN = /^[ -~]*$/;
+
+let compiled: RegExp | undefined;
+
+/** Within an emoji that Unicode recommends, joiners and selectors stay. Compiled when it is needed: it is a large one. */
+function emojiOrInvisible(): RegExp {
+  compiled ??= new RegExp(String.raw`\p{RGI_Emoji}|(?<invisible>${INVISIBLE})`, 'gv');
+  return compiled;
+}
+
+/** The text with each invisible character as `\u{3164}`. */
+export function withEscapes(text: string): string {
+  if (PLAIN.test(text)) return text;
+  return text.replace(emojiOrInvisible(), (match: string, invisible: string | undefined) =>
+    invisible === undefined ? match : `\\u{${hexOf(invisible)}}`,
+  );
+}
+
+/** The text without them. */
+export function withoutInvisible(text: string): string {
+  return PLAIN.test(text) ? text : text.replace(new RegExp(INVISIBLE, 'gv'), '');
+}
+
+/** The first of them, such as `U+3164`; undefined where all of the text can be seen. */
+export function firstInvisible(text: string): string | undefined {
+  if (PLAIN.test(text)) return undefined;
+  for (const { groups } of text.matchAll(emojiOrInvisible())) {
+    if (groups?.invisible !== undefined) return `U+${hexOf(groups.invisible).padStart(4, '0')}`;
+  }
+  return undefined;
+}
+
+function hexOf(character: string): string {
+  return (character.codePointAt(0) ?? 0).toString(16).toUpperCase();
+}
