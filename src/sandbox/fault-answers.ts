@@ -54,7 +54,7 @@ function statusReply(fault: Extract<Fault, { readonly kind: 'status' }>): Reply 
   return { status: fault.status, headers: { ...type, ...headers }, raw };
 }
 
-/** As whatever stands before Atlas answers in its place. */
+/** The page of a proxy that answers in place of Atlas. */
 function proxyPage(status: number, body = `<html><body><h1>${status}</h1></body></html>`): Reply {
   return statusReply({ operation: 'any', when: 'before', kind: 'status', status, body });
 }

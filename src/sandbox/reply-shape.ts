@@ -14,7 +14,7 @@ export interface Shape {
 
 const PAGE_FIELDS = ['links', 'results', 'totalCount'];
 
-/** Only what is in the world is changed: a refusal lacks members, and has none of the others. */
+/** A refusal lacks members too; none are added to it. */
 export function shaped(reply: Reply, { omit, add, lowerCaseWords }: Shape): Reply {
   const whole = withoutFields(reply, omit);
   if (reply.status >= 300) return whole;
