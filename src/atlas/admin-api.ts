@@ -76,7 +76,7 @@ export function createAdminApi(transport: Transport, authenticator: Authenticato
  */
 function waitBeforeRepeat({ method }: ApiCall, failure: AtlasFailure): number | undefined {
   if (method !== 'GET' && method !== 'DELETE') return undefined;
-  if (failure.code === 'ATLAS_UNAVAILABLE') return 0;
+  if (failure.code === 'ATLAS_UNAVAILABLE') return failure.retryable ? 0 : undefined;
   const { retryAfterSeconds = USUAL_RATE_WAIT, atlas } = failure;
   return atlas?.status === 429 && retryAfterSeconds <= LONGEST_RATE_WAIT ? retryAfterSeconds * 1000 : undefined;
 }
