@@ -1,7 +1,7 @@
 // Atlas as the use cases see it: when a key counts as deleted, what is said without credentials, and when it is opened.
 
 import { describe, expect, test } from 'vitest';
-import { createAtlas, type Atlas } from '../../src/atlas/atlas.ts';
+import type { Atlas } from '../../src/atlas/atlas.ts';
 import { deferredAtlas } from '../../src/atlas/deferred.ts';
 import type { AtlasResult } from '../../src/atlas/failure.ts';
 import {
@@ -84,14 +84,13 @@ describe('without credentials', () => {
     ],
   ])('every call says what to set, and sends nothing: %j', async (credentials, words) => {
     const { url, arrivals } = await originOf(200, {});
-    const atlas = createAtlas({ ...settings, baseUrl: url, credentials });
+    const atlas = connect(url, credentials, settings);
     for (const [, call] of Object.values(CALLS)) {
       const failure = failureOf(await call(atlas));
       expect(failure).toMatchObject({ code: 'CREDENTIALS_MISSING', retryable: false, maybeCarriedOut: false });
       for (const word of words) expect(failure.hint).toContain(word);
     }
     expect(arrivals).toEqual([]);
-    await atlas.close();
   });
 });
 
