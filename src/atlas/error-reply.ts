@@ -60,7 +60,11 @@ function adviceFor(facts: AtlasFacts, fromAtlas: boolean, context: CallContext):
     return { ...redirected, message: `Atlas answered ${status}, a redirect; redirects are not followed.` };
   if (isPassing(facts)) {
     return {
-      ...advice('ATLAS_UNAVAILABLE', `Atlas failed with status ${status}.`, 'Try again later.'),
+      ...advice(
+        'ATLAS_UNAVAILABLE',
+        `${fromAtlas ? 'Atlas' : 'Atlas, or something before it,'} failed with status ${status}.`,
+        'Try again later.',
+      ),
       retryable: true,
     };
   }
