@@ -16,7 +16,10 @@ export interface VersionChoice {
   for(call: VersionedCall): CallVersion;
 }
 
-type VersionedCall = Pick<HttpRequest, 'method' | 'path'>;
+export interface VersionedCall extends Pick<HttpRequest, 'method' | 'path'> {
+  /** Why the call cannot be made in a version. */
+  readonly refusal?: (version: ApiVersion) => unknown;
+}
 
 /** The version in which one call is sent. */
 export interface CallVersion {
@@ -39,7 +42,10 @@ export function chooseVersion(setting: 'auto' | ApiVersion): VersionChoice {
       const tried = new Set<ApiVersion>();
       const current = (): ApiVersion => {
         if (kind === undefined) return DATED;
-        return setting === 'preview' || inPreview.has(kind) ? 'preview' : DATED;
+        if (setting === 'preview') return 'preview';
+        // What the preview cannot do is asked of the dated version each time, which may be there again.
+        const needsDated = call.refusal?.('preview') !== undefined && !tried.has(DATED);
+        return inPreview.has(kind) && !needsDated ? 'preview' : DATED;
       };
       return {
         current,

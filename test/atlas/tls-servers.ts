@@ -62,8 +62,14 @@ export function tlsGatewayFor(folder: string, baseUrl: string): Promise<string> 
   });
 }
 
-async function tlsListening(folder: string, answer: RequestListener): Promise<string> {
+/** @param onHandshake is given each connection that was accepted */
+export async function tlsListening(
+  folder: string,
+  answer: RequestListener,
+  onHandshake?: (socket: Duplex) => void,
+): Promise<string> {
   const server = createTlsServer(certificateIn(folder), answer);
+  if (onHandshake) server.on('secureConnection', onHandshake);
   onTestFinished(() => {
     server.closeAllConnections();
   });

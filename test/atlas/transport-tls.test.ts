@@ -15,6 +15,7 @@ import {
   NAME,
   proxyFor,
   temporaryFolder,
+  tlsListening,
   tlsServerFor,
   type Tunnelling,
 } from './tls-servers.ts';
@@ -68,6 +69,28 @@ describe.skipIf(!hasOpenssl && !process.env.CI)('with certificates by openssl', 
     ]);
     expect(arrivals).toEqual([]);
   });
+
+  test.each([true, false])(
+    'a server that ends each connection after the handshake meets one a request (proxy: %s)',
+    async (proxied) => {
+      let handshakes = 0;
+      const port = await tlsListening(
+        folder,
+        () => undefined,
+        (socket) => {
+          handshakes += 1;
+          socket.destroy();
+        },
+      );
+      const proxy = await proxyFor(port);
+      const environment = { ...trusting, ...(proxied && { HTTPS_PROXY: `http://127.0.0.1:${proxy.port}` }) };
+      const results = await exchanges(`https://127.0.0.1:${port}`, environment, 2);
+      expect(results.map((result) => JSON.stringify(result)).join()).toMatch(
+        /^(?:{"outcome":"(?:lost|not_sent)","reason":"\w+"},?){2}$/,
+      );
+      expect(handshakes).toBe(2);
+    },
+  );
 
   describe('through a proxy', () => {
     test('goes https, in a tunnel that is used again, with the login from the URL for the proxy alone', async () => {
