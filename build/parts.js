@@ -76,18 +76,18 @@ export function evaluated(filter, name, run) {
   return replaced(filter, async (file) => `export const ${name} = ${JSON.stringify((await run(file))[name])};`);
 }
 
-/** Puts these texts in the place of the modules that match. */
-export function exchanged(texts) {
-  return Object.entries(texts).map(([pattern, text]) => replaced(new RegExp(pattern), () => text));
+/** Puts these texts in the place of the modules that match. A part of the program need not import each of them. */
+export function exchanged(texts, { inPart = false } = {}) {
+  return Object.entries(texts).map(([pattern, text]) => replaced(new RegExp(pattern), () => text, inPart));
 }
 
 /** Puts a text in the place of what is imported so. Where nothing is any more, the build fails instead of leaving it out. */
-function replaced(filter, textFor) {
+function replaced(filter, textFor, mayBeAbsent = false) {
   const namespace = `replaced ${filter}`;
   return {
     name: namespace,
     setup(building) {
-      let isMet = false;
+      let isMet = mayBeAbsent;
       building.onResolve({ filter }, ({ path, resolveDir }) => {
         isMet = true;
         return { path, namespace, pluginData: resolve(resolveDir, path) };

@@ -122,7 +122,11 @@ function processTokenExchange(exchange: Exchange): AtlasResult<Token> {
   if (exchange.status !== 200) {
     return failed(
       withoutEffect(
-        errorReplyFailure(codeAlone(exchange), { role: 'Organization Member', credentialSetting: SETTING }),
+        errorReplyFailure(codeAlone(exchange), {
+          role: 'Organization Member',
+          credentialSetting: SETTING,
+          oauth: true,
+        }),
       ),
     );
   }
@@ -146,6 +150,7 @@ function processTokenExchange(exchange: Exchange): AtlasResult<Token> {
 
 /** An error with its code and no other text, which may repeat the client secret, or a token that nobody here knows to redact. */
 function codeAlone(reply: HttpReply): HttpReply {
+  if (reply.body === '') return reply;
   const body = parseJson(reply.body ?? '');
   const { error, errorCode }: JsonObject = isObject(body) ? body : {};
   return { ...reply, body: JSON.stringify({ error, errorCode }) };
