@@ -107,10 +107,10 @@ async function callOnce(
         return failed(lostExchangeFailure({ outcome: 'lost', reason: exchange.cut }));
       return { ok: true, value: apiReply(exchange, version) };
     }
-    if (exchange.status === 401 && authenticator.refused(exchange, authorization.header, refusals)) {
+    if (exchange.status === 401 && (await authorization.refused(exchange, refusals))) {
       refusals += 1;
     } else if (!version.refused(exchange, spoken)) {
-      return failed(errorReplyFailure(exchange, { role: call.role, credentialSetting: authenticator.setting }));
+      return failed(errorReplyFailure(exchange, { role: call.role, remedy: authenticator.remedy }));
     }
   }
 }

@@ -13,8 +13,8 @@ import type { HttpReply } from './transport.ts';
 export interface CallContext {
   /** The role that allows it, such as `Project Model Owner`. */
   readonly role: string;
-  /** How the operator gave the credentials, such as `MONGODB_ATLAS_CLIENT_SECRET`. */
-  readonly credentialSetting: string;
+  /** What a person does about a credential that is not accepted. */
+  readonly remedy: string;
 }
 
 interface Advice {
@@ -37,6 +37,14 @@ const OAUTH_CODE = /^[a-z_]{1,39}$/;
 const UNOPENED: readonly number[] = [401, 406, 410, 429];
 /** Request Timeout, and what proxies say when the client has gone: Atlas may have carried it out all the same. */
 const GAVE_UP: readonly number[] = [408, 499];
+/** Of a 401: the credential is known, and may not do this. Another token would not change it. */
+const ROLE_CODES: readonly unknown[] = [
+  'USER_UNAUTHORIZED',
+  'NOT_ORG_GROUP_CREATOR',
+  'NOT_IN_GROUP',
+  'USER_CANNOT_ACCESS_GROUP',
+  'USER_CANNOT_ACCESS_ORG',
+];
 /** What a hint may name. Message and hint are this server's own words: other text of Atlas stays in `atlas`. */
 const FIELD_NAME = /^[A-Za-z0-9_.[\]]{1,60}$/;
 
@@ -54,6 +62,10 @@ export function errorReplyFailure(reply: HttpReply, context: CallContext): Atlas
     maybeCarriedOut: facts.status < 400 || isPassing(facts) || !isFromAtlas(facts),
     atlas: facts,
   };
+}
+
+export function isAboutRole(errorCode: unknown): boolean {
+  return ROLE_CODES.includes(errorCode);
 }
 
 /** Any other refusal has an error code of Atlas; without one, something in between may have put its page over a success. */
@@ -168,7 +180,7 @@ function badRequest(facts: AtlasFacts, context: CallContext): Advice {
   }
 }
 
-function unauthorized({ errorCode }: AtlasFacts, { role, credentialSetting }: CallContext): Advice {
+function unauthorized({ errorCode }: AtlasFacts, { role, remedy }: CallContext): Advice {
   switch (errorCode) {
     case 'NOT_IN_GROUP':
     case 'USER_CANNOT_ACCESS_GROUP':
@@ -178,16 +190,16 @@ function unauthorized({ errorCode }: AtlasFacts, { role, credentialSetting }: Ca
         'The credential belongs to another organization or project.',
         'Use a groupId that the credential can see, or a person invites the service account or API key to that project.',
       );
-    case undefined:
-    case 'invalid_client':
-    case 'invalid_token':
+    case 'USER_UNAUTHORIZED':
+    case 'NOT_ORG_GROUP_CREATOR':
+      return missingRole(role);
+    // Without a code, with one of OAuth, or with one that is not known to be about a role.
+    default:
       return advice(
         'ATLAS_UNAUTHENTICATED',
         'Atlas does not accept the credential.',
-        `It is wrong or has expired: a person makes a new one in Atlas and sets ${credentialSetting}, then restarts this server.`,
+        `It is wrong or has expired: ${remedy}`,
       );
-    default:
-      return missingRole(role);
   }
 }
 

@@ -147,7 +147,7 @@ describe('the error table', () => {
   test('a code as long as Atlas has some is kept, since advice hangs on there being one', async () => {
     const errorCode = 'CANNOT_CREATE_AI_MODEL_API_KEY_WITHOUT_AN_ACCEPTED_AGREEMENT';
     expect(await failureAfter({ status: 401, errorCode })).toMatchObject({
-      code: 'ATLAS_FORBIDDEN',
+      code: 'ATLAS_UNAUTHENTICATED',
       atlas: { errorCode },
     });
   });
