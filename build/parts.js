@@ -11,7 +11,9 @@ const SHARED = ['src/secret/redaction.ts', 'src/secret/secret.ts', 'src/config/c
 
 /** The files that each part may have for itself: they keep nothing, and have no class. */
 const COPIED = [
+  'src/config/base-url.ts',
   'src/config/schema-issue.ts',
+  'src/config/secret-text.ts',
   'src/mcp/front-desk.ts',
   'src/mcp/identity.ts',
   'src/prompts/prompt-offer.ts',

@@ -88,11 +88,11 @@ async function callOnce(
         return failed(lostExchangeFailure({ outcome: 'lost', reason: exchange.cut }));
       return { ok: true, value: apiReply(exchange, version.warnings(exchange, spoken)) };
     }
-    const refused = exchange.status === 401 && authenticator.refused(exchange, authorization.header, refusals);
+    const refused = exchange.status === 401 && (await authorization.refused(exchange, refusals));
     if (refused && mayBeSentAgain(call, authorization.header)) {
       refusals += 1;
     } else if (!version.refused(exchange, spoken)) {
-      return failed(errorReplyFailure(exchange, { role: call.role, credentialSetting: authenticator.setting }));
+      return failed(errorReplyFailure(exchange, { role: call.role, remedy: authenticator.remedy }));
     }
   }
 }

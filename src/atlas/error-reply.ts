@@ -14,8 +14,8 @@ export interface CallContext {
   readonly role: string;
   /** For the token endpoint, which has OAuth's error codes (RFC 6749, section 5.2). */
   readonly oauth?: true;
-  /** How the operator gave the credentials, such as `MONGODB_ATLAS_CLIENT_SECRET`. */
-  readonly credentialSetting: string;
+  /** What a person does about a credential that is not accepted. */
+  readonly remedy: string;
 }
 
 interface Advice {
@@ -27,6 +27,13 @@ interface Advice {
 
 /** Request Timeout, and what proxies say when the client has gone: Atlas may have carried it out all the same. */
 const GAVE_UP: readonly number[] = [408, 499];
+/** Of a 401: the credential is known, and may not do this. Another token would not change it. */
+const ROLE_CODES: readonly unknown[] = [
+  'USER_UNAUTHORIZED',
+  'NOT_IN_GROUP',
+  'USER_CANNOT_ACCESS_GROUP',
+  'USER_CANNOT_ACCESS_ORG',
+];
 /** What a hint may name. Message and hint are this server's own words: other text of Atlas stays in `atlas`. */
 const FIELD_NAME = /^[A-Za-z0-9_.[\]]{1,60}$/;
 
@@ -45,6 +52,10 @@ export function errorReplyFailure(reply: HttpReply, context: CallContext): Atlas
     maybeCarriedOut: facts.status < 400 || isPassing(facts) || !hasAtlasCode(facts),
     atlas: facts,
   };
+}
+
+export function isAboutRole(errorCode: unknown): boolean {
+  return ROLE_CODES.includes(errorCode);
 }
 
 /** Of the replies without its error code, Atlas sends these: the empty one to a bad token, and the challenge for a digest. */
@@ -98,8 +109,7 @@ function isPassing({ status }: AtlasFacts): boolean {
   return status >= 500 || GAVE_UP.includes(status);
 }
 
-function unauthorized({ errorCode }: AtlasFacts, { role, credentialSetting }: CallContext): Advice {
-  const renewal = `A person makes a new one in Atlas and sets ${credentialSetting}, then restarts this server.`;
+function unauthorized({ errorCode }: AtlasFacts, { role, remedy }: CallContext): Advice {
   switch (errorCode) {
     // A role, although the status says otherwise.
     case 'USER_UNAUTHORIZED':
@@ -118,13 +128,13 @@ function unauthorized({ errorCode }: AtlasFacts, { role, credentialSetting }: Ca
       return advice(
         'ATLAS_UNAUTHENTICATED',
         'Atlas does not accept the credential.',
-        `It is wrong or has expired. ${renewal}`,
+        `It is wrong or has expired: ${remedy}`,
       );
     default:
       return advice(
         'ATLAS_UNAUTHENTICATED',
         `Atlas refuses the credential, with the error code ${errorCode}.`,
-        `It may have ended or been changed; atlas.detail has what Atlas says. ${renewal}`,
+        `It may have ended or been changed (atlas.detail has what Atlas says): ${remedy}`,
       );
   }
 }

@@ -18,9 +18,13 @@ const CREATING_ROLE = /^(?:GROUP_OWNER|ORG_OWNER|[A-Z_]*MODEL_OWNER)$/;
 export async function atlasChecks(atlas: Atlas, config: Config): Promise<Check[]> {
   const described = await atlas.describeCredential();
   const now = Date.now();
-  const place = config.atlas ? config.atlas.baseUrl.origin : 'the embedded sandbox';
+  const place = placeOf(config);
   if (!described.ok && described.failure.atlas?.status !== 404) {
-    return [failed('Atlas', `${place}: ${described.failure.message}`, described.failure.hint)];
+    const { code, message, hint } = described.failure;
+    // The file or the program could not give it, and so nothing was sent.
+    return [
+      code === 'CREDENTIALS_MISSING' ? failed('secret', message, hint) : failed('Atlas', `${place}: ${message}`, hint),
+    ];
   }
   // Not every Atlas, and not every proxy, knows the call that describes a credential.
   const description: CredentialDescription = described.ok ? described.value : { roles: [], accessList: [] };
@@ -34,6 +38,12 @@ export async function atlasChecks(atlas: Atlas, config: Config): Promise<Check[]
     await projectsCheck(atlas, config),
     clockCheck(date, now),
   ];
+}
+
+function placeOf({ atlas }: Config): string {
+  if (!atlas) return 'the embedded sandbox';
+  const { baseUrl, credentials } = atlas;
+  return credentials.kind === 'atlas-cli' && credentials.namesBaseUrl ? 'the Atlas of the profile' : baseUrl.origin;
 }
 
 function rolesCheck(roles: readonly CredentialRole[], config: Config): Check {

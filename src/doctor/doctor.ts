@@ -7,6 +7,7 @@ import type { Config } from '../config/config.ts';
 import { atlasChecks } from './atlas-side.ts';
 import type { Check } from './check.ts';
 import { brokenConfiguration, configurationChecks, credentialCheck } from './configuration.ts';
+import { secretFileChecks } from './secret-file.ts';
 import { sinkChecks, stateChecks } from './places.ts';
 import { isWell, jsonReport, tableReport } from './report.ts';
 
@@ -31,12 +32,13 @@ async function examine({ load, openAtlas }: Examination): Promise<Check[]> {
   const config = await loaded(load);
   if (config instanceof ConfigError) return [brokenConfiguration(config)];
   const credential = credentialCheck(config);
-  const [atlas, sinks, state] = await Promise.all([
+  const [file, atlas, sinks, state] = await Promise.all([
+    secretFileChecks(config),
     credential.status === 'failed' ? [] : askAtlas(await openAtlas(config), config),
     sinkChecks(config),
     stateChecks(config),
   ]);
-  return [...configurationChecks(config), credential, ...atlas, ...sinks, ...state];
+  return [...configurationChecks(config), credential, ...file, ...atlas, ...sinks, ...state];
 }
 
 async function loaded(load: Examination['load']): Promise<Config | ConfigError> {

@@ -56,6 +56,8 @@ describe('where all is well', () => {
       'POST token',
       'GET credential',
       'GET list_projects',
+      // Its own token.
+      'POST revoke',
     ]);
   });
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { childEnvironment, searchPathOf } from '../../../src/sinks/programs/child-environment.ts';
+import { childEnvironment, searchPathOf } from '../../src/programs/child-environment.ts';
 
 const NEEDED = {
   PATH: '/usr/bin',
