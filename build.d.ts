@@ -6,3 +6,7 @@ interface Options {
 }
 
 export function buildServer(outfile: string, options?: Options): Promise<readonly Metafile[]>;
+
+export const LEFT_OUT: Readonly<Record<string, string>>;
+
+export function buildPart(path: string, options?: { readonly shared?: boolean }): Promise<string>;

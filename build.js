@@ -22,29 +22,33 @@ const common = {
   metafile: true,
 };
 
-/** What libraries bring along and this server never uses: V8 would parse it all the same. */
-const lean = exchanged({
-  // Two of its dispatchers, without fetch, caches and WebSockets.
-  '^undici$': `export { default as Agent } from 'undici/lib/dispatcher/agent.js';
-    export { default as EnvHttpProxyAgent } from 'undici/lib/dispatcher/env-http-proxy-agent.js';`,
-  // What its dispatchers want of fetch: forms as the body of a request.
+/**
+ * What libraries bring along and this server never uses: V8 would parse it all the same. test/e2e/left-out.test.ts shows that
+ * none of it is used.
+ */
+export const LEFT_OUT = {
+  // What undici's dispatcher wants of fetch: forms as the body of a request.
   '/web/fetch/body\\.js$': 'module.exports = {};',
   // The SDK checks answers to forms with ajv; src/mcp/elicitation.ts checks them itself, more strictly.
   'ajv-provider\\.js$': 'export class AjvJsonSchemaValidator {}',
   // For schemas of zod 3, of which there is none.
   '^zod/v3$': 'module.exports = {};',
-});
+};
+
+const programOptions = {
+  ...common,
+  format: 'cjs',
+  write: false,
+  // The log tells of an error its class.
+  keepNames: true,
+};
 
 /** For tests: `plugins`, for both parts, take a layer of protection away; `complete` leaves nothing out, to be compared. */
 export async function buildServer(outfile, { plugins = [], complete = false } = {}) {
   const program = await build({
-    ...common,
+    ...programOptions,
     entryPoints: ['src/program.ts'],
-    format: 'cjs',
-    write: false,
-    // The log tells of an error its class.
-    keepNames: true,
-    plugins: [...plugins, globalProcess, fromMain, ...(complete ? [] : lean)],
+    plugins: [...plugins, globalProcess, fromMain, ...(complete ? [] : exchanged(LEFT_OUT))],
   });
   const main = await build({
     ...common,
@@ -65,6 +69,16 @@ export async function buildServer(outfile, { plugins = [], complete = false } = 
   requireApart(program.metafile, main.metafile);
   await chmod(outfile, 0o755);
   return [program.metafile, main.metafile];
+}
+
+/**
+ * For tests: a file and what it imports, built as the program is. The text of a CommonJS module; with `shared` it takes the
+ * shared files from a variable of that name, as the program does.
+ */
+export async function buildPart(path, { shared = false } = {}) {
+  const plugins = [...(shared ? [fromMain] : []), ...exchanged(LEFT_OUT, { inPart: true })];
+  const { outputFiles } = await build({ ...programOptions, entryPoints: [path], plugins });
+  return outputFiles[0].text;
 }
 
 /** The exports of a TypeScript file, which is bundled in memory and run from there. */

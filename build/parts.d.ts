@@ -5,4 +5,4 @@ import { type Metafile, type Plugin } from 'esbuild';
 export function requireApart(program: Pick<Metafile, 'inputs'>, main: Pick<Metafile, 'inputs'>): void;
 export function carried(text: string): Plugin[];
 export function evaluated(filter: RegExp, name: string, run: (file: string) => Promise<object>): Plugin;
-export function exchanged(texts: Readonly<Record<string, string>>): Plugin[];
+export function exchanged(texts: Readonly<Record<string, string>>, options?: { readonly inPart?: boolean }): Plugin[];

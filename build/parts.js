@@ -16,7 +16,9 @@ const SHARED = [
 
 /** The files that each part may have for itself: they keep nothing, and have no class. */
 const COPIED = [
+  'src/config/base-url.ts',
   'src/config/schema-issue.ts',
+  'src/config/secret-text.ts',
   'src/files/file-owner.ts',
   'src/files/file-problem.ts',
   'src/mcp/front-desk.ts',
@@ -117,18 +119,18 @@ export function evaluated(filter, name, run) {
   return replaced(filter, async (file) => `export const ${name} = ${JSON.stringify((await run(file))[name])};`);
 }
 
-/** Puts these texts in the place of the modules that match. */
-export function exchanged(texts) {
-  return Object.entries(texts).map(([pattern, text]) => replaced(new RegExp(pattern), () => text));
+/** Puts these texts in the place of the modules that match. A part of the program need not import each of them. */
+export function exchanged(texts, { inPart = false } = {}) {
+  return Object.entries(texts).map(([pattern, text]) => replaced(new RegExp(pattern), () => text, inPart));
 }
 
 /** Puts a text in the place of what is imported so. Where nothing is any more, the build fails instead of leaving it out. */
-function replaced(filter, textFor) {
+function replaced(filter, textFor, mayBeAbsent = false) {
   const namespace = `replaced ${filter}`;
   return {
     name: namespace,
     setup(building) {
-      let isMet = false;
+      let isMet = mayBeAbsent;
       building.onResolve({ filter }, ({ path, resolveDir }) => {
         isMet = true;
         return { path, namespace, pluginData: resolve(resolveDir, path) };

@@ -20,7 +20,7 @@ import { openJournal, type Journal } from './provisioning/journal/journal.ts';
 import { Secret } from './secret/secret.ts';
 import type { Log } from './secret/way-out.ts';
 import { openSinks } from './sinks/open-sinks.ts';
-import { endPrograms } from './sinks/programs/child-process.ts';
+import { endPrograms } from './programs/child-process.ts';
 import { createCatalog, refusingCatalog, type Catalog } from './tools/catalog.ts';
 
 /** A host that has more to ask is answered first. */

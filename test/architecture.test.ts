@@ -24,6 +24,8 @@ describe('tools -> provisioning -> { atlas, sinks } -> files, and nothing back',
   test.each([
     ['atlas', '../sinks/sink.ts'],
     ['atlas', '../provisioning/create.ts'],
+    ['programs', '../sinks/sink.ts'],
+    ['programs', '../secret/secret.ts'],
     ['sinks', '../atlas/atlas.ts'],
     ['provisioning', '../tools/tool.ts'],
     ['provisioning', '../config/config.ts'],

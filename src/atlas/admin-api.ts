@@ -2,13 +2,14 @@
 // or where repeating changes nothing. It does not know what the calls are for.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { mediaType, type ApiVersion, type VersionChoice } from './api-version.ts';
+import { mediaType, type ApiVersion, type CallVersion, type VersionChoice } from './api-version.ts';
 import type { Authenticator } from './authenticator.ts';
 import { errorReplyFailure } from './error-reply.ts';
 import { failed, type AtlasFailure, type AtlasResult } from './failure.ts';
 import { httpDate } from './http-date.ts';
 import type { JsonObject } from './json.ts';
 import { lostExchangeFailure } from './lost-exchange.ts';
+import { waitBeforeRepeat } from './retry-timing.ts';
 import type { HttpReply, HttpRequest, Transport } from './transport.ts';
 
 /** One call, as a value: `model-keys.ts` and its like make them and read their replies. */
@@ -43,42 +44,22 @@ export interface AdminApi {
   close(): Promise<void>;
 }
 
-/** Waits before a read or a delete is repeated, in milliseconds; each is lengthened at random by up to half of this. */
-const REPEAT_AFTER_MS = [200, 600];
-/** Atlas's rate limit is waited for as long as this, in seconds, and no longer. */
-const LONGEST_RATE_WAIT = 5;
-/** What Atlas means where it does not say how long to wait, in seconds. */
-const USUAL_RATE_WAIT = 1;
-/** A failure that took longer than this is not worth a caller's time again. */
-const REPEAT_WITHIN_MS = 5_000;
-
 export function createAdminApi(transport: Transport, authenticator: Authenticator, version: VersionChoice): AdminApi {
   return {
     close: () => transport.close(),
     async call(call, signal) {
       const started = performance.now();
-      for (let repeated = 0; ; repeated += 1) {
-        const result = await callOnce(transport, authenticator, version, call, signal);
-        const backoff = REPEAT_AFTER_MS[repeated];
-        const late = performance.now() - started > REPEAT_WITHIN_MS;
-        const wait = result.ok ? undefined : waitBeforeRepeat(call, result.failure);
-        if (backoff === undefined || late || wait === undefined) return result;
-        await waited(Math.max(wait, backoff) + (Math.random() * backoff) / 2, signal);
+      for (let repeats = 0; ; repeats += 1) {
+        const result = await callOnce(transport, authenticator, version.for(call), call, signal);
+        if (result.ok) return result;
+        const elapsedMs = performance.now() - started;
+        const wait = waitBeforeRepeat({ ...call, failure: result.failure, repeats, elapsedMs }, Math.random());
+        if (wait === undefined) return result;
+        await waited(wait, signal);
         if (signal?.aborted) return result;
       }
     },
   };
-}
-
-/**
- * At least how many milliseconds to wait before a call is repeated; undefined where it is not. Reads and deletes may be
- * repeated; a create or a change never is, but after a definite refusal (see below).
- */
-function waitBeforeRepeat({ method }: ApiCall, failure: AtlasFailure): number | undefined {
-  if (method !== 'GET' && method !== 'DELETE') return undefined;
-  if (failure.code === 'ATLAS_UNAVAILABLE') return 0;
-  const { retryAfterSeconds = USUAL_RATE_WAIT, atlas } = failure;
-  return atlas?.status === 429 && retryAfterSeconds <= LONGEST_RATE_WAIT ? retryAfterSeconds * 1000 : undefined;
 }
 
 /** Ends early where the caller gives up. */
@@ -89,7 +70,7 @@ async function waited(ms: number, signal: AbortSignal | undefined): Promise<void
 async function callOnce(
   transport: Transport,
   authenticator: Authenticator,
-  version: VersionChoice,
+  version: CallVersion,
   call: ApiCall,
   signal: AbortSignal | undefined,
 ): Promise<AtlasResult<ApiReply>> {
@@ -105,20 +86,28 @@ async function callOnce(
       // A read has lost what it wanted. A change was made all the same, and its own reader judges the half reply.
       if (exchange.cut && call.method === 'GET')
         return failed(lostExchangeFailure({ outcome: 'lost', reason: exchange.cut }));
-      return { ok: true, value: apiReply(exchange, version) };
+      return { ok: true, value: apiReply(exchange, version.warnings(exchange, spoken)) };
     }
-    if (exchange.status === 401 && authenticator.refused(exchange, authorization.header, refusals)) {
+    const refused = exchange.status === 401 && (await authorization.refused(exchange, refusals));
+    if (refused && mayBeSentAgain(call, authorization.header)) {
       refusals += 1;
     } else if (!version.refused(exchange, spoken)) {
-      return failed(errorReplyFailure(exchange, { role: call.role, credentialSetting: authenticator.setting }));
+      return failed(errorReplyFailure(exchange, { role: call.role, remedy: authenticator.remedy }));
     }
   }
 }
 
-function apiReply(reply: HttpReply, version: VersionChoice): ApiReply {
-  const { status, body, headers } = reply;
+/**
+ * After a 401. A challenge for a digest is a definite refusal. What refuses a bearer token has no error code, and so may be
+ * a page over a key that was made: a create is never sent again for it.
+ */
+function mayBeSentAgain({ method }: ApiCall, sent: string | undefined): boolean {
+  return method !== 'POST' || sent === undefined || sent.startsWith('Digest ');
+}
+
+function apiReply({ status, body, headers }: HttpReply, warnings: readonly string[]): ApiReply {
   const date = httpDate(headers.date);
-  return { status, body, warnings: version.warnings(reply), ...(date !== undefined && { date }) };
+  return { status, body, warnings, ...(date !== undefined && { date }) };
 }
 
 function httpRequest(

@@ -1,46 +1,87 @@
 // Which version of the Atlas Admin API is spoken, and the media type that names it.
 // Source: https://www.mongodb.com/docs/atlas/api/versioned-api-overview/
 
-import { parseJson } from '../text/json.ts';
-import { isObject } from './json.ts';
-import type { HttpReply } from './transport.ts';
+import type { HttpReply, HttpRequest } from './transport.ts';
+import { factsOf } from './reply-facts.ts';
 
 /** `2025-03-12` has cloud, geography and endpoint; `preview` (January 2026) has the name alone. */
 export type ApiVersion = '2025-03-12' | 'preview';
 
+const DATED: ApiVersion = '2025-03-12';
+
+/** Error codes by which Atlas refuses a version: with 406 (by one page 400) and 410. */
+export const VERSION_REFUSALS: readonly string[] = ['INVALID_VERSION_DATE', 'VERSION_GONE'];
+
 export interface VersionChoice {
-  current(): ApiVersion;
-  /** Learns from a reply, and says whether the request should be sent again in another version. */
-  refused(reply: HttpReply, sent: ApiVersion): boolean;
-  /** What a person should know of the version in use. */
-  warnings(reply: HttpReply): readonly string[];
+  for(call: VersionedCall): CallVersion;
 }
 
+export interface VersionedCall extends Pick<HttpRequest, 'method' | 'path'> {
+  /** Why the call cannot be made in a version. */
+  readonly refusal?: (version: ApiVersion) => unknown;
+}
+
+/** The version in which one call is sent. */
+export interface CallVersion {
+  current(): ApiVersion;
+  /** Learns from a reply, for the calls of this kind, and says whether to send the request again, in another version. */
+  refused(reply: HttpReply, sent: ApiVersion): boolean;
+  /** What a person should know of the version that was sent. */
+  warnings(reply: HttpReply, sent: ApiVersion): readonly string[];
+}
+
+/**
+ * The preview is spoken only where Atlas refuses the dated version, by its own error code, and only for that kind of call,
+ * until Atlas refuses the preview.
+ */
 export function chooseVersion(setting: 'auto' | ApiVersion): VersionChoice {
-  let version: ApiVersion = setting === 'auto' ? '2025-03-12' : setting;
-  let fellBack = false;
+  const inPreview = new Set<string>();
   return {
-    current: () => version,
-    refused(reply, sent) {
-      if (setting !== 'auto' || sent === 'preview' || !refusesVersion(reply)) return false;
-      version = 'preview';
-      fellBack = true;
-      return true;
+    for(call) {
+      const kind = kindOf(call);
+      const tried = new Set<ApiVersion>();
+      const current = (): ApiVersion => {
+        if (kind === undefined) return DATED;
+        if (setting === 'preview') return 'preview';
+        // What the preview cannot do is asked of the dated version each time, which may be there again.
+        const needsDated = call.refusal?.('preview') !== undefined && !tried.has(DATED);
+        return inPreview.has(kind) && !needsDated ? 'preview' : DATED;
+      };
+      return {
+        current,
+        refused(reply, sent) {
+          if (setting !== 'auto' || kind === undefined || !refusesVersion(reply)) return false;
+          tried.add(sent);
+          if (sent === 'preview') inPreview.delete(kind);
+          else inPreview.add(kind);
+          return !tried.has(current());
+        },
+        warnings: (reply, sent) => [
+          ...(setting === 'auto' && sent === 'preview' ? [FELL_BACK] : []),
+          ...deprecationWarnings(reply, sent),
+        ],
+      };
     },
-    warnings: (reply) => [
-      ...(fellBack
-        ? ['Atlas does not speak API version 2025-03-12; the preview was used, which knows no cloud or geography.']
-        : []),
-      ...deprecationWarnings(reply, version),
-    ],
   };
 }
 
-/** A definite refusal, whatever the request was: 406 INVALID_VERSION_DATE (by one page 400) and 410 VERSION_GONE. */
-function refusesVersion({ status, body }: HttpReply): boolean {
-  if (status !== 400) return status === 406 || status === 410;
-  const error = parseJson(body ?? '');
-  return isObject(error) && error.errorCode === 'INVALID_VERSION_DATE';
+const FELL_BACK =
+  'Atlas does not speak API version 2025-03-12; the preview was used, which knows no cloud or geography.';
+
+/**
+ * The method, and the path without its ids: such as `GET groups aiModelApiKeys`. Undefined for what the preview does not have,
+ * which is all but the calls of AI models: those exist in version 2023-01-01, to which a later date resolves.
+ */
+function kindOf({ method, path }: VersionedCall): string | undefined {
+  const [, , , , ...segments] = (path.split('?')[0] ?? '').split('/');
+  // What is not at an even place is an id.
+  const names = segments.filter((_segment, index) => index % 2 === 0);
+  const depth = segments.length;
+  return names.some((name) => name.startsWith('aiModel')) ? [method, depth, ...names].join(' ') : undefined;
+}
+
+function refusesVersion(reply: HttpReply): boolean {
+  return [400, 406, 410].includes(reply.status) && VERSION_REFUSALS.includes(factsOf(reply).errorCode ?? '');
 }
 
 export function mediaType(version: ApiVersion): string {

@@ -1,10 +1,12 @@
 // Atlas as the use cases need it: a few calls that give results. Composes transport, credentials and version.
 
-import type { Credentials } from '../config/credentials.ts';
+import type { AtlasCliProfile, Credentials } from '../config/credentials.ts';
 import { createAdminApi, type AdminApi, type ApiCall, type ApiReply } from './admin-api.ts';
 import { chooseVersion, type ApiVersion } from './api-version.ts';
 import type { Authenticator } from './authenticator.ts';
+import { atlasCli } from './atlas-cli.ts';
 import { bearerAuthenticator } from './bearer.ts';
+import { deferredTransport } from './deferred.ts';
 import { digestAuthenticator } from './digest.ts';
 import { describeCredentialCall, readCredentialReply, type CredentialDescription } from './credential.ts';
 import { failed, protocolFailure, type AtlasResult } from './failure.ts';
@@ -35,6 +37,7 @@ import {
   type ResetPlace,
 } from './rate-limits.ts';
 import type { Scope } from './scope.ts';
+import { secretSource } from './secret-source.ts';
 import { serviceAccountAuthenticator } from './service-account.ts';
 import { createTransport, type Transport, type TransportOptions } from './transport.ts';
 import type { Secret } from '../secret/secret.ts';
@@ -86,8 +89,7 @@ export interface Atlas {
 }
 
 export function createAtlas(settings: AtlasSettings): Atlas {
-  const transport = createTransport(settings);
-  const authenticator = authenticatorFor(settings.credentials, transport);
+  const { transport, authenticator } = connectionOf(settings);
   const api = createAdminApi(transport, authenticator, chooseVersion(settings.apiVersion));
   // A single request may take as long as the operator allows.
   const limitMs = Math.max(LONGEST_LISTING_MS, settings.timeoutMs);
@@ -108,20 +110,53 @@ export function createAtlas(settings: AtlasSettings): Atlas {
       ask(api, updateRateLimitCall(place, limits), (reply) => readRateLimitReply(reply, place)),
     resetRateLimits: (place) => ask(api, resetRateLimitsCall(place), (reply) => readResetReply(reply, place)),
     describeCredential: (signal) => ask(api, describeCredentialCall, readCredentialReply, signal),
-    close: () => api.close(),
+    async close() {
+      await authenticator.close?.();
+      await api.close();
+    },
   };
 }
 
-function authenticatorFor(credentials: Credentials, transport: Transport): Authenticator {
+interface Connection {
+  readonly transport: Transport;
+  readonly authenticator: Authenticator;
+}
+
+function connectionOf(settings: AtlasSettings): Connection {
+  const { credentials } = settings;
+  if (credentials.kind === 'atlas-cli') return connectionByCli(settings, credentials);
+  const transport = createTransport(settings);
+  return { transport, authenticator: authenticatorFor(credentials, transport) };
+}
+
+/** Where the operator does not say where Atlas is, the profile does. */
+function connectionByCli(settings: AtlasSettings, profile: AtlasCliProfile): Connection {
+  const { source, baseUrl } = atlasCli(profile);
+  const transport = deferredTransport(() =>
+    createTransport({ ...settings, baseUrl: (profile.namesBaseUrl ? baseUrl() : undefined) ?? settings.baseUrl }),
+  );
+  return { transport, authenticator: bearerAuthenticator(source) };
+}
+
+function authenticatorFor(
+  credentials: Exclude<Credentials, { kind: 'atlas-cli' }>,
+  transport: Transport,
+): Authenticator {
   switch (credentials.kind) {
     case 'missing':
-      return missingCredentials(credentials.wanted);
-    case 'token':
-      return bearerAuthenticator(credentials.token);
-    case 'service-account':
-      return serviceAccountAuthenticator(credentials, transport);
-    case 'api-key':
-      return digestAuthenticator(credentials);
+      return missingCredentials(credentials);
+    case 'token': {
+      const { token, setting = 'MONGODB_ATLAS_ACCESS_TOKEN' } = credentials;
+      return bearerAuthenticator(secretSource(token, setting));
+    }
+    case 'service-account': {
+      const { clientId, clientSecret, setting = 'MONGODB_ATLAS_CLIENT_SECRET' } = credentials;
+      return serviceAccountAuthenticator(clientId, secretSource(clientSecret, setting), transport);
+    }
+    case 'api-key': {
+      const { publicKey, privateKey, setting = 'MONGODB_ATLAS_PRIVATE_API_KEY' } = credentials;
+      return digestAuthenticator(publicKey, secretSource(privateKey, setting));
+    }
   }
 }
 

@@ -32,7 +32,7 @@ const ROLE = /^[A-Z][A-Z0-9_]{0,79}$/;
 /** A credential of many projects has a role in each. */
 export const describeCredentialCall: ApiCall = {
   method: 'GET',
-  path: apiPath`/`,
+  path: apiPath``,
   role: PROJECT_READER,
   largestReply: LARGEST_PAGE_REPLY,
 };

@@ -1,6 +1,7 @@
-// Atlas, opened at the first call and not before: starting the server loads, opens and sends nothing.
+// What is opened when it is first needed and not before: starting the server loads, opens and sends nothing.
 
 import type { Atlas } from './atlas.ts';
+import type { Transport } from './transport.ts';
 
 export function deferredAtlas(open: () => Promise<Atlas>): Atlas {
   let opened: Promise<Atlas> | undefined;
@@ -19,5 +20,14 @@ export function deferredAtlas(open: () => Promise<Atlas>): Atlas {
     resetRateLimits: async (...given) => (await atlas()).resetRateLimits(...given),
     describeCredential: async (...given) => (await atlas()).describeCredential(...given),
     close: async () => (await opened)?.close(),
+  };
+}
+
+/** For an address that is known once the credential has been asked for, which goes before every request. */
+export function deferredTransport(open: () => Transport): Transport {
+  let opened: Transport | undefined;
+  return {
+    send: (...given) => (opened ??= open()).send(...given),
+    close: async () => opened?.close(),
   };
 }

@@ -3,7 +3,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { digestHa1 } from '../secret/authorization.ts';
 import type { Secret } from '../secret/secret.ts';
-import type { Authenticator } from './authenticator.ts';
+import { isCreate, mayBeEnded, type Authenticator } from './authenticator.ts';
+import type { SecretSource } from './secret-source.ts';
+import type { HttpReply } from './transport.ts';
 
 export interface ApiKey {
   readonly publicKey: string;
@@ -20,33 +22,45 @@ export interface DigestChallenge {
 /** A request may meet a nonce that was used up by others side by side with it. */
 const MOST_ATTEMPTS = 3;
 
-export function digestAuthenticator(apiKey: ApiKey): Authenticator {
+export function digestAuthenticator(publicKey: string, source: SecretSource): Authenticator {
   let challenge: DigestChallenge | undefined;
   let count = 0;
+
+  /** Whether the request is to be sent again for the nonce of a reply. */
+  const learnNonce = (reply: HttpReply, sent: DigestChallenge | undefined, attempt: number) => {
+    const next = parseChallenge(reply.headers['www-authenticate'] ?? '');
+    if (!next || attempt >= MOST_ATTEMPTS) return false;
+    // Another call may have taken this challenge already, and counts on from there.
+    if (next.nonce !== challenge?.nonce) {
+      challenge = next;
+      count = 0;
+    }
+    // A header that was made from a nonce of an earlier call is worth one more try; one that was fresh is wrong.
+    return sent === undefined || next.stale || (attempt === 0 && next.nonce !== sent.nonce);
+  };
+
   return {
-    setting: 'MONGODB_ATLAS_PRIVATE_API_KEY',
-    authorize({ method, path }) {
-      if (!challenge) return Promise.resolve({ ok: true });
-      count += 1;
-      const header = digestHeader(apiKey, challenge, {
-        method,
-        uri: path,
-        count,
-        cnonce: randomBytes(16).toString('hex'),
-      });
-      return Promise.resolve({ ok: true, header });
-    },
-    refused(reply, sent, attempt) {
-      const next = parseChallenge(reply.headers['www-authenticate'] ?? '');
-      if (!next || attempt >= MOST_ATTEMPTS) return false;
-      const knownNonce = sent?.includes(`nonce="${next.nonce}"`) ?? false;
-      // Another call may have taken this challenge already, and counts on from there.
-      if (next.nonce !== challenge?.nonce) {
-        challenge = next;
-        count = 0;
+    remedy: source.remedy,
+    async authorize(request, signal) {
+      if (!challenge) {
+        return { ok: true, refused: (reply, attempt) => Promise.resolve(learnNonce(reply, undefined, attempt)) };
       }
-      // A header that was made from a nonce of an earlier call is worth one more try; one that was fresh is wrong.
-      return sent === undefined || next.stale || (attempt === 0 && !knownNonce);
+      const privateKey = await source.get(signal);
+      if (!privateKey.ok) return privateKey;
+      // After the wait: nonce and count belong together.
+      const used = challenge;
+      count += 1;
+      const { method, path: uri } = request;
+      const cnonce = randomBytes(16).toString('hex');
+      return {
+        ok: true,
+        header: digestHeader({ publicKey, privateKey: privateKey.value }, used, { method, uri, count, cnonce }),
+        async refused(reply, attempt) {
+          if (learnNonce(reply, used, attempt)) return true;
+          const isWrongKey = mayBeEnded(reply) && attempt < MOST_ATTEMPTS && !isCreate(request);
+          return isWrongKey && source.renew(privateKey.value);
+        },
+      };
     },
   };
 }

@@ -1,20 +1,21 @@
 // Turns an error reply of Atlas into a failure with advice. Pure; it decides by status and error code, never by
 // matching messages. Source: the error table of the Atlas Administration API.
 
+import { VERSION_REFUSALS } from './api-version.ts';
 import type { AtlasErrorCode, AtlasFacts, AtlasFailure } from './failure.ts';
-import { parseJson } from '../text/json.ts';
 import { ADDRESS } from './field.ts';
-import { httpDate } from './http-date.ts';
-import { isObject, listField, textField, type JsonObject } from './json.ts';
-import { cleanProse } from './outside-text.ts';
+import { factsOf, hasAtlasCode } from './reply-facts.ts';
+import { retryAfterSeconds } from './retry-timing.ts';
 import type { HttpReply } from './transport.ts';
 
 /** What the call needed, for the advice. */
 export interface CallContext {
   /** The role that allows it, such as `Project Model Owner`. */
   readonly role: string;
-  /** How the operator gave the credentials, such as `MONGODB_ATLAS_CLIENT_SECRET`. */
-  readonly credentialSetting: string;
+  /** For the token endpoint, which has OAuth's error codes (RFC 6749, section 5.2). */
+  readonly oauth?: true;
+  /** What a person does about a credential that is not accepted. */
+  readonly remedy: string;
 }
 
 interface Advice {
@@ -24,115 +25,70 @@ interface Advice {
   readonly retryable?: true;
 }
 
-const LONGEST_DETAIL = 500;
-const LONGEST_WORD = 120;
-const MOST_ENTRIES = 10;
-/**
- * Atlas's error codes and OAuth's, which are told apart by their letters, since decisions hang on Atlas's own. Anything
- * else in those fields (such as a secret) is not passed on.
- */
-const ATLAS_CODE = /^[A-Z][A-Z0-9_]{0,79}$/;
-const OAUTH_CODE = /^[a-z_]{1,39}$/;
-/** Refusals that come before a request is looked at, and so need no error code to be believed. */
-const UNOPENED: readonly number[] = [401, 406, 410, 429];
 /** Request Timeout, and what proxies say when the client has gone: Atlas may have carried it out all the same. */
 const GAVE_UP: readonly number[] = [408, 499];
+/** Of a 401: the credential is known, and may not do this. Another token would not change it. */
+const ROLE_CODES: readonly unknown[] = [
+  'USER_UNAUTHORIZED',
+  'NOT_IN_GROUP',
+  'USER_CANNOT_ACCESS_GROUP',
+  'USER_CANNOT_ACCESS_ORG',
+];
 /** What a hint may name. Message and hint are this server's own words: other text of Atlas stays in `atlas`. */
 const FIELD_NAME = /^[A-Za-z0-9_.[\]]{1,60}$/;
 
 /** @param reply a reply with a status of 300 or more */
 export function errorReplyFailure(reply: HttpReply, context: CallContext): AtlasFailure {
   const facts = factsOf(reply);
-  const seconds = retryAfterSeconds(reply.headers['retry-after']);
-  const { code, message, hint, retryable } = adviceFor(facts, context);
+  const seconds = retryAfterSeconds(reply.headers['retry-after'], Date.now());
+  const { code, message, hint, retryable } = adviceFor(facts, isFromAtlas(reply, facts, context), context);
   return {
     code,
     message,
     hint,
     retryable: retryable ?? false,
     ...(seconds !== undefined && { retryAfterSeconds: seconds }),
-    maybeCarriedOut: facts.status < 400 || isPassing(facts) || !isFromAtlas(facts),
+    // Without an error code of Atlas, something in between may have put its page over a success.
+    maybeCarriedOut: facts.status < 400 || isPassing(facts) || !hasAtlasCode(facts),
     atlas: facts,
   };
 }
 
-/** Any other refusal has an error code of Atlas; without one, something in between may have put its page over a success. */
-function isFromAtlas({ status, errorCode }: AtlasFacts): boolean {
-  return errorCode !== undefined || UNOPENED.includes(status);
+export function isAboutRole(errorCode: unknown): boolean {
+  return ROLE_CODES.includes(errorCode);
 }
 
-function factsOf(reply: HttpReply): AtlasFacts {
-  const body = parseJson(reply.body ?? '');
-  if (!isObject(body)) return { status: reply.status };
-  // The token endpoint answers as OAuth does (RFC 6749, 5.2): `error` is a word, not the status.
-  const code = codeField(body, 'errorCode', ATLAS_CODE) ?? codeField(body, 'error', OAUTH_CODE);
-  const reason = proseField(body, 'reason', LONGEST_WORD);
-  const detail = proseField(body, 'detail', LONGEST_DETAIL) ?? proseField(body, 'error_description', LONGEST_DETAIL);
-  const parameters = parametersOf(body);
-  const fields = fieldsOf(body);
-  return {
-    status: reply.status,
-    ...(code !== undefined && { errorCode: code }),
-    ...(reason !== undefined && { reason }),
-    ...(detail !== undefined && { detail }),
-    ...(parameters.length > 0 && { parameters }),
-    ...(fields.length > 0 && { fields }),
-  };
+/** Of the replies without its error code, Atlas sends these: the empty one to a bad token, and the challenge for a digest. */
+function isFromAtlas({ status, body, headers }: HttpReply, facts: AtlasFacts, { oauth }: CallContext): boolean {
+  if (hasAtlasCode(facts) || (oauth && facts.errorCode !== undefined)) return true;
+  const challenge = headers['www-authenticate'] ?? '';
+  return status === 401 && (body === '' || /\bdigest\b/i.test(challenge) || facts.errorCode === 'invalid_token');
 }
 
-/** Only as it was sent: what cleaning would turn into a code is none. */
-function codeField(object: JsonObject, name: string, pattern: RegExp): string | undefined {
-  const code = textField(object, name, LONGEST_WORD);
-  return code !== undefined && code === object[name] && pattern.test(code) ? code : undefined;
-}
-
-function proseField(object: JsonObject, name: string, longest: number): string | undefined {
-  const value = object[name];
-  return typeof value === 'string' ? cleanProse(value, longest) : undefined;
-}
-
-function parametersOf(body: JsonObject): (string | number)[] {
-  return listField(body, 'parameters')
-    .slice(0, MOST_ENTRIES)
-    .flatMap((value): (string | number)[] => {
-      if (typeof value === 'number') return Number.isFinite(value) ? [value] : [];
-      return typeof value === 'string' ? [cleanProse(value, LONGEST_WORD)] : [];
-    });
-}
-
-function fieldsOf(body: JsonObject): { field: string; description: string }[] {
-  const { badRequestDetail } = body;
-  if (!isObject(badRequestDetail)) return [];
-  return listField(badRequestDetail, 'fields')
-    .slice(0, MOST_ENTRIES)
-    .filter(isObject)
-    .map((entry) => ({
-      field: proseField(entry, 'field', LONGEST_WORD) ?? '',
-      description: proseField(entry, 'description', LONGEST_DETAIL) ?? '',
-    }));
-}
-
-/** Seconds, or an HTTP date (RFC 9110, 10.2.3). Undefined when absent or unreadable. */
-function retryAfterSeconds(value: string | undefined): number | undefined {
-  if (value === undefined) return undefined;
-  if (/^[0-9]{1,6}$/.test(value)) return Number(value);
-  const date = httpDate(value);
-  return date === undefined ? undefined : Math.max(0, Math.ceil((date - Date.now()) / 1000));
-}
-
-function adviceFor(facts: AtlasFacts, context: CallContext): Advice {
+function adviceFor(facts: AtlasFacts, fromAtlas: boolean, context: CallContext): Advice {
   const { status } = facts;
   if (status < 400)
     return { ...redirected, message: `Atlas answered ${status}, a redirect; redirects are not followed.` };
   if (isPassing(facts)) {
     return {
-      ...advice('ATLAS_UNAVAILABLE', `Atlas failed with status ${status}.`, 'Try again later.'),
+      ...advice(
+        'ATLAS_UNAVAILABLE',
+        `${fromAtlas ? 'Atlas' : 'Atlas, or something before it,'} failed with status ${status}.`,
+        'Try again later.',
+      ),
       retryable: true,
     };
   }
-  switch (status) {
+  if (status === 429) return rateLimited;
+  if (!fromAtlas) return notFromAtlas(status);
+  return VERSION_REFUSALS.includes(facts.errorCode ?? '') ? versionUnknown : refusal(facts, context);
+}
+
+function refusal(facts: AtlasFacts, context: CallContext): Advice {
+  switch (facts.status) {
     case 400:
-      return badRequest(facts, context);
+      // RFC 6749, section 5.2, allows the token endpoint 400 as well as 401.
+      return facts.errorCode === 'invalid_client' ? unauthorized(facts, context) : rejected(facts);
     case 401:
       return unauthorized(facts, context);
     case 402:
@@ -141,11 +97,8 @@ function adviceFor(facts: AtlasFacts, context: CallContext): Advice {
       return forbidden(facts, context);
     case 404:
       return notFound(facts);
-    case 406:
-    case 410:
-      return versionUnknown;
-    case 429:
-      return rateLimited;
+    case 409:
+      return conflict(facts);
     default:
       return rejected(facts);
   }
@@ -156,20 +109,11 @@ function isPassing({ status }: AtlasFacts): boolean {
   return status >= 500 || GAVE_UP.includes(status);
 }
 
-function badRequest(facts: AtlasFacts, context: CallContext): Advice {
-  switch (facts.errorCode) {
-    // RFC 6749, section 5.2, allows the token endpoint 400 as well as 401.
-    case 'invalid_client':
-      return unauthorized(facts, context);
-    case 'INVALID_VERSION_DATE':
-      return versionUnknown;
-    default:
-      return rejected(facts);
-  }
-}
-
-function unauthorized({ errorCode }: AtlasFacts, { role, credentialSetting }: CallContext): Advice {
+function unauthorized({ errorCode }: AtlasFacts, { role, remedy }: CallContext): Advice {
   switch (errorCode) {
+    // A role, although the status says otherwise.
+    case 'USER_UNAUTHORIZED':
+      return missingRole(role);
     case 'NOT_IN_GROUP':
     case 'USER_CANNOT_ACCESS_GROUP':
     case 'USER_CANNOT_ACCESS_ORG':
@@ -184,10 +128,14 @@ function unauthorized({ errorCode }: AtlasFacts, { role, credentialSetting }: Ca
       return advice(
         'ATLAS_UNAUTHENTICATED',
         'Atlas does not accept the credential.',
-        `It is wrong or has expired: a person makes a new one in Atlas and sets ${credentialSetting}, then restarts this server.`,
+        `It is wrong or has expired: ${remedy}`,
       );
     default:
-      return missingRole(role);
+      return advice(
+        'ATLAS_UNAUTHENTICATED',
+        `Atlas refuses the credential, with the error code ${errorCode}.`,
+        `It may have ended or been changed (atlas.detail has what Atlas says): ${remedy}`,
+      );
   }
 }
 
@@ -216,8 +164,14 @@ function forbidden({ errorCode, parameters }: AtlasFacts, { role }: CallContext)
         ),
         retryable: true,
       };
-    default:
+    case 'USER_UNAUTHORIZED':
       return missingRole(role);
+    default:
+      return advice(
+        'ATLAS_FORBIDDEN',
+        `Atlas refuses this call, with the error code ${errorCode}.`,
+        'atlas.detail has what Atlas says. It may be a policy of the organization, something that the project does not have, or a role that the credential lacks.',
+      );
   }
 }
 
@@ -241,6 +195,15 @@ function notFound({ errorCode }: AtlasFacts): Advice {
   }
 }
 
+/** None is documented: names are the likely reason. */
+function conflict({ errorCode }: AtlasFacts): Advice {
+  return advice(
+    'ATLAS_REJECTED',
+    `Atlas refused the request as a conflict with what is there, with the error code ${errorCode}.`,
+    'Most likely the name is in use in this project: list its keys, and choose another name. atlas.detail has what Atlas says.',
+  );
+}
+
 function rejected({ status, fields }: AtlasFacts): Advice {
   const names = (fields ?? []).map(({ field }) => field).filter((field) => FIELD_NAME.test(field));
   return advice(
@@ -262,6 +225,15 @@ function missingRole(role: string): Advice {
 
 function advice(code: AtlasErrorCode, message: string, hint: string): Advice {
   return { code, message, hint };
+}
+
+/** Never a missing role, a wrong id or a wrong credential: who answered knows nothing of them. */
+function notFromAtlas(status: number): Advice {
+  return advice(
+    'ATLAS_PROTOCOL',
+    `Something between this server and Atlas answered, with status ${status}: the page is not Atlas's.`,
+    'Check HTTPS_PROXY, NO_PROXY and MONGODB_ATLAS_BASE_URL: a proxy or gateway may want a login, or not allow this.',
+  );
 }
 
 const redirected = advice(

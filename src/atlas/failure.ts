@@ -52,3 +52,8 @@ export function protocolFailure(what: string): AtlasFailure {
     maybeCarriedOut: true,
   };
 }
+
+/** A credential that is configured and cannot be had. Nothing was sent. */
+export function unusableCredential(message: string, hint: string, retryable = false): AtlasFailure {
+  return { code: 'CREDENTIALS_MISSING', message, hint, retryable, maybeCarriedOut: false };
+}

@@ -2,8 +2,10 @@
 // cost an object, and a whole piece of the network's memory, for each.
 
 export interface ReplyBody {
-  /** Answers false, and keeps nothing of the piece, where the body would be larger than the limit. */
+  /** Answers false, and keeps nothing more, where the body is larger than the limit. */
   add(piece: Uint8Array): boolean;
+  isTooLarge(): boolean;
+  /** To be asked once, at the end: what was gathered is let go. */
   text(): string;
 }
 
@@ -14,10 +16,15 @@ const FIRST_SIZE = 4096;
 export function createReplyBody(largest: number): ReplyBody {
   let bytes = Buffer.alloc(0);
   let size = 0;
+  let tooLarge = false;
   return {
     add(piece) {
       const needed = size + piece.length;
-      if (needed > largest) return false;
+      tooLarge ||= needed > largest;
+      if (tooLarge) {
+        bytes = Buffer.alloc(0);
+        return false;
+      }
       if (needed > bytes.length) {
         const grown = Buffer.alloc(Math.min(largest, Math.max(needed, 2 * bytes.length, FIRST_SIZE)));
         bytes.copy(grown, 0, 0, size);
@@ -27,6 +34,11 @@ export function createReplyBody(largest: number): ReplyBody {
       size = needed;
       return true;
     },
-    text: () => bytes.toString('utf8', 0, size),
+    isTooLarge: () => tooLarge,
+    text() {
+      const text = bytes.toString('utf8', 0, size);
+      bytes = Buffer.alloc(0);
+      return text;
+    },
   };
 }

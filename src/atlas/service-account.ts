@@ -1,19 +1,16 @@
 // A service account: OAuth 2.0 client credentials (RFC 6749, section 4.4), one token for all calls, renewed ahead of expiry.
 
-import { basicAuthorization, bearerAuthorization } from '../secret/authorization.ts';
+import { basicAuthorization, bearerAuthorization, revocationForm } from '../secret/authorization.ts';
 import { forgetExpired, Secret } from '../secret/secret.ts';
-import type { Authenticator, Authorization } from './authenticator.ts';
+import { isCreate, mayBeEnded, saysWrongCredential, type Authenticator, type SignedRequest } from './authenticator.ts';
 import { errorReplyFailure } from './error-reply.ts';
 import { failed, protocolFailure, type AtlasFailure, type AtlasResult } from './failure.ts';
 import { parseJson } from '../text/json.ts';
 import { isObject, type JsonObject } from './json.ts';
 import { lostExchangeFailure } from './lost-exchange.ts';
+import { orCancelled } from './or-cancelled.ts';
+import type { SecretSource } from './secret-source.ts';
 import type { Exchange, HttpReply, HttpRequest, Transport } from './transport.ts';
-
-export interface ServiceAccount {
-  readonly clientId: string;
-  readonly clientSecret: Secret;
-}
 
 interface Token {
   readonly value: Secret;
@@ -22,85 +19,126 @@ interface Token {
   readonly expiresAt: number;
 }
 
-const SETTING = 'MONGODB_ATLAS_CLIENT_SECRET';
 const TOKEN_PATH = '/api/oauth/token';
+const REVOKE_PATH = '/api/oauth/revoke';
 const RENEW_AHEAD_SECONDS = 60;
 /** A shorter lifetime is taken for this one: no reply may make every call fetch a token. A 401 brings a new one anyway. */
 const SHORTEST_LIFETIME_SECONDS = 60;
 /** RFC 6750, section 2.1: `b64token`. */
 const ACCESS_TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
 const LONGEST_TOKEN = 4096;
+/** How long the process waits at its end until its tokens are revoked. They end by themselves too, within the hour. */
+const LONGEST_REVOCATION_MS = 1_000;
+/** There are two at most, but where Atlas refuses what it has just given. */
+const MOST_REVOKED = 5;
 
-export function serviceAccountAuthenticator(account: ServiceAccount, transport: Transport): Authenticator {
+export function serviceAccountAuthenticator(
+  clientId: string,
+  source: SecretSource,
+  transport: Transport,
+): Authenticator {
   let current: Token | undefined;
-  let given: readonly Token[] = [];
-  let fetching: Promise<AtlasResult<Token>> | undefined;
+  const tokens = tokenFetcher(clientId, source, transport, (token) => {
+    current = token;
+  });
 
-  /** Before a token is asked for, since it may be an old one over again. */
-  const forgetOld = () => {
-    const isOld = ({ expiresAt }: Token) => expiresAt <= Date.now();
-    for (const { value } of given.filter(isOld)) forgetExpired(value);
-    given = given.filter((token) => !isOld(token));
-  };
-
-  /** One request, however many callers wait for it, and kept even where none does any more. */
-  const fetchToken = () => {
-    if (fetching) return fetching;
-    forgetOld();
-    fetching = transport
-      .send(tokenRequest(account))
-      .then(processTokenExchange)
-      .then((fetched) => {
-        if (!fetched.ok) return fetched;
-        current = fetched.value;
-        given = [...given, current];
-        return fetched;
-      })
-      .finally(() => {
-        fetching = undefined;
-      });
-    return fetching;
-  };
+  const authorizationBy = (token: Token, request: SignedRequest) => ({
+    ok: true as const,
+    header: bearerAuthorization(token.value),
+    refused(reply: HttpReply, attempt: number) {
+      if (!mayBeEnded(reply)) return Promise.resolve(false);
+      if (current === token) current = undefined;
+      return Promise.resolve(attempt === 0 && !isCreate(request));
+    },
+  });
 
   return {
-    setting: SETTING,
-    async authorize(_request, signal): Promise<Authorization> {
-      if (current && Date.now() < current.renewAt) return { ok: true, header: bearerAuthorization(current.value) };
-      const fetched = signal?.aborted ? cancelled : await orCancelled(fetchToken(), signal);
-      return fetched.ok ? { ok: true, header: bearerAuthorization(fetched.value.value) } : fetched;
+    remedy: source.remedy,
+    async authorize(request, signal) {
+      if (current && Date.now() < current.renewAt) return authorizationBy(current, request);
+      const fetched = await orCancelled(tokens.fetchOnce, signal);
+      return fetched.ok ? authorizationBy(fetched.value, request) : fetched;
     },
-    refused(reply, sent, attempt) {
-      if (attempt > 0 || !saysExpired(reply)) return false;
-      if (current && bearerAuthorization(current.value) === sent) current = undefined;
-      return true;
+    close: tokens.revokeAll,
+  };
+}
+
+/** Fetches tokens one at a time, however many callers wait, and knows which of them are alive. */
+function tokenFetcher(clientId: string, source: SecretSource, transport: Transport, onFetched: (token: Token) => void) {
+  const alive = liveTokens();
+  let fetching: Promise<AtlasResult<Token>> | undefined;
+  /** The one that Atlas accepted last. */
+  let accepted: Secret | undefined;
+
+  /** Once more where the secret is refused and its source has another one. */
+  const fetchWith = async (clientSecret: Secret, isFirst: boolean): Promise<AtlasResult<Token>> => {
+    const exchange = await transport.send(tokenRequest(clientId, clientSecret));
+    if (isFirst && refusesClient(exchange) && (await source.renew(clientSecret))) {
+      const next = await source.get();
+      if (next.ok) return fetchWith(next.value, false);
+    }
+    const fetched = processTokenExchange(exchange, source.remedy);
+    if (!fetched.ok) return fetched;
+    accepted = clientSecret;
+    alive.add(fetched.value);
+    onFetched(fetched.value);
+    return fetched;
+  };
+  /** Kept even where no caller waits any more. */
+  const fetchToken = async () => {
+    alive.forgetOld();
+    const clientSecret = await source.get();
+    return clientSecret.ok ? fetchWith(clientSecret.value, true) : clientSecret;
+  };
+  const fetchOnce = () =>
+    (fetching ??= fetchToken().finally(() => {
+      fetching = undefined;
+    }));
+  /** Best effort: what is not revoked ends by itself. */
+  const revokeAll = async () => {
+    const deadline = AbortSignal.timeout(LONGEST_REVOCATION_MS);
+    const pending = fetching;
+    if (pending) await orCancelled(() => pending, deadline);
+    const clientSecret = accepted;
+    if (clientSecret === undefined) return;
+    const requests = alive.takeNewest().map(({ value }) => revocationRequest(clientId, clientSecret, value));
+    await Promise.all(requests.map((request) => transport.send(request, deadline)));
+  };
+  return { fetchOnce, revokeAll };
+}
+
+function liveTokens() {
+  let tokens: readonly Token[] = [];
+  return {
+    add(token: Token) {
+      tokens = [...tokens, token];
+    },
+    /** Before a token is asked for, since it may be an old one over again. */
+    forgetOld() {
+      const isOld = ({ expiresAt }: Token) => expiresAt <= Date.now();
+      for (const { value } of tokens.filter(isOld)) forgetExpired(value);
+      tokens = tokens.filter((token) => !isOld(token));
+    },
+    takeNewest() {
+      const taken = tokens.filter(({ expiresAt }) => expiresAt > Date.now()).slice(-MOST_REVOKED);
+      tokens = [];
+      return taken;
     },
   };
 }
 
-const cancelled = failed(lostExchangeFailure({ outcome: 'not_sent', reason: 'cancelled' }));
-
-/** What comes first: the result, or the caller's leaving. */
-function orCancelled<T>(pending: Promise<AtlasResult<T>>, signal: AbortSignal | undefined): Promise<AtlasResult<T>> {
-  if (!signal) return pending;
-  return new Promise((resolve, reject) => {
-    const onAbort = () => {
-      resolve(cancelled);
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-    void pending.then(resolve, reject).finally(() => {
-      signal.removeEventListener('abort', onAbort);
-    });
-  });
+/** The token endpoint does not take the secret (RFC 6749, section 5.2, allows 400 as well as 401). */
+function refusesClient(exchange: Exchange): boolean {
+  return exchange.outcome === 'reply' && [400, 401].includes(exchange.status) && saysWrongCredential(exchange);
 }
 
-/** Atlas answers a bad or expired token with an empty body; with an error code, it is about a role. */
-function saysExpired({ body }: HttpReply): boolean {
-  const parsed = parseJson(body ?? '');
-  return !(isObject(parsed) && typeof parsed.errorCode === 'string');
+/** RFC 7009, section 2.1. */
+function revocationRequest(clientId: string, clientSecret: Secret, token: Secret): HttpRequest {
+  return { ...tokenRequest(clientId, clientSecret), path: REVOKE_PATH, body: revocationForm(token) };
 }
 
 /** The token request of RFC 6749, section 4.4.2. */
-function tokenRequest({ clientId, clientSecret }: ServiceAccount): HttpRequest {
+function tokenRequest(clientId: string, clientSecret: Secret): HttpRequest {
   return {
     method: 'POST',
     path: TOKEN_PATH,
@@ -114,17 +152,14 @@ function tokenRequest({ clientId, clientSecret }: ServiceAccount): HttpRequest {
 }
 
 /** The token response of RFC 6749, section 5.1. Fetching a token changes nothing that a caller could regret. */
-function processTokenExchange(exchange: Exchange): AtlasResult<Token> {
+function processTokenExchange(exchange: Exchange, remedy: string): AtlasResult<Token> {
   if (exchange.outcome !== 'reply') return failed(withoutEffect(lostExchangeFailure(exchange)));
   if (exchange.cut) return failed(withoutEffect(lostExchangeFailure({ outcome: 'lost', reason: exchange.cut })));
   // Not ATLAS_NOT_FOUND, which would say that the key or project of the call is gone.
   if (exchange.status === 404) return failed(withoutEffect(protocolFailure('no token endpoint')));
   if (exchange.status !== 200) {
-    return failed(
-      withoutEffect(
-        errorReplyFailure(codeAlone(exchange), { role: 'Organization Member', credentialSetting: SETTING }),
-      ),
-    );
+    const context = { role: 'Organization Member', remedy, oauth: true } as const;
+    return failed(withoutEffect(errorReplyFailure(codeAlone(exchange), context)));
   }
   const body = parseJson(exchange.body ?? '');
   const { access_token: token, expires_in: expiresIn }: JsonObject = isObject(body) ? body : {};
@@ -146,6 +181,7 @@ function processTokenExchange(exchange: Exchange): AtlasResult<Token> {
 
 /** An error with its code and no other text, which may repeat the client secret, or a token that nobody here knows to redact. */
 function codeAlone(reply: HttpReply): HttpReply {
+  if (reply.body === '') return reply;
   const body = parseJson(reply.body ?? '');
   const { error, errorCode }: JsonObject = isObject(body) ? body : {};
   return { ...reply, body: JSON.stringify({ error, errorCode }) };

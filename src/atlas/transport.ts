@@ -2,9 +2,10 @@
 // It knows nothing of Atlas, and it says whether the request left at all.
 
 import { setFlagsFromString } from 'node:v8';
-import { Agent, type buildConnector, EnvHttpProxyAgent, type Dispatcher } from 'undici';
+import type { buildConnector, Dispatcher } from 'undici';
+import Agent from 'undici/lib/dispatcher/agent.js';
 import type { ProxySettings } from '../config/proxy.ts';
-import { basicAuthorization } from '../secret/authorization.ts';
+import { codeOf, goesThroughProxy, isTlsError, ProxyError, tunnelConnector, type ProxyReason } from './proxy-tunnel.ts';
 import { createReplyBody } from './reply-body.ts';
 
 export interface HttpRequest {
@@ -20,8 +21,8 @@ export interface HttpRequest {
 /** What became of a request. */
 export type Exchange =
   | HttpReply
-  /** The request never left this machine. */
-  | { readonly outcome: 'not_sent'; readonly reason: LostReason }
+  /** The request never left this machine. `proxyStatus`: what a proxy answered in place of a tunnel. */
+  | { readonly outcome: 'not_sent'; readonly reason: LostReason; readonly proxyStatus?: number }
   /** It left (perhaps in part), and no status came back. */
   | { readonly outcome: 'lost'; readonly reason: LostReason };
 
@@ -36,7 +37,7 @@ export interface HttpReply {
   readonly cut?: LostReason;
 }
 
-export type LostReason = 'timeout' | 'cancelled' | 'refused' | 'unresolved' | 'tls' | 'connection';
+export type LostReason = 'timeout' | 'cancelled' | 'refused' | 'unresolved' | 'tls' | 'connection' | ProxyReason;
 
 export interface Transport {
   /** @param signal gives up waiting; a request that must not be left half-known is sent without one */
@@ -71,23 +72,19 @@ export function createTransport(options: TransportOptions): Transport {
   };
 }
 
-/** Plain http is loopback (see the rules of the base URL) and never goes through a proxy. */
 function createDispatcher({ baseUrl, timeoutMs, proxy, connect }: TransportOptions): Dispatcher {
-  const options = {
+  return new Agent({
     keepAliveTimeout: KEEP_ALIVE_MS,
     // One timer of our own bounds the whole exchange.
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: connect ?? { timeout: timeoutMs },
-  };
-  if (!proxy || baseUrl.protocol === 'http:') return new Agent(options);
-  return new EnvHttpProxyAgent({
-    ...options,
-    httpProxy: '',
-    httpsProxy: proxy.url,
-    noProxy: proxy.noProxy,
-    ...(proxy.login && { token: basicAuthorization(proxy.login.user, proxy.login.password) }),
+    connect: connect ?? (isProxied(baseUrl, proxy) ? tunnelConnector(proxy, timeoutMs) : { timeout: timeoutMs }),
   });
+}
+
+/** Plain http is loopback (see the rules of the base URL) and never goes through a proxy. */
+function isProxied(baseUrl: URL, proxy: ProxySettings | undefined): proxy is ProxySettings {
+  return proxy !== undefined && baseUrl.protocol === 'https:' && goesThroughProxy(baseUrl, proxy.noProxy);
 }
 
 function exchange(
@@ -125,16 +122,16 @@ function createReceiver(largest: number, settle: (result: Exchange) => void) {
   let controller: Dispatcher.DispatchController | undefined;
   let head: Pick<HttpReply, 'status' | 'headers'> | undefined;
   let settled = false;
-  let tooLarge = false;
   const body = createReplyBody(largest);
 
   const finish = (result: Exchange) => {
     if (!settled) settle(result);
     settled = true;
   };
-  const end = (reason: LostReason) => {
-    if (head) finish({ outcome: 'reply', ...head, body: undefined, ...(!tooLarge && { cut: reason }) });
-    else finish({ outcome: controller ? 'lost' : 'not_sent', reason });
+  const end = (...[reason, proxyStatus]: Loss) => {
+    if (head) finish({ outcome: 'reply', ...head, body: undefined, ...(!body.isTooLarge() && { cut: reason }) });
+    else if (controller) finish({ outcome: 'lost', reason });
+    else finish(notSent(reason, proxyStatus));
   };
   const giveUp = (reason: LostReason) => {
     end(reason);
@@ -150,15 +147,14 @@ function createReceiver(largest: number, settle: (result: Exchange) => void) {
       if (status >= 200) head = { status, headers: firstValues(headers) };
     },
     onResponseData(_controller, chunk) {
-      tooLarge ||= !body.add(chunk);
-      if (tooLarge) giveUp('connection');
+      if (!body.add(chunk)) giveUp('connection');
     },
     onResponseEnd() {
       if (head) finish({ outcome: 'reply', ...head, body: body.text() });
       else end('connection');
     },
     onResponseError(_controller, error) {
-      end(reasonFor(error));
+      end(...lossFor(error));
     },
   };
   return { handler, giveUp };
@@ -174,12 +170,21 @@ function firstValues(headers: Readonly<Record<string, string | string[] | undefi
   );
 }
 
-/** By the error's code alone: messages of HTTP libraries may quote headers. */
+type Loss = [reason: LostReason, proxyStatus?: number | undefined];
+
+function notSent(reason: LostReason, proxyStatus: number | undefined): Exchange {
+  return { outcome: 'not_sent', reason, ...(proxyStatus !== undefined && { proxyStatus }) };
+}
+
+function lossFor(error: Error): Loss {
+  return error instanceof ProxyError ? [error.reason, error.status] : [reasonFor(error)];
+}
+
+/** By the error's code only: messages of HTTP libraries may quote headers. */
 function reasonFor(error: Error): LostReason {
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const code = codeOf(error);
   if (code === 'ECONNREFUSED') return 'refused';
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'unresolved';
   if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') return 'timeout';
-  if (/^(?:ERR_TLS_|UND_ERR_PRX_TLS|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/.test(code)) return 'tls';
-  return 'connection';
+  return isTlsError(error) ? 'tls' : 'connection';
 }

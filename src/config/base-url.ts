@@ -3,32 +3,45 @@
 
 import { ConfigError } from './config-error.ts';
 
-const SETTING = 'MONGODB_ATLAS_BASE_URL';
+const DEFAULT_SETTING = 'MONGODB_ATLAS_BASE_URL';
+export const DEFAULT_BASE_URL = 'https://cloud.mongodb.com';
+/** By the word that the Atlas CLI has for each. */
+const SERVICES = new Map([
+  ['cloud', DEFAULT_BASE_URL],
+  ['cloudgov', 'https://cloud.mongodbgov.com'],
+]);
 const WRITTEN_FORM = /^(https?):\/\/([a-z0-9-]+(?:\.[a-z0-9-]+)*|\[::1\])(?::([0-9]{1,5}))?\/?$/i;
 const LOOPBACK = /^(?:localhost|127(?:\.(?:0|[1-9][0-9]{0,2})){3}|\[::1\])$/;
 
 /**
  * An origin to send credentials to: https to a host name, or plain http to loopback.
  *
+ * @param setting by which the operator gave it
  * @throws ConfigError for anything else: user info, path, query, fragment, a trailing dot, a number as host
  */
-export function parseBaseUrl(text: string): URL {
+export function parseBaseUrl(text: string, setting = DEFAULT_SETTING): URL {
   const written = WRITTEN_FORM.exec(text);
   const url = written && URL.canParse(text) ? new URL(text) : undefined;
   if (!written || !url) {
     throw new ConfigError(
-      SETTING,
+      setting,
       'must be https://HOST[:PORT] without user, path or query, for example https://cloud.mongodb.com',
     );
   }
   if (url.hostname !== written[2]?.toLowerCase()) {
     throw new ConfigError(
-      SETTING,
+      setting,
       'the host is not written in its normal form; write the host name, or 127.0.0.1 for loopback',
     );
   }
   if (url.protocol === 'http:' && !LOOPBACK.test(url.hostname)) {
-    throw new ConfigError(SETTING, 'plain http is allowed for loopback only (localhost, 127.0.0.1, [::1]); use https');
+    throw new ConfigError(setting, 'plain http is allowed for loopback only (localhost, 127.0.0.1, [::1]); use https');
   }
   return url;
+}
+
+/** Where Atlas is by the word that the Atlas CLI has for it; undefined for a word that is not known. */
+export function urlOfService(service: string): URL | undefined {
+  const url = SERVICES.get(service);
+  return url === undefined ? undefined : new URL(url);
 }

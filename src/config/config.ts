@@ -1,7 +1,7 @@
 // Brings flags, environment and file together into one validated Config. Nothing is sent, written or started.
 
 import { join } from 'node:path';
-import { readAtlasSettings, type AtlasConnection } from './atlas-connection.ts';
+import { readAtlasSettings, type AtlasConnection, type OperatorAtlas } from './atlas-connection.ts';
 import type { CommandLine } from './command-line.ts';
 import { ConfigError } from './config-error.ts';
 import { sandboxDirectory, userDirectory } from './directories.ts';
@@ -59,6 +59,7 @@ export interface Config {
 /** The secrets of the sandbox are not real: they go where a flag beside `--sandbox` says, never where real ones go; likewise its journal. */
 const noPlaces: Settings = { sinks: undefined, defaultSink: undefined, stateDir: undefined };
 const DEFAULT_TIMEOUT_MS = 30_000;
+const DEFAULT_CREDENTIAL_TIMEOUT_MS = 30_000;
 const DEFAULT_MAX_CREATES_PER_HOUR = 30;
 
 /** Rejects with a ConfigError that names the flag, variable or key to correct. */
@@ -71,14 +72,14 @@ export async function loadConfig(commandLine: CommandLine, environment: Environm
   }
   refuseUnknownVariables(environment, [FILE_VARIABLE, ...settingNames.map((name) => settings[name].variable)]);
   const { sandbox } = commandLine;
-  const { source, file } = await fromFile(commandLine, environment);
+  const { source, atlas, file } = await fromFile(commandLine, environment);
   const standing = [source, await fromEnvironment(environment)].map((each) => (sandbox ? withoutPlaces(each) : each));
   const sources = [...standing, await fromFlags(commandLine)];
   const chosen = sources.reduce<Settings>((weaker, each) => ({ ...weaker, ...each.settings }), {});
   const directory = sandbox ? sandboxDirectory() : userDirectory;
   return {
     // The sandbox takes no part of this: real credentials are not even read for it.
-    ...(sandbox ? { credentialVariables: [] } : readAtlasSettings(environment)),
+    ...(sandbox ? { credentialVariables: [] } : readAtlasSettings(environment, operatorAtlas(chosen, atlas))),
     ...sinkSettings(chosen, () => directory('data')),
     ...policy(chosen),
     stateDir: chosen.stateDir ?? directory('state'),
@@ -90,6 +91,16 @@ export async function loadConfig(commandLine: CommandLine, environment: Environm
     origins: new Map(settingNames.map((name) => [name, originOf(name, sources)])),
     configurationFile: file,
     environment: definedVariables(environment),
+  };
+}
+
+/** What the operator says of Atlas and its credentials beside their own variables. */
+function operatorAtlas(chosen: Settings, file: OperatorAtlas['file']): OperatorAtlas {
+  const { atlasCliProfile: profile, atlasCli: program = 'atlas', credentialTimeoutMs: timeoutMs } = chosen;
+  return {
+    file,
+    atlasCli: profile === undefined ? undefined : { profile, program },
+    timeoutMs: timeoutMs ?? DEFAULT_CREDENTIAL_TIMEOUT_MS,
   };
 }
 

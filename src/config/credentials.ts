@@ -1,18 +1,85 @@
-// Finds the credentials for Atlas among the names that the ecosystem uses. It reads secret files, but sends nothing.
+// Finds the credentials for Atlas among the names that the ecosystem uses. It opens no file, runs nothing and sends nothing:
+// a secret in a file, or printed by a program, is only described here, and fetched at the first call.
 
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { Secret } from '../secret/secret.ts';
 import { ConfigError } from './config-error.ts';
-import { readFirst, type Environment } from './environment.ts';
+import { readVariable, withoutAtlasCredentials, type Environment } from './environment.ts';
 import { expandHome } from './home-path.ts';
+import { unfilledWords, unquoted } from './placeholder.ts';
+import { parseCommand, type Argv } from './secret-command.ts';
+import { secretProblem, VISIBLE } from './secret-text.ts';
 
 /** One complete set of credentials, or what is missing for one. */
 export type Credentials =
-  | { readonly kind: 'token'; readonly token: Secret }
-  | { readonly kind: 'service-account'; readonly clientId: string; readonly clientSecret: Secret }
-  | { readonly kind: 'api-key'; readonly publicKey: string; readonly privateKey: Secret }
+  | { readonly kind: 'token'; readonly token: HeldSecret; readonly setting?: string }
+  | {
+      readonly kind: 'service-account';
+      readonly clientId: string;
+      readonly clientSecret: HeldSecret;
+      readonly setting?: string;
+    }
+  | {
+      readonly kind: 'api-key';
+      readonly publicKey: string;
+      readonly privateKey: HeldSecret;
+      readonly setting?: string;
+    }
+  | ({ readonly kind: 'atlas-cli' } & AtlasCliProfile)
   /** `wanted` names the variable that would complete a set that was begun. */
-  | { readonly kind: 'missing'; readonly wanted?: string };
+  | { readonly kind: 'missing'; readonly wanted?: string; readonly unfilled?: Unfilled };
+
+/** A secret, or where it is to be got when it is needed. */
+export type HeldSecret = Secret | SecretFile | SecretCommand;
+
+export interface SecretFile {
+  readonly setting: string;
+  /** Its path. */
+  readonly file: string;
+}
+
+export interface SecretCommand extends ProgramRun {
+  readonly setting: string;
+  readonly argv: Argv;
+}
+
+/** How a program that has to do with credentials is run. */
+export interface ProgramRun {
+  /** All of its environment. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+}
+
+export interface AtlasCliProfile extends ProgramRun {
+  readonly profile: string;
+  /** An absolute path, or a name that is looked up in PATH. */
+  readonly program: string;
+  /** Whether Atlas is where the profile says, since the operator does not say it. */
+  readonly namesBaseUrl: boolean;
+}
+
+/** A setting whose value nobody filled in. */
+export interface Unfilled {
+  readonly setting: string;
+  /** To stand behind the name of the setting. */
+  readonly words: string;
+}
+
+/** What the operator says elsewhere than in the variables of credentials. */
+export interface OtherCredentials {
+  /** Of the configuration file. */
+  readonly file?: FileCredentials | undefined;
+  readonly atlasCli?: Pick<AtlasCliProfile, 'profile' | 'program'> | undefined;
+  /** For a program that prints a secret. */
+  readonly timeoutMs: number;
+}
+
+export interface FileCredentials {
+  /** What to put before the name of a key, in a message. */
+  readonly where: string;
+  readonly clientId?: string | undefined;
+  readonly clientSecretFile?: string | undefined;
+  readonly clientSecretCommand?: string | readonly string[] | undefined;
+}
 
 /** What was found, and under which variables (never a value of them). */
 export interface FoundCredentials {
@@ -25,6 +92,7 @@ const CLIENT_ID = ['MONGODB_ATLAS_CLIENT_ID', 'MDB_MCP_API_CLIENT_ID'];
 const CLIENT_SECRET = ['MONGODB_ATLAS_CLIENT_SECRET', 'MDB_MCP_API_CLIENT_SECRET'];
 const PUBLIC_KEY = ['MONGODB_ATLAS_PUBLIC_API_KEY', 'MONGODB_ATLAS_PUBLIC_KEY'];
 const PRIVATE_KEY = ['MONGODB_ATLAS_PRIVATE_API_KEY', 'MONGODB_ATLAS_PRIVATE_KEY'];
+const CLI_PROFILE = 'ATLAS_MODEL_KEYS_ATLAS_CLI_PROFILE';
 
 /** For the help text: the variables of each kind, in the order in which they are looked for, with their other names. */
 export const credentialVariables: readonly { readonly name: string; readonly variables: readonly string[][] }[] = [
@@ -33,46 +101,57 @@ export const credentialVariables: readonly { readonly name: string; readonly var
   { name: 'API key', variables: [PUBLIC_KEY, PRIVATE_KEY] },
 ];
 
-/** What can stand in an Authorization header (RFC 9110, field values); ids hold no colon (RFC 7617). */
-const VISIBLE = /^[\x21-\x7e]+$/;
-/** Could not be told from the structure of a JSON text around it, where redaction takes it out. */
-const STRUCTURE = /["\\,{}]/;
-const LONGEST_FILE = 64 * 1024;
-
 /**
- * The first complete set wins: access token, service account, API key (the order of MongoDB's Terraform provider).
+ * The first complete set wins: access token, service account, API key (the order of MongoDB's Terraform provider), then
+ * what the configuration file completes, then a profile of the Atlas CLI.
  *
- * @throws ConfigError when a value cannot be a credential or its file cannot be read
+ * @throws ConfigError when a value cannot be a credential, or a secret is given in two ways
  */
-export function readCredentials(environment: Environment): FoundCredentials {
-  const token = readSecret(environment, TOKEN);
-  if (token) return found({ kind: 'token', token: token.value }, token);
+export function readCredentials(environment: Environment, others: OtherCredentials): FoundCredentials {
+  const search: Search = {
+    environment,
+    run: { environment: withoutAtlasCredentials(environment), timeoutMs: others.timeoutMs },
+    unfilled: [],
+  };
+  const token = readSecret(search, TOKEN);
+  if (token) return found({ kind: 'token', token: token.value, setting: token.name }, token);
 
-  const clientId = readIdentifier(environment, CLIENT_ID);
-  const clientSecret = readSecret(environment, CLIENT_SECRET);
-  if (clientId && clientSecret) {
-    const pair = { clientId: clientId.value, clientSecret: clientSecret.value };
-    return found({ kind: 'service-account', ...pair }, clientId, clientSecret);
-  }
+  const clientId = readIdentifier(search, CLIENT_ID);
+  const clientSecret = readSecret(search, CLIENT_SECRET);
+  if (clientId && clientSecret) return serviceAccount(clientId, clientSecret);
 
-  const publicKey = readIdentifier(environment, PUBLIC_KEY);
-  const privateKey = readSecret(environment, PRIVATE_KEY);
+  const publicKey = readIdentifier(search, PUBLIC_KEY);
+  const privateKey = readSecret(search, PRIVATE_KEY);
   if (publicKey && privateKey) {
-    return found({ kind: 'api-key', publicKey: publicKey.value, privateKey: privateKey.value }, publicKey, privateKey);
+    const pair = { publicKey: publicKey.value, privateKey: privateKey.value };
+    return found({ kind: 'api-key', ...pair, setting: privateKey.name }, publicKey, privateKey);
   }
+
+  const idOfFile = clientId ?? (others.file && identifierOf(search, others.file));
+  const secretOfFile = clientSecret ?? (others.file && secretOf(search, others.file));
+  if (idOfFile && secretOfFile) return serviceAccount(idOfFile, secretOfFile);
+  if (others.atlasCli) return atlasCli(search, others.atlasCli);
 
   const halves: [unknown, readonly string[]][] = [
-    [clientId, CLIENT_SECRET],
-    [clientSecret, CLIENT_ID],
+    [idOfFile, CLIENT_SECRET],
+    [secretOfFile, CLIENT_ID],
     [publicKey, PRIVATE_KEY],
     [privateKey, PUBLIC_KEY],
   ];
   const wanted = halves.find(([present]) => present !== undefined)?.[1][0];
-  return found({ kind: 'missing', ...(wanted !== undefined && { wanted }) });
+  const [unfilled] = search.unfilled;
+  return found({ kind: 'missing', ...(wanted !== undefined && { wanted }), ...(unfilled && { unfilled }) });
+}
+
+interface Search {
+  readonly environment: Environment;
+  readonly run: ProgramRun;
+  /** What is passed over, and told where no set is complete. */
+  readonly unfilled: Unfilled[];
 }
 
 interface Named<Value> {
-  /** The variable. */
+  /** The variable, or the key of the configuration file. */
   readonly name: string;
   readonly value: Value;
 }
@@ -81,54 +160,104 @@ function found(credentials: Credentials, ...values: readonly Named<unknown>[]): 
   return { credentials, variables: values.map(({ name }) => name) };
 }
 
-function readIdentifier(environment: Environment, names: readonly string[]): Named<string> | undefined {
-  const given = readFirst(environment, names);
-  if (given && (!VISIBLE.test(given.value) || given.value.includes(':'))) {
+function serviceAccount(id: Named<string>, secret: Named<HeldSecret>): FoundCredentials {
+  const pair = { clientId: id.value, clientSecret: secret.value };
+  return found({ kind: 'service-account', ...pair, setting: secret.name }, id, secret);
+}
+
+/** Of the Atlas CLI's own variables none may reach it: they would go before the profile. */
+function atlasCli({ run }: Search, cli: Pick<AtlasCliProfile, 'profile' | 'program'>): FoundCredentials {
+  const kept = Object.entries(run.environment).filter(([name]) => !/^MCLI_/i.test(name));
+  const environment = { ...Object.fromEntries(kept), DO_NOT_TRACK: '1' };
+  return {
+    credentials: { kind: 'atlas-cli', ...cli, environment, timeoutMs: run.timeoutMs, namesBaseUrl: true },
+    variables: [CLI_PROFILE],
+  };
+}
+
+/** The first of several names that holds what somebody filled in. */
+function readFilled(search: Search, names: readonly string[]): Named<string> | undefined {
+  for (const name of names) {
+    const value = readVariable(search.environment, name);
+    if (value !== undefined && isFilled(search, name, value)) return { name, value };
+  }
+  return undefined;
+}
+
+function isFilled({ unfilled }: Search, setting: string, value: string): boolean {
+  const words = unfilledWords(value);
+  if (words === undefined) return true;
+  // What stands in quotation marks is most likely the secret itself.
+  const inner = unquoted(value);
+  if (inner !== undefined) new Secret(inner);
+  unfilled.push({ setting, words });
+  return false;
+}
+
+function readIdentifier(search: Search, names: readonly string[]): Named<string> | undefined {
+  const given = readFilled(search, names);
+  return given && checkedIdentifier(given);
+}
+
+function identifierOf(search: Search, { where, clientId }: FileCredentials): Named<string> | undefined {
+  const name = `${where}clientId`;
+  if (clientId === undefined || clientId === '' || !isFilled(search, name, clientId)) return undefined;
+  return checkedIdentifier({ name, value: clientId });
+}
+
+/** Ids hold no colon (RFC 7617). */
+function checkedIdentifier(given: Named<string>): Named<string> {
+  if (!VISIBLE.test(given.value) || given.value.includes(':')) {
     throw new ConfigError(given.name, 'holds a space, a colon or a control character; copy the id again');
   }
   return given;
 }
 
-function readSecret(environment: Environment, names: readonly string[]): Named<Secret> | undefined {
-  const plain = readFirst(environment, names);
-  const file = readFirst(
-    environment,
-    names.map((name) => `${name}_FILE`),
-  );
-  if (plain && file) {
-    throw new ConfigError(file.name, `is set beside ${plain.name}; set one of them`);
-  }
-  const given = file ? { name: file.name, value: readSecretFile(file.name, file.value) } : plain;
-  if (!given) return undefined;
-  if (!VISIBLE.test(given.value)) {
-    throw new ConfigError(given.name, 'holds a space, a line break or a control character; copy the secret again');
-  }
-  if (STRUCTURE.test(given.value)) {
-    throw new ConfigError(
-      given.name,
-      'holds a quotation mark, backslash, comma or brace, which no secret of Atlas does; give the secret alone',
+function readSecret(search: Search, names: readonly string[]): Named<HeldSecret> | undefined {
+  const ending = (suffix: string) =>
+    readFilled(
+      search,
+      names.map((name) => name + suffix),
     );
-  }
-  return { name: given.name, value: new Secret(given.value) };
+  const plain = ending('');
+  const file = ending('_FILE');
+  const command = ending('_COMMAND');
+  refuseTwo(plain, file, command);
+  if (plain) return plainSecret(plain);
+  if (file) return secretFile(file);
+  return command && secretCommand(search, command);
 }
 
-/** Symbolic links are followed: Docker and Kubernetes mount their secrets that way. */
-function readSecretFile(setting: string, path: string): string {
-  let descriptor: number | undefined;
-  try {
-    // A FIFO without a writer must not hold up the start.
-    descriptor = openSync(expandHome(path), constants.O_RDONLY | constants.O_NONBLOCK);
-    const stat = fstatSync(descriptor);
-    if (!stat.isFile() || stat.size > LONGEST_FILE) {
-      throw new ConfigError(setting, 'must name a regular file that holds the secret and nothing else');
-    }
-    const value = readFileSync(descriptor, 'utf8').trim();
-    if (value === '') throw new ConfigError(setting, 'the file is empty');
-    return value;
-  } catch (error) {
-    if (error instanceof ConfigError) throw error;
-    throw new ConfigError(setting, 'the file cannot be read; check that it exists and that this user may read it');
-  } finally {
-    if (descriptor !== undefined) closeSync(descriptor);
-  }
+function secretOf(search: Search, { where, clientSecretFile, clientSecretCommand }: FileCredentials) {
+  const filled = (key: string, value: string | undefined) => {
+    const name = where + key;
+    return value !== undefined && value !== '' && isFilled(search, name, value) ? { name, value } : undefined;
+  };
+  const file = filled('clientSecretFile', clientSecretFile);
+  const name = `${where}clientSecretCommand`;
+  const command =
+    typeof clientSecretCommand === 'object'
+      ? { name, value: clientSecretCommand }
+      : filled('clientSecretCommand', clientSecretCommand);
+  refuseTwo(file, command);
+  return file ? secretFile(file) : command && secretCommand(search, command);
+}
+
+function refuseTwo(...given: readonly (Named<unknown> | undefined)[]): void {
+  const [first, second] = given.filter((each) => each !== undefined);
+  if (first && second) throw new ConfigError(second.name, `is set beside ${first.name}; set one of them`);
+}
+
+function plainSecret({ name, value }: Named<string>): Named<Secret> {
+  const problem = secretProblem(value);
+  if (problem !== undefined) throw new ConfigError(name, problem);
+  return { name, value: new Secret(value) };
+}
+
+function secretFile({ name, value }: Named<string>): Named<SecretFile> {
+  return { name, value: { setting: name, file: expandHome(value) } };
+}
+
+function secretCommand({ run }: Search, { name, value }: Named<string | readonly string[]>): Named<SecretCommand> {
+  return { name, value: { setting: name, argv: parseCommand(name, value), ...run } };
 }

@@ -30,3 +30,13 @@ export function definedVariables(environment: Environment): Readonly<Record<stri
     Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined),
   );
 }
+
+/** This server's own credentials, under every name it takes them from. Windows does not tell names apart by case. */
+const ATLAS_CREDENTIAL = /^(?:MONGODB_ATLAS|MDB_MCP)_/i;
+
+/** What a program that prints a secret of Atlas gets: everything (it has credentials of its own there) but those of Atlas. */
+export function withoutAtlasCredentials(environment: Environment): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(definedVariables(environment)).filter(([name]) => !ATLAS_CREDENTIAL.test(name)),
+  );
+}

@@ -15,7 +15,7 @@ export function helpText(): string {
     '       atlas-model-keys-mcp doctor [--json] [flags]',
     '',
     'An MCP server over stdio that provisions MongoDB Atlas AI model API keys and hands',
-    'each secret to a sink, never to the model. Credentials come from the environment.',
+    'each secret to a sink, never to the model.',
     '',
     ...section('Commands', [
       ['(none)', 'The server over stdio'],
@@ -29,10 +29,14 @@ export function helpText(): string {
       ['--help', 'Print this text'],
     ]),
     ...section('Settings of the environment and the file alone', withoutFlag()),
-    ...section('Credentials, of the environment alone; the first complete set counts', credentials()),
-    '  The variable of a secret may end in _FILE: then it names a file that holds the secret.',
+    ...section('Credentials, of the environment; the first complete set counts', credentials()),
+    '  The variable of a secret may end in _FILE: then it names a file that holds the secret; or in',
+    '  _COMMAND: then it is a program that prints it, as words or as a JSON array. No shell runs it.',
     '',
-    ...section('Atlas, of the environment alone', Object.entries(connectionVariables)),
+    ...section('Atlas, of the environment', Object.entries(connectionVariables)),
+    '  In the file, where the environment does not say it: atlas, with clientId, clientSecretFile or',
+    '  clientSecretCommand, baseUrl, projectId and orgId; never a secret itself.',
+    '',
   ].join('\n');
 }
 

@@ -24,6 +24,11 @@ export function configurationSchema(): Schema {
     properties: {
       $schema: { description: 'Where this schema is, for editors', ...property(schema, '$schema') },
       ...Object.fromEntries(described),
+      atlas: {
+        description:
+          'Where Atlas is, and how to be admitted, where the environment does not say it; never a secret itself',
+        ...property(schema, 'atlas'),
+      },
     },
   };
 }

@@ -1,7 +1,7 @@
 // What a setting may be. Loaded only where there is a setting to judge: a start without any does not pay for it.
 
 import * as z from 'zod/v4-mini';
-import { directory, sinkName, sinkSchema } from './sink-spec.ts';
+import { directory, program, sinkName, sinkSchema } from './sink-spec.ts';
 
 const groupId = z
   .string()
@@ -33,9 +33,34 @@ export const settingsSchema = z.partial(
     maxCreatesPerHour: z.int().check(z.minimum(0), z.maximum(10_000)),
     tools: z.partial(z.strictObject({ allow: toolNames, deny: toolNames })),
     outputSchemas: z.boolean(),
+    credentialTimeoutMs: z.int().check(z.minimum(1_000), z.maximum(50_000)),
+    atlasCliProfile: z
+      .string()
+      .check(z.regex(/^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$/, { error: 'must be the name of a profile of the Atlas CLI' })),
+    atlasCli: program,
     logLevel: z.enum(['debug', 'info', 'warning', 'error', 'silent']),
   }),
 );
 
+const NO_SECRET =
+  'must not stand in this file; use clientSecretFile (a path) or clientSecretCommand (a program that prints it)';
+
+/** Each may also come from the environment, which is stronger. What each may hold is judged with it, in credentials.ts. */
+const atlas = z.partial(
+  z.strictObject({
+    clientId: z.string(),
+    clientSecret: z.never({ error: NO_SECRET }),
+    clientSecretFile: z.string(),
+    clientSecretCommand: z.union([z.string(), z.array(z.string()).check(z.minLength(1))], {
+      error: 'must be a program and its arguments: words, or an array of strings',
+    }),
+    baseUrl: z.string(),
+    projectId: z.string(),
+    orgId: z.string(),
+  }),
+);
+
 /** The configuration file as a whole: editors read from `$schema` how to complete it; here it means nothing. */
-export const fileSchema = z.extend(settingsSchema, { $schema: z.optional(z.string()) });
+export const fileSchema = z.extend(settingsSchema, { $schema: z.optional(z.string()), atlas: z.optional(atlas) });
+
+export type FileSettings = ReturnType<typeof fileSchema.parse>;

@@ -93,6 +93,21 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
     fromText: flagValue,
     help: 'Whether the list of tools says what they answer; false for a host that stumbles over it',
   },
+  credentialTimeoutMs: {
+    variable: 'ATLAS_MODEL_KEYS_CREDENTIAL_TIMEOUT_MS',
+    fromText: number,
+    help: 'Limit for a program that prints a credential (_COMMAND, the Atlas CLI), in milliseconds',
+  },
+  atlasCliProfile: {
+    variable: 'ATLAS_MODEL_KEYS_ATLAS_CLI_PROFILE',
+    fromText: text,
+    help: 'The profile of the Atlas CLI whose access token is used where no other credential is complete',
+  },
+  atlasCli: {
+    variable: 'ATLAS_MODEL_KEYS_ATLAS_CLI',
+    fromText: text,
+    help: 'The program of the Atlas CLI: an absolute path, or a name that is found in PATH (default atlas)',
+  },
   logLevel: {
     variable: 'ATLAS_MODEL_KEYS_LOG_LEVEL',
     flag: { name: 'log-level', argument: 'LEVEL' },

@@ -90,7 +90,8 @@ const variable = z
   );
 
 const PROGRAM_PLACES = 'must be an absolute path, or a name that is found in PATH';
-const program = z.string().check(
+/** An absolute path, or a name that is found in PATH. */
+export const program = z.string().check(
   z.minLength(1),
   z.regex(WITHOUT_CONTROL, { error: 'must name a program, without placeholders' }),
   z.regex(/^[^{}]*$/, { error: 'must name a program, without placeholders' }),

@@ -2,6 +2,7 @@
 // between them.
 
 import { join } from 'node:path';
+import type { OperatorAtlas } from './atlas-connection.ts';
 import type { CommandLine } from './command-line.ts';
 import { ConfigError } from './config-error.ts';
 import { readConfigurationFile } from './configuration-file.ts';
@@ -9,6 +10,7 @@ import { hasUserDirectory, userDirectory } from './directories.ts';
 import { readVariable, type Environment } from './environment.ts';
 import { forbiddenName } from './forbidden-name.ts';
 import { expandHome } from './home-path.ts';
+import type { FileSettings } from './settings-schema.ts';
 import { settingNames, settings, type SettingName, type Settings } from './settings.ts';
 
 /** What one place says, and for people where a setting of it stands. */
@@ -32,18 +34,17 @@ const withoutFile = { source: { settings: {}, origin: () => 'default' }, file: {
 export async function fromFile(
   commandLine: CommandLine,
   environment: Environment,
-): Promise<{ readonly source: Source; readonly file: ConfigurationFile }> {
+): Promise<{ readonly source: Source; readonly atlas?: OperatorAtlas['file']; readonly file: ConfigurationFile }> {
   const { config } = commandLine;
   const named = config ?? readVariable(environment, FILE_VARIABLE);
   if (named === undefined && !hasUserDirectory('config')) return withoutFile;
   const path = named === undefined ? join(userDirectory('config'), 'config.json') : expandHome(named);
   const setting = config === undefined ? FILE_VARIABLE : '--config';
   const content = readConfigurationFile(path, named === undefined ? undefined : setting);
+  const { atlas, ...settings } = await check('file', content ?? {}, (field) => `${path}: ${field}`);
   return {
-    source: {
-      settings: await check('file', content ?? {}, (field) => `${path}: ${field}`),
-      origin: () => `file ${path}`,
-    },
+    source: { settings, origin: () => `file ${path}` },
+    ...(atlas && { atlas: { ...atlas, where: `${path}: atlas.` } }),
     file: { path, exists: content !== undefined },
   };
 }
@@ -89,7 +90,7 @@ async function check(
   kind: 'file' | 'settings',
   input: object,
   spell: (field: string, name: SettingName) => string,
-): Promise<Settings> {
+): Promise<FileSettings> {
   if (Object.keys(input).length === 0) return {};
   const forbidden = forbiddenName(input);
   const { value, problems } = forbidden ? { problems: [forbidden] } : await judge(kind, input);

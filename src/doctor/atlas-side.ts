@@ -15,21 +15,37 @@ const HARMFUL_SECONDS = 5 * 60;
 /** Roles that may create keys in their project, or in every project of their organization. */
 const CREATING_ROLE = /^(?:GROUP_OWNER|ORG_OWNER|[A-Z_]*MODEL_OWNER)$/;
 
-/** Without an answer to the first question the others are not asked. */
+/** Where Atlas cannot be reached, or does not accept the credential, there is nothing more to ask. */
 export async function atlasChecks(atlas: Atlas, config: Config): Promise<Check[]> {
   const described = await atlas.describeCredential();
   const now = Date.now();
-  const place = config.atlas ? config.atlas.baseUrl.origin : 'the embedded sandbox';
-  if (!described.ok) return [failed('Atlas', `${place}: ${described.failure.message}`, described.failure.hint)];
-  const { kind, roles, accessList, date } = described.value;
+  const place = placeOf(config);
+  if (!described.ok && described.failure.atlas?.status !== 404) {
+    const { code, message, hint } = described.failure;
+    // The file or the program could not give it, and so nothing was sent.
+    return [
+      code === 'CREDENTIALS_MISSING' ? failed('secret', message, hint) : failed('Atlas', `${place}: ${message}`, hint),
+    ];
+  }
+  // Not every Atlas, and not every proxy, knows the call that describes a credential.
+  const description: CredentialDescription = described.ok ? described.value : { roles: [], accessList: [] };
+  const { kind, roles, accessList, date } = description;
   return [
-    ok('Atlas', `${place} answers and accepts the credential${kind === undefined ? '' : ` (${kind})`}`),
+    described.ok
+      ? ok('Atlas', `${place} answers and accepts the credential${kind === undefined ? '' : ` (${kind})`}`)
+      : warning('Atlas', `${place} answers, but not to the call that describes the credential (status 404)`),
     rolesCheck(roles, config),
-    accessListCheck(described.value, accessList),
+    accessListCheck(description, accessList),
     await projectsCheck(atlas, config),
     await undeliveredCheck(atlas, config, wantedProjects(config)),
     clockCheck(date, now),
   ];
+}
+
+function placeOf({ atlas }: Config): string {
+  if (!atlas) return 'the embedded sandbox';
+  const { baseUrl, credentials } = atlas;
+  return credentials.kind === 'atlas-cli' && credentials.namesBaseUrl ? 'the Atlas of the profile' : baseUrl.origin;
 }
 
 function rolesCheck(roles: readonly CredentialRole[], config: Config): Check {

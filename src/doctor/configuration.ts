@@ -41,7 +41,13 @@ export function credentialCheck({ atlas, credentialVariables }: Config): Check {
   if (credentials.kind !== 'missing') {
     return ok('credential', `${NAMES[credentials.kind]}, from ${credentialVariables.join(' and ')}`);
   }
-  const { wanted } = credentials;
+  const { wanted, unfilled } = credentials;
+  if (unfilled)
+    return failed(
+      'credential',
+      `${unfilled.setting} ${unfilled.words}`,
+      `Put the value itself into ${unfilled.setting}.`,
+    );
   if (wanted !== undefined) {
     return failed('credential', `incomplete: ${wanted} is not set`, `Set ${wanted} too in the environment.`);
   }
@@ -56,6 +62,7 @@ const NAMES: Readonly<Record<Exclude<Credentials['kind'], 'missing'>, string>> =
   token: 'an access token',
   'service-account': 'a service account',
   'api-key': 'an API key',
+  'atlas-cli': 'a profile of the Atlas CLI',
 };
 
 function sourceOf({ configurationFile: { path, exists } }: Config): string {

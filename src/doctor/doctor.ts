@@ -9,6 +9,7 @@ import { atlasChecks } from './atlas-side.ts';
 import type { Check } from './check.ts';
 import { brokenConfiguration, configurationChecks, credentialCheck, folderCheck } from './configuration.ts';
 import { sinkChecks, stateChecks, temporaryFilesCheck } from './places.ts';
+import { secretFileChecks } from './secret-file.ts';
 import { isWell, jsonReport, tableReport } from './report.ts';
 
 export interface Examination {
@@ -33,14 +34,16 @@ export async function runDoctor(examination: Examination, json: boolean, output:
 
 async function examine(config: Config, { openAtlas }: Pick<Examination, 'openAtlas'>): Promise<Check[]> {
   const credential = credentialCheck(config);
-  const [folder, atlas, sinks, state, temporary] = await Promise.all([
+  const [folder, file, atlas, sinks, state, temporary] = await Promise.all([
     folderCheck(config),
+    secretFileChecks(config),
     credential.status === 'failed' ? [] : askAtlas(await openAtlas(config), config),
     sinkChecks(config),
     stateChecks(config),
     temporaryFilesCheck(config),
   ]);
-  return [...configurationChecks(config), ...folder, credential, ...atlas, ...sinks, ...state, ...temporary];
+  const places = [...sinks, ...state, ...temporary];
+  return [...configurationChecks(config), ...folder, credential, ...file, ...atlas, ...places];
 }
 
 async function loaded(load: Examination['load']): Promise<Config | ConfigError> {

@@ -12,6 +12,7 @@ import { hindranceOf, type Hindrances } from './gate.ts';
 import type { LateRequests } from './late-requests.ts';
 import { mediaType, negotiate, refuseContentType, versionHeaders, type Versions } from './media-types.ts';
 import type { Reply } from './reply.ts';
+import { shaped } from './reply-shape.ts';
 import type { OpenRecord } from './requests.ts';
 import { match, type Match, type Route } from './routes.ts';
 import { send, whole, type Answer } from './wire.ts';
@@ -103,12 +104,12 @@ async function act(machinery: Machinery, record: OpenRecord, { route, call }: Un
 
 function perform({ world, versions }: Machinery, route: Route, call: Call): Reply {
   if (route.oauth) return route.handle(world, call);
-  const version = negotiate(call.headers.accept, versions, route.only);
+  const version = negotiate(call.headers.accept, versions, route.span);
   if (typeof version !== 'string') return version;
   const refused =
     refuseAccess(world, call.segments, route.writes) ??
     (route.takesBody ? refuseContentType(call.headers['content-type'], version) : undefined);
-  const reply = refused ?? route.handle(world, { ...call, version });
+  const reply = shaped(refused ?? route.handle(world, { ...call, version }), world.rules.shape);
   const typed = reply.content === undefined ? {} : { 'content-type': `${mediaType(version)};charset=utf-8` };
   return { ...reply, headers: { ...typed, ...versionHeaders(version, versions), ...reply.headers } };
 }

@@ -2,7 +2,8 @@
 
 import { refusal, type FieldProblem } from './errors.ts';
 import type { Fault } from './faults.ts';
-import { bytesOf, empty, isJson, withHeaders, type Json, type Reply } from './reply.ts';
+import { bytesOf, empty, withHeaders, type Reply } from './reply.ts';
+import { withFields, withoutFields } from './reply-shape.ts';
 import { whole, type Answer } from './wire.ts';
 
 /** A delay is no answer: it comes before one. */
@@ -33,9 +34,9 @@ export function answerWith(fault: AnsweringFault, { normal, authorization }: Cir
     case 'content_type':
       return whole(withHeaders(normal(), { 'content-type': fault.contentType }));
     case 'omit':
-      return whole(edited(normal(), without, fault.fields));
+      return whole(withoutFields(normal(), fault.fields));
     case 'replace':
-      return whole(edited(normal(), overwriteWith(fault.fields), Object.keys(fault.fields)));
+      return whole(withFields(normal(), fault.fields));
     case 'echo':
       return whole(echo(fault.status ?? 400, leaks(authorization, fault.when === 'after' ? normal() : undefined)));
     case 'redirect':
@@ -53,7 +54,7 @@ function statusReply(fault: Extract<Fault, { readonly kind: 'status' }>): Reply 
   return { status: fault.status, headers: { ...type, ...headers }, raw };
 }
 
-/** As whatever stands before Atlas answers in its place. */
+/** The page of a proxy that answers in place of Atlas. */
 function proxyPage(status: number, body = `<html><body><h1>${status}</h1></body></html>`): Reply {
   return statusReply({ operation: 'any', when: 'before', kind: 'status', status, body });
 }
@@ -65,27 +66,6 @@ function withBody(reply: Reply): Reply {
 
 function garbled(reply: Reply): Reply {
   return { ...reply, raw: Buffer.concat([Buffer.from('<pre>'), bytesOf(reply), Buffer.from('</pre>')]) };
-}
-
-const PAGE_FIELDS = ['links', 'results', 'totalCount'];
-
-function edited(reply: Reply, edit: (row: Json, field: string) => Json, fields: readonly string[]): Reply {
-  if (reply.content === undefined) return reply;
-  const { results } = reply.content;
-  const all = (row: Json, names: readonly string[]) => names.reduce(edit, row);
-  if (!Array.isArray(results)) return { ...reply, content: all(reply.content, fields) };
-  const ofRows = fields.filter((field) => !PAGE_FIELDS.includes(field));
-  const rows = results.map((row: unknown) => (isJson(row) ? all(row, ofRows) : row));
-  const ofPage = fields.filter((field) => PAGE_FIELDS.includes(field));
-  return { ...reply, content: all({ ...reply.content, results: rows }, ofPage) };
-}
-
-function without(row: Json, field: string): Json {
-  return Object.fromEntries(Object.entries(row).filter(([name]) => name !== field));
-}
-
-function overwriteWith(values: Json): (row: Json, field: string) => Json {
-  return (row, field) => ({ ...row, [field]: values[field] });
 }
 
 /** The values, each as it is and in the encodings in which values usually travel. */

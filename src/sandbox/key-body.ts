@@ -11,6 +11,7 @@ export interface CheckedKeyBody {
   readonly geography: string;
 }
 
+/** In code points. */
 const LONGEST_NAME = 250;
 const CLOUDS = ['ANY', 'AWS', 'GCP', 'AZURE'];
 const GEOGRAPHIES = ['ANY', 'eu', 'us'];
@@ -31,7 +32,7 @@ export function checkKeyBody(
   return {
     name: textOf(body.name),
     cloud: textOf(body.cloud ?? 'ANY').toUpperCase(),
-    geography: textOf(body.geography ?? 'ANY'),
+    geography: wordOf(textOf(body.geography ?? 'ANY')),
   };
 }
 
@@ -40,19 +41,24 @@ function checkField(field: Field, value: unknown): AttributeProblem[] {
   if (typeof value !== 'string') return [problem('INVALID_ATTRIBUTE', field, 'must be a string')];
   switch (field) {
     case 'name':
-      if (value.length >= 1 && value.length <= LONGEST_NAME) return [];
+      if (value !== '' && Array.from(value).length <= LONGEST_NAME) return [];
       return [problem('INVALID_ATTRIBUTE', field, `must have 1 to ${LONGEST_NAME} characters`)];
     case 'cloud':
       if (CLOUDS.includes(value.toUpperCase())) return [];
       return [problem('INVALID_ENUM_VALUE', field, `must be one of ${CLOUDS.join(', ')}`)];
     case 'geography':
-      if (GEOGRAPHIES.includes(value)) return [];
+      if (GEOGRAPHIES.includes(wordOf(value))) return [];
       return [problem('INVALID_ENUM_VALUE', field, `must be one of ${GEOGRAPHIES.join(', ')}`)];
   }
 }
 
 function problem(code: AttributeProblem['code'], field: string, description: string): AttributeProblem {
   return { code, field, description };
+}
+
+/** `any` is `ANY`; any other word is as it is. */
+function wordOf(value: string): string {
+  return value.toUpperCase() === 'ANY' ? 'ANY' : value;
 }
 
 function textOf(value: unknown): string {

@@ -34,7 +34,7 @@ export function dropKey(world: World, key: LiveKey): void {
   world.state.unread.delete(key.apiKeyId);
 }
 
-/** Whether this read or deletion by id comes too early to find the key. Each that does lets the next come nearer. */
+/** Whether this read or deletion by id comes too early to find the key; each that does is counted. */
 export function isTooEarly(world: World, apiKeyId: string): boolean {
   const left = world.state.unread.get(apiKeyId);
   if (left === undefined) return false;

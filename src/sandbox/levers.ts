@@ -3,6 +3,7 @@
 import { newClientSecret } from './credentials.ts';
 import { dropKey, keepKey, keepOldKey } from './key-history.ts';
 import { keptName } from './key-name.ts';
+import { limitRow, type LimitSeed } from './limit-rows.ts';
 import { newKey, timestamp, type KeySeed, type LiveKey } from './model-key.ts';
 import { addProject, type ProjectSeed, type World } from './world.ts';
 
@@ -22,6 +23,8 @@ export interface Levers {
   /** Somebody renames the key, to whatever name. */
   renameKey(apiKeyId: string, name: string): void;
   markUsed(apiKeyId: string, at?: Date): void;
+  /** A row of limits besides those that every organization and project has. */
+  addRateLimit(seed: LimitSeed): void;
   /** From now on a list of keys shows the state as of so many lists of its project ago. */
   setListLag(lists: number): void;
   /** So many reads by its id, deletions among them, do not find a key that is created from now on. */
@@ -45,15 +48,9 @@ export function leversOf(world: World): Levers {
       keepOldKey(world, key);
       return key;
     },
-    removeKey(apiKeyId) {
-      const key = world.state.keys.get(apiKeyId);
-      if (key !== undefined) dropKey(world, key);
-    },
-    renameKey(apiKeyId, name) {
-      keepKey(world, { ...knownKey(world, apiKeyId), name: keptName(world, name) });
-    },
-    markUsed(apiKeyId, at = new Date()) {
-      keepKey(world, { ...knownKey(world, apiKeyId), lastUsedAt: timestamp(at) });
+    ...peopleOf(world),
+    addRateLimit(seed) {
+      world.limitRows.push(limitRow(seed));
     },
     setListLag(lists) {
       world.lag.lists = lists;
@@ -75,4 +72,20 @@ function knownKey(world: World, apiKeyId: string): LiveKey {
   const key = world.state.keys.get(apiKeyId);
   if (key === undefined) throw new Error(`The sandbox has no key ${apiKeyId}.`);
   return key;
+}
+
+/** What people do to keys on Atlas's own pages, and by using them. */
+function peopleOf(world: World): Pick<Levers, 'removeKey' | 'renameKey' | 'markUsed'> {
+  return {
+    removeKey(apiKeyId) {
+      const key = world.state.keys.get(apiKeyId);
+      if (key !== undefined) dropKey(world, key);
+    },
+    renameKey(apiKeyId, name) {
+      keepKey(world, { ...knownKey(world, apiKeyId), name: keptName(world, name) });
+    },
+    markUsed(apiKeyId, at = new Date()) {
+      keepKey(world, { ...knownKey(world, apiKeyId), lastUsedAt: timestamp(at) });
+    },
+  };
 }

@@ -12,15 +12,25 @@ export interface Versions {
   readonly deprecated: readonly string[];
 }
 
+/**
+ * In which versions a path exists: all that are offered, the dated ones of them, the preview of them; or only the first
+ * version there was, to which any later date resolves.
+ */
+export type Span = 'all' | 'dated' | 'preview' | 'first';
+
+const FIRST_VERSION = '2023-01-01';
+
+const DATE = /^\d{4}-\d{2}-\d{2}$/;
+
 const VERSIONED = /^application\/vnd\.atlas\.([0-9a-z-]+)\+json$/;
 
 const DEPRECATED_SINCE = 'Thu, 16 Jul 2026 00:00:00 GMT';
 const SUNSET = 'Fri, 16 Jul 2027 00:00:00 GMT';
 
-/** The version, or the refusal. `only` names versions where a path exists in these alone. */
-export function negotiate(accept: string | undefined, versions: Versions, only?: RegExp): string | Reply {
+/** The version in which a request is answered, or the refusal. */
+export function negotiate(accept: string | undefined, versions: Versions, span: Span): string | Reply {
   const asked = versionsIn(accept);
-  const found = asked.find((each) => versions.offered.includes(each) && (only?.test(each) ?? true));
+  const [found] = asked.flatMap((each) => resolved(each, versions, span) ?? []);
   if (found !== undefined) return found;
   const gone = asked.find((each) => versions.withdrawn.includes(each));
   if (gone !== undefined) {
@@ -31,6 +41,12 @@ export function negotiate(accept: string | undefined, versions: Versions, only?:
     detail: 'The Accept header names no version of this resource.',
     parameters: asked,
   });
+}
+
+function resolved(asked: string, { offered }: Versions, span: Span): string | undefined {
+  if (span === 'first') return DATE.test(asked) && asked >= FIRST_VERSION ? FIRST_VERSION : undefined;
+  const within = span === 'all' || (span === 'preview') === (asked === 'preview');
+  return within && offered.includes(asked) ? asked : undefined;
 }
 
 /** A body must be of the version that the reply will be of. */

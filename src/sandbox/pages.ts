@@ -8,6 +8,15 @@ import type { World } from './world.ts';
 const DEFAULT_SIZE = 100;
 const LARGEST_SIZE = 500;
 
+/** How pages differ from the published ones. */
+export interface PageHabits {
+  /** No page is larger than this, whatever was asked for. */
+  readonly pageCap: number;
+  readonly links: boolean;
+  /** What is said of the number of rows. */
+  readonly totalCount: (rows: number) => number | undefined;
+}
+
 export interface Listing<Row> {
   readonly rows: readonly Row[];
   readonly show: (row: Row) => Json;
@@ -16,22 +25,26 @@ export interface Listing<Row> {
 }
 
 export function pageOf<Row>(world: World, call: Call, listing: Listing<Row>): Reply {
-  const size = wholeNumber(call.query.get('itemsPerPage'), DEFAULT_SIZE);
+  const asked = wholeNumber(call.query.get('itemsPerPage'), DEFAULT_SIZE);
   const number = wholeNumber(call.query.get('pageNum'), 1);
   const fields: FieldProblem[] = [];
-  if (size === undefined || size < 1 || size > LARGEST_SIZE) {
+  if (asked === undefined || asked < 1 || asked > LARGEST_SIZE) {
     fields.push({ field: 'itemsPerPage', description: `must be a number from 1 to ${LARGEST_SIZE}` });
   }
   if (number === undefined || number < 1) fields.push({ field: 'pageNum', description: 'must be 1 or more' });
-  if (size === undefined || number === undefined || fields.length > 0) {
+  if (asked === undefined || number === undefined || fields.length > 0) {
     return refusal(400, { errorCode: 'VALIDATION_ERROR', detail: 'The page asked for cannot be had.', fields });
   }
   const { rows } = listing;
+  const { pageCap, links, totalCount } = world.rules.pages;
+  const size = Math.min(asked, pageCap);
+  const last = Math.max(1, Math.ceil(rows.length / size));
   const counted = !listing.countIsOptional || call.query.get('includeCount') !== 'false';
+  const count = counted ? totalCount(rows.length) : undefined;
   return success({
-    links: linksOf(world, call, { size, number, last: Math.max(1, Math.ceil(rows.length / size)) }),
+    ...(links && { links: linksOf(world, call, { size: asked, number, last }) }),
     results: rows.slice((number - 1) * size, number * size).map((row) => listing.show(row)),
-    ...(counted && { totalCount: rows.length }),
+    ...(count !== undefined && { totalCount: count }),
   });
 }
 

@@ -1,10 +1,11 @@
 // The calls that tell a credential what it can see: projects, organizations, and itself.
 
-import type { Handler } from './call.ts';
+import { segment, type Handler } from './call.ts';
 import type { Caller } from './caller.ts';
+import { refusedId } from './errors.ts';
 import { pageOf } from './pages.ts';
-import { success, type Json } from './reply.ts';
-import { ownProjects, type Project, type World } from './world.ts';
+import { success, type Json, type Reply } from './reply.ts';
+import { ownProjects, type Organization, type Project, type World } from './world.ts';
 
 /** Of all projects, and of those of one organization: the sandbox's credentials see one organization. */
 export const listProjects: Handler = (world, call) =>
@@ -13,9 +14,23 @@ export const listProjects: Handler = (world, call) =>
 export const listOrgs: Handler = (world, call) =>
   pageOf(world, call, {
     rows: [world.organization],
-    show: ({ id, name }) => ({ id, name, isDeleted: false, links: [] }),
+    show: shownOrg,
     countIsOptional: true,
   });
+
+export const getProject: Handler = (world, call) => {
+  const project = world.projects.get(segment(call, 'groupId'));
+  return project ? success(shownProject(project)) : noSuchProject(segment(call, 'groupId'));
+};
+
+export const getProjectByName: Handler = (world, call) => {
+  const name = segment(call, 'groupName');
+  const project = ownProjects(world).find((each) => each.name === name);
+  return project ? success(shownProject(project)) : noSuchProject(name);
+};
+
+/** Access to it was checked before, and there is one organization to which it is given. */
+export const getOrg: Handler = (world) => success(shownOrg(world.organization));
 
 /** `apiKey` is published as null for a credential that is none; what describes the others is not published. */
 export const describeCredential: Handler = (world, call) =>
@@ -52,4 +67,12 @@ function projectRole(world: World): string {
 
 function shownProject({ id, name, orgId, created }: Project): Json {
   return { id, name, orgId, created, clusterCount: 0, links: [] };
+}
+
+function shownOrg({ id, name }: Organization): Json {
+  return { id, name, isDeleted: false, links: [] };
+}
+
+function noSuchProject(idOrName: string): Reply {
+  return refusedId(404, 'GROUP_NOT_FOUND', idOrName, `The group ${idOrName} could not be found.`);
 }

@@ -1,124 +1,106 @@
 // The calls on rate limits: what a project may use of each group of models, up to what its organization has.
 
 import { isPreview, readJson, segment, type Call, type Handler } from './call.ts';
-import { invalidAttributes, refusedId, type AttributeProblem } from './errors.ts';
+import { invalidAttributes, refusal, refusedId, type FieldProblem } from './errors.ts';
+import { isUnscoped, type LimitRow } from './limit-rows.ts';
 import { endpointOf } from './model-key.ts';
 import { pageOf } from './pages.ts';
 import { success, type Json, type Reply } from './reply.ts';
 import type { Limits, World } from './world.ts';
 
-interface ModelGroup {
-  readonly modelGroupName: string;
-  readonly modelNames: readonly string[];
-  /** What the organization has: a project's default, and the most that it can set. */
-  readonly maximum: Limits;
-}
-
-const MODEL_GROUPS: readonly ModelGroup[] = [
-  group('embed_large', ['voyage-3-large'], 2000, 3_000_000),
-  group('embed_small', ['voyage-3.5-lite'], 4000, 16_000_000),
-  group('embed_context', ['voyage-context-3'], 2000, 3_000_000),
-  group('embed_multimodal', ['voyage-multimodal-3'], 2000, 2_000_000),
-  group('rerank', ['rerank-2.5', 'rerank-2.5-lite'], 2000, 4_000_000),
-];
-
-/** The only published scope of a limit. */
-const CLOUD = 'ANY';
-const GEOGRAPHY = 'ANY';
-
 const LIMIT_FIELDS = ['requestsPerMinuteLimit', 'tokensPerMinuteLimit'] as const;
 
-export const listRateLimits: Handler = (world, call) =>
-  pageOf(world, call, {
-    rows: MODEL_GROUPS,
-    show: (each) => shown(call, each, limitsOf(world, call, each)),
-    countIsOptional: false,
-  });
+export const listRateLimits: Handler = (world, call) => listOf(world, call, (row) => limitsOf(world, call, row));
 
-export const listOrgRateLimits: Handler = (world, call) =>
-  pageOf(world, call, {
-    rows: MODEL_GROUPS,
-    show: (each) => shown(call, each, each.maximum),
-    countIsOptional: false,
-  });
+export const listOrgRateLimits: Handler = (world, call) => listOf(world, call, ({ maximum }) => maximum);
 
 export const resetRateLimits: Handler = (world, call) => {
-  for (const each of MODEL_GROUPS) world.state.limits.delete(placeOf(call, each));
+  for (const row of rowsFor(world, call)) world.state.limits.delete(placeOf(call, row));
   return listRateLimits(world, call);
 };
 
 export const getRateLimit: Handler = (world, call) =>
-  withGroup(call, (each) => success(shown(call, each, limitsOf(world, call, each))));
+  withRow(world, call, (row) => success(shown(call, row, limitsOf(world, call, row))));
+
+export const getOrgRateLimit: Handler = (world, call) =>
+  withRow(world, call, (row) => success(shown(call, row, row.maximum)));
 
 export const updateRateLimit: Handler = (world, call) =>
-  withGroup(call, (each) => {
+  withRow(world, call, (row) => {
     const read = readJson(call);
     if ('refused' in read) return read.refused;
-    const checked = checkLimits(read.body, each.maximum);
-    if ('problems' in checked) return invalidAttributes(checked.problems);
-    world.state.limits.set(placeOf(call, each), checked);
-    return success(shown(call, each, checked));
+    const checked = checkLimits(read.body, row.maximum);
+    if ('refused' in checked) return checked.refused;
+    world.state.limits.set(placeOf(call, row), checked);
+    return success(shown(call, row, checked));
   });
 
 export const resetRateLimit: Handler = (world, call) =>
-  withGroup(call, (each) => {
-    world.state.limits.delete(placeOf(call, each));
-    return success(shown(call, each, each.maximum));
+  withRow(world, call, (row) => {
+    world.state.limits.delete(placeOf(call, row));
+    return success(shown(call, row, row.maximum));
   });
 
-function checkLimits(
-  body: Json,
-  maximum: Limits,
-): Limits | { readonly problems: [AttributeProblem, ...AttributeProblem[]] } {
+function checkLimits(body: Json, maximum: Limits): Limits | { readonly refused: Reply } {
   const known: readonly string[] = LIMIT_FIELDS;
-  const foreign = Object.keys(body).filter((field) => !known.includes(field));
-  const [first, ...rest] = [
-    ...foreign.map((field): AttributeProblem => ({ code: 'INVALID_ATTRIBUTE', field, description: 'is not known' })),
-    ...LIMIT_FIELDS.flatMap((field) => checkLimit(field, body[field], maximum[field])),
-  ];
-  if (first !== undefined) return { problems: [first, ...rest] };
+  const [first, ...rest] = Object.keys(body)
+    .filter((field) => !known.includes(field))
+    .map((field) => ({ code: 'INVALID_ATTRIBUTE' as const, field, description: 'is not known' }));
+  if (first !== undefined) return { refused: invalidAttributes([first, ...rest]) };
+  const fields = LIMIT_FIELDS.flatMap((field) => checkLimit(field, body[field], maximum[field]));
+  if (fields.length > 0) {
+    const detail = 'Both limits must be given, each within what the organization has.';
+    return { refused: refusal(400, { errorCode: 'BAD_REQUEST', detail, fields }) };
+  }
   return {
     requestsPerMinuteLimit: Number(body.requestsPerMinuteLimit),
     tokensPerMinuteLimit: Number(body.tokensPerMinuteLimit),
   };
 }
 
-function checkLimit(field: string, value: unknown, maximum: number): AttributeProblem[] {
-  if (value === undefined || value === null) {
-    return [{ code: 'MISSING_ATTRIBUTE', field, description: 'must be given' }];
-  }
+function checkLimit(field: string, value: unknown, maximum: number): FieldProblem[] {
   if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= maximum) return [];
-  return [{ code: 'INVALID_ATTRIBUTE', field, description: `must be a whole number from 1 to ${maximum}` }];
+  return [{ field, description: `must be a whole number from 1 to ${maximum}` }];
 }
 
-function withGroup(call: Call, act: (group: ModelGroup) => Reply): Reply {
+function listOf(world: World, call: Call, limits: (row: LimitRow) => Limits): Reply {
+  const rows = rowsFor(world, call);
+  return pageOf(world, call, { rows, show: (row) => shown(call, row, limits(row)), countIsOptional: false });
+}
+
+/** The preview shows no scopes, so it has no rows that only a scope tells apart. */
+function rowsFor(world: World, call: Call): readonly LimitRow[] {
+  return isPreview(call) ? world.limitRows.filter(isUnscoped) : world.limitRows;
+}
+
+/** The row of the path; in the preview the path has no scope. Words are the same in any case. */
+function withRow(world: World, call: Call, act: (row: LimitRow) => Reply): Reply {
   const name = segment(call, 'modelGroupName');
-  const found = MODEL_GROUPS.find(({ modelGroupName }) => modelGroupName === name);
-  if (found === undefined || segment(call, 'cloud') !== CLOUD || segment(call, 'geography') !== GEOGRAPHY) {
-    return refusedId(404, 'RESOURCE_NOT_FOUND', name, `Cannot find resource ${name}.`);
-  }
-  return act(found);
+  const { cloud = 'ANY', geography = 'ANY' } = call.segments;
+  const found = rowsFor(world, call).find(
+    (row) => row.modelGroupName === name && isSame(row.cloud, cloud) && isSame(row.geography, geography),
+  );
+  return found ? act(found) : refusedId(404, 'RESOURCE_NOT_FOUND', name, `Cannot find resource ${name}.`);
 }
 
-function limitsOf(world: World, call: Call, each: ModelGroup): Limits {
-  return world.state.limits.get(placeOf(call, each)) ?? each.maximum;
+function isSame(one: string, other: string): boolean {
+  return one.toUpperCase() === other.toUpperCase();
 }
 
-function placeOf(call: Call, { modelGroupName }: ModelGroup): string {
-  return `${segment(call, 'groupId')}/${modelGroupName}`;
+function limitsOf(world: World, call: Call, row: LimitRow): Limits {
+  return world.state.limits.get(placeOf(call, row)) ?? row.maximum;
 }
 
-function shown(call: Call, { modelGroupName, modelNames }: ModelGroup, limits: Limits): Json {
+function placeOf(call: Call, { cloud, geography, modelGroupName }: LimitRow): string {
+  return [segment(call, 'groupId'), cloud, geography, modelGroupName].join('/');
+}
+
+function shown(call: Call, { modelGroupName, modelNames, cloud, geography }: LimitRow, limits: Limits): Json {
   return {
     modelGroupName,
     modelNames,
     requestsPerMinuteLimit: limits.requestsPerMinuteLimit,
     tokensPerMinuteLimit: limits.tokensPerMinuteLimit,
-    ...(!isPreview(call) && { cloud: CLOUD, geography: GEOGRAPHY, endpoint: endpointOf(GEOGRAPHY) }),
+    ...(!isPreview(call) && { cloud, geography, endpoint: endpointOf(geography) }),
   };
-}
-
-function group(modelGroupName: string, modelNames: readonly string[], requests: number, tokens: number): ModelGroup {
-  const maximum = { requestsPerMinuteLimit: requests, tokensPerMinuteLimit: tokens };
-  return { modelGroupName, modelNames, maximum };
 }

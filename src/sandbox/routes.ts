@@ -1,6 +1,7 @@
 // Which call a method and a path mean, and what the call asks of its sender.
 
 import type { Handler } from './call.ts';
+import type { Span } from './media-types.ts';
 import * as keys from './model-keys.ts';
 import type { Operation } from './operations.ts';
 import * as projects from './projects.ts';
@@ -18,8 +19,7 @@ export interface Route {
   readonly writes: boolean;
   /** Needs a JSON body. */
   readonly takesBody: boolean;
-  /** The versions in which the path exists, where not in all. */
-  readonly only?: RegExp;
+  readonly span: Span;
 }
 
 export type Match =
@@ -32,34 +32,42 @@ const ORG = '/api/atlas/v2/orgs/{orgId}';
 const KEY = '/aiModelApiKeys/{apiKeyId}';
 const LIMIT = '/aiModelApiClouds/{cloud}/geographies/{geography}/modelGroupNames/{modelGroupName}/rateLimits';
 
+const PREVIEW_LIMIT = '/aiModelApiRateLimits/{modelGroupName}';
+
+const writes = { writes: true };
+const takesBody = { writes: true, takesBody: true };
+/** What there was before model keys was never changed since. */
+const first = { span: 'first' } as const;
 /** A path with a scope in it came with the first dated version; the preview knows no scopes. */
-const dated = { only: /^\d{4}-\d{2}-\d{2}$/ };
+const dated = { span: 'dated' } as const;
+const preview = { span: 'preview' } as const;
 
 const ROUTES: readonly Route[] = [
   route('token', 'POST', '/api/oauth/token', oauth.issue, { oauth: true }),
   route('revoke', 'POST', '/api/oauth/revoke', oauth.revoke, { oauth: true }),
-  route('credential', 'GET', '/api/atlas/v2/', projects.describeCredential),
-  route('credential', 'GET', '/api/atlas/v2', projects.describeCredential),
-  route('list_projects', 'GET', '/api/atlas/v2/groups', projects.listProjects),
-  route('list_orgs', 'GET', '/api/atlas/v2/orgs', projects.listOrgs),
-  route('list_org_projects', 'GET', `${ORG}/groups`, projects.listProjects),
+  route('credential', 'GET', '/api/atlas/v2', projects.describeCredential, first),
+  route('list_projects', 'GET', '/api/atlas/v2/groups', projects.listProjects, first),
+  route('list_orgs', 'GET', '/api/atlas/v2/orgs', projects.listOrgs, first),
+  route('list_org_projects', 'GET', `${ORG}/groups`, projects.listProjects, first),
+  route('get_project_by_name', 'GET', '/api/atlas/v2/groups/byName/{groupName}', projects.getProjectByName, first),
+  route('get_project', 'GET', GROUP, projects.getProject, first),
+  route('get_org', 'GET', ORG, projects.getOrg, first),
   route('list_keys', 'GET', `${GROUP}/aiModelApiKeys`, keys.listKeys),
-  route('create_key', 'POST', `${GROUP}/aiModelApiKeys`, keys.createKey, { writes: true, takesBody: true }),
+  route('create_key', 'POST', `${GROUP}/aiModelApiKeys`, keys.createKey, takesBody),
   route('get_key', 'GET', GROUP + KEY, keys.getKey),
-  route('update_key', 'PATCH', GROUP + KEY, keys.updateKey, { writes: true, takesBody: true }),
-  route('delete_key', 'DELETE', GROUP + KEY, keys.deleteKey, { writes: true }),
+  route('update_key', 'PATCH', GROUP + KEY, keys.updateKey, takesBody),
+  route('delete_key', 'DELETE', GROUP + KEY, keys.deleteKey, writes),
   route('list_org_keys', 'GET', `${ORG}/aiModelApiKeys`, keys.listOrgKeys),
   route('get_org_key', 'GET', ORG + KEY, keys.getKey),
   route('list_rate_limits', 'GET', `${GROUP}/aiModelApiRateLimits`, limits.listRateLimits),
   route('list_org_rate_limits', 'GET', `${ORG}/aiModelApiRateLimits`, limits.listOrgRateLimits),
-  route('reset_rate_limits', 'POST', `${GROUP}/aiModelApiRateLimits:reset`, limits.resetRateLimits, { writes: true }),
+  route('reset_rate_limits', 'POST', `${GROUP}/aiModelApiRateLimits:reset`, limits.resetRateLimits, writes),
   route('get_rate_limit', 'GET', GROUP + LIMIT, limits.getRateLimit, dated),
-  route('update_rate_limit', 'PATCH', GROUP + LIMIT, limits.updateRateLimit, {
-    ...dated,
-    writes: true,
-    takesBody: true,
-  }),
-  route('reset_rate_limit', 'POST', `${GROUP}${LIMIT}:reset`, limits.resetRateLimit, { ...dated, writes: true }),
+  route('get_org_rate_limit', 'GET', ORG + LIMIT, limits.getOrgRateLimit, dated),
+  route('update_rate_limit', 'PATCH', GROUP + LIMIT, limits.updateRateLimit, { ...dated, ...takesBody }),
+  route('reset_rate_limit', 'POST', `${GROUP}${LIMIT}:reset`, limits.resetRateLimit, { ...dated, ...writes }),
+  route('update_rate_limit', 'PATCH', GROUP + PREVIEW_LIMIT, limits.updateRateLimit, { ...preview, ...takesBody }),
+  route('reset_rate_limit', 'POST', `${GROUP}${PREVIEW_LIMIT}:reset`, limits.resetRateLimit, { ...preview, ...writes }),
 ];
 
 /** `target` is the path as it was sent, with or without a query. Nothing is normalised: `..` is a name like any. */
@@ -72,10 +80,10 @@ export function match(method: string, target: string): Match {
   return here.find((each) => each.route.method === method) ?? { status: here.length > 0 ? 405 : 404 };
 }
 
-type Demands = Partial<Pick<Route, 'oauth' | 'writes' | 'takesBody' | 'only'>>;
+type Demands = Partial<Pick<Route, 'oauth' | 'writes' | 'takesBody' | 'span'>>;
 
 function route(operation: Operation, method: string, path: string, handle: Handler, demands: Demands = {}): Route {
-  const none = { oauth: false, writes: false, takesBody: false };
+  const none = { oauth: false, writes: false, takesBody: false, span: 'all' } as const;
   return { operation, method, path: path.split('/'), handle, ...none, ...demands };
 }
 
@@ -84,9 +92,9 @@ function segmentsOf(pattern: readonly string[], given: readonly string[]): Recor
   const segments: Record<string, string> = {};
   for (const [index, part] of pattern.entries()) {
     const value = given[index] ?? '';
-    const name = /^\{(\w+)\}$/.exec(part)?.[1];
-    if (name === undefined ? value !== part : value === '') return undefined;
-    if (name !== undefined) segments[name] = value;
+    const [, name, tail = ''] = /^\{(\w+)\}(:\w+)?$/.exec(part) ?? [];
+    if (name === undefined ? value !== part : !value.endsWith(tail) || value === tail) return undefined;
+    if (name !== undefined) segments[name] = value.slice(0, value.length - tail.length);
   }
   return segments;
 }

@@ -40,6 +40,18 @@ export interface SandboxOptions {
   readonly spelling?: Spelling;
   /** `read_only`: every write is refused with 401 USER_UNAUTHORIZED; default `model_owner`. */
   readonly role?: 'model_owner' | 'read_only';
+  /** No page is larger than this, whatever was asked for. */
+  readonly pageCap?: number;
+  /** Whether pages have links; default true. */
+  readonly links?: boolean;
+  /** What a page says of the number of rows, undefined for nothing; default: the truth. */
+  readonly totalCount?: (rows: number) => number | undefined;
+  /** Members that no reply of the Admin API has. */
+  readonly omit?: readonly string[];
+  /** Members that every reply and every row has besides its own. */
+  readonly add?: Readonly<Record<string, unknown>>;
+  /** Whether replies say `any` for `ANY`, and so of each cloud and geography; default false. */
+  readonly lowerCaseWords?: boolean;
   /** Of a service account's token; default 3600. */
   readonly tokenLifetimeSeconds?: number;
   /** After so many uses a digest nonce is stale; default: never. */
@@ -152,6 +164,16 @@ function rulesOf(options: SandboxOptions): Rules {
     spelling: options.spelling ?? 'exact',
     role: options.role ?? 'model_owner',
     tokenLifetimeSeconds: options.tokenLifetimeSeconds ?? 3600,
+    pages: {
+      pageCap: options.pageCap ?? Number.POSITIVE_INFINITY,
+      links: options.links ?? true,
+      totalCount: options.totalCount ?? ((rows) => rows),
+    },
+    shape: {
+      omit: options.omit ?? [],
+      add: options.add ?? {},
+      lowerCaseWords: options.lowerCaseWords ?? false,
+    },
   };
 }
 

@@ -5,7 +5,10 @@ import { randomBytes } from 'node:crypto';
 import type { Caller, Credentials } from './caller.ts';
 import { FIRST_PROJECT } from './first-project.ts';
 import type { KeyVersion } from './key-history.ts';
+import { firstLimitRows, type LimitRow } from './limit-rows.ts';
 import type { LiveKey } from './model-key.ts';
+import type { PageHabits } from './pages.ts';
+import type { Shape } from './reply-shape.ts';
 
 export interface Organization {
   readonly id: string;
@@ -50,6 +53,8 @@ export interface Rules {
   readonly spelling: Spelling;
   readonly role: 'model_owner' | 'read_only';
   readonly tokenLifetimeSeconds: number;
+  readonly pages: PageHabits;
+  readonly shape: Shape;
 }
 
 /** When a name that the project has already is refused. */
@@ -73,6 +78,8 @@ export interface World {
   readonly organization: Organization;
   readonly organizations: Map<string, Organization>;
   readonly projects: Map<string, Project>;
+  /** Of every organization and project. */
+  readonly limitRows: LimitRow[];
   credentials: Credentials;
   state: State;
 }
@@ -87,6 +94,7 @@ export function createWorld(baseUrl: string, rules: Rules, lag: Lag, credentials
     organization,
     organizations: new Map([organization, foreign].map((each) => [each.id, each])),
     projects: new Map(),
+    limitRows: firstLimitRows(),
     credentials,
     state: {
       keys: new Map(),

@@ -23,3 +23,8 @@ export function digestHa1(user: string, realm: string, password: Secret): string
     .update(`${user}:${realm}:${openSecret(password)}`)
     .digest('hex');
 }
+
+/** The form that revokes an access token (RFC 7009, section 2.1). */
+export function revocationForm(token: Secret): string {
+  return new URLSearchParams({ token: openSecret(token), token_type_hint: 'access_token' }).toString();
+}

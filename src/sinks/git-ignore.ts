@@ -4,10 +4,10 @@
 import { lstatSync } from 'node:fs';
 import { dirname, isAbsolute, delimiter, join } from 'node:path';
 import { shellWord } from '../files/file-problem.ts';
-import { searchPathOf } from './programs/child-environment.ts';
-import { readProgram, type Program } from './programs/child-process.ts';
-import { findExecutable } from './programs/executable.ts';
-import { describe } from './programs/program-end.ts';
+import { searchPathOf } from '../programs/child-environment.ts';
+import { readProgram, type Program } from '../programs/child-process.ts';
+import { findExecutable } from '../programs/executable.ts';
+import { describe } from '../programs/program-end.ts';
 import { notReady, type Refused } from './sink-problem.ts';
 
 /** Variables of this process, by name; git gets few of them. */

@@ -68,7 +68,7 @@ describe('when every request fails', () => {
         content_type: '1 ok',
         omit: '1 ATLAS_PROTOCOL',
         replace: '1 ok',
-        echo: '1 ATLAS_REJECTED',
+        echo: '1 ATLAS_PROTOCOL',
         redirect: '1 ATLAS_PROTOCOL',
       }),
     );
@@ -89,7 +89,7 @@ describe('when every request fails', () => {
         content_type: '1 ok',
         omit: '1 ok',
         replace: '1 ok',
-        echo: '1 ATLAS_REJECTED',
+        echo: '1 ATLAS_PROTOCOL',
         redirect: '1 ATLAS_PROTOCOL',
       }),
     );
@@ -110,7 +110,7 @@ describe('when every request fails', () => {
       ...twice({
         flood: '1 ATLAS_PROTOCOL',
         garbage: '1 ATLAS_PROTOCOL',
-        echo: '1 ATLAS_REJECTED',
+        echo: '1 ATLAS_PROTOCOL',
         redirect: '1 ATLAS_PROTOCOL',
       }),
     });
@@ -168,8 +168,8 @@ describe('a rate limit', () => {
   test.each([
     ['list_keys', after('0'), 3],
     ['delete_key', after('0'), 3],
-    ['list_keys', after('6'), 1],
-    ['delete_key', after('6'), 1],
+    ['list_keys', after('21'), 1],
+    ['delete_key', after('21'), 1],
     ['create_key', after('0'), 1],
     ['create_key', LIMITED, 1],
   ] as const)('of %s that stays is a failure in the end (%o: %i requests)', async (operation, fault, count) => {
@@ -205,23 +205,32 @@ describe('a rate limit', () => {
   });
 });
 
-test.each(Object.keys(CALLS).filter((name): name is Operation => name in CALLS))(
-  'after a definite 401 %s is sent once more',
-  async (operation) => {
+describe('where the token has ended', () => {
+  async function afterTheEnd(operation: Operation) {
     const sandbox = await sandboxFor();
     const atlas = connect(sandbox, serviceAccountOf(sandbox));
     valueOf(await atlas.listKeys(PROJECT));
     const { apiKeyId } = sandbox.addKey(PROJECT, { name: 'Key' });
     sandbox.expireTokens();
     sandbox.clearRequests();
-    expect((await CALLS[operation](atlas, apiKeyId)).ok).toBe(true);
-    expect(sandbox.requests.map((request) => request.operation)).toEqual([operation, 'token', operation]);
-    expect(sandbox.requests.filter(({ carriedOut }) => carriedOut).map((request) => request.operation)).toEqual([
-      'token',
-      operation,
-    ]);
-  },
-);
+    const result = await CALLS[operation](atlas, apiKeyId);
+    return { sandbox, atlas, result, sent: sandbox.requests.map((request) => request.operation) };
+  }
+
+  test.each(['list_keys', 'delete_key'] as const)('%s is sent once more, with a new one', async (operation) => {
+    const { result, sent } = await afterTheEnd(operation);
+    expect(result.ok).toBe(true);
+    expect(sent).toEqual([operation, 'token', operation]);
+  });
+
+  test('a create is not: nobody knows who refused it. The next one has a new token', async () => {
+    const { sandbox, atlas, result, sent } = await afterTheEnd('create_key');
+    expect(failureOf(result)).toMatchObject({ code: 'ATLAS_UNAUTHENTICATED', maybeCarriedOut: true });
+    expect(sent).toEqual(['create_key']);
+    valueOf(await atlas.createKey(NEW_KEY));
+    expect(log(sandbox)).toEqual(['create_key 401', 'token 200', 'create_key 201']);
+  });
+});
 
 describe('a cancelled list', () => {
   async function cancelled(

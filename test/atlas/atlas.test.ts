@@ -1,7 +1,7 @@
 // Atlas as the use cases see it: when a key counts as deleted, what is said without credentials, and when it is opened.
 
 import { describe, expect, test } from 'vitest';
-import { createAtlas, type Atlas } from '../../src/atlas/atlas.ts';
+import type { Atlas } from '../../src/atlas/atlas.ts';
 import { deferredAtlas } from '../../src/atlas/deferred.ts';
 import type { AtlasResult } from '../../src/atlas/failure.ts';
 import {
@@ -33,14 +33,14 @@ describe('a key counts as deleted', () => {
   });
 
   test.each([
-    ['a 404 that is not from Atlas', 404, '<h1>Not Found</h1>', 'ATLAS_NOT_FOUND'],
-    ['an empty 404', 404, '', 'ATLAS_NOT_FOUND'],
+    ['a 404 that is not from Atlas', 404, '<h1>Not Found</h1>', 'ATLAS_PROTOCOL'],
+    ['an empty 404', 404, '', 'ATLAS_PROTOCOL'],
     ['an unknown project', 404, { error: 404, errorCode: 'GROUP_NOT_FOUND' }, 'ATLAS_NOT_FOUND'],
     ['another error code', 404, { error: 404, errorCode: 'NO_SUCH_PAGE' }, 'ATLAS_NOT_FOUND'],
-    ["OAuth's error field", 404, { error: 'not_found' }, 'ATLAS_NOT_FOUND'],
-    ["the right word in OAuth's error field", 404, { error: 'RESOURCE_NOT_FOUND' }, 'ATLAS_NOT_FOUND'],
-    ['what cleaning would make the right word', 404, { errorCode: 'RESOURCE_\u200bNOT_FOUND' }, 'ATLAS_NOT_FOUND'],
-    ['the right word in a list', 404, { errorCode: ['RESOURCE_NOT_FOUND'] }, 'ATLAS_NOT_FOUND'],
+    ["OAuth's error field", 404, { error: 'not_found' }, 'ATLAS_PROTOCOL'],
+    ["the right word in OAuth's error field", 404, { error: 'RESOURCE_NOT_FOUND' }, 'ATLAS_PROTOCOL'],
+    ['what cleaning would make the right word', 404, { errorCode: 'RESOURCE_\u200bNOT_FOUND' }, 'ATLAS_PROTOCOL'],
+    ['the right word in a list', 404, { errorCode: ['RESOURCE_NOT_FOUND'] }, 'ATLAS_PROTOCOL'],
     ['the right word with another status', 400, { errorCode: 'RESOURCE_NOT_FOUND' }, 'ATLAS_REJECTED'],
     ['a page of a proxy', 200, '<h1>Please sign in</h1>', 'ATLAS_PROTOCOL'],
     ['an empty 200', 200, '', 'ATLAS_PROTOCOL'],
@@ -84,14 +84,13 @@ describe('without credentials', () => {
     ],
   ])('every call says what to set, and sends nothing: %j', async (credentials, words) => {
     const { url, arrivals } = await originOf(200, {});
-    const atlas = createAtlas({ ...settings, baseUrl: url, credentials });
+    const atlas = connect(url, credentials, settings);
     for (const [, call] of Object.values(CALLS)) {
       const failure = failureOf(await call(atlas));
       expect(failure).toMatchObject({ code: 'CREDENTIALS_MISSING', retryable: false, maybeCarriedOut: false });
       for (const word of words) expect(failure.hint).toContain(word);
     }
     expect(arrivals).toEqual([]);
-    await atlas.close();
   });
 });
 

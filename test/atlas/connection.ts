@@ -1,4 +1,4 @@
-// Real servers, and connections to them, for the tests of src/atlas. Each ends with its test.
+// Real servers, and connections to them by src/atlas as it ships, for its tests. Each ends with its test.
 
 import {
   createServer as createHttpServer,
@@ -8,14 +8,15 @@ import {
 } from 'node:http';
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { expect, onTestFinished } from 'vitest';
-import { createAtlas, type Atlas, type AtlasSettings, type CreatedKey } from '../../src/atlas/atlas.ts';
+import type { Atlas, AtlasSettings, CreatedKey } from '../../src/atlas/atlas.ts';
 import type { AtlasFailure, AtlasResult } from '../../src/atlas/failure.ts';
 import type { NewKey } from '../../src/atlas/model-keys.ts';
-import { createTransport, type Transport, type TransportOptions } from '../../src/atlas/transport.ts';
+import type { Transport, TransportOptions } from '../../src/atlas/transport.ts';
 import type { Credentials } from '../../src/config/credentials.ts';
 import { FIRST_PROJECT } from '../../src/sandbox/first-project.ts';
 import { startSandbox, type Sandbox, type SandboxOptions } from '../../src/sandbox/sandbox.ts';
 import { Secret } from '../../src/secret/secret.ts';
+import { createAtlas, createTransport } from './shipped-atlas.ts';
 
 export const PROJECT = FIRST_PROJECT;
 export const NEW_KEY: NewKey = { groupId: PROJECT, name: 'Production key', cloud: 'ANY', geography: 'ANY' };

@@ -38,7 +38,7 @@ describe('of the sandbox', () => {
       { role: 'ORG_READ_ONLY', orgId: sandbox.orgId },
       ...sandbox.projects.map(({ id }) => ({ role: 'GROUP_MODEL_OWNER', groupId: id })),
     ]);
-    expect(sandbox.requests.at(-1)).toMatchObject({ method: 'GET', path: '/api/atlas/v2/', status: 200 });
+    expect(sandbox.requests.at(-1)).toMatchObject({ method: 'GET', path: '/api/atlas/v2', status: 200 });
   });
 
   test("a person's token is described by nothing but the clock", async () => {

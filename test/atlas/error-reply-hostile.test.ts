@@ -101,7 +101,7 @@ describe('of a payload', () => {
   test('a megabyte of it is not even read: the status alone decides', async () => {
     const failure = await failureFrom(400, { errorCode: 'VALIDATION_ERROR', detail: 'x '.repeat(512 * 1024) });
     // Without an error code that was read, it may be a page of something in between.
-    expect(failure).toMatchObject({ code: 'ATLAS_REJECTED', maybeCarriedOut: true });
+    expect(failure).toMatchObject({ code: 'ATLAS_PROTOCOL', maybeCarriedOut: true });
     expect(failure.atlas).toEqual({ status: 400 });
   });
 
@@ -182,7 +182,7 @@ describe('a secret that is echoed', () => {
       const sandbox = await sandboxFor();
       sandbox.inject({ operation: 'token', when, kind: 'echo', status: 400 });
       const failure = failureOf(await connect(sandbox, serviceAccountOf(sandbox)).listKeys(PROJECT));
-      expect(failure).toMatchObject({ code: 'ATLAS_REJECTED', atlas: { status: 400 } });
+      expect(failure).toMatchObject({ code: 'ATLAS_PROTOCOL', atlas: { status: 400 } });
       const { clientId, clientSecret } = sandbox.credentials;
       const basic = Buffer.from(`${clientId}:${clientSecret}`).toString('base64');
       expect(

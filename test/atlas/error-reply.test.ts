@@ -13,6 +13,7 @@ import {
   originOf,
   PROJECT,
   sandboxFor,
+  serviceAccountOf,
   tokenOf,
   valueOf,
 } from './connection.ts';
@@ -40,6 +41,8 @@ const FIELDS = [
   { field: 'name', description: 'is too long' },
 ];
 const ROLE = ['role Project Model Owner', 'grants'];
+const NO_KNOWN_ROLE = ['atlas.detail', 'policy', 'role that the credential lacks'];
+const ENDED = ['refuses the credential', 'may have ended', 'makes a new one', 'MONGODB_ATLAS_ACCESS_TOKEN'];
 const OTHER_PROJECT = ['another organization or project', 'groupId'];
 const API_ACCESS_LIST = ['API access list', 'service account or API key'];
 
@@ -58,9 +61,15 @@ const ROWS: readonly Row[] = [
     fault: { status: 401, body: '' },
     code: 'ATLAS_UNAUTHENTICATED',
     words: ['wrong or has expired', 'makes a new one', 'MONGODB_ATLAS_ACCESS_TOKEN'],
+    maybeCarriedOut: true,
   },
   { fault: { status: 401, errorCode: 'USER_UNAUTHORIZED' }, code: 'ATLAS_FORBIDDEN', words: ROLE },
-  { fault: { status: 401, errorCode: 'NOT_ORG_GROUP_CREATOR' }, code: 'ATLAS_FORBIDDEN', words: ROLE },
+  { fault: { status: 403, errorCode: 'USER_UNAUTHORIZED' }, code: 'ATLAS_FORBIDDEN', words: ROLE },
+  ...['NOT_ORG_GROUP_CREATOR', 'SOME_CODE_OF_TOMORROW'].map((errorCode): Row => ({
+    fault: { status: 401, errorCode },
+    code: 'ATLAS_UNAUTHENTICATED',
+    words: [errorCode, ...ENDED],
+  })),
   ...['NOT_IN_GROUP', 'USER_CANNOT_ACCESS_GROUP', 'USER_CANNOT_ACCESS_ORG'].map((errorCode): Row => ({
     fault: { status: 401, errorCode },
     code: 'ATLAS_FORBIDDEN',
@@ -91,7 +100,13 @@ const ROWS: readonly Row[] = [
     code: 'ATLAS_IP_NOT_ALLOWED',
     words: ['the credential has none', 'makes one', ...API_ACCESS_LIST],
   },
-  { fault: { status: 403, errorCode: 'CANNOT_CHANGE_GROUP_NAME' }, code: 'ATLAS_FORBIDDEN', words: ROLE },
+  ...['CANNOT_CHANGE_GROUP_NAME', 'FEATURE_UNSUPPORTED', 'ACCESS_FORBIDDEN', 'RESOURCE_POLICY_VIOLATED'].map(
+    (errorCode): Row => ({
+      fault: { status: 403, errorCode },
+      code: 'ATLAS_FORBIDDEN',
+      words: [errorCode, ...NO_KNOWN_ROLE],
+    }),
+  ),
   { fault: { status: 404, errorCode: 'GROUP_NOT_FOUND' }, code: 'ATLAS_NOT_FOUND', words: ['no project', 'groupId'] },
   { fault: { status: 404, errorCode: 'ORG_NOT_FOUND' }, code: 'ATLAS_NOT_FOUND', words: ['no organization', 'orgId'] },
   { fault: { status: 404, errorCode: 'RESOURCE_NOT_FOUND' }, code: 'ATLAS_NOT_FOUND', words: ['deleted already'] },
@@ -102,7 +117,11 @@ const ROWS: readonly Row[] = [
     retryable: true,
     maybeCarriedOut: true,
   })),
-  { fault: { status: 409, errorCode: 'DUPLICATE_NAME' }, code: 'ATLAS_REJECTED', words: ['409'] },
+  ...['DUPLICATE_NAME', 'SOME_CODE_OF_TOMORROW'].map((errorCode): Row => ({
+    fault: { status: 409, errorCode },
+    code: 'ATLAS_REJECTED',
+    words: ['conflict', errorCode, 'Most likely the name is in use', 'choose another name'],
+  })),
   ...['RATE_LIMITED', 'RATE_LIMITED_TOKEN_BUCKET'].map((errorCode): Row => ({
     fault: { status: 429, errorCode },
     code: 'ATLAS_RATE_LIMITED',
@@ -146,7 +165,7 @@ describe('the error table', () => {
 
   test('a code as long as Atlas has some is kept, since advice hangs on there being one', async () => {
     const errorCode = 'CANNOT_CREATE_AI_MODEL_API_KEY_WITHOUT_AN_ACCEPTED_AGREEMENT';
-    expect(await failureAfter({ status: 401, errorCode })).toMatchObject({
+    expect(await failureAfter({ status: 403, errorCode })).toMatchObject({
       code: 'ATLAS_FORBIDDEN',
       atlas: { errorCode },
     });
@@ -166,7 +185,7 @@ describe('the error table', () => {
 
   test.each([
     ['400', 'ATLAS_REJECTED', 'VALIDATION_ERROR'],
-    ['401', 'ATLAS_FORBIDDEN', 'NOT_ORG_GROUP_CREATOR'],
+    ['401', 'ATLAS_UNAUTHENTICATED', 'NOT_ORG_GROUP_CREATOR'],
     ['403', 'ATLAS_FORBIDDEN', 'CANNOT_CHANGE_GROUP_NAME'],
     ['404', 'ATLAS_NOT_FOUND', 'RESOURCE_NOT_FOUND'],
     ['500', 'ATLAS_UNAVAILABLE', 'UNEXPECTED_ERROR'],
@@ -176,6 +195,48 @@ describe('the error table', () => {
     const failure = failureOf(await connect(url, tokenOf('a-token-of-the-test')).createKey(NEW_KEY));
     expect(failure).toMatchObject({ code, atlas: { status: Number(status), errorCode } });
     expect(failure.atlas?.detail).toMatch(/^\(This is just an example/);
+  });
+});
+
+describe('a page that is not of Atlas', () => {
+  const PAGES = { html: '<h1>Access denied: grant a role</h1>', json: '{"error":"access_denied"}', text: 'no' };
+  const STATUSES = [400, 402, 403, 404, 406, 407, 409, 410, 418];
+
+  test.each(
+    [...STATUSES, 401].flatMap((status) => Object.entries(PAGES).map(([form, body]) => ({ status, form, body }))),
+  )("$status ($form) is named as such, and is nobody's role, id or credential", async ({ status, body }) => {
+    const { code, message, hint, maybeCarriedOut, atlas } = await failureAfter({ status, body });
+    expect({ code, maybeCarriedOut, atlas }).toEqual({
+      code: 'ATLAS_PROTOCOL',
+      maybeCarriedOut: true,
+      atlas: expect.objectContaining({ status }) as unknown,
+    });
+    expect(message).toContain('Something between this server and Atlas answered');
+    expect(hint).toMatch(/HTTPS_PROXY.*NO_PROXY/);
+    expect(`${message} ${hint}`).not.toMatch(/role|credential|\bids?\b|version/i);
+  });
+
+  test.each(STATUSES)('an empty %i is no word of Atlas either', async (status) => {
+    expect((await failureAfter({ status, body: '' })).code).toBe('ATLAS_PROTOCOL');
+  });
+
+  test('a challenge for a digest is, whatever page comes with it', async () => {
+    const headers = { 'www-authenticate': 'Digest realm="MMS Public API", nonce="x", algorithm=MD5, qop="auth"' };
+    expect(await failureAfter({ status: 401, body: '<h1>No</h1>', headers })).toMatchObject({
+      code: 'ATLAS_UNAUTHENTICATED',
+    });
+  });
+
+  test.each([
+    [403, '<h1>No</h1>', 'ATLAS_PROTOCOL'],
+    [401, '<h1>No</h1>', 'ATLAS_PROTOCOL'],
+    [401, '', 'ATLAS_UNAUTHENTICATED'],
+    [401, '{"error":"invalid_client"}', 'ATLAS_UNAUTHENTICATED'],
+    [403, '{"error":"access_denied"}', 'ATLAS_RATE_LIMITED'],
+  ])('the token endpoint: %i %j is %s', async (status, body, code) => {
+    const sandbox = await sandboxFor();
+    sandbox.inject({ operation: 'token', when: 'before', times: 9, kind: 'status', status, body });
+    expect(failureOf(await connect(sandbox, serviceAccountOf(sandbox)).listKeys(PROJECT)).code).toBe(code);
   });
 });
 

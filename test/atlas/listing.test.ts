@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { createAdminApi } from '../../src/atlas/admin-api.ts';
 import { chooseVersion } from '../../src/atlas/api-version.ts';
 import { bearerAuthenticator } from '../../src/atlas/bearer.ts';
+import { secretSource } from '../../src/atlas/secret-source.ts';
 import { listAll } from '../../src/atlas/listing.ts';
 import { keyList } from '../../src/atlas/model-keys.ts';
 import { Secret } from '../../src/secret/secret.ts';
@@ -17,7 +18,7 @@ const rows = (count: number) => Array.from({ length: count }, (_, index) => ({ a
 function apiAt(url: URL) {
   return createAdminApi(
     transportTo(url),
-    bearerAuthenticator(new Secret('a-token-of-the-test')),
+    bearerAuthenticator(secretSource(new Secret('a-token-of-the-test'), 'A_SETTING')),
     chooseVersion('auto'),
   );
 }

@@ -1,8 +1,8 @@
 // Comparing names: by what Atlas sent, not only by what is shown of it.
 
 import { expect, test } from 'vitest';
-import { isNamed } from '../../src/atlas/model-keys.ts';
 import { connect, originOf, PROJECT, tokenOf, valueOf } from './connection.ts';
+import { isNamed } from './shipped-atlas.ts';
 
 const TOKEN = tokenOf('a-token-of-the-test');
 

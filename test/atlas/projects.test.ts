@@ -52,7 +52,7 @@ describe('of the sandbox', () => {
     const sandbox = await sandboxFor();
     for (let n = sandbox.projects.length; n < 501; n += 1) sandbox.addProject();
     sandbox.inject({ operation: 'list_projects', when: 'before', skip: 1, kind: 'status', status: 403 });
-    expect(failureOf(await connectByToken(sandbox).listProjects(undefined)).code).toBe('ATLAS_FORBIDDEN');
+    expect(failureOf(await connectByToken(sandbox).listProjects(undefined)).code).toBe('ATLAS_PROTOCOL');
   });
 });
 

@@ -111,7 +111,7 @@ describe('in the preview', () => {
         expect(failure).toMatchObject({ code: 'INVALID_INPUT', maybeCarriedOut: false });
         expect(failure.hint).toContain('ATLAS_MODEL_KEYS_API_VERSION');
       }
-      expect(log(sandbox)).toEqual(apiVersion === 'auto' ? ['update_rate_limit 406'] : []);
+      expect(log(sandbox)).toEqual(apiVersion === 'auto' ? ['update_rate_limit 406', 'reset_rate_limit 406'] : []);
     },
   );
 

@@ -52,3 +52,19 @@ test('a reply in a million chunks of one byte arrives whole', async () => {
   const reply = await transportTo(url).send(request);
   expect(reply.outcome === 'reply' && reply.body?.length).toBe(bytes);
 });
+
+test('of replies one after another nothing is kept: memory does not grow with their number', async () => {
+  // Two bytes a character once it is text: 16 MB for each reply.
+  const body = 'é€'.repeat(LARGEST_PAGE_REPLY / 8);
+  const { url } = await originFor((response) => response.end(body));
+  const request = { method: 'GET', path: '/', headers: {}, largestReply: LARGEST_PAGE_REPLY } as const;
+  const transport = transportTo(url);
+  const before = process.memoryUsage.rss();
+  let most = 0;
+  for (let count = 0; count < 40; count += 1) {
+    const reply = await transport.send(request);
+    expect(reply.outcome === 'reply' && reply.body?.length).toBe(body.length);
+    most = Math.max(most, process.memoryUsage.rss());
+  }
+  expect(most - before).toBeLessThan(300 * 1024 * 1024);
+});

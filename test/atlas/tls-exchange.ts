@@ -6,12 +6,21 @@ import { readProxy } from '../../src/config/proxy.ts';
 
 const [, , baseUrl = '', times = '1'] = process.argv;
 const proxy = readProxy(process.env);
-const transport = createTransport({ baseUrl: new URL(baseUrl), timeoutMs: 15_000, ...(proxy && { proxy }) });
-const results: Exchange[] = [];
-for (let time = 0; time < Number(times); time += 1) {
-  results.push(
-    await transport.send({ method: 'POST', path: '/p?q', headers: { authorization: 'Bearer canary' }, body: 'body' }),
-  );
+const transport = createTransport({
+  baseUrl: new URL(baseUrl),
+  timeoutMs: Number(process.env.TIMEOUT_MS ?? 15_000),
+  ...(proxy && { proxy }),
+});
+
+async function exchanges(): Promise<void> {
+  const results: Exchange[] = [];
+  for (let time = 0; time < Number(times); time += 1) {
+    results.push(
+      await transport.send({ method: 'POST', path: '/p?q', headers: { authorization: 'Bearer canary' }, body: 'body' }),
+    );
+  }
+  await transport.close();
+  process.stdout.write(JSON.stringify(results));
 }
-await transport.close();
-process.stdout.write(JSON.stringify(results));
+
+void exchanges();

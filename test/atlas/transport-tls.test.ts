@@ -2,32 +2,33 @@
 // a process of its own for each exchange.
 
 import { execFile } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildPart } from '../../build.js';
 import { Secret } from '../../src/secret/secret.ts';
-import { originOf, transportTo } from './connection.ts';
-import { hasOpenssl, makeCertificate, NAME, proxyFor, temporaryFolder, tlsServerFor } from './tls-servers.ts';
+import { closedPort, originOf, transportTo } from './connection.ts';
+import {
+  hasOpenssl,
+  makeCertificate,
+  NAME,
+  proxyFor,
+  temporaryFolder,
+  tlsListening,
+  tlsServerFor,
+  type Tunnelling,
+} from './tls-servers.ts';
 
 const THROUGH = { outcome: 'reply', status: 200, body: 'through' };
 
 describe.skipIf(!hasOpenssl && !process.env.CI)('with certificates by openssl', () => {
   const folder = temporaryFolder();
-  const program = join(folder, 'tls-exchange.mjs');
+  const program = join(folder, 'tls-exchange.cjs');
 
   beforeAll(async () => {
     makeCertificate(folder);
-    await build({
-      entryPoints: [join(import.meta.dirname, 'tls-exchange.ts')],
-      outfile: program,
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
-      logLevel: 'warning',
-    });
+    writeFileSync(program, await buildPart(join(import.meta.dirname, 'tls-exchange.ts')));
   });
   afterAll(() => {
     rmSync(folder, { recursive: true, force: true });
@@ -69,6 +70,28 @@ describe.skipIf(!hasOpenssl && !process.env.CI)('with certificates by openssl', 
     expect(arrivals).toEqual([]);
   });
 
+  test.each([true, false])(
+    'a server that ends each connection after the handshake meets one a request (proxy: %s)',
+    async (proxied) => {
+      let handshakes = 0;
+      const port = await tlsListening(
+        folder,
+        () => undefined,
+        (socket) => {
+          handshakes += 1;
+          socket.destroy();
+        },
+      );
+      const proxy = await proxyFor(port);
+      const environment = { ...trusting, ...(proxied && { HTTPS_PROXY: `http://127.0.0.1:${proxy.port}` }) };
+      const results = await exchanges(`https://127.0.0.1:${port}`, environment, 2);
+      expect(results.map((result) => JSON.stringify(result)).join()).toMatch(
+        /^(?:{"outcome":"(?:lost|not_sent)","reason":"\w+"},?){2}$/,
+      );
+      expect(handshakes).toBe(2);
+    },
+  );
+
   describe('through a proxy', () => {
     test('goes https, in a tunnel that is used again, with the login from the URL for the proxy alone', async () => {
       const { port, requests } = await tlsServerFor(folder);
@@ -103,10 +126,38 @@ describe.skipIf(!hasOpenssl && !process.env.CI)('with certificates by openssl', 
       expect([proxy.tunnels.length, requests.length]).toEqual([1, 0]);
     });
 
+    test('that speaks TLS itself goes TLS in TLS, and each end has its own name', async () => {
+      const { port, requests } = await tlsServerFor(folder);
+      const proxy = await proxyFor(port, 'open', folder);
+      const environment = { ...trusting, HTTPS_PROXY: `https://user:password@127.0.0.1:${proxy.port}` };
+      expect(await exchanges(`https://${NAME}`, environment, 2)).toMatchObject([THROUGH, THROUGH]);
+      expect([proxy.tunnels.length, requests.length]).toEqual([1, 2]);
+    });
+
+    test.each<[Tunnelling, string]>([
+      ['close', 'proxy_closed'],
+      ['close when open', 'proxy_closed'],
+      ['stall', 'timeout'],
+    ])('one connection is made where it does this: %s', async (tunnelling, reason) => {
+      const { port, requests } = await tlsServerFor(folder);
+      const proxy = await proxyFor(port, tunnelling);
+      const environment = { ...trusting, HTTPS_PROXY: `http://127.0.0.1:${proxy.port}`, TIMEOUT_MS: '1500' };
+      expect(await exchanges(`https://${NAME}`, environment)).toEqual([{ outcome: 'not_sent', reason }]);
+      expect([proxy.connections(), proxy.tunnels.length, requests.length]).toEqual([1, 1, 0]);
+    });
+
+    test.each(['http', 'https'])('nothing goes where nobody listens (%s)', async (scheme) => {
+      const { port } = await closedPort();
+      const environment = { ...trusting, HTTPS_PROXY: `${scheme}://127.0.0.1:${port}` };
+      expect(await exchanges(`https://${NAME}`, environment)).toEqual([
+        { outcome: 'not_sent', reason: 'proxy_unreachable' },
+      ]);
+    });
+
     test('that itself has a certificate for another name, nothing goes at all', async () => {
       const { port, requests } = await tlsServerFor(folder);
       const environment = { ...trusting, HTTPS_PROXY: `https://user:password@localhost:${port}` };
-      expect(await exchanges(`https://${NAME}`, environment)).toEqual([{ outcome: 'not_sent', reason: 'tls' }]);
+      expect(await exchanges(`https://${NAME}`, environment)).toEqual([{ outcome: 'not_sent', reason: 'proxy_tls' }]);
       expect(requests).toEqual([]);
     });
 
@@ -117,7 +168,7 @@ describe.skipIf(!hasOpenssl && !process.env.CI)('with certificates by openssl', 
         const proxy = await proxyFor(port, status);
         const environment = { ...trusting, HTTPS_PROXY: `http://user:secret-of-the-proxy@127.0.0.1:${proxy.port}` };
         expect(await exchanges(`https://${NAME}`, environment)).toEqual([
-          { outcome: 'not_sent', reason: 'connection' },
+          { outcome: 'not_sent', reason: 'proxy_refused', proxyStatus: status },
         ]);
         expect([proxy.tunnels.length, requests.length]).toEqual([1, 0]);
       },

@@ -59,6 +59,11 @@ describe('accepted by both', () => {
     [{ confirm: 'required', maxCreatesPerHour: 0 }],
     [{ maxCreatesPerHour: 10_000, tools: {} }],
     [{ tools: { allow: ['list_projects'], deny: [] } }],
+    [{ credentialTimeoutMs: 50_000, atlasCliProfile: 'default', atlasCli: '/opt/atlas/bin/atlas' }],
+    [{ atlas: {} }],
+    [{ atlas: { clientId: 'mdb_sa_id_1', clientSecretFile: '~/secret', projectId: GROUP, orgId: GROUP } }],
+    [{ atlas: { clientSecretCommand: 'pass show atlas/sa', baseUrl: 'https://cloud.mongodbgov.com' } }],
+    [{ atlas: { clientSecretCommand: ['op', 'read', 'op://Private/atlas/secret'] } }],
   ])('%j', (configuration) => {
     expect(verdicts(configuration)).toEqual(BOTH_ACCEPT);
   });
@@ -105,6 +110,14 @@ describe('refused by both', () => {
     [{ sinks: { a: { type: 'command', argv: ['x'], env: { mdb_mcp_api_client_id: '' } } } }],
     [{ sinks: { a: { type: 'command', argv: ['x'], timeoutMs: 1 } } }],
     [{ defaultSink: '' }],
+    [{ credentialTimeoutMs: 999 }],
+    [{ credentialTimeoutMs: 50_001 }],
+    [{ atlasCliProfile: '-P' }],
+    [{ atlasCli: './atlas' }],
+    [{ atlas: { clientSecret: 'mdb_sa_sk_1' } }],
+    [{ atlas: { accessToken: 'x' } }],
+    [{ atlas: { clientSecretCommand: [] } }],
+    [{ atlas: { clientSecretFile: 1 } }],
     [{ allowedProjects: [] }],
     [{ allowedProjects: [GROUP.toUpperCase()] }],
     [{ stateDir: 'state' }],
@@ -142,7 +155,7 @@ test('whatever is made of the pieces of sinks, both say the same', () => {
 test('each setting is described by its line of the help text', () => {
   const described = z.object({ properties: z.record(z.string(), z.looseObject({ description: z.string() })) });
   const { properties } = described.parse(written);
-  expect(Object.keys(properties).sort()).toEqual([...settingNames, '$schema'].sort());
+  expect(Object.keys(properties).sort()).toEqual([...settingNames, '$schema', 'atlas'].sort());
   for (const name of settingNames) expect(properties[name]?.description).toBe(settings[name].help);
 });
 

@@ -57,6 +57,8 @@ describe('where all is well', () => {
       'POST token',
       'GET credential',
       'GET list_projects',
+      // Its own token.
+      'POST revoke',
     ]);
   });
 
@@ -151,6 +153,18 @@ describe('the credential', () => {
     expect([code, warnings]).toEqual([0, ['roles', 'access list']]);
     expect(checks.find(({ check }) => check === 'roles')?.finding).toMatch(/^unknown/);
   });
+
+  test.each(['{"errorCode":"RESOURCE_NOT_FOUND"}', '<h1>Not Found</h1>'])(
+    'that nothing describes (404 %s) is no reason to look at nothing else',
+    async (body) => {
+      const { examine, sandbox } = await openWard();
+      sandbox.inject({ operation: 'credential', when: 'before', times: 9, kind: 'status', status: 404, body });
+      const { checks, failed, warnings } = await examine();
+      expect(failed).toEqual([]);
+      expect(warnings).toEqual(expect.arrayContaining(['Atlas', 'roles', 'access list']));
+      expect(checks.find(({ check }) => check === 'projects')).toMatchObject({ status: 'ok' });
+    },
+  );
 
   test('that may only read is a failure, but where the server is read-only', async () => {
     const { examine } = await openWard({ role: 'read_only' });

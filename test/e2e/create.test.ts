@@ -168,6 +168,7 @@ test('a rate limit that says when is waited for, with progress, and the create i
     when: 'before',
     kind: 'status',
     status: 429,
+    errorCode: 'RATE_LIMITED',
     headers: { 'retry-after': '2' },
   });
   const host = await startHost({ home, env });

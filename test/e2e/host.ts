@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { ReadBuffer, serializeMessage } from '@modelcontextprotocol/sdk/shared/stdio.js';
 import { type Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
-import { CallToolResultSchema, type CallToolResult } from '@modelcontextprotocol/sdk/types.js';
+import { CallToolResultSchema, type CallToolResult, type ClientCapabilities } from '@modelcontextprotocol/sdk/types.js';
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv';
 import { type JsonSchemaType, type jsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/types.js';
 import { afterAll, onTestFinished } from 'vitest';
@@ -81,6 +81,11 @@ export interface ServerSettings {
   /** Another build of the server than the one that ships. */
   readonly bundle?: string;
   readonly until?: Until;
+}
+
+export interface HostSettings extends ServerSettings {
+  /** What the host can do. */
+  readonly capabilities?: ClientCapabilities;
 }
 
 /** One that was not yet spoken to. */
@@ -164,9 +169,12 @@ const compiledOnce: jsonSchemaValidator = {
   },
 };
 
-export async function startHost(settings: ServerSettings): Promise<Host> {
+export async function startHost({ capabilities = {}, ...settings }: HostSettings): Promise<Host> {
   const { transport, ...server } = startServer(settings);
-  const client = new Client({ name: 'test-host', version: '1.0.0' }, { jsonSchemaValidator: compiledOnce });
+  const client = new Client(
+    { name: 'test-host', version: '1.0.0' },
+    { jsonSchemaValidator: compiledOnce, capabilities },
+  );
   await client.connect(transport);
   await client.listTools();
   return {

@@ -38,6 +38,13 @@ export function structuredOf(called: CallToolResult): Result {
   return result.parse(called.structuredContent);
 }
 
+/** What went wrong, and with it what may be said of the key. */
+export function errorOf(called: CallToolResult): NonNullable<Result['error']> {
+  const { error } = structuredOf(called);
+  if (!error) throw new Error('the call did not fail');
+  return error;
+}
+
 /** What a host shows that passes on `content` alone. */
 export function textOf(called: CallToolResult): string {
   return called.content.map((part) => (part.type === 'text' ? part.text : '')).join('\n');

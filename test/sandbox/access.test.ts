@@ -13,7 +13,11 @@ test.each([
   [`/orgs/${NOWHERE}/groups`, 'ORG_NOT_FOUND'],
   [`/orgs/${NOWHERE}/aiModelApiRateLimits`, 'ORG_NOT_FOUND'],
   [`${KEYS}/a86r5kwrfsk5r5ku5tgvhmpj`, 'RESOURCE_NOT_FOUND'],
-  [`/groups/${FIRST_PROJECT}`, 'RESOURCE_NOT_FOUND'],
+  [`/groups/${FIRST_PROJECT}/nothing`, 'RESOURCE_NOT_FOUND'],
+  [`/groups/${NOWHERE}`, 'GROUP_NOT_FOUND'],
+  ['/groups/byName/Nowhere', 'GROUP_NOT_FOUND'],
+  [`/orgs/${NOWHERE}`, 'ORG_NOT_FOUND'],
+  ['/', 'RESOURCE_NOT_FOUND'],
   [`${KEYS}/`, 'RESOURCE_NOT_FOUND'],
   [`/groups/${FIRST_PROJECT}/%2e%2e%2f/aiModelApiKeys`, 'RESOURCE_NOT_FOUND'],
 ])('GET %s is %s', async (path, errorCode) => {

@@ -1,7 +1,7 @@
 // Versions: which are answered, which are refused how, and which announce their end.
 
 import { describe, expect, test } from 'vitest';
-import { call, KEYS, sandboxFor } from './client.ts';
+import { call, FIRST_PROJECT, KEYS, sandboxFor } from './client.ts';
 
 const DATED = 'application/vnd.atlas.2025-03-12+json';
 const PREVIEW = 'application/vnd.atlas.preview+json';
@@ -69,4 +69,44 @@ test('every reply of the API tells of the rate limit', async () => {
     expect(Number(headers.get('ratelimit-limit'))).toBeGreaterThan(0);
     expect(Number(headers.get('ratelimit-remaining'))).toBeGreaterThan(0);
   }
+});
+
+describe('what is older than model keys', () => {
+  const paths = async (versions: readonly string[]) => {
+    const sandbox = await sandboxFor({ versions });
+    const { orgId } = sandbox;
+    const all = ['', '/groups', '/orgs', `/orgs/${orgId}/groups`, `/orgs/${orgId}`, `/groups/${FIRST_PROJECT}`];
+    return { sandbox, all: [...all, '/groups/byName/Production'] };
+  };
+
+  test.each(['2023-01-01', '2023-02-01', '2025-03-12', '2026-11-24'])(
+    '%s is answered in the first version, whatever keys are answered in',
+    async (version) => {
+      for (const versions of [['2025-03-12'], ['preview']]) {
+        const { sandbox, all } = await paths(versions);
+        for (const path of all) {
+          const reply = await call(sandbox, 'GET', path, { accept: `application/vnd.atlas.${version}+json` });
+          const type = reply.headers.get('content-type');
+          expect([path, reply.status, type]).toEqual([
+            path,
+            200,
+            'application/vnd.atlas.2023-01-01+json;charset=utf-8',
+          ]);
+        }
+      }
+    },
+  );
+
+  test.each(['preview', '2022-12-31', 'latest'])('%s is refused', async (version) => {
+    const { sandbox, all } = await paths(['2025-03-12', 'preview']);
+    for (const path of all) {
+      const reply = await call(sandbox, 'GET', path, { accept: `application/vnd.atlas.${version}+json` });
+      expect([path, reply.status, reply.json.errorCode]).toEqual([path, 406, 'INVALID_VERSION_DATE']);
+    }
+  });
+
+  test('the first version is none of model keys', async () => {
+    const accept = 'application/vnd.atlas.2023-01-01+json';
+    expect((await call(await sandboxFor(), 'GET', KEYS, { accept })).status).toBe(406);
+  });
 });

@@ -73,9 +73,11 @@ describe('create', () => {
     expect(sandbox.keys()).toEqual([]);
   });
 
-  test('accepts a name of 250, and lists every problem of a body at once', async () => {
+  test('accepts a name of 250 code points, and lists every problem of a body at once', async () => {
     const sandbox = await sandboxFor();
     expect((await create(sandbox, { name: 'x'.repeat(250), ...SCOPE })).status).toBe(201);
+    expect((await create(sandbox, { name: '\u{1f511}'.repeat(250), ...SCOPE })).status).toBe(201);
+    expect((await create(sandbox, { name: '\u{1f511}'.repeat(251), ...SCOPE })).status).toBe(400);
     const reply = await create(sandbox, {});
     expect(reply.json.badRequestDetail).toMatchObject({
       fields: [{ field: 'name' }, { field: 'cloud' }, { field: 'geography' }],

@@ -1,8 +1,8 @@
 // Pages: their limits, their links, and that thousands of rows come through them whole.
 
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
-import type { Sandbox } from '../../src/sandbox/sandbox.ts';
+import { describe, expect, test } from 'vitest';
+import type { Sandbox, SandboxOptions } from '../../src/sandbox/sandbox.ts';
 import { call, FIRST_PROJECT, KEYS, sandboxFor, type Fields, type Received } from './client.ts';
 
 function nextOf(reply: Received): string | undefined {
@@ -85,4 +85,35 @@ test.each(['itemsPerPage=0', 'itemsPerPage=501', 'itemsPerPage=x', 'itemsPerPage
 
 test('a page of 500 is the largest', async () => {
   expect((await call(await sandboxFor(), 'GET', `${KEYS}?itemsPerPage=500`)).status).toBe(200);
+});
+
+describe('what Atlas does not promise', () => {
+  const scene = async (options: SandboxOptions) => {
+    const sandbox = await sandboxFor(options);
+    for (const name of ['a', 'b', 'c', 'd', 'e']) sandbox.addKey(FIRST_PROJECT, { name });
+    return sandbox;
+  };
+  const page = (sandbox: Sandbox, query = '') => call(sandbox, 'GET', `${KEYS}${query}`);
+
+  test('pageCap: a page is smaller than asked for, and the next begins where it ends', async () => {
+    const sandbox = await scene({ pageCap: 2 });
+    const { rows, pages } = await walk(sandbox, `${KEYS}?itemsPerPage=500`);
+    expect([rows.map(({ name }) => name).join(''), pages]).toEqual(['abcde', [2, 2, 1]]);
+    expect((await page(sandbox)).json.totalCount).toBe(5);
+    expect((await page(sandbox, '?itemsPerPage=1&pageNum=3')).rows).toMatchObject([{ name: 'c' }]);
+    expect((await page(sandbox, '?itemsPerPage=501')).status).toBe(400);
+  });
+
+  test('links: false, on full pages too', async () => {
+    const sandbox = await scene({ links: false });
+    const { json } = await page(sandbox, '?itemsPerPage=2');
+    expect(Object.keys(json)).toEqual(['results', 'totalCount']);
+  });
+
+  test('totalCount: absent, or wrong', async () => {
+    expect((await page(await scene({ totalCount: () => undefined }))).json).not.toHaveProperty('totalCount');
+    const wrong = await scene({ totalCount: (rows) => rows - 2 });
+    expect((await page(wrong)).json.totalCount).toBe(3);
+    expect((await call(wrong, 'GET', '/groups?includeCount=false')).json).not.toHaveProperty('totalCount');
+  });
 });

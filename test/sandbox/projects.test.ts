@@ -41,17 +41,29 @@ test('a new project shows at once', async () => {
 
 test('the credential describes itself: roles and access list', async () => {
   const sandbox = await sandboxFor();
-  const nonce = nonceIn(await call(sandbox, 'GET', '/', { authorization: null }));
-  const byDigest = digestHeader(sandbox, { nonce, uri: '/api/atlas/v2/' });
+  const nonce = nonceIn(await call(sandbox, 'GET', '', { authorization: null }));
+  const byDigest = digestHeader(sandbox, { nonce, uri: '/api/atlas/v2' });
   const role = { groupId: FIRST_PROJECT, roleName: 'GROUP_MODEL_OWNER' };
   const roles: unknown = expect.arrayContaining([role]);
   const grants = { roles, accessList: [OBJECT] };
-  const { json } = await call(sandbox, 'GET', '/', { authorization: byDigest });
+  const { json } = await call(sandbox, 'GET', '', { authorization: byDigest });
   expect(json.apiKey).toMatchObject({ publicKey: sandbox.credentials.publicKey, ...grants });
 
   const token = String((await askToken(sandbox)).json.access_token);
   const own = await call(sandbox, 'GET', '', { authorization: `Bearer ${token}` });
   const { clientId } = sandbox.credentials;
   expect(own.json).toMatchObject({ apiKey: null, serviceAccount: { clientId, ...grants } });
-  expect((await call(sandbox, 'GET', '/')).json).toMatchObject({ appName: 'MongoDB Atlas', apiKey: null });
+  expect((await call(sandbox, 'GET', '')).json).toMatchObject({ appName: 'MongoDB Atlas', apiKey: null });
+});
+
+test('one project by its id or its name, one organization by its id', async () => {
+  const sandbox = await sandboxFor();
+  const added = sandbox.addProject({ name: 'Über uns / 2' });
+  sandbox.addProject({ name: 'Theirs', foreign: true });
+  for (const path of [`/groups/${added.id}`, `/groups/byName/${encodeURIComponent(added.name)}`]) {
+    expect(await call(sandbox, 'GET', path)).toMatchObject({ status: 200, json: { ...added, orgId: sandbox.orgId } });
+  }
+  expect((await call(sandbox, 'GET', '/groups/byName/Theirs')).status).toBe(404);
+  const { rows } = await call(sandbox, 'GET', '/orgs');
+  expect((await call(sandbox, 'GET', `/orgs/${sandbox.orgId}`)).json).toEqual(rows[0]);
 });

@@ -63,11 +63,11 @@ test('resetting all of a project leaves other projects alone', async () => {
 
 describe('is refused', () => {
   test.each<[string, unknown, string]>([
-    ['one number alone', { requestsPerMinuteLimit: 1 }, 'MISSING_ATTRIBUTE'],
-    ['the other alone', { tokensPerMinuteLimit: 1 }, 'MISSING_ATTRIBUTE'],
-    ['zero', { requestsPerMinuteLimit: 0, tokensPerMinuteLimit: 1 }, 'INVALID_ATTRIBUTE'],
-    ['a fraction', { requestsPerMinuteLimit: 1.5, tokensPerMinuteLimit: 1 }, 'INVALID_ATTRIBUTE'],
-    ['a numeral as text', { requestsPerMinuteLimit: '1', tokensPerMinuteLimit: 1 }, 'INVALID_ATTRIBUTE'],
+    ['one number alone', { requestsPerMinuteLimit: 1 }, 'BAD_REQUEST'],
+    ['the other alone', { tokensPerMinuteLimit: 1 }, 'BAD_REQUEST'],
+    ['zero', { requestsPerMinuteLimit: 0, tokensPerMinuteLimit: 1 }, 'BAD_REQUEST'],
+    ['a fraction', { requestsPerMinuteLimit: 1.5, tokensPerMinuteLimit: 1 }, 'BAD_REQUEST'],
+    ['a numeral as text', { requestsPerMinuteLimit: '1', tokensPerMinuteLimit: 1 }, 'BAD_REQUEST'],
     ['another attribute', { requestsPerMinuteLimit: 1, tokensPerMinuteLimit: 1, cloud: 'ANY' }, 'INVALID_ATTRIBUTE'],
   ])('%s', async (_what, body, errorCode) => {
     const sandbox = await sandboxFor();
@@ -96,12 +96,97 @@ describe('is refused', () => {
   });
 });
 
-test('the preview shows no scope and has no path with one', async () => {
-  const sandbox = await sandboxFor({ versions: ['preview'] });
-  const accept = 'application/vnd.atlas.preview+json';
-  const list = await call(sandbox, 'GET', ALL, { accept });
-  expect(list.rows[0]).not.toHaveProperty('cloud');
-  expect((await call(sandbox, 'GET', scoped('rerank'), { accept })).status).toBe(406);
+describe('several rows of one group', () => {
+  const scene = async () => {
+    const sandbox = await sandboxFor();
+    sandbox.addRateLimit({ modelGroupName: 'rerank', geography: 'eu', requestsPerMinuteLimit: 50, modelNames: ['r'] });
+    sandbox.addRateLimit({ modelGroupName: 'rerank', cloud: 'AWS', geography: 'eu.west' });
+    return sandbox;
+  };
+  const scopes = (rows: readonly Fields[]) =>
+    rows.flatMap(({ modelGroupName, cloud, geography, endpoint }) =>
+      modelGroupName === 'rerank' ? [[cloud, geography, endpoint]] : [],
+    );
+  const all = [
+    ['ANY', 'ANY', 'ai.mongodb.com'],
+    ['ANY', 'eu', 'eu.ai.mongodb.com'],
+    ['AWS', 'eu.west', 'eu.west.ai.mongodb.com'],
+  ];
+
+  test('are in the lists of project and organization, told apart by their scope', async () => {
+    const sandbox = await scene();
+    for (const path of [ALL, `/orgs/${sandbox.orgId}/aiModelApiRateLimits`]) {
+      expect(scopes((await call(sandbox, 'GET', path)).rows)).toEqual(all);
+    }
+  });
+
+  test('are read, changed and reset one by one', async () => {
+    const sandbox = await scene();
+    const body = { requestsPerMinuteLimit: 40, tokensPerMinuteLimit: 40 };
+    const path = scoped('rerank', 'ANY', 'eu');
+    expect(await call(sandbox, 'PATCH', path, { body })).toMatchObject({
+      status: 200,
+      json: { geography: 'eu', ...body },
+    });
+    const requests = async () =>
+      (await call(sandbox, 'GET', ALL)).rows.flatMap(({ modelGroupName, requestsPerMinuteLimit }) =>
+        modelGroupName === 'rerank' ? [requestsPerMinuteLimit] : [],
+      );
+    expect(await requests()).toEqual([2000, 40, 2000]);
+    expect((await call(sandbox, 'GET', path)).json).toMatchObject({ modelNames: ['r'], ...body });
+    const more = { ...body, requestsPerMinuteLimit: 51 };
+    expect((await call(sandbox, 'PATCH', path, { body: more })).json.errorCode).toBe('BAD_REQUEST');
+    expect((await call(sandbox, 'POST', `${path}:reset`)).json).toMatchObject({ requestsPerMinuteLimit: 50 });
+    expect(await requests()).toEqual([2000, 50, 2000]);
+    expect((await call(sandbox, 'PATCH', scoped('rerank', 'GCP', 'eu'), { body })).status).toBe(404);
+  });
+
+  test('are named by words in any case', async () => {
+    const sandbox = await scene();
+    expect((await call(sandbox, 'GET', scoped('rerank', 'any', 'EU'))).json).toMatchObject({ geography: 'eu' });
+  });
+});
+
+test('the organization has single limits too, which no project changes', async () => {
+  const sandbox = await sandboxFor();
+  const path = scoped('rerank').replace(`/groups/${FIRST_PROJECT}`, `/orgs/${sandbox.orgId}`);
+  const before = await call(sandbox, 'GET', path);
+  expect(before).toMatchObject({ status: 200, json: { modelGroupName: 'rerank' } });
+  await set(sandbox, { requestsPerMinuteLimit: 1, tokensPerMinuteLimit: 1 }, 'rerank');
+  expect((await call(sandbox, 'GET', path)).json).toEqual(before.json);
+  expect((await call(sandbox, 'PATCH', path, { body: {} })).status).toBe(405);
+});
+
+describe('the preview', () => {
+  const media = 'application/vnd.atlas.preview+json';
+  const preview = { accept: media, contentType: media };
+  const body = { requestsPerMinuteLimit: 7, tokensPerMinuteLimit: 7 };
+
+  test('shows no scope, no row that only a scope tells apart, and has no path with one', async () => {
+    const sandbox = await sandboxFor({ versions: ['preview'] });
+    sandbox.addRateLimit({ modelGroupName: 'rerank', geography: 'eu' });
+    const list = await call(sandbox, 'GET', ALL, preview);
+    expect(list.rows.filter(({ modelGroupName }) => modelGroupName === 'rerank')).toHaveLength(1);
+    expect(list.rows[0]).not.toHaveProperty('cloud');
+    expect((await call(sandbox, 'GET', scoped('rerank'), preview)).status).toBe(406);
+  });
+
+  test('changes and resets one limit by the name of its group', async () => {
+    const sandbox = await sandboxFor({ versions: ['preview'] });
+    const before = (await call(sandbox, 'GET', ALL, preview)).rows;
+    const path = `${ALL}/rerank`;
+    const changed = await call(sandbox, 'PATCH', path, { ...preview, body });
+    expect(changed).toMatchObject({ status: 200, json: { modelGroupName: 'rerank', ...body } });
+    expect((await call(sandbox, 'GET', ALL, preview)).rows).toContainEqual(changed.json);
+    const reset = await call(sandbox, 'POST', `${path}:reset`, preview);
+    expect(before).toContainEqual(reset.json);
+    expect((await call(sandbox, 'GET', ALL, preview)).rows).toEqual(before);
+    expect((await call(sandbox, 'PATCH', `${ALL}/none`, { ...preview, body })).status).toBe(404);
+  });
+
+  test('has that path for itself', async () => {
+    expect((await call(await sandboxFor(), 'PATCH', `${ALL}/rerank`, { body })).status).toBe(406);
+  });
 });
 
 test('a colon may be percent-encoded, as anything in a path may', async () => {

@@ -145,7 +145,7 @@ describe('a lost reply', () => {
   test('that stays lost is looked up', async () => {
     const { bench, apiKeyId } = await benchWithKey();
     bench.sandbox.inject({ operation: 'delete_key', when: 'before', times: 9, ...proxyPage });
-    expect(await remove(bench, { apiKeyId })).toMatchObject({ failure: { code: 'ATLAS_NOT_FOUND', retryable: true } });
+    expect(await remove(bench, { apiKeyId })).toMatchObject({ failure: { code: 'ATLAS_PROTOCOL', retryable: true } });
     expect(bench.sandbox.keys(GROUP)).toHaveLength(1);
   });
   test('is unknown where Atlas cannot be asked', async () => {

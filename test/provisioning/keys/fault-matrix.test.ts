@@ -30,12 +30,12 @@ const BOTH = ['file', 'broken'] as const;
 const SCENARIOS: readonly Scenario[] = [
   { title: 'the token', operation: 'token', sinks: BOTH, closes: 'at once' },
   {
-    title: 'a new token for the create',
+    title: 'a new token for the list',
     operation: 'token',
     sinks: BOTH,
     skip: 1,
     arrange: (sandbox) => {
-      sandbox.inject({ operation: 'create_key', when: 'before', ...status(401, { body: '' }) });
+      sandbox.inject({ operation: 'list_keys', when: 'before', ...status(401, { body: '' }) });
     },
   },
   { title: 'the list', operation: 'list_keys', sinks: BOTH },

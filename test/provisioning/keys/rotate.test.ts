@@ -161,7 +161,7 @@ describe('a rotation', () => {
     const bench = await benchWith();
     const { apiKeyId } = bench.sandbox.addKey(GROUP, { name: 'star \u2b50\ufe0f' });
     writeFileSync(join(bench.folder, 'keys', 'star'), secretOf(bench, 'star \u2b50\ufe0f') ?? '', { mode: 0o600 });
-    const change = { apiKeyId, confirmName: 'star \u2b50', entry: 'star' };
+    const change = { apiKeyId, confirmName: 'star \u2b50\ufe0f', entry: 'star' };
     expect(await bench.rotate('app', change)).toMatchObject({ outcome: 'rotated', oldKey: { state: 'deleted' } });
     expect(live(bench)).toContain('star \u2b50\ufe0f');
   });

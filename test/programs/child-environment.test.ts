@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { pretendPlatform } from '../../pretend-platform.ts';
-import { childEnvironment, searchPathOf } from '../../../src/sinks/programs/child-environment.ts';
+import { childEnvironment, searchPathOf } from '../../src/programs/child-environment.ts';
+import { pretendPlatform } from '../pretend-platform.ts';
 
 const NEEDED = {
   PATH: '/usr/bin',

@@ -1,8 +1,8 @@
-// Finds the program that a command sink names, and refuses one that others could replace. It never runs it.
+// Finds the program that an operator names, and refuses one that others could replace. It never runs it.
 
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { basename, delimiter, isAbsolute, join } from 'node:path';
-import { shellWord } from '../../files/file-problem.ts';
+import { shellWord } from '../files/file-problem.ts';
 import { weakPartOf } from './program-way.ts';
 
 export type ExecutableSearch =
@@ -25,10 +25,16 @@ const ENDINGS = ['.exe', '.com', '.cmd', '.bat'];
  * An absolute path is taken as it is; a bare name is looked up in `searchPath` (the value of PATH). The
  * result keeps its symbolic links, because some programs go by the name they are called with; the checks
  * are of the file that the links lead to, and of the whole way there.
+ *
+ * @param subject how messages speak of it, where its name may be something else in a wrong place, such as a secret
  */
-export function findExecutable(program: string, searchPath: string): ExecutableSearch {
+export function findExecutable(
+  program: string,
+  searchPath: string,
+  subject = `The program "${basename(program)}"`,
+): ExecutableSearch {
   const name = basename(program);
-  if (!isAbsolute(program) && (name !== program || name === '')) return refusal('relative', name);
+  if (!isAbsolute(program) && (name !== program || name === '')) return refusal('relative', subject);
 
   let worst: Flaw = 'missing';
   for (const path of candidates(program, searchPath)) {
@@ -37,7 +43,7 @@ export function findExecutable(program: string, searchPath: string): ExecutableS
     if (flaw !== 'missing') worst = flaw;
     if (typeof flaw === 'object') break;
   }
-  return refusal(worst, name);
+  return refusal(worst, subject);
 }
 
 /** Empty and relative entries of PATH mean the working directory, and with it whoever writes there. */
@@ -72,20 +78,20 @@ function flawOf(path: string): Flaw | undefined {
   }
 }
 
-function refusal(flaw: Flaw | 'relative', name: string): ExecutableSearch {
-  return { found: false, ...wordsFor(flaw, name) };
+function refusal(flaw: Flaw | 'relative', subject: string): ExecutableSearch {
+  return { found: false, ...wordsFor(flaw, subject) };
 }
 
-function wordsFor(flaw: Flaw | 'relative', name: string): { message: string; hint: string } {
+function wordsFor(flaw: Flaw | 'relative', subject: string): { message: string; hint: string } {
   if (typeof flaw === 'object' && 'batchFile' in flaw) {
     return {
-      message: `The program "${name}" is a batch file, and Windows starts those only through cmd.exe.`,
+      message: `${subject} is a batch file, and Windows starts those only through cmd.exe.`,
       hint: `Begin the command with ${JSON.stringify(['cmd.exe', '/d', '/c', flaw.batchFile]).slice(1, -1)}.`,
     };
   }
   if (typeof flaw === 'object') {
     return {
-      message: `The program "${name}", or a folder or link on the way to it, can be changed by other users of this machine.`,
+      message: `${subject}, or a folder or link on the way to it, can be changed by other users of this machine.`,
       hint:
         `${flaw.weakPart} must belong to root or to the user who runs this server, must not be a file in a folder ` +
         `for all such as /tmp, and must not be writable by others. Try: chmod go-w ${shellWord(flaw.weakPart)}`,
@@ -94,19 +100,19 @@ function wordsFor(flaw: Flaw | 'relative', name: string): { message: string; hin
   switch (flaw) {
     case 'relative':
       return {
-        message: `The program "${name}" is given as a relative path.`,
+        message: `${subject} is given as a relative path.`,
         hint: 'Give an absolute path, or a bare name that is looked up in PATH.',
       };
     case 'missing':
       return {
-        message: `The program "${name}" was not found.`,
+        message: `${subject} was not found.`,
         hint:
           'Install it where the PATH of the server finds it, which may differ from that of your shell; ' +
           'the program of a sink may also be given by its absolute path.',
       };
     case 'not a file':
-      return { message: `The program "${name}" is not a regular file.`, hint: 'Name a program file.' };
+      return { message: `${subject} is not a regular file.`, hint: 'Name a program file.' };
     case 'not executable':
-      return { message: `The program "${name}" may not be executed.`, hint: 'Make it executable (chmod u+x).' };
+      return { message: `${subject} may not be executed.`, hint: 'Make it executable (chmod u+x).' };
   }
 }

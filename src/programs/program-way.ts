@@ -3,7 +3,7 @@
 
 import { lstatSync, readlinkSync, type Stats } from 'node:fs';
 import { join, parse, sep } from 'node:path';
-import { effectiveUser } from '../../files/file-owner.ts';
+import { effectiveUser } from '../files/file-owner.ts';
 
 /** node:fs has names for these bits, but not on every system. */
 const GROUP_WRITES = 0o020;

@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, lchownSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { findExecutable } from '../../../src/sinks/programs/executable.ts';
-import { pretendPlatform } from '../../pretend-platform.ts';
-import { STRANGER, isRoot } from '../file-fixture.ts';
-import { scriptFolder, type ScriptFolder } from '../script-folder.ts';
+import { findExecutable } from '../../src/programs/executable.ts';
+import { pretendPlatform } from '../pretend-platform.ts';
+import { STRANGER, isRoot } from '../sinks/file-fixture.ts';
+import { scriptFolder, type ScriptFolder } from '../sinks/script-folder.ts';
 
 const WEAK = 'can be changed by other users';
 

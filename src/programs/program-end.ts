@@ -8,8 +8,7 @@ export function subjectOf(program: Program): string {
 }
 
 /** How it ended. Neither the arguments, which may hold the operator's data, nor any output. */
-export function describe(program: Program, end: ProgramEnd): string {
-  const subject = subjectOf(program);
+export function describe(program: Program, end: ProgramEnd, subject = subjectOf(program)): string {
   switch (end.by) {
     case 'exit':
       if (end.code !== 0) return `${subject} ended with exit code ${end.code}.`;
