@@ -204,7 +204,11 @@ describe('a create is sent once, and its state is told as far as it is known', (
       'ATLAS_IP_NOT_ALLOWED',
       'not_created',
     ],
-    [{ kind: 'status', status: 429, headers: { 'retry-after': '30' } }, 'ATLAS_RATE_LIMITED', 'not_created'],
+    [
+      { kind: 'status', status: 429, errorCode: 'RATE_LIMITED', headers: { 'retry-after': '30' } },
+      'ATLAS_RATE_LIMITED',
+      'not_created',
+    ],
     [{ kind: 'status', status: 500 }, 'ATLAS_OUTCOME_UNKNOWN', 'unknown'],
     [{ kind: 'status', status: 503, body: '<html>' }, 'ATLAS_OUTCOME_UNKNOWN', 'unknown'],
     [{ kind: 'reset' }, 'ATLAS_OUTCOME_UNKNOWN', 'unknown'],
