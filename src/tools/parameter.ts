@@ -100,10 +100,14 @@ export const nameContains = z
   .optional()
   .describe('Only names with this text in them');
 
-export const modelGroupName = z
-  .string()
-  .regex(/^[A-Za-z0-9_.-]{1,100}$/, { error: 'must be the name of a group of models, such as embed_large' })
-  .describe('Group of models, such as embed_large');
+/** A name that Atlas gives, and so of any form. */
+export const modelGroupName = z.string().min(1).max(100).describe('Group of models, such as embed_large');
+
+/** Which of several limits of one group. */
+export const limitScope = {
+  cloud: z.string().min(1).max(100).optional().describe('Only if the group has several limits'),
+  geography: z.string().min(1).max(100).optional().describe('As cloud'),
+};
 
 /** Open words: Atlas decides which there are. */
 export const keyScope = (what: string) =>

@@ -47,8 +47,12 @@ test('a change reports old and new', async () => {
   expect(await limitNow(bench)).toBe(5);
 });
 
-test('more than the organization has is refused by Atlas, with the field', async () => {
+test('more than the organization has is refused: here where that can be seen, else by Atlas, with the field', async () => {
   const bench = await freshBench();
+  expect(await update(bench, 2_001)).toMatchObject({
+    failure: { code: 'INVALID_INPUT', hint: 'The organization has requestsPerMinuteLimit 2000.' },
+  });
+  bench.sandbox.inject({ operation: 'list_org_rate_limits', when: 'before', kind: 'status', status: 403 });
   expect(await update(bench, 2_001)).toMatchObject({
     failure: { atlas: { status: 400, fields: [{ field: 'requestsPerMinuteLimit' }] } },
   });
