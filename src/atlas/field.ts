@@ -1,11 +1,11 @@
 // Fields of a reply's rows: what ids and addresses must look like, else they count as absent; all other text is shown as it
 // is, cleaned.
 
+import { sharesRun } from '../secret/redaction.ts';
 import { textField, type JsonObject } from './json.ts';
 
 export const LONGEST_NAME = 250;
 const LONGEST_PROSE = 100;
-/** Longer than any form below allows: none fits because it was cut. */
 const LONGEST_FORMED = 300;
 
 /** Of a project or an organization. */
@@ -14,10 +14,11 @@ export const HOST_NAME = /^(?=.{1,253}$)[a-z0-9-]+(?:\.[a-z0-9-]+)+$/i;
 /** An IP address or a CIDR block. */
 export const ADDRESS = /^[0-9A-Fa-f.:]{2,45}(?:\/[0-9]{1,3})?$/;
 
-/** An id is shown, kept and sent again: what cleaning would touch, since it shares a part with a secret, is not an id. */
+/** An id is shown, kept and sent again as it is: what shares a part with a secret is not an id. */
 export function idField(row: JsonObject, name: string, form: RegExp): string | undefined {
-  const id = textField(row, name, LONGEST_FORMED);
-  return id !== undefined && id === row[name] && form.test(id) ? id : undefined;
+  const id = row[name];
+  if (typeof id !== 'string' || id.length > LONGEST_FORMED || !form.test(id)) return undefined;
+  return sharesRun(id) ? undefined : id;
 }
 
 /** A name is prose, for reading only; empty where there is none. */
@@ -53,6 +54,6 @@ export function optionalFields<Name extends string>(
 }
 
 function formedField(row: JsonObject, name: string, form: RegExp | 'prose'): string | undefined {
-  if (form === 'prose') return textField(row, name, LONGEST_PROSE) || undefined;
+  if (form === 'prose') return textField(row, name, LONGEST_PROSE);
   return idField(row, name, form);
 }

@@ -113,11 +113,11 @@ const placesUnknown: AtlasFailure = {
 };
 
 function rateLimit(row: JsonObject): RateLimit {
-  const modelGroupName = textField(row, 'modelGroupName', LONGEST_NAME) || undefined;
+  const modelGroupName = textField(row, 'modelGroupName', LONGEST_NAME);
   const models = listField(row, 'modelNames').slice(0, MOST_MODELS);
   return {
     ...(modelGroupName !== undefined && { modelGroupName }),
-    modelNames: models.flatMap((model) => textField({ model }, 'model', LONGEST_NAME) || []),
+    modelNames: models.flatMap((model) => textField({ model }, 'model', LONGEST_NAME) ?? []),
     ...wholeField(row, 'requestsPerMinuteLimit', 1),
     ...wholeField(row, 'tokensPerMinuteLimit', 1),
     ...optionalFields(row, { cloud: 'prose', geography: 'prose', endpoint: HOST_NAME }),

@@ -1,7 +1,7 @@
 // Parameters that several tools share: what is accepted, and how it is explained to an agent.
 
 import * as z from 'zod/v4';
-import { cleanText, isShowable } from '../atlas/outside-text.ts';
+import { isShowable, looksLikeModelKey } from '../atlas/outside-text.ts';
 import type { Scope } from '../atlas/scope.ts';
 import type { SinkChoice } from '../provisioning/delivery/destination.ts';
 import { refusal, type Failure } from '../provisioning/failure.ts';
@@ -79,7 +79,7 @@ export const keyName = z
   .min(1)
   .max(LONGEST_NAME)
   .refine(isShowable, 'must not hold control, invisible or unassigned characters')
-  .refine((name) => cleanText(name, name.length) === name || !isShowable(name), 'must not look like a secret')
+  .refine((name) => !looksLikeModelKey(name), 'must not look like the secret of a model key')
   .refine((name) => name.trim() === name, 'must not begin or end with a space')
   .describe('Name of the key, unique in the project');
 
