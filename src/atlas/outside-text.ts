@@ -19,12 +19,12 @@ const OPAQUE_RUN = /[A-Za-z0-9+/=_%-]{40,}/g;
 
 /** {@link cleanText} for the free text of errors: long opaque runs are taken out as well. */
 export function cleanProse(text: string, longest: number): string {
-  return shortened(withoutSecrets(redactProse(text)).replace(OPAQUE_RUN, '[redacted]'), longest);
+  return shortened(withoutSecrets(redactProse(bounded(text, longest))).replace(OPAQUE_RUN, '[redacted]'), longest);
 }
 
 /** The text in one line, without unshowable characters and secrets, at most `longest` UTF-16 units of it. */
 export function cleanText(text: string, longest: number): string {
-  return shortened(withoutSecrets(text), longest);
+  return shortened(withoutSecrets(bounded(text, longest)), longest);
 }
 
 /** Whether the text would pass {@link cleanText} unchanged, but for secrets and length. */
@@ -42,6 +42,11 @@ function withoutSecrets(text: string): string {
   const clean = redactOutside(text);
   const line = oneLine(clean);
   return line === clean ? line : redactOutside(line);
+}
+
+/** Nothing that far behind is shown, however much goes before it; a text of 1 MB need not be looked through. */
+function bounded(text: string, longest: number): string {
+  return text.slice(0, 4 * longest + 1_000);
 }
 
 function oneLine(text: string): string {

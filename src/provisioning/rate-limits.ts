@@ -157,8 +157,10 @@ function onlyRow(rows: readonly RateLimit[], choice: LimitChoice): NamedLimit | 
   );
 }
 
+/** Its words are segments of a path, which dots would leave. */
 function isNamed(row: RateLimit): row is NamedLimit {
-  return row.modelGroupName !== undefined;
+  const { modelGroupName = '', cloud = ANY, geography = ANY } = row;
+  return [modelGroupName, cloud, geography].every((word) => !/^\.{0,2}$/.test(word));
 }
 
 function unknownLimit(rows: readonly RateLimit[], choice: LimitChoice): Failure {

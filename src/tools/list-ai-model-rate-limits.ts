@@ -19,7 +19,7 @@ export function listAiModelRateLimits(context: KeyContext & Defaults): Tool {
     name: 'list_ai_model_rate_limits',
     title: 'List AI model rate limits',
     description:
-      'List the limits of a project, or the maxima of an organization, on requests and tokens per minute for each group of models, cloud and geography. ' +
+      'List the limits of a project, or the maxima of an organization, on requests and tokens per minute for each group of models. ' +
       'Use it to see what a project may use, or why calls to a model are refused.',
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     input: z.strictObject({ ...scopeOf(context), modelGroupName: modelGroupName.optional(), ...limitScope }),

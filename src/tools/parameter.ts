@@ -100,13 +100,18 @@ export const nameContains = z
   .optional()
   .describe('Only names with this text in them');
 
-/** A name that Atlas gives, and so of any form. */
-export const modelGroupName = z.string().min(1).max(100).describe('Group of models, such as embed_large');
+/** A word that Atlas gives, and so of any form but a path's. The form is not shown to hosts, which pay for each byte. */
+const limitWord = (what: string) =>
+  z.string().refine((word) => /^[^/\\]{1,100}$/.test(word), { error: `must be ${what}` });
+
+export const modelGroupName = limitWord('the name of a group of models, such as embed_large').describe(
+  'Group of models, such as embed_large',
+);
 
 /** Which of several limits of one group. */
 export const limitScope = {
-  cloud: z.string().min(1).max(100).optional().describe('Only if the group has several limits'),
-  geography: z.string().min(1).max(100).optional().describe('As cloud'),
+  cloud: limitWord('a cloud').optional().describe('If the group has several limits'),
+  geography: limitWord('a geography').optional(),
 };
 
 /** Open words: Atlas decides which there are. */
