@@ -81,6 +81,23 @@ export function keyList(scope: Scope): List<ListedKey> {
   };
 }
 
+/**
+ * What to warn of where a key has another scope than was asked for; undefined where it has the same, or the reply (as in
+ * the preview) does not say. The case of the words does not matter.
+ */
+export function scopeDifference(
+  asked: Pick<NewKey, 'cloud' | 'geography'>,
+  got: Pick<ListedKey, 'cloud' | 'geography'>,
+): string | undefined {
+  const differences = (['cloud', 'geography'] as const).flatMap((name) => {
+    const has = got[name];
+    if (has === undefined || has.toLowerCase() === asked[name].toLowerCase()) return [];
+    return [`${name} ${JSON.stringify(asked[name])} was asked for, and Atlas says ${JSON.stringify(has)}`];
+  });
+  if (differences.length === 0) return undefined;
+  return `The key has another scope than was asked for: ${differences.join('; ')}. It cannot be changed: delete the key if that matters.`;
+}
+
 /** Whether a listed key can be read, renamed or deleted. */
 export function hasId(key: ListedKey): key is ModelKey {
   return key.apiKeyId !== undefined;
