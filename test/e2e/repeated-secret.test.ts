@@ -1,7 +1,7 @@
 // A reply that repeats the new secret in other members, in a form that no look for the whole value finds; and one whose
 // secret is a word or an id of this server, which must not change what an answer says.
 
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { startSandbox } from '../../src/sandbox/sandbox.ts';
 import { GROUP, startIn } from './canary-scenarios.ts';
 import { BUNDLE, credentialsFor, startHost, temporaryHome } from './host.ts';
@@ -47,41 +47,37 @@ test.each<[string, string]>([
   expect(runsIn(stderr)).toEqual([]);
 });
 
-test.each(['delivered', GROUP, 'sha256:0123456789ab', 'rotate_ai_model_api_key'])(
-  'a token that is %j changes nothing of what an answer says',
-  async (token) => {
-    const sandbox = await startSandbox();
-    try {
-      const fields = { access_token: token };
-      sandbox.inject({ operation: 'token', when: 'after', kind: 'replace', fields, times: 9 });
-      const host = await startHost({ home: temporaryHome(), env: credentialsFor(sandbox) });
-      // Atlas refuses that token; from then on this process holds it as a secret.
-      await host.call('list_projects');
-      const text = JSON.stringify(await host.call(CREATE, { groupId: GROUP, name: token, dryRun: true }));
-      expect(text).not.toContain('[redacted]');
-      expect(structuredOf(await host.call('list_secret_sinks')).outcome).toBe('listed');
-      expect(host.output().stdout).not.toContain('[redacted]');
-    } finally {
-      await sandbox.close();
-    }
-  },
-);
+test.each([GROUP, 'rotate_ai_model_api_key'])('a secret that is %j changes nothing of an answer', async (secret) => {
+  const { sandbox, host } = await startIn(BUNDLE);
+  sandbox.inject({ operation: 'create_key', when: 'after', kind: 'replace', fields: { secret } });
+  const called = await host.call(CREATE, { groupId: GROUP, name: 'rotate_ai_model_api_key' });
+  expect(JSON.stringify(called)).not.toContain('[redacted]');
+  const listed = await host.call('list_ai_model_api_keys', { groupId: GROUP });
+  expect(JSON.stringify(listed)).not.toContain('[redacted]');
+});
+
+test.each(['ATLAS_UNAUTHENTICATED', 'not_applicable'])('a token that is %j changes nothing of one', async (token) => {
+  const sandbox = await startSandbox();
+  onTestFinished(() => sandbox.close());
+  const env = { MONGODB_ATLAS_BASE_URL: sandbox.baseUrl, MONGODB_ATLAS_ACCESS_TOKEN: token };
+  const host = await startHost({ home: temporaryHome(), env });
+  const { error } = structuredOf(await host.call('list_ai_model_api_keys', { groupId: GROUP }));
+  expect(error).toMatchObject({ code: 'ATLAS_UNAUTHENTICATED', keyState: 'not_applicable' });
+  expect(host.output().stderr).not.toContain('[redacted]');
+});
 
 test("a key's name is compared with no password: that of the proxy is shown as any other", async () => {
   const password = 'tr0ub4dor-and-3-more-words';
   const sandbox = await startSandbox();
-  try {
-    const env = { ...credentialsFor(sandbox), HTTPS_PROXY: `http://user:${password}@127.0.0.1:9` };
-    const host = await startHost({ home: temporaryHome(), env });
-    const guesses = [password, 'tr0ub4dor-and-3-less-words'];
-    const answers = [];
-    for (const name of guesses) {
-      const called = await host.call(CREATE, { groupId: GROUP, name, dryRun: true });
-      answers.push(JSON.stringify(called).replaceAll(name, 'NAME'));
-    }
-    expect(answers[0]).toContain('NAME');
-    expect(answers[0]).toBe(answers[1]);
-  } finally {
-    await sandbox.close();
+  onTestFinished(() => sandbox.close());
+  const env = { ...credentialsFor(sandbox), HTTPS_PROXY: `http://user:${password}@127.0.0.1:9` };
+  const host = await startHost({ home: temporaryHome(), env });
+  const guesses = [password, 'tr0ub4dor-and-3-less-words'];
+  const answers = [];
+  for (const name of guesses) {
+    const called = await host.call(CREATE, { groupId: GROUP, name, dryRun: true });
+    answers.push(JSON.stringify(called).replaceAll(name, 'NAME'));
   }
+  expect(answers[0]).toContain('NAME');
+  expect(answers[0]).toBe(answers[1]);
 });
