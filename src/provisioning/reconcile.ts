@@ -94,6 +94,8 @@ async function examine(
   if (keyOf(intent) === undefined && intents.some((other) => isRival(other, intent)))
     return report(intent, 'unknown', [], 'Another call is creating a key of this name right now; look again later.');
   const listed = keys.value.filter(hasId);
+  if (keyOf(intent) === undefined && keys.value.some((key) => !hasId(key) && isNamed(key, intent.name)))
+    return report(intent, 'unknown', [], 'Atlas lists a key of this name without its id; look again later.');
   const candidates = await candidatesOf(context.atlas, intent, { keys: listed, intents, signal });
   if ('code' in candidates) return report(intent, 'unknown', [], `${candidates.message} ${candidates.hint}`);
   const { replaces } = intent;

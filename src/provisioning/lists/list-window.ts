@@ -49,7 +49,7 @@ export async function readWindow<Row>(
     // Where all that Atlas counts has come, only the next page tells whether there is more.
     const isMore = left > 0 || slice.seen < (slice.total ?? Number.POSITIVE_INFINITY);
     if (slice.next !== undefined && !keep && rows.length === limit && isMore) {
-      const remaining = Math.max(left + 1, (slice.total ?? 0) - slice.seen + left);
+      const remaining = Math.max(left, (slice.total ?? slice.seen + 1) - slice.seen + left);
       return { ok: true, value: { rows, remaining, next: next ?? slice.next } };
     }
     if (performance.now() - began > LONGEST_MS) return { ok: false, failure: tooLong };
