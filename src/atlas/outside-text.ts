@@ -1,6 +1,6 @@
 // Makes text from Atlas fit to show: it is data from outside, never an instruction, and may be hostile.
 
-import { redactOutside } from '../secret/redaction.ts';
+import { hasModelKey, redactOutside, redactProse } from '../secret/redaction.ts';
 
 /**
  * Control, format (bidi, zero-width, tag), private-use and unassigned characters, lone surrogates, and
@@ -19,17 +19,22 @@ const OPAQUE_RUN = /[A-Za-z0-9+/=_%-]{40,}/g;
 
 /** {@link cleanText} for the free text of errors: long opaque runs are taken out as well. */
 export function cleanProse(text: string, longest: number): string {
-  return shortened(withoutSecrets(text).replace(OPAQUE_RUN, '[redacted]'), longest);
+  return shortened(withoutSecrets(redactProse(bounded(text, longest))).replace(OPAQUE_RUN, '[redacted]'), longest);
 }
 
 /** The text in one line, without unshowable characters and secrets, at most `longest` UTF-16 units of it. */
 export function cleanText(text: string, longest: number): string {
-  return shortened(withoutSecrets(text), longest);
+  return shortened(withoutSecrets(bounded(text, longest)), longest);
 }
 
 /** Whether the text would pass {@link cleanText} unchanged, but for secrets and length. */
 export function isShowable(text: string): boolean {
   return oneLine(text) === text;
+}
+
+/** By its shape only: an answer that compared it with a secret would judge a guess. */
+export function looksLikeModelKey(text: string): boolean {
+  return hasModelKey(text);
 }
 
 /** Again where something went, since a secret may be cut up by what went; and before the text is made shorter. */
@@ -39,11 +44,19 @@ function withoutSecrets(text: string): string {
   return line === clean ? line : redactOutside(line);
 }
 
+/** Nothing that far behind is shown, however much goes before it; a text of 1 MB need not be looked through. */
+function bounded(text: string, longest: number): string {
+  return text.slice(0, 4 * longest + 1_000);
+}
+
 function oneLine(text: string): string {
   if (PLAIN.test(text)) return text;
   return text.replace(LINE_BREAKS, ' ').replace(UNSHOWABLE, '');
 }
 
 function shortened(text: string, longest: number): string {
-  return text.length <= longest ? text : `${text.slice(0, longest - 1).replace(/[\uD800-\uDBFF]$/, '')}…`;
+  if (text.length <= longest) return text;
+  const kept = text.slice(0, longest - 1).replace(/[\uD800-\uDBFF]$/, '');
+  // Through bytes: a slice would keep the whole text in memory, for each of 50,000 rows.
+  return Buffer.from(`${kept}…`, 'utf16le').toString('utf16le');
 }

@@ -3,7 +3,7 @@
 
 import type { Atlas } from '../atlas/atlas.ts';
 import type { AtlasFailure } from '../atlas/failure.ts';
-import { isNamed, sameName, saysNoSuchKey, type ModelKey } from '../atlas/model-keys.ts';
+import { hasId, isNamed, sameName, saysNoSuchKey, type ModelKey } from '../atlas/model-keys.ts';
 import type { Address, Held, Sink } from '../sinks/sink.ts';
 import { deleteForGood } from './delivery/deletion.ts';
 import { journalUnreadable, type Failure } from './failure.ts';
@@ -93,10 +93,13 @@ async function examine(
   if (!intents) return report(intent, 'unknown', [], journalUnreadable('not_applicable').message);
   if (keyOf(intent) === undefined && intents.some((other) => isRival(other, intent)))
     return report(intent, 'unknown', [], 'Another call is creating a key of this name right now; look again later.');
-  const candidates = await candidatesOf(context.atlas, intent, { keys: keys.value, intents, signal });
+  const listed = keys.value.filter(hasId);
+  if (keyOf(intent) === undefined && keys.value.some((key) => !hasId(key) && isNamed(key, intent.name)))
+    return report(intent, 'unknown', [], 'Atlas lists a key of this name without its id; look again later.');
+  const candidates = await candidatesOf(context.atlas, intent, { keys: listed, intents, signal });
   if ('code' in candidates) return report(intent, 'unknown', [], `${candidates.message} ${candidates.hint}`);
   const { replaces } = intent;
-  const old = replaces && keys.value.find(({ apiKeyId }) => apiKeyId === replaces.apiKeyId);
+  const old = replaces && listed.find(({ apiKeyId }) => apiKeyId === replaces.apiKeyId);
   return judge(context, intent, { candidates, old }, apply);
 }
 

@@ -4,7 +4,7 @@ import * as z from 'zod/v4';
 import { getModelKey, type KeyContext } from '../provisioning/keys/known-key.ts';
 import { apiKeyId, chooseScope, scopeOf, subjectOf, type Defaults } from './parameter.ts';
 import { errorSchema, shownKeySchema } from './result-schema.ts';
-import { quoted } from './sentence.ts';
+import { quoted, shown } from './sentence.ts';
 import { defineTool, failedResult, type Tool } from './tool.ts';
 
 const output = z.strictObject({
@@ -31,7 +31,7 @@ export function getAiModelApiKey(context: KeyContext & Defaults): Tool {
       const found = await getModelKey(context, { scope, apiKeyId }, call);
       if (found.outcome === 'failed') return failedResult(found.failure, subject);
       const { key } = found;
-      const use = key.lastUsedAt === null ? 'never used' : `last used ${key.lastUsedAt}`;
+      const use = key.lastUsedAt === null ? 'never used' : `last used ${shown(key.lastUsedAt)}`;
       return {
         isError: false,
         outcome: 'found',

@@ -5,14 +5,14 @@ import { listModelKeys } from '../provisioning/lists/key-list.ts';
 import type { KeyContext } from '../provisioning/keys/known-key.ts';
 import { keyLine, listResult } from './list-result.ts';
 import { chooseScope, nameContains, page, scopeOf, subjectOf, type Defaults } from './parameter.ts';
-import { errorSchema, rest, shownKeySchema } from './result-schema.ts';
+import { errorSchema, listedKeySchema, rest } from './result-schema.ts';
 import { defineTool, failedResult, type Tool } from './tool.ts';
 
 const MOST_DAYS = 3650;
 
 const output = z.strictObject({
   outcome: z.enum(['listed', 'failed']),
-  keys: z.array(shownKeySchema.extend({ projectName: z.string().optional() })).optional(),
+  keys: z.array(listedKeySchema.extend({ projectName: z.string().optional() })).optional(),
   ...rest,
   error: errorSchema.optional(),
 });

@@ -1,7 +1,7 @@
 // Parameters that several tools share: what is accepted, and how it is explained to an agent.
 
 import * as z from 'zod/v4';
-import { cleanText, isShowable } from '../atlas/outside-text.ts';
+import { isShowable, looksLikeModelKey } from '../atlas/outside-text.ts';
 import type { Scope } from '../atlas/scope.ts';
 import type { SinkChoice } from '../provisioning/delivery/destination.ts';
 import { refusal, type Failure } from '../provisioning/failure.ts';
@@ -79,7 +79,7 @@ export const keyName = z
   .min(1)
   .max(LONGEST_NAME)
   .refine(isShowable, 'must not hold control, invisible or unassigned characters')
-  .refine((name) => cleanText(name, name.length) === name || !isShowable(name), 'must not look like a secret')
+  .refine((name) => !looksLikeModelKey(name), 'must not look like the secret of a model key')
   .refine((name) => name.trim() === name, 'must not begin or end with a space')
   .describe('Name of the key, unique in the project');
 
@@ -100,10 +100,19 @@ export const nameContains = z
   .optional()
   .describe('Only names with this text in them');
 
-export const modelGroupName = z
-  .string()
-  .regex(/^[A-Za-z0-9_.-]{1,100}$/, { error: 'must be the name of a group of models, such as embed_large' })
-  .describe('Group of models, such as embed_large');
+/** A word that Atlas gives, and so of any form but a path's. The form is not shown to hosts, which pay for each byte. */
+const limitWord = (what: string) =>
+  z.string().refine((word) => /^[^/\\]{1,100}$/.test(word), { error: `must be ${what}` });
+
+export const modelGroupName = limitWord('the name of a group of models, such as embed_large').describe(
+  'Group of models, such as embed_large',
+);
+
+/** Which of several limits of one group. */
+export const limitScope = {
+  cloud: limitWord('a cloud').optional().describe('If the group has several limits'),
+  geography: limitWord('a geography').optional(),
+};
 
 /** Open words: Atlas decides which there are. */
 export const keyScope = (what: string) =>

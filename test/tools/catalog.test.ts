@@ -144,7 +144,7 @@ describe('the operator chooses the tools by name', () => {
   });
 });
 
-test('the answer to tools/list takes at most 1,200 bytes a tool, with every default that an operator can set', () => {
+test('what hosts show the model of a tool takes at most 900 bytes on average, with every default that an operator can set', () => {
   const everything = {
     readOnly: false,
     projectId: '69681d39c9e8cfd375386316',
@@ -152,8 +152,12 @@ test('the answer to tools/list takes at most 1,200 bytes a tool, with every defa
     sinkNames: ['app-environment', 'team-vault', 'laptop-keyring'],
     defaultSink: 'app-environment',
   };
-  const answer = { jsonrpc: '2.0', id: 2, result: { tools: offered(offers, everything) } };
-  expect(Buffer.byteLength(JSON.stringify(answer)) / offers.length).toBeLessThanOrEqual(1200);
+  const shown = offered(offers, everything).map(({ name, description, inputSchema }) => ({
+    name,
+    description,
+    inputSchema,
+  }));
+  expect(Buffer.byteLength(JSON.stringify(shown)) / offers.length).toBeLessThanOrEqual(900);
 });
 
 function forbiddenIn(schema: unknown): string[] {

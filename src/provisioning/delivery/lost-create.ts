@@ -4,7 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Atlas } from '../../atlas/atlas.ts';
 import type { AtlasFailure } from '../../atlas/failure.ts';
-import type { ModelKey } from '../../atlas/model-keys.ts';
+import { hasId, isNamed, type ModelKey } from '../../atlas/model-keys.ts';
 import { fromAtlas, type Failure } from '../failure.ts';
 import type { Plan } from '../journal/intent.ts';
 import type { Journal, OpenIntent } from '../journal/journal.ts';
@@ -58,7 +58,9 @@ async function findCandidates(
 ): Promise<readonly ModelKey[] | undefined> {
   const [keys, intents] = await Promise.all([atlas.listKeys(groupId, signal), journal.read()]);
   if (!keys.ok || !intents) return undefined;
-  const unseen = keys.value.filter(({ apiKeyId }) => !seen.has(apiKeyId));
+  // It may be this call's key, and nobody can say.
+  if (keys.value.some((key) => !hasId(key) && isNamed(key, name))) return undefined;
+  const unseen = keys.value.filter(hasId).filter(({ apiKeyId }) => !seen.has(apiKeyId));
   return unclaimedNamesakes(unseen, intents, { id, name });
 }
 

@@ -1,7 +1,7 @@
 // Creates a key and delivers its secret. Nothing is sent to create before the name is free and the sink has proved
 // ready; afterwards the delivery protocol runs to a true end, whoever asks it to stop.
 
-import { isNamed } from '../../atlas/model-keys.ts';
+import { hasId, isNamed } from '../../atlas/model-keys.ts';
 import type { Target } from '../../sinks/sink.ts';
 import type { CallControl } from '../call-control.ts';
 import { chooseDestination, type Destination, type SinkChoice } from '../delivery/destination.ts';
@@ -63,7 +63,7 @@ async function findFreePlace(
   ]);
   if (!keys.ok) return explained(context, keys.failure, { groupId, keyState: 'not_created' }, signal);
   const namesake = keys.value.find((key) => isNamed(key, name));
-  if (namesake) return { ...nameInUse('not_created'), apiKeyId: namesake.apiKeyId };
+  if (namesake) return { ...nameInUse('not_created'), ...(hasId(namesake) && { apiKeyId: namesake.apiKeyId }) };
   if (!preflight.ready) return fromSink(preflight.problem);
-  return { target: preflight.target, seen: new Set(keys.value.map(({ apiKeyId }) => apiKeyId)) };
+  return { target: preflight.target, seen: new Set(keys.value.filter(hasId).map(({ apiKeyId }) => apiKeyId)) };
 }

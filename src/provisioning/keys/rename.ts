@@ -2,7 +2,7 @@
 
 import type { Atlas } from '../../atlas/atlas.ts';
 import type { AtlasResult } from '../../atlas/failure.ts';
-import { isNamed, type ModelKey } from '../../atlas/model-keys.ts';
+import { hasId, isNamed, type ModelKey } from '../../atlas/model-keys.ts';
 import type { CallControl } from '../call-control.ts';
 import { explained } from '../explain.ts';
 import { cancelled, journalUnreadable, nameInUse, outcomeUnknown, type Failure } from '../failure.ts';
@@ -79,11 +79,11 @@ async function findRenamable(
   if (!intents) return journalUnreadable('not_applicable');
   if (!keys.ok) return explained(context, keys.failure, { groupId, keyState: 'not_applicable' }, signal);
   const namesake = keys.value.find((key) => key.apiKeyId !== apiKeyId && isNamed(key, name));
-  if (namesake) return { ...nameInUse('not_applicable'), apiKeyId: namesake.apiKeyId };
+  if (namesake) return { ...nameInUse('not_applicable'), ...(hasId(namesake) && { apiKeyId: namesake.apiKeyId }) };
   // A create of that name whose key is not known yet would take this key for its own.
   const awaited = intents.some((intent) => isOpenFor(intent, { groupId, name }));
   if (awaited) return nameInUse('not_applicable');
-  const listed = keys.value.find((key) => key.apiKeyId === apiKeyId);
+  const listed = keys.value.filter(hasId).find((key) => key.apiKeyId === apiKeyId);
   if (listed) return listed;
   // A new key may not be listed yet.
   const key = await atlas.getKey({ groupId }, apiKeyId, signal);

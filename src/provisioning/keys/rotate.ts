@@ -1,7 +1,7 @@
 // Gives a key a successor: a new key, its secret in the place of the old one, and only then the end of the old key. Until
 // the new secret is verified in the sink the old key lives, and its secret is where it was.
 
-import { isNamed, type ModelKey } from '../../atlas/model-keys.ts';
+import { hasId, isNamed, type ModelKey } from '../../atlas/model-keys.ts';
 import type { Target } from '../../sinks/sink.ts';
 import type { CallControl } from '../call-control.ts';
 import { askConsent, described, typedNameOf, type ConfirmPolicy } from '../consent.ts';
@@ -90,14 +90,15 @@ async function examine(context: RotateContext, request: RotateRequest, call: Cal
   const [keys, intents] = await Promise.all([context.atlas.listKeys(groupId, call.signal), context.journal.read()]);
   if (!intents) return journalUnreadable('not_created');
   if (!keys.ok) return explained(context, keys.failure, { groupId, keyState: 'not_created' }, call.signal);
-  const old = keys.value.find((key) => key.apiKeyId === apiKeyId);
+  const old = keys.value.filter(hasId).find((key) => key.apiKeyId === apiKeyId);
   if (!old) return notListed(context, request, call.signal);
   const mismatch = refuseOtherName(old, request.confirmName, 'not_created');
   if (mismatch) return mismatch;
   const open = openRotationOf(intents, apiKeyId);
   if (open) return rotationUnfinished(open);
   const namesake = newName === undefined ? undefined : keys.value.find((key) => isNamed(key, newName));
-  if (namesake && namesake.apiKeyId !== apiKeyId) return { ...nameInUse('not_created'), apiKeyId: namesake.apiKeyId };
+  if (namesake && namesake.apiKeyId !== apiKeyId)
+    return { ...nameInUse('not_created'), ...(hasId(namesake) && { apiKeyId: namesake.apiKeyId }) };
   const destination = await chooseDestination(
     context,
     { ...placeKnown(request, intents, context.sinks), name: old.name },
@@ -109,7 +110,7 @@ async function examine(context: RotateContext, request: RotateRequest, call: Cal
   const taken = preflight.target.exchanges === 'unknown' && placeOfAnother(intents, destination, apiKeyId);
   if (taken) return taken;
   const name = namesake || newName === undefined ? nameForSuccessor(old.name, keys.value, intents) : newName;
-  const seen = new Set(keys.value.map((key) => key.apiKeyId));
+  const seen = new Set(keys.value.filter(hasId).map((key) => key.apiKeyId));
   return { old, name, destination, target: preflight.target, looked, seen };
 }
 

@@ -1,6 +1,6 @@
 // Lists keys of a project or an organization, as many as a caller wants to see at once.
 
-import type { ModelKey } from '../../atlas/model-keys.ts';
+import type { ListedKey } from '../../atlas/model-keys.ts';
 import type { Scope } from '../../atlas/scope.ts';
 import type { CallControl } from '../call-control.ts';
 import { cursorAt, positionOf } from './cursor.ts';
@@ -21,7 +21,7 @@ export interface KeyListRequest {
   readonly cursor?: string | undefined;
 }
 
-export interface KeyRow extends ModelKey {
+export interface KeyRow extends ListedKey {
   /** In an organization's list, where the project can be seen. */
   readonly projectName?: string;
 }
@@ -44,15 +44,19 @@ export async function listModelKeys(
   if (refused) return failed(refused);
   const query = { keys: scope, nameContains, unusedForDays };
   const from = positionOf(cursor, query);
-  if (typeof from === 'object') return failed(from);
+  if ('code' in from) return failed(from);
   const filters = [
     ...(nameContains === undefined ? [] : [contains(nameContains)]),
     ...(unusedForDays === undefined ? [] : [unusedSince(Date.now() - unusedForDays * DAY_MS)]),
-    ...('orgId' in scope && context.allowedProjects ? [(key: ModelKey) => isAllowed(context, key.groupId)] : []),
+    ...('orgId' in scope && context.allowedProjects ? [(key: ListedKey) => isAllowed(context, key.groupId)] : []),
   ];
-  const keep = filters.length === 0 ? undefined : (key: ModelKey) => filters.every((filter) => filter(key));
+  const keep = filters.length === 0 ? undefined : (key: ListedKey) => filters.every((filter) => filter(key));
   const [window, names] = await Promise.all([
-    readWindow((position, signal) => context.atlas.readKeys(scope, position, signal), { from, limit, keep }, call),
+    readWindow(
+      (position, signal) => context.atlas.readKeys(scope, position, signal),
+      { from, limit, keep, identityOf: ({ apiKeyId }) => apiKeyId },
+      call,
+    ),
     projectNames(context, scope, call.signal),
   ]);
   if (!window.ok)
@@ -67,7 +71,7 @@ export async function listModelKeys(
 }
 
 /** Keys of which Atlas does not say when they were used, or made, are not said to be unused. */
-function unusedSince(time: number): (key: ModelKey) => boolean {
+function unusedSince(time: number): (key: ListedKey) => boolean {
   return ({ lastUsedAt, createdAt }) => Date.parse(lastUsedAt ?? createdAt ?? '') <= time;
 }
 
@@ -79,10 +83,10 @@ async function projectNames(
 ): Promise<ReadonlyMap<string, string>> {
   if (!('orgId' in scope)) return new Map();
   const projects = await atlas.listProjects(scope.orgId, signal);
-  return new Map(projects.ok ? projects.value.map(({ groupId, name }) => [groupId, name]) : []);
+  return new Map(projects.ok ? projects.value.map(({ groupId = '', name }) => [groupId, name]) : []);
 }
 
-function rowOf(key: ModelKey, scope: Scope, names: ReadonlyMap<string, string>): KeyRow {
+function rowOf(key: ListedKey, scope: Scope, names: ReadonlyMap<string, string>): KeyRow {
   const groupId = 'groupId' in scope ? scope.groupId : key.groupId;
   const projectName = names.get(groupId ?? '');
   return { ...key, ...(groupId !== undefined && { groupId }), ...(projectName !== undefined && { projectName }) };
