@@ -20,10 +20,11 @@ import {
   readCreateReply,
   readKeyReply,
   renameKeyCall,
+  type ListedKey,
   type ModelKey,
   type NewKey,
 } from './model-keys.ts';
-import type { List, Slice } from './page.ts';
+import type { List, Position, Slice } from './page.ts';
 import { projectList, type Project } from './projects.ts';
 import {
   rateLimitList,
@@ -55,13 +56,16 @@ export interface CreatedKey {
 }
 
 export interface Atlas {
-  /** Every key of the project, page by page. To compare a name, use `isNamed` with the listed object. */
-  listKeys(groupId: string, signal?: AbortSignal): Promise<AtlasResult<readonly ModelKey[]>>;
+  /**
+   * Every key of the project, page by page, those without an id included, since their names are taken too. To compare a
+   * name, use `isNamed` with the listed object.
+   */
+  listKeys(groupId: string, signal?: AbortSignal): Promise<AtlasResult<readonly ListedKey[]>>;
   /**
    * The rows of one page: those from position `from` on, up to the end of the page in which it lies.
    * A key of an organization's list has its `groupId`, where Atlas gives it.
    */
-  readKeys(scope: Scope, from: number, signal?: AbortSignal): Promise<AtlasResult<Slice<ModelKey>>>;
+  readKeys(scope: Scope, from: Position, signal?: AbortSignal): Promise<AtlasResult<Slice<ListedKey>>>;
   /** ATLAS_NOT_FOUND may also be a proxy's word: `saysNoSuchKey` tells. */
   getKey(scope: Scope, apiKeyId: string, signal?: AbortSignal): Promise<AtlasResult<ModelKey>>;
   /**
@@ -78,7 +82,7 @@ export interface Atlas {
   /** Every project that the credential sees, or of one organization. */
   listProjects(orgId: string | undefined, signal?: AbortSignal): Promise<AtlasResult<readonly Project[]>>;
   /** Of the same list, one page as {@link readKeys} gives it. */
-  readProjects(orgId: string | undefined, from: number, signal?: AbortSignal): Promise<AtlasResult<Slice<Project>>>;
+  readProjects(orgId: string | undefined, from: Position, signal?: AbortSignal): Promise<AtlasResult<Slice<Project>>>;
   listRateLimits(scope: Scope, signal?: AbortSignal): Promise<AtlasResult<readonly RateLimit[]>>;
   /** Sent once, like the next. A failure says whether limits may have changed. */
   updateRateLimit(place: LimitPlace, limits: Limits): Promise<AtlasResult<RateLimit>>;
@@ -108,7 +112,7 @@ export function createAtlas(settings: AtlasSettings): Atlas {
     listRateLimits: (scope, signal) => all(rateLimitList(scope), signal),
     updateRateLimit: (place, limits) =>
       ask(api, updateRateLimitCall(place, limits), (reply) => readRateLimitReply(reply, place)),
-    resetRateLimits: (place) => ask(api, resetRateLimitsCall(place), (reply) => readResetReply(reply, place)),
+    resetRateLimits: (place) => resetRateLimits(api, place, limitMs),
     describeCredential: (signal) => ask(api, describeCredentialCall, readCredentialReply, signal),
     async close() {
       await authenticator.close?.();
@@ -174,6 +178,19 @@ async function createKey(api: AdminApi, key: NewKey, signal?: AbortSignal): Prom
   const reply = await api.call(createKeyCall(key), signal);
   if (!reply.ok) return reply;
   return { ok: true, value: { ...readCreateReply(reply.value, key), warnings: reply.value.warnings } };
+}
+
+/** The reply of a reset may be the first of several pages. */
+async function resetRateLimits(
+  api: AdminApi,
+  place: ResetPlace,
+  limitMs: number,
+): Promise<AtlasResult<readonly RateLimit[]>> {
+  const reset = await ask(api, resetRateLimitsCall(place), (reply) => readResetReply(reply, place));
+  if (!reset.ok) return reset;
+  const { rows, next } = reset.value;
+  const all = next && (await listAll(api, rateLimitList({ groupId: place.groupId }), { signal: undefined, limitMs }));
+  return all?.ok ? all : { ok: true, value: rows };
 }
 
 async function deleteKey(api: AdminApi, groupId: string, apiKeyId: string): Promise<AtlasResult<undefined>> {

@@ -1,26 +1,25 @@
-// Fields of a reply's rows: what those must look like that are no prose, and what counts as absent. A text of another
-// form is never passed on, since it could be an instruction.
+// Fields of a reply's rows: what ids and addresses must look like, else they count as absent; all other text is shown as it
+// is, cleaned.
 
+import { sharesRun } from '../secret/redaction.ts';
 import { textField, type JsonObject } from './json.ts';
 import { cleanName } from './outside-text.ts';
 
 export const LONGEST_NAME = 250;
 const LONGEST_PROSE = 100;
-/** Longer than any form below allows: none fits because it was cut. */
 const LONGEST_FORMED = 300;
 
 /** Of a project or an organization. */
 export const OBJECT_ID = /^[a-f0-9]{24}$/;
-export const WORD = /^[A-Za-z0-9_-]{1,40}$/;
-export const TIMESTAMP = /^[0-9T:.+Z-]{10,40}$/;
 export const HOST_NAME = /^(?=.{1,253}$)[a-z0-9-]+(?:\.[a-z0-9-]+)+$/i;
 /** An IP address or a CIDR block. */
 export const ADDRESS = /^[0-9A-Fa-f.:]{2,45}(?:\/[0-9]{1,3})?$/;
 
-/** An id is shown, kept and sent again: what cleaning or redaction would touch is none. */
+/** An id is shown, kept and sent again as it is: what shares a part with a secret is not an id. */
 export function idField(row: JsonObject, name: string, form: RegExp): string | undefined {
-  const id = textField(row, name, LONGEST_FORMED);
-  return id !== undefined && id === row[name] && form.test(id) ? id : undefined;
+  const id = row[name];
+  if (typeof id !== 'string' || id.length > LONGEST_FORMED || !form.test(id)) return undefined;
+  return sharesRun(id) ? undefined : id;
 }
 
 /** A name is prose, for reading only; empty where there is none. */
@@ -40,7 +39,7 @@ export function wholeField<Name extends string>(
   return fields;
 }
 
-/** What fields must look like, else they count as absent; `prose` may be any text. */
+/** What fields must look like, else they count as absent; `prose` may be any text but an empty one. */
 export type Forms<Name extends string> = Readonly<Record<Name, RegExp | 'prose'>>;
 
 export function optionalFields<Name extends string>(
@@ -55,9 +54,7 @@ export function optionalFields<Name extends string>(
   return fields;
 }
 
-/** One of {@link optionalFields}. */
-export function formedField(row: JsonObject, name: string, form: RegExp | 'prose'): string | undefined {
+function formedField(row: JsonObject, name: string, form: RegExp | 'prose'): string | undefined {
   if (form === 'prose') return textField(row, name, LONGEST_PROSE);
-  const value = textField(row, name, LONGEST_FORMED);
-  return value !== undefined && form.test(value) ? value : undefined;
+  return idField(row, name, form);
 }

@@ -8,10 +8,11 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The field as text that is fit to show. */
+/** The field as text that is fit to show; undefined where nothing of it is. */
 export function textField(object: JsonObject, name: string, longest: number): string | undefined {
   const value = object[name];
-  return typeof value === 'string' ? cleanText(value, longest) : undefined;
+  const text = typeof value === 'string' ? cleanText(value, longest) : '';
+  return text === '' ? undefined : text;
 }
 
 export function listField(object: JsonObject, name: string): readonly unknown[] {

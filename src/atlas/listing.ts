@@ -2,10 +2,23 @@
 
 import type { AdminApi } from './admin-api.ts';
 import { failed, protocolFailure, type AtlasFailure, type AtlasResult } from './failure.ts';
-import { MOST_ROWS, pageCall, readPageReply, type List, type Slice } from './page.ts';
+import {
+  LARGEST_PAGE,
+  MOST_PAGES,
+  MOST_ROWS,
+  pageCall,
+  readPageReply,
+  START,
+  type List,
+  type Position,
+  type Slice,
+} from './page.ts';
 
 /** However many pages there are. */
 export const LONGEST_LISTING_MS = 60_000;
+
+/** Of all its pages, in characters: 50,000 keys are about 25 million. What is kept of a page is no more than came. */
+const LARGEST_LISTING = 64 * 1024 * 1024;
 
 export interface ListingLimits {
   /** The caller's own giving up. */
@@ -21,13 +34,19 @@ export interface ListingLimits {
 export async function readSlice<Row>(
   api: AdminApi,
   list: List<Row>,
-  from: number,
+  from: Position,
   signal?: AbortSignal,
 ): Promise<AtlasResult<Slice<Row>>> {
-  if (!Number.isSafeInteger(from) || from < 0) throw new RangeError('not a position in a list');
-  if (from >= MOST_ROWS) return failed(tooMany);
+  if (!isPosition(from)) throw new RangeError('not a position in a list');
+  if (from.before >= MOST_ROWS || from.page > MOST_PAGES) return failed(tooMany);
   const reply = await api.call(pageCall(list, from), signal);
   return reply.ok ? readPageReply(list, reply.value, from) : reply;
+}
+
+/** A page may be skipped as a whole, where rows of it are gone by now. */
+export function isPosition({ page, skip, before }: Position): boolean {
+  const isWhole = [page, skip, before].every((number) => Number.isSafeInteger(number));
+  return isWhole && page >= 1 && skip >= 0 && skip <= LARGEST_PAGE && before >= 0;
 }
 
 /** Every row. */
@@ -59,15 +78,37 @@ async function readPages<Row>(
   list: List<Row>,
   signal: AbortSignal,
 ): Promise<AtlasResult<readonly Row[]>> {
-  const rows: Row[] = [];
-  for (let from: number | undefined = 0; from !== undefined;) {
+  const rows = distinctRows(list.identityOf);
+  let size = 0;
+  for (let from: Position | undefined = START; from !== undefined;) {
     const slice: AtlasResult<Slice<Row>> = await readSlice(api, list, from, signal);
     if (!slice.ok) return slice;
-    for (const row of slice.value.rows) rows.push(row);
+    size += slice.value.size;
+    if (size > LARGEST_LISTING) return failed(tooLarge);
+    for (const row of slice.value.rows) rows.add(row);
     from = slice.value.next;
   }
-  return { ok: true, value: rows };
+  return { ok: true, value: rows.all() };
 }
+
+/** Rows in the order in which they came first; of one that comes twice the later is newer. */
+function distinctRows<Row>(identityOf: List<Row>['identityOf']): {
+  add: (row: Row) => void;
+  all: () => readonly Row[];
+} {
+  const rows = new Map<string | symbol, Row>();
+  return {
+    add(row) {
+      rows.set(identityOf(row) ?? Symbol('a row that nothing tells from others'), row);
+    },
+    all: () => [...rows.values()],
+  };
+}
+
+const tooLarge: AtlasFailure = {
+  ...protocolFailure('a list of more than 64 MB'),
+  maybeCarriedOut: false,
+};
 
 const tooMany: AtlasFailure = {
   ...protocolFailure(`a list of more than ${MOST_ROWS} rows`),

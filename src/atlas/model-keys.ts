@@ -6,8 +6,8 @@ import type { ApiCall, ApiReply } from './admin-api.ts';
 import { apiPath } from './api-path.ts';
 import { failed, protocolFailure, type AtlasFailure, type AtlasResult } from './failure.ts';
 import { parseJson } from '../text/json.ts';
-import { formedField, HOST_NAME, idField, nameField, OBJECT_ID, optionalFields, TIMESTAMP, WORD } from './field.ts';
-import { isObject, type JsonObject } from './json.ts';
+import { HOST_NAME, idField, nameField, OBJECT_ID, optionalFields } from './field.ts';
+import { isObject, textField, type JsonObject } from './json.ts';
 import type { List } from './page.ts';
 import { placeOf, PROJECT_WRITER, type Scope } from './scope.ts';
 
@@ -24,13 +24,16 @@ export interface ModelKey {
   readonly status?: string;
   readonly createdAt?: string;
   readonly createdBy?: string;
-  /** Null only where Atlas says that the key was never used; `unknown` where it does not say when. */
+  /** Null where the key was never used. Else the time as Atlas wrote it, whatever its form. */
   readonly lastUsedAt: string | null;
   readonly cloud?: string;
   readonly geography?: string;
   /** The host to which this key belongs, such as `ai.mongodb.com`. */
   readonly endpoint?: string;
 }
+
+/** A row of a list. Atlas promises no field, not even the id: without one, nothing can be done about the key. */
+export type ListedKey = Omit<ModelKey, 'apiKeyId'> & Partial<Pick<ModelKey, 'apiKeyId'>>;
 
 export interface NewKey {
   readonly groupId: string;
@@ -43,26 +46,61 @@ const API_KEY_ID = /^[A-Za-z0-9_-]{1,128}$/;
 /** Fits a header, a line of a .env file, a command's input and a JSON text, without anything to escape. */
 const SECRET = /^[A-Za-z0-9_.~+/=-]{16,1024}$/;
 
-const MASK = /^(?:al-(?:[a-z]{2,10}-)?)?\*{2,}[A-Za-z0-9_-]{0,4}$/;
+/** What hides must be seen to hide, and what is shown be too little to be of use. */
+const MASK = /^(?:[a-z]{2,10}-){0,3}[*\u2022.\u2026]{2,64}[A-Za-z0-9_-]{0,4}$/;
 
+/** Free text but what is an id, a mask, or a host to which a secret may be sent. */
 const FORMS = {
   groupId: OBJECT_ID,
   maskedSecret: MASK,
-  status: WORD,
-  createdAt: TIMESTAMP,
+  status: 'prose',
+  createdAt: 'prose',
   createdBy: 'prose',
-  cloud: WORD,
-  geography: WORD,
+  cloud: 'prose',
+  geography: 'prose',
   endpoint: HOST_NAME,
 } as const;
 
-/** Names as Atlas sent them. They may be hostile or hold a secret, so that they are in no field. */
-const rawNames = new WeakMap<ModelKey, string>();
+/**
+ * Names as Atlas sent them. They may be hostile or hold a secret, so that they are in no field. One that is longer than
+ * any name is not kept: 50,000 of them would fill the memory.
+ */
+const rawNames = new WeakMap<ListedKey, string>();
+/** In UTF-16 units. Atlas allows 250 code points, of which normalization can make more. */
+const LONGEST_RAW_NAME = 1_000;
+const LONGEST_TIME = 60;
 
-/** Fails as a whole where one row has no id: a key that cannot be named cannot be told from another. */
-export function keyList(scope: Scope): List<ModelKey> {
+export function keyList(scope: Scope): List<ListedKey> {
   const { collection, id, reader } = placeOf(scope);
-  return { path: apiPath`/${collection}/${id}/aiModelApiKeys`, role: reader, rowsAre: 'keys', readRow: modelKey };
+  return {
+    path: apiPath`/${collection}/${id}/aiModelApiKeys`,
+    role: reader,
+    rowsAre: 'keys',
+    readRow: listedKey,
+    identityOf: ({ apiKeyId }) => apiKeyId,
+  };
+}
+
+/**
+ * What to warn of where a key has another scope than was asked for; undefined where it has the same, or the reply (as in
+ * the preview) does not say. The case of the words does not matter.
+ */
+export function scopeDifference(
+  asked: Pick<NewKey, 'cloud' | 'geography'>,
+  got: Pick<ListedKey, 'cloud' | 'geography'>,
+): string | undefined {
+  const differences = (['cloud', 'geography'] as const).flatMap((name) => {
+    const has = got[name];
+    if (has === undefined || has.toLowerCase() === asked[name].toLowerCase()) return [];
+    return [`${name} ${JSON.stringify(asked[name])} was asked for, and Atlas says ${JSON.stringify(has)}`];
+  });
+  if (differences.length === 0) return undefined;
+  return `The key has another scope than was asked for: ${differences.join('; ')}. It cannot be changed: delete the key if that matters.`;
+}
+
+/** Whether a listed key can be read, renamed or deleted. */
+export function hasId(key: ListedKey): key is ModelKey {
+  return key.apiKeyId !== undefined;
 }
 
 /**
@@ -70,12 +108,12 @@ export function keyList(scope: Scope): List<ModelKey> {
  *
  * @param key the object itself that a list or a create gave: a copy is known by its shown name alone
  */
-export function isNamed(key: ModelKey, name: string): boolean {
+export function isNamed(key: ListedKey, name: string): boolean {
   return sameName(rawNames.get(key) ?? key.name, name) || sameName(key.name, name);
 }
 
 /** The name as Atlas has it, fit for nothing but being sent back to Atlas. */
-export function originalName(key: ModelKey): string {
+export function originalName(key: ListedKey): string {
   return rawNames.get(key) ?? key.name;
 }
 
@@ -165,21 +203,24 @@ export function saysNoSuchKey({ code, atlas }: AtlasFailure): boolean {
 }
 
 function modelKey(row: unknown): ModelKey | undefined {
-  if (!isObject(row)) return undefined;
+  const key = isObject(row) ? listedKey(row) : undefined;
+  return key && hasId(key) ? key : undefined;
+}
+
+function listedKey(row: JsonObject): ListedKey {
   const apiKeyId = idField(row, 'apiKeyId', API_KEY_ID);
-  if (apiKeyId === undefined) return undefined;
-  const key: ModelKey = {
-    apiKeyId,
+  const key: ListedKey = {
+    ...(apiKeyId !== undefined && { apiKeyId }),
     name: nameField(row),
     lastUsedAt: lastUsedAt(row),
     ...optionalFields(row, FORMS),
   };
-  if (typeof row.name === 'string') rawNames.set(key, row.name);
+  if (typeof row.name === 'string' && row.name.length <= LONGEST_RAW_NAME) rawNames.set(key, row.name);
   return key;
 }
 
-/** A key that was never used may be deleted: only a plain null says so. */
+/** Null and absent say the same: never used. A key whose time cannot be read was used. */
 function lastUsedAt(row: JsonObject): string | null {
-  if (row.lastUsedAt === null) return null;
-  return formedField(row, 'lastUsedAt', TIMESTAMP) ?? 'unknown';
+  if (row.lastUsedAt === null || row.lastUsedAt === undefined) return null;
+  return textField(row, 'lastUsedAt', LONGEST_TIME) ?? 'at a time of unknown form';
 }

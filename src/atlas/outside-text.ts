@@ -1,6 +1,6 @@
 // Makes text from Atlas fit to show: it is data from outside, never an instruction, and may be hostile.
 
-import { redactOutside } from '../secret/redaction.ts';
+import { hasModelKey, redactOutside, redactProse } from '../secret/redaction.ts';
 import { withEscapes, withoutInvisible } from '../text/invisible.ts';
 
 /** As in text/invisible.ts, but for spaces, and within emoji too: in prose nothing is lost with them. */
@@ -17,18 +17,23 @@ const OPAQUE_RUN = /[A-Za-z0-9+/=_%-]{40,}/g;
 
 /** {@link cleanText} for the free text of errors: long opaque runs are taken out as well. */
 export function cleanProse(text: string, longest: number): string {
-  return shortened(withoutSecrets(text).replace(OPAQUE_RUN, '[redacted]'), longest);
+  return shortened(withoutSecrets(redactProse(bounded(text, longest))).replace(OPAQUE_RUN, '[redacted]'), longest);
 }
 
 /** The text in one line, without unshowable characters and secrets, at most `longest` UTF-16 units of it. */
 export function cleanText(text: string, longest: number): string {
-  return shortened(withoutSecrets(text), longest);
+  return shortened(withoutSecrets(bounded(text, longest)), longest);
 }
 
 /** {@link cleanText} for a name, by which a person tells one thing from another: what cannot be seen is shown as an escape. */
 export function cleanName(name: string, longest: number): string {
   const isClean = [name, withoutInvisible(name)].every((text) => redactOutside(text) === text);
   return isClean ? shortened(withEscapes(name), longest) : cleanText(name, longest);
+}
+
+/** By its shape only: an answer that compared it with a secret would judge a guess. */
+export function looksLikeModelKey(text: string): boolean {
+  return hasModelKey(text);
 }
 
 /** Again where something went, since a secret may be cut up by what went; and before the text is made shorter. */
@@ -38,11 +43,19 @@ function withoutSecrets(text: string): string {
   return line === clean ? line : redactOutside(line);
 }
 
+/** Nothing that far behind is shown, however much goes before it; a text of 1 MB need not be looked through. */
+function bounded(text: string, longest: number): string {
+  return text.slice(0, 4 * longest + 1_000);
+}
+
 function oneLine(text: string): string {
   if (PLAIN.test(text)) return text;
   return text.replace(LINE_BREAKS, ' ').replace(UNSHOWABLE, '');
 }
 
 function shortened(text: string, longest: number): string {
-  return text.length <= longest ? text : `${text.slice(0, longest - 1).replace(/[\uD800-\uDBFF]$/, '')}…`;
+  if (text.length <= longest) return text;
+  const kept = text.slice(0, longest - 1).replace(/[\uD800-\uDBFF]$/, '');
+  // Through bytes: a slice would keep the whole text in memory, for each of 50,000 rows.
+  return Buffer.from(`${kept}…`, 'utf16le').toString('utf16le');
 }

@@ -3,13 +3,13 @@
 
 import { apiPath } from './api-path.ts';
 import { idField, nameField, OBJECT_ID, optionalFields } from './field.ts';
-import { isObject } from './json.ts';
+import type { JsonObject } from './json.ts';
 import type { List } from './page.ts';
 import { ORGANIZATION_READER, PROJECT_READER } from './scope.ts';
 
-/** The name is cleaned: for reading only. */
+/** No field is promised. The name is cleaned: for reading only. */
 export interface Project {
-  readonly groupId: string;
+  readonly groupId?: string;
   readonly name: string;
   readonly orgId?: string;
 }
@@ -20,12 +20,14 @@ export function projectList(orgId: string | undefined): List<Project> {
     orgId === undefined
       ? { path: apiPath`/groups`, role: PROJECT_READER }
       : { path: apiPath`/orgs/${orgId}/groups`, role: ORGANIZATION_READER };
-  return { ...of, rowsAre: 'projects', readRow: project };
+  return { ...of, rowsAre: 'projects', readRow: project, identityOf: ({ groupId }) => groupId };
 }
 
-function project(row: unknown): Project | undefined {
-  if (!isObject(row)) return undefined;
+function project(row: JsonObject): Project {
   const groupId = idField(row, 'id', OBJECT_ID);
-  if (groupId === undefined) return undefined;
-  return { groupId, name: nameField(row), ...optionalFields(row, { orgId: OBJECT_ID }) };
+  return {
+    ...(groupId !== undefined && { groupId }),
+    name: nameField(row),
+    ...optionalFields(row, { orgId: OBJECT_ID }),
+  };
 }

@@ -6,14 +6,14 @@ import type { ApiCall, ApiReply } from './admin-api.ts';
 import { apiPath } from './api-path.ts';
 import type { ApiVersion } from './api-version.ts';
 import { failed, protocolFailure, type AtlasFailure, type AtlasResult } from './failure.ts';
-import { HOST_NAME, idField, optionalFields, wholeField, WORD } from './field.ts';
-import { isObject, listField } from './json.ts';
-import { readPageReply, type List } from './page.ts';
+import { HOST_NAME, optionalFields, wholeField } from './field.ts';
+import { isObject, listField, textField, type JsonObject } from './json.ts';
+import { readPageReply, START, type List, type Slice } from './page.ts';
 import { placeOf, PROJECT_WRITER, type Scope } from './scope.ts';
 
-/** What a project or an organization may use of one group of models, each minute. */
+/** What a project or an organization may use of one group of models, each minute. No field is promised; text is cleaned. */
 export interface RateLimit {
-  readonly modelGroupName: string;
+  readonly modelGroupName?: string;
   readonly modelNames: readonly string[];
   readonly requestsPerMinuteLimit?: number;
   readonly tokensPerMinuteLimit?: number;
@@ -28,7 +28,7 @@ export interface Limits {
   readonly tokensPerMinuteLimit: number;
 }
 
-/** Which limit: cloud and geography are those of the row (`ANY` where it has none). */
+/** Which limit: a group of models can have several, by cloud and geography. The words are those of the row. */
 export interface LimitPlace {
   readonly groupId: string;
   readonly cloud: string;
@@ -39,10 +39,12 @@ export interface LimitPlace {
 /** One limit, or all of a project. */
 export type ResetPlace = LimitPlace | { readonly groupId: string };
 
-/** No prose: another text could be an instruction. A group's name is a segment of paths too. */
-const GROUP_NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$/;
-const MODEL_NAME = /^[A-Za-z0-9_-][A-Za-z0-9._:/-]{0,99}$/;
+/** The largest that Atlas takes: its numbers are int32. */
+export const LARGEST_LIMIT = 2_147_483_647;
+const LONGEST_NAME = 100;
 const MOST_MODELS = 100;
+/** What a limit without one has, and a key that was made for no cloud or geography. */
+export const ANY = 'ANY';
 
 export function rateLimitList(scope: Scope): List<RateLimit> {
   const { collection, id, reader } = placeOf(scope);
@@ -69,21 +71,27 @@ export function resetRateLimitsCall(place: ResetPlace): ApiCall {
 
 /** A reply about another limit is a protocol failure: nobody knows what was changed. */
 export function readRateLimitReply(reply: ApiReply, place: LimitPlace): AtlasResult<RateLimit> {
-  const limit = rateLimit(parseJson(reply.body ?? ''));
-  if (!limit) return failed(protocolFailure('an unreadable rate limit'));
+  const body = parseJson(reply.body ?? '');
+  if (!isObject(body)) return failed(protocolFailure('an unreadable rate limit'));
+  const limit = rateLimit(body);
   const { modelGroupName, cloud = place.cloud, geography = place.geography } = limit;
-  const same = modelGroupName === place.modelGroupName && cloud === place.cloud && geography === place.geography;
+  const same = modelGroupName !== undefined && isSamePlace({ modelGroupName, cloud, geography }, place);
   return same ? { ok: true, value: limit } : failed(protocolFailure('a reply about another rate limit'));
 }
 
 /** The limits as they are now: of the project, as a page, or the one. */
-export function readResetReply(reply: ApiReply, place: ResetPlace): AtlasResult<readonly RateLimit[]> {
-  if ('modelGroupName' in place) {
-    const limit = readRateLimitReply(reply, place);
-    return limit.ok ? { ok: true, value: [limit.value] } : limit;
-  }
-  const page = readPageReply(rows, reply, 0);
-  return page.ok ? { ok: true, value: page.value.rows } : page;
+export function readResetReply(
+  reply: ApiReply,
+  place: ResetPlace,
+): AtlasResult<Pick<Slice<RateLimit>, 'rows' | 'next'>> {
+  if (!('modelGroupName' in place)) return readPageReply(rows, reply, START);
+  const limit = readRateLimitReply(reply, place);
+  return limit.ok ? { ok: true, value: { rows: [limit.value] } } : limit;
+}
+
+/** Whether both are one limit. Atlas's documentation, requests and replies differ in the case of their words. */
+export function isSamePlace(one: RateLimitName, other: RateLimitName): boolean {
+  return identityOf(one) === identityOf(other);
 }
 
 function limitPath({ groupId, cloud, geography, modelGroupName }: LimitPlace): string {
@@ -104,18 +112,26 @@ const placesUnknown: AtlasFailure = {
   maybeCarriedOut: false,
 };
 
-function rateLimit(row: unknown): RateLimit | undefined {
-  if (!isObject(row)) return undefined;
-  const modelGroupName = idField(row, 'modelGroupName', GROUP_NAME);
-  if (modelGroupName === undefined) return undefined;
+function rateLimit(row: JsonObject): RateLimit {
+  const modelGroupName = textField(row, 'modelGroupName', LONGEST_NAME);
   const models = listField(row, 'modelNames').slice(0, MOST_MODELS);
   return {
-    modelGroupName,
-    modelNames: models.map((model) => idField({ model }, 'model', MODEL_NAME)).filter((name) => name !== undefined),
+    ...(modelGroupName !== undefined && { modelGroupName }),
+    modelNames: models.flatMap((model) => textField({ model }, 'model', LONGEST_NAME) ?? []),
     ...wholeField(row, 'requestsPerMinuteLimit', 1),
     ...wholeField(row, 'tokensPerMinuteLimit', 1),
-    ...optionalFields(row, { cloud: WORD, geography: WORD, endpoint: HOST_NAME }),
+    ...optionalFields(row, { cloud: 'prose', geography: 'prose', endpoint: HOST_NAME }),
   };
 }
 
-const rows = { rowsAre: 'rate limits', readRow: rateLimit };
+function identityOf({ modelGroupName, cloud = ANY, geography = ANY }: RateLimitName): string {
+  return JSON.stringify([modelGroupName, cloud, geography]).toLowerCase();
+}
+
+type RateLimitName = Pick<RateLimit, 'modelGroupName' | 'cloud' | 'geography'>;
+
+const rows = {
+  rowsAre: 'rate limits',
+  readRow: rateLimit,
+  identityOf: (row: RateLimitName) => (row.modelGroupName === undefined ? undefined : identityOf(row)),
+};

@@ -5,7 +5,7 @@ import { Socket } from 'node:net';
 import { Secret } from '../secret/secret.ts';
 import { createAtlas } from './atlas.ts';
 import type { AtlasResult } from './failure.ts';
-import type { ModelKey } from './model-keys.ts';
+import type { ListedKey } from './model-keys.ts';
 
 const GROUP = '0'.repeat(24);
 const TOKEN = { access_token: 'no-token-of-anybody', token_type: 'Bearer', expires_in: 3600 };
@@ -13,7 +13,7 @@ const KEY = { apiKeyId: 'none', name: 'rehearsal', maskedSecret: 'al-****none', 
 const KEYS = { results: [{ ...KEY, groupId: GROUP, createdAt: '2026-01-01T00:00:00Z' }], totalCount: 1 };
 const LONGEST_MS = 1_000;
 
-export async function rehearse(): Promise<AtlasResult<readonly ModelKey[]>> {
+export async function rehearse(): Promise<AtlasResult<readonly ListedKey[]>> {
   const atlas = createAtlas({
     baseUrl: new URL('http://rehearsal.invalid'),
     credentials: { kind: 'service-account', clientId: 'nobody', clientSecret: new Secret('no-secret-of-anybody') },

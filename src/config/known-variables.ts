@@ -1,6 +1,7 @@
 // Refuses variables of this server that it does not know: a misspelt restriction must not be a restriction that is not there.
 
-import { editDistance, nearest } from '../text/nearest.ts';
+import { distance } from 'fastest-levenshtein';
+import { nearest } from '../text/nearest.ts';
 import { ConfigError } from './config-error.ts';
 import { readVariable, type Environment } from './environment.ts';
 
@@ -27,6 +28,6 @@ export function refuseUnknownVariables(environment: Environment, known: readonly
   if (unknown === undefined) return;
   if (!SHOWABLE.test(unknown)) throw new ConfigError(`${PREFIX}(unreadable name)`, 'is not known here');
   const [meant] = nearest(unknown, known, (name) => name, 1);
-  const isLikely = meant !== undefined && editDistance(unknown, meant) <= LIKELY_SLIPS;
+  const isLikely = meant !== undefined && distance(unknown, meant) <= LIKELY_SLIPS;
   throw new ConfigError(unknown, `is not known here${isLikely ? `; did you mean ${meant}?` : ''}`);
 }

@@ -26,7 +26,7 @@ export function readProxy(environment: Environment): ProxySettings | undefined {
   }
   return {
     url: url.origin,
-    ...(user !== '' && { login: { user, password: new Secret(password) } }),
+    ...(user !== '' && { login: { user, password: new Secret(password, { isCompared: false }) } }),
     noProxy: readFirst(environment, ['NO_PROXY', 'no_proxy'])?.value ?? '',
   };
 }

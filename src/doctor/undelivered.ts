@@ -2,7 +2,7 @@
 // those of other machines. Sends reads only.
 
 import type { Atlas } from '../atlas/atlas.ts';
-import type { ModelKey } from '../atlas/model-keys.ts';
+import { hasId, type ModelKey } from '../atlas/model-keys.ts';
 import type { Config } from '../config/config.ts';
 import { undeliveredOf } from '../provisioning/delivery/leftovers.ts';
 import { nonceOf } from '../provisioning/delivery/marked-name.ts';
@@ -21,7 +21,7 @@ export async function undeliveredCheck(atlas: Atlas, config: Config, groupIds: r
   for (const groupId of [...groups].filter((each) => isAllowed(config, each))) {
     const found = await atlas.listKeys(groupId);
     if (!found.ok) return warning(CHECK, `unknown in ${groupId}: ${found.failure.message}`, found.failure.hint);
-    keys.push(...found.value.filter((key) => nonceOf(key) !== undefined && !isBeingDelivered(key, kept)));
+    keys.push(...found.value.filter(hasId).filter((key) => nonceOf(key) !== undefined && !isBeingDelivered(key, kept)));
   }
   return judged(keys, kept);
 }

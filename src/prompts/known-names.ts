@@ -2,6 +2,7 @@
 // for people to choose from: nothing is decided by them.
 
 import { listModelKeys, type KeyListContext } from '../provisioning/lists/key-list.ts';
+import type { Project } from '../atlas/projects.ts';
 import { listProjects } from '../provisioning/lists/projects.ts';
 import type { CallControl } from '../provisioning/call-control.ts';
 import type { Candidates } from './completion.ts';
@@ -25,7 +26,7 @@ const MOST_NAMES = 2_000;
 const NONE: Candidates = { names: [], isAll: true };
 
 interface ProjectNames {
-  readonly projects: readonly { readonly groupId: string; readonly name: string }[];
+  readonly projects: readonly Project[];
   readonly isAll: boolean;
 }
 

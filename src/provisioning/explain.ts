@@ -2,7 +2,7 @@
 
 import type { Atlas } from '../atlas/atlas.ts';
 import type { AtlasFailure } from '../atlas/failure.ts';
-import { isNamed, saysNoSuchKey } from '../atlas/model-keys.ts';
+import { hasId, isNamed, saysNoSuchKey } from '../atlas/model-keys.ts';
 import type { Project } from '../atlas/projects.ts';
 import { nearest } from '../text/nearest.ts';
 import { fromAtlas, type Failure, type KeyState } from './failure.ts';
@@ -31,20 +31,20 @@ export async function explained(
   if (NO_PROJECT.includes(errorCode)) {
     const projects = await context.atlas.listProjects(undefined, signal);
     const visible = projects.ok ? projects.value.filter((project) => isAllowed(context, project.groupId)) : [];
-    const likely = nearest(groupId, visible, (project) => project.groupId, MOST_PROJECTS);
+    const likely = nearest(groupId, visible, (project) => project.groupId ?? '', MOST_PROJECTS);
     return likely.length === 0 ? plain : { ...plain, hint: `${plain.hint} ${projectsHint(likely)}` };
   }
   if (apiKeyId !== undefined && saysNoSuchKey(failure)) {
     const keys = await context.atlas.listKeys(groupId, signal);
-    const named = keys.ok ? keys.value.filter((key) => isNamed(key, apiKeyId)).map((key) => key.apiKeyId) : [];
-    return { ...plain, hint: `${plain.hint} ${keyHint(named)}` };
+    const named = keys.ok ? keys.value.filter((key) => isNamed(key, apiKeyId)) : [];
+    return { ...plain, hint: `${plain.hint} ${keyHint(named.filter(hasId).map((key) => key.apiKeyId))}` };
   }
   return plain;
 }
 
 /** Names are shown as quoted data: whoever names a project is not whoever gives advice. */
 export function projectsHint(projects: readonly Project[]): string {
-  const shown = projects.map(({ groupId, name }) => `${groupId} (${JSON.stringify(name)})`);
+  const shown = projects.map(({ groupId, name }) => `${groupId ?? 'no id'} (${JSON.stringify(name)})`);
   return `Nearest of the projects that this credential sees: ${shown.join(', ')}. list_projects lists them all.`;
 }
 

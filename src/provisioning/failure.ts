@@ -83,13 +83,15 @@ export function cancelled(keyState: KeyState): Failure {
   );
 }
 
-export function nameInUse(keyState: KeyState): Failure {
-  return refusal(
+/** @param holder the id of the key that has the name, where Atlas says it */
+export function nameInUse(keyState: KeyState, holder?: string): Failure {
+  const refused = refusal(
     'NAME_IN_USE',
     'A key of this name exists in the project, or is being created.',
     'Choose another name. A unique name is what makes a key findable when a reply is lost.',
     keyState,
   );
+  return { ...refused, ...(holder !== undefined && { apiKeyId: holder }) };
 }
 
 /** After a request that Atlas may have carried out, and of which nobody can say whether it did. */

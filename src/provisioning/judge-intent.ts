@@ -1,7 +1,7 @@
 // Says what is true now of a create or rotation that nobody brings to an end any more, and what is to be done about it. It
 // reads Atlas and the sink, and changes nothing.
 
-import type { ModelKey } from '../atlas/model-keys.ts';
+import { hasId, type ModelKey } from '../atlas/model-keys.ts';
 import { readKey } from './delivery/commit.ts';
 import { holdsSecretOf } from './delivery/destination.ts';
 import { nonceOf } from './delivery/marked-name.ts';
@@ -28,11 +28,13 @@ export async function judgeIntent(context: ReconcileContext, intent: Intent, sig
   if (!isAllowed(context, groupId)) return unknown([], 'The operator does not allow this project any more.');
   const keys = await atlas.listKeys(groupId, signal);
   if (!keys.ok) return unknown([], `${keys.failure.message} ${keys.failure.hint}`);
-  const listed = keys.value;
+  const listed = keys.value.filter(hasId);
   const [own, ...others] = listed.filter((key) => nonceOf(key) === nonce);
   if (own && others.length > 0)
     return unknown([own, ...others], 'Several keys carry the name of this call. A person decides which are needed.');
   if (own) return judgeMarked(context, intent, own, listed);
+  if (keys.value.some((key) => !hasId(key) && nonceOf(key) === nonce))
+    return unknown([], 'Atlas lists the key of this call without its id; look again later.');
   const apiKeyId = keyOf(intent);
   if (apiKeyId === undefined || intent.state.step === 'ended') return judgeUnseen(intent, listed);
   const key = listed.find((each) => each.apiKeyId === apiKeyId);

@@ -2,7 +2,7 @@
 
 import type { Atlas } from '../atlas/atlas.ts';
 import type { AtlasFailure, AtlasResult } from '../atlas/failure.ts';
-import type { Limits, LimitPlace, RateLimit } from '../atlas/rate-limits.ts';
+import { ANY, isSamePlace, type Limits, type LimitPlace, type RateLimit } from '../atlas/rate-limits.ts';
 import type { Scope } from '../atlas/scope.ts';
 import { nearest } from '../text/nearest.ts';
 import type { CallControl } from './call-control.ts';
@@ -15,6 +15,21 @@ import { failed, type Failed } from './delivery/receipt.ts';
 
 export interface LimitContext extends KeyContext {
   readonly confirm: ConfirmPolicy;
+}
+
+/** Which limits are meant. Cloud and geography are needed only where a group has several; case does not matter. */
+export interface LimitChoice {
+  readonly modelGroupName?: string | undefined;
+  readonly cloud?: string | undefined;
+  readonly geography?: string | undefined;
+}
+
+export interface LimitUpdate extends LimitChoice {
+  readonly groupId: string;
+  readonly modelGroupName: string;
+  /** What is absent stays as it is. */
+  readonly requestsPerMinuteLimit?: number | undefined;
+  readonly tokensPerMinuteLimit?: number | undefined;
 }
 
 export interface RateLimitList {
@@ -33,27 +48,33 @@ export interface RateLimitsReset {
   readonly rateLimits: readonly (RateLimit & { readonly previous?: Partial<Limits> })[];
 }
 
+const MOST_NAMED = 10;
+
 export async function listRateLimits(
   context: KeyContext,
-  { scope, modelGroupName }: { readonly scope: Scope; readonly modelGroupName?: string | undefined },
+  { scope, ...choice }: LimitChoice & { readonly scope: Scope },
   { signal }: CallControl,
 ): Promise<RateLimitList | Failed> {
   const rows = await readLimits(context, scope, signal);
   if ('code' in rows) return failed(rows);
-  const rateLimits = rows.filter((row) => modelGroupName === undefined || row.modelGroupName === modelGroupName);
-  const isUnknown = rateLimits.length === 0 && modelGroupName !== undefined;
-  return isUnknown ? failed(unknownGroup(rows, modelGroupName)) : { outcome: 'listed', rateLimits };
+  const rateLimits = rows.filter((row) => isMeant(row, choice));
+  const isUnknown = rateLimits.length === 0 && choice.modelGroupName !== undefined;
+  return isUnknown ? failed(unknownLimit(rows, choice)) : { outcome: 'listed', rateLimits };
 }
 
 export async function updateRateLimit(
   context: LimitContext,
-  { groupId, modelGroupName, ...limits }: Limits & { readonly groupId: string; readonly modelGroupName: string },
+  { groupId, requestsPerMinuteLimit, tokensPerMinuteLimit, ...choice }: LimitUpdate,
   { signal, progress, ask }: CallControl,
 ): Promise<RateLimitUpdated | Failed> {
   const rows = await readLimits(context, { groupId }, signal);
   if ('code' in rows) return failed(rows);
-  const row = onlyRow(rows, modelGroupName);
+  const row = onlyRow(rows, choice);
   if ('code' in row) return failed(row);
+  const limits = limitsAsked(row, { requestsPerMinuteLimit, tokensPerMinuteLimit });
+  if ('code' in limits) return failed(limits);
+  const tooHigh = await aboveOrganization(context, { groupId, row, limits }, signal);
+  if (tooHigh) return failed(tooHigh);
   if (context.confirm === 'required' && isLower(limits, row)) {
     const consent = await askConsent('required', ask, loweringOf(groupId, row, limits));
     if (typeof consent === 'object') return failed(consent);
@@ -61,10 +82,15 @@ export async function updateRateLimit(
   if (signal.aborted) return failed(cancelled('not_applicable'));
   progress('Changing the rate limit');
   const changed = await context.atlas.updateRateLimit(placeOf(groupId, row), limits);
-  if (changed.ok) return { outcome: 'updated', rateLimit: changed.value, previous: limitsOf(row) };
+  const updated = (now: RateLimit): RateLimitUpdated => ({
+    outcome: 'updated',
+    rateLimit: { ...limits, ...now },
+    previous: limitsOf(row),
+  });
+  if (changed.ok) return updated(changed.value);
   const now = await afterwards(context.atlas, changed.failure, groupId);
   const present = now?.find((each) => isSamePlace(each, row));
-  if (present && isSame(present, limits)) return { outcome: 'updated', rateLimit: present, previous: limitsOf(row) };
+  if (present && isSame(present, limits)) return updated(present);
   return failed(outcomeOf(changed.failure, now !== undefined));
 }
 
@@ -81,13 +107,13 @@ function loweringOf(groupId: string, row: RateLimit, limits: Limits): ConsentQue
     message: [
       'Lower this rate limit of Atlas?',
       'What uses more is refused from then on.',
-      `Model group: ${row.modelGroupName}`,
+      `Limit: ${named(row)}`,
       `Project: ${groupId}`,
       `Requests per minute: ${limits.requestsPerMinuteLimit} (now ${row.requestsPerMinuteLimit ?? 'unknown'})`,
       `Tokens per minute: ${limits.tokensPerMinuteLimit} (now ${row.tokensPerMinuteLimit ?? 'unknown'})`,
     ].join('\n'),
     what: 'name of the model group',
-    expected: row.modelGroupName,
+    expected: row.modelGroupName ?? '',
     keyState: 'not_applicable',
   };
 }
@@ -95,15 +121,18 @@ function loweringOf(groupId: string, row: RateLimit, limits: Limits): ConsentQue
 /** One group, or all of the project where none is named. */
 export async function resetRateLimits(
   context: LimitContext,
-  { groupId, modelGroupName }: { readonly groupId: string; readonly modelGroupName?: string | undefined },
+  { groupId, ...choice }: LimitChoice & { readonly groupId: string },
   call: CallControl,
 ): Promise<RateLimitsReset | Failed> {
+  const { modelGroupName, cloud, geography } = choice;
+  const isAll = modelGroupName === undefined;
+  if (isAll && (cloud ?? geography) !== undefined) return failed(groupMissing);
   let rows = await readLimits(context, { groupId }, call.signal);
   if ('code' in rows) return failed(rows);
-  const row = modelGroupName === undefined ? undefined : onlyRow(rows, modelGroupName);
+  const row = isAll ? undefined : onlyRow(rows, choice);
   if (row && 'code' in row) return failed(row);
   const consent = await askConsent(context.confirm, call.ask, {
-    message: `Reset ${row ? 'a rate limit' : 'every rate limit'} to what the organization has?\nProject: ${groupId}${row ? `\nModel group: ${row.modelGroupName}` : ''}`,
+    message: `Reset ${row ? `the rate limit ${named(row)}` : 'every rate limit'} to what the organization has?\nProject: ${groupId}${row ? `\nModel group: ${row.modelGroupName}` : ''}`,
     what: row ? 'name of the model group' : 'id of the project',
     expected: row?.modelGroupName ?? groupId,
     keyState: 'not_applicable',
@@ -131,22 +160,49 @@ async function readLimits(
   return rows.ok ? rows.value : explained(context, rows.failure, { ...scope, keyState: 'not_applicable' }, signal);
 }
 
-/** The tools know a limit by its group alone. */
-function onlyRow(rows: readonly RateLimit[], modelGroupName: string): RateLimit | Failure {
-  const [row, ...others] = rows.filter((each) => each.modelGroupName === modelGroupName);
-  if (!row) return unknownGroup(rows, modelGroupName);
+function isMeant(row: RateLimit, { modelGroupName, cloud, geography }: LimitChoice): boolean {
+  const fits = (asked: string | undefined, has: string) =>
+    asked === undefined || has.toLowerCase() === asked.toLowerCase();
+  return (
+    fits(modelGroupName, row.modelGroupName ?? '') &&
+    fits(cloud, row.cloud ?? ANY) &&
+    fits(geography, row.geography ?? ANY)
+  );
+}
+
+/** A limit that can be changed: Atlas knows one by its group, cloud and geography. */
+type NamedLimit = RateLimit & { readonly modelGroupName: string };
+
+function onlyRow(rows: readonly RateLimit[], choice: LimitChoice): NamedLimit | Failure {
+  const [row, ...others] = rows.filter((each) => isNamed(each)).filter((each) => isMeant(each, choice));
+  if (!row) return unknownLimit(rows, choice);
   if (others.length === 0) return row;
-  const scopes = [row, ...others].map((each) => `${each.cloud ?? 'ANY'}/${each.geography ?? 'ANY'}`);
   return refusal(
     'INVALID_INPUT',
-    'modelGroupName: this group has several limits, of different clouds and geographies.',
-    `A person changes the right one in Atlas. There are: ${scopes.join(', ')}.`,
+    'modelGroupName: this group has several limits, by cloud and geography.',
+    `Pass cloud and geography too. There are: ${[row, ...others].slice(0, MOST_NAMED).map(asParameters).join('; ')}.`,
     'not_applicable',
   );
 }
 
-function unknownGroup(rows: readonly RateLimit[], modelGroupName: string): Failure {
-  const names = nearest(modelGroupName, [...new Set(rows.map((row) => row.modelGroupName))], (name) => name, 10);
+/** Its words are segments of a path, which dots would leave. */
+function isNamed(row: RateLimit): row is NamedLimit {
+  const { modelGroupName = '', cloud = ANY, geography = ANY } = row;
+  return [modelGroupName, cloud, geography].every((word) => !/^\.{0,2}$/.test(word));
+}
+
+function unknownLimit(rows: readonly RateLimit[], choice: LimitChoice): Failure {
+  const { modelGroupName = '' } = choice;
+  const ofGroup = rows.filter((row) => isMeant(row, { modelGroupName }));
+  if (ofGroup.length > 0)
+    return refusal(
+      'INVALID_INPUT',
+      'cloud, geography: this group of models has no limit there.',
+      `There are: ${ofGroup.slice(0, MOST_NAMED).map(asParameters).join('; ')}.`,
+      'not_applicable',
+    );
+  const groups = [...new Set(rows.filter(isNamed).map((row) => row.modelGroupName))];
+  const names = nearest(modelGroupName, groups, (name) => name, MOST_NAMED).map(shown);
   return refusal(
     'INVALID_INPUT',
     'modelGroupName: there is no such group of models.',
@@ -154,6 +210,72 @@ function unknownGroup(rows: readonly RateLimit[], modelGroupName: string): Failu
     'not_applicable',
   );
 }
+
+const groupMissing = refusal(
+  'INVALID_INPUT',
+  'modelGroupName: is required where cloud or geography is given.',
+  'Pass modelGroupName too, or leave out cloud and geography to reset every limit of the project.',
+  'not_applicable',
+);
+
+/** Words of a usual form stay as they are; all else is data from outside, and quoted. */
+function shown(text: string): string {
+  return /^[A-Za-z0-9_.-]+$/.test(text) ? text : JSON.stringify(text);
+}
+
+/** As a caller passes it. */
+function asParameters({ cloud = ANY, geography = ANY }: RateLimit): string {
+  return `cloud ${shown(cloud)} with geography ${shown(geography)}`;
+}
+
+function named({ modelGroupName, cloud = ANY, geography = ANY }: NamedLimit): string {
+  return `${shown(modelGroupName)} (cloud ${shown(cloud)}, geography ${shown(geography)})`;
+}
+
+/** Atlas wants both numbers: the one that is left out is sent as it is. */
+function limitsAsked(row: RateLimit, asked: Pick<LimitUpdate, keyof Limits>): Limits | Failure {
+  const { requestsPerMinuteLimit = row.requestsPerMinuteLimit, tokensPerMinuteLimit = row.tokensPerMinuteLimit } =
+    asked;
+  if (requestsPerMinuteLimit !== undefined && tokensPerMinuteLimit !== undefined)
+    return { requestsPerMinuteLimit, tokensPerMinuteLimit };
+  const missing = requestsPerMinuteLimit === undefined ? 'requestsPerMinuteLimit' : 'tokensPerMinuteLimit';
+  return refusal(
+    'INVALID_INPUT',
+    `${missing}: Atlas does not say what it is now, so that it cannot be kept.`,
+    `Pass ${missing} too.`,
+    'not_applicable',
+  );
+}
+
+interface Raise {
+  readonly groupId: string;
+  readonly row: NamedLimit;
+  readonly limits: Limits;
+}
+
+/** Where a number is raised, the organization's limit is looked at. What cannot be seen, Atlas judges. */
+async function aboveOrganization(
+  { atlas }: KeyContext,
+  { groupId, row, limits }: Raise,
+  signal: AbortSignal,
+): Promise<Failure | undefined> {
+  const raised = LIMIT_NAMES.filter((name) => limits[name] > (row[name] ?? 0));
+  if (raised.length === 0) return undefined;
+  const projects = await atlas.listProjects(undefined, signal);
+  const orgId = projects.ok ? projects.value.find((project) => project.groupId === groupId)?.orgId : undefined;
+  const maxima = orgId === undefined ? undefined : await atlas.listRateLimits({ orgId }, signal);
+  const maximum = maxima?.ok ? maxima.value.find((each) => isSamePlace(each, row)) : undefined;
+  const above = raised.filter((name) => limits[name] > (maximum?.[name] ?? Number.POSITIVE_INFINITY));
+  if (above.length === 0) return undefined;
+  return refusal(
+    'INVALID_INPUT',
+    `${above.join(', ')}: above the limit of the organization.`,
+    `The organization has ${above.map((name) => `${name} ${maximum?.[name] ?? ''}`).join(', ')}.`,
+    'not_applicable',
+  );
+}
+
+const LIMIT_NAMES = ['requestsPerMinuteLimit', 'tokensPerMinuteLimit'] as const;
 
 /** What is true after a reply that was lost; undefined where it was not lost, or Atlas does not say. */
 async function afterwards(
@@ -174,15 +296,8 @@ function outcomeOf(failure: AtlasFailure, known: boolean): Failure {
   return outcomeUnknown(failure, 'not_applicable', 'Whether the limits were changed is not known.', hint);
 }
 
-function placeOf(groupId: string, { cloud = 'ANY', geography = 'ANY', modelGroupName }: RateLimit): LimitPlace {
+function placeOf(groupId: string, { cloud = ANY, geography = ANY, modelGroupName }: NamedLimit): LimitPlace {
   return { groupId, cloud, geography, modelGroupName };
-}
-
-function isSamePlace(one: RateLimit, other: RateLimit): boolean {
-  const [here, there] = [placeOf('', one), placeOf('', other)];
-  return (
-    here.modelGroupName === there.modelGroupName && here.cloud === there.cloud && here.geography === there.geography
-  );
 }
 
 function isSame(row: RateLimit, limits: Limits): boolean {

@@ -4,7 +4,7 @@
 // claim, by what is true at that moment.
 
 import type { Atlas } from '../atlas/atlas.ts';
-import type { ModelKey } from '../atlas/model-keys.ts';
+import { hasId, type ModelKey } from '../atlas/model-keys.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { CallControl } from './call-control.ts';
 import { askConsent, type ConfirmPolicy } from './consent.ts';
@@ -235,7 +235,7 @@ async function commit(
       return report(intent, 'gone', [], 'No such key is alive. The sink holds the secret of a key that is gone.');
     case 'taken': {
       await intent.release(intent.state);
-      const ids = [apiKeyId, ...committed.holders.map((holder) => holder.apiKeyId)];
+      const ids = [apiKeyId, ...committed.holders.flatMap((holder) => holder.apiKeyId ?? [])];
       const advice =
         'Another key has got its name, so it keeps the one that it has; its secret is in the sink and may be in use. update_ai_model_api_key gives it another name.';
       return report(intent, 'delivered', ids, advice);
@@ -308,7 +308,7 @@ async function straysIn(
   const strays: Stray[] = [];
   for (const groupId of groups) {
     const keys = isAllowed(context, groupId) ? await context.atlas.listKeys(groupId, signal) : undefined;
-    for (const key of keys?.ok ? keys.value : []) {
+    for (const key of keys?.ok ? keys.value.filter(hasId) : []) {
       const undelivered = undeliveredOf(key, { intents, unreadable: [] });
       if (undelivered && !undelivered.knownHere) strays.push(strayOf(groupId, key, undelivered.ageSeconds));
     }

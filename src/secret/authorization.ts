@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { remember } from './redaction.ts';
-import { openSecret, type Secret } from './secret.ts';
+import { isCompared, openSecret, type Secret } from './secret.ts';
 
 /** RFC 6750, section 2.1. */
 export function bearerAuthorization(token: Secret): string {
@@ -13,7 +13,7 @@ export function bearerAuthorization(token: Secret): string {
 export function basicAuthorization(user: string, password: Secret): string {
   const credentials = Buffer.from(`${user}:${openSecret(password)}`, 'utf8').toString('base64');
   // As good as the password, so an echo of it in yet another encoding must be recognised too.
-  remember(credentials);
+  if (isCompared(password)) remember(credentials);
   return `Basic ${credentials}`;
 }
 

@@ -4,7 +4,7 @@
 // conversion with a mask.
 
 import { inspect } from 'node:util';
-import { disclose, remember } from './redaction.ts';
+import { disclose, isRemembered, remember } from './redaction.ts';
 
 const MASK = '[secret]';
 
@@ -14,10 +14,13 @@ let reveal: (secret: Secret) => string;
 export class Secret {
   readonly #value: string;
 
-  /** Takes the value in and makes it known to {@link redact}, so that no later text can carry it out. */
-  constructor(value: string) {
+  /**
+   * Takes the value in and makes it known to redaction, so that no later text can carry it out. A password that a person
+   * chose may be guessed: `isCompared: false` has no text compared with it, since each answer would judge a guess.
+   */
+  constructor(value: string, { isCompared = true }: { readonly isCompared?: boolean } = {}) {
     this.#value = value;
-    remember(value);
+    if (isCompared) remember(value);
   }
 
   static {
@@ -47,6 +50,11 @@ export class Secret {
  */
 export function openSecret(secret: Secret): string {
   return reveal(secret);
+}
+
+/** Whether texts are compared with the value. */
+export function isCompared(secret: Secret): boolean {
+  return isRemembered(reveal(secret));
 }
 
 /** Lets redaction forget a value that is no secret any more: an access token that has expired. */

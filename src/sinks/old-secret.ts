@@ -1,7 +1,8 @@
-// What may give way to a new secret: the secret of the key that is replaced, told by its mask. It reads no sink, and
-// says why whatever else stands at a place stays there.
+// What may give way to a new secret: the secret of the key that is replaced, told by its fingerprint or its mask. It reads
+// no sink, and says why whatever else stands at a place stays there.
 
-import { fits, maskOf } from '../secret/mask.ts';
+import { fingerprintOfBytes } from '../secret/fingerprint.ts';
+import { fits, isSecretOfKey, maskOf } from '../secret/mask.ts';
 import { openSecret, Secret } from '../secret/secret.ts';
 import { entryExists, type Refused } from './sink-problem.ts';
 import type { Replaced } from './sink.ts';
@@ -14,13 +15,19 @@ export interface OldSecret {
 }
 
 /** The old secret, where these bytes are nothing else; only then they become a {@link Secret}. */
-export function oldSecretIn(bytes: Buffer, { maskedSecret }: Replaced): OldSecret | undefined {
-  const mask = maskOf(maskedSecret);
-  if (mask === undefined) return undefined;
+export function oldSecretIn(bytes: Buffer, replaced: Replaced): OldSecret | undefined {
   const text = bytes.toString('latin1');
   const lineEnd = /\r?\n$/.exec(text)?.[0] ?? '';
   const value = text.slice(0, text.length - lineEnd.length);
-  return fits(value, mask) ? { secret: new Secret(value), lineEnd } : undefined;
+  return isOld(value, replaced) ? { secret: new Secret(value), lineEnd } : undefined;
+}
+
+/** A key's secret is one for life: where its fingerprint is known, a value that only fits the mask is another's. */
+function isOld(value: string, { maskedSecret, fingerprints = [] }: Replaced): boolean {
+  if (fingerprints.length > 0)
+    return isSecretOfKey(value) && fingerprints.includes(fingerprintOfBytes(Buffer.from(value, 'latin1')));
+  const mask = maskOf(maskedSecret);
+  return mask !== undefined && fits(value, mask);
 }
 
 /** The caller wipes them. */
@@ -29,15 +36,17 @@ export function bytesOf({ secret, lineEnd }: OldSecret): Buffer {
 }
 
 /** @param what says that the place is taken, as the beginning of a sentence */
-export function notTheOldSecret(what: string, { maskedSecret }: Replaced): Refused {
-  const reason =
-    maskOf(maskedSecret) === undefined
-      ? 'and Atlas shows too little of the old secret to tell whether that is it'
-      : 'and that is not the secret of the key that is to be replaced';
-  return entryExists(
+export function notTheOldSecret(what: string, { maskedSecret, fingerprints = [] }: Replaced): Refused {
+  const byMask = fingerprints.length === 0;
+  const cannotTell = byMask && maskOf(maskedSecret) === undefined;
+  const reason = cannotTell
+    ? 'and Atlas shows too little of the old secret to tell whether that is it'
+    : 'and that is not the secret of the key that is to be replaced';
+  const { problem } = entryExists(
     `${what}, ${reason}.`,
     'Nothing is overwritten, since it may belong to another key. Pass another entry or sink, or take it away first if nobody needs it.',
   );
+  return { ok: false, problem: { ...problem, ...(byMask && !cannotTell && { isRefusedLook: true }) } };
 }
 
 export function changedMeanwhile(what: string): Refused {

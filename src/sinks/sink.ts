@@ -23,6 +23,11 @@ export interface SinkProblem {
   readonly code: 'SINK_NOT_READY' | 'SINK_ENTRY_EXISTS';
   readonly message: string;
   readonly hint: string;
+  /**
+   * The value at the place was held against the mask of an old secret, and did not fit. Each such answer rules out a guess
+   * of its characters, so that whoever asks for many must be stopped.
+   */
+  readonly isRefusedLook?: true;
 }
 
 /**
@@ -41,11 +46,13 @@ export type Preflight =
   | { readonly ready: false; readonly problem: SinkProblem };
 
 /**
- * The key whose secret may give way to another: what stands at the place must fit its mask, such as `al-****odu2`.
- * A mask that is absent, or shows fewer than 4 characters at its end, fits nothing.
+ * The key whose secret may give way to another. Where its fingerprint is known, what stands at the place must have it; else
+ * it must fit the key's mask, such as `al-****odu2`. A mask that is absent, or of another form, fits nothing.
  */
 export interface Replaced {
   readonly maskedSecret: string | undefined;
+  /** As the journal knows them of this key; none where it does not. */
+  readonly fingerprints?: readonly Fingerprint[];
 }
 
 /** A named place for secrets, as the operator configured it. */

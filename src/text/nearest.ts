@@ -1,29 +1,27 @@
 // Finds what somebody probably meant among the words that there are.
 
-/** The candidates whose text is nearest to the word, the nearest first, at most `most` of them. */
+import { distance } from 'fastest-levenshtein';
+
+/** What names of projects and keys differ in is near their beginning. In UTF-16 units. */
+const LONGEST_COMPARED = 64;
+/** Compared in about 20 ms, during which nothing else happens; those beyond are not looked at. */
+const MOST_COMPARED = 10_000;
+
+/**
+ * The candidates whose text is nearest to the word by Levenshtein's distance, the nearest first, at most `most` of them.
+ * Its work is bounded, however many and long the texts are.
+ */
 export function nearest<Candidate>(
   word: string,
   candidates: readonly Candidate[],
   textOf: (candidate: Candidate) => string,
   most: number,
 ): readonly Candidate[] {
+  const start = word.slice(0, LONGEST_COMPARED);
   return candidates
-    .map((candidate) => ({ candidate, slips: editDistance(word, textOf(candidate)) }))
+    .slice(0, MOST_COMPARED)
+    .map((candidate) => ({ candidate, slips: distance(start, textOf(candidate).slice(0, LONGEST_COMPARED)) }))
     .sort((one, other) => one.slips - other.slips)
     .slice(0, most)
     .map(({ candidate }) => candidate);
-}
-
-/** How many letters to put in, take out or change (Levenshtein). */
-export function editDistance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
-  Array.from(from).forEach((letter, index) => {
-    const next = [index + 1];
-    Array.from(to).forEach((other, column) => {
-      const [left = 0, above = 0, diagonal = 0] = [next[column], row[column + 1], row[column]];
-      next.push(Math.min(left + 1, above + 1, diagonal + (letter === other ? 0 : 1)));
-    });
-    row = next;
-  });
-  return row.at(-1) ?? 0;
 }

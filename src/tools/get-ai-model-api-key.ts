@@ -6,7 +6,7 @@ import { getModelKey } from '../provisioning/keys/known-key.ts';
 import type { KeyListContext } from '../provisioning/lists/key-list.ts';
 import { apiKeyId, chooseScope, scopeOf, subjectOf, type Defaults } from './parameter.ts';
 import { errorSchema, shownKeySchema } from './result-schema.ts';
-import { quoted } from './sentence.ts';
+import { quoted, shown } from './sentence.ts';
 import { defineTool, failedResult, type Tool } from './tool.ts';
 
 const output = z.strictObject({
@@ -34,7 +34,7 @@ export function getAiModelApiKey(context: KeyListContext & Defaults): Tool {
       if (found.outcome === 'failed') return failedResult(found.failure, subject);
       const undelivered = undeliveredOf(found.key, await context.journal.read());
       const key = { ...found.key, ...(undelivered && { undelivered }) };
-      const use = key.lastUsedAt === null ? 'never used' : `last used ${key.lastUsedAt}`;
+      const use = key.lastUsedAt === null ? 'never used' : `last used ${shown(key.lastUsedAt)}`;
       return {
         isError: false,
         outcome: 'found',

@@ -4,7 +4,7 @@ import * as z from 'zod/v4';
 import { listModelKeys, type KeyListContext } from '../provisioning/lists/key-list.ts';
 import { keyLine, listResult } from './list-result.ts';
 import { chooseScope, nameContains, page, scopeOf, subjectOf, type Defaults } from './parameter.ts';
-import { errorSchema, rest, shownKeySchema } from './result-schema.ts';
+import { errorSchema, listedKeySchema, rest } from './result-schema.ts';
 import { defineTool, failedResult, type Tool } from './tool.ts';
 
 const MOST_DAYS = 3650;
@@ -12,7 +12,7 @@ const MOST_DAYS = 3650;
 const output = z.strictObject({
   outcome: z.enum(['listed', 'failed']),
   keys: z
-    .array(shownKeySchema.extend({ double: z.boolean().optional(), projectName: z.string().optional() }))
+    .array(listedKeySchema.extend({ double: z.boolean().optional(), projectName: z.string().optional() }))
     .optional(),
   ...rest,
   error: errorSchema.optional(),

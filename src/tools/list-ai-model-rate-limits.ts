@@ -4,7 +4,7 @@ import * as z from 'zod/v4';
 import type { KeyContext } from '../provisioning/keys/known-key.ts';
 import { listRateLimits } from '../provisioning/rate-limits.ts';
 import { listResult, rateLimitLine } from './list-result.ts';
-import { chooseScope, modelGroupName, scopeOf, subjectOf, type Defaults } from './parameter.ts';
+import { chooseScope, limitScope, modelGroupName, scopeOf, subjectOf, type Defaults } from './parameter.ts';
 import { errorSchema, rateLimitSchema } from './result-schema.ts';
 import { defineTool, failedResult, type Tool } from './tool.ts';
 
@@ -22,14 +22,14 @@ export function listAiModelRateLimits(context: KeyContext & Defaults): Tool {
       'List the limits of a project, or the maxima of an organization, on requests and tokens per minute for each group of models. ' +
       'Use it to see what a project may use, or why calls to a model are refused.',
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
-    input: z.strictObject({ ...scopeOf(context), modelGroupName: modelGroupName.optional() }),
+    input: z.strictObject({ ...scopeOf(context), modelGroupName: modelGroupName.optional(), ...limitScope }),
     output,
     keyStateOfRefusal: 'not_applicable',
-    async handle({ groupId, orgId, modelGroupName }, call) {
+    async handle({ groupId, orgId, ...choice }, call) {
       const scope = chooseScope({ groupId, orgId }, context);
       if ('code' in scope) return failedResult(scope);
       const subject = subjectOf(scope);
-      const listed = await listRateLimits(context, { scope, modelGroupName }, call);
+      const listed = await listRateLimits(context, { scope, ...choice }, call);
       if (listed.outcome === 'failed') return failedResult(listed.failure, subject);
       const { rateLimits: rows } = listed;
       return listResult({ field: 'rateLimits', noun: 'rate limit', rows, line: rateLimitLine, subject });

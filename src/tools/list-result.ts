@@ -1,11 +1,11 @@
 // The result of a tool that lists: the rows in full for programs, and one line a row for readers of text.
 //
-// A line says every field of its row. Text that people chose (names) is quoted, so that none can imitate a line.
+// A line says every field of its row. Names, and whatever is not one word, are quoted, so that none can imitate a line.
 
 import type { Project } from '../atlas/projects.ts';
 import type { RateLimit } from '../atlas/rate-limits.ts';
 import type { KeyRow } from '../provisioning/lists/key-list.ts';
-import { counted, quoted } from './sentence.ts';
+import { counted, quoted, shown } from './sentence.ts';
 import type { Subject, ToolResult } from './tool.ts';
 
 interface List<Row> {
@@ -45,11 +45,11 @@ function headLine(fields: Readonly<Record<string, string | number>>): string {
 export function keyLine(key: KeyRow): string {
   const { lastUsedAt } = key;
   return parts([
-    key.apiKeyId,
+    key.apiKeyId ?? 'apiKeyId absent',
     quoted(key.name),
     key.maskedSecret,
-    key.status,
-    lastUsedAt === null ? 'never used' : `last used ${lastUsedAt}`,
+    key.status === undefined ? undefined : shown(key.status),
+    lastUsedAt === null ? 'never used' : `last used ${shown(lastUsedAt)}`,
     labelled('created', key.createdAt),
     key.createdBy === undefined ? undefined : `by ${quoted(key.createdBy)}`,
     ...placeOf(key),
@@ -60,12 +60,12 @@ export function keyLine(key: KeyRow): string {
 }
 
 export function projectLine({ groupId, name, orgId }: Project): string {
-  return parts([groupId, quoted(name), labelled('organization', orgId)]);
+  return parts([groupId ?? 'groupId absent', quoted(name), labelled('organization', orgId)]);
 }
 
 export function rateLimitLine(limit: RateLimit): string {
   return parts([
-    quoted(limit.modelGroupName),
+    limit.modelGroupName === undefined ? 'modelGroupName absent' : quoted(limit.modelGroupName),
     `models ${limit.modelNames.map(quoted).join(', ')}`,
     ...limitsOf(limit),
     ...placeOf(limit),
@@ -104,7 +104,7 @@ function undelivered({ undelivered: told }: KeyRow): string | undefined {
 }
 
 function labelled(label: string, value: string | number | undefined): string | undefined {
-  return value === undefined ? undefined : `${label} ${value}`;
+  return value === undefined ? undefined : `${label} ${shown(String(value))}`;
 }
 
 function parts(texts: readonly (string | false | undefined)[]): string {

@@ -1,6 +1,7 @@
 // Parameters that several tools share: what is accepted, and how it is explained to an agent.
 
 import * as z from 'zod/v4';
+import { looksLikeModelKey } from '../atlas/outside-text.ts';
 import type { Scope } from '../atlas/scope.ts';
 import type { SinkChoice } from '../provisioning/delivery/destination.ts';
 import { refusal, type Failure } from '../provisioning/failure.ts';
@@ -85,7 +86,7 @@ export const keyName = z
     error: ({ input }) =>
       `must not hold control, invisible or unassigned characters; it has ${firstInvisible(String(input)) ?? 'one'}`,
   })
-  .refine((name) => !SECRET_SHAPE.test(name), 'must not look like a secret')
+  .refine((name) => !SECRET_SHAPE.test(name) && !looksLikeModelKey(name), 'must not look like a secret')
   .refine((name) => name.trim() === name, 'must not begin or end with a space')
   .describe('Name of the key, unique in the project');
 
@@ -106,10 +107,19 @@ export const nameContains = z
   .optional()
   .describe('Only names with this text in them');
 
-export const modelGroupName = z
-  .string()
-  .regex(/^[A-Za-z0-9_.-]{1,100}$/, { error: 'must be the name of a group of models, such as embed_large' })
-  .describe('Group of models, such as embed_large');
+/** A word that Atlas gives, and so of any form but a path's. The form is not shown to hosts, which pay for each byte. */
+const limitWord = (what: string) =>
+  z.string().refine((word) => /^[^/\\]{1,100}$/.test(word), { error: `must be ${what}` });
+
+export const modelGroupName = limitWord('the name of a group of models, such as embed_large').describe(
+  'Group of models, such as embed_large',
+);
+
+/** Which of several limits of one group. */
+export const limitScope = {
+  cloud: limitWord('a cloud').optional().describe('If the group has several limits'),
+  geography: limitWord('a geography').optional(),
+};
 
 /** Open words: Atlas decides which there are. */
 export const keyScope = (what: string) =>

@@ -1,8 +1,8 @@
 // The tool that takes the limits of a project back to those of its organization.
 
 import * as z from 'zod/v4';
-import { resetRateLimits, type LimitContext } from '../provisioning/rate-limits.ts';
-import { groupId, modelGroupName, type Defaults } from './parameter.ts';
+import { resetRateLimits, type LimitContext, type RateLimitsReset } from '../provisioning/rate-limits.ts';
+import { groupId, limitScope, modelGroupName, type Defaults } from './parameter.ts';
 import { errorSchema, limitsSchema, rateLimitSchema } from './result-schema.ts';
 import { counted } from './sentence.ts';
 import { defineTool, failedResult, type Tool } from './tool.ts';
@@ -18,12 +18,13 @@ export function resetAiModelRateLimits(context: LimitContext & Defaults): Tool {
     name: 'reset_ai_model_rate_limits',
     title: 'Reset AI model rate limits',
     description:
-      "Take a project's limits on requests and tokens per minute back to the organization's, for one group of models or for all of them; answers the limits before and after. " +
-      "Use it to undo changes of a project's limits. The user may be asked to confirm.",
+      "Set a project's limits on requests and tokens per minute to the organization's values, for one group of models or for all of them; answers the limits before and after. " +
+      'Use it when a project should have what its organization allows: limits that were lower go up. The user may be asked to confirm.',
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: true },
     input: z.strictObject({
       groupId: groupId(context),
       modelGroupName: modelGroupName.optional().describe('Group of models; default all'),
+      ...limitScope,
     }),
     output,
     keyStateOfRefusal: 'not_applicable',
@@ -36,9 +37,17 @@ export function resetAiModelRateLimits(context: LimitContext & Defaults): Tool {
         isError: false,
         outcome: 'reset',
         structured: { outcome: 'reset', rateLimits },
-        summary: `Reset ${counted(rateLimits.length, 'rate limit')}.`,
+        summary: `Set ${counted(rateLimits.length, 'rate limit')} to the values of the organization; ${changedOf(rateLimits)} changed.`,
         subject,
       };
     },
   });
+}
+
+function changedOf(rateLimits: RateLimitsReset['rateLimits']): number {
+  return rateLimits.filter(
+    ({ previous, requestsPerMinuteLimit, tokensPerMinuteLimit }) =>
+      previous?.requestsPerMinuteLimit !== requestsPerMinuteLimit ||
+      previous?.tokensPerMinuteLimit !== tokensPerMinuteLimit,
+  ).length;
 }

@@ -37,15 +37,21 @@ export const keySchema = z.strictObject({
   endpoint: z.string().optional(),
 });
 
-/** A key that Atlas showed, which promises no field but the id. */
-export const shownKeySchema = keySchema.extend({
-  apiKeyId: z.string(),
+/** A key of a list. Atlas promises no field, not even the id. */
+export const listedKeySchema = keySchema.extend({
   groupId: z.string().optional(),
   lastUsedAt: z.string().nullable(),
   undelivered: z.strictObject({ ageSeconds: z.number().optional(), knownHere: z.boolean() }).optional(),
 });
 
-export const projectSchema = z.strictObject({ groupId: z.string(), name: z.string(), orgId: z.string().optional() });
+/** A key that was found by its id. */
+export const shownKeySchema = listedKeySchema.extend({ apiKeyId: z.string() });
+
+export const projectSchema = z.strictObject({
+  groupId: z.string().optional(),
+  name: z.string(),
+  orgId: z.string().optional(),
+});
 
 export const limitsSchema = z.strictObject({
   requestsPerMinuteLimit: z.number().optional(),
@@ -53,7 +59,7 @@ export const limitsSchema = z.strictObject({
 });
 
 export const rateLimitSchema = z.strictObject({
-  modelGroupName: z.string(),
+  modelGroupName: z.string().optional(),
   modelNames: z.array(z.string()),
   ...limitsSchema.shape,
   cloud: z.string().optional(),

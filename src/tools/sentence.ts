@@ -12,6 +12,11 @@ export function quoted(text: string): string {
   return JSON.stringify(text);
 }
 
+/** A word, a time or a number as it is; any other text of Atlas in quotes. */
+export function shown(text: string): string {
+  return /^[A-Za-z0-9_:.+-]+$/.test(text) ? text : quoted(text);
+}
+
 /** `1 key`, `2 keys`. */
 export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;

@@ -1,13 +1,19 @@
 // The tool that sets the limits of a project on one group of models.
 
 import * as z from 'zod/v4';
-import { updateRateLimit, type LimitContext } from '../provisioning/rate-limits.ts';
-import { groupId, modelGroupName, type Defaults } from './parameter.ts';
+import { LARGEST_LIMIT, type Limits } from '../atlas/rate-limits.ts';
+import { updateRateLimit, type LimitContext, type RateLimitUpdated } from '../provisioning/rate-limits.ts';
+import { groupId, limitScope, modelGroupName, type Defaults } from './parameter.ts';
 import { errorSchema, limitsSchema, rateLimitSchema } from './result-schema.ts';
 import { quoted } from './sentence.ts';
 import { defineTool, failedResult, type Tool } from './tool.ts';
 
-const limit = z.int().min(1);
+const limit = z.int().min(1).max(LARGEST_LIMIT).optional();
+
+const LIMITS: readonly (readonly [name: keyof Limits, noun: string])[] = [
+  ['requestsPerMinuteLimit', 'requests per minute'],
+  ['tokensPerMinuteLimit', 'tokens per minute'],
+];
 
 const output = z.strictObject({
   outcome: z.enum(['updated', 'failed']),
@@ -21,29 +27,46 @@ export function updateAiModelRateLimit(context: LimitContext & Defaults): Tool {
     name: 'update_ai_model_rate_limit',
     title: 'Update AI model rate limit',
     description:
-      'Set the requests and tokens per minute that a project may use of a group of models, at most those of its organization; answers the limits before and after. ' +
-      'Use it to raise or lower a limit; to keep one of the numbers, pass it as it is.',
+      'Set the requests or tokens per minute that a project may use of a group of models, at most those of its organization; answers the limits before and after. ' +
+      'Use it to raise or lower a limit. A number that is left out stays as it is.',
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
-    input: z.strictObject({
-      groupId: groupId(context),
-      modelGroupName,
-      requestsPerMinuteLimit: limit,
-      tokensPerMinuteLimit: limit,
-    }),
+    input: z
+      .strictObject({
+        groupId: groupId(context),
+        modelGroupName,
+        requestsPerMinuteLimit: limit,
+        tokensPerMinuteLimit: limit,
+        ...limitScope,
+      })
+      .refine((given) => LIMITS.some(([name]) => given[name] !== undefined), {
+        error: 'requestsPerMinuteLimit or tokensPerMinuteLimit is required',
+      }),
     output,
     keyStateOfRefusal: 'not_applicable',
     async handle(request, call) {
       const subject = { groupId: request.groupId };
       const updated = await updateRateLimit(context, request, call);
       if (updated.outcome === 'failed') return failedResult(updated.failure, subject);
-      const { rateLimit, previous } = updated;
       return {
         isError: false,
         outcome: 'updated',
-        structured: { outcome: 'updated', rateLimit, previous },
-        summary: `Set the limits of ${quoted(rateLimit.modelGroupName)}.`,
+        structured: { ...updated },
+        summary: sentenceOf(updated),
         subject,
       };
     },
   });
+}
+
+/** Before and after, so that a caller sees that what was to be raised was lowered. */
+function sentenceOf({ rateLimit, previous }: RateLimitUpdated): string {
+  const changes = LIMITS.map(([name, noun]) => `${noun} ${changed(previous[name], rateLimit[name])}`);
+  return `The limits of ${quoted(rateLimit.modelGroupName ?? '')}: ${changes.join(', ')}.`;
+}
+
+function changed(before: number | undefined, after: number | undefined): string {
+  if (after === undefined) return 'not known';
+  if (before === undefined) return `set to ${after}`;
+  if (before === after) return `stays ${after}`;
+  return `${after < before ? 'lowered' : 'raised'} from ${before} to ${after}`;
 }

@@ -66,7 +66,7 @@ describe('when every request fails', () => {
         flood: '1 ATLAS_PROTOCOL',
         garbage: '1 ATLAS_PROTOCOL',
         content_type: '1 ok',
-        omit: '1 ATLAS_PROTOCOL',
+        omit: '1 ok',
         replace: '1 ok',
         echo: '1 ATLAS_PROTOCOL',
         redirect: '1 ATLAS_PROTOCOL',

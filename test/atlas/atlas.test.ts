@@ -13,6 +13,7 @@ import {
   NEW_KEY,
   originOf,
   PROJECT,
+  rowAt,
   sandboxFor,
   tokenOf,
   valueOf,
@@ -60,13 +61,13 @@ const CALLS: Record<
   readonly [string, (atlas: Atlas) => Promise<AtlasResult<unknown>>]
 > = {
   listKeys: ['list_keys', (atlas) => atlas.listKeys(PROJECT)],
-  readKeys: ['list_keys', (atlas) => atlas.readKeys({ groupId: PROJECT }, 500)],
+  readKeys: ['list_keys', (atlas) => atlas.readKeys({ groupId: PROJECT }, rowAt(500))],
   getKey: ['get_key', (atlas) => atlas.getKey({ groupId: PROJECT }, ID)],
   createKey: ['create_key', (atlas) => atlas.createKey(NEW_KEY)],
   renameKey: ['update_key', (atlas) => atlas.renameKey(PROJECT, ID, 'New name')],
   deleteKey: ['delete_key', (atlas) => atlas.deleteKey(PROJECT, ID)],
   listProjects: ['list_projects', (atlas) => atlas.listProjects(undefined)],
-  readProjects: ['list_org_projects', (atlas) => atlas.readProjects('f'.repeat(24), 500)],
+  readProjects: ['list_org_projects', (atlas) => atlas.readProjects('f'.repeat(24), rowAt(500))],
   listRateLimits: ['list_rate_limits', (atlas) => atlas.listRateLimits({ groupId: PROJECT })],
   updateRateLimit: ['update_rate_limit', (atlas) => atlas.updateRateLimit(PLACE, LIMITS)],
   resetRateLimits: ['reset_rate_limits', (atlas) => atlas.resetRateLimits({ groupId: PROJECT })],

@@ -11,6 +11,7 @@ import { expect, onTestFinished } from 'vitest';
 import type { Atlas, AtlasSettings, CreatedKey } from '../../src/atlas/atlas.ts';
 import type { AtlasFailure, AtlasResult } from '../../src/atlas/failure.ts';
 import type { NewKey } from '../../src/atlas/model-keys.ts';
+import type { Position } from '../../src/atlas/page.ts';
 import type { Transport, TransportOptions } from '../../src/atlas/transport.ts';
 import type { Credentials } from '../../src/config/credentials.ts';
 import { FIRST_PROJECT } from '../../src/sandbox/first-project.ts';
@@ -57,6 +58,12 @@ export function transportTo(baseUrl: URL, options: Partial<TransportOptions> = {
   const transport = createTransport({ baseUrl, timeoutMs: 10_000, ...options });
   onTestFinished(() => transport.close());
   return transport;
+}
+
+/** Where the row of that number is in a list of full pages. */
+export function rowAt(number: number): Position {
+  const page = Math.floor(number / 500);
+  return { page: page + 1, skip: number - page * 500, before: page * 500 };
 }
 
 export interface Arrival {

@@ -1,6 +1,7 @@
 // Comparing names: by what Atlas sent, not only by what is shown of it.
 
 import { expect, test } from 'vitest';
+import { scopeDifference } from '../../src/atlas/model-keys.ts';
 import { connect, originOf, PROJECT, tokenOf, valueOf } from './connection.ts';
 import { isNamed } from './shipped-atlas.ts';
 
@@ -41,4 +42,26 @@ test('the name as it was sent is in no field', async () => {
   const key = await listed(LIKE_A_SECRET);
   expect(JSON.stringify({ ...key })).not.toContain('0123456789');
   expect(isNamed({ ...key }, LIKE_A_SECRET)).toBe(false);
+});
+
+test.each([
+  [
+    { cloud: 'ANY', geography: 'ANY' },
+    { cloud: 'ANY', geography: 'ANY' },
+  ],
+  [
+    { cloud: 'any', geography: 'EU' },
+    { cloud: 'ANY', geography: 'eu' },
+  ],
+  [{ cloud: 'ANY', geography: 'eu' }, {}],
+])('the scope %j is what a reply of %j says', (asked, got) => {
+  expect(scopeDifference(asked, got)).toBeUndefined();
+});
+
+test.each([
+  [{ cloud: 'ANY', geography: 'eu' }, { cloud: 'ANY', geography: 'ANY' }, /geography "eu" was asked for.*says "ANY"/],
+  [{ cloud: 'ANY', geography: 'ANY' }, { geography: 'us' }, /geography "ANY" was asked for.*says "us"/],
+  [{ cloud: 'aws', geography: 'eu' }, { cloud: 'gcp', geography: 'us' }, /cloud "aws".*geography "eu"/],
+])('the scope %j is not what a reply of %j says', (asked, got, warning) => {
+  expect(scopeDifference(asked, got)).toMatch(warning);
 });

@@ -166,7 +166,7 @@ describe('a reply to a read', () => {
   });
 
   test.each([{ apiKeyId: ID, groupId: 7 }, { apiKeyId: ID }])('%j is', (body) => {
-    expect(valueOf(read(body))).toEqual({ apiKeyId: ID, name: '', lastUsedAt: 'unknown' });
+    expect(valueOf(read(body))).toEqual({ apiKeyId: ID, name: '', lastUsedAt: null });
   });
 
   test('of a body that broke off is a failure', () => {

@@ -4,22 +4,32 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Atlas } from '../../src/atlas/atlas.ts';
 import type { AtlasResult } from '../../src/atlas/failure.ts';
-import type { Slice } from '../../src/atlas/page.ts';
-import { connect, connectByToken, failureOf, originOf, PROJECT, sandboxFor, tokenOf, valueOf } from './connection.ts';
+import { START, type Position, type Slice } from '../../src/atlas/page.ts';
+import {
+  connect,
+  connectByToken,
+  failureOf,
+  originOf,
+  PROJECT,
+  rowAt,
+  sandboxFor,
+  tokenOf,
+  valueOf,
+} from './connection.ts';
 
 const TOKEN = tokenOf('a-token-of-the-test');
 const NEXT = [{ rel: 'next' }];
 const KEYS = { groupId: PROJECT };
 const rows = (count: number) => Array.from({ length: count }, (_, index) => ({ apiKeyId: `id${index}`, name: 'n' }));
 
-async function keysIn(page: Record<string, unknown>, from = 0) {
+async function keysIn(page: Record<string, unknown>, from = START) {
   const { url, arrivals } = await originOf(200, page);
   return { slice: valueOf(await connect(url, TOKEN).readKeys(KEYS, from)), path: arrivals[0]?.path };
 }
 
-async function walk<Row>(read: (from: number) => Promise<AtlasResult<Slice<Row>>>): Promise<Row[]> {
+async function walk<Row>(read: (from: Position) => Promise<AtlasResult<Slice<Row>>>): Promise<Row[]> {
   const found: Row[] = [];
-  for (let from: number | undefined = 0; from !== undefined;) {
+  for (let from: Position | undefined = START; from !== undefined;) {
     const slice: Slice<Row> = valueOf(await read(from));
     found.push(...slice.rows);
     from = slice.next;
@@ -41,9 +51,9 @@ describe('a position', () => {
   ])('%i gives %i rows, and next is %s', async (from, count, next) => {
     const sandbox = await sandboxFor();
     const ids = Array.from({ length: 1003 }, (_, n) => sandbox.addKey(PROJECT, { name: `Key ${n}` }).apiKeyId);
-    const slice = valueOf(await connectByToken(sandbox).readKeys(KEYS, from));
+    const slice = valueOf(await connectByToken(sandbox).readKeys(KEYS, rowAt(from)));
     expect(slice.rows.map(({ apiKeyId }) => apiKeyId)).toEqual(ids.slice(from, from + count));
-    expect([slice.next, slice.total]).toEqual([next, 1003]);
+    expect([slice.next, slice.total]).toEqual([next && rowAt(next), 1003]);
     expect(sandbox.requests.map(({ path }) => path)).toEqual([
       `/api/atlas/v2/groups/${PROJECT}/aiModelApiKeys?itemsPerPage=500&pageNum=${Math.floor(from / 500) + 1}`,
     ]);
@@ -54,9 +64,9 @@ describe('a position', () => {
     const ids = Array.from({ length: 1200 }, (_, n) => sandbox.addKey(PROJECT, { name: `Key ${n}` }).apiKeyId);
     const atlas = connectByToken(sandbox);
     const property = fc.asyncProperty(fc.integer({ min: 0, max: 1300 }), async (from) => {
-      const { rows: found, next } = valueOf(await atlas.readKeys(KEYS, from));
-      expect(found.map(({ apiKeyId }) => apiKeyId)).toEqual(ids.slice(from, next));
-      expect(next === undefined || next > from).toBe(true);
+      const { rows: found, next } = valueOf(await atlas.readKeys(KEYS, rowAt(from)));
+      expect(found.map(({ apiKeyId }) => apiKeyId)).toEqual(ids.slice(from, next?.before));
+      expect(next === undefined || next.before > from).toBe(true);
     });
     await fc.assert(property, { numRuns: 25 });
   });
@@ -64,17 +74,25 @@ describe('a position', () => {
   test('beyond every list is refused unsent', async () => {
     const sandbox = await sandboxFor();
     const atlas = connectByToken(sandbox);
-    for (const from of [50_000, Number.MAX_SAFE_INTEGER]) {
+    const beyond = [rowAt(50_000), { page: 501, skip: 0, before: 500 }, { page: 1, skip: 0, before: 50_000 }];
+    for (const from of beyond) {
       expect(failureOf(await atlas.readKeys(KEYS, from))).toMatchObject({
         code: 'ATLAS_PROTOCOL',
         maybeCarriedOut: false,
       });
     }
     expect(sandbox.requests).toEqual([]);
-    expect(valueOf(await atlas.readKeys(KEYS, 49_999))).toEqual({ rows: [], total: 0 });
+    expect(valueOf(await atlas.readKeys(KEYS, rowAt(49_999)))).toMatchObject({ rows: [], total: 0 });
   });
 
-  test.each([-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53])('%d is none', async (from) => {
+  test.each([
+    { ...START, page: 0 },
+    { ...START, page: 1.5 },
+    { ...START, skip: -1 },
+    { ...START, skip: 501 },
+    { ...START, before: Number.NaN },
+    { ...START, before: 2 ** 53 },
+  ])('%j is none', async (from) => {
     const sandbox = await sandboxFor();
     const atlas = connectByToken(sandbox);
     await expect(atlas.readKeys(KEYS, from)).rejects.toThrow(RangeError);
@@ -85,17 +103,27 @@ describe('a position', () => {
 
 describe('the end', () => {
   test.each([
-    ['a short page, whatever it links to', { results: rows(499), links: NEXT }],
-    ['a full page without a next link', { results: rows(500), links: [{ rel: 'self' }] }],
-    ['a full page without links', { results: rows(500) }],
+    ['a short page without links and count', { results: rows(499) }],
+    ['a short page without a next link', { results: rows(499), links: [{ rel: 'self' }] }],
+    ['a short page that completes the count', { results: rows(100), totalCount: 100 }],
+    ['an empty page, whatever it links to and counts', { results: [], links: NEXT, totalCount: 10_000 }],
   ])('is %s', async (_what, page) => {
     const { slice } = await keysIn(page);
     expect(slice).not.toHaveProperty('next');
   });
 
-  test('is not a full page with a next link, even where few of its rows are wanted', async () => {
-    const { slice, path } = await keysIn({ results: rows(500), links: NEXT }, 2999);
-    expect([slice.rows.length, slice.next]).toEqual([1, 3000]);
+  test.each([
+    ['a full page', { results: rows(500) }],
+    ['a short page with a next link', { results: rows(100), links: NEXT }],
+    ['a short page below the count', { results: rows(100), totalCount: 101 }],
+  ])('is not %s', async (_what, page) => {
+    const { slice } = await keysIn(page);
+    expect(slice.next).toEqual({ page: 2, skip: 0, before: page.results.length });
+  });
+
+  test('is not a full page of which few rows are wanted', async () => {
+    const { slice, path } = await keysIn({ results: rows(500), links: NEXT }, rowAt(2999));
+    expect([slice.rows.length, slice.next]).toEqual([1, rowAt(3000)]);
     expect(path).toMatch(/pageNum=6$/);
   });
 });
@@ -128,16 +156,16 @@ test('an organization of 10,000 keys in 300 projects', async () => {
   const atlas = connectByToken(sandbox);
   const keys = await walk((from) => atlas.readKeys({ orgId }, from));
   expect(keys.map(({ apiKeyId, groupId }) => `${apiKeyId} ${groupId ?? ''}`)).toEqual(made);
-  expect(sandbox.requests.map(({ operation }) => operation)).toEqual(Array(20).fill('list_org_keys'));
+  expect(sandbox.requests.map(({ operation }) => operation)).toEqual(Array(21).fill('list_org_keys'));
 });
 
 test("another's organization is refused, with the role that would do", async () => {
   const { url } = await originOf(403, { error: 403, errorCode: 'USER_UNAUTHORIZED' });
   const hintOf = async (read: (atlas: Atlas) => Promise<AtlasResult<unknown>>) =>
     failureOf(await read(connect(url, TOKEN))).hint;
-  expect(await hintOf((atlas) => atlas.readKeys({ orgId: PROJECT }, 0))).toContain('Organization Read Only');
-  expect(await hintOf((atlas) => atlas.readKeys(KEYS, 0))).toContain('Project Read Only');
-  expect(await hintOf((atlas) => atlas.readProjects(PROJECT, 0))).toContain('Organization Read Only');
+  expect(await hintOf((atlas) => atlas.readKeys({ orgId: PROJECT }, START))).toContain('Organization Read Only');
+  expect(await hintOf((atlas) => atlas.readKeys(KEYS, START))).toContain('Project Read Only');
+  expect(await hintOf((atlas) => atlas.readProjects(PROJECT, START))).toContain('Organization Read Only');
   expect(await hintOf((atlas) => atlas.listRateLimits({ orgId: PROJECT }))).toContain('Organization Read Only');
 });
 
@@ -146,8 +174,8 @@ test('a caller who left has nothing sent', async () => {
   const atlas = connectByToken(sandbox);
   const left = AbortSignal.abort();
   for (const result of [
-    await atlas.readKeys(KEYS, 0, left),
-    await atlas.readProjects(undefined, 0, left),
+    await atlas.readKeys(KEYS, START, left),
+    await atlas.readProjects(undefined, START, left),
     await atlas.listProjects(undefined, left),
     await atlas.listRateLimits(KEYS, left),
     await atlas.describeCredential(left),

@@ -230,13 +230,22 @@ describe('nothing is sent for bad input of', () => {
       'update_ai_model_rate_limit',
       LIMIT,
       [
-        ['one number alone', { tokensPerMinuteLimit: undefined }, /^tokensPerMinuteLimit: is required\.$/],
+        [
+          'no number',
+          { requestsPerMinuteLimit: undefined, tokensPerMinuteLimit: undefined },
+          /^arguments: requestsPerMinuteLimit or tokensPerMinuteLimit is required\.$/,
+        ],
         ['a limit of 0', { requestsPerMinuteLimit: 0 }, /^requestsPerMinuteLimit: must be at least 1\.$/],
         ['a limit in fractions', { requestsPerMinuteLimit: 1.5 }, /^requestsPerMinuteLimit: must be an int/],
         [
           'a limit that no number holds',
           { requestsPerMinuteLimit: 2 ** 53 },
           /^requestsPerMinuteLimit: must be at most/,
+        ],
+        [
+          'a limit beyond int32',
+          { tokensPerMinuteLimit: 2 ** 31 },
+          /^tokensPerMinuteLimit: must be at most 2147483647\.$/,
         ],
       ],
     ],

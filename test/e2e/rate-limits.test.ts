@@ -64,10 +64,31 @@ describe('update', () => {
     expectTheSameInText(called);
     expect(await limitOf('embed_large')).toMatchObject([LOWER]);
   });
-  test('above the maximum of the organization is refused by Atlas', async () => {
+  test('above the maximum of the organization is refused, and the maximum is said', async () => {
     const { error } = structuredOf(await host.call(UPDATE, { groupId: GROUP, ...LOWER, requestsPerMinuteLimit: 2001 }));
-    expect(error?.code).toBe('ATLAS_REJECTED');
-    expect(await limitOf('embed_large')).toMatchObject([EMBED]);
+    expect(error).toMatchObject({ code: 'INVALID_INPUT' });
+    expect(error?.hint).toContain('requestsPerMinuteLimit 2000');
+    expect(changes()).toEqual([]);
+  });
+  test('of one number leaves the other, and says that what was to be raised was lowered', async () => {
+    const called = await host.call(UPDATE, {
+      groupId: GROUP,
+      modelGroupName: 'EMBED_LARGE',
+      requestsPerMinuteLimit: 500,
+    });
+    expect(called.structuredContent).toMatchObject({
+      rateLimit: { requestsPerMinuteLimit: 500, tokensPerMinuteLimit: 3_000_000 },
+      previous: { requestsPerMinuteLimit: 2_000, tokensPerMinuteLimit: 3_000_000 },
+    });
+    expect(textOf(called)).toContain(
+      'The limits of "embed_large": requests per minute lowered from 2000 to 500, tokens per minute stays 3000000.',
+    );
+    const raised = await host.call(UPDATE, {
+      groupId: GROUP,
+      modelGroupName: 'embed_large',
+      requestsPerMinuteLimit: 900,
+    });
+    expect(textOf(raised)).toContain('requests per minute raised from 500 to 900');
   });
   test('an unknown group changes nothing', async () => {
     const { error } = structuredOf(
@@ -93,7 +114,7 @@ describe('reset', () => {
   test('of all', async () => {
     const called = await host.call(RESET, { groupId: GROUP });
     expect(called.structuredContent).toMatchObject({ rateLimits: [{ ...EMBED, previous: SMALLER }, {}, {}, {}, {}] });
-    expect(textOf(called)).toContain('Reset 5 rate limits.');
+    expect(textOf(called)).toContain('Set 5 rate limits to the values of the organization; 2 changed.');
     expect(await limitOf('rerank')).toMatchObject([{ requestsPerMinuteLimit: 2000, tokensPerMinuteLimit: 4_000_000 }]);
   });
 });

@@ -19,7 +19,7 @@ const exchanged: Record<Layer, { readonly files: RegExp; readonly from: RegExp; 
   structure: {
     files: /src\/atlas\/outside-text\.ts$/,
     from: /import \{[^}]*\} from '[^']*redaction\.ts';/,
-    to: 'const redactOutside = (text: string) => text;',
+    to: 'const redactOutside = (text: string) => text; const redactProse = redactOutside; const hasModelKey = () => false;',
   },
 };
 

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { keyList, type ModelKey } from '../../src/atlas/model-keys.ts';
+import { hasId, keyList, type ModelKey } from '../../src/atlas/model-keys.ts';
 import { type Answer, type Question } from '../../src/provisioning/call-control.ts';
 import { askConsent, described, typedNameOf } from '../../src/provisioning/consent.ts';
 
@@ -10,7 +10,7 @@ const GROUP = '69681d39c9e8cfd375386316';
 
 function keyNamed(name: string): ModelKey {
   const key = keyList({ groupId: GROUP }).readRow({ apiKeyId: 'a86r5kwrfsk5r5ku5tgvhmpj', name });
-  if (!key) throw new Error('the row was not read');
+  if (!key || !hasId(key)) throw new Error('the row was not read');
   return key;
 }
 

@@ -1,7 +1,8 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Answer, type CallControl } from '../../src/provisioning/call-control.ts';
 import { listRateLimits, resetRateLimits, updateRateLimit } from '../../src/provisioning/rate-limits.ts';
-import { matching } from '../matching.ts';
+import { originFor } from '../atlas/connection.ts';
+import { containing, matching } from '../matching.ts';
 import { GROUP, quiet, startBench, type Bench } from './bench.ts';
 
 async function freshBench(): Promise<Bench> {
@@ -47,8 +48,12 @@ test('a change reports old and new', async () => {
   expect(await limitNow(bench)).toBe(5);
 });
 
-test('more than the organization has is refused by Atlas, with the field', async () => {
+test('more than the organization has is refused: here where that can be seen, else by Atlas, with the field', async () => {
   const bench = await freshBench();
+  expect(await update(bench, 2_001)).toMatchObject({
+    failure: { code: 'INVALID_INPUT', hint: 'The organization has requestsPerMinuteLimit 2000.' },
+  });
+  bench.sandbox.inject({ operation: 'list_org_rate_limits', when: 'before', kind: 'status', status: 403 });
   expect(await update(bench, 2_001)).toMatchObject({
     failure: { atlas: { status: 400, fields: [{ field: 'requestsPerMinuteLimit' }] } },
   });
@@ -143,5 +148,98 @@ describe('where the operator requires a person', () => {
     const typed = { answer: 'given', value: 'embed_large' } as const;
     expect(await set(bench, requests - 1, tokens, typed)).toMatchObject({ outcome: 'updated' });
     expect(await limitNow(bench)).toBe(requests - 1);
+  });
+});
+
+describe('a group with several limits', () => {
+  const row = (cloud: string, geography: string, requestsPerMinuteLimit = 2_000) => ({
+    ...{ modelGroupName: 'embed_large', modelNames: [], requestsPerMinuteLimit, tokensPerMinuteLimit: 9 },
+    ...{ cloud, geography },
+  });
+  const rows = [row('any', 'any'), row('AWS', 'eu'), row('AWS', 'us', 5), { modelGroupName: 'rerank', modelNames: [] }];
+  const path = (cloud: string, geography: string) =>
+    `/aiModelApiClouds/${cloud}/geographies/${geography}/modelGroupNames/embed_large/rateLimits`;
+
+  /** An Atlas that has these rows, and takes every change. */
+  async function severalLimits() {
+    const bench = await freshBench();
+    const { url, arrivals } = await originFor((response, { method, path: asked, body }) => {
+      const isReset = asked.endsWith(':reset');
+      const sent: unknown = method === 'PATCH' ? JSON.parse(body) : {};
+      const answer = method === 'PATCH' ? Object.assign(row('ANY', 'Any'), sent) : { results: rows };
+      response.end(JSON.stringify(isReset ? row('ANY', 'ANY', 1) : asked.endsWith('/token') ? token : answer));
+    });
+    const context = { ...bench.context(), atlas: bench.connect(url.href), confirm: 'never' as const };
+    const changes = () => arrivals.filter(({ method, path: asked }) => method !== 'GET' && !asked.endsWith('/token'));
+    return { context, changes };
+  }
+  const token = { access_token: 'a-token-of-the-test', token_type: 'Bearer', expires_in: 3600 };
+  const wanted = { groupId: GROUP, modelGroupName: 'embed_large', requestsPerMinuteLimit: 7 };
+
+  test('has one of them changed by cloud and geography, whatever their case', async () => {
+    const { context, changes } = await severalLimits();
+    const any = await updateRateLimit(context, { ...wanted, cloud: 'ANY', geography: 'Any' }, quiet());
+    expect(any).toMatchObject({
+      outcome: 'updated',
+      rateLimit: { requestsPerMinuteLimit: 7, tokensPerMinuteLimit: 9 },
+      previous: { requestsPerMinuteLimit: 2_000, tokensPerMinuteLimit: 9 },
+    });
+    expect(changes()).toMatchObject([{ method: 'PATCH', path: containing(path('any', 'any')) }]);
+    expect(JSON.parse(changes()[0]?.body ?? '')).toEqual({ requestsPerMinuteLimit: 7, tokensPerMinuteLimit: 9 });
+  });
+
+  test.each([{}, { cloud: 'aws' }])(
+    'named by %j is not one of them: they are listed, and nothing is sent',
+    async (more) => {
+      const { context, changes } = await severalLimits();
+      for (const outcome of [
+        await updateRateLimit(context, { ...wanted, ...more }, quiet()),
+        await resetRateLimits(context, { groupId: GROUP, modelGroupName: 'embed_large', ...more }, quiet()),
+      ]) {
+        expect(outcome).toMatchObject({
+          failure: { code: 'INVALID_INPUT', hint: containing('cloud AWS with geography eu') },
+        });
+      }
+      expect(changes()).toEqual([]);
+    },
+  );
+
+  test('is told where it has limits, if not there', async () => {
+    const { context, changes } = await severalLimits();
+    expect(await updateRateLimit(context, { ...wanted, cloud: 'gcp' }, quiet())).toMatchObject({
+      failure: { code: 'INVALID_INPUT', message: matching(/^cloud, geography: /), hint: containing('cloud any') },
+    });
+    expect(changes()).toEqual([]);
+  });
+
+  test('has one of them reset, and listed', async () => {
+    const { context, changes } = await severalLimits();
+    const choice = { groupId: GROUP, modelGroupName: 'Embed_Large', cloud: 'any' };
+    expect(await resetRateLimits(context, choice, quiet())).toMatchObject({
+      rateLimits: [{ requestsPerMinuteLimit: 1, previous: { requestsPerMinuteLimit: 2_000 } }],
+    });
+    expect(changes()).toMatchObject([{ method: 'POST', path: containing(`${path('any', 'any')}:reset`) }]);
+    const scope = { groupId: GROUP };
+    expect(await listRateLimits(context, { scope, cloud: 'aws' }, quiet())).toMatchObject({
+      rateLimits: { length: 2 },
+    });
+    expect(await listRateLimits(context, { scope, geography: 'EU' }, quiet())).toMatchObject({ rateLimits: [rows[1]] });
+  });
+
+  test('is reset as a whole only without a cloud and a geography', async () => {
+    const { context, changes } = await severalLimits();
+    expect(await resetRateLimits(context, { groupId: GROUP, geography: 'eu' }, quiet())).toMatchObject({
+      failure: { code: 'INVALID_INPUT', message: matching(/^modelGroupName: is required/) },
+    });
+    expect(changes()).toEqual([]);
+  });
+
+  test('a number that Atlas does not say must be given', async () => {
+    const { context, changes } = await severalLimits();
+    const asked = { groupId: GROUP, modelGroupName: 'rerank', requestsPerMinuteLimit: 1 };
+    expect(await updateRateLimit(context, asked, quiet())).toMatchObject({
+      failure: { code: 'INVALID_INPUT', message: matching(/^tokensPerMinuteLimit: /) },
+    });
+    expect(changes()).toEqual([]);
   });
 });

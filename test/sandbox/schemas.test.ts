@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Atlas } from '../../src/atlas/atlas.ts';
+import { START } from '../../src/atlas/page.ts';
 import { OPERATIONS, type Operation } from '../../src/sandbox/operations.ts';
 import type { Sandbox } from '../../src/sandbox/sandbox.ts';
 import { FACTS, mediaType, type Version } from '../atlas-schemas.ts';
@@ -176,8 +177,8 @@ async function makeEveryCall(atlas: Atlas, sandbox: Sandbox): Promise<void> {
   const { apiKeyId } = sandbox.addKey(groupId, { name: 'old' });
   const place = { groupId, cloud: 'ANY', geography: 'ANY', modelGroupName: 'rerank' };
   await atlas.listKeys(groupId);
-  await atlas.readKeys({ groupId }, 0);
-  await atlas.readKeys({ orgId }, 0);
+  await atlas.readKeys({ groupId }, START);
+  await atlas.readKeys({ orgId }, START);
   await atlas.getKey({ groupId }, apiKeyId);
   await atlas.getKey({ orgId }, apiKeyId);
   await atlas.createKey({ groupId, name: '\u{1f511} new', cloud: 'ANY', geography: 'ANY' });
@@ -190,7 +191,7 @@ async function makeEveryCall(atlas: Atlas, sandbox: Sandbox): Promise<void> {
   await atlas.resetRateLimits({ groupId });
   await atlas.listProjects(undefined);
   await atlas.listProjects(orgId);
-  await atlas.readProjects(undefined, 0);
+  await atlas.readProjects(undefined, START);
   await atlas.describeCredential();
 }
 

@@ -15,8 +15,6 @@ function fitsMask(value: string, mask: string): boolean {
 test.each([
   ['al-****odu2', SECRET, true],
   ['al-**odu2', SECRET, true],
-  ['****odu2', SECRET, true],
-  ['al-****Kdodu2', SECRET, true],
   ['al-eu-****odu2', SECRET.replace('al-', 'al-eu-'), true],
   ['al-****odu2', SECRET.replace('al-', 'al-eu-'), true],
   ['al-eu-****odu2', SECRET, false],
@@ -42,6 +40,11 @@ test.each([
   'al-****',
   'al-****u2',
   'al-****du2',
+  '****odu2',
+  'al-****Kdodu2',
+  'ghp_****odu2',
+  'al-e-****odu2',
+  'al-EU-****odu2',
   'al-**odu2**',
   '**al**odu2',
 ])('the mask %j tells nothing', (mask) => {

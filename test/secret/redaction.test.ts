@@ -1,6 +1,15 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
-import { disclose, redact, redactJson, redactOutside, remember } from '../../src/secret/redaction.ts';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import {
+  disclose,
+  hasSecretForm,
+  redact,
+  redactJson,
+  redactOutside,
+  redactProse,
+  remember,
+  sharesRun,
+} from '../../src/secret/redaction.ts';
 
 const SECRET = 'al-canary_"jZ/s+l=u%hP\\MzP~!M9 x';
 remember(SECRET);
@@ -90,10 +99,10 @@ describe('a JSON document', () => {
   });
 
   test('is redacted string by string: a value that looks like its structure changes nothing else', () => {
-    const structural = '"list":["other"]';
+    const structural = '"list":["other-1"]';
     remember(structural);
-    const value = { detail: structural, list: ['other'] };
-    expect(JSON.parse(redactJson(JSON.stringify(value)))).toEqual({ detail: '[redacted]', list: ['other'] });
+    const value = { detail: structural, list: ['other-1'] };
+    expect(JSON.parse(redactJson(JSON.stringify(value)))).toEqual({ detail: '[redacted]', list: ['other-1'] });
     disclose(structural);
   });
 
@@ -103,9 +112,9 @@ describe('a JSON document', () => {
 });
 
 test('of two values that begin alike nothing of the longer one is left', () => {
-  remember('al-alike');
-  remember('al-alike-and-more');
-  expect(redact('al-alike-and-more al-alike')).toBe('[redacted] [redacted]');
+  remember('al-alike-0123456789');
+  remember('al-alike-0123456789-and-more');
+  expect(redact('al-alike-0123456789-and-more al-alike-0123456789')).toBe('[redacted] [redacted]');
 });
 
 test('a short value is not remembered: it would blank out ordinary words', () => {
@@ -123,6 +132,95 @@ test('a disclosed value is let through, others are not', () => {
   remember('al-shown-on-purpose');
   disclose('al-shown-on-purpose');
   expect(redact(`al-shown-on-purpose ${SECRET}`)).toBe('al-shown-on-purpose [redacted]');
+});
+
+describe('a value without the form of a secret', () => {
+  const words = [
+    'delivered',
+    'ATLAS_OUTCOME_UNKNOWN',
+    'rotate_ai_model_api_key',
+    '69681d39c9e8cfd375386316',
+    'a86r5kwrfsk5r5ku5tgvhmpj',
+    '2026-01-15T16:47:49.855000+00:00',
+    'sha256:9f86d081884c',
+    'requestsPerMinuteLimit',
+  ];
+  test.each(words)('%s changes nothing of what this server says', (word) => {
+    expect(hasSecretForm(word)).toBe(false);
+    remember(word);
+    onTestFinished(() => {
+      disclose(word);
+    });
+    const said = JSON.stringify({ outcome: word, text: `the key is ${word}` });
+    expect(redactJson(said)).toBe(said);
+    expect(redact(`info: ${word}`)).toBe(`info: ${word}`);
+    expect([redactOutside(word), sharesRun(word)]).toEqual([word, false]);
+    expect(redactProse(`detail ${word}`)).toBe('detail [redacted]');
+  });
+
+  test.each([
+    'al-abcdefghijklmnop',
+    'al-eu-jZsluhPMzPMCFXepRWwMwvpZDDratZMgoAZKdodu',
+    'mdb_sa_sk_0abcdefghijklmnopqrstuvwxyz',
+    '0123abcd-45ef-6789-abcd-ef0123456789',
+    'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl',
+  ])('%s has it', (value) => {
+    expect(hasSecretForm(value)).toBe(true);
+  });
+});
+
+describe('a run of a secret in text from outside', () => {
+  const HELD = 'al-q7Zp4LwX9vB2nM6kR8tY3uJ5hG1fD0sA-cE_iO7xWqT';
+  remember(HELD);
+  const bare = HELD.slice('al-'.length);
+  const spaced = (every: number) => bare.replace(new RegExp(`.{${every}}`, 'g'), '$& \n');
+  test.each<[string, string]>([
+    ['without its beginning', bare],
+    ['cut', bare.slice(10, 18)],
+    ['wrapped in lines', spaced(20)],
+    ['with a space behind each character', spaced(1)],
+    ['with an invisible character behind each', bare.replace(/./g, '$&\u200b')],
+    ['reversed', Array.from(bare).reverse().join('')],
+    ['cut and reversed', Array.from(bare.slice(4, 14)).reverse().join('')],
+    ['in capitals', bare.toUpperCase()],
+    ['without its ending, in base64', Buffer.from(bare.slice(0, 21)).toString('base64')],
+    ['cut, in hexadecimal', Buffer.from(bare.slice(5, 20)).toString('hex')],
+    ['percent-encoded', Array.from(bare.slice(0, 20), (letter) => `%${letter.charCodeAt(0).toString(16)}`).join('')],
+  ])('%s goes', (_how, piece) => {
+    const clean = redactOutside(`the key of "${piece}", made today`);
+    expect(clean).toMatch(/^the key of "[^A-Za-z0-9]*\[redacted\][^A-Za-z0-9]*", made today$/);
+    expect(clean.length).toBeLessThan(80);
+  });
+
+  test('of seven characters stays, as masks show four', () => {
+    const text = `${bare.slice(0, 7)} ${bare.slice(-7)} al-****${bare.slice(-4)}`;
+    expect(redactOutside(text)).toBe(text);
+  });
+
+  test('is known of an id, and not after the secret was forgotten', () => {
+    expect(sharesRun(`id-${bare.slice(3, 11)}`)).toBe(true);
+    remember('al-forgotten-Zq81MxPw02Lk');
+    expect(sharesRun('Zq81MxPw02Lk')).toBe(true);
+    disclose('al-forgotten-Zq81MxPw02Lk');
+    expect(sharesRun('Zq81MxPw02Lk')).toBe(false);
+    expect(sharesRun(`id-${bare.slice(3, 11)}`)).toBe(true);
+  });
+
+  test('other text stays as it is (property)', () => {
+    fc.assert(fc.property(fc.string(), (text) => redactOutside(text) === text));
+  });
+
+  test('wherever the run is cut from, none is left (property)', () => {
+    const letters = bare.replace(/[^A-Za-z0-9]/g, '').toLowerCase();
+    fc.assert(
+      fc.property(fc.nat(bare.length - 8), fc.nat(30), fc.string(), fc.string(), (from, length, before, after) => {
+        const clean = redactOutside(`${before}${bare.slice(from, from + 8 + length)}${after}`)
+          .replace(/[^A-Za-z0-9]/g, '')
+          .toLowerCase();
+        for (let at = 0; at + 8 <= letters.length; at += 1) expect(clean).not.toContain(letters.slice(at, at + 8));
+      }),
+    );
+  });
 });
 
 /** The strings of a JSON value, and of every JSON document that is one of them. */

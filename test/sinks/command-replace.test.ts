@@ -121,6 +121,7 @@ describe('a command that can be read', () => {
         code: 'SINK_ENTRY_EXISTS',
         message: expect.stringContaining(`${PRINTS} ${reason}`) as unknown,
         hint: expect.stringContaining('Pass another entry or sink') as unknown,
+        ...(reason.includes('not the secret') && { isRefusedLook: true }),
       });
     }
     expect(held()).toBe(printed);

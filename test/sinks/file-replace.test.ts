@@ -3,9 +3,11 @@
 import { chmodSync, chownSync, existsSync, lstatSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { fingerprintOf } from '../../src/secret/fingerprint.ts';
 import { redact } from '../../src/secret/redaction.ts';
 import { Secret } from '../../src/secret/secret.ts';
 import type { Replaced } from '../../src/sinks/sink.ts';
+import { matching } from '../matching.ts';
 import {
   appended,
   directory,
@@ -59,6 +61,7 @@ function entryExists(message: RegExp): unknown {
     code: 'SINK_ENTRY_EXISTS',
     message: expect.stringMatching(message) as unknown,
     hint: expect.stringMatching(/Nothing is overwritten.*another entry/) as unknown,
+    ...(message.source.includes('not the secret') && { isRefusedLook: true }),
   };
 }
 
@@ -146,6 +149,39 @@ describe('the old secret', () => {
     );
   });
 });
+
+describe('where the fingerprint of the old secret is known', () => {
+  const known = (maskedSecret?: string): Replaced => ({
+    maskedSecret,
+    fingerprints: [fingerprintOf(new Secret(OLD))],
+  });
+
+  test.each([undefined, 'al-****odu2', 'shown otherwise'])('it gives way, whatever the mask (%s)', async (mask) => {
+    for (const content of [OLD, `${OLD}\n`]) {
+      const target = await replacing(fileWith(content), known(mask));
+      expect(target).toMatchObject({ exchanges: 'old secret' });
+      expect(await target.deliver(SECRET)).toEqual(WRITTEN);
+    }
+  });
+
+  test('another value that fits the mask stays, and no guess of the mask is judged', async () => {
+    const other = `${OLD.slice(0, -10)}XXXXXX${OLD.slice(-4)}`;
+    const problem = await problemOf(fileSinkAt(fileWith(other)), 'prove', ADDRESS, known('al-****odu2'));
+    expect(problem).toMatchObject({ code: 'SINK_ENTRY_EXISTS', message: matching(/not the secret of the key/) });
+    expect(problem).not.toHaveProperty('isRefusedLook');
+  });
+});
+
+test.each(['****odu2', 'ghp_****odu2', 'al-****Kodu2'])(
+  "a token of another service stays although it ends like the old secret: Atlas's mask %s is of another form",
+  async (maskedSecret) => {
+    const path = fileWith('ghp_0123456789abcdefghijklmnopqrstKodu2');
+    expect(await problemOf(fileSinkAt(path), 'prove', ADDRESS, { maskedSecret })).toMatchObject({
+      code: 'SINK_ENTRY_EXISTS',
+      message: matching(/shows too little of the old secret/),
+    });
+  },
+);
 
 describe('what is not certainly the old secret stays', () => {
   test.each<[string, string | Buffer, string | undefined, RegExp]>([

@@ -147,7 +147,7 @@ describe('the operator chooses the tools by name', () => {
   });
 });
 
-test('what hosts show the model takes at most 900 bytes a tool, with every default that an operator can set', () => {
+test('what hosts show the model of a tool takes at most 900 bytes on average, with every default that an operator can set', () => {
   const everything = {
     readOnly: false,
     projectId: '69681d39c9e8cfd375386316',

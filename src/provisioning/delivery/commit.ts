@@ -4,7 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Atlas } from '../../atlas/atlas.ts';
 import { protocolFailure, type AtlasFailure, type AtlasResult } from '../../atlas/failure.ts';
-import { isNamed, saysNoSuchKey, type ModelKey } from '../../atlas/model-keys.ts';
+import { hasId, isNamed, saysNoSuchKey, type ListedKey, type ModelKey } from '../../atlas/model-keys.ts';
 import { nonceOf } from './marked-name.ts';
 
 /** A key that this call made. */
@@ -18,7 +18,7 @@ export type Commit =
   /** The key carries no mark. Its name is the final one, or what a person made of it. */
   | { readonly state: 'committed'; readonly key: ModelKey }
   /** Atlas refuses the name, and other keys have it. */
-  | { readonly state: 'taken'; readonly holders: readonly ModelKey[] }
+  | { readonly state: 'taken'; readonly holders: readonly ListedKey[] }
   | { readonly state: 'gone' }
   /** It may still carry the mark; a later look can commit it. */
   | { readonly state: 'pending'; readonly failure: AtlasFailure };
@@ -78,7 +78,7 @@ export async function readKey(atlas: Atlas, own: OwnKey): Promise<AtlasResult<Mo
   const now = await atlas.getKey({ groupId: own.groupId }, own.apiKeyId);
   if (now.ok || !saysNoSuchKey(now.failure)) return now;
   const keys = await atlas.listKeys(own.groupId);
-  const listed = keys.ok ? keys.value.find((key) => isOwn(key, own)) : undefined;
+  const listed = keys.ok ? keys.value.filter(hasId).find((key) => isOwn(key, own)) : undefined;
   return listed ? { ok: true, value: listed } : 'gone';
 }
 
@@ -87,7 +87,7 @@ function isOwn(key: ModelKey, { apiKeyId, nonce }: OwnKey): boolean {
 }
 
 /** Empty where no list says so. */
-async function holdersOf(atlas: Atlas, { groupId, apiKeyId }: OwnKey, name: string): Promise<readonly ModelKey[]> {
+async function holdersOf(atlas: Atlas, { groupId, apiKeyId }: OwnKey, name: string): Promise<readonly ListedKey[]> {
   const keys = await atlas.listKeys(groupId);
   return keys.ok ? keys.value.filter((key) => key.apiKeyId !== apiKeyId && isNamed(key, name)) : [];
 }

@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Atlas, CreatedKey } from '../../atlas/atlas.ts';
 import { protocolFailure, type AtlasResult } from '../../atlas/failure.ts';
-import type { ModelKey, NewKey } from '../../atlas/model-keys.ts';
+import type { ListedKey, ModelKey, NewKey } from '../../atlas/model-keys.ts';
 import { fingerprintOf, type Fingerprint } from '../../secret/fingerprint.ts';
 import type { Secret } from '../../secret/secret.ts';
 import type { Target } from '../../sinks/sink.ts';
@@ -49,7 +49,7 @@ export interface Prepared {
   /** When the project's keys were looked at, in milliseconds since the epoch. */
   readonly looked: number;
   /** The keys that there were. */
-  readonly seen: readonly ModelKey[];
+  readonly seen: readonly ListedKey[];
 }
 
 /** A key whose secret is in the sink, and whose name does not say so yet. */
@@ -139,7 +139,7 @@ async function identify(
   atlas: Atlas,
   intent: OpenIntent,
   { key, secret, warnings }: CreatedKey,
-  seen: readonly ModelKey[],
+  seen: readonly ListedKey[],
   signal: AbortSignal,
 ): Promise<Made | undefined> {
   const isNew = key !== undefined && seen.every(({ apiKeyId }) => apiKeyId !== key.apiKeyId);

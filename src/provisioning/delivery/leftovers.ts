@@ -1,7 +1,7 @@
 // Keys that say in their own name that they are not delivered: which of them are this machine's, which stand in the way of a
 // new key, and what a person is told of them. Pure.
 
-import type { ModelKey } from '../../atlas/model-keys.ts';
+import type { ListedKey } from '../../atlas/model-keys.ts';
 import { nameInUse, type Failure } from '../failure.ts';
 import { isUncommitted, keyOf, type Intent } from '../journal/intent.ts';
 import { isUnderWay, isUnfinished, type Kept } from '../journal/journal.ts';
@@ -19,7 +19,7 @@ export interface Undelivered {
 }
 
 /** Undefined for a key that carries no mark. */
-export function undeliveredOf(key: ModelKey, kept: Kept | undefined): Undelivered | undefined {
+export function undeliveredOf(key: ListedKey, kept: Kept | undefined): Undelivered | undefined {
   const nonce = nonceOf(key);
   if (nonce === undefined) return undefined;
   const age = ageOf(key);
@@ -32,7 +32,7 @@ function isKnown(nonce: string, { intents, unreadable }: Kept): boolean {
 }
 
 /** Another machine may be about to give that name to a key of its own. */
-export function youngRivalOf(name: string, keys: readonly ModelKey[], kept: Kept): Failure | undefined {
+export function youngRivalOf(name: string, keys: readonly ListedKey[], kept: Kept): Failure | undefined {
   const rival = keys.find((key) => {
     const age = ageOf(key) ?? Number.POSITIVE_INFINITY;
     return Math.abs(age) < YOUNG_MS && isMarkedFor(key, name) && !isKnown(nonceOf(key) ?? '', kept);
@@ -43,17 +43,17 @@ export function youngRivalOf(name: string, keys: readonly ModelKey[], kept: Kept
     message: 'Another machine is delivering a key that is to get this name.',
     hint: 'Call again in ten minutes, or choose another name.',
     retryable: true,
-    apiKeyId: rival.apiKeyId,
+    ...(rival.apiKeyId !== undefined && { apiKeyId: rival.apiKeyId }),
   };
 }
 
 /** What a caller is told beside the result: of keys in the list that no call of this machine brings to an end any more. */
 export function leftoverWarnings(
   groupId: string,
-  keys: readonly ModelKey[],
+  keys: readonly ListedKey[],
   { intents, unreadable }: Kept,
 ): readonly string[] {
-  const lost = keys.filter((key) => isLeftover(nonceOf(key), intents)).map(({ apiKeyId }) => apiKeyId);
+  const lost = keys.filter((key) => isLeftover(nonceOf(key), intents)).flatMap(({ apiKeyId }) => apiKeyId ?? []);
   const elsewhere = intents.filter((intent) => isUnfinished(intent) && isTold(intent, groupId, lost)).length;
   return [
     ...(lost.length === 0

@@ -4,7 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Atlas } from '../../atlas/atlas.ts';
 import type { AtlasFailure } from '../../atlas/failure.ts';
-import type { ModelKey } from '../../atlas/model-keys.ts';
+import { hasId, type ModelKey } from '../../atlas/model-keys.ts';
 import { fromAtlas, type Failure } from '../failure.ts';
 import type { OpenIntent } from '../journal/journal.ts';
 import { nonceOf } from './marked-name.ts';
@@ -44,7 +44,7 @@ export async function findByNonce(
   for (const wait of LOOK_AFTER_MS) {
     await delay(wait);
     const keys = await atlas.listKeys(groupId, signal);
-    const own = keys.ok ? keys.value.filter((key) => nonceOf(key) === nonce) : [];
+    const own = keys.ok ? keys.value.filter(hasId).filter((key) => nonceOf(key) === nonce) : [];
     if (own.length > 0) return own;
     if (signal.aborted) break;
   }

@@ -2,7 +2,7 @@
 // so in its own name, and a create whose reply was lost is found again by a name that no other call can have made.
 
 import { randomBytes } from 'node:crypto';
-import { originalName, sameName, type ModelKey } from '../../atlas/model-keys.ts';
+import { originalName, sameName, type ListedKey, type ModelKey } from '../../atlas/model-keys.ts';
 
 /** In code points, as Atlas counts them. */
 const LONGEST_NAME = 250;
@@ -31,12 +31,12 @@ export function nonceIn(name: string): string | undefined {
 }
 
 /** The nonce of a key that is not delivered, by its name as Atlas has it. */
-export function nonceOf(key: ModelKey): string | undefined {
+export function nonceOf(key: ListedKey): string | undefined {
   return nonceIn(originalName(key));
 }
 
 /** Whether the key is marked, and is to have that name in the end. */
-export function isMarkedFor(key: ModelKey, finalName: string): boolean {
+export function isMarkedFor(key: ListedKey, finalName: string): boolean {
   const nonce = nonceOf(key);
   return nonce !== undefined && sameName(originalName(key), markedName(finalName, nonce));
 }
@@ -50,7 +50,7 @@ export function finalNameOf(key: ModelKey): string | undefined {
 }
 
 /** How old the key is by its own account, in milliseconds; undefined where Atlas does not say. */
-export function ageOf({ createdAt }: ModelKey): number | undefined {
+export function ageOf({ createdAt }: ListedKey): number | undefined {
   const made = Date.parse(createdAt ?? '');
   return Number.isNaN(made) ? undefined : Date.now() - made;
 }

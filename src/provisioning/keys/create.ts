@@ -1,7 +1,7 @@
 // Creates a key and delivers its secret. Nothing is sent to create before the name is free and the sink has proved
 // ready; afterwards the delivery protocol runs to a true end, whoever asks it to stop.
 
-import { isNamed, type ModelKey } from '../../atlas/model-keys.ts';
+import { isNamed, type ListedKey, type ModelKey } from '../../atlas/model-keys.ts';
 import type { Target } from '../../sinks/sink.ts';
 import type { CallControl } from '../call-control.ts';
 import { commitName, type Commit } from '../delivery/commit.ts';
@@ -59,7 +59,7 @@ export async function createKey(
 
 interface FreePlace {
   readonly target: Target;
-  readonly seen: readonly ModelKey[];
+  readonly seen: readonly ListedKey[];
   readonly warnings: readonly string[];
 }
 
@@ -78,7 +78,7 @@ async function findFreePlace(
   if (!keys.ok) return explained(context, keys.failure, { groupId, keyState: 'not_created' }, signal);
   if (!kept) return journalUnreadable('not_created');
   const namesake = keys.value.find((key) => isNamed(key, name));
-  if (namesake) return { ...nameInUse('not_created'), apiKeyId: namesake.apiKeyId };
+  if (namesake) return nameInUse('not_created', namesake.apiKeyId);
   const rival = youngRivalOf(name, keys.value, kept);
   if (rival) return rival;
   if (!preflight.ready) return fromSink(preflight.problem);

@@ -2,7 +2,7 @@
 
 import type { Atlas } from '../../atlas/atlas.ts';
 import type { AtlasResult } from '../../atlas/failure.ts';
-import { isNamed, originalName, type ModelKey } from '../../atlas/model-keys.ts';
+import { hasId, isNamed, originalName, type ModelKey } from '../../atlas/model-keys.ts';
 import type { Sink } from '../../sinks/sink.ts';
 import type { CallControl } from '../call-control.ts';
 import { askConsent, described, typedNameOf, type ConfirmPolicy } from '../consent.ts';
@@ -108,8 +108,8 @@ async function findRenamable(
   const keys = await atlas.listKeys(groupId, signal);
   if (!keys.ok) return explained(context, keys.failure, { groupId, keyState: 'not_applicable' }, signal);
   const namesake = keys.value.find((key) => key.apiKeyId !== apiKeyId && isNamed(key, name));
-  if (namesake) return { ...nameInUse('not_applicable'), apiKeyId: namesake.apiKeyId };
-  const listed = keys.value.find((key) => key.apiKeyId === apiKeyId);
+  if (namesake) return nameInUse('not_applicable', namesake.apiKeyId);
+  const listed = keys.value.filter(hasId).find((key) => key.apiKeyId === apiKeyId);
   // A new key may not be listed yet.
   const key: AtlasResult<ModelKey> = listed
     ? { ok: true, value: listed }

@@ -3,7 +3,7 @@
 
 import type { Atlas } from '../../atlas/atlas.ts';
 import { protocolFailure, type AtlasFailure } from '../../atlas/failure.ts';
-import { originalName, saysNoSuchKey, sameName, type ModelKey } from '../../atlas/model-keys.ts';
+import { originalName, saysNoSuchKey, sameName, type ListedKey, type ModelKey } from '../../atlas/model-keys.ts';
 import type { Target } from '../../sinks/sink.ts';
 import type { CallControl } from '../call-control.ts';
 import { commitName, type Commit } from '../delivery/commit.ts';
@@ -178,6 +178,6 @@ export function keptBecause({ apiKeyId }: ModelKey, { exchanges }: Pick<Target, 
   return `The old key ${apiKeyId} is kept, ${why}. Call delete_ai_model_api_key for it once the new key is in use.`;
 }
 
-function nameLost(name: string, others: readonly ModelKey[]): string {
+function nameLost(name: string, others: readonly ListedKey[]): string {
   return `The old key is kept, and the new one has a name with the date: the key ${others[0]?.apiKeyId ?? ''} has the name ${JSON.stringify(name)}.`;
 }

@@ -1,7 +1,7 @@
 // Gives a key a successor: a new key, its secret in the place of the old one, and only then the end of the old key. Until
 // the new secret is verified in the sink the old key lives, and its secret is where it was.
 
-import { isNamed, originalName, type ModelKey } from '../../atlas/model-keys.ts';
+import { hasId, isNamed, originalName, type ListedKey, type ModelKey } from '../../atlas/model-keys.ts';
 import { cleanText } from '../../atlas/outside-text.ts';
 import type { Target } from '../../sinks/sink.ts';
 import type { CallControl } from '../call-control.ts';
@@ -83,7 +83,7 @@ interface Rotation {
   readonly destination: Destination;
   readonly target: Target;
   readonly looked: number;
-  readonly seen: readonly ModelKey[];
+  readonly seen: readonly ListedKey[];
   readonly warnings: readonly string[];
 }
 
@@ -96,7 +96,7 @@ async function examine(context: RotateContext, request: RotateRequest, call: Cal
   if (!kept) return journalUnreadable('not_created');
   if (!keys.ok) return explained(context, keys.failure, { groupId, keyState: 'not_created' }, call.signal);
   const { intents } = kept;
-  const old = keys.value.find((key) => key.apiKeyId === apiKeyId);
+  const old = keys.value.filter(hasId).find((key) => key.apiKeyId === apiKeyId);
   if (!old) return notListed(context, request, call.signal);
   const refused = refuseOtherName(old, request.confirmName, 'not_created') ?? refuseMarkedKey(old, 'not_created');
   if (refused) return refused;
@@ -112,14 +112,14 @@ async function examine(context: RotateContext, request: RotateRequest, call: Cal
   if (taken) return taken;
   const name = finalName(request, old, keys.value, keepsOld(request, { destination, target }));
   const taker = keys.value.find((key) => key.apiKeyId !== apiKeyId && isNamed(key, name));
-  if (taker && request.newName !== undefined) return { ...nameInUse('not_created'), apiKeyId: taker.apiKeyId };
+  if (taker && request.newName !== undefined) return nameInUse('not_created', taker.apiKeyId);
   const { warnings: ofPlace = [] } = preflight;
   const warnings = [...(request.dryRun ? ofPlace : []), ...leftoverWarnings(groupId, keys.value, kept)];
   return { old, name, destination, target, looked, seen: keys.value, warnings };
 }
 
 /** Fixed before the new key is made: the old one's name where that is free in the end. */
-function finalName({ newName }: RotateRequest, old: ModelKey, keys: readonly ModelKey[], staysOld: boolean): string {
+function finalName({ newName }: RotateRequest, old: ModelKey, keys: readonly ListedKey[], staysOld: boolean): string {
   if (newName !== undefined && !(staysOld && isNamed(old, newName))) return newName;
   return staysOld || old.name === '' ? datedName(originalName(old), keys) : originalName(old);
 }

@@ -1,10 +1,10 @@
 // The name of a key that takes another's place where both are to live.
 
-import { isNamed, type ModelKey } from '../../atlas/model-keys.ts';
+import { isNamed, type ListedKey } from '../../atlas/model-keys.ts';
 import { withSuffix } from '../delivery/marked-name.ts';
 
 /** The name with the date of today (UTC), and a count where a key has it already. */
-export function datedName(name: string, keys: readonly ModelKey[]): string {
+export function datedName(name: string, keys: readonly ListedKey[]): string {
   const date = new Date().toISOString().slice(0, 10);
   for (let count = 1; ; count += 1) {
     const candidate = withSuffix(name, count === 1 ? `-${date}` : `-${date}-${count}`);

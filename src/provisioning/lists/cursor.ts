@@ -1,22 +1,26 @@
 // The opaque cursor of a list: where it goes on, and which list it belongs to.
 
 import { createHash } from 'node:crypto';
+import { isPosition } from '../../atlas/listing.ts';
+import { START, type Position } from '../../atlas/page.ts';
 import { parseJson } from '../../text/json.ts';
 import { refusal, type Failure } from '../failure.ts';
 
-/** @param query what was asked for, but for its limit: a cursor is good for the same question alone */
-export function cursorAt(position: number, query: object): string {
-  return Buffer.from(JSON.stringify([position, digestOf(query)])).toString('base64url');
+/** @param query what was asked for, but for its limit: a cursor is good for the same question only */
+export function cursorAt({ page, skip, before }: Position, query: object): string {
+  return Buffer.from(JSON.stringify([page, skip, before, digestOf(query)])).toString('base64url');
 }
 
-/** The position where the list goes on: 0 without a cursor. */
-export function positionOf(cursor: string | undefined, query: object): number | Failure {
-  if (cursor === undefined) return 0;
+/** The position where the list goes on: its beginning without a cursor. */
+export function positionOf(cursor: string | undefined, query: object): Position | Failure {
+  if (cursor === undefined) return START;
   const content = parseJson(Buffer.from(cursor, 'base64url').toString());
   const parts: readonly unknown[] = Array.isArray(content) ? content : [];
-  const [position, digest] = parts;
-  if (typeof position === 'number' && Number.isSafeInteger(position) && position >= 0 && digest === digestOf(query))
-    return position;
+  const [page, skip, before, digest] = parts;
+  if (typeof page === 'number' && typeof skip === 'number' && typeof before === 'number') {
+    const position = { page, skip, before };
+    if (isPosition(position) && digest === digestOf(query)) return position;
+  }
   return refusal(
     'INVALID_INPUT',
     'cursor: does not belong to this list.',

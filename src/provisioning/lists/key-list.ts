@@ -1,8 +1,8 @@
 // Lists keys of a project or an organization, as many as a caller wants to see at once.
 
 import type { AtlasResult } from '../../atlas/failure.ts';
-import { originalName, type ModelKey } from '../../atlas/model-keys.ts';
-import type { Slice } from '../../atlas/page.ts';
+import { originalName, type ListedKey } from '../../atlas/model-keys.ts';
+import type { Position, Slice } from '../../atlas/page.ts';
 import type { Scope } from '../../atlas/scope.ts';
 import type { CallControl } from '../call-control.ts';
 import { cursorAt, positionOf } from './cursor.ts';
@@ -25,7 +25,7 @@ export interface KeyListRequest {
   readonly cursor?: string | undefined;
 }
 
-export interface KeyRow extends ModelKey {
+export interface KeyRow extends ListedKey {
   /** Of a key whose name says that it is not delivered. */
   readonly undelivered?: Undelivered;
   /** Another key of its project, among those that were read, has the same name. */
@@ -56,16 +56,20 @@ export async function listModelKeys(
   if (refused) return failed(refused);
   const query = { keys: scope, nameContains, unusedForDays };
   const from = positionOf(cursor, query);
-  if (typeof from === 'object') return failed(from);
+  if ('code' in from) return failed(from);
   const filters = [
     ...(nameContains === undefined ? [] : [contains(nameContains)]),
     ...(unusedForDays === undefined ? [] : [unusedSince(Date.now() - unusedForDays * DAY_MS)]),
-    ...('orgId' in scope && context.allowedProjects ? [(key: ModelKey) => isAllowed(context, key.groupId)] : []),
+    ...('orgId' in scope && context.allowedProjects ? [(key: ListedKey) => isAllowed(context, key.groupId)] : []),
   ];
-  const keep = filters.length === 0 ? undefined : (key: ModelKey) => filters.every((filter) => filter(key));
+  const keep = filters.length === 0 ? undefined : (key: ListedKey) => filters.every((filter) => filter(key));
   const names = new Map<string, number>();
   const [window, projects, kept] = await Promise.all([
-    readWindow(countingNames(context, scope, names), { from, limit, keep }, call),
+    readWindow(
+      countingNames(context, scope, names),
+      { from, limit, keep, identityOf: ({ apiKeyId }) => apiKeyId },
+      call,
+    ),
     projectNames(context, scope, call.signal),
     context.journal.read(),
   ]);
@@ -86,7 +90,7 @@ export async function listModelKeys(
 
 /** Counts the names of all that is read, be it wanted or not. */
 function countingNames({ atlas }: KeyContext, scope: Scope, names: Map<string, number>) {
-  return async (position: number, signal: AbortSignal): Promise<AtlasResult<Slice<ModelKey>>> => {
+  return async (position: Position, signal: AbortSignal): Promise<AtlasResult<Slice<ListedKey>>> => {
     const slice = await atlas.readKeys(scope, position, signal);
     for (const key of slice.ok ? slice.value.rows : []) names.set(nameIn(key), (names.get(nameIn(key)) ?? 0) + 1);
     return slice;
@@ -94,7 +98,7 @@ function countingNames({ atlas }: KeyContext, scope: Scope, names: Map<string, n
 }
 
 /** What tells keys of one name in one project. */
-function nameIn(key: ModelKey): string {
+function nameIn(key: ListedKey): string {
   return `${key.groupId ?? ''} ${originalName(key).normalize('NFC')}`;
 }
 
@@ -103,7 +107,7 @@ function said(undelivered: Undelivered | undefined): { readonly undelivered?: Un
 }
 
 /** Keys of which Atlas does not say when they were used, or made, are not said to be unused. */
-function unusedSince(time: number): (key: ModelKey) => boolean {
+function unusedSince(time: number): (key: ListedKey) => boolean {
   return ({ lastUsedAt, createdAt }) => Date.parse(lastUsedAt ?? createdAt ?? '') <= time;
 }
 
@@ -115,10 +119,10 @@ async function projectNames(
 ): Promise<ReadonlyMap<string, string>> {
   if (!('orgId' in scope)) return new Map();
   const projects = await atlas.listProjects(scope.orgId, signal);
-  return new Map(projects.ok ? projects.value.map(({ groupId, name }) => [groupId, name]) : []);
+  return new Map(projects.ok ? projects.value.map(({ groupId = '', name }) => [groupId, name]) : []);
 }
 
-function rowOf(key: ModelKey, scope: Scope, names: ReadonlyMap<string, string>): KeyRow {
+function rowOf(key: ListedKey, scope: Scope, names: ReadonlyMap<string, string>): KeyRow {
   const groupId = 'groupId' in scope ? scope.groupId : key.groupId;
   const projectName = names.get(groupId ?? '');
   return { ...key, ...(groupId !== undefined && { groupId }), ...(projectName !== undefined && { projectName }) };

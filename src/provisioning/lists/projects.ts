@@ -1,5 +1,6 @@
 // Lists the projects that the credential sees and the operator allows, and resolves their names.
 
+import type { Position } from '../../atlas/page.ts';
 import type { Project } from '../../atlas/projects.ts';
 import { nearest } from '../../text/nearest.ts';
 import type { CallControl } from '../call-control.ts';
@@ -37,23 +38,24 @@ export async function listProjects(
 ): Promise<ProjectList | Failed> {
   const query = { projects: orgId, nameContains };
   const from = positionOf(cursor, query);
-  if (typeof from === 'object') return failed(from);
+  if ('code' in from) return failed(from);
   const allowed = (project: Project) => isAllowed(context, project.groupId);
   const fits =
     nameContains === undefined ? allowed : (project: Project) => allowed(project) && contains(nameContains)(project);
   const keep = nameContains === undefined && !context.allowedProjects ? undefined : fits;
-  const seen: Project[] = [];
-  const read = async (position: number, signal: AbortSignal) => {
+  const seen = new Map<string | number, Project>();
+  const read = async (position: Position, signal: AbortSignal) => {
     const slice = await context.atlas.readProjects(orgId, position, signal);
-    if (slice.ok) seen.push(...slice.value.rows.filter(allowed));
+    if (slice.ok)
+      for (const project of slice.value.rows) if (allowed(project)) seen.set(project.groupId ?? seen.size, project);
     return slice;
   };
-  const window = await readWindow(read, { from, limit, keep }, call);
+  const window = await readWindow(read, { from, limit, keep, identityOf: ({ groupId }) => groupId }, call);
   if (!window.ok) return failed(fromAtlas(window.failure, 'not_applicable'));
   const { rows, remaining, next } = window.value;
   const likely =
-    nameContains !== undefined && rows.length === 0 && from === 0
-      ? nearest(nameContains.toLowerCase(), seen, ({ name }) => name.toLowerCase(), MOST_NEAREST)
+    nameContains !== undefined && rows.length === 0 && cursor === undefined
+      ? nearest(nameContains.toLowerCase(), [...seen.values()], ({ name }) => name.toLowerCase(), MOST_NEAREST)
       : [];
   return {
     outcome: 'listed',

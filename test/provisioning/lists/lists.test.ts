@@ -106,6 +106,8 @@ test('days without use count from the last use, or the creation; what is not kno
   expect(await names(35)).toEqual(['old and never used']);
   expect(await names(0)).toEqual(['new', 'old and never used', 'old and used', 'old and long not used']);
   bench.sandbox.inject({ operation: 'list_keys', when: 'after', kind: 'omit', fields: ['lastUsedAt'] });
+  expect(await names(30)).toEqual(['old and never used', 'old and used', 'old and long not used']);
+  bench.sandbox.inject({ operation: 'list_keys', when: 'after', kind: 'replace', fields: { lastUsedAt: 'today' } });
   expect(await names(30)).toEqual([]);
 });
 
