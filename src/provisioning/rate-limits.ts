@@ -102,7 +102,7 @@ function isLower(limits: Limits, row: RateLimit): boolean {
   );
 }
 
-function loweringOf(groupId: string, row: RateLimit, limits: Limits): ConsentQuestion {
+function loweringOf(groupId: string, row: NamedLimit, limits: Limits): ConsentQuestion {
   return {
     message: [
       'Lower this rate limit of Atlas?',
@@ -113,7 +113,7 @@ function loweringOf(groupId: string, row: RateLimit, limits: Limits): ConsentQue
       `Tokens per minute: ${limits.tokensPerMinuteLimit} (now ${row.tokensPerMinuteLimit ?? 'unknown'})`,
     ].join('\n'),
     what: 'name of the model group',
-    expected: row.modelGroupName ?? '',
+    expected: row.modelGroupName,
     keyState: 'not_applicable',
   };
 }

@@ -10,7 +10,7 @@ const GROUP = '69681d39c9e8cfd375386316';
 
 function keyNamed(name: string): ModelKey {
   const key = keyList({ groupId: GROUP }).readRow({ apiKeyId: 'a86r5kwrfsk5r5ku5tgvhmpj', name });
-  if (!key || !hasId(key)) throw new Error('the row was not read');
+  if (!hasId(key)) throw new Error('the row was not read');
   return key;
 }
 
@@ -54,7 +54,7 @@ test('one fact a line', async () => {
     'Secret: no mask',
     `Project: ${GROUP}`,
     'Made: at an unknown time',
-    'Last used: unknown',
+    'Last used: never',
     'To go on, type the name of the key:',
     'prod',
   ]);
