@@ -59,8 +59,10 @@ export interface Atlas {
   /**
    * Every key of the project, page by page, those without an id included, since their names are taken too. To compare a
    * name, use `isNamed` with the listed object.
+   *
+   * @param role that the caller needs in the end, for the advice in an error
    */
-  listKeys(groupId: string, signal?: AbortSignal): Promise<AtlasResult<readonly ListedKey[]>>;
+  listKeys(groupId: string, signal?: AbortSignal, role?: string): Promise<AtlasResult<readonly ListedKey[]>>;
   /**
    * The rows of one page: those from position `from` on, up to the end of the page in which it lies.
    * A key of an organization's list has its `groupId`, where Atlas gives it.
@@ -99,7 +101,7 @@ export function createAtlas(settings: AtlasSettings): Atlas {
   const limitMs = Math.max(LONGEST_LISTING_MS, settings.timeoutMs);
   const all = <Row>(list: List<Row>, signal?: AbortSignal) => listAll(api, list, { signal, limitMs });
   return {
-    listKeys: (groupId, signal) => all(keyList({ groupId }), signal),
+    listKeys: (groupId, signal, role) => all(keyList({ groupId }, role), signal),
     readKeys: (scope, from, signal) => readSlice(api, keyList(scope), from, signal),
     getKey: (scope, apiKeyId, signal) =>
       ask(api, getKeyCall(scope, apiKeyId), (reply) => readKeyReply(reply, { ...scope, apiKeyId }), signal),

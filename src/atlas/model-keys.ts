@@ -1,6 +1,7 @@
 // AI model API keys: for each call one function that makes it and a pure one that reads its reply.
 // Source: https://www.mongodb.com/docs/api/doc/atlas-admin-api-v2/group/endpoint-ai-model-api-keys
 
+import { hasSecretForm } from '../secret/redaction.ts';
 import { Secret } from '../secret/secret.ts';
 import type { ApiCall, ApiReply } from './admin-api.ts';
 import { apiPath } from './api-path.ts';
@@ -70,11 +71,12 @@ const rawNames = new WeakMap<ListedKey, string>();
 const LONGEST_RAW_NAME = 1_000;
 const LONGEST_TIME = 60;
 
-export function keyList(scope: Scope): List<ListedKey> {
+/** @param role that the caller needs in the end, for the advice in an error; by default the one that may read */
+export function keyList(scope: Scope, role?: string): List<ListedKey> {
   const { collection, id, reader } = placeOf(scope);
   return {
     path: apiPath`/${collection}/${id}/aiModelApiKeys`,
-    role: reader,
+    role: role ?? reader,
     rowsAre: 'keys',
     readRow: listedKey,
     identityOf: ({ apiKeyId }) => apiKeyId,
@@ -183,9 +185,16 @@ export function readCreateReply(
 ): { readonly key?: ModelKey; readonly secret?: Secret } {
   const body = parseJson(reply.body ?? '');
   if (!isObject(body)) return {};
-  const secret = typeof body.secret === 'string' && SECRET.test(body.secret) ? new Secret(body.secret) : undefined;
+  const secret = isSecret(body) ? new Secret(body.secret) : undefined;
   const key = isOfProject(body, groupId) ? modelKey(body) : undefined;
   return { ...(key && { key }), ...(secret && { secret }) };
+}
+
+/** A word that an answer or the journal may hold anyway is no secret: it could not be kept out of them. */
+function isSecret(body: JsonObject): body is JsonObject & { readonly secret: string } {
+  const { secret, apiKeyId, name } = body;
+  if (typeof secret !== 'string' || !SECRET.test(secret) || !hasSecretForm(secret)) return false;
+  return secret !== apiKeyId && secret !== name;
 }
 
 /** As far as both say it. */

@@ -81,7 +81,9 @@ const SECRET_SHAPE = /(?<![A-Za-z0-9])(?:al-(?:[a-z]{2,}-)?[A-Za-z0-9_-]{20,}|md
 export const keyName = z
   .string()
   .min(1)
-  .max(LONGEST_NAME)
+  // Atlas counts code points, as JSON Schema does.
+  .refine((name) => Array.from(name).length <= LONGEST_NAME, `must have at most ${LONGEST_NAME} characters`)
+  .meta({ maxLength: LONGEST_NAME })
   .refine((name) => firstInvisible(name) === undefined, {
     error: ({ input }) =>
       `must not hold control, invisible or unassigned characters; it has ${firstInvisible(String(input)) ?? 'one'}`,

@@ -96,6 +96,7 @@ test('a create that is cancelled while it waits for the rate limit is not sent a
     when: 'before',
     kind: 'status',
     status: 429,
+    errorCode: 'RATE_LIMITED',
     headers: { 'retry-after': '2' },
   });
   const { cancel } = cancellable(host, 'a key', 'file');

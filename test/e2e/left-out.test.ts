@@ -4,6 +4,7 @@
 import { mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { type Plugin } from 'esbuild';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
@@ -67,8 +68,10 @@ test('none of it is used', async () => {
     },
   });
   let forms = 0;
-  host.client.setRequestHandler(ElicitRequestSchema, ({ params }) => {
+  host.client.setRequestHandler(ElicitRequestSchema, async ({ params }) => {
     forms += 1;
+    // A person takes a while; what is answered at once was seen by nobody.
+    await delay(400);
     return { action: 'accept', content: { answer: JSON.stringify(params).includes('"vault"') ? 'vault' : 'first' } };
   });
   const called = async (name: string, args: Record<string, unknown>) =>

@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Atlas, CreatedKey } from '../../atlas/atlas.ts';
 import { protocolFailure, type AtlasResult } from '../../atlas/failure.ts';
-import type { ListedKey, ModelKey, NewKey } from '../../atlas/model-keys.ts';
+import { scopeDifference, type ListedKey, type ModelKey, type NewKey } from '../../atlas/model-keys.ts';
 import { fingerprintOf, type Fingerprint } from '../../secret/fingerprint.ts';
 import type { Secret } from '../../secret/secret.ts';
 import type { Target } from '../../sinks/sink.ts';
@@ -175,7 +175,9 @@ async function handOver(
       ...(disclosed !== undefined && { secret: disclosed }),
     });
     const issued = { key, delivery, fingerprint, intent, destination, target, isUnsure };
-    return { outcome: 'issued', ...issued, warnings: [...warnings, ...outcome.warnings] };
+    const difference = scopeDifference(prepared.key, key);
+    const scope = difference === undefined ? [] : [difference];
+    return { outcome: 'issued', ...issued, warnings: [...warnings, ...scope, ...outcome.warnings] };
   }
   const isOut = outcome.outcome === 'failed' && (await isTakenOut(prepared, fingerprint));
   return isOut ? undelivered(atlas, intent, own, outcome) : uncertain(intent, target, outcome, apiKeyId, fingerprint);

@@ -17,7 +17,13 @@ export type Step =
   | { readonly step: 'delivered'; readonly apiKeyId: string; readonly fingerprint: Fingerprint }
   /** As `delivered`; and the key that this one replaces is being deleted. */
   | { readonly step: 'retiring'; readonly apiKeyId: string; readonly fingerprint: Fingerprint }
-  | { readonly step: 'ended'; readonly outcome: Ending; readonly apiKeyId?: string };
+  /** With the fingerprint of a secret that was delivered. */
+  | {
+      readonly step: 'ended';
+      readonly outcome: Ending;
+      readonly apiKeyId?: string;
+      readonly fingerprint?: Fingerprint;
+    };
 
 /** `not_found`: the reply was lost, and no key was seen afterwards. One may still appear, if the request was slow. */
 export type Ending = 'delivered' | 'rolled_back' | 'not_created' | 'not_found' | 'gone';

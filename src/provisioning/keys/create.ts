@@ -2,6 +2,7 @@
 // ready; afterwards the delivery protocol runs to a true end, whoever asks it to stop.
 
 import { isNamed, type ListedKey, type ModelKey } from '../../atlas/model-keys.ts';
+import { PROJECT_WRITER } from '../../atlas/scope.ts';
 import type { Target } from '../../sinks/sink.ts';
 import type { CallControl } from '../call-control.ts';
 import { commitName, type Commit } from '../delivery/commit.ts';
@@ -71,7 +72,7 @@ async function findFreePlace(
   signal: AbortSignal,
 ): Promise<FreePlace | Failure> {
   const [keys, kept, preflight] = await Promise.all([
-    context.atlas.listKeys(groupId, signal),
+    context.atlas.listKeys(groupId, signal, PROJECT_WRITER),
     context.journal.read(),
     sink.preflight(address, dryRun ? 'inspect' : 'prove'),
   ]);
@@ -112,8 +113,9 @@ async function commitCreated(context: IssueContext, issued: Issued, name: string
 
 /** Writes the end of a delivered key into the journal. */
 export async function concludeDelivered(issued: Issued, now: ModelKey): Promise<Delivered> {
+  const { fingerprint } = issued;
   const { apiKeyId } = issued.key;
-  const noted = await issued.intent.release({ step: 'ended', outcome: 'delivered', apiKeyId });
+  const noted = await issued.intent.release({ step: 'ended', outcome: 'delivered', apiKeyId, fingerprint });
   return delivered(issued, now, noted ? [] : [NOT_NOTED]);
 }
 

@@ -75,6 +75,7 @@ async function carryOut(
   if (renamed.ok || renamed.failure.maybeCarriedOut) rememberFormerName(context.atlas, apiKeyId, key.name);
   if (renamed.ok) return updated(renamed.value);
   const { failure } = renamed;
+  if (failure.atlas?.status === 409) return failed({ ...nameInUse('not_applicable'), atlas: failure.atlas });
   if (!failure.maybeCarriedOut)
     return failed(await explained(context, failure, { groupId, apiKeyId, keyState: 'not_applicable' }, signal));
   const hint = 'Call get_ai_model_api_key to see; the same call can be made again.';

@@ -3,7 +3,8 @@
 
 import { hasId, isNamed, originalName, type ListedKey, type ModelKey } from '../../atlas/model-keys.ts';
 import { cleanText } from '../../atlas/outside-text.ts';
-import type { Target } from '../../sinks/sink.ts';
+import { PROJECT_WRITER } from '../../atlas/scope.ts';
+import type { Replaced, Target } from '../../sinks/sink.ts';
 import type { CallControl } from '../call-control.ts';
 import { askConsent, described, typedNameOf, type ConfirmPolicy } from '../consent.ts';
 import { chooseDestination, type Destination, type SinkChoice } from '../delivery/destination.ts';
@@ -84,6 +85,7 @@ interface Rotation {
   readonly target: Target;
   readonly looked: number;
   readonly seen: readonly ListedKey[];
+  readonly replaced: Replaced;
   readonly warnings: readonly string[];
 }
 
@@ -92,7 +94,10 @@ async function examine(context: RotateContext, request: RotateRequest, call: Cal
   const { groupId, apiKeyId } = request;
   const looked = Date.now();
   call.progress('Looking at the key and the sink');
-  const [keys, kept] = await Promise.all([context.atlas.listKeys(groupId, call.signal), context.journal.read()]);
+  const [keys, kept] = await Promise.all([
+    context.atlas.listKeys(groupId, call.signal, PROJECT_WRITER),
+    context.journal.read(),
+  ]);
   if (!kept) return journalUnreadable('not_created');
   if (!keys.ok) return explained(context, keys.failure, { groupId, keyState: 'not_created' }, call.signal);
   const { intents } = kept;
@@ -105,8 +110,13 @@ async function examine(context: RotateContext, request: RotateRequest, call: Cal
   const place = { ...placeKnown(request, intents, context.sinks), name: old.name };
   const destination = await chooseDestination(context, place, call.ask);
   if ('code' in destination) return destination;
-  const preflight = await destination.sink.preflight(destination.address, 'inspect', maskOf(old));
-  if (!preflight.ready) return (await countLook(context, request, destination, looked)) ?? fromSink(preflight.problem);
+  const replaced = replacedBy(old, intents);
+  const preflight = await destination.sink.preflight(destination.address, 'inspect', replaced);
+  if (!preflight.ready) {
+    const { problem } = preflight;
+    const spent = problem.isRefusedLook ? await countLook(context, request, destination, looked) : undefined;
+    return spent ?? fromSink(problem);
+  }
   const { target } = preflight;
   const taken = target.exchanges === 'unknown' && placeOfAnother(intents, destination, apiKeyId);
   if (taken) return taken;
@@ -115,7 +125,7 @@ async function examine(context: RotateContext, request: RotateRequest, call: Cal
   if (taker && request.newName !== undefined) return nameInUse('not_created', taker.apiKeyId);
   const { warnings: ofPlace = [] } = preflight;
   const warnings = [...(request.dryRun ? ofPlace : []), ...leftoverWarnings(groupId, keys.value, kept)];
-  return { old, name, destination, target, looked, seen: keys.value, warnings };
+  return { old, name, destination, target, looked, seen: keys.value, replaced, warnings };
 }
 
 /** Fixed before the new key is made: the old one's name where that is free in the end. */
@@ -140,8 +150,11 @@ async function countLook(
   return undefined;
 }
 
-function maskOf({ maskedSecret }: ModelKey) {
-  return { maskedSecret };
+/** Whose secret may give way: known by its fingerprint where this machine delivered it, else by the mask. */
+function replacedBy({ apiKeyId, maskedSecret }: ModelKey, intents: readonly Intent[]): Replaced {
+  const own = intents.filter((intent) => keyOf(intent) === apiKeyId && isDelivered(intent));
+  const fingerprints = own.flatMap(({ state }) => ('fingerprint' in state ? (state.fingerprint ?? []) : []));
+  return { maskedSecret, fingerprints };
 }
 
 /** A key that no list of the project shows may be new, or its id may be a name. */
@@ -223,11 +236,11 @@ function planned(request: RotateRequest, { old, name, destination, target, warni
 async function carryOut(
   context: RotateContext,
   request: RotateRequest,
-  { old, name, destination, looked, seen, warnings }: Rotation,
+  { old, name, destination, looked, seen, replaced, warnings }: Rotation,
   call: CallControl,
 ): Promise<Rotated | Failed> {
   const { groupId } = request;
-  const preflight = await destination.sink.preflight(destination.address, 'prove', maskOf(old));
+  const preflight = await destination.sink.preflight(destination.address, 'prove', replaced);
   if (!preflight.ready) return failed(fromSink(preflight.problem));
   if (call.signal.aborted) return failed(cancelled('not_created'));
   const { target } = preflight;

@@ -233,6 +233,34 @@ test('a name that another key has got meanwhile, with a sink that cannot take th
   expect(await bench.create('mine', { entry: 'x' })).toMatchObject({ failure: { code: 'NAME_IN_USE' } });
 });
 
+test('another scope than was asked for is a warning', async () => {
+  const bench = await openBench();
+  const fields = { geography: 'ANY' };
+  bench.sandbox.inject({ operation: 'create_key', when: 'after', kind: 'replace', fields });
+  expect(await bench.create('mine', { geography: 'eu' })).toMatchObject({
+    outcome: 'delivered',
+    warnings: [containing('geography "eu" was asked for')],
+  });
+});
+
+test('a secret that is a word of the answer is none: the key is taken back', async () => {
+  const bench = await openBench();
+  for (const secret of [GROUP, 'delivered-and-such', '2026-01-15T16:47:49Z']) {
+    bench.sandbox.inject({ operation: 'create_key', when: 'after', kind: 'replace', fields: { secret } });
+    expect(await bench.create('mine')).toMatchObject({ failure: { keyState: 'rolled_back' } });
+  }
+  expect(names(bench)).toEqual([]);
+});
+
+test('a create is told at once that it needs the role to create', async () => {
+  const bench = await openBench();
+  const refusal = { kind: 'status', status: 401, errorCode: 'USER_UNAUTHORIZED', times: 9 } as const;
+  bench.sandbox.inject({ operation: 'list_keys', when: 'before', ...refusal });
+  expect(await bench.create('mine')).toMatchObject({
+    failure: { code: 'ATLAS_FORBIDDEN', hint: containing('Project Model Owner') },
+  });
+});
+
 test('that the secret is verified in the sink is in the journal before the key gets its name', async () => {
   const bench = await openBench();
   const steps: unknown[] = [];

@@ -115,6 +115,13 @@ describe('a rotation', () => {
     expect(await bench.rotate('app', { newName: name })).toMatchObject({ failure: { code: 'INVALID_INPUT' } });
     expect(changes(bench)).toEqual([]);
   });
+  test('takes no other value for the old secret, though it fits the mask: this machine knows the fingerprint', async () => {
+    const bench = await benchWith();
+    const alike = `al-${'z'.repeat(40)}${bench.held('app')?.slice(-4) ?? ''}`;
+    writeFileSync(join(bench.folder, 'keys', 'app'), alike, { mode: 0o600 });
+    expect(await bench.rotate('app')).toMatchObject({ failure: { code: 'SINK_ENTRY_EXISTS' } });
+    expect([bench.held('app'), changes(bench)]).toEqual([alike, []]);
+  });
   test('counts on where the name with the date is taken', async () => {
     const bench = await benchWith();
     bench.sandbox.addKey(GROUP, { name: `app-${TODAY}` });
@@ -269,11 +276,13 @@ describe('nothing is changed', () => {
   });
   test('by looks that are to guess what stands at a place: each counts for the limit of an hour', async () => {
     const bench = await benchWith();
-    writeFileSync(join(bench.folder, 'keys', 'app'), `al-${'z'.repeat(43)}`, { mode: 0o600 });
+    // A key of which this machine does not know more than its mask.
+    bench.sandbox.addKey(GROUP, { name: 'other' });
+    writeFileSync(join(bench.folder, 'keys', 'other'), `al-${'z'.repeat(43)}`, { mode: 0o600 });
     const context = { ...bench.context(), maxCreatesPerHour: 3 };
     const codes: unknown[] = [];
     for (let looks = 0; looks < 4; looks += 1) {
-      const outcome = await unchanged(bench, () => bench.rotate('app', { dryRun: true }, context));
+      const outcome = await unchanged(bench, () => bench.rotate('other', { dryRun: true }, context));
       codes.push(Reflect.get(Object(Reflect.get(Object(outcome), 'failure')), 'code'));
     }
     expect(codes).toEqual(['SINK_ENTRY_EXISTS', 'SINK_ENTRY_EXISTS', 'QUOTA_EXCEEDED', 'QUOTA_EXCEEDED']);
