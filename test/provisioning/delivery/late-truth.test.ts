@@ -1,0 +1,42 @@
+// What Atlas shows late or leaves out must not cost a key whose secret is in its sink, nor be told as something else.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { reconcile } from '../../../src/provisioning/reconcile.ts';
+import { fingerprintOfBytes } from '../../../src/secret/fingerprint.ts';
+import { deadProcess, GROUP, plant, quiet, startBench, type Bench } from '../bench.ts';
+
+async function openBench(): Promise<Bench> {
+  const bench = await startBench({ timeoutMs: 600 });
+  onTestFinished(() => bench.close());
+  return bench;
+}
+
+const NONCE = '000000000001';
+const NAME = `a-key-undelivered-${NONCE}`;
+
+/** An intent whose process died after that step. */
+function leave(bench: Bench, step: object): void {
+  const at = new Date(Date.now() - 120_000).toISOString();
+  const rest = { owner: deadProcess(), openedAt: at, updatedAt: at, state: step as never };
+  plant(bench, { groupId: GROUP, name: 'a-key', nonce: NONCE, sink: 'file', entry: 'a-key', ...rest });
+}
+
+test('a delivered key that looked gone for a moment is not deleted when it is shown again', async () => {
+  const bench = await openBench();
+  const { apiKeyId, secret } = bench.sandbox.addKey(GROUP, { name: NAME });
+  const fingerprint = fingerprintOfBytes(Buffer.from(secret));
+  leave(bench, { step: 'delivered', apiKeyId, fingerprint });
+  const lagging = {
+    ...bench.context(),
+    atlas: {
+      ...bench.context().atlas,
+      listKeys: () => Promise.resolve({ ok: true as const, value: [] }),
+      getKey: () => bench.context().atlas.getKey({ groupId: GROUP }, 'none'),
+    },
+  };
+  expect(await reconcile(lagging, true, quiet())).toMatchObject({ creates: [{ finding: 'gone' }] });
+  expect(await bench.reconcile(true)).toMatchObject([{ finding: 'unknown', apiKeyIds: [apiKeyId] }]);
+  expect(bench.sandbox.keys(GROUP)).toHaveLength(1);
+});
