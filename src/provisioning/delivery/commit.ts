@@ -4,7 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Atlas } from '../../atlas/atlas.ts';
 import { protocolFailure, type AtlasFailure, type AtlasResult } from '../../atlas/failure.ts';
-import { isNamed, saysNoSuchKey, type ModelKey } from '../../atlas/model-keys.ts';
+import { isNamed, originalName, saysNoSuchKey, type ModelKey } from '../../atlas/model-keys.ts';
 import { nonceOf } from './marked-name.ts';
 
 /** A key that this call made. */
@@ -42,7 +42,7 @@ export async function commitName(atlas: Atlas, own: OwnKey, name: string, looksF
       }
     }
     const renamed = await atlas.renameKey(own.groupId, own.apiKeyId, name);
-    if (renamed.ok && nonceOf(renamed.value) === undefined) return { state: 'committed', key: renamed.value };
+    if (renamed.ok && isUnmarked(renamed.value)) return { state: 'committed', key: renamed.value };
     if (renamed.ok) continue;
     failure = renamed.failure;
     if (failure.maybeCarriedOut || saysNoSuchKey(failure) || secondsToWait(failure) > 0) continue;
@@ -68,9 +68,15 @@ async function readOwn(atlas: Atlas, own: OwnKey): Promise<Own> {
   const now = await readKey(atlas, own);
   if (now === 'gone') return { state: 'gone' };
   if (!now.ok) return { state: 'unread', failure: now.failure };
+  if (isUnmarked(now.value)) return { state: 'committed', key: now.value };
   const nonce = nonceOf(now.value);
-  if (nonce === undefined) return { state: 'committed', key: now.value };
+  if (nonce === undefined) return { state: 'unread', failure: protocolFailure('a key without a name') };
   return nonce === own.nonce ? { state: 'marked' } : { state: 'pending', failure: protocolFailure('another key') };
+}
+
+/** A reply without a name says nothing of the mark. */
+function isUnmarked(key: ModelKey): boolean {
+  return originalName(key) !== '' && nonceOf(key) === undefined;
 }
 
 /** `gone` only where a read by id and a list agree: Atlas does not promise that either shows a new key at once. */

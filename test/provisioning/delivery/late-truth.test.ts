@@ -40,3 +40,20 @@ test('a delivered key that looked gone for a moment is not deleted when it is sh
   expect(await bench.reconcile(true)).toMatchObject([{ finding: 'unknown', apiKeyIds: [apiKeyId] }]);
   expect(bench.sandbox.keys(GROUP)).toHaveLength(1);
 });
+
+test('a rename whose reply has no name commits nothing by itself', async () => {
+  const bench = await openBench();
+  const { atlas } = bench.context();
+  const context = {
+    ...bench.context(),
+    atlas: {
+      ...atlas,
+      // The reply to a rename that was not carried out, without a name.
+      renameKey: (_groupId: string, apiKeyId: string) =>
+        Promise.resolve({ ok: true as const, value: { apiKeyId, name: '', lastUsedAt: null } }),
+    },
+  };
+  expect(await bench.create('a-key', {}, context)).toMatchObject({ outcome: 'delivered' });
+  const [intent] = await bench.intents();
+  expect(intent?.state.step).toBe('delivered');
+});
