@@ -149,7 +149,10 @@ interface Action {
 
 /** Judges once more, under a claim that keeps every other process away from the intent. */
 async function act(context: ReconcileContext, intent: Intent, action: Action): Promise<Reconciled> {
-  if (action.verdict.is === 'unknown') return told(intent, action.verdict);
+  const { verdict, mayDelete } = action;
+  // A claim is a line of the journal: none where nothing would be done.
+  const isRefused = verdict.is === 'orphan' && !mayDelete.has(verdict.key.apiKeyId);
+  if (verdict.is === 'unknown' || isRefused) return told(intent, verdict);
   if (isWatched(intent)) return carryOut(context, intent, undefined, action);
   const claimed = await context.journal.claim(intent.nonce);
   return claimed ? carryOut(context, claimed, claimed, action) : endedElsewhere(context, intent);

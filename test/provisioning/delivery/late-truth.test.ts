@@ -57,3 +57,14 @@ test('a rename whose reply has no name commits nothing by itself', async () => {
   const [intent] = await bench.intents();
   expect(intent?.state.step).toBe('delivered');
 });
+
+test('an orphan whose deletion nobody consents to adds nothing to the journal', async () => {
+  const bench = await openBench();
+  const { apiKeyId } = bench.sandbox.addKey(GROUP, { name: NAME });
+  leave(bench, { step: 'undelivered', apiKeyId });
+  const text = () => readFileSync(join(bench.intentsAt, `${NONCE}.jsonl`), 'utf8');
+  const before = text();
+  const found = await reconcile({ ...bench.context(), confirm: 'required' }, true, quiet());
+  expect(found).toMatchObject({ creates: [{ finding: 'orphan' }] });
+  expect(text()).toBe(before);
+});
