@@ -27,8 +27,8 @@ export async function rollBackKey(atlas: Atlas, own: OwnKey): Promise<RollBack> 
     const now = await readKey(atlas, own);
     if (now === 'gone') {
       missed += 1;
-      // A key of a moment ago may not be shown yet.
-      if (isDeleted || missed > 1) return { state: 'gone' };
+      // A key of a moment ago may not be shown yet: without a deletion, only looks for as long as there are tell.
+      if (isDeleted || missed === WAIT_MS.length) return { state: 'gone' };
       continue;
     }
     if (!now.ok) {

@@ -68,3 +68,12 @@ test('an orphan whose deletion nobody consents to adds nothing to the journal', 
   expect(found).toMatchObject({ creates: [{ finding: 'orphan' }] });
   expect(text()).toBe(before);
 });
+
+test('a key that no read shows yet is not told as rolled back before it was deleted', async () => {
+  const bench = await openBench();
+  bench.sandbox.setReadLag(2);
+  bench.sandbox.setListLag(3);
+  const outcome = await bench.create('a-key', { sink: 'broken' });
+  const alive = bench.sandbox.keys(GROUP).length;
+  expect([outcome, alive]).toMatchObject([{ failure: { keyState: alive === 0 ? 'rolled_back' : 'orphaned' } }, alive]);
+});
