@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { type Step } from '../../../src/provisioning/journal/intent.ts';
 import { reconcile } from '../../../src/provisioning/reconcile.ts';
 import { fingerprintOfBytes } from '../../../src/secret/fingerprint.ts';
 import { deadProcess, GROUP, plant, quiet, startBench, type Bench } from '../bench.ts';
@@ -17,9 +18,9 @@ const NONCE = '000000000001';
 const NAME = `a-key-undelivered-${NONCE}`;
 
 /** An intent whose process died after that step. */
-function leave(bench: Bench, step: object): void {
+function leave(bench: Bench, state: Step): void {
   const at = new Date(Date.now() - 120_000).toISOString();
-  const rest = { owner: deadProcess(), openedAt: at, updatedAt: at, state: step as never };
+  const rest = { owner: deadProcess(), openedAt: at, updatedAt: at, state };
   plant(bench, { groupId: GROUP, name: 'a-key', nonce: NONCE, sink: 'file', entry: 'a-key', ...rest });
 }
 
