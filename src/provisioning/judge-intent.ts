@@ -39,7 +39,9 @@ export async function judgeIntent(context: ReconcileContext, intent: Intent, sig
   if (apiKeyId === undefined || intent.state.step === 'ended') return judgeUnseen(intent, listed);
   const key = listed.find((each) => each.apiKeyId === apiKeyId);
   const now = key ? ({ ok: true, value: key } as const) : await readKey(atlas, { groupId, apiKeyId, nonce });
-  if (now === 'gone') return { is: 'settled', as: 'gone', listed };
+  // Of a key that was not delivered no sink holds the secret; of any other one it may.
+  if (now === 'gone')
+    return { is: 'settled', as: intent.state.step === 'undelivered' ? 'rolled_back' : 'gone', listed };
   if (!now.ok) return unknown([], `${now.failure.message} ${now.failure.hint}`);
   return nonceOf(now.value) === nonce
     ? judgeMarked(context, intent, now.value, listed)
@@ -67,11 +69,17 @@ async function judgeMarked(
   if (held === 'yes') return { is: 'uncommitted', key, listed };
   if (key.lastUsedAt !== null)
     return unknown([key], 'The key is in use, so somebody has its secret. It is left alone.');
+  if (wasGone(intent)) return unknown([key], SHOWN_AGAIN);
   if (held === 'unknown') return unknown([key], LOOK_THERE);
   const mayWriteForMs = step === 'created' ? (sinks.get(intent.sink)?.mayWriteForMs ?? 0) : 0;
   if (Date.now() - Date.parse(intent.updatedAt) < mayWriteForMs)
     return unknown([key], 'The program of the sink may still be running and store the secret: look again in a while.');
   return { is: 'orphan', key };
+}
+
+/** A key that Atlas did not show, and of which the journal says that its secret may be in its sink. */
+function wasGone({ state }: Intent): boolean {
+  return state.step === 'ended' && state.outcome === 'gone';
 }
 
 /** Somebody gave the key a name, or its commit was answered late: it is not this server's to delete any more. */
@@ -90,6 +98,9 @@ async function judgeUnmarked(
 
 const LOOK_THERE =
   'The sink cannot be read, so the secret may be in it. A person looks there: if it is, the key gets its name by update_ai_model_api_key or in Atlas, and if not, the key is deleted.';
+
+const SHOWN_AGAIN =
+  'Atlas did not show the key for a while and now does; its secret may be in the sink. A person looks there: if it is, the key gets its name in Atlas, and if not, the key is deleted.';
 
 function unknown(keys: readonly ModelKey[], advice: string): Verdict {
   return { is: 'unknown', keys, advice };

@@ -161,8 +161,11 @@ interface Action {
 
 /** Judges once more, under a claim that keeps every other process away from the intent. */
 async function act(context: ReconcileContext, intent: Intent, action: Action): Promise<Reconciled> {
+  const { verdict, mayDelete } = action;
   const temporary = (await temporaryFilesOf(context.sinks, intent)) ?? [];
-  if (action.verdict.is === 'unknown' && temporary.length === 0) return told(intent, action.verdict);
+  // A claim is a line of the journal: none where nothing would be done.
+  const isRefused = verdict.is === 'orphan' && !mayDelete.has(verdict.key.apiKeyId);
+  if ((verdict.is === 'unknown' || isRefused) && temporary.length === 0) return told(intent, verdict);
   if (isWatched(intent)) return carryOut(context, intent, undefined, action);
   const claimed = await context.journal.claim(intent.nonce);
   return claimed ? carryOut(context, claimed, claimed, action) : endedElsewhere(context, intent);

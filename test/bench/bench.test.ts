@@ -32,9 +32,9 @@ test('a quick run measures every part, on the installed package', { timeout: 120
       create: {
         latencies: [0, 50].map((latency) => ({
           latency,
-          first: { ...creates, requests: ['token, list_keys, create_key'], sockets: [1] },
-          second: { ...creates, requests: ['list_keys, create_key'], sockets: [0] },
-          further: { ...creates, requests: ['list_keys, create_key'], sockets: [0] },
+          first: { ...creates, requests: ['token, list_keys, create_key, update_key'], sockets: [1] },
+          second: { ...creates, requests: ['list_keys, create_key, update_key'], sockets: [0] },
+          further: { ...creates, requests: ['list_keys, create_key, update_key'], sockets: [0] },
         })),
       },
       manyCreates: [1, 8, 32].map((atOnce) => ({ atOnce, creates: 40, requests: { median: 80 } })),

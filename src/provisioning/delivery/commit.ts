@@ -4,7 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Atlas } from '../../atlas/atlas.ts';
 import { protocolFailure, type AtlasFailure, type AtlasResult } from '../../atlas/failure.ts';
-import { hasId, isNamed, saysNoSuchKey, type ListedKey, type ModelKey } from '../../atlas/model-keys.ts';
+import { hasId, isNamed, originalName, saysNoSuchKey, type ListedKey, type ModelKey } from '../../atlas/model-keys.ts';
 import { nonceOf } from './marked-name.ts';
 
 /** A key that this call made. */
@@ -35,6 +35,9 @@ export async function commitName(atlas: Atlas, own: OwnKey, name: string, looksF
     await delay(Math.max(wait, secondsToWait(failure) * 1000));
     if (tried > 0 || looksFirst) {
       const now = await readOwn(atlas, own);
+      // Nothing says yet that the id is that of this call's key: without the mark it is another's.
+      if (tried === 0 && now.state === 'committed')
+        return { state: 'pending', failure: protocolFailure('another key') };
       if (now.state !== 'marked') {
         if (now.state !== 'unread') return now;
         failure = now.failure;
@@ -42,16 +45,21 @@ export async function commitName(atlas: Atlas, own: OwnKey, name: string, looksF
       }
     }
     const renamed = await atlas.renameKey(own.groupId, own.apiKeyId, name);
-    if (renamed.ok && nonceOf(renamed.value) === undefined) return { state: 'committed', key: renamed.value };
+    if (renamed.ok && isUnmarked(renamed.value)) return { state: 'committed', key: renamed.value };
     if (renamed.ok) continue;
     failure = renamed.failure;
     if (failure.maybeCarriedOut || saysNoSuchKey(failure) || secondsToWait(failure) > 0) continue;
-    const holders = await holdersOf(atlas, own, name);
+    const holders = isAboutName(failure) ? await holdersOf(atlas, own, name) : [];
     return holders.length > 0 ? { state: 'taken', holders } : { state: 'pending', failure };
   }
   // The last request may have been carried out.
   const now = await readOwn(atlas, own);
   return now.state === 'committed' || now.state === 'gone' ? now : { state: 'pending', failure };
+}
+
+/** Atlas documents no code for a name that is taken; these are about the credential, the version or the rate. */
+function isAboutName({ atlas }: AtlasFailure): boolean {
+  return ![401, 402, 403, 406, 410, 429].includes(atlas?.status ?? 0);
 }
 
 /** Only where Atlas says how long, and that is not too long. */
@@ -68,9 +76,15 @@ async function readOwn(atlas: Atlas, own: OwnKey): Promise<Own> {
   const now = await readKey(atlas, own);
   if (now === 'gone') return { state: 'gone' };
   if (!now.ok) return { state: 'unread', failure: now.failure };
+  if (isUnmarked(now.value)) return { state: 'committed', key: now.value };
   const nonce = nonceOf(now.value);
-  if (nonce === undefined) return { state: 'committed', key: now.value };
+  if (nonce === undefined) return { state: 'unread', failure: protocolFailure('a key without a name') };
   return nonce === own.nonce ? { state: 'marked' } : { state: 'pending', failure: protocolFailure('another key') };
+}
+
+/** A reply without a name says nothing of the mark. */
+function isUnmarked(key: ModelKey): boolean {
+  return originalName(key) !== '' && nonceOf(key) === undefined;
 }
 
 /** `gone` only where a read by id and a list agree: Atlas does not promise that either shows a new key at once. */

@@ -10,7 +10,7 @@ import { fingerprintOf, type Fingerprint } from '../../secret/fingerprint.ts';
 import type { Secret } from '../../secret/secret.ts';
 import type { Target } from '../../sinks/sink.ts';
 import type { CallControl } from '../call-control.ts';
-import { fromAtlas, refusal, type KeyState } from '../failure.ts';
+import { cancelled, fromAtlas, refusal, type KeyState } from '../failure.ts';
 import type { Plan } from '../journal/intent.ts';
 import type { Journal, OpenIntent } from '../journal/journal.ts';
 import type { OwnKey } from './commit.ts';
@@ -77,6 +77,10 @@ export async function createAndDeliver(
   const isOnePlace = prepared.destination.sink.kind !== 'inline';
   const intent = await journal.open(plan, { since: prepared.looked, maxPerHour, isOnePlace });
   if ('code' in intent) return failed(intent);
+  if (call.signal.aborted) {
+    await intent.release({ step: 'ended', outcome: 'not_created' });
+    return failed(cancelled('not_created'));
+  }
   call.progress('Creating the key');
   const key = { ...prepared.key, name: markedName(prepared.key.name, plan.nonce) };
   const reply = await createOnce(atlas, key, call);

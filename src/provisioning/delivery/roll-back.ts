@@ -4,6 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Atlas } from '../../atlas/atlas.ts';
 import { saysNoSuchKey } from '../../atlas/model-keys.ts';
+import type { Fingerprint } from '../../secret/fingerprint.ts';
 import type { KeyState } from '../failure.ts';
 import type { OpenIntent } from '../journal/journal.ts';
 import { readKey, type OwnKey } from './commit.ts';
@@ -19,7 +20,7 @@ const WAIT_MS = [0, 20, 300, 1_000];
 
 /** Gone is only what a read says is gone: a DELETE may be answered before it is carried out, or for another key. */
 export async function rollBackKey(atlas: Atlas, own: OwnKey): Promise<RollBack> {
-  let isDeleted = false;
+  let mayBeDeleted = false;
   let missed = 0;
   let reason = 'Atlas did not say what became of it.';
   for (const [tried, wait] of WAIT_MS.entries()) {
@@ -27,8 +28,8 @@ export async function rollBackKey(atlas: Atlas, own: OwnKey): Promise<RollBack> 
     const now = await readKey(atlas, own);
     if (now === 'gone') {
       missed += 1;
-      // A key of a moment ago may not be shown yet.
-      if (isDeleted || missed > 1) return { state: 'gone' };
+      // A key of a moment ago may not be shown yet: without a DELETE, only all looks together tell.
+      if (mayBeDeleted || missed === WAIT_MS.length) return { state: 'gone' };
       continue;
     }
     if (!now.ok) {
@@ -39,10 +40,10 @@ export async function rollBackKey(atlas: Atlas, own: OwnKey): Promise<RollBack> 
     if (now.value.lastUsedAt !== null) return { state: 'left', reason: 'It is in use, so somebody has its secret.' };
     if (tried === WAIT_MS.length - 1) break;
     const deletion = await atlas.deleteKey(own.groupId, now.value.apiKeyId);
-    isDeleted ||= deletion.ok;
-    if (deletion.ok) continue;
-    reason = deletion.failure.message;
-    if (!deletion.failure.maybeCarriedOut && !saysNoSuchKey(deletion.failure)) break;
+    if (!deletion.ok) reason = deletion.failure.message;
+    if (!deletion.ok && !deletion.failure.maybeCarriedOut && !saysNoSuchKey(deletion.failure)) break;
+    // A DELETE that is repeated after a lost reply is told that the key is not there.
+    mayBeDeleted = true;
   }
   return { state: 'left', reason };
 }
@@ -53,16 +54,25 @@ export interface TakenBack {
   readonly ending: string;
 }
 
-/** @param intent says from now on that the secret is in no sink, so that a later look may delete the key too */
-export async function takeBack(atlas: Atlas, intent: OpenIntent, own: OwnKey): Promise<TakenBack> {
+/**
+ * @param intent says from now on that the secret is to be in no sink, so that a later look may delete the key too
+ * @param fingerprint of a secret that may be in its sink still
+ */
+export async function takeBack(
+  atlas: Atlas,
+  intent: OpenIntent,
+  own: OwnKey,
+  fingerprint?: Fingerprint,
+): Promise<TakenBack> {
   const { apiKeyId } = own;
-  await intent.record({ step: 'undelivered', apiKeyId });
+  const undelivered = { step: 'undelivered', apiKeyId, ...(fingerprint !== undefined && { fingerprint }) } as const;
+  await intent.record(undelivered);
   const rolledBack = await rollBackKey(atlas, own);
   if (rolledBack.state === 'gone') {
     await intent.release({ step: 'ended', outcome: 'rolled_back', apiKeyId });
     return { keyState: 'rolled_back', ending: 'The key was deleted again.' };
   }
-  await intent.release({ step: 'undelivered', apiKeyId });
+  await intent.release(undelivered);
   return {
     keyState: 'orphaned',
     ending: `The key could not be deleted again and is alive: ${apiKeyId}. ${rolledBack.reason} reconcile_ai_model_api_keys with apply deletes it if nobody uses it, or a person in Atlas.`,

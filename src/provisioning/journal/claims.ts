@@ -49,7 +49,7 @@ export function isSpent({ openedAt }: Pick<Intent, 'openedAt'>): boolean {
   return age >= 0 && age < HOUR_MS;
 }
 
-export const underWay: Failure = {
+const underWay: Failure = {
   ...refusal(
     'NAME_IN_USE',
     'Another call on this machine is creating a key of this name right now.',

@@ -17,7 +17,7 @@ import { withDirectory, withMadeDirectory, type SafeDirectory } from '../../file
 import { inTurn } from '../../files/turns.ts';
 import { refusal, type Failure } from '../failure.ts';
 import { appendLine } from '../../files/append-line.ts';
-import { findRival, HOUR_MS, isSpent, quotaExceeded, underWay } from './claims.ts';
+import { findRival, HOUR_MS, isSpent, quotaExceeded } from './claims.ts';
 import { parseIntent, serializeClaim, serializeIntent, type Intent, type Plan, type Step } from './intent.ts';
 
 export interface Journal {
@@ -134,10 +134,11 @@ async function open(
       await placeNew(opened, fileOf(plan.nonce), Buffer.from(`${serializeIntent(intent)}\n`, 'utf8'));
       const known = new Set([plan.nonce, ...intents.map(({ nonce }) => nonce)]);
       const { intents: now } = await readFrom(opened, settled);
-      const isAlone = now.every(({ nonce }) => known.has(nonce)) || !refusalOf(plan, now.filter(isOther(plan)), limits);
-      if (isAlone) return passed(intent);
+      const isAlone = now.every(({ nonce }) => known.has(nonce));
+      const rival = isAlone ? undefined : refusalOf(plan, now.filter(isOther(plan)), limits);
+      if (!rival) return passed(intent);
       unlinkSync(opened.path(fileOf(plan.nonce)));
-      if (tries === MOST_TRIES) return passed(underWay);
+      if (tries === MOST_TRIES) return passed(rival);
       await delay(randomInt(LONGEST_PAUSE_MS));
     }
   });

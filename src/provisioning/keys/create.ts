@@ -144,10 +144,15 @@ async function withdraw(
   }
   await intent.record({ step: 'undelivered', apiKeyId, fingerprint });
   await target.retract();
-  const isKept = destination.sink.kind !== 'inline' && (await holdsSecret(destination, fingerprint)) !== 'no';
+  const held = destination.sink.kind === 'inline' ? 'no' : await holdsSecret(destination, fingerprint);
+  // It could not be taken out, and may be in use.
+  if (!isDead && held === 'yes') {
+    await intent.record({ step: 'delivered', apiKeyId, fingerprint });
+    return delivered(issued, key, [notNamed(key, intent.name)]);
+  }
   const own = { groupId: intent.groupId, apiKeyId, nonce: intent.nonce };
-  const { keyState, ending } = await takeBack(atlas, intent, own);
-  const rest = isKept ? ` ${target.location} may still hold the secret of that key.` : '';
+  const { keyState, ending } = await takeBack(atlas, intent, own, held === 'no' ? undefined : fingerprint);
+  const rest = held !== 'no' ? ` ${target.location} may still hold the secret of that key.` : '';
   const why = isDead
     ? refusal('ATLAS_NOT_FOUND', 'Somebody deleted the new key before it got its name.', 'Call again.', keyState)
     : { ...nameInUse(keyState), message: 'Another key got this name while this one was being delivered.' };

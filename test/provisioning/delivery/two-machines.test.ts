@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createKey, type CreateContext } from '../../../src/provisioning/keys/create.ts';
 import { listModelKeys } from '../../../src/provisioning/lists/key-list.ts';
-import { openJournal } from '../../../src/provisioning/journal/journal.ts';
+import { openJournal, type Journal } from '../../../src/provisioning/journal/journal.ts';
 import { containing } from '../../matching.ts';
 import { behaving, GROUP, quiet, reconciled, requestFor, startBench, type Bench, type BenchOptions } from '../bench.ts';
 
@@ -231,6 +231,51 @@ test('a name that another key has got meanwhile, with a sink that cannot take th
   const made = bench.sandbox.keys(GROUP).find(({ name }) => MARKED.test(name));
   expect(outcome).toMatchObject({ outcome: 'delivered', key: { name: made?.name }, warnings: [containing('mine')] });
   expect(await bench.create('mine', { entry: 'x' })).toMatchObject({ failure: { code: 'NAME_IN_USE' } });
+});
+
+test('a reply that lacks the name and has the id of a key that no list shows changes nothing of that key', async () => {
+  const bench = await openBench();
+  const { apiKeyId } = bench.sandbox.addKey(GROUP, { name: 'hidden' });
+  const real = bench.connect();
+  const atlas = {
+    ...real,
+    listKeys: () => Promise.resolve({ ok: true, value: [] } as const),
+  };
+  const reply = { kind: 'replace', fields: { apiKeyId, name: '' } } as const;
+  bench.sandbox.inject({ operation: 'create_key', when: 'after', ...reply });
+  const outcome = await bench.create('mine', {}, { ...bench.context(), atlas });
+  expect(outcome).not.toMatchObject({ outcome: 'delivered', key: { apiKeyId }, warnings: [] });
+  expect(names(bench)).toContain('hidden');
+  expect(await bench.intents()).not.toMatchObject([{ state: { step: 'ended' } }]);
+});
+
+test('a call that is cancelled while its intent is written sends nothing', async () => {
+  const bench = await openBench();
+  const cancelling = new AbortController();
+  const context = bench.context();
+  const journal: Journal = {
+    ...context.journal,
+    open(...given) {
+      cancelling.abort();
+      return context.journal.open(...given);
+    },
+  };
+  const call = { ...quiet(), signal: cancelling.signal };
+  expect(await createKey({ ...context, journal }, requestFor('mine'), call)).toMatchObject({
+    failure: { code: 'CANCELLED', keyState: 'not_created' },
+  });
+  expect(bench.sandbox.requests.map(({ operation }) => operation)).not.toContain('create_key');
+});
+
+test('a refusal of the rename that is about the role is none of the name: the key stays delivered', async () => {
+  const bench = await openBench();
+  bench.sandbox.gate = ({ operation, when }) => {
+    if (operation === 'create_key' && when === 'after') bench.sandbox.addKey(GROUP, { name: 'mine' });
+    return Promise.resolve('go');
+  };
+  const refusal = { kind: 'status', status: 403, errorCode: 'ACCESS_FORBIDDEN', times: 9 } as const;
+  bench.sandbox.inject({ operation: 'update_key', when: 'before', ...refusal });
+  expect(await bench.create('mine')).toMatchObject({ outcome: 'delivered', warnings: [containing('reconcile')] });
 });
 
 test('another scope than was asked for is a warning', async () => {
