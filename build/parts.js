@@ -21,6 +21,7 @@ const COPIED = [
   'src/config/secret-text.ts',
   'src/files/file-owner.ts',
   'src/files/file-problem.ts',
+  'src/files/link-way.ts',
   'src/mcp/front-desk.ts',
   'src/mcp/identity.ts',
   'src/prompts/prompt-offer.ts',

@@ -192,9 +192,8 @@ export function readCreateReply(
 
 /** A word that an answer or the journal may hold anyway is no secret: it could not be kept out of them. */
 function isSecret(body: JsonObject): body is JsonObject & { readonly secret: string } {
-  const { secret, apiKeyId, name } = body;
-  if (typeof secret !== 'string' || !SECRET.test(secret) || !hasSecretForm(secret)) return false;
-  return secret !== apiKeyId && secret !== name;
+  const { secret } = body;
+  return typeof secret === 'string' && SECRET.test(secret) && hasSecretForm(secret);
 }
 
 /** As far as both say it. */

@@ -1,11 +1,11 @@
 // What is configured, and where that was found. Tells names and places, no values.
 
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { ConfigError } from '../config/config-error.ts';
 import type { Credentials } from '../config/credentials.ts';
-import { walk } from '../files/ancestors.ts';
-import { attempt } from '../files/file-problem.ts';
+import { attempt, passed } from '../files/file-problem.ts';
+import { followLinks } from '../files/link-way.ts';
 import { failed, ok, warning, type Check } from './check.ts';
 
 export function brokenConfiguration({ message }: ConfigError): Check {
@@ -24,12 +24,14 @@ export function configurationChecks(config: Config): Check[] {
 /** Whoever can remove or replace the file takes away the restrictions in it. */
 export async function folderCheck({ configurationFile: { path, exists } }: Config): Promise<Check[]> {
   if (!exists || path === undefined) return [];
-  const judged = await attempt(`the folder of ${path} cannot be judged`, () => walk(dirname(resolve(path))));
-  if (judged.ok) return [];
+  const judged = await attempt(`The way to ${path} cannot be judged`, () => passed(followLinks(resolve(path))));
+  const weakPart = judged.ok ? judged.value.weakPart : undefined;
+  if (judged.ok && weakPart === undefined) return [];
+  const finding = judged.ok ? `Others can write to ${weakPart ?? path}.` : judged.problem.message;
   return [
     warning(
       'configuration folder',
-      `${judged.problem.message} Whoever can remove ${path} removes the restrictions in it.`,
+      `${finding} Whoever can remove ${path} removes the restrictions in it.`,
       'Take the right to write there away from others (chmod go-w), or keep the configuration in another folder.',
     ),
   ];

@@ -82,7 +82,7 @@ export const keyName = z
   .string()
   .min(1)
   // Atlas counts code points, as JSON Schema does.
-  .refine((name) => Array.from(name).length <= LONGEST_NAME, `must have at most ${LONGEST_NAME} characters`)
+  .refine((name) => Array.from(name).length <= LONGEST_NAME, `must be at most ${LONGEST_NAME} characters long`)
   .meta({ maxLength: LONGEST_NAME })
   .refine((name) => firstInvisible(name) === undefined, {
     error: ({ input }) =>

@@ -17,7 +17,21 @@ export function inputSchemaOf(input: z.ZodObject): ObjectSchema {
 }
 
 export function outputSchemaOf(output: z.ZodObject): ObjectSchema {
-  return withoutDialect(z.toJSONSchema(output, { io: 'output' }));
+  return withoutDialect(oneTypeEach(z.toJSONSchema(output, { io: 'output' })));
+}
+
+/** Some hosts know schemas of one type only. */
+function oneTypeEach<Schema extends object>(schema: Schema): Schema {
+  for (const part of Object.values(schema)) if (typeof part === 'object' && part !== null) oneTypeEach(part);
+  const types: unknown = Reflect.get(schema, 'type');
+  if (!Array.isArray(types)) return schema;
+  Reflect.deleteProperty(schema, 'type');
+  Reflect.set(
+    schema,
+    'anyOf',
+    types.map((type: unknown) => ({ type })),
+  );
+  return schema;
 }
 
 /** 2020-12 is what the specification assumes. */

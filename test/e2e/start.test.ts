@@ -11,6 +11,7 @@ import {
   readdirSync,
   realpathSync,
   rmSync,
+  symlinkSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -162,6 +163,17 @@ test.skipIf(!hasModes)(
     };
     const sentence = `Whoever can remove ${path} removes the restrictions in it.`;
     for (const said of await warnings()) expect(said).not.toContain(sentence);
+    // A folder of configuration is often a link, which only this user can change.
+    symlinkSync(join(shared, 'mine'), join(home, 'linked'));
+    const linked = spawnSync(
+      process.execPath,
+      [BUNDLE, 'doctor', '--sandbox', '--config', `${home}/linked/config.json`],
+      {
+        env: { HOME: home, TMPDIR: join(home, 'tmp'), PATH: process.env.PATH ?? '' },
+        encoding: 'utf8',
+      },
+    );
+    expect(linked.stdout).not.toContain('removes the restrictions');
     chmodSync(shared, 0o777);
     for (const said of await warnings()) {
       expect(said).toContain(sentence);

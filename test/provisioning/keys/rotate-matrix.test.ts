@@ -166,7 +166,7 @@ test(`${ROTATION_CELLS.length} cells of a rotation`, { timeout: 240_000 }, async
   const wrong: string[] = [];
   const seen = new Set<string>();
   await inParallel(ROTATION_CELLS, 24, async (cell) => {
-    const bench = await startBench({ timeoutMs: 1_500 });
+    const bench = await startBench({ timeoutMs: 3_000 });
     try {
       const created = await bench.create(NAME);
       if (created.outcome !== 'delivered') throw new Error(`There is no old key for ${cell.title}.`);
