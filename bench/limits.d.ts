@@ -19,7 +19,7 @@ export interface Results {
   readonly create?: {
     readonly latencies: readonly { readonly second: Creates; readonly further: Creates; readonly firstMore: Summary }[];
   };
-  readonly size?: { readonly bundle: number; readonly toolList: { readonly average: number } };
+  readonly size?: { readonly bundle: number; readonly toolList: { readonly shown: number } };
 }
 
 export function limitsTable(results: Results): string;

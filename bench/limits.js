@@ -12,7 +12,7 @@ const LIMITS = [
   ['ms of a create above the least server', 3, milliseconds, ({ create }) => create?.latencies[0].further.aboveLeastMs],
   ['first create above the second, ms', 20, milliseconds, ({ create }) => create?.latencies[0].firstMore],
   ['bytes of the bundle', 1e6, whole, ({ size }) => size?.bundle],
-  ['bytes of the tool list, a tool on average', 1200, whole, ({ size }) => size?.toolList.average],
+  ['bytes that a model sees of a tool, on average', 900, whole, ({ size }) => size?.toolList.shown],
 ];
 
 function mostRequests(create) {

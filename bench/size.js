@@ -21,7 +21,10 @@ export async function measureSize({ folder, installed, atlas }) {
     output: bytes(JSON.stringify(tool.outputSchema ?? '')),
   }));
   const all = bytes(line);
-  return { ...installed.sizes, toolList: { bytes: all, average: all / tools.length, tools: each } };
+  // Hosts show a model these three; output schemas are for programs.
+  const seen = tools.map(({ name, description, inputSchema }) => ({ name, description, inputSchema }));
+  const shown = bytes(JSON.stringify(seen)) / tools.length;
+  return { ...installed.sizes, toolList: { bytes: all, average: all / tools.length, shown, tools: each } };
 }
 
 /** Besides the credentials: a project, an organization and three sinks. */
@@ -46,6 +49,7 @@ export function sizeTable({ tarball, bundle, installed, packages, files, toolLis
     ['the bundle alone', whole(bundle)],
     ["tool list with an operator's settings, the whole answer", whole(toolList.bytes)],
     ['a tool on average', whole(toolList.average)],
+    ['of it name, description and input schema, which a model sees', whole(toolList.shown)],
   ];
   const tools = toolList.tools.map((tool) => [
     tool.name,

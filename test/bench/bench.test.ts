@@ -41,6 +41,7 @@ test('a quick run measures every part, on the installed package', { timeout: 120
       list: {
         cases: [10, 1000, 10_000].flatMap((keys) => [
           { keys, way: 'default', requests: 1 },
+          // After the last full page, one more look whether that was the end.
           { keys, way: 'filtered', requests: Math.floor(keys / 500) + 1 },
         ]),
       },

@@ -25,9 +25,9 @@ test('what has a spread is shown with it, and its median is judged', () => {
 });
 
 test('a count is shown alone, and may be as much as the limit', () => {
-  const size = { bundle: 1_000_000, toolList: { average: 1201 } };
+  const size = { bundle: 1_000_000, toolList: { shown: 901 } };
   expect(row(limitsTable({ size }), 'bytes of the bundle')).toEqual(['1,000,000', '1,000,000', 'yes']);
-  expect(row(limitsTable({ size }), 'bytes of the tool list')).toEqual(['1,201', '1,200', 'NO']);
+  expect(row(limitsTable({ size }), 'bytes that a model sees')).toEqual(['901', '900', 'NO']);
 });
 
 test('of the requests of a create the most that there were count', () => {
