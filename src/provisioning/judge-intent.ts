@@ -2,7 +2,7 @@
 // reads Atlas and the sink, and changes nothing.
 
 import { hasId, type ModelKey } from '../atlas/model-keys.ts';
-import { readKey } from './delivery/commit.ts';
+import { ownKey, readKey } from './delivery/commit.ts';
 import { holdsSecretOf } from './delivery/destination.ts';
 import { nonceOf } from './delivery/marked-name.ts';
 import { keyOf, type Ending, type Intent } from './journal/intent.ts';
@@ -38,7 +38,7 @@ export async function judgeIntent(context: ReconcileContext, intent: Intent, sig
   const apiKeyId = keyOf(intent);
   if (apiKeyId === undefined || intent.state.step === 'ended') return judgeUnseen(intent, listed);
   const key = listed.find((each) => each.apiKeyId === apiKeyId);
-  const now = key ? ({ ok: true, value: key } as const) : await readKey(atlas, { groupId, apiKeyId, nonce });
+  const now = key ? ({ ok: true, value: key } as const) : await readKey(atlas, ownKey(intent, apiKeyId));
   // Of a key that was not delivered no sink holds the secret; of any other one it may.
   if (now === 'gone')
     return { is: 'settled', as: intent.state.step === 'undelivered' ? 'rolled_back' : 'gone', listed };

@@ -8,7 +8,7 @@ import { hasId, type ModelKey } from '../atlas/model-keys.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { CallControl } from './call-control.ts';
 import { askConsent, type ConfirmPolicy } from './consent.ts';
-import { commitName, type Commit, type OwnKey } from './delivery/commit.ts';
+import { commitName, ownKey, type Commit } from './delivery/commit.ts';
 import { addressOf, temporaryFilesOf } from './delivery/destination.ts';
 import { undeliveredOf } from './delivery/leftovers.ts';
 import { finalNameOf } from './delivery/marked-name.ts';
@@ -247,10 +247,6 @@ async function commit(
       await intent.release(intent.state);
       return delivered(intent, key, listed, ` It could not get its name: ${committed.failure.message}`);
   }
-}
-
-function ownKey({ groupId, nonce }: Intent, apiKeyId: string): OwnKey {
-  return { groupId, apiKeyId, nonce };
 }
 
 /** Another process was quicker. */

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Atlas } from '../../atlas/atlas.ts';
 import { protocolFailure, type AtlasFailure, type AtlasResult } from '../../atlas/failure.ts';
 import { hasId, isNamed, originalName, saysNoSuchKey, type ListedKey, type ModelKey } from '../../atlas/model-keys.ts';
+import type { Intent } from '../journal/intent.ts';
 import { nonceOf } from './marked-name.ts';
 
 /** A key that this call made. */
@@ -12,6 +13,10 @@ export interface OwnKey {
   readonly groupId: string;
   readonly apiKeyId: string;
   readonly nonce: string;
+}
+
+export function ownKey({ groupId, nonce }: Pick<Intent, 'groupId' | 'nonce'>, apiKeyId: string): OwnKey {
+  return { groupId, apiKeyId, nonce };
 }
 
 export type Commit =

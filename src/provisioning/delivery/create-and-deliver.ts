@@ -13,7 +13,6 @@ import type { CallControl } from '../call-control.ts';
 import { cancelled, fromAtlas, refusal, type KeyState } from '../failure.ts';
 import type { Plan } from '../journal/intent.ts';
 import type { Journal, OpenIntent } from '../journal/journal.ts';
-import type { OwnKey } from './commit.ts';
 import { abortedAfter } from './deadline.ts';
 import { deliver, type DeliveryOutcome } from './delivery.ts';
 import { holdsSecret, type Destination } from './destination.ts';
@@ -164,7 +163,6 @@ async function handOver(
 ): Promise<Issued | Failed> {
   const { destination, target } = prepared;
   const { apiKeyId } = key;
-  const own = { groupId: intent.groupId, apiKeyId, nonce: intent.nonce };
   const fingerprint = fingerprintOf(secret);
   // What the journal does not know is not delivered: a key that it knows as being sent may be deleted later.
   const known = await intent.record({ step: 'created', apiKeyId, fingerprint });
@@ -184,7 +182,9 @@ async function handOver(
     return { outcome: 'issued', ...issued, warnings: [...warnings, ...scope, ...outcome.warnings] };
   }
   const isOut = outcome.outcome === 'failed' && (await isTakenOut(prepared, fingerprint));
-  return isOut ? undelivered(atlas, intent, own, outcome) : uncertain(intent, target, outcome, apiKeyId, fingerprint);
+  return isOut
+    ? undelivered(atlas, intent, apiKeyId, outcome)
+    : uncertain(intent, target, outcome, apiKeyId, fingerprint);
 }
 
 /**
@@ -214,11 +214,11 @@ async function uncertain(
 async function undelivered(
   atlas: Atlas,
   intent: OpenIntent,
-  own: OwnKey,
+  apiKeyId: string,
   cause: Exclude<DeliveryOutcome, { outcome: 'delivered' }>,
 ): Promise<Failed> {
-  const { keyState, ending } = await takeBack(atlas, intent, own);
-  return failed({ ...writeFailure(cause, ending, keyState), apiKeyId: own.apiKeyId });
+  const { keyState, ending } = await takeBack(atlas, intent, apiKeyId);
+  return failed({ ...writeFailure(cause, ending, keyState), apiKeyId });
 }
 
 function writeFailure(

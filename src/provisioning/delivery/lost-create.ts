@@ -23,9 +23,8 @@ export async function resolveLostCreate(
   const keys = await findByNonce(atlas, intent, signal);
   const [key, ...others] = keys;
   if (!key || others.length > 0 || key.lastUsedAt !== null) return unknown(intent, cause, keys);
-  const { groupId, nonce } = intent;
   const { apiKeyId } = key;
-  const { keyState, ending } = await takeBack(atlas, intent, { groupId, apiKeyId, nonce });
+  const { keyState, ending } = await takeBack(atlas, intent, apiKeyId);
   return {
     ...fromAtlas(cause, keyState),
     message: `${cause.message} A key was made, and its secret is lost.`,

@@ -7,7 +7,7 @@ import { saysNoSuchKey } from '../../atlas/model-keys.ts';
 import type { Fingerprint } from '../../secret/fingerprint.ts';
 import type { KeyState } from '../failure.ts';
 import type { OpenIntent } from '../journal/journal.ts';
-import { readKey, type OwnKey } from './commit.ts';
+import { ownKey, readKey, type OwnKey } from './commit.ts';
 import { nonceOf } from './marked-name.ts';
 
 export type RollBack =
@@ -61,13 +61,12 @@ export interface TakenBack {
 export async function takeBack(
   atlas: Atlas,
   intent: OpenIntent,
-  own: OwnKey,
+  apiKeyId: string,
   fingerprint?: Fingerprint,
 ): Promise<TakenBack> {
-  const { apiKeyId } = own;
   const undelivered = { step: 'undelivered', apiKeyId, ...(fingerprint !== undefined && { fingerprint }) } as const;
   await intent.record(undelivered);
-  const rolledBack = await rollBackKey(atlas, own);
+  const rolledBack = await rollBackKey(atlas, ownKey(intent, apiKeyId));
   if (rolledBack.state === 'gone') {
     await intent.release({ step: 'ended', outcome: 'rolled_back', apiKeyId });
     return { keyState: 'rolled_back', ending: 'The key was deleted again.' };

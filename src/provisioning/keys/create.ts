@@ -1,11 +1,12 @@
 // Creates a key and delivers its secret. Nothing is sent to create before the name is free and the sink has proved
 // ready; afterwards the delivery protocol runs to a true end, whoever asks it to stop.
 
+import type { Atlas } from '../../atlas/atlas.ts';
 import { isNamed, type ListedKey, type ModelKey } from '../../atlas/model-keys.ts';
 import { PROJECT_WRITER } from '../../atlas/scope.ts';
 import type { Target } from '../../sinks/sink.ts';
 import type { CallControl } from '../call-control.ts';
-import { commitName, type Commit } from '../delivery/commit.ts';
+import { commitName, ownKey, type Commit } from '../delivery/commit.ts';
 import { createAndDeliver, type Issued, type IssueContext } from '../delivery/create-and-deliver.ts';
 import { chooseDestination, holdsSecret, type Destination, type SinkChoice } from '../delivery/destination.ts';
 import { leftoverWarnings, youngRivalOf } from '../delivery/leftovers.ts';
@@ -90,10 +91,9 @@ async function findFreePlace(
 
 /** Steps 6 and 7 of the delivery protocol for a create: the rename is what commits it. */
 async function commitCreated(context: IssueContext, issued: Issued, name: string): Promise<Delivered | Failed> {
-  const { key, intent, fingerprint, isUnsure } = issued;
+  const { key, intent, fingerprint } = issued;
   const { apiKeyId } = key;
-  const own = { groupId: intent.groupId, apiKeyId, nonce: intent.nonce };
-  const commit = await commitName(context.atlas, own, name, isUnsure);
+  const commit = await commitIssued(context.atlas, issued, name);
   switch (commit.state) {
     case 'committed':
       return concludeDelivered(issued, commit.key);
@@ -109,6 +109,10 @@ async function commitCreated(context: IssueContext, issued: Issued, name: string
       await intent.release({ step: 'delivered', apiKeyId, fingerprint });
       return delivered(issued, key, [`${nameUnknown(key, name)} ${commit.failure.message} ${COMMITS_LATER}`]);
   }
+}
+
+export function commitIssued(atlas: Atlas, { key, intent, isUnsure }: Issued, name: string): Promise<Commit> {
+  return commitName(atlas, ownKey(intent, key.apiKeyId), name, isUnsure);
 }
 
 /** Writes the end of a delivered key into the journal. */
@@ -150,8 +154,7 @@ async function withdraw(
     await intent.record({ step: 'delivered', apiKeyId, fingerprint });
     return delivered(issued, key, [notNamed(key, intent.name)]);
   }
-  const own = { groupId: intent.groupId, apiKeyId, nonce: intent.nonce };
-  const { keyState, ending } = await takeBack(atlas, intent, own, held === 'no' ? undefined : fingerprint);
+  const { keyState, ending } = await takeBack(atlas, intent, apiKeyId, held === 'no' ? undefined : fingerprint);
   const rest = held !== 'no' ? ` ${target.location} may still hold the secret of that key.` : '';
   const why = isDead
     ? refusal('ATLAS_NOT_FOUND', 'Somebody deleted the new key before it got its name.', 'Call again.', keyState)

@@ -6,13 +6,13 @@ import { protocolFailure, type AtlasFailure } from '../../atlas/failure.ts';
 import { originalName, saysNoSuchKey, sameName, type ListedKey, type ModelKey } from '../../atlas/model-keys.ts';
 import type { Target } from '../../sinks/sink.ts';
 import type { CallControl } from '../call-control.ts';
-import { commitName, type Commit } from '../delivery/commit.ts';
+import type { Commit } from '../delivery/commit.ts';
 import type { Issued } from '../delivery/create-and-deliver.ts';
 import { deleteForGood } from '../delivery/deletion.ts';
 import { failed, type DeliveryReceipt, type Failed } from '../delivery/receipt.ts';
 import { fromAtlas, type Failure } from '../failure.ts';
 import type { Step } from '../journal/intent.ts';
-import { concludeDelivered } from './create.ts';
+import { commitIssued, concludeDelivered } from './create.ts';
 import { datedName } from './successor-name.ts';
 
 export interface Rotated {
@@ -45,7 +45,7 @@ export async function retire(
   { progress }: CallControl,
 ): Promise<Rotated | Failed> {
   progress('Giving the new key its name');
-  const commit = await commitAs(atlas, issued, name);
+  const commit = await commitIssued(atlas, issued, name);
   // What became of the new key, or of its name, is not known: then the old one stays.
   if (commit.state === 'gone' || commit.state === 'pending') return conclude(issued, { old, commit, state: 'kept' });
   const others = commit.state === 'taken' ? commit.holders.filter(({ apiKeyId }) => apiKeyId !== old.apiKeyId) : [];
@@ -61,13 +61,8 @@ export async function retire(
     await issued.intent.release(stepOf('retiring', issued));
     return failed(stillThere(issued, old, end));
   }
-  const named = commit.state === 'taken' ? await commitAs(atlas, issued, name) : commit;
+  const named = commit.state === 'taken' ? await commitIssued(atlas, issued, name) : commit;
   return conclude(issued, { old, commit: named, state: 'deleted' });
-}
-
-function commitAs(atlas: Atlas, { key, intent, isUnsure }: Issued, name: string): Promise<Commit> {
-  const own = { groupId: intent.groupId, apiKeyId: key.apiKeyId, nonce: intent.nonce };
-  return commitName(atlas, own, name, isUnsure);
 }
 
 function withWarnings(issued: Issued, warnings: readonly string[]): Issued {
@@ -99,7 +94,7 @@ async function keepBoth(atlas: Atlas, issued: Issued, old: ModelKey, commit: Com
   if (commit.state !== 'taken') return conclude(issued, { old, commit, state: 'kept' });
   const keys = await atlas.listKeys(issued.intent.groupId);
   const name = datedName(originalName(old), keys.ok ? keys.value : commit.holders);
-  return conclude(issued, { old, commit: await commitAs(atlas, issued, name), state: 'kept' });
+  return conclude(issued, { old, commit: await commitIssued(atlas, issued, name), state: 'kept' });
 }
 
 interface Ending {
