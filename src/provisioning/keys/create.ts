@@ -107,7 +107,9 @@ async function commitCreated(context: IssueContext, issued: Issued, name: string
     }
     case 'pending':
       await intent.release({ step: 'delivered', apiKeyId, fingerprint });
-      return delivered(issued, key, [`${nameUnknown(key, name)} ${commit.failure.message} ${COMMITS_LATER}`]);
+      return delivered(issued, key, [
+        `${notNamed(key, name, 'may still be')} ${commit.failure.message} ${COMMITS_LATER}`,
+      ]);
   }
 }
 
@@ -144,7 +146,9 @@ async function withdraw(
   // From here on a later look may delete the key; so a secret that stays must be known before.
   if (!isDead && !canRetract(issued)) {
     const [holder] = commit.holders;
-    return delivered(issued, key, [`${notNamed(key, intent.name)} The key ${holder?.apiKeyId ?? ''} has that name.`]);
+    return delivered(issued, key, [
+      `${notNamed(key, intent.name, 'is still')} The key ${holder?.apiKeyId ?? ''} has that name.`,
+    ]);
   }
   await intent.record({ step: 'undelivered', apiKeyId, fingerprint });
   await target.retract();
@@ -152,7 +156,7 @@ async function withdraw(
   // It could not be taken out, and may be in use.
   if (!isDead && held === 'yes') {
     await intent.record({ step: 'delivered', apiKeyId, fingerprint });
-    return delivered(issued, key, [notNamed(key, intent.name)]);
+    return delivered(issued, key, [notNamed(key, intent.name, 'is still')]);
   }
   const { keyState, ending } = await takeBack(atlas, intent, apiKeyId, held === 'no' ? undefined : fingerprint);
   const rest = held !== 'no' ? ` ${target.location} may still hold the secret of that key.` : '';
@@ -171,12 +175,8 @@ function canRetract({ destination: { sink } }: Issued): boolean {
   return sink.kind !== 'command';
 }
 
-function notNamed({ apiKeyId, name }: ModelKey, wanted: string): string {
-  return `The key ${apiKeyId} is delivered and can be used, but it is still named ${JSON.stringify(name)} and not ${JSON.stringify(wanted)}.`;
-}
-
-function nameUnknown({ apiKeyId, name }: ModelKey, wanted: string): string {
-  return `The key ${apiKeyId} is delivered and can be used, but it may still be named ${JSON.stringify(name)} and not ${JSON.stringify(wanted)}.`;
+function notNamed({ apiKeyId, name }: ModelKey, wanted: string, verb: 'is still' | 'may still be'): string {
+  return `The key ${apiKeyId} is delivered and can be used, but it ${verb} named ${JSON.stringify(name)} and not ${JSON.stringify(wanted)}.`;
 }
 
 const COMMITS_LATER = 'reconcile_ai_model_api_keys with apply gives it its name.';

@@ -33,6 +33,7 @@ export interface Renamed {
   readonly key: ModelKey;
   readonly previousName: string;
 }
+
 export async function renameKey(
   context: RenameContext,
   request: RenameRequest,
@@ -86,10 +87,7 @@ async function carryOut(
 }
 
 /** Sent once; where the reply is lost, the key itself is asked. */
-export async function changeName(
-  atlas: Atlas,
-  { groupId, apiKeyId, name }: RenameRequest,
-): Promise<AtlasResult<ModelKey>> {
+async function changeName(atlas: Atlas, { groupId, apiKeyId, name }: RenameRequest): Promise<AtlasResult<ModelKey>> {
   const renamed = await atlas.renameKey(groupId, apiKeyId, name);
   if (renamed.ok || !renamed.failure.maybeCarriedOut) return renamed;
   const now = await atlas.getKey({ groupId }, apiKeyId);
