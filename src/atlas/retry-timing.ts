@@ -8,8 +8,8 @@ import type { HttpRequest } from './transport.ts';
 const BACKOFF_MS = [200, 600];
 /** What Atlas means by a 429 that does not say how long to wait, in seconds. */
 const USUAL_RATE_WAIT = 1;
-/** Atlas is waited for as long as this, in seconds, and no longer. */
-const LONGEST_WAIT = 20;
+/** Where Atlas says how long to wait, it is waited for as long as this and no longer; the caller may come again. */
+export const LONGEST_WAIT_SECONDS = 20;
 const SHORTEST_WAIT_MS = 500;
 /** Of what Atlas asks for. */
 const MOST_ADDED = 0.2;
@@ -40,7 +40,7 @@ export function waitBeforeRepeat(
   if (backoff === undefined || !repeatable || elapsedMs > REPEAT_WITHIN_MS) return undefined;
   const seconds = failure.retryAfterSeconds ?? (isRateLimit(failure) ? USUAL_RATE_WAIT : undefined);
   if (seconds === undefined) return backoff * (1 + random / 2);
-  if (seconds > LONGEST_WAIT) return undefined;
+  if (seconds > LONGEST_WAIT_SECONDS) return undefined;
   return Math.max(seconds * 1000, SHORTEST_WAIT_MS, backoff) * (1 + random * MOST_ADDED);
 }
 

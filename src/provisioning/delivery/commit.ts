@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Atlas } from '../../atlas/atlas.ts';
 import { protocolFailure, type AtlasFailure, type AtlasResult } from '../../atlas/failure.ts';
 import { hasId, isNamed, originalName, saysNoSuchKey, type ListedKey, type ModelKey } from '../../atlas/model-keys.ts';
+import { LONGEST_WAIT_SECONDS } from '../../atlas/retry-timing.ts';
 import type { Intent } from '../journal/intent.ts';
 import { nonceOf } from './marked-name.ts';
 
@@ -30,8 +31,6 @@ export type Commit =
 
 /** Before each try, in milliseconds. */
 const WAIT_MS = [0, 200, 600, 1_500];
-/** In seconds: a longer wait for Atlas's rate limit is left to a later look. */
-const LONGEST_WAIT = 20;
 
 /** @param looksFirst reads the key before it is renamed for the first time, where its id is not certain */
 export async function commitName(atlas: Atlas, own: OwnKey, name: string, looksFirst: boolean): Promise<Commit> {
@@ -69,7 +68,7 @@ function isAboutName({ atlas }: AtlasFailure): boolean {
 
 /** Only where Atlas says how long, and that is not too long. */
 function secondsToWait({ code, retryAfterSeconds = 0 }: AtlasFailure): number {
-  return code === 'ATLAS_RATE_LIMITED' && retryAfterSeconds <= LONGEST_WAIT ? retryAfterSeconds : 0;
+  return code === 'ATLAS_RATE_LIMITED' && retryAfterSeconds <= LONGEST_WAIT_SECONDS ? retryAfterSeconds : 0;
 }
 
 type Own =

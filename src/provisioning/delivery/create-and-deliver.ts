@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Atlas, CreatedKey } from '../../atlas/atlas.ts';
 import { protocolFailure, type AtlasResult } from '../../atlas/failure.ts';
 import { scopeDifference, type ListedKey, type ModelKey, type NewKey } from '../../atlas/model-keys.ts';
+import { LONGEST_WAIT_SECONDS } from '../../atlas/retry-timing.ts';
 import { fingerprintOf, type Fingerprint } from '../../secret/fingerprint.ts';
 import type { Secret } from '../../secret/secret.ts';
 import type { Target } from '../../sinks/sink.ts';
@@ -24,8 +25,7 @@ import { takeBack } from './roll-back.ts';
 /** Once the caller has gone or the server stops, the end must come within 10 seconds. In milliseconds. */
 const LONGEST_REPLY_MS = 3_000;
 const LONGEST_SEARCH_MS = 6_000;
-/** Waiting for Atlas's rate limit: longer than that, and the caller is told to come again. */
-const LONGEST_WAIT_SECONDS = 20;
+/** For Atlas's rate limit. */
 const MOST_WAITS = 2;
 
 export interface IssueContext {
