@@ -1,15 +1,25 @@
-// Builds the published files: one bundle, so that the package has no run-time dependencies; the JSON Schema of the
+// Builds the published files: the bundle, so that the package has no run-time dependencies; the JSON Schema of the
 // configuration file; and the licence notices of what is bundled. `node build.js [FOLDER]`.
 //
-// A host starts the server just to look at it, and V8 pays for every byte that it parses. So the bundle is in two parts:
-// `src/main.ts` with what the first answers need, and `src/program.ts`, all the rest, which it carries in a comment and
-// compiles once it is needed.
+// A host starts the server just to look at it, and V8 pays for every byte that it parses. So the bundle is two files:
+// `src/main.ts` with what the first answers need, and `src/program.ts`, all the rest, which is loaded when it is needed.
 
 import { chmod, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { notices } from './build/notices.js';
-import { builtinsOnUse, carried, evaluated, exchanged, fromMain, globalProcess, requireApart } from './build/parts.js';
+import {
+  builtinsOnUse,
+  evaluated,
+  exchanged,
+  fromMain,
+  globalProcess,
+  loading,
+  programFile,
+  programModule,
+  requireApart,
+} from './build/split.js';
 
 const common = {
   absWorkingDir: fileURLToPath(new URL('.', import.meta.url)),
@@ -47,9 +57,12 @@ const programOptions = {
 export async function buildServer(outfile, { plugins = [], complete = false } = {}) {
   const program = await build({
     ...programOptions,
+    ...programModule,
     entryPoints: ['src/program.ts'],
     plugins: [...plugins, globalProcess, fromMain, ...(complete ? [] : exchanged(LEFT_OUT))],
   });
+  const { text } = program.outputFiles[0];
+  const file = programFile(text);
   const main = await build({
     ...common,
     entryPoints: ['src/main.ts'],
@@ -63,10 +76,11 @@ export async function buildServer(outfile, { plugins = [], complete = false } = 
       builtinsOnUse,
       evaluated(/\/tools\/offers\.ts$/, 'offers', run),
       evaluated(/\/prompts\/prompt-offers\.ts$/, 'promptOffers', run),
-      ...carried(program.outputFiles[0].text),
+      ...loading(file),
     ],
   });
   requireApart(program.metafile, main.metafile);
+  await writeFile(join(dirname(outfile), file), text);
   await chmod(outfile, 0o755);
   return [program.metafile, main.metafile];
 }

@@ -1,4 +1,4 @@
-// What one create costs beside its HTTP requests: the first of a server that has warmed up, the second, and the further ones,
+// What one create costs beside its HTTP requests: the first of a server that was only greeted, the second, and the further ones,
 // each next to the same requests sent by undici alone, and to a create of the least server that does the same.
 
 import { mkdtempSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { difference, pairwise, rotated, summary } from './measure.js';
 import { bundle } from './package.js';
-import { startWarmServer, timeCall } from './stdio-server.js';
+import { startGreetedServer, timeCall } from './stdio-server.js';
 import { spread, table } from './table.js';
 import { operations, requireSameTraffic } from './traffic.js';
 import { undiciAlone } from './undici-alone.js';
@@ -43,7 +43,7 @@ async function createsOfOneServer(setting, start) {
   const { atlas, pace } = setting;
   // Those of the servers before, which have ended: of a service account only so many may be alive.
   await atlas.expireTokens();
-  const [server, least] = await Promise.all([startWarmServer(setting), startWarmServer(setting, setting.least)]);
+  const [server, least] = await Promise.all([startGreetedServer(setting), startGreetedServer(setting, setting.least)]);
   const alone = undiciAlone(atlas.baseUrl);
   const creates = [];
   for (let n = 0; n < 2 + FURTHER[pace]; n += 1) {

@@ -1,4 +1,4 @@
-// The least server that makes a create: on the same SDK, with HTTP rehearsed, with the same requests over one connection,
+// The least server that makes a create: on the same SDK, with the same requests over one connection,
 // and with as many waits for the disk in the same order, those for the first create's directories too; and with nothing of
 // what this server is for. It checks nothing, and what it writes could not be read. create.js counts its requests.
 
@@ -10,7 +10,8 @@ import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
 import { CallToolRequestSchema, ListToolsRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { Client } from 'undici';
-import { rehearse } from '../src/atlas/rehearsal.ts';
+// For the flag for V8 that it sets.
+import '../src/atlas/transport.ts';
 
 const { MONGODB_ATLAS_BASE_URL: origin, MONGODB_ATLAS_PROJECT_ID: groupId } = process.env;
 const { MONGODB_ATLAS_CLIENT_ID: clientId, MONGODB_ATLAS_CLIENT_SECRET: clientSecret } = process.env;
@@ -43,8 +44,6 @@ server.setRequestHandler(CallToolRequestSchema, async ({ params }) => {
 });
 process.stdin.once('end', () => process.exit());
 await server.connect(new StdioServerTransport());
-// The server's own; with it comes the flag for V8 that src/atlas/transport.ts sets.
-await rehearse();
 
 async function listKeys() {
   token ??= await fetchToken();

@@ -3,7 +3,7 @@
 
 import { difference, growth, pairwise, rotated, summary } from './measure.js';
 import { peakMemory, residentMemory } from './memory.js';
-import { startWarmServer, timeCall } from './stdio-server.js';
+import { startGreetedServer, timeCall } from './stdio-server.js';
 import { megabytes, spread, table, whole } from './table.js';
 import { undiciAlone } from './undici-alone.js';
 
@@ -24,7 +24,7 @@ export async function measureList(setting) {
 
 async function oneServer(setting, { keys, way, calls, memory }, start) {
   const { atlas, pace } = setting;
-  const server = await startWarmServer(setting);
+  const server = await startGreetedServer(setting);
   const alone = undiciAlone(atlas.baseUrl);
   await atlas.reset(keys);
   // The first call fetches the token and loads what it needs; it does not count, nor what undici alone sends of it.

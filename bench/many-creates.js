@@ -3,7 +3,7 @@
 import { performance } from 'node:perf_hooks';
 import { create } from './create.js';
 import { quantile, rotated, summary } from './measure.js';
-import { startWarmServer } from './stdio-server.js';
+import { startGreetedServer } from './stdio-server.js';
 import { milliseconds, spread, table, whole } from './table.js';
 import { undiciAlone } from './undici-alone.js';
 
@@ -30,7 +30,7 @@ export async function measureManyCreates(setting) {
 
 async function oneServer(setting, atOnce, round) {
   const { atlas, pace } = setting;
-  const server = await startWarmServer(setting);
+  const server = await startGreetedServer(setting);
   const alone = undiciAlone(atlas.baseUrl);
   // Two creates before: the first fetches the token, the second shows what every further one sends.
   await create(server, 'before 1');

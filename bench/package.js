@@ -32,7 +32,7 @@ export async function packAndInstall(folder) {
     sizes: {
       tarball: packed.size,
       files: packed.files.map(({ path, size }) => ({ path, bytes: size })),
-      bundle: (await stat(script)).size,
+      bundle: packed.files.reduce((sum, { path, size }) => sum + (/\.c?js$/.test(path) ? size : 0), 0),
       installed: await bytesBelow(join(installation, 'node_modules')),
       packages: (await packagesIn(join(installation, 'node_modules'))).length,
     },

@@ -46,7 +46,7 @@ export function sizeTable({ tarball, bundle, installed, packages, files, toolLis
   const rows = [
     ['tarball', whole(tarball)],
     [`installed, ${packages} package(s)`, whole(installed)],
-    ['the bundle alone', whole(bundle)],
+    ['the two files of the bundle', whole(bundle)],
     ["tool list with an operator's settings, the whole answer", whole(toolList.bytes)],
     ['a tool on average', whole(toolList.average)],
     ['of it name, description and input schema, which a model sees', whole(toolList.shown)],

@@ -7,10 +7,8 @@ import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
-import { setTimeout as delay } from 'node:timers/promises';
 
 /** Long enough for a server to load in the background what its first call needs. */
-const WARM_UP_MS = { full: 1000, quick: 200 };
 
 /** As VS Code introduces itself, with everything that it can do. */
 const INITIALIZE = {
@@ -94,11 +92,10 @@ export async function greet(server) {
   };
 }
 
-/** This server, or another, admitted to the stand-in, greeted, and with time to warm up. */
-export async function startWarmServer({ installed, folder, atlas, pace }, script = installed.script) {
+/** This server, or another, admitted to the stand-in, and greeted as by a host that has called no tool. */
+export async function startGreetedServer({ installed, folder, atlas }, script = installed.script) {
   const server = startServer(script, { folder, env: atlas.environment });
   await greet(server);
-  await delay(WARM_UP_MS[pace]);
   return server;
 }
 

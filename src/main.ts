@@ -48,7 +48,7 @@ function serveHost(settings: Config | string): Promise<number> {
   };
   return serveStdio({
     desk: createFrontDesk(start),
-    // Loaded once somebody needs it, or has not for a moment.
+    // Loaded when something is asked that the front desk cannot answer.
     serve: async (input, output) => (await import('./program.ts')).serve(start, input, output),
     uncaught,
     log,

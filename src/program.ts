@@ -16,15 +16,12 @@ import { INSPECTOR_OPENED, isInspectorOpened } from './mcp/open-inspector.ts';
 import type { Serving } from './mcp/stdio.ts';
 import { createPrompts, silentPrompts } from './prompts/prompt-catalog.ts';
 import { appendAudit } from './provisioning/journal/audit.ts';
-import { openJournal, type Journal } from './provisioning/journal/journal.ts';
+import { openJournal } from './provisioning/journal/journal.ts';
 import { Secret } from './secret/secret.ts';
 import type { Log } from './secret/way-out.ts';
 import { openSinks } from './sinks/open-sinks.ts';
 import { endPrograms } from './programs/child-process.ts';
-import { createCatalog, refusingCatalog, type Catalog } from './tools/catalog.ts';
-
-/** A host that has more to ask is answered first. */
-const WARM_UP_AFTER_MS = 20;
+import { createCatalog, refusingCatalog } from './tools/catalog.ts';
 
 export interface Start extends DeskOptions {
   /** Or why they cannot be used. */
@@ -68,7 +65,6 @@ async function serveWith(config: Config, start: Start, input: Readable, output: 
   const adapter = createServer({ ...start, catalog, prompts, audit });
   const { closed } = await connect(adapter.server, input, output, log);
   for (const { finding } of await folderCheck(config)) log('warning', finding);
-  setTimeout(() => void warmUp(catalog, context.journal), WARM_UP_AFTER_MS).unref();
   return {
     closed,
     async drain() {
@@ -77,18 +73,6 @@ async function serveWith(config: Config, start: Start, input: Readable, output: 
     },
     endPrograms,
   };
-}
-
-/**
- * So that the first call costs no more than the second: loads what it needs, and lets V8 see the code that judges
- * arguments, reads the journal and speaks HTTP. Nothing is connected, sent or written.
- */
-async function warmUp(catalog: Catalog, journal: Journal): Promise<void> {
-  const { rehearse } = await import('./atlas/rehearsal.ts');
-  await rehearse();
-  await journal.read();
-  const nothing = { signal: AbortSignal.abort(), progress: () => undefined };
-  await catalog.find('create_ai_model_api_key')?.call({ name: '' }, nothing);
 }
 
 /** For people, and loaded only for them. */

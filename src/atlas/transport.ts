@@ -2,7 +2,7 @@
 // It knows nothing of Atlas, and it says whether the request left at all.
 
 import { setFlagsFromString } from 'node:v8';
-import type { buildConnector, Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import Agent from 'undici/lib/dispatcher/agent.js';
 import type { ProxySettings } from '../config/proxy.ts';
 import { codeOf, goesThroughProxy, isTlsError, ProxyError, tunnelConnector, type ProxyReason } from './proxy-tunnel.ts';
@@ -59,8 +59,6 @@ export interface TransportOptions {
   /** Limit for one exchange, connecting included. */
   readonly timeoutMs: number;
   readonly proxy?: ProxySettings;
-  /** Opens connections; over the network where absent. */
-  readonly connect?: buildConnector.connector;
 }
 
 export function createTransport(options: TransportOptions): Transport {
@@ -72,13 +70,13 @@ export function createTransport(options: TransportOptions): Transport {
   };
 }
 
-function createDispatcher({ baseUrl, timeoutMs, proxy, connect }: TransportOptions): Dispatcher {
+function createDispatcher({ baseUrl, timeoutMs, proxy }: TransportOptions): Dispatcher {
   return new Agent({
     keepAliveTimeout: KEEP_ALIVE_MS,
     // One timer of our own bounds the whole exchange.
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: connect ?? (isProxied(baseUrl, proxy) ? tunnelConnector(proxy, timeoutMs) : { timeout: timeoutMs }),
+    connect: isProxied(baseUrl, proxy) ? tunnelConnector(proxy, timeoutMs) : { timeout: timeoutMs },
   });
 }
 

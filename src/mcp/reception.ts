@@ -1,11 +1,8 @@
-// Reads stdin line by line for the front desk until the whole server is needed, or there is time to load it; from then on
-// the server reads for itself.
+// Reads stdin line by line for the front desk until the whole server is needed; from then on the server reads for itself.
 
 import { PassThrough, type Readable, type Writable } from 'node:stream';
 import type { FrontDesk } from './front-desk.ts';
 
-/** Long enough for a host to have its first answers, short before a person has thought of a first call. */
-const WARM_UP_AFTER_MS = 150;
 /** As much as the SDK's transport takes of one message. In bytes. */
 const LONGEST_LINE = 10 * 1024 * 1024;
 const LINE_END = 0x0a;
@@ -15,12 +12,10 @@ export function receive(input: Readable, output: Writable, desk: FrontDesk): Pro
   const forServer = new PassThrough();
   let kept = Buffer.alloc(0);
   let isHandedOver = false;
-  let warmUp: NodeJS.Timeout | undefined;
   return new Promise<Readable>((resolve) => {
     const handOver = () => {
       if (isHandedOver) return;
       isHandedOver = true;
-      clearTimeout(warmUp);
       for (const line of desk.heard()) forServer.write(line);
       forServer.write(kept);
       kept = Buffer.alloc(0);
@@ -35,7 +30,6 @@ export function receive(input: Readable, output: Writable, desk: FrontDesk): Pro
         }
         kept = kept.subarray(end + 1);
         if (answer !== null) output.write(answer);
-        else warmUp ??= setTimeout(handOver, WARM_UP_AFTER_MS).unref();
       }
       if (kept.length > LONGEST_LINE) handOver();
     };

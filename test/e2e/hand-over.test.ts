@@ -1,12 +1,12 @@
 // The moment at which the whole server takes over from the front desk: whatever happens then, the process ends or serves.
 
-import { copyFileSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { renameSync, truncateSync, unlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import { expect, test, vi } from 'vitest';
 import { startSandbox } from '../../src/sandbox/sandbox.ts';
-import { BUNDLE, credentialsFor, filesBelow, startServer, temporaryHome } from './host.ts';
+import { copyBundle, credentialsFor, filesBelow, startServer, temporaryHome } from './host.ts';
 
 const INTRODUCTION: JSONRPCMessage = {
   jsonrpc: '2.0',
@@ -35,8 +35,6 @@ test('loads without a request, a port or a file', async () => {
   const server = startServer({ home, env: credentialsFor(sandbox) });
   await server.transport.start();
   await say(server, INTRODUCTION, INITIALIZED, LIST);
-  // Longer than it waits before it loads what a first call needs.
-  await delay(600);
   await say(server, GET);
   await answered(server, 3);
   expect(sandbox.requests).toEqual([]);
@@ -44,6 +42,21 @@ test('loads without a request, a port or a file', async () => {
   server.endInput();
   expect(await server.ended).toEqual({ code: 0, signal: null });
   await sandbox.close();
+});
+
+test('is not loaded for a host that only looks at the list of tools', async () => {
+  const home = temporaryHome();
+  const { bundle, program } = copyBundle(home);
+  unlinkSync(program);
+  const server = startServer({ home, bundle });
+  await server.transport.start();
+  await say(server, INTRODUCTION, INITIALIZED, LIST);
+  await answered(server, 2);
+  // A warm-up would come now, and fail.
+  await delay(600);
+  server.endInput();
+  expect(await server.ended).toEqual({ code: 0, signal: null });
+  expect(server.output().stderr).toBe('');
 });
 
 const damages: [string, (file: string) => void][] = [
@@ -55,27 +68,31 @@ const damages: [string, (file: string) => void][] = [
     },
   ],
   [
-    'exchanged for another version',
+    'replaced by another version',
     (file) => {
-      writeFileSync(file, '#!/usr/bin/env node\nprocess.exit(9);\n/* src/program.ts 0123\n */\n');
+      renameSync(file, join(dirname(file), 'program-0123456789abcdef.cjs'));
     },
   ],
 ];
 
-test.each(damages)('a file that was %s meanwhile ends the server instead of leaving it mute', async (_what, damage) => {
-  const home = temporaryHome();
-  const bundle = join(home, 'server.mjs');
-  copyFileSync(BUNDLE, bundle);
-  const server = startServer({ home, bundle });
-  await server.transport.start();
-  await say(server, INTRODUCTION, LIST);
-  await answered(server, 2);
-  damage(bundle);
-  await say(server, GET);
-  const { code } = await server.ended;
-  expect([1, 2]).toContain(code);
-  expect(server.output().stderr).toMatch(/^atlas-model-keys-mcp: (?:this file: was exchanged|INTERNAL \(Error\))/);
-});
+test.each(damages)(
+  'a program file that was %s meanwhile ends the server instead of leaving it mute',
+  async (_what, damage) => {
+    const home = temporaryHome();
+    const { bundle, program } = copyBundle(home);
+    const server = startServer({ home, bundle });
+    await server.transport.start();
+    await say(server, INTRODUCTION, LIST);
+    await answered(server, 2);
+    damage(program);
+    await say(server, GET);
+    const { code } = await server.ended;
+    expect([1, 2]).toContain(code);
+    expect(server.output().stderr).toMatch(
+      /^atlas-model-keys-mcp: (?:the installed package: was replaced while the server ran; restart it|INTERNAL \(SyntaxError\))\n$/,
+    );
+  },
+);
 
 test.each(['stdin', 'SIGTERM', 'SIGINT'] as const)('ends by %s at any moment of it, 10 times', async (way) => {
   const runs = Array.from({ length: 10 }, async (_unused, index) => {

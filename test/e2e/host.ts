@@ -2,9 +2,18 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { ReadBuffer, serializeMessage } from '@modelcontextprotocol/sdk/shared/stdio.js';
@@ -17,6 +26,15 @@ import { type Sandbox } from '../../src/sandbox/sandbox.ts';
 import { holdToSchema } from '../tools/strict-result.ts';
 
 export const BUNDLE = fileURLToPath(new URL('../../dist/atlas-model-keys-mcp.js', import.meta.url));
+
+/** Copies the two files of the bundle to where no package.json says what they are. */
+export function copyBundle(folder: string): { readonly bundle: string; readonly program: string } {
+  const name = readdirSync(dirname(BUNDLE)).find((file) => file.startsWith('program-')) ?? '';
+  const [bundle, program] = [join(folder, 'server.mjs'), join(folder, name)];
+  copyFileSync(BUNDLE, bundle);
+  copyFileSync(join(dirname(BUNDLE), name), program);
+  return { bundle, program };
+}
 
 /** Takes what is to be done when something is no longer needed: by default when the test ends. */
 export type Until = (done: () => Promise<void> | void) => void;

@@ -1,13 +1,13 @@
 // The server as people run it, not as root: with the system's own folder for temporary files.
 
 import { spawn } from 'node:child_process';
-import { cpSync, chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { expect, onTestFinished, test } from 'vitest';
 import * as z from 'zod/v4';
-import { BUNDLE, transportOver } from './host.ts';
+import { copyBundle, transportOver } from './host.ts';
 
 const NOBODY = 65_534;
 const delivered = z.object({ outcome: z.literal('delivered'), delivery: z.object({ location: z.string() }) });
@@ -21,9 +21,7 @@ test.skipIf(!isCommon)('the sandbox delivers below the common folder for tempora
     rmSync(folder, { recursive: true, force: true });
   });
   chmodSync(folder, 0o755);
-  const bundle = join(folder, 'server.mjs');
-  cpSync(BUNDLE, bundle);
-  chmodSync(bundle, 0o755);
+  const { bundle } = copyBundle(folder);
   const child = spawn(process.execPath, [bundle, '--sandbox'], {
     cwd: '/',
     env: { PATH: process.env.PATH, HOME: '/nonexistent', TMPDIR: tmpdir() },

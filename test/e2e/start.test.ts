@@ -2,21 +2,11 @@
 // configuration that others could take away.
 
 import { spawnSync } from 'node:child_process';
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-} from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { BUNDLE, fileIn, startHost, startServer, temporaryHome, type SilentServer } from './host.ts';
+import { BUNDLE, copyBundle, fileIn, startHost, startServer, temporaryHome, type SilentServer } from './host.ts';
 import { structuredOf } from './result.ts';
 
 const oldNodes = oldNodesIn(process.env.OLD_NODES ?? '');
@@ -51,8 +41,7 @@ describe.skipIf(!isRoot)(
         rmSync(folder, { recursive: true });
       });
       chmodSync(folder, 0o755);
-      const bundle = join(folder, 'server.mjs');
-      copyFileSync(BUNDLE, bundle);
+      const { bundle } = copyBundle(folder);
       const initialize = {
         protocolVersion: '2025-11-25',
         capabilities: {},

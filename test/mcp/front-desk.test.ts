@@ -270,12 +270,6 @@ describe('handing over', () => {
     const heard = desk.heard().map((line) => line.trimEnd());
     expect(await fromTheSdk([...heard, PING], 1)).toEqual([{ jsonrpc: '2.0', id: 7, result: {} }]);
   });
-  test('happens of itself a moment after the introduction, when the host says nothing more', async () => {
-    const input = new PassThrough();
-    const needed = receive(input, new PassThrough(), fresh());
-    input.write(`${lines.join('\n')}\n`);
-    expect(String((await needed).read())).toContain(REPEATED);
-  });
   test("happens for a line without an end, which is the transport's to refuse", async () => {
     const input = new PassThrough();
     const needed = receive(input, new PassThrough(), fresh());

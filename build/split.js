@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** The files whose state or classes there may be once alone: the program gets them from the part that starts. */
+/** The files whose state or classes there may be only once: the program gets them from the part that starts. */
 const SHARED = [
   'src/secret/redaction.ts',
   'src/secret/secret.ts',
@@ -65,30 +65,32 @@ export const globalProcess = {
   },
 };
 
-const ESCAPED_END = '*%/';
+/** The program as a function of the files that the starting part shares with it. A CommonJS module. */
+export const programModule = {
+  banner: { js: 'module.exports = (function (shared) {\nconst module = { exports: {} };' },
+  footer: { js: 'return module.exports;\n});' },
+};
 
 /**
- * The starting part reads the program from the comment at the end of its own file, where V8 passes over it: as code, or
- * as a string, it would cost a third of the whole start. The comment is marked with its hash, so that a file which was
- * exchanged under a running server is noticed.
+ * The program's file has its hash in its name: where a package was replaced under a running server, the file that the
+ * starting part asks for is gone, and it loads no other one.
  */
-export function carried(text) {
-  // It is read as Latin-1, which is quick and right for ASCII alone.
-  if (!/^[\t\n -~]*$/.test(text)) throw new Error('the program holds a character that is not ASCII');
-  if (text.includes(ESCAPED_END))
-    throw new Error(`the program holds ${ESCAPED_END}, which stands for the end of a comment`);
-  const hash = createHash('sha256').update(text).digest('hex');
-  const comment = {
-    name: 'comment',
+export function programFile(text) {
+  return `program-${createHash('sha256').update(text).digest('hex').slice(0, 16)}.cjs`;
+}
+
+/** In the starting part: the program is loaded from its file, which lies beside this one. */
+export function loading(file) {
+  const name = {
+    name: 'program file',
     setup({ initialOptions }) {
-      initialOptions.footer = { js: `/* src/program.ts ${hash}\n${text.replaceAll('*/', ESCAPED_END)}*/` };
-      initialOptions.define = { PROGRAM_HASH: JSON.stringify(hash), ESCAPED_END: JSON.stringify(ESCAPED_END) };
+      initialOptions.define = { PROGRAM_FILE: JSON.stringify(`./${file}`) };
     },
   };
-  const shared = SHARED.map((file) => `export * as ${JSON.stringify(file)} from './${file}';`).join('\n');
+  const shared = SHARED.map((path) => `export * as ${JSON.stringify(path)} from './${path}';`).join('\n');
   return [
-    comment,
-    replaced(/\/program\.ts$/, () => `export * from './build/carried-program.js';`),
+    name,
+    replaced(/\/program\.ts$/, () => `export * from './build/load-program.js';`),
     replaced(/^shared$/, () => shared),
   ];
 }

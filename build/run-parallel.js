@@ -1,4 +1,4 @@
-// Runs commands side by side: `node build/side-by-side.js COMMAND…`. The last one's output is shown as it comes, that of
+// Runs commands side by side: `node build/run-parallel.js COMMAND…`. The last one's output is shown as it comes, that of
 // the others when all have ended. Fails where one fails.
 
 import { spawn } from 'node:child_process';

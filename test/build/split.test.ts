@@ -2,7 +2,7 @@
 
 import { build, type Metafile, type Plugin } from 'esbuild';
 import { expect, test } from 'vitest';
-import { carried, evaluated, exchanged, requireApart } from '../../build/parts.js';
+import { evaluated, exchanged, loading, programFile, requireApart } from '../../build/split.js';
 
 async function bundled(contents: string, plugins: Plugin[]): Promise<string> {
   const stdin = { contents, resolveDir: import.meta.dirname };
@@ -37,13 +37,14 @@ test('a value stands in the place of the file that matches', async () => {
 test.each<[string, Plugin[]]>([
   ['^large$', exchanged({ '^large$': '' })],
   ['list\\.ts$', [evaluated(/list\.ts$/, 'list', () => Promise.resolve({}))]],
-  ['program\\.ts$', carried('')],
+  ['program\\.ts$', loading('program.cjs')],
 ])('a pattern that nothing matches ends the build, by name: %s', async (pattern, plugins) => {
   await expect(bundled(`import 'small';`, [...plugins, ...exchanged({ '^small$': '' })])).rejects.toThrow(pattern);
 });
 
-test.each(['a character: \u00E9', 'what stands for the end of a comment: *%/'])('a program cannot hold %s', (text) => {
-  expect(() => carried(text)).toThrow(/^the program holds/);
+test('the name of the program file says what is in it', () => {
+  expect(programFile('a')).toMatch(/^program-[0-9a-f]{16}\.cjs$/);
+  expect(programFile('a')).not.toBe(programFile('b'));
 });
 
 test('a file of this server that is in both parts ends the build, by name, unless it is listed', () => {
