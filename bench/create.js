@@ -12,7 +12,7 @@ import { spread, table } from './table.js';
 import { operations, requireSameTraffic } from './traffic.js';
 import { undiciAlone } from './undici-alone.js';
 
-export const LATENCIES = [0, 50];
+const LATENCIES = [0, 50];
 /** How many servers, by the latency: more where waiting takes none of the time. */
 const STARTS = { full: { 0: 25, 50: 9 }, quick: { 0: 1, 50: 1 } };
 /** The first two creates of a server, and so many further ones. */

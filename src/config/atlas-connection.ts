@@ -26,7 +26,7 @@ export interface AtlasSettings {
 }
 
 /** The section `atlas` of the configuration file: weaker than the environment, and never a secret itself. */
-export interface FileAtlas {
+interface FileAtlas {
   readonly clientId?: string | undefined;
   readonly clientSecretFile?: string | undefined;
   readonly clientSecretCommand?: string | readonly string[] | undefined;

@@ -11,11 +11,6 @@ import { settingNames, settings, type SettingName, type Settings } from './setti
 import type { SinkSpec } from './sink-spec.ts';
 import { FILE_VARIABLE, fromEnvironment, fromFile, fromFlags, type ConfigurationFile, type Source } from './sources.ts';
 
-export type ApiVersionSetting = NonNullable<Settings['apiVersion']>;
-export type LogLevel = NonNullable<Settings['logLevel']>;
-
-export type ConfirmSetting = NonNullable<Settings['confirm']>;
-
 /** Everything that the operator decided, checked. */
 export interface Config {
   /** Absent where the embedded sandbox takes Atlas's place. */
@@ -37,18 +32,18 @@ export interface Config {
   readonly stateDir: string;
   /** Directories whose owners and modes are not judged. */
   readonly trustPaths: readonly string[];
-  readonly apiVersion: ApiVersionSetting;
+  readonly apiVersion: NonNullable<Settings['apiVersion']>;
   /** Limit for one request to Atlas, in milliseconds. */
   readonly timeoutMs: number;
   /** Whether a person is asked before something is deleted, rotated or reset. */
-  readonly confirm: ConfirmSetting;
+  readonly confirm: NonNullable<Settings['confirm']>;
   /** Of all servers that share the state directory. */
   readonly maxCreatesPerHour: number;
   /** Which tools are offered; the names are not checked yet. */
   readonly tools: { readonly allow?: readonly string[]; readonly deny?: readonly string[] };
   /** Whether hosts are shown the output schemas of the tools. */
   readonly outputSchemas: boolean;
-  readonly logLevel: LogLevel;
+  readonly logLevel: NonNullable<Settings['logLevel']>;
   /** For people: where each setting comes from, such as `flag --sink`, or `default`. */
   readonly origins: ReadonlyMap<SettingName, string>;
   readonly configurationFile: ConfigurationFile;

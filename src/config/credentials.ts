@@ -43,7 +43,7 @@ export interface SecretCommand extends ProgramRun {
 }
 
 /** How a program that has to do with credentials is run. */
-export interface ProgramRun {
+interface ProgramRun {
   /** All of its environment. */
   readonly environment: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
@@ -58,7 +58,7 @@ export interface AtlasCliProfile extends ProgramRun {
 }
 
 /** A setting whose value nobody filled in. */
-export interface Unfilled {
+interface Unfilled {
   readonly setting: string;
   /** To stand behind the name of the setting. */
   readonly words: string;
@@ -73,7 +73,7 @@ export interface OtherCredentials {
   readonly timeoutMs: number;
 }
 
-export interface FileCredentials {
+interface FileCredentials {
   /** What to put before the name of a key, in a message. */
   readonly where: string;
   readonly clientId?: string | undefined;

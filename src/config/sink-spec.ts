@@ -32,11 +32,11 @@ export interface CommandSpec {
   readonly timeoutMs: number;
 }
 
-export interface InlineSpec {
+interface InlineSpec {
   readonly type: 'inline';
 }
 
-export const DEFAULT_VARIABLE = 'VOYAGE_API_KEY';
+const DEFAULT_VARIABLE = 'VOYAGE_API_KEY';
 const DEFAULT_COMMAND_TIMEOUT_MS = 30_000;
 
 // Written as what a text must not hold, so that the JSON Schema can ask the same behind the `file:` of a URI.

@@ -1,6 +1,6 @@
 // One thing that the doctor looked at, and what it found.
 
-export type Status = 'ok' | 'warning' | 'failed';
+type Status = 'ok' | 'warning' | 'failed';
 
 export interface Check {
   /** What was looked at, such as `credential` or `sink app`. */

@@ -20,7 +20,7 @@ export interface Prompt {
   fill(given: Readonly<Record<string, string>>): Filled;
 }
 
-export type Filled = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly problem: string };
+type Filled = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly problem: string };
 
 interface Definition extends Omit<Prompt, 'fill'> {
   readonly purpose: string;

@@ -43,7 +43,7 @@ export async function explained(
 }
 
 /** Names are shown as quoted data: whoever names a project is not whoever gives advice. */
-export function projectsHint(projects: readonly Project[]): string {
+function projectsHint(projects: readonly Project[]): string {
   const shown = projects.map(({ groupId, name }) => `${groupId ?? 'no id'} (${JSON.stringify(name)})`);
   return `Nearest of the projects that this credential sees: ${shown.join(', ')}. list_projects lists them all.`;
 }

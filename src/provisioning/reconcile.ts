@@ -24,7 +24,7 @@ import { isAllowed, type ProjectPolicy } from './policy.ts';
  * `under_way`: its process is still at it. `delivered`: the sink holds the secret. `orphan`: the key is alive, was never
  * used, and its secret is in no sink. `deleted`: it was such an orphan, until now. `gone`: no such key is alive.
  */
-export type Finding = 'under_way' | 'delivered' | 'orphan' | 'deleted' | 'gone' | 'unknown';
+type Finding = 'under_way' | 'delivered' | 'orphan' | 'deleted' | 'gone' | 'unknown';
 
 export interface Reconciled {
   readonly groupId: string;

@@ -118,7 +118,7 @@ export interface Target {
 }
 
 /** What a delivery is part of. */
-export interface DeliveryCall {
+interface DeliveryCall {
   /** Letters and digits. Temporary files are named by it, so that {@link Sink.leftovers} finds them after a crash. */
   readonly nonce?: string | undefined;
 }

@@ -77,7 +77,7 @@ export function credentialsFor({
   };
 }
 
-export interface RunningServer {
+interface RunningServer {
   readonly pid: number;
   /** Everything that came out so far. */
   readonly output: () => { readonly stdout: string; readonly stderr: string };

@@ -203,7 +203,7 @@ export function forgotten(scene: Scene, reported: readonly (string | undefined)[
 }
 
 /** The name that a key has, or is to have once it is delivered. */
-export function finalName({ name }: Pick<LiveKey, 'name'>): string {
+function finalName({ name }: Pick<LiveKey, 'name'>): string {
   return name.replace(/-undelivered-[0-9a-f]{12}$/, '');
 }
 

@@ -15,7 +15,7 @@ export const noPrompts: Prompts = {
 };
 
 /** @param act what the tool does; its result is the tool's */
-export function catalogOf(act: (control: CallControl) => Promise<unknown>): Catalog {
+function catalogOf(act: (control: CallControl) => Promise<unknown>): Catalog {
   const tool = defineTool({
     name: TOOL,
     title: 'Try it',

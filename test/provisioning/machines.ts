@@ -16,7 +16,7 @@ import { type Sink } from '../../src/sinks/sink.ts';
 import { scratchFolder } from './bench.ts';
 
 /** What becomes of a call that has stopped. */
-export type Fate = 'go' | 'lose';
+type Fate = 'go' | 'lose';
 
 /** A call that waits for the schedule. */
 export interface Stop {

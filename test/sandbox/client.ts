@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { afterEach, expect } from 'vitest';
 import { startSandbox, type Sandbox, type SandboxOptions } from '../../src/sandbox/sandbox.ts';
 
-export const VERSION = '2025-03-12';
+const VERSION = '2025-03-12';
 export const FIRST_PROJECT = '69681d39c9e8cfd375386316';
 
 export type Fields = Record<string, unknown>;
@@ -62,7 +62,7 @@ export async function call(sandbox: Sandbox, method: string, path: string, sendi
   return received(reply);
 }
 
-export async function received(reply: Response): Promise<Received> {
+async function received(reply: Response): Promise<Received> {
   const text = await reply.text();
   const json = fieldsOf(text);
   const rows: unknown[] = Array.isArray(json.results) ? json.results : [];

@@ -26,7 +26,7 @@ export interface Delivered {
   readonly warnings: readonly string[];
 }
 
-export interface Planned {
+interface Planned {
   readonly outcome: 'planned';
   readonly delivery: DeliveryReceipt;
   readonly warnings: readonly string[];

@@ -29,7 +29,7 @@ export type Step =
 export type Ending = 'delivered' | 'rolled_back' | 'not_created' | 'not_found' | 'gone';
 
 /** What a rotation is to end in. */
-export interface Replacement {
+interface Replacement {
   /** The key whose place the new one takes. */
   readonly apiKeyId: string;
   /** Whether the old key is to stay. */

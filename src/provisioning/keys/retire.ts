@@ -23,7 +23,7 @@ export interface Rotated {
   readonly warnings: readonly string[];
 }
 
-export interface OldKey {
+interface OldKey {
   readonly apiKeyId: string;
   readonly name: string;
   readonly state: 'deleted' | 'kept';

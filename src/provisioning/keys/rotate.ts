@@ -38,7 +38,7 @@ export interface RotateContext extends SinkChoice, IssueContext, ProjectPolicy {
   readonly confirm: ConfirmPolicy;
 }
 
-export interface RotationPlanned {
+interface RotationPlanned {
   readonly outcome: 'planned';
   /** The key that there would be, at the end. */
   readonly key: { readonly name: string; readonly groupId: string; readonly cloud: string; readonly geography: string };

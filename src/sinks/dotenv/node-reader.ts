@@ -42,7 +42,7 @@ function parsedTidied(text: string): Map<string, string> {
 }
 
 /** Versions of the parser leave in a key `export`, blanks, the byte order mark, and lines without an assignment. */
-export function nameIn(key: string): string {
+function nameIn(key: string): string {
   const line = key
     .slice(key.lastIndexOf('\n') + 1)
     .replace(/^\uFEFF/, '')
