@@ -96,7 +96,7 @@ export async function buildPart(path, { shared = false } = {}) {
 }
 
 /** The exports of a TypeScript file, which is bundled in memory and run from there. */
-async function run(path) {
+export async function run(path) {
   const { outputFiles } = await build({ ...common, entryPoints: [path], format: 'esm', write: false });
   return import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
 }

@@ -16,10 +16,7 @@ await client.connect(
   new StdioClientTransport({ command: process.execPath, args: [server, '--sandbox'], stderr: 'inherit' }),
 );
 
-print('The host starts the server and lists its tools:');
-for (const { name, title } of (await client.listTools()).tools) print(`  ${name}  (${title})`);
-
-print('\nThe agent calls create_ai_model_api_key { name: "Production key" } and sees:');
+print('The agent calls create_ai_model_api_key { name: "Production key" } and sees:');
 const result = await client.callTool({ name: 'create_ai_model_api_key', arguments: { name: 'Production key' } });
 print(JSON.stringify(result.structuredContent, null, 2));
 
@@ -33,7 +30,6 @@ const mode =
 const seen = JSON.stringify(result).includes(secret);
 
 print('\nThe sink holds:');
-print(`  location     ${location}`);
 print(`  mode         ${mode}`);
 print(`  bytes        ${secret.length}, beginning with ${secret.slice(0, 11)}`);
 print(`  fingerprint  ${held} (${held === fingerprint ? 'the same' : 'NOT THE SAME'})`);

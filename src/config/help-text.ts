@@ -2,7 +2,7 @@
 
 import { connectionVariables } from './atlas-connection.ts';
 import { credentialVariables } from './credentials.ts';
-import { settingNames, settings } from './settings.ts';
+import { settingNames, settings, type SettingName } from './settings.ts';
 import { FILE_VARIABLE } from './sources.ts';
 
 type Row = readonly [term: string, meaning: string];
@@ -28,8 +28,8 @@ export function helpText(): string {
       ['--version', 'Print the version'],
       ['--help', 'Print this text'],
     ]),
-    ...section('Settings of the environment and the file alone', withoutFlag()),
-    ...section('Credentials, of the environment; the first complete set counts', credentials()),
+    ...section('Settings of the environment and the file only', withoutFlag()),
+    ...section('Credentials, of the environment; the first complete set is used', credentials()),
     '  The variable of a secret may end in _FILE: then it names a file that holds the secret; or in',
     '  _COMMAND: then it is a program that prints it, as words or as a JSON array. No shell runs it.',
     '',
@@ -42,18 +42,23 @@ export function helpText(): string {
 
 function withFlag(): Row[] {
   return settingNames.flatMap((name): Row[] => {
-    const { flag, help, variable } = settings[name];
+    const { flag, variable } = settings[name];
     if (!flag) return [];
     const argument = flag.argument === undefined ? '' : ` ${flag.argument}`;
-    return [[`--${flag.name}${argument}`, `${help} (variable ${variable}, in the file ${name})`]];
+    return [[`--${flag.name}${argument}`, `${meaning(name)} (variable ${variable}, in the file ${name})`]];
   });
 }
 
 function withoutFlag(): Row[] {
   return settingNames.flatMap((name): Row[] => {
-    const { flag, help, variable } = settings[name];
-    return flag ? [] : [[variable, `${help} (in the file ${name})`]];
+    const { flag, variable } = settings[name];
+    return flag ? [] : [[variable, `${meaning(name)} (in the file ${name})`]];
   });
+}
+
+function meaning(name: SettingName): string {
+  const { help, standard } = settings[name];
+  return standard === undefined ? help : `${help}; default: ${standard}`;
 }
 
 /** The first names of each kind, then the other ones. */

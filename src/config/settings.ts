@@ -15,6 +15,8 @@ interface Setting {
   /** Turns the text of a flag or variable into what the schema expects. */
   readonly fromText: (text: string) => unknown;
   readonly help: string;
+  /** In words, for people. Absent where there is nothing by default. */
+  readonly standard?: string;
 }
 
 const text = (value: string) => value;
@@ -28,75 +30,88 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
     variable: 'ATLAS_MODEL_KEYS_SINKS',
     flag: { name: 'sink', argument: 'NAME=URI', repeatable: true },
     fromText: sinksFromText,
-    help: 'A place for secrets: file:PATH, dotenv:PATH#VARIABLE, command:["program",…] or inline',
+    help: 'A place for secrets: file:PATH, dotenv:PATH#VARIABLE, command:["program",…] or inline. The variable holds one NAME=URI, or a JSON object of name to URI or object',
+    standard: 'local, a file in the user data directory',
   },
   defaultSink: {
     variable: 'ATLAS_MODEL_KEYS_DEFAULT_SINK',
     flag: { name: 'default-sink', argument: 'NAME' },
     fromText: text,
     help: 'The sink for calls that name none',
+    standard: 'the only sink',
   },
   allowInlineSecret: {
     variable: 'ATLAS_MODEL_KEYS_ALLOW_INLINE_SECRET',
     flag: { name: 'allow-inline-secret' },
     fromText: flagValue,
-    help: 'Allow the sink "inline", which shows the secret to the model',
+    help: 'Allow the sink "inline", which shows the secret to the model; adds one where there is none',
+    standard: 'false',
   },
   readOnly: {
     variable: 'ATLAS_MODEL_KEYS_READ_ONLY',
     flag: { name: 'read-only' },
     fromText: flagValue,
     help: 'Offer only the tools that change nothing',
+    standard: 'false',
   },
   allowedProjects: {
     variable: 'ATLAS_MODEL_KEYS_ALLOWED_PROJECTS',
     fromText: words,
-    help: 'The only project ids (groupId) that may be used',
+    help: 'The only project ids (groupId) that may be used, separated by commas',
+    standard: 'every project',
   },
   stateDir: {
     variable: 'ATLAS_MODEL_KEYS_STATE_DIR',
     fromText: text,
     help: 'Where the journal and the audit log are kept',
+    standard: 'atlas-model-keys in the user state directory',
   },
   trustPaths: {
     variable: 'ATLAS_MODEL_KEYS_TRUST_PATHS',
     fromText: pathsFromText,
-    help: 'Directories whose owner and mode, and those of what is below, you answer for (separated as in PATH)',
+    help: 'Absolute directories, separated as in PATH, for which you answer: owners and modes there and below are not checked, and doctor names them each time',
   },
   apiVersion: {
     variable: 'ATLAS_MODEL_KEYS_API_VERSION',
     fromText: text,
-    help: 'auto, 2025-03-12 or preview',
+    help: 'The version of the Atlas API: auto, 2025-03-12 or preview',
+    standard: 'auto',
   },
   timeoutMs: {
     variable: 'ATLAS_MODEL_KEYS_TIMEOUT_MS',
     fromText: number,
     help: 'Limit for one request to Atlas, in milliseconds',
+    standard: '30000',
   },
   confirm: {
     variable: 'ATLAS_MODEL_KEYS_CONFIRM',
     fromText: text,
-    help: 'Whether a person is asked before a key is deleted or rotated, or limits are reset: never, if-supported (by the host) or required (also for renaming and lower limits)',
+    help: 'Whether a person is asked, by a form of the host, before a key is deleted or rotated or limits are reset: never, if-supported (by the host) or required. required asks also before a key is renamed or a limit lowered, and refuses where no person can be asked. What the host answers within 300 ms, or closes, was seen by nobody',
+    standard: 'if-supported',
   },
   maxCreatesPerHour: {
     variable: 'ATLAS_MODEL_KEYS_MAX_CREATES_PER_HOUR',
     fromText: number,
     help: 'How many keys may be created or rotated in an hour, by all servers that share a state directory',
+    standard: '30',
   },
   tools: {
     variable: 'ATLAS_MODEL_KEYS_TOOLS',
     fromText: toolsFromText,
-    help: 'Which tools are offered: all, or those to allow; never those to deny (variable: NAME allows, -NAME denies)',
+    help: 'Which tools are offered, separated by commas or spaces: NAME allows, -NAME denies. In the file an object of two lists, allow and deny',
+    standard: 'every tool',
   },
   outputSchemas: {
     variable: 'ATLAS_MODEL_KEYS_OUTPUT_SCHEMAS',
     fromText: flagValue,
-    help: 'Whether the list of tools says what they answer; false for a host that stumbles over it',
+    help: 'Whether the list of tools says what they answer. False is for a host that takes a whole result for the structured one; structuredContent stays',
+    standard: 'true',
   },
   credentialTimeoutMs: {
     variable: 'ATLAS_MODEL_KEYS_CREDENTIAL_TIMEOUT_MS',
     fromText: number,
-    help: 'Limit for a program that prints a credential (_COMMAND, the Atlas CLI), in milliseconds',
+    help: 'Limit for a program that prints a credential (_COMMAND, the Atlas CLI), 1000 to 50000 milliseconds',
+    standard: '30000',
   },
   atlasCliProfile: {
     variable: 'ATLAS_MODEL_KEYS_ATLAS_CLI_PROFILE',
@@ -106,13 +121,15 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
   atlasCli: {
     variable: 'ATLAS_MODEL_KEYS_ATLAS_CLI',
     fromText: text,
-    help: 'The program of the Atlas CLI: an absolute path, or a name that is found in PATH (default atlas)',
+    help: 'The program of the Atlas CLI: an absolute path, or a name that is found in PATH',
+    standard: 'atlas',
   },
   logLevel: {
     variable: 'ATLAS_MODEL_KEYS_LOG_LEVEL',
     flag: { name: 'log-level', argument: 'LEVEL' },
     fromText: text,
     help: 'What is written to stderr: debug, info, warning, error or silent',
+    standard: 'warning',
   },
 };
 

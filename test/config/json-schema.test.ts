@@ -14,7 +14,7 @@ import { fileSchema } from '../../src/config/settings-schema.ts';
 import { settingNames, settings } from '../../src/config/settings.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const readme = readFileSync(join(root, 'README.md'), 'utf8');
+const documents = ['settings.md', 'sinks.md'].map((name) => readFileSync(join(root, 'docs', name), 'utf8')).join('');
 const written: unknown = JSON.parse(JSON.stringify(configurationSchema()));
 const published = new Ajv2020({ strictTypes: false, strictTuples: false }).compile(
   z.record(z.string(), z.unknown()).parse(written),
@@ -32,10 +32,10 @@ const BOTH_ACCEPT = { server: true, editor: true };
 const BOTH_REFUSE = { server: false, editor: false };
 const GROUP = '69681d39c9e8cfd375386316';
 
-const files = [...readme.matchAll(/```jsonc\n(.*?)```/gs)].map(([, json = '']) => json);
-const sinks = [...readme.matchAll(/`(\{"type":.*?\})`/g)].map(([, json = '']) => json);
+const files = [...documents.matchAll(/```jsonc\n(.*?)```/gs)].map(([, json = '']) => json);
+const sinks = [...documents.matchAll(/`(\{"type":.*?\})`/g)].map(([, json = '']) => json);
 
-describe('the examples of the README', () => {
+describe('the examples of the documents', () => {
   test('are found', () => {
     expect([files.length, sinks.length]).toEqual([1, 4]);
   });
@@ -164,7 +164,7 @@ test('it is of draft 2020-12, and nothing in it is a way to write a secret down'
   expect(settingNames.filter((name) => /secret|token|key|password/i.test(name))).toEqual(['allowInlineSecret']);
 });
 
-test('the build writes it where the package and the README say', () => {
+test('the build writes it where the package and the documents say', () => {
   const folder = temporaryFolder();
   execFileSync(process.execPath, ['build.js', folder], { cwd: root, stdio: 'ignore' });
   expect(JSON.parse(readFileSync(join(folder, 'config.schema.json'), 'utf8'))).toEqual(written);
@@ -172,5 +172,5 @@ test('the build writes it where the package and the README say', () => {
     .object({ files: z.array(z.string()) })
     .parse(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')));
   expect(files).toContain('dist/config.schema.json');
-  expect(readme).toContain('atlas-model-keys-mcp/dist/config.schema.json');
+  expect(documents).toContain('atlas-model-keys-mcp/dist/config.schema.json');
 });

@@ -1,15 +1,21 @@
 // What the documents say of settings and snippets is held against the server that is built.
 
-import { readFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod/v4';
-import { settingNames, settings } from '../../src/config/settings.ts';
+import { ERROR_CODES, KEY_STATES } from '../../src/provisioning/failure.ts';
+import { offers } from '../../src/tools/offers.ts';
 import { startHost, temporaryHome } from './host.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const readme = readFileSync(`${root}/README.md`, 'utf8');
-const example = readFileSync(`${root}/mcp.json.example`, 'utf8');
+const document = (path: string) => readFileSync(`${root}/${path}`, 'utf8');
+const readme = document('README.md');
+const toolsPage = document('docs/tools.md');
+const contributing = document('CONTRIBUTING.md');
+const example = document('mcp.json.example');
 
 const server = z.object({
   command: z.literal('atlas-model-keys-mcp'),
@@ -27,8 +33,55 @@ const snippet = z.union([
 
 const snippets = [...readme.matchAll(/```json\n(.*?)```/gs)].map(([, json = '']) => json);
 
-test('there is a snippet for each host', () => {
-  expect(snippets.length).toBe(4);
+test('there is one snippet, and a row for each host', () => {
+  expect(snippets).toHaveLength(1);
+  for (const host of ['Claude Desktop', 'Claude Code', 'Codex', 'Copilot CLI', 'Cursor', 'Gemini CLI', 'VS Code'])
+    expect(readme).toMatch(new RegExp(`^\\| ${host} \\|`, 'm'));
+});
+
+test('the command for VS Code names the server as the snippet does', () => {
+  const [, json = ''] = /--add-mcp '([^']*)'/.exec(readme) ?? [];
+  expect(JSON.parse(json)).toEqual({
+    name: 'atlas-model-keys',
+    command: 'atlas-model-keys-mcp',
+    args: ['--sandbox'],
+  });
+});
+
+test('the README has at most 1,300 words', () => {
+  expect(readme.split(/\s+/).filter((word) => word !== '').length).toBeLessThanOrEqual(1_300);
+});
+
+test('the first screen of the README is what the demo prints', () => {
+  const [, shown = ''] = /<!-- demo -->\n\n```\n(.*?)```\n\n<!-- end demo -->/s.exec(readme) ?? [];
+  const demo = execFileSync(process.execPath, [`${root}/demo/demo.js`], { encoding: 'utf8' });
+  const same = (text: string) =>
+    text
+      .replace(/"apiKeyId": "[a-z0-9]{24}"/, 'ID')
+      .replace(/al-\*{4}[\w-]{4}"/, 'MASK')
+      .replace(/"createdAt": "[^"]+"/, 'DATE')
+      .replace(/"location": "[^"]*atlas-model-keys-sandbox-[0-9a-f-]+/, 'FOLDER')
+      .replace(/sha256:[0-9a-f]{12}/g, 'FINGERPRINT');
+  expect(same(demo)).toBe(same(shown));
+  expect(readme.indexOf('<!-- end demo -->')).toBeLessThan(readme.indexOf('\n## '));
+});
+
+test('the parts of docs that are made from the code say what it says', () => {
+  const check = spawnSync(process.execPath, [`${root}/build/docs.js`, '--check'], { encoding: 'utf8' });
+  expect(check.stderr).toBe('');
+  expect(check.status).toBe(0);
+});
+
+test('every error code, key state and kind of sink has its row', () => {
+  for (const name of [...ERROR_CODES, ...KEY_STATES])
+    expect(toolsPage).toMatch(new RegExp(`^\\| \`${name}\` \\|`, 'm'));
+  for (const kind of ['file', 'dotenv', 'command', 'inline'])
+    for (const page of [readme, document('docs/sinks.md')])
+      expect(page).toMatch(new RegExp(`^\\| \`${kind}[:\`]`, 'm'));
+});
+
+test('every tool is in the README', () => {
+  for (const { name } of offers) expect(readme).toContain(`\`${name}\``);
 });
 
 describe.each([...snippets, example].map((json) => [json]))('%s', (json) => {
@@ -50,32 +103,27 @@ describe.each([...snippets, example].map((json) => [json]))('%s', (json) => {
   });
 });
 
-test('the table of settings names each setting, variable and flag there is', () => {
-  for (const name of settingNames) {
-    const { variable, flag } = settings[name];
-    const row = readme.split('\n').find((line) => line.startsWith(`| \`${name}\` |`)) ?? '';
-    expect(row).toContain(variable);
-    if (flag) expect(row).toContain(`--${flag.name}`);
-  }
-});
-
 test('the table of dependencies names each package that is installed for this project', () => {
   const { devDependencies } = z
     .object({ devDependencies: z.record(z.string(), z.string()) })
     .parse(JSON.parse(readFileSync(`${root}/package.json`, 'utf8')));
   const unnamed = Object.keys(devDependencies).filter(
-    (name) => !readme.includes(`\`${name}\``) && !name.startsWith('@types/') && name !== '@eslint/js',
+    (name) => !contributing.includes(`\`${name}\``) && !name.startsWith('@types/') && name !== '@eslint/js',
   );
   expect(unnamed).toEqual([]);
 });
 
 test('every file and folder that the documents point at exists', () => {
-  const documents = ['README.md', 'SECURITY.md', 'CONTRIBUTING.md']
-    .map((name) => readFileSync(`${root}/${name}`, 'utf8'))
-    .join('\n');
-  const named = [
-    ...documents.matchAll(/`((?:src|test|demo|config|secret|atlas|sinks|provisioning|tools|mcp|sandbox)\/[\w./-]*)`/g),
-  ].map(([, path = '']) => path);
+  const pages = ['README.md', 'SECURITY.md', 'CONTRIBUTING.md', 'bench/README.md'];
+  pages.push(...readdirSync(`${root}/docs`).map((name) => `docs/${name}`));
+  const documents = pages.map(document).join('\n');
+  const linked = pages.flatMap((page) =>
+    [...document(page).matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)].map(([, path = '']) => join(dirname(page), path)),
+  );
+  const quoted = documents.matchAll(
+    /`((?:src|test|demo|docs|config|secret|atlas|sinks|provisioning|tools|mcp|sandbox)\/(?!list\b)[\w./-]*)`/g,
+  );
+  const named = [...linked, ...[...quoted].map(([, path = '']) => path)];
   const missing = named.filter((path) => [path, `src/${path}`].every((candidate) => !exists(`${root}/${candidate}`)));
   expect(missing).toEqual([]);
 });

@@ -56,17 +56,22 @@ test('nothing imports the module of the global process, which can end a Node on 
     expect(/["']node:process["']/.test(readFileSync(join(installed, 'dist', name), 'utf8')), name).toBe(false);
 });
 
-test('it holds the two files of the bundle, the schema, the notices, README, LICENSE and its manifest, nothing else', () => {
+test('it holds the two files of the bundle, the schema, the notices, documents, LICENSE and its manifest, nothing else', () => {
   const names = [...filesBelow(installed).keys()].map((path) => path.slice(installed.length + 1));
   const program = names.filter((name) => name.startsWith('dist/program-'));
   expect(program).toEqual([expect.stringMatching(/^dist\/program-[0-9a-f]{16}\.cjs$/)]);
   expect(names.sort()).toEqual([
     'LICENSE',
     'README.md',
+    'SECURITY.md',
     'dist/THIRD-PARTY-NOTICES.txt',
     'dist/atlas-model-keys-mcp.js',
     'dist/config.schema.json',
     ...program,
+    'docs/settings.md',
+    'docs/sinks.md',
+    'docs/systems.md',
+    'docs/tools.md',
     'package.json',
   ]);
 });

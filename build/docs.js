@@ -1,0 +1,75 @@
+// Writes the parts of docs/ that are made from the code: `node build/docs.js`. With `--check` it writes nothing, and fails
+// where a part is not what the code says. A part stands between two comments, `<!-- NAME -->` and `<!-- end NAME -->`.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { run } from '../build.js';
+
+const folder = fileURLToPath(new URL('../docs/', import.meta.url));
+
+const { settings, settingNames } = await run('src/config/settings.ts');
+const { credentialVariables } = await run('src/config/credentials.ts');
+const { offers } = await run('src/tools/offers.ts');
+
+const PARTS = {
+  'settings.md': { settings: settingsTable, credentials: credentialsTable },
+  'tools.md': { tools: toolsTable },
+};
+
+function settingsTable() {
+  const rows = settingNames.map((name) => {
+    const { variable, flag, help, standard = 'none' } = settings[name];
+    const argument = flag?.argument === undefined ? '' : ` ${flag.argument}`;
+    return [code(name), code(variable), flag ? code(`--${flag.name}${argument}`) : '', help, standard];
+  });
+  return table([['In the file', 'Variable', 'Flag', 'What it says', 'Default'], ...rows]);
+}
+
+function credentialsTable() {
+  const rows = credentialVariables.map(({ name, variables }) => {
+    const sets = [0, 1].map((index) => variables.flatMap((names) => names[index] ?? []).map(code));
+    return [name, ...sets.map((set) => set.join(', '))];
+  });
+  return table([['Credential', 'Variables', 'Or'], ...rows]);
+}
+
+function toolsTable() {
+  const rows = offers.map(({ name, description, inputSchema, annotations }) => {
+    const { properties = {}, required = [] } = inputSchema;
+    const parameters = Object.keys(properties).map((each) => code(required.includes(each) ? each : `${each}?`));
+    return [code(name), kindOf(annotations), description, parameters.join(', ') || 'none'];
+  });
+  return table([['Tool', 'Kind', 'What the model is told of it', 'Parameters'], ...rows]);
+}
+
+function kindOf({ readOnlyHint, destructiveHint }) {
+  if (readOnlyHint) return 'reads';
+  return destructiveHint ? 'destroys' : 'writes';
+}
+
+function code(text) {
+  return `\`${text}\``;
+}
+
+function table([head, ...rows]) {
+  const line = (cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+function withPart(text, name, content) {
+  const [begin, end] = [`<!-- ${name} -->`, `<!-- end ${name} -->`];
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+  if (from === -1 || to < from) throw new Error(`there is no place for the part ${name}`);
+  return `${text.slice(0, from)}${begin}\n\n${content}\n\n${text.slice(to)}`;
+}
+
+for (const [file, parts] of Object.entries(PARTS)) {
+  const path = `${folder}${file}`;
+  const before = readFileSync(path, 'utf8');
+  const after = Object.entries(parts).reduce((text, [name, make]) => withPart(text, name, make()), before);
+  if (after === before) continue;
+  if (process.argv.includes('--check')) {
+    process.stderr.write(`docs/${file} does not say what the code says; run node build/docs.js\n`);
+    process.exitCode = 1;
+  } else writeFileSync(path, after);
+}
