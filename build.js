@@ -74,8 +74,8 @@ export async function buildServer(outfile, { plugins = [], complete = false } = 
       ...plugins,
       globalProcess,
       builtinsOnUse,
-      evaluated(/\/tools\/offers\.ts$/, 'offers', run),
-      evaluated(/\/prompts\/prompt-offers\.ts$/, 'promptOffers', run),
+      evaluated(/\/tools\/tool-definitions\.ts$/, 'toolDefinitions', run),
+      evaluated(/\/prompts\/prompt-definitions\.ts$/, 'promptDefinitions', run),
       ...loading(file),
     ],
   });

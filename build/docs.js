@@ -9,7 +9,7 @@ const folder = fileURLToPath(new URL('../docs/', import.meta.url));
 
 const { settings, settingNames } = await run('src/config/settings.ts');
 const { credentialVariables } = await run('src/config/credentials.ts');
-const { offers } = await run('src/tools/offers.ts');
+const { toolDefinitions } = await run('src/tools/tool-definitions.ts');
 
 const PARTS = {
   'settings.md': { settings: settingsTable, credentials: credentialsTable },
@@ -34,7 +34,7 @@ function credentialsTable() {
 }
 
 function toolsTable() {
-  const rows = offers.map(({ name, description, inputSchema, annotations }) => {
+  const rows = toolDefinitions.map(({ name, description, inputSchema, annotations }) => {
     const { properties = {}, required = [] } = inputSchema;
     const parameters = Object.keys(properties).map((each) => code(required.includes(each) ? each : `${each}?`));
     return [code(name), kindOf(annotations), description, parameters.join(', ') || 'none'];

@@ -22,14 +22,14 @@ const COPIED = [
   'src/files/file-owner.ts',
   'src/files/file-problem.ts',
   'src/files/link-way.ts',
-  'src/mcp/front-desk.ts',
+  'src/mcp/handshake.ts',
   'src/mcp/identity.ts',
-  'src/prompts/prompt-offer.ts',
+  'src/prompts/prompt-definition.ts',
   'src/sandbox/first-project.ts',
   'src/text/error-class.ts',
   'src/text/json.ts',
   'src/text/nearest.ts',
-  'src/tools/offer.ts',
+  'src/tools/tool-definition.ts',
 ];
 
 /** Fails where any other file got into both parts: a secret that one of them knows would be nothing to the other. */

@@ -6,17 +6,17 @@ import { isForPeople, parseCommandLine, type CommandLine } from './config/comman
 import { ConfigError } from './config/config-error.ts';
 import { loadConfig, type Config } from './config/config.ts';
 import { helpText } from './config/help-text.ts';
-import { createFrontDesk } from './mcp/front-desk.ts';
+import { createHandshake } from './mcp/handshake.ts';
 import { closeSideDoors } from './mcp/hardening.ts';
 import { instructions } from './mcp/instructions.ts';
 import { serveStdio } from './mcp/stdio.ts';
 import { VERSION } from './mcp/version.ts';
-import { followable } from './prompts/prompt-offer.ts';
-import { promptOffers } from './prompts/prompt-offers.ts';
+import { followable } from './prompts/prompt-definition.ts';
+import { promptDefinitions } from './prompts/prompt-definitions.ts';
 import { FIRST_PROJECT } from './sandbox/first-project.ts';
-import { createLog } from './secret/way-out.ts';
-import { offered, type Offer } from './tools/offer.ts';
-import { offers } from './tools/offers.ts';
+import { createLog } from './secret/redacted-output.ts';
+import { configuredTools, type ToolDefinition } from './tools/tool-definition.ts';
+import { toolDefinitions } from './tools/tool-definitions.ts';
 import { classOf } from './text/error-class.ts';
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -34,21 +34,21 @@ function serveHost(settings: Config | string): Promise<number> {
   const config = typeof settings === 'string' ? undefined : settings;
   const log = createLog(process.stderr, config?.logLevel ?? 'warning');
   const uncaught = closeSideDoors(log);
-  const shown = config ? offeredWith(config) : offered(offers, { readOnly: false });
+  const shown = config ? definitionsWith(config) : configuredTools(toolDefinitions, { readOnly: false });
   const start = {
     version: VERSION,
     instructions: instructions(
       shown.map(({ name }) => name),
       config && !config.atlas ? FIRST_PROJECT : undefined,
     ),
-    offers: shown,
-    promptOffers: promptsFor(shown),
+    toolDefinitions: shown,
+    promptDefinitions: promptsFor(shown),
     settings,
     log,
   };
   return serveStdio({
-    desk: createFrontDesk(start),
-    // Loaded when something is asked that the front desk cannot answer.
+    handshake: createHandshake(start),
+    // Loaded when something is asked that the handshake cannot answer.
     serve: async (input, output) => (await import('./program.ts')).serve(start, input, output),
     uncaught,
     log,
@@ -74,17 +74,17 @@ async function settingsOrProblem(commandLine: () => CommandLine): Promise<Config
 async function settingsFrom(commandLine: CommandLine): Promise<Config> {
   const config = await loadConfig(commandLine);
   // For what it refuses of them.
-  offeredWith(config);
+  definitionsWith(config);
   return config.atlas ? config : { ...config, projectId: FIRST_PROJECT };
 }
 
-function offeredWith(config: Config) {
-  return offered(offers, { ...config, sinkNames: [...config.sinks.keys()] });
+function definitionsWith(config: Config) {
+  return configuredTools(toolDefinitions, { ...config, sinkNames: [...config.sinks.keys()] });
 }
 
-function promptsFor(tools: readonly Offer[]) {
+function promptsFor(tools: readonly ToolDefinition[]) {
   const names = tools.map(({ name }) => name);
-  return followable(promptOffers, names).map(({ offer }) => offer);
+  return followable(promptDefinitions, names).map(({ definition }) => definition);
 }
 
 async function examine(commandLine: CommandLine): Promise<number> {

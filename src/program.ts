@@ -8,7 +8,7 @@ import { ConfigError } from './config/config-error.ts';
 import type { Config } from './config/config.ts';
 import type { CallRecord } from './mcp/call-record.ts';
 import { connect } from './mcp/connect.ts';
-import type { DeskOptions } from './mcp/front-desk.ts';
+import type { HandshakeOptions } from './mcp/handshake.ts';
 import { folderCheck } from './doctor/configuration.ts';
 import { trustPaths } from './files/machine.ts';
 import { createServer } from './mcp/server.ts';
@@ -18,12 +18,12 @@ import { createPrompts, silentPrompts } from './prompts/prompt-catalog.ts';
 import { appendAudit } from './provisioning/journal/audit.ts';
 import { openJournal } from './provisioning/journal/journal.ts';
 import { Secret } from './secret/secret.ts';
-import type { Log } from './secret/way-out.ts';
+import type { Log } from './secret/redacted-output.ts';
 import { openSinks } from './sinks/open-sinks.ts';
 import { endPrograms } from './programs/child-process.ts';
 import { createCatalog, refusingCatalog } from './tools/catalog.ts';
 
-export interface Start extends DeskOptions {
+export interface Start extends HandshakeOptions {
   /** Or why they cannot be used. */
   readonly settings: Config | string;
   readonly log: Log;
@@ -36,7 +36,7 @@ export async function serve(start: Start, input: Readable, output: Writable): Pr
   if (typeof settings !== 'string') return serveWith(settings, start, input, output);
   const parts = {
     catalog: refusingCatalog(settings),
-    prompts: silentPrompts(start.offers),
+    prompts: silentPrompts(start.toolDefinitions),
     audit: () => Promise.resolve(),
   };
   const adapter = createServer({ ...start, ...parts });
@@ -45,7 +45,7 @@ export async function serve(start: Start, input: Readable, output: Writable): Pr
 }
 
 async function serveWith(config: Config, start: Start, input: Readable, output: Writable): Promise<Serving> {
-  const { log, offers } = start;
+  const { log, toolDefinitions } = start;
   trustPaths(config.trustPaths);
   const context = {
     ...config,
@@ -56,7 +56,7 @@ async function serveWith(config: Config, start: Start, input: Readable, output: 
   const catalog = createCatalog(context);
   const prompts = createPrompts(
     context,
-    offers.map(({ name }) => name),
+    toolDefinitions.map(({ name }) => name),
   );
   const audit = async (record: CallRecord) => {
     if (!(await appendAudit(config.stateDir, record)))

@@ -6,7 +6,7 @@ import type { CommandLine } from './command-line.ts';
 import { ConfigError } from './config-error.ts';
 import { sandboxDirectory, userDirectory } from './directories.ts';
 import { definedVariables, type Environment } from './environment.ts';
-import { refuseUnknownVariables } from './known-variables.ts';
+import { rejectUnknownVariables } from './reject-unknown-variables.ts';
 import { settingNames, settings, type SettingName, type Settings } from './settings.ts';
 import type { SinkSpec } from './sink-spec.ts';
 import { FILE_VARIABLE, fromEnvironment, fromFile, fromFlags, type ConfigurationFile, type Source } from './sources.ts';
@@ -65,7 +65,7 @@ export async function loadConfig(commandLine: CommandLine, environment: Environm
       'turns certificate checks off; unset it (add a private CA with NODE_EXTRA_CA_CERTS)',
     );
   }
-  refuseUnknownVariables(environment, [FILE_VARIABLE, ...settingNames.map((name) => settings[name].variable)]);
+  rejectUnknownVariables(environment, [FILE_VARIABLE, ...settingNames.map((name) => settings[name].variable)]);
   const { sandbox } = commandLine;
   const { source, atlas, file } = await fromFile(commandLine, environment);
   const standing = [source, await fromEnvironment(environment)].map((each) => (sandbox ? withoutPlaces(each) : each));

@@ -2,8 +2,8 @@
 
 import type { Readable, Writable } from 'node:stream';
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
-import type { Log } from '../secret/way-out.ts';
-import { withOwnIds } from './own-ids.ts';
+import type { Log } from '../secret/redacted-output.ts';
+import { withRequestIdMap } from './request-id-map.ts';
 import type { McpAdapter } from './server.ts';
 import { classOf } from '../text/error-class.ts';
 
@@ -22,6 +22,6 @@ export async function connect(
   const closed = new Promise<void>((resolve) => {
     server.onclose = resolve;
   });
-  await server.connect(withOwnIds(new StdioServerTransport(input, output)));
+  await server.connect(withRequestIdMap(new StdioServerTransport(input, output)));
   return { closed };
 }

@@ -10,12 +10,12 @@ import {
   type ServerNotification,
   type ServerRequest,
 } from '@modelcontextprotocol/sdk/types.js';
-import type { Log } from '../secret/way-out.ts';
-import type { CallControl, Unseen } from '../tools/tool.ts';
+import type { Log } from '../secret/redacted-output.ts';
+import type { RequestContext, Unseen } from '../tools/tool.ts';
 import type { Progress } from './progress.ts';
 import { classOf } from '../text/error-class.ts';
 
-type Ask = NonNullable<CallControl['ask']>;
+type Ask = NonNullable<RequestContext['ask']>;
 type Question = Parameters<Ask>[0];
 type Answer = Awaited<ReturnType<Ask>>;
 

@@ -1,6 +1,6 @@
 // Closes the side doors of a Node process through which a secret in memory could get out.
 
-import type { Log } from '../secret/way-out.ts';
+import type { Log } from '../secret/redacted-output.ts';
 import { classOf } from '../text/error-class.ts';
 
 /**

@@ -3,7 +3,7 @@
 
 import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
 import type { ServerNotification, ServerRequest } from '@modelcontextprotocol/sdk/types.js';
-import type { Log } from '../secret/way-out.ts';
+import type { Log } from '../secret/redacted-output.ts';
 
 /** A call that ends before that tells nothing. In milliseconds. */
 const FIRST_AFTER_MS = 1_000;

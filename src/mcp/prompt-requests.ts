@@ -7,13 +7,13 @@ import {
   ListPromptsRequestSchema,
   type CompleteRequest,
 } from '@modelcontextprotocol/sdk/types.js';
-import { promptOffer } from '../prompts/prompt-offer.ts';
+import { promptDefinition } from '../prompts/prompt-definition.ts';
 import type { Prompts } from '../prompts/prompt-catalog.ts';
-import type { Log } from '../secret/way-out.ts';
+import type { Log } from '../secret/redacted-output.ts';
 import { invalidParams } from './invalid-params.ts';
 import { classOf } from '../text/error-class.ts';
 
-interface Offer {
+interface ToolDefinition {
   readonly prompts: Prompts;
   readonly log: Log;
   /** Aborted when the server stops. */
@@ -21,9 +21,9 @@ interface Offer {
 }
 
 // eslint-disable-next-line @typescript-eslint/no-deprecated -- as in server.ts
-export function servePrompts(server: Server, offer: Offer): void {
+export function servePrompts(server: Server, offer: ToolDefinition): void {
   const { prompts } = offer;
-  server.setRequestHandler(ListPromptsRequestSchema, () => ({ prompts: prompts.offered.map(promptOffer) }));
+  server.setRequestHandler(ListPromptsRequestSchema, () => ({ prompts: prompts.offered.map(promptDefinition) }));
   server.setRequestHandler(GetPromptRequestSchema, ({ params }) => {
     const prompt = prompts.find(params.name);
     if (!prompt) throw invalidParams(unknownPrompt(prompts));
@@ -45,7 +45,7 @@ function unknownPrompt({ offered }: Prompts): string {
 
 /** A person who types is told nothing rather than an error. */
 async function completeSafely(
-  { prompts, log, stopping }: Offer,
+  { prompts, log, stopping }: ToolDefinition,
   { ref, argument: { name, value }, context }: CompleteRequest['params'],
 ) {
   const nothing = { values: [], total: 0, hasMore: false };

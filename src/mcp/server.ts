@@ -12,9 +12,9 @@ import {
   type ServerRequest,
 } from '@modelcontextprotocol/sdk/types.js';
 import type { Catalog } from '../tools/catalog.ts';
-import { internalFailure, type CallControl, type Tool, type ToolResult } from '../tools/tool.ts';
-import type { Offer } from '../tools/offer.ts';
-import type { Log } from '../secret/way-out.ts';
+import { internalFailure, type RequestContext, type Tool, type ToolResult } from '../tools/tool.ts';
+import type { ToolDefinition } from '../tools/tool-definition.ts';
+import type { Log } from '../secret/redacted-output.ts';
 import type { Prompts } from '../prompts/prompt-catalog.ts';
 import { callRecord, type CallRecord } from './call-record.ts';
 import { askThrough, askTimeoutOf, SEEN_AFTER_MS, takesForms } from './elicitation.ts';
@@ -33,7 +33,7 @@ export interface ServerOptions {
   readonly version: string;
   readonly catalog: Catalog;
   /** What hosts are shown of its tools. */
-  readonly offers: readonly Offer[];
+  readonly toolDefinitions: readonly ToolDefinition[];
   readonly prompts: Prompts;
   /** For the model, at the start of a conversation. At most 1 KB. */
   readonly instructions: string;
@@ -57,16 +57,16 @@ type Serving = ServerOptions & Pick<McpAdapter, 'server'>;
 type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
 
 export function createServer(options: ServerOptions): McpAdapter {
-  const { version, catalog, offers, prompts, instructions, log } = options;
+  const { version, catalog, toolDefinitions, prompts, instructions, log } = options;
   // eslint-disable-next-line @typescript-eslint/no-deprecated -- see above
   const server = new Server(serverInfo(version), { capabilities: CAPABILITIES, instructions });
   const stopping = new AbortController();
   const underWay = new Set<Promise<unknown>>();
 
-  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: [...offers] }));
+  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: [...toolDefinitions] }));
   server.setRequestHandler(CallToolRequestSchema, async ({ params }, extra) => {
     const tool = catalog.find(params.name);
-    if (!tool) throw invalidParams(unknownTool(params.name, offers));
+    if (!tool) throw invalidParams(unknownTool(params.name, toolDefinitions));
     const progress = progressOf(extra, tool.title, log);
     const control = controlOf(extra, progress, { ...options, server, stopping: stopping.signal });
     const call = recorded(tool, params.arguments ?? {}, control, { ...options, server });
@@ -89,8 +89,8 @@ export function createServer(options: ServerOptions): McpAdapter {
 }
 
 /** A name is repeated where it looks like one of a tool: anything may have got into its place. */
-function unknownTool(name: string, offers: readonly Offer[]): string {
-  const [like] = nearest(name.slice(0, LONGEST_TOOL_NAME), offers, (offer) => offer.name, 1);
+function unknownTool(name: string, toolDefinitions: readonly ToolDefinition[]): string {
+  const [like] = nearest(name.slice(0, LONGEST_TOOL_NAME), toolDefinitions, ({ name: known }) => known, 1);
   const known = like ? ` The nearest is ${like.name}.` : '';
   return TOOL_NAME.test(name) ? `Unknown tool: ${name}.${known}` : `Unknown tool.${known}`;
 }
@@ -100,7 +100,7 @@ function controlOf(
   extra: Extra,
   progress: Progress,
   { server, stopping, log, askTimeoutMs, seenAfterMs = SEEN_AFTER_MS }: Serving & { readonly stopping: AbortSignal },
-): CallControl {
+): RequestContext {
   const signal = AbortSignal.any([extra.signal, stopping]);
   const timeoutMs = askTimeoutMs ?? askTimeoutOf(server.getClientVersion()?.name, extra._meta?.progressToken);
   return {
@@ -115,7 +115,7 @@ function controlOf(
 async function recorded(
   tool: Tool,
   input: unknown,
-  control: CallControl,
+  control: RequestContext,
   { server, log, audit }: Serving,
 ): Promise<ToolResult> {
   const started = performance.now();
@@ -125,7 +125,7 @@ async function recorded(
 }
 
 /** A defect of a tool becomes a code. The error itself may quote anything, so only its class is logged. */
-async function callSafely(tool: Tool, input: unknown, control: CallControl, log: Log): Promise<ToolResult> {
+async function callSafely(tool: Tool, input: unknown, control: RequestContext, log: Log): Promise<ToolResult> {
   try {
     const result = await tool.call(input, control);
     log(result.isError ? 'warning' : 'info', `${tool.name}: ${result.outcome}`);

@@ -1,9 +1,9 @@
 // Serves over stdin and stdout until the host goes away, and then lets what is under way come to its end.
 
 import type { Readable, Writable } from 'node:stream';
-import { redacted, type Log } from '../secret/way-out.ts';
-import type { FrontDesk } from './front-desk.ts';
-import { receive } from './reception.ts';
+import { redacted, type Log } from '../secret/redacted-output.ts';
+import type { Handshake } from './handshake.ts';
+import { receive } from './stdin-handoff.ts';
 
 /** How long calls under way may take to end once the host has gone, and their answers to be read. In milliseconds. */
 const LONGEST_END_MS = 10_000;
@@ -23,7 +23,7 @@ export interface Serving {
 }
 
 export interface StdioOptions {
-  readonly desk: FrontDesk;
+  readonly handshake: Handshake;
   /** Loads the server and lets it read and write these. */
   readonly serve: (input: Readable, output: Writable) => Promise<Serving>;
   /** Resolves at the first error that nothing caught. */
@@ -32,10 +32,10 @@ export interface StdioOptions {
 }
 
 /** Resolves with the exit code when all is done: at the end of stdin, a signal, or an error that nothing caught. */
-export async function serveStdio({ desk, serve, uncaught, log }: StdioOptions): Promise<number> {
+export async function serveStdio({ handshake, serve, uncaught, log }: StdioOptions): Promise<number> {
   const output = redacted(process.stdout);
   const gone = hostGone(output);
-  const needed = receive(process.stdin, output, desk);
+  const needed = receive(process.stdin, output, handshake);
   let serving: Promise<Serving> | undefined;
   const closed = needed.then(async (input) => {
     serving = serve(input, output);

@@ -4,7 +4,7 @@
 import { listModelKeys, type KeyListContext } from '../provisioning/lists/key-list.ts';
 import type { Project } from '../atlas/projects.ts';
 import { listProjects } from '../provisioning/lists/projects.ts';
-import type { CallControl } from '../provisioning/call-control.ts';
+import type { RequestContext } from '../provisioning/request-context.ts';
 import type { Candidates } from './completion.ts';
 
 export interface NamesContext extends KeyListContext {
@@ -65,7 +65,7 @@ async function lookUpKeys(context: NamesContext, groupId: string, stopping: Abor
     : NONE;
 }
 
-function quietly(stopping: AbortSignal): CallControl {
+function quietly(stopping: AbortSignal): RequestContext {
   return { signal: AbortSignal.any([stopping, AbortSignal.timeout(LONGEST_LOOKUP_MS)]), progress: () => undefined };
 }
 

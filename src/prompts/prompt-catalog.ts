@@ -4,7 +4,7 @@ import { auditModelKeys } from './audit-model-keys.ts';
 import { completed, type Completion, type Wish } from './completion.ts';
 import { knownNames, type NamesContext } from './known-names.ts';
 import type { Prompt } from './prompt.ts';
-import { followable } from './prompt-offer.ts';
+import { followable } from './prompt-definition.ts';
 import { provisionModelKey } from './provision-model-key.ts';
 import { rotateModelKey } from './rotate-model-key.ts';
 

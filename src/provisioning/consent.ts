@@ -1,7 +1,7 @@
 // Asks the person at the host before something is lost for good: consent is the name, typed by that person.
 
 import { originalName, sameName, type ModelKey } from '../atlas/model-keys.ts';
-import type { Ask, Unseen } from './call-control.ts';
+import type { Ask, Unseen } from './request-context.ts';
 import { refusal, type Failure, type KeyState } from './failure.ts';
 
 /**

@@ -5,7 +5,7 @@ import type { AtlasFailure, AtlasResult } from '../atlas/failure.ts';
 import { ANY, isSamePlace, type Limits, type LimitPlace, type RateLimit } from '../atlas/rate-limits.ts';
 import type { Scope } from '../atlas/scope.ts';
 import { nearest } from '../text/nearest.ts';
-import type { CallControl } from './call-control.ts';
+import type { RequestContext } from './request-context.ts';
 import { askConsent, type ConfirmPolicy, type ConsentQuestion } from './consent.ts';
 import { explained } from './explain.ts';
 import { cancelled, fromAtlas, outcomeUnknown, refusal, type Failure } from './failure.ts';
@@ -53,7 +53,7 @@ const MOST_NAMED = 10;
 export async function listRateLimits(
   context: KeyContext,
   { scope, ...choice }: LimitChoice & { readonly scope: Scope },
-  { signal }: CallControl,
+  { signal }: RequestContext,
 ): Promise<RateLimitList | Failed> {
   const rows = await readLimits(context, scope, signal);
   if ('code' in rows) return failed(rows);
@@ -65,7 +65,7 @@ export async function listRateLimits(
 export async function updateRateLimit(
   context: LimitContext,
   { groupId, requestsPerMinuteLimit, tokensPerMinuteLimit, ...choice }: LimitUpdate,
-  { signal, progress, ask }: CallControl,
+  { signal, progress, ask }: RequestContext,
 ): Promise<RateLimitUpdated | Failed> {
   const rows = await readLimits(context, { groupId }, signal);
   if ('code' in rows) return failed(rows);
@@ -122,7 +122,7 @@ function loweringOf(groupId: string, row: NamedLimit, limits: Limits): ConsentQu
 export async function resetRateLimits(
   context: LimitContext,
   { groupId, ...choice }: LimitChoice & { readonly groupId: string },
-  call: CallControl,
+  call: RequestContext,
 ): Promise<RateLimitsReset | Failed> {
   const { modelGroupName, cloud, geography } = choice;
   const isAll = modelGroupName === undefined;

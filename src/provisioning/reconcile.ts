@@ -6,7 +6,7 @@
 import type { Atlas } from '../atlas/atlas.ts';
 import { hasId, type ModelKey } from '../atlas/model-keys.ts';
 import type { Sink } from '../sinks/sink.ts';
-import type { CallControl } from './call-control.ts';
+import type { RequestContext } from './request-context.ts';
 import { askConsent, type ConfirmPolicy } from './consent.ts';
 import { commitName, ownKey, type Commit } from './delivery/commit.ts';
 import { addressOf, temporaryFilesOf } from './delivery/destination.ts';
@@ -67,7 +67,7 @@ const KEYS_A_FORM = 10;
 export async function reconcile(
   context: ReconcileContext,
   apply: boolean,
-  call: CallControl,
+  call: RequestContext,
 ): Promise<Reconciliation | Failure> {
   const kept = await context.journal.read();
   if (!kept) return journalUnreadable('not_applicable');
@@ -128,7 +128,7 @@ function isWatched({ state }: Intent): boolean {
 async function consented(
   { confirm }: ReconcileContext,
   looks: readonly Look[],
-  { ask }: CallControl,
+  { ask }: RequestContext,
 ): Promise<ReadonlySet<string>> {
   const orphans = looks.flatMap(({ verdict }) => (verdict?.is === 'orphan' ? [verdict.key] : []));
   const allowed = new Set<string>();
@@ -156,7 +156,7 @@ interface Action {
   /** As it was when the call looked. */
   readonly verdict: Verdict;
   readonly mayDelete: ReadonlySet<string>;
-  readonly call: CallControl;
+  readonly call: RequestContext;
 }
 
 /** Judges once more, under a claim that keeps every other process away from the intent. */

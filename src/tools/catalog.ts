@@ -13,7 +13,7 @@ import { listSecretSinks } from './list-secret-sinks.ts';
 import { reconcileAiModelApiKeys } from './reconcile-ai-model-api-keys.ts';
 import { resetAiModelRateLimits } from './reset-ai-model-rate-limits.ts';
 import { rotateAiModelApiKey, type RotateToolContext } from './rotate-ai-model-api-key.ts';
-import { isChosen, type OfferSettings } from './offer.ts';
+import { isChosen, type ToolSettings } from './tool-definition.ts';
 import { failedResult, type Tool } from './tool.ts';
 import { updateAiModelApiKey } from './update-ai-model-api-key.ts';
 import { updateAiModelRateLimit } from './update-ai-model-rate-limit.ts';
@@ -21,7 +21,7 @@ import { updateAiModelRateLimit } from './update-ai-model-rate-limit.ts';
 export interface ToolContext extends CreateToolContext, RotateToolContext {
   readonly readOnly: boolean;
   /** The names were checked at the start. */
-  readonly tools?: OfferSettings['tools'];
+  readonly tools?: ToolSettings['tools'];
 }
 
 export interface Catalog {

@@ -3,7 +3,7 @@
 // Hosts show the model the input schema in each conversation, so that one is kept short; the output schema they keep.
 
 import * as z from 'zod/v4';
-import type { ObjectSchema } from './offer.ts';
+import type { ObjectSchema } from './tool-definition.ts';
 
 export function inputSchemaOf(input: z.ZodObject): ObjectSchema {
   const json = z.toJSONSchema(input, {

@@ -2,12 +2,12 @@
 
 import type * as z from 'zod/v4';
 import { parseWith, type SchemaProblem } from '../config/schema-issue.ts';
-import type { CallControl, Unseen } from '../provisioning/call-control.ts';
+import type { RequestContext, Unseen } from '../provisioning/request-context.ts';
 import { refusal, type Failure, type KeyState } from '../provisioning/failure.ts';
-import type { Offer, ToolAnnotations } from './offer.ts';
+import type { ToolDefinition, ToolAnnotations } from './tool-definition.ts';
 import { inputSchemaOf, outputSchemaOf } from './published-schema.ts';
 
-export type { CallControl, Unseen };
+export type { RequestContext, Unseen };
 
 /** What a call comes to, before a host's form is given to it. */
 export interface ToolResult {
@@ -37,31 +37,31 @@ export interface Tool {
   readonly title: string;
   readonly annotations: ToolAnnotations;
   /** What hosts are shown. Made anew each time: the server answers from what the build has made of it. */
-  readonly offer: () => Offer;
+  readonly definition: () => ToolDefinition;
   /** What every result fits, to the letter. */
   readonly output: z.ZodObject;
   /** What a refusal before anything was done says of the key: `not_created` for the tools that create one. */
   readonly keyStateOfRefusal: KeyState;
   /** The signal is aborted when the caller cancels or the server stops. */
-  call(input: unknown, control: CallControl): Promise<ToolResult>;
+  call(input: unknown, control: RequestContext): Promise<ToolResult>;
 }
 
-interface Definition<Input extends z.ZodObject> extends Pick<
+interface ToolParts<Input extends z.ZodObject> extends Pick<
   Tool,
   'name' | 'title' | 'annotations' | 'output' | 'keyStateOfRefusal'
 > {
   readonly description: string;
   readonly input: Input;
-  readonly handle: (input: z.output<Input>, control: CallControl) => Promise<ToolResult>;
+  readonly handle: (input: z.output<Input>, control: RequestContext) => Promise<ToolResult>;
 }
 
-export function defineTool<Input extends z.ZodObject>(definition: Definition<Input>): Tool {
-  const { name, title, description, annotations, input, output, keyStateOfRefusal, handle } = definition;
+export function defineTool<Input extends z.ZodObject>(parts: ToolParts<Input>): Tool {
+  const { name, title, description, annotations, input, output, keyStateOfRefusal, handle } = parts;
   return {
     name,
     title,
     annotations,
-    offer: () => ({
+    definition: () => ({
       name,
       title,
       description,
@@ -73,7 +73,7 @@ export function defineTool<Input extends z.ZodObject>(definition: Definition<Inp
     keyStateOfRefusal,
     async call(given, control) {
       const { value, problems } = parseWith(input, asMeant(given, input));
-      return problems ? failedResult(inputFailure(definition, problems)) : handle(value, control);
+      return problems ? failedResult(inputFailure(parts, problems)) : handle(value, control);
     },
   };
 }
@@ -99,7 +99,7 @@ function asMeant(given: unknown, input: z.ZodObject): unknown {
 }
 
 function inputFailure<Input extends z.ZodObject>(
-  { input, keyStateOfRefusal }: Definition<Input>,
+  { input, keyStateOfRefusal }: ToolParts<Input>,
   problems: readonly SchemaProblem[],
 ): Failure {
   const accepted = Object.keys(input.shape).join(', ');

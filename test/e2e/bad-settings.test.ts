@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync } from 'node:fs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { startSandbox } from '../../src/sandbox/sandbox.ts';
-import { offers } from '../../src/tools/offers.ts';
+import { toolDefinitions } from '../../src/tools/tool-definitions.ts';
 import { BUNDLE, credentialsFor, fileIn, filesBelow, startHost, temporaryHome } from './host.ts';
 import { structuredOf, textOf } from './result.ts';
 
@@ -48,8 +48,8 @@ describe.each(CASES)('%s', (_what, broken, sentence) => {
   test('every tool is listed, and every call answers the sentence, which stderr has too', async () => {
     const { client, call, output, sandbox, home, endInput, ended } = await openWard(broken);
     const { tools } = await client.listTools();
-    expect(tools.map(({ name }) => name)).toEqual(offers.map(({ name }) => name));
-    for (const { name, keyState } of offers.map(({ name }) => ({ name, keyState: stateOf(name) }))) {
+    expect(tools.map(({ name }) => name)).toEqual(toolDefinitions.map(({ name }) => name));
+    for (const { name, keyState } of toolDefinitions.map(({ name }) => ({ name, keyState: stateOf(name) }))) {
       const called = await call(name, { groupId: '69681d39c9e8cfd375386316', name: 'new' });
       const { error } = structuredOf(called);
       expect(error).toMatchObject({ code: 'CONFIG_INVALID', retryable: false, keyState });

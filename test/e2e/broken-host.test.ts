@@ -48,7 +48,7 @@ test('stderr that is closed does not keep a call from being answered, or the pro
 });
 
 test.each([
-  ['the front desk', []],
+  ['the handshake', []],
   ['the whole server', [{ jsonrpc: '2.0', method: 'prompts/get', id: 'first', params: { name: 'none' } }]],
 ])('stdout that nobody reads does not keep %s from ending', { timeout: 40_000 }, async (_who, before) => {
   const child = start();

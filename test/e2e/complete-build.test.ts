@@ -110,7 +110,7 @@ test.each([...SUPPORTED_PROTOCOL_VERSIONS, '2026-07-28', '', 'x', 5, null])(
       for (const message of once) await ask(server, message);
       server.say(INITIALIZED);
       await ask(server, call('list_projects', {}));
-      // Now without the front desk.
+      // Now without the handshake.
       for (const message of once) await ask(server, { ...message, id: `${message.method} again` });
     });
   },

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod/v4';
 import { ERROR_CODES, KEY_STATES } from '../../src/provisioning/failure.ts';
-import { offers } from '../../src/tools/offers.ts';
+import { toolDefinitions } from '../../src/tools/tool-definitions.ts';
 import { startHost, temporaryHome } from './host.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -81,7 +81,7 @@ test('every error code, key state and kind of sink has its row', () => {
 });
 
 test('every tool is in the README', () => {
-  for (const { name } of offers) expect(readme).toContain(`\`${name}\``);
+  for (const { name } of toolDefinitions) expect(readme).toContain(`\`${name}\``);
 });
 
 describe.each([...snippets, example].map((json) => [json]))('%s', (json) => {

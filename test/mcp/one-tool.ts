@@ -4,7 +4,7 @@ import * as z from 'zod/v4';
 import { createServer, type McpAdapter, type ServerOptions } from '../../src/mcp/server.ts';
 import { type Prompts } from '../../src/prompts/prompt-catalog.ts';
 import { type Catalog } from '../../src/tools/catalog.ts';
-import { defineTool, type CallControl } from '../../src/tools/tool.ts';
+import { defineTool, type RequestContext } from '../../src/tools/tool.ts';
 
 export const TOOL = 'try_it';
 
@@ -15,7 +15,7 @@ export const noPrompts: Prompts = {
 };
 
 /** @param act what the tool does; its result is the tool's */
-function catalogOf(act: (control: CallControl) => Promise<unknown>): Catalog {
+function catalogOf(act: (control: RequestContext) => Promise<unknown>): Catalog {
   const tool = defineTool({
     name: TOOL,
     title: 'Try it',
@@ -39,13 +39,13 @@ function catalogOf(act: (control: CallControl) => Promise<unknown>): Catalog {
 }
 
 export function serverWith(
-  act: (control: CallControl) => Promise<unknown>,
+  act: (control: RequestContext) => Promise<unknown>,
   options: Partial<ServerOptions> = {},
 ): McpAdapter {
   return createServer({
     version: '0.0.0',
     catalog: catalogOf(act),
-    offers: [],
+    toolDefinitions: [],
     prompts: noPrompts,
     instructions: 'None.',
     log: () => undefined,

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ElicitRequestSchema, isJSONRPCNotification, type JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import { expect, test, vi } from 'vitest';
 import * as z from 'zod/v4';
-import { type CallControl } from '../../src/tools/tool.ts';
+import { type RequestContext } from '../../src/tools/tool.ts';
 import { serverWith, TOOL } from './one-tool.ts';
 import { connectHost } from './recording-host.ts';
 
@@ -14,7 +14,10 @@ const notification = z.object({
 type Told = z.output<typeof notification>['params'];
 
 /** Calls the tool with a progress token; `told` has what came until now. */
-async function callSlowly(act: (control: CallControl, told: () => readonly Told[]) => Promise<unknown>, asks = false) {
+async function callSlowly(
+  act: (control: RequestContext, told: () => readonly Told[]) => Promise<unknown>,
+  asks = false,
+) {
   let received: readonly JSONRPCMessage[] = [];
   const told = () => received.filter(isJSONRPCNotification).map((message) => notification.parse(message).params);
   const adapter = serverWith((control) => act(control, told));
@@ -74,7 +77,7 @@ test('a call that says nothing itself is told by the name of its tool', async ()
 });
 
 test('nothing is told after the result, whatever goes on', async () => {
-  let late: CallControl['progress'] = () => undefined;
+  let late: RequestContext['progress'] = () => undefined;
   const { told } = await callSlowly(async ({ progress }, told) => {
     late = progress;
     progress('at work');

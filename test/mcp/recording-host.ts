@@ -4,7 +4,7 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js';
 import { type ClientCapabilities, type JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import { type McpAdapter } from '../../src/mcp/server.ts';
-import { withOwnIds } from '../../src/mcp/own-ids.ts';
+import { withRequestIdMap } from '../../src/mcp/request-id-map.ts';
 
 export interface RecordingHost {
   readonly client: Client;
@@ -20,7 +20,7 @@ export async function connectHost(
   const [ours, theirs] = InMemoryTransport.createLinkedPair();
   const client = new Client({ name: 'host', version: '1' }, { capabilities });
   prepare(client);
-  await Promise.all([server.connect(withOwnIds(theirs)), client.connect(ours)]);
+  await Promise.all([server.connect(withRequestIdMap(theirs)), client.connect(ours)]);
   const received: JSONRPCMessage[] = [];
   const deliver = ours.onmessage;
   ours.onmessage = (message) => {

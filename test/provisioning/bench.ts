@@ -16,7 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAtlas, type Atlas } from '../../src/atlas/atlas.ts';
-import { type CallControl } from '../../src/provisioning/call-control.ts';
+import { type RequestContext } from '../../src/provisioning/request-context.ts';
 import { createKey, type CreateContext, type CreateRequest } from '../../src/provisioning/keys/create.ts';
 import { serializeIntent, type Intent } from '../../src/provisioning/journal/intent.ts';
 import { openJournal, type Journal } from '../../src/provisioning/journal/journal.ts';
@@ -161,7 +161,7 @@ export async function intentsOf(journal: Journal): Promise<readonly Intent[]> {
 export async function reconciliation(
   context: ReconcileContext,
   apply: boolean,
-  call: CallControl = quiet(),
+  call: RequestContext = quiet(),
 ): Promise<Reconciliation> {
   const found = await reconcile(context, apply, call);
   if ('code' in found) throw new Error(found.message);
@@ -176,7 +176,7 @@ export function requestFor(name: string): CreateRequest {
   return { groupId: GROUP, name, cloud: 'ANY', geography: 'ANY', dryRun: false };
 }
 
-export function quiet(): CallControl {
+export function quiet(): RequestContext {
   return { signal: new AbortController().signal, progress: () => undefined };
 }
 

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { hasId, keyList, type ModelKey } from '../../src/atlas/model-keys.ts';
-import { type Answer, type Question } from '../../src/provisioning/call-control.ts';
+import { type Answer, type Question } from '../../src/provisioning/request-context.ts';
 import { askConsent, described, typedNameOf } from '../../src/provisioning/consent.ts';
 
 const GROUP = '69681d39c9e8cfd375386316';

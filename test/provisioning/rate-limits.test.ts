@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { type Answer, type CallControl } from '../../src/provisioning/call-control.ts';
+import { type Answer, type RequestContext } from '../../src/provisioning/request-context.ts';
 import { listRateLimits, resetRateLimits, updateRateLimit } from '../../src/provisioning/rate-limits.ts';
 import { originFor } from '../atlas/connection.ts';
 import { containing, matching } from '../matching.ts';
@@ -21,7 +21,7 @@ const update = (bench: Bench, requestsPerMinuteLimit: number, modelGroupName = '
     quiet(),
   );
 
-const reset = (bench: Bench, modelGroupName?: string, call: Partial<CallControl> = {}, confirm = 'never' as const) =>
+const reset = (bench: Bench, modelGroupName?: string, call: Partial<RequestContext> = {}, confirm = 'never' as const) =>
   resetRateLimits({ ...bench.context(), confirm }, { groupId: GROUP, modelGroupName }, { ...quiet(), ...call });
 
 const limitNow = async (bench: Bench) => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { temporaryName } from '../../src/files/temporary-name.ts';
 import { thisProcess } from '../../src/files/process-owner.ts';
-import { type Answer, type Question } from '../../src/provisioning/call-control.ts';
+import { type Answer, type Question } from '../../src/provisioning/request-context.ts';
 import { type Intent, type Step } from '../../src/provisioning/journal/intent.ts';
 import { reconcile, type Reconciled } from '../../src/provisioning/reconcile.ts';
 import { fingerprintOfBytes, type Fingerprint } from '../../src/secret/fingerprint.ts';

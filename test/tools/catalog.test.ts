@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod/v4';
-import { offered } from '../../src/tools/offer.ts';
-import { offers } from '../../src/tools/offers.ts';
+import { configuredTools } from '../../src/tools/tool-definition.ts';
+import { toolDefinitions } from '../../src/tools/tool-definitions.ts';
 import { catalogOf } from './offline-catalog.ts';
 
 /** No tool parameter and no result field may have to do with these (but `location`, which is a result). */
@@ -55,7 +55,7 @@ test.each([
     inputSchema,
     outputSchema,
   }));
-  expect(JSON.parse(JSON.stringify(shown))).toEqual(tools.map(({ offer }) => offer()));
+  expect(JSON.parse(JSON.stringify(shown))).toEqual(tools.map(({ definition }) => definition()));
 });
 
 describe.each(catalogOf().offered)('$name', (tool) => {
@@ -107,7 +107,7 @@ test('a result can hold a secret only where the operator allowed the inline sink
   expect(propertyNames(create && z.toJSONSchema(create.output))).toContain('secret');
 });
 
-test('read-only offers the tools that change nothing, and the others answer why', async () => {
+test('read-only toolDefinitions the tools that change nothing, and the others answer why', async () => {
   const catalog = catalogOf({ readOnly: true });
   expect(catalog.offered.map(({ name }) => name)).toEqual(READ);
   for (const { name } of catalogOf().offered.filter((tool) => !READ.includes(tool.name))) {
@@ -155,12 +155,12 @@ test('what hosts show the model of a tool takes at most 900 bytes on average, wi
     sinkNames: ['app-environment', 'team-vault', 'laptop-keyring'],
     defaultSink: 'app-environment',
   };
-  const shown = offered(offers, everything).map(({ name, description, inputSchema }) => ({
+  const shown = configuredTools(toolDefinitions, everything).map(({ name, description, inputSchema }) => ({
     name,
     description,
     inputSchema,
   }));
-  expect(Buffer.byteLength(JSON.stringify(shown)) / offers.length).toBeLessThanOrEqual(900);
+  expect(Buffer.byteLength(JSON.stringify(shown)) / toolDefinitions.length).toBeLessThanOrEqual(900);
 });
 
 test('every enum has its type beside it, which some hosts refuse a list of tools without', () => {
@@ -169,19 +169,19 @@ test('every enum has its type beside it, which some hosts refuse a list of tools
     const own = 'enum' in schema && !('type' in schema) ? [schema] : [];
     return [...own, ...Object.values(schema).flatMap(untyped)];
   };
-  expect(untyped(offered(offers, { readOnly: false, sinkNames: ['app'] }))).toEqual([]);
-  expect(JSON.stringify(offers)).toContain('"type":"string","enum":["listed","failed"]');
+  expect(untyped(configuredTools(toolDefinitions, { readOnly: false, sinkNames: ['app'] }))).toEqual([]);
+  expect(JSON.stringify(toolDefinitions)).toContain('"type":"string","enum":["listed","failed"]');
 });
 
 test('the output schemas can be left out, and nothing else with them', () => {
   const settings = { readOnly: false, sinkNames: ['app'] };
-  const without = offered(offers, { ...settings, outputSchemas: false });
-  expect(without.every((offer) => !('outputSchema' in offer))).toBe(true);
-  const withThem = offered(offers, { ...settings, outputSchemas: true });
-  expect(without.map((offer) => ({ ...offer, outputSchema: undefined }))).toEqual(
-    withThem.map((offer) => ({ ...offer, outputSchema: undefined })),
+  const without = configuredTools(toolDefinitions, { ...settings, outputSchemas: false });
+  expect(without.every((definition) => !('outputSchema' in definition))).toBe(true);
+  const withThem = configuredTools(toolDefinitions, { ...settings, outputSchemas: true });
+  expect(without.map((definition) => ({ ...definition, outputSchema: undefined }))).toEqual(
+    withThem.map((definition) => ({ ...definition, outputSchema: undefined })),
   );
-  expect(offered(offers, settings)).toEqual(withThem);
+  expect(configuredTools(toolDefinitions, settings)).toEqual(withThem);
 });
 
 function forbiddenIn(schema: unknown): string[] {

@@ -4,13 +4,13 @@ import { createAtlas } from '../../src/atlas/atlas.ts';
 import { openJournal } from '../../src/provisioning/journal/journal.ts';
 import { openSinks } from '../../src/sinks/open-sinks.ts';
 import { createCatalog, toolsOf, type Catalog, type ToolContext } from '../../src/tools/catalog.ts';
-import { offered, type Offer } from '../../src/tools/offer.ts';
-import { offers } from '../../src/tools/offers.ts';
+import { configuredTools, type ToolDefinition } from '../../src/tools/tool-definition.ts';
+import { toolDefinitions } from '../../src/tools/tool-definitions.ts';
 import { type Tool } from '../../src/tools/tool.ts';
 
 export interface OfflineCatalog extends Catalog {
   /** What hosts are shown, each with the tool itself. */
-  readonly offered: readonly (Tool & Offer)[];
+  readonly offered: readonly (Tool & ToolDefinition)[];
   /** All tools with these settings, as they say themselves what hosts should be shown. */
   readonly tools: readonly Tool[];
 }
@@ -25,12 +25,12 @@ type Settings = Partial<
 export function catalogOf(settings: Settings = {}): OfflineCatalog {
   const context = { ...nowhere(), ...settings };
   const tools = toolsOf(context);
-  const shown = offered(offers, { ...context, sinkNames: [...context.sinks.keys()] });
+  const shown = configuredTools(toolDefinitions, { ...context, sinkNames: [...context.sinks.keys()] });
   return {
     ...createCatalog(context),
     tools,
-    offered: shown.flatMap((offer) =>
-      tools.filter(({ name }) => name === offer.name).map((tool) => ({ ...tool, ...offer })),
+    offered: shown.flatMap((definition) =>
+      tools.filter(({ name }) => name === definition.name).map((tool) => ({ ...tool, ...definition })),
     ),
   };
 }

@@ -10,7 +10,7 @@ import { LONGEST_WAIT_SECONDS } from '../../atlas/retry-timing.ts';
 import { fingerprintOf, type Fingerprint } from '../../secret/fingerprint.ts';
 import type { Secret } from '../../secret/secret.ts';
 import type { Target } from '../../sinks/sink.ts';
-import type { CallControl } from '../call-control.ts';
+import type { RequestContext } from '../request-context.ts';
 import { cancelled, fromAtlas, refusal, type KeyState } from '../failure.ts';
 import type { Plan } from '../journal/intent.ts';
 import type { Journal, OpenIntent } from '../journal/journal.ts';
@@ -69,7 +69,7 @@ export interface Issued {
 export async function createAndDeliver(
   context: IssueContext,
   prepared: Prepared,
-  call: CallControl,
+  call: RequestContext,
 ): Promise<Issued | Failed> {
   const { atlas, journal, maxCreatesPerHour: maxPerHour } = context;
   const plan = planOf(prepared);
@@ -108,7 +108,7 @@ function planOf({ key: { groupId }, name, destination: { sink, address }, replac
 async function createOnce(
   atlas: Atlas,
   key: NewKey,
-  { signal, progress }: CallControl,
+  { signal, progress }: RequestContext,
 ): Promise<AtlasResult<CreatedKey>> {
   for (let waits = 0; ; waits += 1) {
     const reply = await atlas.createKey(key, abortedAfter(signal, LONGEST_REPLY_MS));
@@ -120,7 +120,7 @@ async function createOnce(
 }
 
 /** Answers false where the caller did not want to wait so long. */
-async function waited(seconds: number, signal: AbortSignal, progress: CallControl['progress']): Promise<boolean> {
+async function waited(seconds: number, signal: AbortSignal, progress: RequestContext['progress']): Promise<boolean> {
   for (let left = seconds; left > 0; left -= 1) {
     progress(`Atlas limits the rate of requests: trying again in ${left} s`);
     await delay(1000, undefined, { signal }).catch(() => undefined);

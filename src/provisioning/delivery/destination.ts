@@ -3,7 +3,7 @@
 
 import type { Fingerprint } from '../../secret/fingerprint.ts';
 import type { Address, Sink } from '../../sinks/sink.ts';
-import type { Ask } from '../call-control.ts';
+import type { Ask } from '../request-context.ts';
 import { refusal, type Failure } from '../failure.ts';
 import type { Intent } from '../journal/intent.ts';
 

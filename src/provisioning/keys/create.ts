@@ -5,7 +5,7 @@ import type { Atlas } from '../../atlas/atlas.ts';
 import { isNamed, type ListedKey, type ModelKey } from '../../atlas/model-keys.ts';
 import { PROJECT_WRITER } from '../../atlas/scope.ts';
 import type { Target } from '../../sinks/sink.ts';
-import type { CallControl } from '../call-control.ts';
+import type { RequestContext } from '../request-context.ts';
 import { commitName, ownKey, type Commit } from '../delivery/commit.ts';
 import { createAndDeliver, type Issued, type IssueContext } from '../delivery/create-and-deliver.ts';
 import { chooseDestination, holdsSecret, type Destination, type SinkChoice } from '../delivery/destination.ts';
@@ -33,7 +33,7 @@ export interface CreateContext extends SinkChoice, IssueContext, ProjectPolicy {
 export async function createKey(
   context: CreateContext,
   request: CreateRequest,
-  call: CallControl,
+  call: RequestContext,
 ): Promise<CreateOutcome> {
   const refused =
     refuseProject(context, request.groupId, 'not_created') ?? refuseMarkedName('name', request.name, 'not_created');

@@ -1,7 +1,7 @@
 // Deletes a key for good, once its present name and, where that can be asked, a person have said that it is the one.
 
 import type { ModelKey } from '../../atlas/model-keys.ts';
-import type { CallControl } from '../call-control.ts';
+import type { RequestContext } from '../request-context.ts';
 import { askConsent, described, typedNameOf, type ConfirmPolicy } from '../consent.ts';
 import { deleteForGood } from '../delivery/deletion.ts';
 import { explained } from '../explain.ts';
@@ -31,7 +31,7 @@ export interface Deleted {
 export async function deleteKey(
   context: DeleteContext,
   request: DeleteRequest,
-  call: CallControl,
+  call: RequestContext,
 ): Promise<Deleted | Failed> {
   let found = await findNamed(context, request, call);
   if (found.outcome === 'failed') return found;
@@ -53,7 +53,7 @@ export async function deleteKey(
 async function findNamed(
   context: KeyContext,
   { groupId, apiKeyId, confirmName }: DeleteRequest,
-  call: CallControl,
+  call: RequestContext,
 ): Promise<KeyFound | Failed> {
   const found = await getModelKey(context, { scope: { groupId }, apiKeyId }, call);
   if (found.outcome === 'failed') return found;

@@ -3,7 +3,7 @@
 import type { Atlas } from '../../atlas/atlas.ts';
 import { isNamed, type ModelKey } from '../../atlas/model-keys.ts';
 import type { Scope } from '../../atlas/scope.ts';
-import type { CallControl } from '../call-control.ts';
+import type { RequestContext } from '../request-context.ts';
 import { typedNameOf } from '../consent.ts';
 import { explained } from '../explain.ts';
 import { refusal, type Failure, type KeyState } from '../failure.ts';
@@ -23,7 +23,7 @@ export interface KeyFound {
 export async function getModelKey(
   context: KeyContext,
   { scope, apiKeyId }: { readonly scope: Scope; readonly apiKeyId: string },
-  { signal }: Pick<CallControl, 'signal'>,
+  { signal }: Pick<RequestContext, 'signal'>,
 ): Promise<KeyFound | Failed> {
   const groupId = 'groupId' in scope ? scope.groupId : undefined;
   const refused = groupId === undefined ? undefined : refuseProject(context, groupId, 'not_applicable');

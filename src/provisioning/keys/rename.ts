@@ -4,7 +4,7 @@ import type { Atlas } from '../../atlas/atlas.ts';
 import type { AtlasResult } from '../../atlas/failure.ts';
 import { hasId, isNamed, originalName, type ModelKey } from '../../atlas/model-keys.ts';
 import type { Sink } from '../../sinks/sink.ts';
-import type { CallControl } from '../call-control.ts';
+import type { RequestContext } from '../request-context.ts';
 import { askConsent, described, typedNameOf, type ConfirmPolicy } from '../consent.ts';
 import { holdsSecretOf } from '../delivery/destination.ts';
 import { nonceOf } from '../delivery/marked-name.ts';
@@ -37,7 +37,7 @@ export interface Renamed {
 export async function renameKey(
   context: RenameContext,
   request: RenameRequest,
-  { signal, progress, ask }: CallControl,
+  { signal, progress, ask }: RequestContext,
 ): Promise<Renamed | Failed> {
   const { groupId, name } = request;
   const refused = refuseProject(context, groupId, 'not_applicable') ?? refuseMarkedName('name', name, 'not_applicable');

@@ -5,7 +5,7 @@ import type { Atlas } from '../../atlas/atlas.ts';
 import { protocolFailure, type AtlasFailure } from '../../atlas/failure.ts';
 import { originalName, saysNoSuchKey, sameName, type ListedKey, type ModelKey } from '../../atlas/model-keys.ts';
 import type { Target } from '../../sinks/sink.ts';
-import type { CallControl } from '../call-control.ts';
+import type { RequestContext } from '../request-context.ts';
 import type { Commit } from '../delivery/commit.ts';
 import type { Issued } from '../delivery/create-and-deliver.ts';
 import { deleteForGood } from '../delivery/deletion.ts';
@@ -42,7 +42,7 @@ export async function retire(
   atlas: Atlas,
   issued: Issued,
   { old, name, keepOld, isAsked }: Retirement,
-  { progress }: CallControl,
+  { progress }: RequestContext,
 ): Promise<Rotated | Failed> {
   progress('Giving the new key its name');
   const commit = await commitIssued(atlas, issued, name);

@@ -5,7 +5,7 @@ import { hasId, isNamed, originalName, type ListedKey, type ModelKey } from '../
 import { cleanText } from '../../atlas/outside-text.ts';
 import { PROJECT_WRITER } from '../../atlas/scope.ts';
 import type { Replaced, Target } from '../../sinks/sink.ts';
-import type { CallControl } from '../call-control.ts';
+import type { RequestContext } from '../request-context.ts';
 import { askConsent, described, typedNameOf, type ConfirmPolicy } from '../consent.ts';
 import { chooseDestination, type Destination, type SinkChoice } from '../delivery/destination.ts';
 import { explained } from '../explain.ts';
@@ -52,7 +52,7 @@ export type RotateOutcome = Rotated | RotationPlanned | Failed;
 export async function rotateKey(
   context: RotateContext,
   request: RotateRequest,
-  call: CallControl,
+  call: RequestContext,
 ): Promise<RotateOutcome> {
   const refused =
     refuseProject(context, request.groupId, 'not_created') ??
@@ -90,7 +90,11 @@ interface Rotation {
 }
 
 /** Looks at the key, the names of its project and the place of its secret. Changes nothing but the quota. */
-async function examine(context: RotateContext, request: RotateRequest, call: CallControl): Promise<Rotation | Failure> {
+async function examine(
+  context: RotateContext,
+  request: RotateRequest,
+  call: RequestContext,
+): Promise<Rotation | Failure> {
   const { groupId, apiKeyId } = request;
   const looked = Date.now();
   call.progress('Looking at the key and the sink');
@@ -113,17 +117,16 @@ async function examine(context: RotateContext, request: RotateRequest, call: Cal
   const replaced = replacedBy(old, intents);
   const preflight = await destination.sink.preflight(destination.address, 'inspect', replaced);
   if (!preflight.ready) {
-    const { problem } = preflight;
-    const spent = problem.isRefusedLook ? await countLook(context, request, destination, looked) : undefined;
-    return spent ?? fromSink(problem);
+    const { isRefusedLook } = preflight.problem;
+    const spent = isRefusedLook ? await countLook(context, request, destination, looked) : undefined;
+    return spent ?? fromSink(preflight.problem);
   }
-  const { target } = preflight;
+  const { target, warnings: ofPlace = [] } = preflight;
   const taken = target.exchanges === 'unknown' && placeOfAnother(intents, destination, apiKeyId);
   if (taken) return taken;
   const name = finalName(request, old, keys.value, keepsOld(request, { destination, target }));
   const taker = keys.value.find((key) => key.apiKeyId !== apiKeyId && isNamed(key, name));
   if (taker && request.newName !== undefined) return nameInUse('not_created', taker.apiKeyId);
-  const { warnings: ofPlace = [] } = preflight;
   const warnings = [...(request.dryRun ? ofPlace : []), ...leftoverWarnings(groupId, keys.value, kept)];
   return { old, name, destination, target, looked, seen: keys.value, replaced, warnings };
 }
@@ -237,7 +240,7 @@ async function carryOut(
   context: RotateContext,
   request: RotateRequest,
   { old, name, destination, looked, seen, replaced, warnings }: Rotation,
-  call: CallControl,
+  call: RequestContext,
 ): Promise<Rotated | Failed> {
   const { groupId } = request;
   const preflight = await destination.sink.preflight(destination.address, 'prove', replaced);

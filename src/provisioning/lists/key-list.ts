@@ -4,7 +4,7 @@ import type { AtlasResult } from '../../atlas/failure.ts';
 import { originalName, type ListedKey } from '../../atlas/model-keys.ts';
 import type { Position, Slice } from '../../atlas/page.ts';
 import type { Scope } from '../../atlas/scope.ts';
-import type { CallControl } from '../call-control.ts';
+import type { RequestContext } from '../request-context.ts';
 import { cursorAt, positionOf } from './cursor.ts';
 import { undeliveredOf, type Undelivered } from '../delivery/leftovers.ts';
 import { explained } from '../explain.ts';
@@ -50,7 +50,7 @@ export interface KeyListContext extends KeyContext {
 export async function listModelKeys(
   context: KeyListContext,
   { scope, nameContains, unusedForDays, limit, cursor }: KeyListRequest,
-  call: CallControl,
+  call: RequestContext,
 ): Promise<KeyList | Failed> {
   const refused = 'groupId' in scope ? refuseProject(context, scope.groupId, 'not_applicable') : undefined;
   if (refused) return failed(refused);

@@ -2,7 +2,7 @@
 
 import type { AtlasFailure, AtlasResult } from '../../atlas/failure.ts';
 import type { Position, Slice } from '../../atlas/page.ts';
-import type { CallControl } from '../call-control.ts';
+import type { RequestContext } from '../request-context.ts';
 
 export interface ListWindow<Row> {
   readonly rows: readonly Row[];
@@ -27,7 +27,7 @@ const LONGEST_MS = 60_000;
 export async function readWindow<Row>(
   read: (from: Position, signal: AbortSignal) => Promise<AtlasResult<Slice<Row>>>,
   { from, limit, keep, identityOf }: WindowWish<Row>,
-  { signal, progress }: CallControl,
+  { signal, progress }: RequestContext,
 ): Promise<AtlasResult<ListWindow<Row>>> {
   const began = performance.now();
   const rows: Row[] = [];

@@ -3,7 +3,7 @@
 import type { Position } from '../../atlas/page.ts';
 import type { Project } from '../../atlas/projects.ts';
 import { nearest } from '../../text/nearest.ts';
-import type { CallControl } from '../call-control.ts';
+import type { RequestContext } from '../request-context.ts';
 import { cursorAt, positionOf } from './cursor.ts';
 import { fromAtlas } from '../failure.ts';
 import type { KeyContext } from '../keys/known-key.ts';
@@ -34,7 +34,7 @@ const MOST_NEAREST = 5;
 export async function listProjects(
   context: KeyContext,
   { orgId, nameContains, limit, cursor }: ProjectListRequest,
-  call: CallControl,
+  call: RequestContext,
 ): Promise<ProjectList | Failed> {
   const query = { projects: orgId, nameContains };
   const from = positionOf(cursor, query);

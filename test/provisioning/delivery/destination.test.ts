@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Answer, type Question } from '../../../src/provisioning/call-control.ts';
+import { type Answer, type Question } from '../../../src/provisioning/request-context.ts';
 import { chooseDestination as choose, ENTRY } from '../../../src/provisioning/delivery/destination.ts';
 import { openSinks } from '../../../src/sinks/open-sinks.ts';
 

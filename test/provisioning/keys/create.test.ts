@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createAtlas } from '../../../src/atlas/atlas.ts';
-import { type CallControl } from '../../../src/provisioning/call-control.ts';
+import { type RequestContext } from '../../../src/provisioning/request-context.ts';
 import { createKey, type CreateContext, type CreateRequest } from '../../../src/provisioning/keys/create.ts';
 import { openJournal } from '../../../src/provisioning/journal/journal.ts';
 import { startSandbox, type Sandbox } from '../../../src/sandbox/sandbox.ts';
@@ -46,7 +46,7 @@ function contextWith(sink: Sink): CreateContext {
   };
 }
 
-function controlOf(signal: AbortSignal): CallControl {
+function controlOf(signal: AbortSignal): RequestContext {
   return { signal, progress: () => undefined };
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { type Answer, type CallControl, type Question } from '../../../src/provisioning/call-control.ts';
+import { type Answer, type RequestContext, type Question } from '../../../src/provisioning/request-context.ts';
 import { deleteKey, type DeleteContext, type DeleteRequest } from '../../../src/provisioning/keys/delete.ts';
 import { renameKey } from '../../../src/provisioning/keys/rename.ts';
 import { type Fault } from '../../../src/sandbox/faults.ts';
@@ -16,7 +16,7 @@ async function benchWithKey(name = 'app') {
 function remove(
   bench: Bench,
   request: Partial<DeleteRequest> & Pick<DeleteRequest, 'apiKeyId'>,
-  { context = {}, call = {} }: { context?: Partial<DeleteContext>; call?: Partial<CallControl> } = {},
+  { context = {}, call = {} }: { context?: Partial<DeleteContext>; call?: Partial<RequestContext> } = {},
 ) {
   const given = { groupId: GROUP, confirmName: 'app', dryRun: false, ...request };
   return deleteKey({ ...bench.context(), ...context }, given, { ...quiet(), ...call });

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { type Answer } from '../../../src/provisioning/call-control.ts';
+import { type Answer } from '../../../src/provisioning/request-context.ts';
 import { renameKey } from '../../../src/provisioning/keys/rename.ts';
 import { fingerprintOfBytes } from '../../../src/secret/fingerprint.ts';
 import { containing } from '../../matching.ts';

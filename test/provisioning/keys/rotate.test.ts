@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { type Answer } from '../../../src/provisioning/call-control.ts';
+import { type Answer } from '../../../src/provisioning/request-context.ts';
 import { rotateKey } from '../../../src/provisioning/keys/rotate.ts';
 import { openSinks } from '../../../src/sinks/open-sinks.ts';
 import { type Sink } from '../../../src/sinks/sink.ts';

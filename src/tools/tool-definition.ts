@@ -21,7 +21,7 @@ export interface ToolAnnotations {
 }
 
 /** A tool as `tools/list` answers it (MCP 2025-11-25, Server Features, Tools). */
-export interface Offer {
+export interface ToolDefinition {
   readonly name: string;
   readonly title: string;
   readonly description: string;
@@ -32,7 +32,7 @@ export interface Offer {
 }
 
 /** What of the operator's settings hosts can see. */
-export interface OfferSettings {
+export interface ToolSettings {
   readonly readOnly: boolean;
   /** Which tools there are, by name: all, or those allowed, without those denied. */
   readonly tools?: { readonly allow?: readonly string[]; readonly deny?: readonly string[] } | undefined;
@@ -51,33 +51,39 @@ export interface OfferSettings {
  * @param offers of all tools, made without any settings
  * @throws ConfigError where the operator names a tool that this server does not have
  */
-export function offered(offers: readonly Offer[], settings: OfferSettings): readonly Offer[] {
-  return chosen(offers, settings.tools ?? {})
+export function configuredTools(
+  toolDefinitions: readonly ToolDefinition[],
+  settings: ToolSettings,
+): readonly ToolDefinition[] {
+  return chosen(toolDefinitions, settings.tools ?? {})
     .filter(({ annotations }) => !settings.readOnly || annotations.readOnlyHint)
-    .map(({ outputSchema, ...offer }) => ({
-      ...offer,
-      inputSchema: withSettings(offer.inputSchema, settings),
+    .map(({ outputSchema, ...definition }) => ({
+      ...definition,
+      inputSchema: withSettings(definition.inputSchema, settings),
       ...(settings.outputSchemas !== false && { outputSchema: outputWith(outputSchema, settings) }),
     }));
 }
 
-function chosen(offers: readonly Offer[], tools: NonNullable<OfferSettings['tools']>): readonly Offer[] {
-  const names = offers.map(({ name }) => name);
+function chosen(
+  toolDefinitions: readonly ToolDefinition[],
+  tools: NonNullable<ToolSettings['tools']>,
+): readonly ToolDefinition[] {
+  const names = toolDefinitions.map(({ name }) => name);
   const unknown = [...(tools.allow ?? []), ...(tools.deny ?? [])].find((name) => !names.includes(name));
   if (unknown !== undefined) {
     const [like = ''] = nearest(unknown, names, (name) => name, 1);
     throw new ConfigError('tools', `names a tool that this server does not have; the nearest is ${like}`);
   }
-  return offers.filter(({ name }) => isChosen(name, tools));
+  return toolDefinitions.filter(({ name }) => isChosen(name, tools));
 }
 
 /** Whether the operator lets there be a tool of that name. */
-export function isChosen(name: string, { allow, deny }: NonNullable<OfferSettings['tools']>): boolean {
+export function isChosen(name: string, { allow, deny }: NonNullable<ToolSettings['tools']>): boolean {
   return (allow?.includes(name) ?? true) && deny?.includes(name) !== true;
 }
 
 /** Must say what the parameters of the tools accept with these settings (`parameter.ts`); a test compares. */
-function withSettings(schema: ObjectSchema, settings: OfferSettings): ObjectSchema {
+function withSettings(schema: ObjectSchema, settings: ToolSettings): ObjectSchema {
   const { projectId, orgId, sinkNames, defaultSink } = settings;
   const { properties = {}, required = [] } = schema;
   const { groupId, orgId: organization, sink } = properties;
@@ -93,7 +99,7 @@ function withSettings(schema: ObjectSchema, settings: OfferSettings): ObjectSche
 }
 
 /** As `delivery` of result-schema.ts has it. */
-function outputWith(schema: ObjectSchema | undefined, { allowInlineSecret }: OfferSettings): ObjectSchema | undefined {
+function outputWith(schema: ObjectSchema | undefined, { allowInlineSecret }: ToolSettings): ObjectSchema | undefined {
   const { delivery } = schema?.properties ?? {};
   if (!schema || !delivery || !allowInlineSecret) return schema;
   const members = 'properties' in delivery ? delivery.properties : {};

@@ -1,4 +1,4 @@
-// The moment at which the whole server takes over from the front desk: whatever happens then, the process ends or serves.
+// The moment at which the whole server takes over from the handshake: whatever happens then, the process ends or serves.
 
 import { renameSync, truncateSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -16,7 +16,7 @@ const INTRODUCTION: JSONRPCMessage = {
 };
 const INITIALIZED: JSONRPCMessage = { jsonrpc: '2.0', method: 'notifications/initialized' };
 const LIST: JSONRPCMessage = { jsonrpc: '2.0', id: 2, method: 'tools/list' };
-/** The front desk cannot answer it. */
+/** The handshake cannot answer it. */
 const GET: JSONRPCMessage = { jsonrpc: '2.0', id: 3, method: 'prompts/get', params: { name: 'none' } };
 
 type Server = ReturnType<typeof startServer>;

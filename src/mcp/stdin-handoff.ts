@@ -1,14 +1,14 @@
-// Reads stdin line by line for the front desk until the whole server is needed; from then on the server reads for itself.
+// Reads stdin line by line for the handshake until the whole server is needed; from then on the server reads for itself.
 
 import { PassThrough, type Readable, type Writable } from 'node:stream';
-import type { FrontDesk } from './front-desk.ts';
+import type { Handshake } from './handshake.ts';
 
 /** As much as the SDK's transport takes of one message. In bytes. */
 const LONGEST_LINE = 10 * 1024 * 1024;
 const LINE_END = 0x0a;
 
 /** Resolves, once or never, with the stream that the server is to read, beginning with what it missed. */
-export function receive(input: Readable, output: Writable, desk: FrontDesk): Promise<Readable> {
+export function receive(input: Readable, output: Writable, handshake: Handshake): Promise<Readable> {
   const forServer = new PassThrough();
   let kept = Buffer.alloc(0);
   let isHandedOver = false;
@@ -16,14 +16,14 @@ export function receive(input: Readable, output: Writable, desk: FrontDesk): Pro
     const handOver = () => {
       if (isHandedOver) return;
       isHandedOver = true;
-      for (const line of desk.heard()) forServer.write(line);
+      for (const line of handshake.heard()) forServer.write(line);
       forServer.write(kept);
       kept = Buffer.alloc(0);
       resolve(forServer);
     };
     const attend = () => {
       for (let end = kept.indexOf(LINE_END); end !== -1; end = kept.indexOf(LINE_END)) {
-        const answer = desk.answer(kept.toString('utf8', 0, end));
+        const answer = handshake.answer(kept.toString('utf8', 0, end));
         if (answer === undefined) {
           handOver();
           return;

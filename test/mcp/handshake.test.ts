@@ -1,4 +1,4 @@
-// What the front desk answers is what the SDK's own server answers, to the letter of the protocol; what it does not know it
+// What the handshake answers is what the SDK's own server answers, to the letter of the protocol; what it does not know it
 // leaves to it.
 
 import { PassThrough } from 'node:stream';
@@ -7,14 +7,14 @@ import { ReadBuffer } from '@modelcontextprotocol/sdk/shared/stdio.js';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { connect } from '../../src/mcp/connect.ts';
-import { createFrontDesk, REPEATED, type FrontDesk } from '../../src/mcp/front-desk.ts';
+import { createHandshake, REPEATED, type Handshake } from '../../src/mcp/handshake.ts';
 import { PROTOCOL_VERSIONS } from '../../src/mcp/identity.ts';
-import { receive } from '../../src/mcp/reception.ts';
-import { promptOffer } from '../../src/prompts/prompt-offer.ts';
+import { receive } from '../../src/mcp/stdin-handoff.ts';
+import { promptDefinition } from '../../src/prompts/prompt-definition.ts';
 import { PROMPTS } from '../../src/prompts/prompt-catalog.ts';
 import { catalogOf } from '../tools/offline-catalog.ts';
-import { offered } from '../../src/tools/offer.ts';
-import { offers } from '../../src/tools/offers.ts';
+import { configuredTools } from '../../src/tools/tool-definition.ts';
+import { toolDefinitions } from '../../src/tools/tool-definitions.ts';
 import { noPrompts } from './one-tool.ts';
 import { createServer } from '../../src/mcp/server.ts';
 
@@ -22,11 +22,11 @@ const settings = { readOnly: false, sinkNames: ['app', 'vault'], projectId: '696
 const shown = {
   version: '1.2.3',
   instructions: 'Do this.',
-  offers: offered(offers, settings),
-  promptOffers: PROMPTS.map(promptOffer),
+  toolDefinitions: configuredTools(toolDefinitions, settings),
+  promptDefinitions: PROMPTS.map(promptDefinition),
 };
 
-/** A whole server over streams, without a desk; the messages that it sent, so many of them. */
+/** A whole server over streams, without a handshake; the messages that it sent, so many of them. */
 async function fromTheSdk(lines: readonly string[], answers: number): Promise<unknown[]> {
   const [input, output] = [new PassThrough(), new PassThrough()];
   const { server } = createServer({
@@ -107,7 +107,7 @@ const answered: readonly object[] = [
   { ...DISCOVER, method: 'resources/templates/list' },
 ];
 
-/** Refused by the SDK, unusual, or of another kind: the desk must not answer them. */
+/** Refused by the SDK, unusual, or of another kind: the handshake must not answer them. */
 const left: readonly unknown[] = [
   { ...LIST, jsonrpc: '1.0' },
   { ...LIST, id: null },
@@ -146,7 +146,7 @@ const left: readonly unknown[] = [
   5,
 ];
 
-const fresh = (): FrontDesk => createFrontDesk(shown);
+const fresh = (): Handshake => createHandshake(shown);
 const parsed = (answer: string | null | undefined): unknown => (answer ? JSON.parse(answer) : answer);
 
 test.each(answered.map((message) => [JSON.stringify(message)]))('answers as the SDK does: %s', async (line) => {
@@ -214,9 +214,9 @@ test('answers as the SDK does, or not at all, whatever is changed in a usual mes
 test('can write again the deepest introduction that it answers', () => {
   const deep = `${'['.repeat(3_900)}${']'.repeat(3_900)}`;
   const line = JSON.stringify(introduction({ ...usual, capabilities: { another: 'DEEP' } })).replace('"DEEP"', deep);
-  const desk = fresh();
-  expect(desk.answer(line)).toContain('protocolVersion');
-  expect(desk.heard().join('')).toContain(deep);
+  const handshake = fresh();
+  expect(handshake.answer(line)).toContain('protocolVersion');
+  expect(handshake.heard().join('')).toContain(deep);
 });
 
 test('leaves an introduction that is too deep to be written again', () => {
@@ -247,7 +247,7 @@ describe('handing over', () => {
   );
   const PING = JSON.stringify({ jsonrpc: '2.0', id: 7, method: 'ping' });
 
-  test('the server learns what the desk heard, and then the rest, whole and in order', async () => {
+  test('the server learns what the handshake heard, and then the rest, whole and in order', async () => {
     const [input, output] = [new PassThrough(), new PassThrough()];
     const needed = receive(input, output, fresh());
     const first = JSON.stringify({ jsonrpc: '2.0', id: 7, method: 'prompts/get', params: { name: 'x' } });
@@ -264,10 +264,10 @@ describe('handing over', () => {
     expect(others).toEqual([first, rest]);
     expect(String(output.read()).trimEnd().split('\n')).toHaveLength(2);
   });
-  test('the server that comes after the desk knows the host, and answers the introduction to nobody', async () => {
-    const desk = fresh();
-    for (const line of lines) desk.answer(line);
-    const heard = desk.heard().map((line) => line.trimEnd());
+  test('the server that comes after the handshake knows the host, and answers the introduction to nobody', async () => {
+    const handshake = fresh();
+    for (const line of lines) handshake.answer(line);
+    const heard = handshake.heard().map((line) => line.trimEnd());
     expect(await fromTheSdk([...heard, PING], 1)).toEqual([{ jsonrpc: '2.0', id: 7, result: {} }]);
   });
   test("happens for a line without an end, which is the transport's to refuse", async () => {

@@ -1,11 +1,11 @@
 // Keeps ids apart that an SDK would take for something else. It ignores a cancellation of the request id 0, with which it
 // begins to count itself; so that id gets another name before an SDK sees it, and its own again on the way back. And the
-// answer to a repeated `initialize` is for nobody: the front desk has given it. Arguments that are null, which the SDK
+// answer to a repeated `initialize` is for nobody: the handshake has given it. Arguments that are null, which the SDK
 // refuses, are none.
 
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { isJSONRPCNotification, isJSONRPCRequest, type JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
-import { REPEATED } from './front-desk.ts';
+import { REPEATED } from './handshake.ts';
 
 /** Seen by this server alone. */
 const ZERO_OF_HOST = 'request-zero-of-the-host';
@@ -13,7 +13,7 @@ const ZERO_OF_HOST = 'request-zero-of-the-host';
 const ZERO_OF_SERVER = 'request-zero-of-the-server';
 
 /** The same transport, as far as the server can tell. */
-export function withOwnIds(transport: Transport): Transport {
+export function withRequestIdMap(transport: Transport): Transport {
   let isIntroduced = false;
   const isRepeated = (message: JSONRPCMessage) => {
     if (isIntroduced || !('id' in message) || message.id !== REPEATED) return false;

@@ -2,12 +2,12 @@
 // would (a test compares), and leaves to it whatever is broken, or anything else.
 
 import { parseJson } from '../text/json.ts';
-import type { PromptOffer } from '../prompts/prompt-offer.ts';
-import type { Offer } from '../tools/offer.ts';
+import type { PromptDefinition } from '../prompts/prompt-definition.ts';
+import type { ToolDefinition } from '../tools/tool-definition.ts';
 import { CAPABILITIES, PROTOCOL_VERSIONS, serverInfo } from './identity.ts';
 
 /** The id under which the server is told again of an `initialize` that was answered. No host sees it. */
-export const REPEATED = 'initialize-answered-at-the-front-desk';
+export const REPEATED = 'initialize-answered-at-the-handshake';
 
 /**
  * No usual introduction is longer. Short enough that none is too deep to be written again, which a deep one is for
@@ -15,7 +15,7 @@ export const REPEATED = 'initialize-answered-at-the-front-desk';
  */
 const LONGEST_LOOKED_AT = 8 * 1024;
 
-export interface FrontDesk {
+export interface Handshake {
   /**
    * The answer to one line from the host; null where none is owed (a notification), undefined where the whole server is
    * needed.
@@ -25,11 +25,11 @@ export interface FrontDesk {
   heard(): readonly string[];
 }
 
-export interface DeskOptions {
+export interface HandshakeOptions {
   readonly version: string;
   readonly instructions: string;
-  readonly offers: readonly Offer[];
-  readonly promptOffers: readonly PromptOffer[];
+  readonly toolDefinitions: readonly ToolDefinition[];
+  readonly promptDefinitions: readonly PromptDefinition[];
 }
 
 type Members = Readonly<Record<string, unknown>>;
@@ -43,7 +43,7 @@ interface Request {
 /** What this server does not have, and hosts ask for all the same: the later revision of the protocol, and resources. */
 const UNKNOWN_METHODS = ['server/discover', 'resources/list', 'resources/templates/list'];
 
-export function createFrontDesk(options: DeskOptions): FrontDesk {
+export function createHandshake(options: HandshakeOptions): Handshake {
   const standing = standingAnswers(options);
   let introduction: Members | undefined;
   let isInitialized = false;
@@ -77,17 +77,17 @@ export function createFrontDesk(options: DeskOptions): FrontDesk {
 type Outcome = { readonly result: object } | { readonly error: object };
 
 /** By method, the answers that are always the same. */
-function standingAnswers({ offers, promptOffers }: DeskOptions): ReadonlyMap<string, Outcome> {
+function standingAnswers({ toolDefinitions, promptDefinitions }: HandshakeOptions): ReadonlyMap<string, Outcome> {
   const error = { code: -32601, message: 'Method not found' };
   return new Map<string, Outcome>([
-    ['tools/list', { result: { tools: offers } }],
-    ['prompts/list', { result: { prompts: promptOffers } }],
+    ['tools/list', { result: { tools: toolDefinitions } }],
+    ['prompts/list', { result: { prompts: promptDefinitions } }],
     ['ping', { result: {} }],
     ...UNKNOWN_METHODS.map((method) => [method, { error }] as const),
   ]);
 }
 
-function greeting(params: Members, { version, instructions }: DeskOptions): object {
+function greeting(params: Members, { version, instructions }: HandshakeOptions): object {
   const wanted = PROTOCOL_VERSIONS.find((each) => each === params.protocolVersion);
   const protocolVersion = wanted ?? PROTOCOL_VERSIONS[0];
   return { protocolVersion, capabilities: CAPABILITIES, serverInfo: serverInfo(version), instructions };

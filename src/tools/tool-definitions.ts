@@ -2,6 +2,8 @@
 // server that starts has the list, and not the schemas from which it is made.
 
 import { toolsOf, withoutSettings } from './catalog.ts';
-import type { Offer } from './offer.ts';
+import type { ToolDefinition } from './tool-definition.ts';
 
-export const offers: readonly Offer[] = toolsOf(withoutSettings).map(({ offer }) => offer());
+export const toolDefinitions: readonly ToolDefinition[] = toolsOf(withoutSettings).map(({ definition }) =>
+  definition(),
+);

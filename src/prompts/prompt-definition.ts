@@ -3,14 +3,14 @@
 import type { Prompt, PromptArgument } from './prompt.ts';
 
 /** A prompt as `prompts/list` answers it (MCP 2025-11-25, Server Features, Prompts). */
-export interface PromptOffer {
+export interface PromptDefinition {
   readonly name: string;
   readonly title: string;
   readonly description: string;
   readonly arguments: readonly Omit<PromptArgument, 'accepts'>[];
 }
 
-export function promptOffer({ name, title, description, arguments: all }: Prompt): PromptOffer {
+export function promptDefinition({ name, title, description, arguments: all }: Prompt): PromptDefinition {
   return {
     name,
     title,

@@ -17,7 +17,7 @@ const SERVICE_LINK =
  * @param known every variable that begins with the prefix of this server
  * @throws ConfigError for another one that is set; a blank one counts as unset
  */
-export function refuseUnknownVariables(environment: Environment, known: readonly string[]): void {
+export function rejectUnknownVariables(environment: Environment, known: readonly string[]): void {
   const unknown = Object.keys(environment).find(
     (name) =>
       name.startsWith(PREFIX) &&
