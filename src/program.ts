@@ -6,21 +6,20 @@ import { deferredAtlas } from './atlas/deferred.ts';
 import type { AtlasConnection } from './config/atlas-connection.ts';
 import { ConfigError } from './config/config-error.ts';
 import type { Config } from './config/config.ts';
-import type { CallRecord } from './mcp/call-record.ts';
-import { connect } from './mcp/connect.ts';
-import type { HandshakeOptions } from './mcp/handshake.ts';
 import { folderCheck } from './doctor/configuration.ts';
 import { trustPaths } from './files/machine.ts';
-import { createServer } from './mcp/server.ts';
+import { connect } from './mcp/connect.ts';
+import type { HandshakeOptions } from './mcp/handshake.ts';
 import { INSPECTOR_OPENED, isInspectorOpened } from './mcp/open-inspector.ts';
+import { type CallRecord, createServer } from './mcp/server.ts';
 import type { Serving } from './mcp/stdio.ts';
+import { endPrograms } from './programs/child-process.ts';
 import { createPrompts, silentPrompts } from './prompts/prompt-catalog.ts';
 import { appendAudit } from './provisioning/journal/audit.ts';
 import { openJournal } from './provisioning/journal/journal.ts';
-import { Secret } from './secret/secret.ts';
 import type { Log } from './secret/redacted-output.ts';
+import { Secret } from './secret/secret.ts';
 import { openSinks } from './sinks/open-sinks.ts';
-import { endPrograms } from './programs/child-process.ts';
 import { createCatalog, refusingCatalog } from './tools/catalog.ts';
 
 export interface Start extends HandshakeOptions {

@@ -2,18 +2,18 @@
 
 import type { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import {
+  type CompleteRequest,
   CompleteRequestSchema,
+  ErrorCode,
   GetPromptRequestSchema,
   ListPromptsRequestSchema,
-  type CompleteRequest,
 } from '@modelcontextprotocol/sdk/types.js';
-import { promptDefinition } from '../prompts/prompt-definition.ts';
 import type { Prompts } from '../prompts/prompt-catalog.ts';
+import { promptDefinition } from '../prompts/prompt-definition.ts';
 import type { Log } from '../secret/redacted-output.ts';
-import { invalidParams } from './invalid-params.ts';
 import { classOf } from '../text/error-class.ts';
 
-interface ToolDefinition {
+interface PromptRequests {
   readonly prompts: Prompts;
   readonly log: Log;
   /** Aborted when the server stops. */
@@ -21,8 +21,8 @@ interface ToolDefinition {
 }
 
 // eslint-disable-next-line @typescript-eslint/no-deprecated -- as in server.ts
-export function servePrompts(server: Server, offer: ToolDefinition): void {
-  const { prompts } = offer;
+export function servePrompts(server: Server, requests: PromptRequests): void {
+  const { prompts } = requests;
   server.setRequestHandler(ListPromptsRequestSchema, () => ({ prompts: prompts.offered.map(promptDefinition) }));
   server.setRequestHandler(GetPromptRequestSchema, ({ params }) => {
     const prompt = prompts.find(params.name);
@@ -33,7 +33,7 @@ export function servePrompts(server: Server, offer: ToolDefinition): void {
     return { description: prompt.description, messages: [{ role: 'user' as const, content }] };
   });
   server.setRequestHandler(CompleteRequestSchema, async ({ params }) => ({
-    completion: { ...(await completeSafely(offer, params)) },
+    completion: { ...(await completeSafely(requests, params)) },
   }));
 }
 
@@ -45,7 +45,7 @@ function unknownPrompt({ offered }: Prompts): string {
 
 /** A person who types is told nothing rather than an error. */
 async function completeSafely(
-  { prompts, log, stopping }: ToolDefinition,
+  { prompts, log, stopping }: PromptRequests,
   { ref, argument: { name, value }, context }: CompleteRequest['params'],
 ) {
   const nothing = { values: [], total: 0, hasMore: false };
@@ -56,4 +56,9 @@ async function completeSafely(
     log('error', `completion: INTERNAL (${classOf(error)})`);
     return nothing;
   }
+}
+
+/** Not the SDK's McpError, which begins its message with the code: the host's own does so again. */
+export function invalidParams(message: string): Error {
+  return Object.assign(new Error(message), { code: ErrorCode.InvalidParams });
 }

@@ -6,24 +6,22 @@ import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
 import {
   CallToolRequestSchema,
-  ListToolsRequestSchema,
   type CallToolResult,
+  ListToolsRequestSchema,
   type ServerNotification,
   type ServerRequest,
 } from '@modelcontextprotocol/sdk/types.js';
-import type { Catalog } from '../tools/catalog.ts';
-import { internalFailure, type RequestContext, type Tool, type ToolResult } from '../tools/tool.ts';
-import type { ToolDefinition } from '../tools/tool-definition.ts';
-import type { Log } from '../secret/redacted-output.ts';
 import type { Prompts } from '../prompts/prompt-catalog.ts';
-import { callRecord, type CallRecord } from './call-record.ts';
-import { askThrough, askTimeoutOf, SEEN_AFTER_MS, takesForms } from './elicitation.ts';
-import { CAPABILITIES, serverInfo } from './identity.ts';
-import { progressOf, type Progress } from './progress.ts';
-import { invalidParams } from './invalid-params.ts';
-import { servePrompts } from './prompt-requests.ts';
+import type { Log } from '../secret/redacted-output.ts';
 import { classOf } from '../text/error-class.ts';
 import { nearest } from '../text/nearest.ts';
+import type { Catalog } from '../tools/catalog.ts';
+import type { ToolDefinition } from '../tools/tool-definition.ts';
+import { internalFailure, type RequestContext, type Tool, type ToolResult } from '../tools/tool.ts';
+import { askThrough, askTimeoutOf, SEEN_AFTER_MS, takesForms } from './elicitation.ts';
+import { CAPABILITIES, serverInfo } from './identity.ts';
+import { type Progress, progressOf } from './progress.ts';
+import { invalidParams, servePrompts } from './prompt-requests.ts';
 
 /** Of tools, as this server and most others name them. */
 const TOOL_NAME = /^[a-z][a-z0-9_]{0,63}$/;
@@ -144,5 +142,36 @@ function render({ isError, structured, summary, text = JSON.stringify(structured
     content: [{ type: 'text', text: `${summary}\n${text}` }],
     structuredContent: { ...structured },
     ...(isError && { isError }),
+  };
+}
+
+export interface CallRecord {
+  /** ISO 8601. */
+  readonly time: string;
+  readonly host: { readonly name: string; readonly version: string };
+  readonly tool: string;
+  readonly groupId?: string;
+  readonly apiKeyId?: string;
+  readonly sink?: string;
+  /** The result's outcome, or the code of its error. */
+  readonly outcome: string;
+  readonly durationMs: number;
+}
+
+const LONGEST = 100;
+
+function callRecord(
+  host: { readonly name: string; readonly version: string } | undefined,
+  { name }: Tool,
+  { outcome, subject }: ToolResult,
+  durationMs: number,
+): CallRecord {
+  return {
+    time: new Date().toISOString(),
+    host: { name: (host?.name ?? '').slice(0, LONGEST), version: (host?.version ?? '').slice(0, LONGEST) },
+    tool: name,
+    ...subject,
+    outcome,
+    durationMs: Math.round(durationMs),
   };
 }

@@ -5,7 +5,12 @@ import { listModelKeys, type KeyListContext } from '../provisioning/lists/key-li
 import type { Project } from '../atlas/projects.ts';
 import { listProjects } from '../provisioning/lists/projects.ts';
 import type { RequestContext } from '../provisioning/request-context.ts';
-import type { Candidates } from './completion.ts';
+
+export interface Candidates {
+  readonly names: readonly string[];
+  /** False where there are more than were read. */
+  readonly isAll: boolean;
+}
 
 export interface NamesContext extends KeyListContext {
   /** The operator's default organization. */

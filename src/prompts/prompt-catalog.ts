@@ -1,14 +1,9 @@
-// All prompts of this server, which of them can be followed with the tools that are offered, and their completion.
+// Which prompts can be followed with the tools that are offered, and the completion of their arguments.
 
-import { auditModelKeys } from './audit-model-keys.ts';
-import { completed, type Completion, type Wish } from './completion.ts';
-import { knownNames, type NamesContext } from './known-names.ts';
-import type { Prompt } from './prompt.ts';
+import { knownNames, type Candidates, type NamesContext } from './known-names.ts';
 import { followable } from './prompt-definition.ts';
-import { provisionModelKey } from './provision-model-key.ts';
-import { rotateModelKey } from './rotate-model-key.ts';
-
-export const PROMPTS: readonly Prompt[] = [provisionModelKey, rotateModelKey, auditModelKeys];
+import type { Prompt } from './prompt.ts';
+import { PROMPTS } from './prompts.ts';
 
 export interface PromptsContext extends NamesContext {
   /** By name. */
@@ -66,4 +61,43 @@ export function createPrompts(context: PromptsContext, tools: readonly string[])
       );
     },
   };
+}
+
+/** The most that the specification lets one answer hold (2025-11-25, Server, Utilities, Completion). */
+const MOST_VALUES = 100;
+
+interface Wish {
+  /** The argument that is being typed. */
+  readonly argument: string;
+  readonly value: string;
+  /** The arguments that have their value already. */
+  readonly others: Readonly<Record<string, string>>;
+}
+
+export interface Completion {
+  readonly values: string[];
+  /** How many fit; absent where nobody counted. */
+  readonly total?: number;
+  readonly hasMore: boolean;
+}
+
+/** Names that begin with it first, then those that contain it, without regard to case. */
+export function completed({ names, isAll }: Candidates, typed: string): Completion {
+  const wanted = fold(typed);
+  const fitting = [...new Set(names)].filter((name) => fold(name).includes(wanted)).sort(inOrder);
+  const begins = (name: string) => fold(name).startsWith(wanted);
+  const all = [...fitting.filter(begins), ...fitting.filter((name) => !begins(name))];
+  return {
+    values: all.slice(0, MOST_VALUES),
+    ...(isAll && { total: all.length }),
+    hasMore: !isAll || all.length > MOST_VALUES,
+  };
+}
+
+function inOrder(one: string, other: string): number {
+  return fold(one) < fold(other) ? -1 : 1;
+}
+
+function fold(name: string): string {
+  return name.normalize('NFC').toLowerCase();
 }

@@ -1,6 +1,6 @@
 // What hosts are shown of every prompt. The build runs this file and puts the result in its place, as with tools/tool-definitions.ts.
 
-import { PROMPTS } from './prompt-catalog.ts';
+import { PROMPTS } from './prompts.ts';
 import { promptDefinition, type PromptDefinition } from './prompt-definition.ts';
 
 interface Followed {

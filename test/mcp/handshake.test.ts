@@ -11,7 +11,7 @@ import { createHandshake, REPEATED, type Handshake } from '../../src/mcp/handsha
 import { PROTOCOL_VERSIONS } from '../../src/mcp/identity.ts';
 import { receive } from '../../src/mcp/stdin-handoff.ts';
 import { promptDefinition } from '../../src/prompts/prompt-definition.ts';
-import { PROMPTS } from '../../src/prompts/prompt-catalog.ts';
+import { PROMPTS } from '../../src/prompts/prompts.ts';
 import { catalogOf } from '../tools/offline-catalog.ts';
 import { configuredTools } from '../../src/tools/tool-definition.ts';
 import { toolDefinitions } from '../../src/tools/tool-definitions.ts';

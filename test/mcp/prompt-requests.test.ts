@@ -1,8 +1,7 @@
 import { CompleteResultSchema, ErrorCode, GetPromptResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { describe, expect, test } from 'vitest';
-import { auditModelKeys } from '../../src/prompts/audit-model-keys.ts';
-import { type Prompts } from '../../src/prompts/prompt-catalog.ts';
-import { provisionModelKey } from '../../src/prompts/provision-model-key.ts';
+import type { Prompts } from '../../src/prompts/prompt-catalog.ts';
+import { auditModelKeys, provisionModelKey } from '../../src/prompts/prompts.ts';
 import { noPrompts, serverWith } from './one-tool.ts';
 import { connectHost } from './recording-host.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { completed } from '../../src/prompts/completion.ts';
+import { completed } from '../../src/prompts/prompt-catalog.ts';
 
 const all = (names: readonly string[]) => ({ names, isAll: true });
 

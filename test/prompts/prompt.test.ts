@@ -1,9 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { auditModelKeys } from '../../src/prompts/audit-model-keys.ts';
-import { type Prompt } from '../../src/prompts/prompt.ts';
-import { provisionModelKey } from '../../src/prompts/provision-model-key.ts';
-import { rotateModelKey } from '../../src/prompts/rotate-model-key.ts';
+import type { Prompt } from '../../src/prompts/prompt.ts';
+import { auditModelKeys, provisionModelKey, rotateModelKey } from '../../src/prompts/prompts.ts';
 
 const PROMPTS = [provisionModelKey, rotateModelKey, auditModelKeys];
 /** Of each, arguments that it takes. */

@@ -1,0 +1,91 @@
+// The prompts of this server: the steps that each walks an agent through. Words only; nothing is looked up here.
+
+import { definePrompt, type Prompt } from './prompt.ts';
+
+const PROJECT = {
+  name: 'project',
+  description: 'Name of the Atlas project, or its id of 24 hexadecimal digits',
+} as const;
+
+/** The first step: from the name of a project to its id. */
+const RESOLVE_PROJECT =
+  'Call list_projects with nameContains set to the project. The groupId is that of the project whose name is exactly this; ' +
+  'where several have the name, or none does, show the user what there is and ask. A project of 24 hexadecimal digits is the groupId itself.';
+
+/** Makes a new key and puts its secret where the operator wants secrets. */
+export const provisionModelKey = definePrompt({
+  name: 'provision_model_key',
+  title: 'Provision a model key',
+  description: 'Create an Atlas AI model API key in a project and put its secret into a sink, step by step.',
+  arguments: [
+    { ...PROJECT, required: true },
+    { name: 'name', description: 'Name of the new key, unique in the project', required: true },
+    { name: 'sink', description: 'Where the secret goes, by the name that the operator gave it', required: false },
+  ],
+  tools: ['list_projects', 'list_secret_sinks', 'create_ai_model_api_key'],
+  purpose: 'Provision a MongoDB Atlas AI model API key.',
+  steps: (isGiven) => [
+    RESOLVE_PROJECT,
+    isGiven('sink')
+      ? 'Call list_secret_sinks. If the sink is not among them, show the user those that are, and ask.'
+      : 'Call list_secret_sinks. Use the one with isDefault; if none has it, show them to the user and ask.',
+    'Call create_ai_model_api_key with that groupId, the name, the sink and dryRun true. Nothing is created yet.',
+    'If the outcome is planned, call it again with the same values and without dryRun: once.',
+    'Tell the user the name of the key, its mask, the location of the secret, its fingerprint, how the delivery was verified, and the endpoint if there is one. ' +
+      'The secret itself is never shown to you: do not ask for it, and do not read it from its location.',
+  ],
+});
+
+/** Exchanges a key for a new one, with its secret in the place of the old. */
+export const rotateModelKey = definePrompt({
+  name: 'rotate_model_key',
+  title: 'Rotate a model key',
+  description: 'Exchange an Atlas AI model API key for a new one, and its secret in the sink with it, step by step.',
+  arguments: [
+    { ...PROJECT, required: true },
+    { name: 'key', description: 'Name of the key to rotate, or its apiKeyId', required: true },
+  ],
+  tools: ['list_projects', 'list_ai_model_api_keys', 'rotate_ai_model_api_key'],
+  purpose: 'Rotate a MongoDB Atlas AI model API key.',
+  steps: () => [
+    RESOLVE_PROJECT,
+    'Call list_ai_model_api_keys with that groupId and nameContains set to the key. The key is the one whose name is exactly this; ' +
+      'if there is none, look for it as apiKeyId in the list without nameContains. Where several fit, or none does, show the user what there is and ask.',
+    'Call rotate_ai_model_api_key with groupId, the apiKeyId, confirmName set to the present name of that key, and dryRun true. Nothing is changed yet. ' +
+      'If the error says that the secret lies elsewhere, or that there are several sinks, ask the user which sink and entry hold it.',
+    'Show the user the plan: which key, where the new secret will be, what becomes of the old key, every warning. Go on only if they agree.',
+    'Call it again with the same values and without dryRun: once. The host may ask the user to type the name of the key; do not type it for them.',
+    'Tell the user the name and mask of the new key, the location of the secret, its fingerprint, what became of the old key, and that programs which hold the old secret must read the new one. ' +
+      'The secret itself is never shown to you: do not ask for it, and do not read it from its location.',
+  ],
+});
+
+/** Looks through keys and reports which are idle. It changes nothing. */
+export const auditModelKeys = definePrompt({
+  name: 'audit_model_keys',
+  title: 'Audit model keys',
+  description: 'Report the Atlas AI model API keys of one or all projects, and which were not used for some time.',
+  arguments: [
+    { ...PROJECT, description: `${PROJECT.description}; all projects where absent`, required: false },
+    {
+      name: 'unusedForDays',
+      description: 'Only keys that were not used for so many days; all keys where absent',
+      required: false,
+      accepts: { pattern: /^(?:0|[1-9]\d{0,3})$/, rule: 'must be a whole number of days, such as 90' },
+    },
+  ],
+  tools: ['list_projects', 'list_ai_model_api_keys'],
+  purpose: 'Audit MongoDB Atlas AI model API keys.',
+  steps: (isGiven) => [
+    isGiven('project')
+      ? RESOLVE_PROJECT
+      : 'Call list_projects, and again with cursor set to nextCursor as long as there is one.',
+    `Call list_ai_model_api_keys with ${isGiven('project') ? 'that groupId' : 'the groupId of each of them in turn'}` +
+      `${isGiven('unusedForDays') ? ', and unusedForDays as a number' : ''}; follow nextCursor likewise.`,
+    'Report a table: project, name, apiKeyId, mask, createdAt, lastUsedAt; the longest unused first. A key without lastUsedAt was never used, and counts from createdAt. ' +
+      'Name the projects that could not be read.',
+    'Change nothing. What should become of a key is for the user to decide.',
+  ],
+});
+
+export const PROMPTS: readonly Prompt[] = [provisionModelKey, rotateModelKey, auditModelKeys];
