@@ -28,8 +28,14 @@ const MOST_TRIES = 3;
 /** What a person types for a key: its name, or its id where the name cannot be typed as it is shown, or not be seen whole. */
 export function typedNameOf(key: ModelKey): Pick<ConsentQuestion, 'what' | 'expected'> {
   const { name, apiKeyId } = key;
-  const isTypable = name.trim() !== '' && name === originalName(key) && name.length <= LONGEST_TYPED;
-  return isTypable ? { what: 'name of the key', expected: name } : { what: 'id of the key', expected: apiKeyId };
+  return name === originalName(key) && isTypable(name)
+    ? { what: 'name of the key', expected: name }
+    : { what: 'id of the key', expected: apiKeyId };
+}
+
+/** As a form shows it: whole in one line, and many windows show several spaces as one. */
+export function isTypable(text: string): boolean {
+  return text.trim() !== '' && text.length <= LONGEST_TYPED && !text.includes('  ');
 }
 
 /** What tells the key from others: its name alone may have been changed a moment ago. */
