@@ -62,11 +62,10 @@ export async function askConsent(
 ): Promise<'given' | 'unasked' | Failure> {
   if (policy === 'never') return 'unasked';
   if (!ask) return policy === 'required' ? unavailable('This host offers no forms.', keyState) : 'unasked';
-  const facts = message.split('\n').flatMap(wrapped);
   for (let tries = 1; tries <= MOST_TRIES; tries += 1) {
     const again = tries === 1 ? [] : [`That was not the ${what}. Nothing was changed yet.`];
     const answer = await ask({
-      message: [...again, ...facts, `To go on, type the ${what}:`, expected].join('\n'),
+      message: [...again, inLines(message), `To go on, type the ${what}:`, expected].join('\n'),
       title: what.charAt(0).toUpperCase() + what.slice(1),
       description: 'Exactly as it is written above; anything else changes nothing',
     });
@@ -83,6 +82,11 @@ const WHY_UNSEEN: Readonly<Record<Unseen, string>> = {
   empty: 'The host accepted the form without what a person was to type.',
   silence: 'Nobody answered the form in the time that there is.',
 };
+
+/** The text of a form, one fact a line, with no line longer than a window shows. */
+export function inLines(text: string): string {
+  return text.split('\n').flatMap(wrapped).join('\n');
+}
 
 /** The line in pieces that a window shows whole; what goes on is indented, so that no piece of a name passes for a fact. */
 function wrapped(line: string): string[] {

@@ -140,6 +140,7 @@ describe('a file that only looks like a .env file is refused, and the way is nam
     ['ansible-vault, behind a mark', '\uFEFF$ANSIBLE_VAULT;1.1;AES256\n6162\n', /ansible-vault/, /ansible-vault edit/],
     ['age', Buffer.from('age-encryption.org/v1\n-> X25519 \xFF\0', 'latin1'), /encrypted by age/, /age -d -i/],
     ['age, armored', '-----BEGIN AGE ENCRYPTED FILE-----\nYWdl\n', /encrypted by age/, /age -d/],
+    ['text with a NUL', 'A=1\0\n', /holds a NUL character/, /without it/],
     ['UTF-16 of PowerShell', Buffer.concat([Buffer.from([0xff, 0xfe]), utf16('A=1\r\n')]), /UTF-16/, /WriteAllLines/],
     ['UTF-16 without a mark', utf16('A=1\n'), /UTF-16/, /iconv/],
     ['UTF-16, the big end first', utf16('\uFEFFA=1\n').swap16(), /UTF-16/, /UTF-8/],
