@@ -2,6 +2,8 @@
 
 /** What can stand in an Authorization header (RFC 9110, field values). */
 export const VISIBLE = /^[\x21-\x7e]+$/;
+/** Read as UTF-8: a byte order mark, if any, and every other character a zero. */
+const UTF16 = /^\uFFFD{0,2}(?:(?:[^\0]\0){4}|(?:\0[^\0]){4})/;
 /** Could not be told from the structure of a JSON text around it, where redaction takes it out. */
 const STRUCTURE = /["\\,{}]/;
 const SECRET_PREFIX = /^(?:al-|mdb_)/i;
@@ -9,6 +11,7 @@ export const SHORTEST_SECRET = 16;
 
 /** What is wrong, to stand behind the name of the setting; undefined where nothing is. */
 export function secretProblem(text: string): string | undefined {
+  if (UTF16.test(text)) return 'is in UTF-16, as PowerShell 5 writes it; save it as UTF-8';
   if (!VISIBLE.test(text)) return 'holds a space, a line break or a control character; copy the secret again';
   if (STRUCTURE.test(text)) {
     return 'holds a quotation mark, backslash, comma or brace, which no secret of Atlas does; give the secret alone';
