@@ -32,7 +32,7 @@ const mayImport = {
   sinks: ['secret', 'config', 'files', 'programs'],
   provisioning: ['text', 'secret', 'files', 'atlas', 'sinks'],
   tools: ['text', 'provisioning', 'atlas', 'sinks', 'config'],
-  prompts: ['provisioning', 'atlas'],
+  prompts: ['text', 'provisioning', 'atlas'],
   mcp: ['text', 'tools', 'prompts', 'secret'],
   sandbox: [],
   doctor: ['text', 'config', 'secret', 'files', 'atlas', 'sinks', 'provisioning'],

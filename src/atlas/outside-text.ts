@@ -1,10 +1,13 @@
 // Makes text from Atlas fit to show: it is data from outside, never an instruction, and may be hostile.
 
 import { hasModelKey, redactOutside, redactProse } from '../secret/redaction.ts';
-import { withEscapes, withoutInvisible } from '../text/invisible.ts';
+import { BLANK, withEscapes, withoutInvisible } from '../text/invisible.ts';
 
 /** As in text/invisible.ts, but for spaces, and within emoji too: in prose nothing is lost with them. */
-const UNSHOWABLE = /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800\u{1D159}]/gu;
+const UNSHOWABLE = new RegExp(
+  String.raw`[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Cs}\p{Default_Ignorable_Code_Point}${BLANK}]`,
+  'gu',
+);
 /** Nearly all text is, and is told from the rest at once. */
 const PLAIN = /^[ -~]*$/;
 const LINE_BREAKS = /[\t\n\v\f\r\u0085\u2028\u2029]+/g;

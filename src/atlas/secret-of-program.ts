@@ -21,7 +21,7 @@ export async function secretOfProgram({
   if (!search.found) return failed(unusableCredential(search.message, search.hint));
   const printed = await printedBy({ path: search.path, args, env: environment, timeoutMs }, subject);
   if (!printed.ok) return failed(unusableCredential(printed.problem, tryByHand(setting), true));
-  const problem = /[\r\n]/.test(printed.text) ? 'is more than one line' : secretProblem(printed.text);
+  const problem = /[\r\n](?!\0)/.test(printed.text) ? 'is more than one line' : secretProblem(printed.text);
   if (problem === undefined) return { ok: true, value: new Secret(printed.text) };
   return failed(unusableCredential(`What the program of ${setting} prints ${problem}.`, tryByHand(setting), true));
 }

@@ -2,6 +2,7 @@
 
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { ConfigError } from './config-error.ts';
+import { looksLikeSecret } from './secret-text.ts';
 import { settingNames, settings } from './settings.ts';
 
 export interface CommandLine {
@@ -69,7 +70,7 @@ function parse(argv: readonly string[]) {
     // The message of parseArgs quotes the argument, which may be a secret in the wrong place.
     const flag = argv
       .map((argument) => /^--([a-z-]{1,40})(?:=|$)/.exec(argument)?.[1])
-      .find((name) => name && !(name in options));
+      .find((name) => name && !(name in options) && !looksLikeSecret(name));
     const missing =
       error instanceof TypeError && 'code' in error && error.code === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE';
     if (missing) throw new ConfigError('command line', 'a flag has no value, or one that it does not take; see --help');

@@ -4,6 +4,7 @@ import { distance } from 'fastest-levenshtein';
 import { nearest } from '../text/nearest.ts';
 import { ConfigError } from './config-error.ts';
 import { readVariable, type Environment } from './environment.ts';
+import { looksLikeSecret } from './secret-text.ts';
 
 const PREFIX = 'ATLAS_MODEL_KEYS_';
 /** A name that can be shown: an ordinary variable, not something pasted. */
@@ -26,7 +27,8 @@ export function rejectUnknownVariables(environment: Environment, known: readonly
       readVariable(environment, name) !== undefined,
   );
   if (unknown === undefined) return;
-  if (!SHOWABLE.test(unknown)) throw new ConfigError(`${PREFIX}(unreadable name)`, 'is not known here');
+  if (!SHOWABLE.test(unknown) || looksLikeSecret(unknown.slice(PREFIX.length)))
+    throw new ConfigError(`${PREFIX}(unreadable name)`, 'is not known here');
   const [meant] = nearest(unknown, known, (name) => name, 1);
   const isLikely = meant !== undefined && distance(unknown, meant) <= LIKELY_SLIPS;
   throw new ConfigError(unknown, `is not known here${isLikely ? `; did you mean ${meant}?` : ''}`);

@@ -3,6 +3,7 @@
 
 import { safeParse } from 'zod/v4/core';
 import type * as z from 'zod/v4/core';
+import { countOf, looksLikeSecret, SHORTEST_SECRET } from './secret-text.ts';
 
 export interface SchemaProblem {
   /** Where, such as `groupId` or `sinks.prod.argv.0`; empty for the whole value. */
@@ -14,8 +15,6 @@ export interface SchemaProblem {
 const SHOWABLE_KEY = /^[A-Za-z0-9_$][A-Za-z0-9_$.-]{0,40}$/;
 /** A word that a person made up. A key that is not known may be anything that was pasted in a wrong place. */
 const WORD = /^[A-Za-z_$][A-Za-z_$.-]*[0-9]{0,3}$/;
-const SECRET_PREFIX = /^(?:al-|mdb_)/i;
-const SHORTEST_SECRET = 16;
 const UNREADABLE = '(unreadable name)';
 
 /** The value as the schema gives it, or everything that is wrong with it (at least one entry). */
@@ -39,7 +38,6 @@ export function fieldAt(path: readonly PropertyKey[]): string {
   return path.map((key) => (isShowable(key) ? String(key) : UNREADABLE)).join('.');
 }
 
-/** Judged by its shape: nothing is compared with a secret, so that no answer tells of one. */
 function isShowable(key: PropertyKey): boolean {
   const text = String(key);
   return SHOWABLE_KEY.test(text) && !looksLikeSecret(text);
@@ -49,15 +47,6 @@ function isWord(key: string): boolean {
   // Of a word at random about half of the letters are capitals.
   const isMixed = 3 * countOf(/[A-Z]/g, key) > key.length && /[a-z]/.test(key) && key.length >= SHORTEST_SECRET;
   return isShowable(key) && WORD.test(key) && !isMixed;
-}
-
-function looksLikeSecret(text: string): boolean {
-  if (text.length < SHORTEST_SECRET) return false;
-  return SECRET_PREFIX.test(text) || (countOf(/[0-9]/g, text) >= 3 && countOf(/[A-Za-z]/g, text) >= 3);
-}
-
-function countOf(pattern: RegExp, text: string): number {
-  return text.match(pattern)?.length ?? 0;
 }
 
 /** Messages given with a schema go first; this is for the rest (zod's order of precedence). */

@@ -2,14 +2,32 @@
 
 /** What can stand in an Authorization header (RFC 9110, field values). */
 export const VISIBLE = /^[\x21-\x7e]+$/;
+/** Read as UTF-8: a byte order mark, if any, and every other character a zero. */
+const UTF16 = /^\uFFFD{0,2}(?:(?:[^\0]\0){4}|(?:\0[^\0]){4})/;
 /** Could not be told from the structure of a JSON text around it, where redaction takes it out. */
 const STRUCTURE = /["\\,{}]/;
+const SECRET_PREFIX = /^(?:al-|mdb_)/i;
+export const SHORTEST_SECRET = 16;
 
 /** What is wrong, to stand behind the name of the setting; undefined where nothing is. */
 export function secretProblem(text: string): string | undefined {
+  if (UTF16.test(text)) return 'is in UTF-16, as PowerShell 5 writes it; save it as UTF-8';
   if (!VISIBLE.test(text)) return 'holds a space, a line break or a control character; copy the secret again';
   if (STRUCTURE.test(text)) {
     return 'holds a quotation mark, backslash, comma or brace, which no secret of Atlas does; give the secret alone';
   }
   return undefined;
+}
+
+/**
+ * Of a name that a person should have made up. Judged by its shape: nothing is compared with a secret, so that no answer
+ * tells of one.
+ */
+export function looksLikeSecret(text: string): boolean {
+  if (text.length < SHORTEST_SECRET) return false;
+  return SECRET_PREFIX.test(text) || (countOf(/[0-9]/g, text) >= 3 && countOf(/[A-Za-z]/g, text) >= 3);
+}
+
+export function countOf(pattern: RegExp, text: string): number {
+  return text.match(pattern)?.length ?? 0;
 }

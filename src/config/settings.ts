@@ -140,8 +140,9 @@ function names<Name extends string>(table: Readonly<Record<Name, Setting>>): Nam
   return Object.keys(table).filter((name): name is Name => name in table);
 }
 
-/** Where a list of several would go on. */
-const NEXT_SINK = /[,;]\s*[A-Za-z0-9][A-Za-z0-9._-]*=(?:[a-z][a-z0-9-]*:|inline\b|reveal\b)/;
+/** Where a list of several would go on. Blanks and bars stand in commands too, with addresses behind them. */
+const NEXT_SINK =
+  /[,;]\s*[A-Za-z0-9][\w.-]*\s*=\s*(?:[a-z][a-z0-9-]*:|inline\b|reveal\b)|[\s|][A-Za-z0-9][\w.-]*=(?:file:|dotenv:|command:|inline\b)/;
 
 /** One `NAME=URI`, or a JSON object of name to URI or object. A list of several is not taken for one path. */
 function sinksFromText(value: string): unknown {

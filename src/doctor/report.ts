@@ -1,10 +1,14 @@
 // Puts what the doctor found into a table for people, or one JSON document for scripts. Both without any secret.
 
 import { redact, redactJson } from '../secret/redaction.ts';
+import { BLANK } from '../text/invisible.ts';
 import { counted, type Check } from './check.ts';
 
 /** Nothing of a path or a name may steer a terminal. */
-const UNSHOWABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2028\u2029\u2800]/gu;
+const UNSHOWABLE = new RegExp(
+  String.raw`[\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2028\u2029${BLANK}]`,
+  'gu',
+);
 
 export function isWell(checks: readonly Check[]): boolean {
   return checks.every(({ status }) => status !== 'failed');

@@ -4,18 +4,16 @@
 import { stat } from 'node:fs/promises';
 import type { Config } from '../config/config.ts';
 import type { Credentials, HeldSecret, SecretFile } from '../config/credentials.ts';
+import { isReadableByOthers } from '../files/file-owner.ts';
 import { shellWord } from '../files/file-problem.ts';
 import { warning, type Check } from './check.ts';
 
-const READABLE_BY_OTHERS = 0o044;
-
-/** Windows has no such modes. */
 export async function secretFileChecks({ atlas }: Config): Promise<Check[]> {
   const held = atlas && secretOf(atlas.credentials);
-  if (!held || process.geteuid === undefined) return [];
+  if (!held) return [];
   const { setting, file } = held;
   const found = await stat(file).catch(() => undefined);
-  if (!found || (found.mode & READABLE_BY_OTHERS) === 0) return [];
+  if (!found || !isReadableByOthers(found)) return [];
   return [
     warning(
       'secret file',

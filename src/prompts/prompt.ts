@@ -1,5 +1,7 @@
 // What a prompt is: a value with arguments and one message for an agent. It knows nothing of the SDK, and calls nothing.
 
+import { INVISIBLE } from '../text/invisible.ts';
+
 /** Blank counts as absent: hosts pass empty fields of a form so. */
 export interface PromptArgument {
   readonly name: string;
@@ -69,7 +71,7 @@ function dataLine(name: string, value: string | undefined): string[] {
 }
 
 /** Characters that can hide text, change its order or break a line, of which JSON itself escapes only some. */
-const HIDING = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800\u{1D159}]|(?! )\p{Zs}/gu;
+const HIDING = new RegExp(INVISIBLE, 'gu');
 
 /** One line of JSON that shows all there is. */
 function asData(value: string): string {

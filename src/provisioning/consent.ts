@@ -28,8 +28,14 @@ const MOST_TRIES = 3;
 /** What a person types for a key: its name, or its id where the name cannot be typed as it is shown, or not be seen whole. */
 export function typedNameOf(key: ModelKey): Pick<ConsentQuestion, 'what' | 'expected'> {
   const { name, apiKeyId } = key;
-  const isTypable = name.trim() !== '' && name === originalName(key) && name.length <= LONGEST_TYPED;
-  return isTypable ? { what: 'name of the key', expected: name } : { what: 'id of the key', expected: apiKeyId };
+  return name === originalName(key) && isTypable(name)
+    ? { what: 'name of the key', expected: name }
+    : { what: 'id of the key', expected: apiKeyId };
+}
+
+/** As a form shows it: whole in one line, and many windows show several spaces as one. */
+export function isTypable(text: string): boolean {
+  return text.trim() !== '' && text.length <= LONGEST_TYPED && !text.includes('  ');
 }
 
 /** What tells the key from others: its name alone may have been changed a moment ago. */
@@ -56,11 +62,10 @@ export async function askConsent(
 ): Promise<'given' | 'unasked' | Failure> {
   if (policy === 'never') return 'unasked';
   if (!ask) return policy === 'required' ? unavailable('This host offers no forms.', keyState) : 'unasked';
-  const facts = message.split('\n').flatMap(wrapped);
   for (let tries = 1; tries <= MOST_TRIES; tries += 1) {
     const again = tries === 1 ? [] : [`That was not the ${what}. Nothing was changed yet.`];
     const answer = await ask({
-      message: [...again, ...facts, `To go on, type the ${what}:`, expected].join('\n'),
+      message: [...again, inLines(message), `To go on, type the ${what}:`, expected].join('\n'),
       title: what.charAt(0).toUpperCase() + what.slice(1),
       description: 'Exactly as it is written above; anything else changes nothing',
     });
@@ -77,6 +82,11 @@ const WHY_UNSEEN: Readonly<Record<Unseen, string>> = {
   empty: 'The host accepted the form without what a person was to type.',
   silence: 'Nobody answered the form in the time that there is.',
 };
+
+/** The text of a form, one fact a line, with no line longer than a window shows. */
+export function inLines(text: string): string {
+  return text.split('\n').flatMap(wrapped).join('\n');
+}
 
 /** The line in pieces that a window shows whole; what goes on is indented, so that no piece of a name passes for a fact. */
 function wrapped(line: string): string[] {

@@ -1,12 +1,13 @@
 // Reads, changes and resets how much of each group of models a project may use.
 
+import { isDeepStrictEqual } from 'node:util';
 import type { Atlas } from '../atlas/atlas.ts';
 import type { AtlasFailure, AtlasResult } from '../atlas/failure.ts';
 import { ANY, isSamePlace, type Limits, type LimitPlace, type RateLimit } from '../atlas/rate-limits.ts';
 import type { Scope } from '../atlas/scope.ts';
 import { nearest } from '../text/nearest.ts';
 import type { RequestContext } from './request-context.ts';
-import { askConsent, type ConfirmPolicy, type ConsentQuestion } from './consent.ts';
+import { askConsent, isTypable, type ConfirmPolicy, type ConsentQuestion } from './consent.ts';
 import { explained } from './explain.ts';
 import { cancelled, fromAtlas, outcomeUnknown, refusal, type Failure } from './failure.ts';
 import type { KeyContext } from './keys/known-key.ts';
@@ -64,23 +65,24 @@ export async function listRateLimits(
 
 export async function updateRateLimit(
   context: LimitContext,
-  { groupId, requestsPerMinuteLimit, tokensPerMinuteLimit, ...choice }: LimitUpdate,
+  update: LimitUpdate,
   { signal, progress, ask }: RequestContext,
 ): Promise<RateLimitUpdated | Failed> {
-  const rows = await readLimits(context, { groupId }, signal);
-  if ('code' in rows) return failed(rows);
-  const row = onlyRow(rows, choice);
-  if ('code' in row) return failed(row);
-  const limits = limitsAsked(row, { requestsPerMinuteLimit, tokensPerMinuteLimit });
-  if ('code' in limits) return failed(limits);
-  const tooHigh = await aboveOrganization(context, { groupId, row, limits }, signal);
-  if (tooHigh) return failed(tooHigh);
-  if (context.confirm === 'required' && isLower(limits, row)) {
-    const consent = await askConsent('required', ask, loweringOf(groupId, row, limits));
+  const { groupId } = update;
+  let change = await changeOf(context, update, signal);
+  if ('code' in change) return failed(change);
+  while (context.confirm === 'required' && isLower(change)) {
+    const shown = change;
+    const consent = await askConsent('required', ask, loweringOf(shown));
     if (typeof consent === 'object') return failed(consent);
+    // The person took a while, and consented to what was shown.
+    change = await changeOf(context, update, signal);
+    if ('code' in change) return failed(change);
+    if (isDeepStrictEqual(limitsOf(change.row), limitsOf(shown.row))) break;
   }
   if (signal.aborted) return failed(cancelled('not_applicable'));
   progress('Changing the rate limit');
+  const { row, limits } = change;
   const changed = await context.atlas.updateRateLimit(placeOf(groupId, row), limits);
   const updated = (now: RateLimit): RateLimitUpdated => ({
     outcome: 'updated',
@@ -94,15 +96,37 @@ export async function updateRateLimit(
   return failed(outcomeOf(changed.failure, now !== undefined));
 }
 
+interface Change {
+  readonly groupId: string;
+  readonly row: NamedLimit;
+  readonly limits: Limits;
+}
+
+/** What would be changed at this moment, or why nothing can be. */
+async function changeOf(
+  context: KeyContext,
+  { groupId, requestsPerMinuteLimit, tokensPerMinuteLimit, ...choice }: LimitUpdate,
+  signal: AbortSignal,
+): Promise<Change | Failure> {
+  const rows = await readLimits(context, { groupId }, signal);
+  if ('code' in rows) return rows;
+  const row = onlyRow(rows, choice);
+  if ('code' in row) return row;
+  const limits = limitsAsked(row, { requestsPerMinuteLimit, tokensPerMinuteLimit });
+  if ('code' in limits) return limits;
+  const change = { groupId, row, limits };
+  return (await aboveOrganization(context, change, signal)) ?? change;
+}
+
 /** Where Atlas does not say what the limit is, any may be lower. */
-function isLower(limits: Limits, row: RateLimit): boolean {
+function isLower({ limits, row }: Change): boolean {
   return (
     limits.requestsPerMinuteLimit < (row.requestsPerMinuteLimit ?? Infinity) ||
     limits.tokensPerMinuteLimit < (row.tokensPerMinuteLimit ?? Infinity)
   );
 }
 
-function loweringOf(groupId: string, row: NamedLimit, limits: Limits): ConsentQuestion {
+function loweringOf({ groupId, row, limits }: Change): ConsentQuestion {
   return {
     message: [
       'Lower this rate limit of Atlas?',
@@ -112,10 +136,16 @@ function loweringOf(groupId: string, row: NamedLimit, limits: Limits): ConsentQu
       `Requests per minute: ${limits.requestsPerMinuteLimit} (now ${row.requestsPerMinuteLimit ?? 'unknown'})`,
       `Tokens per minute: ${limits.tokensPerMinuteLimit} (now ${row.tokensPerMinuteLimit ?? 'unknown'})`,
     ].join('\n'),
-    what: 'name of the model group',
-    expected: row.modelGroupName,
+    ...typedFor(groupId, row),
     keyState: 'not_applicable',
   };
+}
+
+/** What a person types for a limit, or for all of the project. */
+function typedFor(groupId: string, row: NamedLimit | undefined): Pick<ConsentQuestion, 'what' | 'expected'> {
+  return row && isTypable(row.modelGroupName)
+    ? { what: 'name of the model group', expected: row.modelGroupName }
+    : { what: 'id of the project', expected: groupId };
 }
 
 /** One group, or all of the project where none is named. */
@@ -133,8 +163,7 @@ export async function resetRateLimits(
   if (row && 'code' in row) return failed(row);
   const consent = await askConsent(context.confirm, call.ask, {
     message: `Reset ${row ? `the rate limit ${named(row)}` : 'every rate limit'} to what the organization has?\nProject: ${groupId}${row ? `\nModel group: ${row.modelGroupName}` : ''}`,
-    what: row ? 'name of the model group' : 'id of the project',
-    expected: row?.modelGroupName ?? groupId,
+    ...typedFor(groupId, row),
     keyState: 'not_applicable',
   });
   if (typeof consent === 'object') return failed(consent);
@@ -247,16 +276,10 @@ function limitsAsked(row: RateLimit, asked: Pick<LimitUpdate, keyof Limits>): Li
   );
 }
 
-interface Raise {
-  readonly groupId: string;
-  readonly row: NamedLimit;
-  readonly limits: Limits;
-}
-
 /** Where a number is raised, the organization's limit is looked at. What cannot be seen, Atlas judges. */
 async function aboveOrganization(
   { atlas }: KeyContext,
-  { groupId, row, limits }: Raise,
+  { groupId, row, limits }: Change,
   signal: AbortSignal,
 ): Promise<Failure | undefined> {
   const raised = LIMIT_NAMES.filter((name) => limits[name] > (row[name] ?? 0));

@@ -1,10 +1,13 @@
 // Characters that show nothing, hide others, or change how a text is read; and how they are made visible.
 
+/** Within a class of a regular expression: what is drawn as nothing, and is neither a space nor left out by fonts. */
+export const BLANK = String.raw`\u{16FE4}\u2800\u{13441}\u{13442}\u{1D159}`;
+
 /**
  * Control, format (bidi, zero-width, tag), private-use and unassigned characters, lone surrogates, line separators, whatever
  * Unicode lets a font leave out (Hangul fillers, variation selectors, U+034F …), blank ones, and spaces but the usual one.
  */
-const INVISIBLE = String.raw`[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800\u{1D159}]|(?! )\p{Zs}`;
+export const INVISIBLE = String.raw`[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}${BLANK}]|(?! )\p{Zs}`;
 
 /** Nearly all text is, and is told from the rest at once. */
 const PLAIN = /^[ -~]*$/;

@@ -83,14 +83,18 @@ test('a FIFO, and a file that is too large, are refused without waiting', async 
 });
 
 describe('a file that cannot be read is told at the first call, not at the start', () => {
-  test.each<[string, string, RegExp]>([
+  const utf16 = (text: string) => Buffer.from(text, 'utf16le');
+  test.each<[string, string | Buffer, RegExp]>([
     ['missing', '/nowhere/at/all', /cannot be read/],
     ['a directory', '/', /regular file/],
     ['empty', '', /is empty/],
     ['of two lines', 'canary-one\ncanary-two', /line break/],
+    ['in UTF-16, as ">" of PowerShell 5 writes it', utf16('\uFEFFcanary\r\n'), /is in UTF-16.*save it as UTF-8/],
+    ['in UTF-16 without a mark', utf16('canary'), /is in UTF-16/],
+    ['in UTF-16, the big end first', utf16('\uFEFFcanary\r\n').swap16(), /is in UTF-16/],
   ])('%s', async (_what, content, words) => {
     const sandbox = await sandboxFor();
-    const path = content.startsWith('/') ? content : secretFile(content);
+    const path = typeof content === 'string' && content.startsWith('/') ? content : secretFile(content);
     const atlas = await atlasWith(sandbox, { MONGODB_ATLAS_ACCESS_TOKEN_FILE: path });
     const failure = failureOf(await atlas.listKeys(PROJECT));
     expect(failure).toMatchObject({ code: 'CREDENTIALS_MISSING', maybeCarriedOut: false });

@@ -24,7 +24,7 @@ export async function atlasOf(environment: Environment): Promise<Atlas> {
 }
 
 /** A file in a folder of its own, with mode 0600. */
-export function secretFile(content: string): string {
+export function secretFile(content: string | Buffer): string {
   const folder = mkdtempSync(join(realpathSync(tmpdir()), 'amk-secret-'));
   onTestFinished(() => {
     rmSync(folder, { recursive: true });

@@ -147,6 +147,7 @@ describe('a program that does it badly is told by its setting, and nothing of it
     ['prints nothing', 'echo canary-err >&2', /printed nothing/],
     ['prints two lines', 'echo canary-one; echo canary-two', /more than one line/],
     ['prints a space', 'echo "canary one"', /holds a space/],
+    ['prints UTF-16', String.raw`printf 'c\000a\000n\000a\000r\000y\000\r\000\n\000'`, /is in UTF-16/],
     ['prints JSON', `echo '{"secret":"canary"}'`, /brace/],
     ['prints no text', `printf 'canary\\377\\000x'`, /control character/],
     ['floods', 'yes canary', /far too much/],

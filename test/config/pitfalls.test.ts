@@ -60,8 +60,19 @@ describe('a list of sinks in one variable', () => {
     'a=file:/srv/a,b=inline',
     'a=inline,b=file:/srv/b',
     'a=file:/srv/a,b=file:/srv/b,c=vault:kv/x',
+    'a=file:/srv/a b=file:/srv/b',
+    'a=file:/srv/a | b=dotenv:/srv/.env',
+    'a=file:/srv/a, b = file:/srv/b',
+    'a=file:/srv/a\nb=inline',
   ])('%s is refused with the form to use', async (value) => {
     expect(await refusalOf([], { ATLAS_MODEL_KEYS_SINKS: value })).toMatch(form);
+  });
+  test('nor is a list taken for one path where it is a flag', async () => {
+    expect(await refusalOf(['--sink', 'a=file:/srv/a,b=file:/srv/b'])).toMatch(/^--sink: must be one NAME=URI/);
+  });
+  test('words of a command are no list', async () => {
+    const { sinks } = await load([], { ATLAS_MODEL_KEYS_SINKS: 'a=command:["sh","-c","put --to x=https://x | cat"]' });
+    expect([...sinks.keys()]).toEqual(['a']);
   });
   test('a comma in a path is no list', async () => {
     const { sinks } = await load([], { ATLAS_MODEL_KEYS_SINKS: 'a=file:/srv/a,b/{entry}' });
@@ -91,6 +102,12 @@ describe('a key of the configuration that is not known', () => {
     'QmFzZTY0IGlzIG5vdCBhIHNlY3JldA',
   ])('is not told where it looks like a secret: %s', async (key) => {
     expect(await said(key)).toBe(': (unreadable name): is not known here');
+  });
+  test('nor as a flag or a variable', async () => {
+    expect(await refusalOf(['--al-abcdefghijklmnopqrstuvwxyz'])).toBe('command line: is not understood; see --help');
+    expect(await refusalOf([], { ATLAS_MODEL_KEYS_0123456789ABCDEF0123456789ABCDEF: '1' })).toBe(
+      'ATLAS_MODEL_KEYS_(unreadable name): is not known here',
+    );
   });
   test('and a secret at random is hardly ever told', () => {
     const keys = fc.sample(fc.stringMatching(/^[A-Za-z0-9]{24,40}$/), { numRuns: 100, seed: 7 });

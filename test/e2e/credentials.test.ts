@@ -1,9 +1,10 @@
 // Credentials that are fetched when they are needed, in the server that ships: nothing is opened or run before the first
 // call, nothing of them comes out, and what was begun at Atlas is ended.
 
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { thisMachine } from '../../src/files/machine.ts';
 import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox.ts';
 import { leaksIn } from '../canary.ts';
 import { namesOf, readReport, runDoctor } from '../doctor/examination.ts';
@@ -120,6 +121,10 @@ describe('the doctor', () => {
     const file = fileIn(home, 'secret', sandbox.credentials.accessToken);
     const env = { MONGODB_ATLAS_BASE_URL: sandbox.baseUrl, MONGODB_ATLAS_ACCESS_TOKEN_FILE: file };
     expect((await examine(env)).warnings).not.toContain('secret file');
+    // A group that holds only this user is not "others", as for the files of sinks.
+    chmodSync(file, 0o640);
+    const isPrivate = thisMachine().isPrivateGroup(statSync(file).gid);
+    expect((await examine(env)).warnings.includes('secret file')).toBe(!isPrivate);
     chmodSync(file, 0o644);
     const { checks, failed } = await examine(env);
     expect([failed, namesOf(checks, 'warning')]).toEqual([[], ['secret file', 'roles', 'access list']]);

@@ -82,6 +82,7 @@ test.each(['cancelled', 'at once', 'empty', 'silence'] as const)(
 test.each([
   ['longer than a line', 'x'.repeat(65)],
   ['nothing but spaces', '   '],
+  ['with two spaces together, which many windows show as one', 'prod  eu'],
   ['with an invisible character', 'pr\u3164od'],
   ['with a change of direction', 'pr\u202Eod'],
   ['that looks like a secret', 'al-0123456789abcdefghijklmnop'],

@@ -151,6 +151,29 @@ describe('where the operator requires a person', () => {
   });
 });
 
+test('a limit that changes while the person reads is asked for anew', async () => {
+  const bench = await freshBench();
+  await update(bench, 500);
+  const context = { ...bench.context(), confirm: 'required' } as const;
+  const asked = { groupId: GROUP, modelGroupName: 'embed_large', requestsPerMinuteLimit: 7 };
+  const forms: string[] = [];
+  const ask = async ({ message }: { message: string }): Promise<Answer> => {
+    forms.push(message);
+    await bench
+      .context()
+      .atlas.updateRateLimit(
+        { groupId: GROUP, cloud: 'ANY', geography: 'ANY', modelGroupName: 'embed_large' },
+        { requestsPerMinuteLimit: 500, tokensPerMinuteLimit: 250 },
+      );
+    return { answer: 'given', value: 'embed_large' };
+  };
+  expect(await updateRateLimit(context, asked, { ...quiet(), ask })).toMatchObject({
+    outcome: 'updated',
+    rateLimit: { requestsPerMinuteLimit: 7, tokensPerMinuteLimit: 250 },
+  });
+  expect(forms).toEqual([containing('1000 (now 1000)'), containing('250 (now 250)')]);
+});
+
 describe('a group with several limits', () => {
   const row = (cloud: string, geography: string, requestsPerMinuteLimit = 2_000) => ({
     ...{ modelGroupName: 'embed_large', modelNames: [], requestsPerMinuteLimit, tokensPerMinuteLimit: 9 },
@@ -186,6 +209,29 @@ describe('a group with several limits', () => {
     });
     expect(changes()).toMatchObject([{ method: 'PATCH', path: containing(path('any', 'any')) }]);
     expect(JSON.parse(changes()[0]?.body ?? '')).toEqual({ requestsPerMinuteLimit: 7, tokensPerMinuteLimit: 9 });
+  });
+
+  test('is confirmed by the id of the project where its name cannot be typed', async () => {
+    const long = 'embed '.repeat(15).trim();
+    const forms: string[] = [];
+    const ask = ({ message }: { message: string }): Promise<Answer> => {
+      forms.push(message);
+      return Promise.resolve({ answer: 'given', value: message.split('\n').at(-1) ?? '' });
+    };
+    rows.push({ ...row('any', 'any'), modelGroupName: long });
+    const { context } = await severalLimits();
+    const call = { ...quiet(), ask };
+    const choice = { groupId: GROUP, modelGroupName: long };
+    await resetRateLimits({ ...context, confirm: 'required' }, choice, call);
+    await updateRateLimit({ ...context, confirm: 'required' }, { ...choice, requestsPerMinuteLimit: 1 }, call);
+    rows.pop();
+    expect(forms.map((form) => form.split('\n').at(-1))).toEqual([GROUP, GROUP]);
+    expect(
+      forms
+        .join('\n')
+        .split('\n')
+        .filter((line) => line.length > 71),
+    ).toEqual([]);
   });
 
   test.each([{}, { cloud: 'aws' }])(

@@ -4,6 +4,7 @@
 import type { Fingerprint } from '../../secret/fingerprint.ts';
 import type { Address, Sink } from '../../sinks/sink.ts';
 import type { Ask } from '../request-context.ts';
+import { inLines } from '../consent.ts';
 import { refusal, type Failure } from '../failure.ts';
 import type { Intent } from '../journal/intent.ts';
 
@@ -80,7 +81,7 @@ async function chooseSink(
   if (named !== undefined)
     return refusal('SINK_UNKNOWN', 'There is no sink of that name.', `${known} Only the operator can add one.`);
   const answer = await ask?.({
-    message: `Where shall the secret of the AI model API key ${JSON.stringify(wish.name)} go?`,
+    message: inLines(`Where shall the secret of this AI model API key go?\nKey: ${JSON.stringify(wish.name)}`),
     title: 'Sink',
     description: 'One of the places for secrets that the operator configured',
     options: names,

@@ -12,22 +12,37 @@ interface Word {
 const DECLARES = new Set(['export', 'declare', 'typeset', 'readonly']);
 /** A command follows. */
 const LEADS = new Set(['if', 'then', 'elif', 'else', 'while', 'until', 'do', '{', '!', 'time']);
+/** What begins a list of commands, and what ends it. */
+const ENDS = new Map([
+  ['{', '}'],
+  ['if', 'fi'],
+  ['do', 'done'],
+]);
+const LAST_WORDS = [...ENDS.values()];
 
 const ASSIGNMENT = /^([A-Za-z_]\w*)(\+?=)([^]*)$/;
 
-/** Undefined for a text of Windows lines, an open quote, a redirection, a group, a function or a line that begins with `;`. */
+/**
+ * Undefined for a text of Windows lines, an open quote, a redirection, a group, a function, a line that begins with `;`, or
+ * a brace, `fi` or `done` that ends nothing, where bash reads no further.
+ */
 export function readAsBash(text: string): ReadonlyMap<string, string> | undefined {
   if (text.includes('\r\n')) return undefined;
   const found = new Map<string, string>();
   const cursor = cursorOn(text);
+  const open: string[] = [];
   let command: Word[] = [];
+  let isPiped = false;
   while (cursor.isInside()) {
     if (cursor.take(/(?:[ \t]|\\\n)+|#[^\n]*/y) !== undefined) continue;
     const end = cursor.take(/\n|&&|\|\||[;&|]/y)?.[0];
     if (end !== undefined) {
       // No command to end: bash reads no further.
       if (end !== '\n' && command.length === 0) return undefined;
-      assign(command, found);
+      if (!isBalanced(command, open)) return undefined;
+      // A part of a pipe, and what runs in the background, is another process.
+      if (!isPiped && !/^[|&]$/.test(end)) assign(command, found);
+      isPiped = end === '|' || (isPiped && command.length === 0);
       command = [];
       continue;
     }
@@ -35,8 +50,20 @@ export function readAsBash(text: string): ReadonlyMap<string, string> | undefine
     if (word === undefined) return undefined;
     command.push(word);
   }
-  assign(command, found);
+  if (!isBalanced(command, open) || open.length > 0) return undefined;
+  if (!isPiped) assign(command, found);
   return found;
+}
+
+/** Keeps account, in `open`, of the words that are still to come. */
+function isBalanced(command: readonly Word[], open: string[]): boolean {
+  for (const { raw } of command) {
+    const end = ENDS.get(raw);
+    if (end !== undefined) open.push(end);
+    else if (LAST_WORDS.includes(raw)) return open.pop() === raw;
+    else if (!LEADS.has(raw)) return true;
+  }
+  return true;
 }
 
 function wordAt({ take }: Cursor): Word | undefined {

@@ -71,7 +71,9 @@ function textOf(place: Place, { bytes, stats }: FoundFile): Checked<DotenvFile> 
   if (foreign !== undefined) return foreign;
   const text = decode(bytes);
   if (text !== undefined) return passed({ text, stats });
-  return notReady(`${place.path} is not UTF-8 text.`, 'Convert it to UTF-8, or configure another path.');
+  return bytes.includes(0)
+    ? notReady(`${place.path} holds a NUL character.`, 'Write it without it, or configure another path.')
+    : notReady(`${place.path} is not UTF-8 text.`, 'Convert it to UTF-8, or configure another path.');
 }
 
 /** The text with the value in it, or why not. Only the old secret, if there is one, gives way to it. */

@@ -119,10 +119,13 @@ function firstThatAllRead(text: string, variable: string, value: string, written
   return { outcome: 'unclear', readers: wrong };
 }
 
-/** Each empty assignment with the value in it, the last first: a line may stand inside of a quoted value. */
+/**
+ * Each empty assignment with the value in it, the last first: a line may stand inside of a quoted value. The name without a
+ * sign is one too: python-dotenv would take the value of a line above it away.
+ */
 function fillings(text: string, variable: string, value: string, lead: Trace['lead']): Written[] {
   const { mark, lines } = linesOf(text);
-  const empty = String.raw`^[ \t]*(export[ \t]+)?${variable}[ \t]*=[ \t]*(?:(""|''|${'``'})[ \t]*)?((?<!=)#.*)?$`;
+  const empty = String.raw`^[ \t]*(export[ \t]+)?${variable}[ \t]*(?:=[ \t]*(?:(""|''|${'``'})[ \t]*)?((?<!=)#.*)?)?$`;
   return lastAssignments(lines, variable).flatMap((index): Written[] => {
     const line = lines[index]?.line ?? '';
     const match = new RegExp(empty).exec(line);
@@ -198,7 +201,7 @@ function linesOf(text: string): { mark: string; body: string; lines: Line[] } {
 }
 
 function lastAssignments(lines: readonly Line[], variable: string): number[] {
-  const assignment = new RegExp(`^[ \\t]*(?:export[ \\t]+)?${variable}[ \\t]*=`);
+  const assignment = new RegExp(`^[ \\t]*(?:export[ \\t]+)?${variable}[ \\t]*(?:=|$)`);
   return lines
     .flatMap(({ line }, index) => (assignment.test(line) ? [index] : []))
     .slice(-MOST_LINES_TRIED)

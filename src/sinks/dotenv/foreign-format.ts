@@ -19,7 +19,14 @@ const FORMATS: readonly Format[] = [
       /^[ \t]*(?:export[ \t]+)?(?:sops_(?:version|mac|lastmodified)[ \t]*=|[^#\n]*=[ \t]*["']?ENC\[AES256_GCM,)/m,
     message: (path) => `${path} is encrypted by sops, and a line in plain text would break it.`,
     hint: (path) =>
-      `Let sops write it: a command that runs sops set --value-stdin ${shellWord(path)} '["NAME"]', ${PLAIN}.`,
+      `Let sops write it, which takes the secret as a JSON string: a command of sh with jq -R . | sops set --value-stdin ${shellWord(path)} '["NAME"]', ${PLAIN}.`,
+  },
+  {
+    // In sops's other forms: YAML, or JSON around the whole text of a file whose name does not end in ".env".
+    pattern: /^[^#\n]*:[ \t]*["']?ENC\[AES256_GCM,/m,
+    message: (path) => `${path} is encrypted by sops as a whole.`,
+    hint: (path) =>
+      `Run sops decrypt -i ${shellWord(path)}, call again, and run sops encrypt -i ${shellWord(path)}; ${PLAIN}.`,
   },
   {
     pattern: /^\s*\$ANSIBLE_VAULT;/,
@@ -28,7 +35,7 @@ const FORMATS: readonly Format[] = [
       `Only a person can change it, with ansible-vault edit ${shellWord(path)}: decrypt it first, ${PLAIN}.`,
   },
   {
-    pattern: /^[ \t]*(?:export[ \t]+)?(?:DOTENV_PUBLIC_KEY\w*[ \t]*=|\w+[ \t]*=[ \t]*["']?encrypted:)/m,
+    pattern: /^[ \t]*(?:export[ \t]+)?(?:DOTENV_PUBLIC_KEY\w*[ \t]*=|[\w.-]+[ \t]*=[ \t]*["'`]?encrypted:)/m,
     message: (path) => `${path} is encrypted by dotenvx.`,
     hint: (path) =>
       `Run dotenvx decrypt -f ${shellWord(path)}, call again, and run dotenvx encrypt -f ${shellWord(path)}; ${PLAIN}.`,
@@ -51,7 +58,7 @@ const FORMATS: readonly Format[] = [
 ];
 
 export function foreignFormat(bytes: Buffer, path: string): Refused | undefined {
-  const text = bytes.toString('latin1');
+  const text = bytes.toString('latin1').replace(/^\xEF\xBB\xBF/, '');
   const format = FORMATS.find(({ pattern }) => pattern.test(text));
   return format && notReady(format.message(path), format.hint(path));
 }

@@ -128,11 +128,13 @@ function readAsPython(text: string): Variables {
     const value = name === undefined ? undefined : pythonValue(take);
     const isWhole = value !== undefined && take(/(?:[^\S\n]*#[^\n]*)?[^\S\n]*(?:\n|$)/y) !== undefined;
     if (!isWhole) take(/[^\n]*\n?/y);
-    else if (name?.[1] !== undefined && value !== 'none') found.set(name[1], value.text);
+    else if (name?.[1] === undefined) continue;
+    else if (value === 'none') found.delete(name[1]);
+    else found.set(name[1], value.text);
   }
 }
 
-/** `none` where the name has no sign behind it; undefined where a quote does not end. */
+/** `none` where the name has no sign behind it, and so has no value any more; undefined where a quote does not end. */
 function pythonValue(take: Cursor['take']): { text: string } | 'none' | undefined {
   take(/[^\S\n\uFEFF]+/y);
   if (take(/=[^\S\n\uFEFF]*/y) === undefined) return 'none';

@@ -44,6 +44,16 @@ describe('of several sinks without a default', () => {
     expect(await answering({ answer: 'given', value: 'fixed' })).toMatchObject({ sink: { name: 'fixed' } });
     expect(asked.at(-1)?.options).toEqual(['open', 'fixed']);
   });
+  test('a long name is shown whole, in lines that a window has room for', async () => {
+    const name = 'long name '.repeat(24).trim();
+    await choose({ sinks }, { groupId: GROUP, name }, (question) => {
+      asked.push(question);
+      return Promise.resolve({ answer: 'declined' });
+    });
+    const lines = asked.at(-1)?.message.split('\n') ?? [];
+    expect(lines.filter((line) => line.length > 71)).toEqual([]);
+    expect(lines.map((line) => line.trim()).join(' ')).toContain(`Key: "${name}"`);
+  });
   test.each([
     [{ answer: 'declined' }, 'DECLINED'],
     [{ answer: 'unavailable', because: 'silence' }, 'SINK_UNKNOWN'],

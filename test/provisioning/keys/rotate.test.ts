@@ -164,13 +164,18 @@ describe('a rotation', () => {
     expect(await bench.rotate('app', { sink: 'blind' })).toMatchObject({ failure: { code: 'SINK_ENTRY_EXISTS' } });
     expect(heldBlindly(bench)).toBe(held);
   });
-  test('takes the name over as Atlas has it, letter for letter', async () => {
+  test.each([
+    ['with a selector', 'star \u2b50\ufe0f'],
+    ['with invisible characters', 'pr\u3164od\u200b'],
+    ['with blanks around it', '  prod '],
+    ['with lines', 'prod\neu'],
+  ])('takes a name %s over as Atlas has it, letter for letter', async (_what, name) => {
     const bench = await benchWith();
-    const { apiKeyId } = bench.sandbox.addKey(GROUP, { name: 'star \u2b50\ufe0f' });
-    writeFileSync(join(bench.folder, 'keys', 'star'), secretOf(bench, 'star \u2b50\ufe0f') ?? '', { mode: 0o600 });
-    const change = { apiKeyId, confirmName: 'star \u2b50\ufe0f', entry: 'star' };
+    const { apiKeyId } = bench.sandbox.addKey(GROUP, { name });
+    writeFileSync(join(bench.folder, 'keys', 'old'), secretOf(bench, name) ?? '', { mode: 0o600 });
+    const change = { apiKeyId, confirmName: name, entry: 'old' };
     expect(await bench.rotate('app', change)).toMatchObject({ outcome: 'rotated', oldKey: { state: 'deleted' } });
-    expect(live(bench)).toContain('star \u2b50\ufe0f');
+    expect(live(bench)).toContain(name);
   });
 });
 

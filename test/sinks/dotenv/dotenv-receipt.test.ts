@@ -116,14 +116,31 @@ describe('a file that only looks like a .env file is refused, and the way is nam
       'sops',
       'A=ENC[AES256_GCM,data:0,iv:0,tag:0,type:str]\nsops_version=3.9\n',
       /encrypted by sops/,
-      /sops set --value-stdin/,
+      /as a JSON string.*jq -R \. \| sops set --value-stdin/,
     ],
+    [
+      'sops, as a whole, of a name that does not end in .env',
+      '{\n\t"data": "ENC[AES256_GCM,data:0=,iv:0,tag:0,type:str]",\n\t"sops": {"version": "3.9.1"}\n}\n',
+      /encrypted by sops/,
+      /sops decrypt -i .* sops encrypt -i/,
+    ],
+    [
+      'sops, as YAML',
+      'A: ENC[AES256_GCM,data:0=,iv:0]\nsops:\n  version: 3.9\n',
+      /encrypted by sops/,
+      /sops decrypt -i/,
+    ],
+    ['sops, behind a byte order mark', '\uFEFFsops_version=3.9\n', /encrypted by sops/, /JSON string/],
     ['sops, its last lines', 'A=1\nsops_mac=x\n', /encrypted by sops/, /sops set/],
     ['ansible-vault', '$ANSIBLE_VAULT;1.1;AES256\n6162\n', /encrypted by ansible-vault/, /ansible-vault edit/],
     ['dotenvx', `DOTENV_PUBLIC_KEY="02ab"\nA=1\n`, /encrypted by dotenvx/, /dotenvx decrypt -f .* dotenvx encrypt -f/],
     ['dotenvx, a value', `A="encrypted:BD7Q=="\n`, /encrypted by dotenvx/, /dotenvx encrypt/],
+    ['dotenvx, a name with a dash', `a.b-c='encrypted:BD7Q=='\n`, /encrypted by dotenvx/, /dotenvx encrypt/],
+    ['dotenvx, in back-quotes', 'A=`encrypted:BD7Q==`\n', /encrypted by dotenvx/, /dotenvx encrypt/],
+    ['ansible-vault, behind a mark', '\uFEFF$ANSIBLE_VAULT;1.1;AES256\n6162\n', /ansible-vault/, /ansible-vault edit/],
     ['age', Buffer.from('age-encryption.org/v1\n-> X25519 \xFF\0', 'latin1'), /encrypted by age/, /age -d -i/],
     ['age, armored', '-----BEGIN AGE ENCRYPTED FILE-----\nYWdl\n', /encrypted by age/, /age -d/],
+    ['text with a NUL', 'A=1\0\n', /holds a NUL character/, /without it/],
     ['UTF-16 of PowerShell', Buffer.concat([Buffer.from([0xff, 0xfe]), utf16('A=1\r\n')]), /UTF-16/, /WriteAllLines/],
     ['UTF-16 without a mark', utf16('A=1\n'), /UTF-16/, /iconv/],
     ['UTF-16, the big end first', utf16('\uFEFFA=1\n').swap16(), /UTF-16/, /UTF-8/],
@@ -137,7 +154,7 @@ describe('a file that only looks like a .env file is refused, and the way is nam
   });
 
   test('but one that only speaks of such programs is taken', async () => {
-    const text = '# sops_version=3\nSOPS_AGE_KEY_FILE=/k\nA=dotenvx\nB="an encrypted: value"\n';
+    const text = '# sops_version=3\nSOPS_AGE_KEY_FILE=/k\nA=dotenvx\n# A: ENC[AES256_GCM,\nB="an encrypted: value"\n';
     expect(await warningsAt(dotenv(text))).toEqual([]);
   });
 });

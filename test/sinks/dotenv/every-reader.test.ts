@@ -124,8 +124,39 @@ describe('an assignment that would win for one of the readers', () => {
   });
 });
 
+describe('a name without a sign, which takes the value of a line above it away for python-dotenv', () => {
+  test('is filled', () => {
+    expect(filled(`${VARIABLE}=\nexport ${VARIABLE}\n`)).toBe(`${VARIABLE}=\nexport ${VARIABLE}=${VALUE}\n`);
+  });
+
+  test('is passed over where Node takes it for a part of the next name', () => {
+    expect(filled(`${VARIABLE}=\n ${VARIABLE}\nA=1\n`)).toBe(`${VARIABLE}=\n ${VARIABLE}\nA=1\n${VARIABLE}=${VALUE}\n`);
+  });
+
+  test('keeps a value from being exchanged', () => {
+    expect(exchangeVariable(`${VARIABLE}=${OLD}\n${VARIABLE}\n`, VARIABLE, OLD, VALUE)).toEqual({
+      outcome: 'unclear',
+      readers: expect.arrayContaining(['python-dotenv']) as unknown,
+    });
+  });
+});
+
+test('a pipe that goes on in the next line, for bash, gets none', () => {
+  expect(filled('A=1 |\n')).toBe(`${VARIABLE}=${VALUE}\nA=1 |\n`);
+});
+
 describe('the edit names the readers that do not get the secret', () => {
   test.each([
+    [
+      'bash, which stops at a brace that closes nothing',
+      'A={\n  "b": 1\n}\n',
+      ["Docker's --env-file", 'Compose', 'bash'],
+    ],
+    [
+      'but it goes on behind a group, or an if',
+      '{ A=1\n}\nif true; then B=1; fi\n',
+      ["Docker's --env-file", 'Compose'],
+    ],
     ['none', 'A=1\n', []],
     ['those that know no export', 'export A=1\n', ["Docker's --env-file", 'systemd']],
     ['that take no blanks around a sign', 'A = 1\n', ["Docker's --env-file"]],
@@ -163,7 +194,10 @@ const others = fc.oneof(
       ),
     )
     .map((parts) => parts.join('')),
-  fc.constantFrom('', '   ', '# c', "# it's", '# c\\', '; c', `# ${VARIABLE}=old`, 'junk', 'A*=1', '=1', 'export A'),
+  fc.constantFrom(
+    ...['', '   ', '# c', "# it's", '# c\\', '; c', `# ${VARIABLE}=old`, 'junk', 'A*=1', '=1', 'export A', 'A'],
+    ...[VARIABLE, `export ${VARIABLE}`, '{', '}', 'fi', 'junk |'],
+  ),
 );
 const own = (value: string) =>
   fc.constantFrom(
