@@ -25,14 +25,6 @@ const STICKY = 0o1000;
 /** The group of administrators on every macOS: its members may become root anyway. */
 const MACOS_ADMIN = 80;
 
-/**
- * The user whose files are safe, or undefined where the system has no such thing (Windows); without a user, owners and
- * modes are not checked.
- */
-export function effectiveUser(): number | undefined {
-  return thisMachine().user;
-}
-
 /** A directory on the way, as {@link ancestorProblem} asks for it. */
 export interface Ancestor {
   readonly path: string;
@@ -103,7 +95,7 @@ function isSafeGroup(gid: number, machine: Machine): boolean {
 
 /** The permission bits; always 0600 where the system has none. */
 export function modeOf(stats: Metadata): number {
-  return effectiveUser() === undefined ? 0o600 : Number(stats.mode) & 0o7777;
+  return thisMachine().user === undefined ? 0o600 : Number(stats.mode) & 0o7777;
 }
 
 /** Whether the mode lets others read; a group that holds only this user is not "others". */
