@@ -49,9 +49,11 @@ export interface Access {
   readonly mode: number;
   /** The group that it gets; absent where the group may not read it. */
   readonly gid?: number;
+  /** Gives the opened file, which is 0600, its mode and an access control list. Answers whether it could. */
+  readonly give?: (file: number) => Promise<boolean>;
 }
 
-const PRIVATE: Access = { mode: 0o600 };
+export const PRIVATE: Access = { mode: 0o600 };
 
 /**
  * Makes a file that must not exist yet, 0600 before its first byte whatever the umask (or for a group too), and syncs it.
@@ -63,13 +65,14 @@ export async function withNewFile<T>(
   name: string,
   bytes: Uint8Array,
   use: (identity: Identity, file: number) => T | Promise<T>,
-  { mode, gid }: Access = PRIVATE,
+  { mode, gid, give }: Access = PRIVATE,
 ): Promise<T> {
   const file = openSync(directory.path(name), CREATE, 0o600);
   try {
     directory.confirm();
     if (gid !== undefined && fstatSync(file).gid !== gid) fchownSync(file, -1, gid);
-    fchmodSync(file, mode);
+    fchmodSync(file, give === undefined ? mode : PRIVATE.mode);
+    if (give !== undefined && !(await give(file))) throw systemError('ENOTSUP');
     writeFileSync(file, bytes);
     await toDisk(file);
     return await use(fstatSync(file, { bigint: true }), file);

@@ -94,7 +94,7 @@ function isSafeGroup(gid: number, machine: Machine): boolean {
 }
 
 /** The permission bits; always 0600 where the system has none. */
-export function modeOf(stats: Metadata): number {
+export function modeOf(stats: Pick<Metadata, 'mode'>): number {
   return thisMachine().user === undefined ? 0o600 : Number(stats.mode) & 0o7777;
 }
 
@@ -109,17 +109,21 @@ export function isReadableByOthers(stats: Metadata, machine = thisMachine()): bo
  * Who may read the file that replaces this one: a group that could goes on, such as that of a web server, and others do
  * not. A file that all could read was not made for its group, unless that is another than the one that new files get.
  */
-export function keptAccess(stats: Metadata, machine = thisMachine()): Access {
+export function keptAccess(stats: Pick<Metadata, 'mode' | 'gid'>, machine = thisMachine()): Access {
   const mode = Number(stats.mode);
   const gid = Number(stats.gid);
   const isMeant = (mode & GROUP_READS) !== 0 && ((mode & OTHERS_READ) === 0 || gid !== machine.group);
   return machine.user !== undefined && isMeant ? { mode: 0o640, gid } : { mode: 0o600 };
 }
 
-/** What a person should know of the readers of a file that is, or will be, replaced; `path` is that file. */
-export function modeWarnings(path: string, stats: Metadata | undefined, machine = thisMachine()): string[] {
-  if (stats === undefined || machine.user === undefined) return [];
-  const kept = keptAccess(stats, machine);
+/** What a person should know of the readers of a file that is, or will be, replaced by one with the `kept` access. */
+export function modeWarnings(
+  path: string,
+  stats: Pick<Metadata, 'mode' | 'gid'>,
+  machine = thisMachine(),
+  kept = keptAccess(stats, machine),
+): string[] {
+  if (machine.user === undefined) return [];
   const others = (Number(stats.mode) & 0o077 & ~kept.mode) !== 0;
   const mode = kept.mode.toString(8);
   return [

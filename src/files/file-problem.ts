@@ -33,6 +33,8 @@ export type Reason =
   | 'no modes'
   /** This user cannot give a new file the group that can read the old one. */
   | 'foreign group'
+  /** A new file cannot be given the access control list of the old one. */
+  | 'no access list'
   /** A file that is a mount point. */
   | 'mounted'
   /** By an attribute, such as that of chattr +i. */
@@ -108,7 +110,7 @@ export function shellWord(path: string): string {
 }
 
 /** An error with a code of the system, for what only this program can see. */
-export function systemError(code: 'ESTALE' | 'EIO'): Error {
+export function systemError(code: 'ESTALE' | 'EIO' | 'ENOTSUP'): Error {
   return Object.assign(new Error(code), { code });
 }
 

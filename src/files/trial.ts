@@ -3,8 +3,8 @@
 
 import { chownSync, fstatSync, linkSync, mkdirSync, readFileSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { withNewFile } from './atomic-file.ts';
-import { isReadableByOthers, keptAccess, type Metadata } from './file-owner.ts';
+import { withNewFile, type Access } from './atomic-file.ts';
+import { isReadableByOthers, type Metadata } from './file-owner.ts';
 import { passed, refused, shellWord, systemCode, type Checked, type Refused } from './file-problem.ts';
 import { thisMachine } from './machine.ts';
 import type { SafeDirectory } from './safe-directory.ts';
@@ -41,6 +41,7 @@ export async function tryReplacing(
   directory: SafeDirectory,
   { path, name }: { readonly path: string; readonly name: string },
   stats: Metadata,
+  { gid, give }: Access,
 ): Promise<Checked<undefined>> {
   if ((Number(stats.mode) & 0o200) === 0) {
     return refused(
@@ -56,12 +57,10 @@ export async function tryReplacing(
   return withNewFile(directory, temporary, CONTENT, async (_identity, file) => {
     let at = temporary;
     try {
-      const access = keptAccess(stats, thisMachine());
-      if (access.gid !== undefined && !mayGive(directory.path(temporary), access.gid)) {
-        return foreignGroup(path, access.gid);
-      }
+      if (gid !== undefined && !mayGive(directory.path(temporary), gid)) return foreignGroup(path, gid);
       const modes = modeProblem(path, fstatSync(file));
       if (modes !== undefined) return modes;
+      if (give !== undefined && !(await give(file))) return noList(path);
       renameSync(directory.path(temporary), directory.path(renamed));
       at = renamed;
       await directory.sync();
@@ -109,6 +108,15 @@ function foreignGroup(path: string, gid: number): Refused {
     path,
     `The group ${gid} can read ${path}, and this user cannot give that group the file that is to replace it.`,
     `Make this user a member of that group; or, if it need not read the file, run: chmod g-r ${shellWord(path)}`,
+  );
+}
+
+function noList(path: string): Refused {
+  return refused(
+    'no access list',
+    path,
+    `The file that is to replace ${path} cannot be given its access control list.`,
+    `If it is not needed, run: setfacl -b ${shellWord(path)}`,
   );
 }
 

@@ -87,6 +87,7 @@ function hintFor({ reason, remedy }: FileProblem): string {
     case 'name too long':
       return 'Use a shorter entry, or configure a shorter path.';
     case 'foreign group':
+    case 'no access list':
       return remedy ?? CHOOSE_ANOTHER;
     case 'mounted':
     case 'protected':
