@@ -47,6 +47,8 @@ const READ_PAUSE_MS = 3;
 /** Who may read a file beside its owner. */
 export interface Access {
   readonly mode: number;
+  /** The user that it gets; absent where that is this one. */
+  readonly uid?: number;
   /** The group that it gets; absent where the group may not read it. */
   readonly gid?: number;
   /** Gives the opened file, which is 0600, its mode and an access control list. Answers whether it could. */
@@ -65,12 +67,13 @@ export async function withNewFile<T>(
   name: string,
   bytes: Uint8Array,
   use: (identity: Identity, file: number) => T | Promise<T>,
-  { mode, gid, give }: Access = PRIVATE,
+  { mode, uid, gid, give }: Access = PRIVATE,
 ): Promise<T> {
   const file = openSync(directory.path(name), CREATE, 0o600);
   try {
     directory.confirm();
-    if (gid !== undefined && fstatSync(file).gid !== gid) fchownSync(file, -1, gid);
+    const isGiven = uid !== undefined || (gid !== undefined && fstatSync(file).gid !== gid);
+    if (isGiven) fchownSync(file, uid ?? -1, gid ?? -1);
     fchmodSync(file, give === undefined ? mode : PRIVATE.mode);
     if (give !== undefined && !(await give(file))) throw systemError('ENOTSUP');
     writeFileSync(file, bytes);

@@ -79,7 +79,12 @@ export function fileProblem(path: string, stats: Metadata, machine = thisMachine
       'Replace it by a copy of its own.',
     );
   }
-  return isForeign(Number(stats.uid), machine) ? foreign(path) : undefined;
+  return isForeign(Number(stats.uid), machine) && !isTrusted(path, machine) ? foreign(path) : undefined;
+}
+
+/** Whether others can write to a file, where the operator does not answer for that. */
+export function isOpenToOthers(path: string, stats: Metadata, machine = thisMachine()): boolean {
+  return isWritableByOthers(stats, machine) && !isTrusted(path, machine);
 }
 
 /** A group that holds nobody but this user and root is not "others". */

@@ -31,10 +31,8 @@ export type Reason =
   | 'no hard links'
   /** The file system keeps no modes, and others can read what is written there. */
   | 'no modes'
-  /** This user cannot give a new file the group that can read the old one. */
-  | 'foreign group'
-  /** A new file cannot be given the access control list of the old one. */
-  | 'no access list'
+  /** This user cannot give a new file the owner, the group or the access control list of the old one. */
+  | 'cannot give'
   /** A file that is a mount point. */
   | 'mounted'
   /** By an attribute, such as that of chattr +i. */

@@ -41,7 +41,7 @@ export async function tryReplacing(
   directory: SafeDirectory,
   { path, name }: { readonly path: string; readonly name: string },
   stats: Metadata,
-  { gid, give }: Access,
+  { uid, gid, give }: Access,
 ): Promise<Checked<undefined>> {
   if ((Number(stats.mode) & 0o200) === 0) {
     return refused(
@@ -57,7 +57,9 @@ export async function tryReplacing(
   return withNewFile(directory, temporary, CONTENT, async (_identity, file) => {
     let at = temporary;
     try {
-      if (gid !== undefined && !mayGive(directory.path(temporary), gid)) return foreignGroup(path, gid);
+      const chown = (user: number, group: number) => mayGive(directory.path(temporary), user, group);
+      if (uid !== undefined && !chown(uid, -1)) return foreignOwner(path, uid);
+      if (gid !== undefined && !chown(-1, gid)) return foreignGroup(path, gid);
       const modes = modeProblem(path, fstatSync(file));
       if (modes !== undefined) return modes;
       if (give !== undefined && !(await give(file))) return noList(path);
@@ -92,9 +94,9 @@ export function modeProblem(path: string, stats: Metadata, machine = thisMachine
   return refused('no modes', path, `The file system of ${path} has no modes: a new file has 0${mode} instead of 0600.`);
 }
 
-function mayGive(path: string, gid: number): boolean {
+function mayGive(path: string, uid: number, gid: number): boolean {
   try {
-    chownSync(path, -1, gid);
+    chownSync(path, uid, gid);
     return true;
   } catch (error) {
     if (systemCode(error) === 'EPERM') return false;
@@ -102,9 +104,18 @@ function mayGive(path: string, gid: number): boolean {
   }
 }
 
+function foreignOwner(path: string, uid: number): Refused {
+  return refused(
+    'cannot give',
+    path,
+    `${path} belongs to the user ${uid}, and this user cannot give that one the file that is to replace it.`,
+    `Run this server as that user or as root; or make the file that of this user (chown).`,
+  );
+}
+
 function foreignGroup(path: string, gid: number): Refused {
   return refused(
-    'foreign group',
+    'cannot give',
     path,
     `The group ${gid} can read ${path}, and this user cannot give that group the file that is to replace it.`,
     `Make this user a member of that group; or, if it need not read the file, run: chmod g-r ${shellWord(path)}`,
@@ -113,7 +124,7 @@ function foreignGroup(path: string, gid: number): Refused {
 
 function noList(path: string): Refused {
   return refused(
-    'no access list',
+    'cannot give',
     path,
     `The file that is to replace ${path} cannot be given its access control list.`,
     `If it is not needed, run: setfacl -b ${shellWord(path)}`,

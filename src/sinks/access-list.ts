@@ -35,6 +35,7 @@ interface Entry {
 }
 
 type Bits = Pick<Metadata, 'mode' | 'gid'>;
+type Owned = Pick<Metadata, 'mode' | 'uid' | 'gid'>;
 
 const READS = 4;
 const WRITES = 2;
@@ -46,15 +47,29 @@ const TIME_LIMIT_MS = 5_000;
 const OPENED = '/proc/self/fd/0';
 
 /** The readers of the file at `path` that the one in its place will have. Refuses a file that its list lets others write. */
-export async function keptReaders(path: string, stats: Bits, environment: Environment): Promise<Checked<Readers>> {
+export async function keptReaders(path: string, stats: Owned, environment: Environment): Promise<Checked<Readers>> {
   const machine = thisMachine();
+  const kept = await keptBeside(path, stats, environment, machine);
+  const uid = Number(stats.uid);
+  // Only in a place that the operator trusts; what is private to that user stays so.
+  if (!kept.ok || machine.user === undefined || uid === machine.user) return kept;
+  return passed({ ...kept.value, access: { ...kept.value.access, uid } });
+}
+
+/** As {@link keptReaders}, but for the owner. */
+async function keptBeside(
+  path: string,
+  stats: Bits,
+  environment: Environment,
+  machine: Machine,
+): Promise<Checked<Readers>> {
   const mode = Number(stats.mode);
   if (machine.platform === 'darwin') return passed(await keptOnMacos(path, stats, environment, machine));
   if (machine.user === undefined || (mode & GROUP_BITS) === 0) return passed(readersOf(path, stats, [], machine));
   const list = await listOf([path, dirname(path)], environment);
   if (list === undefined) return passed({ access: PRIVATE, warnings: [lost(path)] });
   const writer = writerIn(list, machine);
-  if (writer !== undefined) {
+  if (writer !== undefined && !isTrusted(path, machine)) {
     return notReady(
       `Other users can write to ${path}: by its access control list, ${inWords([writer])} can.`,
       `Check what is in it, then run: setfacl -b ${shellWord(path)}`,

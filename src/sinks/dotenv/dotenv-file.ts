@@ -4,7 +4,7 @@
 import type { BigIntStats } from 'node:fs';
 import { PRIVATE, placeNew, readFound, removeIfSame, replaceVersion, type FoundFile } from '../../files/atomic-file.ts';
 import { withLock } from '../../files/file-lock.ts';
-import { fileProblem, isWritableByOthers, modeOf } from '../../files/file-owner.ts';
+import { fileProblem, isOpenToOthers, modeOf } from '../../files/file-owner.ts';
 import { passed, shellWord, systemCode } from '../../files/file-problem.ts';
 import type { SafeDirectory } from '../../files/safe-directory.ts';
 import { openSecret, type Secret } from '../../secret/secret.ts';
@@ -60,7 +60,7 @@ export async function readDotenv(directory: SafeDirectory, place: Place): Promis
   if (found === undefined) return passed(undefined);
   const problem = fileProblem(place.path, found.stats);
   if (problem !== undefined) return refusedBy(problem.problem);
-  if (isWritableByOthers(found.stats)) {
+  if (isOpenToOthers(place.path, found.stats)) {
     return notReady(`Other users can write to ${place.path}.`, `Run: chmod 600 ${shellWord(place.path)}`);
   }
   return textOf(place, found);
