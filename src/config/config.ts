@@ -67,8 +67,9 @@ export async function loadConfig(commandLine: CommandLine, environment: Environm
   }
   rejectUnknownVariables(environment, [FILE_VARIABLE, ...settingNames.map((name) => settings[name].variable)]);
   const { sandbox } = commandLine;
-  const { source, atlas, file } = await fromFile(commandLine, environment);
-  const standing = [source, await fromEnvironment(environment)].map((each) => (sandbox ? withoutPlaces(each) : each));
+  const variables = await fromEnvironment(environment);
+  const { source, atlas, file } = await fromFile(commandLine, environment, variables.settings.trustPaths);
+  const standing = [source, variables].map((each) => (sandbox ? withoutPlaces(each) : each));
   const sources = [...standing, await fromFlags(commandLine)];
   const chosen = sources.reduce<Settings>((weaker, each) => ({ ...weaker, ...each.settings }), {});
   const directory = sandbox ? sandboxDirectory() : userDirectory;

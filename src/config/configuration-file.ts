@@ -1,9 +1,11 @@
 // Reads the configuration file, and refuses one that somebody else could have written.
 
-import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
-import { isWritableByOthers } from '../files/file-owner.ts';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, type Stats } from 'node:fs';
+import { resolve } from 'node:path';
+import { isOpenToOthers } from '../files/file-owner.ts';
 import { systemCode } from '../files/file-problem.ts';
 import { followLinks } from '../files/link-way.ts';
+import { isTrusted, thisMachine, type Machine } from '../files/machine.ts';
 import { parseJson } from '../text/json.ts';
 import { ConfigError } from './config-error.ts';
 
@@ -19,22 +21,27 @@ const BYTE_ORDER_MARK = /^\uFEFF/;
  * The parsed JSON of the file.
  *
  * @param setting by which the operator named the file; the file at the default place may be absent
+ * @param trustedPaths of which the environment says that the operator answers for their owners and modes
  * @throws ConfigError for another user's file but root's, one that others can write to, a link that others could
  *   change, or bad JSON
  */
-export function readConfigurationFile(path: string, setting: string | undefined): unknown {
-  const descriptor = open(path, setting);
-  if (descriptor === undefined) return undefined;
+export function readConfigurationFile(
+  path: string,
+  setting: string | undefined,
+  trustedPaths: readonly string[] = [],
+): unknown {
+  const machine = { ...thisMachine(), trustedPaths };
+  const opened = open(path, setting, machine);
+  if (opened === undefined) return undefined;
+  const { descriptor, place } = opened;
   try {
     const stat = fstatSync(descriptor);
     if (!stat.isFile()) throw new ConfigError(path, 'is not a regular file');
     if (stat.size > LARGEST) throw new ConfigError(path, 'is larger than a configuration can be (1 MiB)');
-    // Windows has neither owners nor modes in this sense.
-    const user = process.geteuid?.();
-    if (user !== undefined && stat.uid !== user && stat.uid !== ROOT) {
+    if (isForeign(place, stat, machine)) {
       throw new ConfigError(path, 'belongs to another user; it is not read');
     }
-    if (isWritableByOthers(stat)) {
+    if (isOpenToOthers(place, stat, machine)) {
       throw new ConfigError(path, `can be written by others; run: chmod go-w '${path}'`);
     }
     const bytes = readFileSync(descriptor);
@@ -49,18 +56,35 @@ export function readConfigurationFile(path: string, setting: string | undefined)
   }
 }
 
+/**
+ * Windows has no owners in this sense. In a user namespace, root may be shown as the overflow user, as may be others:
+ * then the way to the file must be that of the system.
+ */
+function isForeign(path: string, { uid }: Stats, machine: Machine): boolean {
+  const { user, overflowUser } = machine;
+  if (user === undefined || uid === user || uid === ROOT || isTrusted(path, machine)) return false;
+  const way = uid === overflowUser ? attempted(() => followLinks(path, {}, machine)) : undefined;
+  return way === undefined || way.weakPart !== undefined;
+}
+
 /** By its byte order mark, or by the zero in its first character, which is ASCII in JSON. */
 function isUtf16(bytes: Buffer): boolean {
   const [first, second] = bytes;
   return (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff) || first === 0 || second === 0;
 }
 
-function open(path: string, setting: string | undefined): number | undefined {
+interface Opened {
+  readonly descriptor: number;
+  /** Absolute. */
+  readonly place: string;
+}
+
+function open(path: string, setting: string | undefined, machine: Machine): Opened | undefined {
   try {
-    return openSync(path, READ);
+    return { descriptor: openSync(path, READ), place: resolve(path) };
   } catch (error) {
     const code = systemCode(error);
-    if (code === 'ELOOP' || code === 'EMLINK') return openLinked(path);
+    if (code === 'ELOOP' || code === 'EMLINK') return openLinked(path, machine);
     if (setting === undefined && (code === 'ENOENT' || code === 'ENOTDIR')) return undefined;
     // What names nothing that exists may be something else in the wrong place, such as a secret.
     if (setting !== undefined && !exists(path)) throw new ConfigError(setting, 'names a file that does not exist');
@@ -69,8 +93,8 @@ function open(path: string, setting: string | undefined): number | undefined {
 }
 
 /** As a ConfigMap of Kubernetes is mounted: a link to a link, which only root can change. */
-function openLinked(path: string): number {
-  const followed = attempted(() => followLinks(path));
+function openLinked(path: string, machine: Machine): Opened {
+  const followed = attempted(() => followLinks(resolve(path), {}, machine));
   if (followed?.weakPart !== undefined) {
     throw new ConfigError(
       path,
@@ -78,8 +102,10 @@ function openLinked(path: string): number {
     );
   }
   const descriptor = followed && attempted(() => openSync(followed.path, READ));
-  if (descriptor === undefined) throw new ConfigError(path, 'is a symbolic link to what cannot be read');
-  return descriptor;
+  if (followed === undefined || descriptor === undefined) {
+    throw new ConfigError(path, 'is a symbolic link to what cannot be read');
+  }
+  return { descriptor, place: followed.path };
 }
 
 function attempted<T>(action: () => T): T | undefined {

@@ -30,17 +30,21 @@ export const FILE_VARIABLE = 'ATLAS_MODEL_KEYS_CONFIG';
 
 const withoutFile = { source: { settings: {}, origin: () => 'default' }, file: { exists: false } };
 
-/** @throws ConfigError as all of these: with the name of the flag, variable or key to correct */
+/**
+ * @param trustedPaths as the environment has them: the file cannot speak for itself
+ * @throws ConfigError as all of these: with the name of the flag, variable or key to correct
+ */
 export async function fromFile(
   commandLine: CommandLine,
   environment: Environment,
+  trustedPaths?: readonly string[],
 ): Promise<{ readonly source: Source; readonly atlas?: OperatorAtlas['file']; readonly file: ConfigurationFile }> {
   const { config } = commandLine;
   const named = config ?? readVariable(environment, FILE_VARIABLE);
   if (named === undefined && !hasUserDirectory('config')) return withoutFile;
   const path = named === undefined ? join(userDirectory('config'), 'config.json') : expandHome(named);
   const setting = config === undefined ? FILE_VARIABLE : '--config';
-  const content = readConfigurationFile(path, named === undefined ? undefined : setting);
+  const content = readConfigurationFile(path, named === undefined ? undefined : setting, trustedPaths);
   const { atlas, ...settings } = await check('file', content ?? {}, (field) => `${path}: ${field}`);
   return {
     source: { settings, origin: () => `file ${path}` },

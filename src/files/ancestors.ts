@@ -12,9 +12,10 @@ import {
   realpathSync,
   type Stats,
 } from 'node:fs';
-import { dirname, join, parse, sep } from 'node:path';
+import { dirname, join, parse } from 'node:path';
 import { ancestorProblem, isForEverybody, kindOf, parentProblem } from './file-owner.ts';
 import { passed, refused, systemCode, type Checked, type Refused } from './file-problem.ts';
+import { partsOf } from './link-way.ts';
 import { isTrusted, thisMachine, type Machine } from './machine.ts';
 import { directoryToDisk } from './to-disk.ts';
 
@@ -119,10 +120,6 @@ async function syncDirectory(path: string): Promise<void> {
   } finally {
     closeSync(file);
   }
-}
-
-function partsOf(path: string): string[] {
-  return path.slice(parse(path).root.length).split(sep).filter(Boolean);
 }
 
 function isOfTheSystem(link: Stats, machine: Machine): boolean {

@@ -47,11 +47,15 @@ const READ_PAUSE_MS = 3;
 /** Who may read a file beside its owner. */
 export interface Access {
   readonly mode: number;
+  /** The user that it gets; absent where that is this one. */
+  readonly uid?: number;
   /** The group that it gets; absent where the group may not read it. */
   readonly gid?: number;
+  /** Gives the opened file, which is 0600, its mode and an access control list. Answers whether it could. */
+  readonly give?: (file: number) => Promise<boolean>;
 }
 
-const PRIVATE: Access = { mode: 0o600 };
+export const PRIVATE: Access = { mode: 0o600 };
 
 /**
  * Makes a file that must not exist yet, 0600 before its first byte whatever the umask (or for a group too), and syncs it.
@@ -63,13 +67,15 @@ export async function withNewFile<T>(
   name: string,
   bytes: Uint8Array,
   use: (identity: Identity, file: number) => T | Promise<T>,
-  { mode, gid }: Access = PRIVATE,
+  { mode, uid, gid, give }: Access = PRIVATE,
 ): Promise<T> {
   const file = openSync(directory.path(name), CREATE, 0o600);
   try {
     directory.confirm();
-    if (gid !== undefined && fstatSync(file).gid !== gid) fchownSync(file, -1, gid);
-    fchmodSync(file, mode);
+    const isGiven = uid !== undefined || (gid !== undefined && fstatSync(file).gid !== gid);
+    if (isGiven) fchownSync(file, uid ?? -1, gid ?? -1);
+    fchmodSync(file, give === undefined ? mode : PRIVATE.mode);
+    if (give !== undefined && !(await give(file))) throw systemError('ENOTSUP');
     writeFileSync(file, bytes);
     await toDisk(file);
     return await use(fstatSync(file, { bigint: true }), file);

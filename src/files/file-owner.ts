@@ -25,14 +25,6 @@ const STICKY = 0o1000;
 /** The group of administrators on every macOS: its members may become root anyway. */
 const MACOS_ADMIN = 80;
 
-/**
- * The user whose files are safe, or undefined where the system has no such thing (Windows); without a user, owners and
- * modes are not checked.
- */
-export function effectiveUser(): number | undefined {
-  return thisMachine().user;
-}
-
 /** A directory on the way, as {@link ancestorProblem} asks for it. */
 export interface Ancestor {
   readonly path: string;
@@ -87,7 +79,12 @@ export function fileProblem(path: string, stats: Metadata, machine = thisMachine
       'Replace it by a copy of its own.',
     );
   }
-  return isForeign(Number(stats.uid), machine) ? foreign(path) : undefined;
+  return isForeign(Number(stats.uid), machine) && !isTrusted(path, machine) ? foreign(path) : undefined;
+}
+
+/** Whether others can write to a file, where the operator does not answer for that. */
+export function isOpenToOthers(path: string, stats: Metadata, machine = thisMachine()): boolean {
+  return isWritableByOthers(stats, machine) && !isTrusted(path, machine);
 }
 
 /** A group that holds nobody but this user and root is not "others". */
@@ -102,8 +99,8 @@ function isSafeGroup(gid: number, machine: Machine): boolean {
 }
 
 /** The permission bits; always 0600 where the system has none. */
-export function modeOf(stats: Metadata): number {
-  return effectiveUser() === undefined ? 0o600 : Number(stats.mode) & 0o7777;
+export function modeOf(stats: Pick<Metadata, 'mode'>): number {
+  return thisMachine().user === undefined ? 0o600 : Number(stats.mode) & 0o7777;
 }
 
 /** Whether the mode lets others read; a group that holds only this user is not "others". */
@@ -117,17 +114,21 @@ export function isReadableByOthers(stats: Metadata, machine = thisMachine()): bo
  * Who may read the file that replaces this one: a group that could goes on, such as that of a web server, and others do
  * not. A file that all could read was not made for its group, unless that is another than the one that new files get.
  */
-export function keptAccess(stats: Metadata, machine = thisMachine()): Access {
+export function keptAccess(stats: Pick<Metadata, 'mode' | 'gid'>, machine = thisMachine()): Access {
   const mode = Number(stats.mode);
   const gid = Number(stats.gid);
   const isMeant = (mode & GROUP_READS) !== 0 && ((mode & OTHERS_READ) === 0 || gid !== machine.group);
   return machine.user !== undefined && isMeant ? { mode: 0o640, gid } : { mode: 0o600 };
 }
 
-/** What a person should know of the readers of a file that is, or will be, replaced; `path` is that file. */
-export function modeWarnings(path: string, stats: Metadata | undefined, machine = thisMachine()): string[] {
-  if (stats === undefined || machine.user === undefined) return [];
-  const kept = keptAccess(stats, machine);
+/** What a person should know of the readers of a file that is, or will be, replaced by one with the `kept` access. */
+export function modeWarnings(
+  path: string,
+  stats: Pick<Metadata, 'mode' | 'gid'>,
+  machine = thisMachine(),
+  kept = keptAccess(stats, machine),
+): string[] {
+  if (machine.user === undefined) return [];
   const others = (Number(stats.mode) & 0o077 & ~kept.mode) !== 0;
   const mode = kept.mode.toString(8);
   return [

@@ -31,8 +31,8 @@ export type Reason =
   | 'no hard links'
   /** The file system keeps no modes, and others can read what is written there. */
   | 'no modes'
-  /** This user cannot give a new file the group that can read the old one. */
-  | 'foreign group'
+  /** This user cannot give a new file the owner, the group or the access control list of the old one. */
+  | 'cannot give'
   /** A file that is a mount point. */
   | 'mounted'
   /** By an attribute, such as that of chattr +i. */
@@ -108,7 +108,7 @@ export function shellWord(path: string): string {
 }
 
 /** An error with a code of the system, for what only this program can see. */
-export function systemError(code: 'ESTALE' | 'EIO'): Error {
+export function systemError(code: 'ESTALE' | 'EIO' | 'ENOTSUP'): Error {
   return Object.assign(new Error(code), { code });
 }
 

@@ -1,8 +1,8 @@
 // Follows a path as the system does, link by link, and looks whether anybody but root and this user could make it lead
-// elsewhere. It is for files that are read; to what is written no link may lead (ancestors.ts).
+// elsewhere. It is for files that are read or run; to what is written no link may lead (ancestors.ts).
 
 import { accessSync, constants, lstatSync, readlinkSync, type Stats } from 'node:fs';
-import { join, parse, sep } from 'node:path';
+import { isAbsolute, join, parse, sep } from 'node:path';
 import { isWritableByOthers } from './file-owner.ts';
 import { systemCode } from './file-problem.ts';
 import { isTrusted, type Machine, thisMachine } from './machine.ts';
@@ -14,72 +14,104 @@ export interface Followed {
   readonly weakPart?: string;
 }
 
+export interface WayRules {
+  /**
+   * What root lets a group write, such as Debian's /usr/local/bin (root:staff, 2775), is for people that root trusts with
+   * programs; absent where it is not trusted.
+   */
+  readonly trustsGroupsOfRoot?: true;
+}
+
+/** Something on the way, and the directories above it. */
+interface Part {
+  readonly path: string;
+  readonly stats: Stats;
+  readonly above: readonly Part[];
+}
+
+const OTHERS_WRITE = 0o002;
 const STICKY = 0o1000;
 /** As in Linux. */
 const MOST_LINKS = 40;
 
-/** Throws the error of the system where a part of the way is missing, or may not be looked at. */
-export function followLinks(path: string, machine = thisMachine()): Followed {
-  let at = parse(path).root;
-  let folder = lstatSync(at);
+/**
+ * Throws the error of the system where a part of the way is missing, or may not be looked at. A system without such users
+ * (Windows) has no weak part.
+ */
+export function followLinks(path: string, rules: WayRules = {}, machine = thisMachine()): Followed {
+  let at = rootOf(path);
+  let weakPart = weakPartAt(at, rules, machine);
   let rest = partsOf(path);
   let links = 0;
-  let weakPart = weakFolder(at, folder, machine);
   for (;;) {
-    const [part, ...further] = rest;
-    if (part === undefined) break;
-    const next = join(at, part);
-    const stats = lstatSync(next);
-    weakPart ??= weakEntry(next, stats, { path: at, stats: folder }, machine);
+    const [name, ...further] = rest;
+    if (name === undefined) return { path: at.path, ...(weakPart !== undefined && { weakPart }) };
     rest = further;
-    if (stats.isSymbolicLink()) {
+    if (name === '..') {
+      at = at.above.at(-1) ?? at;
+      continue;
+    }
+    const next = below(at, name);
+    weakPart ??= weakPartAt(next, rules, machine);
+    if (next.stats.isSymbolicLink()) {
       links += 1;
       if (links > MOST_LINKS) throw Object.assign(new Error('ELOOP'), { code: 'ELOOP' });
-      const target = readlinkSync(next);
+      const target = readlinkSync(next.path);
       rest = [...partsOf(target), ...further];
-      if (target.startsWith(sep)) at = parse(target).root;
-      folder = lstatSync(at);
+      if (isAbsolute(target)) at = rootOf(target);
     } else {
-      [at, folder] = [next, stats];
+      at = next;
     }
   }
-  return { path: at, ...(weakPart !== undefined && { weakPart }) };
 }
 
-/** Relative to its root, if it has one. */
-function partsOf(path: string): string[] {
-  return path.slice(parse(path).root.length).split(sep).filter(Boolean);
+/** The names on the way, without its root. */
+export function partsOf(path: string): string[] {
+  return path
+    .slice(parse(path).root.length)
+    .split(sep)
+    .filter((name) => name !== '' && name !== '.');
 }
 
-interface Folder {
-  readonly path: string;
-  readonly stats: Stats;
+function rootOf(path: string): Part {
+  const { root } = parse(path);
+  return { path: root, stats: lstatSync(root), above: [] };
 }
 
-function weakEntry(path: string, stats: Stats, folder: Folder, machine: Machine): string | undefined {
-  if (isForeign(stats, machine) && !isTrusted(path, machine)) return path;
-  if (stats.isDirectory()) return weakFolder(path, stats, machine);
-  // Files in /tmp are cleared away, and then anybody can put another one there.
-  if (isSticky(folder.stats) && isWritableByOthers(folder.stats, machine) && !isReadOnly(folder.path))
-    return folder.path;
+function below(folder: Part, name: string): Part {
+  const path = join(folder.path, name);
+  return { path, stats: lstatSync(path), above: [...folder.above, folder] };
+}
+
+/** What lets others decide what stands there: the part itself, or the directory that it is in. */
+function weakPartAt(part: Part, rules: WayRules, machine: Machine): string | undefined {
+  const { path, stats, above } = part;
+  if (machine.user === undefined || isTrusted(path, machine)) return undefined;
+  if (isForeign(part, machine)) return path;
+  const folder = above.at(-1);
+  // Files and links in /tmp are cleared away, and then anybody can put another one there. A directory hardly ever goes.
+  if (folder !== undefined && !stats.isDirectory() && isOpen(folder, rules, machine)) return folder.path;
   // Nobody looks at the mode of a link.
-  return !stats.isSymbolicLink() && isWritableByOthers(stats, machine) && !isReadOnly(path) ? path : undefined;
+  if (stats.isSymbolicLink() || isProtected(stats, machine)) return undefined;
+  return isOpen(part, rules, machine) ? path : undefined;
 }
 
-function weakFolder(path: string, stats: Stats, machine: Machine): string | undefined {
-  if (isTrusted(path, machine)) return undefined;
-  if (isForeign(stats, machine)) return path;
-  if (isSticky(stats) || !isWritableByOthers(stats, machine)) return undefined;
-  // The volume of a ConfigMap is 0777, and mounted read-only.
-  return isReadOnly(path) ? undefined : path;
+/** A user whom this namespace does not know may be root, but not below a directory of this user. */
+function isForeign({ stats: { uid }, above }: Part, { user, overflowUser }: Machine): boolean {
+  if (uid === 0 || uid === user) return false;
+  return uid !== overflowUser || above.some(({ stats }) => stats.uid !== 0 && stats.uid === user);
 }
 
-function isForeign({ uid }: Stats, { user, overflowUser }: Machine): boolean {
-  return user !== undefined && uid !== 0 && uid !== user && uid !== overflowUser;
+/** A directory such as /tmp: what is in it only its owner and root can exchange. */
+function isProtected(stats: Stats, { user, overflowUser }: Machine): boolean {
+  const isOfSystem = stats.uid === 0 || (stats.uid === overflowUser && stats.uid !== user);
+  return isOfSystem && stats.isDirectory() && (stats.mode & STICKY) !== 0;
 }
 
-function isSticky({ mode }: Stats): boolean {
-  return (mode & STICKY) !== 0;
+/** Whether others can write to it. The volume of a ConfigMap is 0777, and mounted read-only. */
+function isOpen({ path, stats }: Part, { trustsGroupsOfRoot }: WayRules, machine: Machine): boolean {
+  if (!isWritableByOthers(stats, machine) || isReadOnly(path)) return false;
+  return !(trustsGroupsOfRoot === true && stats.uid === 0 && (stats.mode & OTHERS_WRITE) === 0);
 }
 
 /** Whether its file system is mounted read-only, for root too. */

@@ -3,8 +3,8 @@
 
 import { chownSync, fstatSync, linkSync, mkdirSync, readFileSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { withNewFile } from './atomic-file.ts';
-import { isReadableByOthers, keptAccess, type Metadata } from './file-owner.ts';
+import { withNewFile, type Access } from './atomic-file.ts';
+import { isReadableByOthers, type Metadata } from './file-owner.ts';
 import { passed, refused, shellWord, systemCode, type Checked, type Refused } from './file-problem.ts';
 import { thisMachine } from './machine.ts';
 import type { SafeDirectory } from './safe-directory.ts';
@@ -41,6 +41,7 @@ export async function tryReplacing(
   directory: SafeDirectory,
   { path, name }: { readonly path: string; readonly name: string },
   stats: Metadata,
+  { uid, gid, give }: Access,
 ): Promise<Checked<undefined>> {
   if ((Number(stats.mode) & 0o200) === 0) {
     return refused(
@@ -56,12 +57,12 @@ export async function tryReplacing(
   return withNewFile(directory, temporary, CONTENT, async (_identity, file) => {
     let at = temporary;
     try {
-      const access = keptAccess(stats, thisMachine());
-      if (access.gid !== undefined && !mayGive(directory.path(temporary), access.gid)) {
-        return foreignGroup(path, access.gid);
-      }
+      const chown = (user: number, group: number) => mayGive(directory.path(temporary), user, group);
+      if (uid !== undefined && !chown(uid, -1)) return foreignOwner(path, uid);
+      if (gid !== undefined && !chown(-1, gid)) return foreignGroup(path, gid);
       const modes = modeProblem(path, fstatSync(file));
       if (modes !== undefined) return modes;
+      if (give !== undefined && !(await give(file))) return noList(path);
       renameSync(directory.path(temporary), directory.path(renamed));
       at = renamed;
       await directory.sync();
@@ -93,9 +94,9 @@ export function modeProblem(path: string, stats: Metadata, machine = thisMachine
   return refused('no modes', path, `The file system of ${path} has no modes: a new file has 0${mode} instead of 0600.`);
 }
 
-function mayGive(path: string, gid: number): boolean {
+function mayGive(path: string, uid: number, gid: number): boolean {
   try {
-    chownSync(path, -1, gid);
+    chownSync(path, uid, gid);
     return true;
   } catch (error) {
     if (systemCode(error) === 'EPERM') return false;
@@ -103,12 +104,30 @@ function mayGive(path: string, gid: number): boolean {
   }
 }
 
+function foreignOwner(path: string, uid: number): Refused {
+  return refused(
+    'cannot give',
+    path,
+    `${path} belongs to the user ${uid}, and this user cannot give that one the file that is to replace it.`,
+    `Run this server as that user or as root; or make the file that of this user (chown).`,
+  );
+}
+
 function foreignGroup(path: string, gid: number): Refused {
   return refused(
-    'foreign group',
+    'cannot give',
     path,
     `The group ${gid} can read ${path}, and this user cannot give that group the file that is to replace it.`,
     `Make this user a member of that group; or, if it need not read the file, run: chmod g-r ${shellWord(path)}`,
+  );
+}
+
+function noList(path: string): Refused {
+  return refused(
+    'cannot give',
+    path,
+    `The file that is to replace ${path} cannot be given its access control list.`,
+    `If it is not needed, run: setfacl -b ${shellWord(path)}`,
   );
 }
 

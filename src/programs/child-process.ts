@@ -13,6 +13,8 @@ export interface Program {
   /** All of the child's environment. */
   readonly env: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
+  /** An open file that is its standard input, where it is given none. */
+  readonly file?: number | undefined;
 }
 
 export type ProgramEnd =
@@ -113,7 +115,7 @@ function start(program: Program, exchange: Exchange): ChildProcess {
     env: program.env,
     // A session of its own, and with it a process group that can be killed as one. It has no terminal.
     detached: process.platform !== 'win32',
-    stdio: [exchange.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    stdio: [exchange.input === undefined ? (program.file ?? 'ignore') : 'pipe', 'pipe', 'pipe'],
     windowsHide: true,
   });
 }

@@ -3,7 +3,8 @@
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { basename, delimiter, isAbsolute, join } from 'node:path';
 import { shellWord } from '../files/file-problem.ts';
-import { weakPartOf } from './program-way.ts';
+import { followLinks } from '../files/link-way.ts';
+import { thisMachine } from '../files/machine.ts';
 
 export type ExecutableSearch =
   | { readonly found: true; readonly path: string }
@@ -70,7 +71,9 @@ function flawOf(path: string): Flaw | undefined {
     return 'not executable';
   }
   try {
-    const weakPart = weakPartOf(path);
+    const machine = thisMachine();
+    // Windows has no such owners and modes.
+    const { weakPart } = machine.user === undefined ? {} : followLinks(path, { trustsGroupsOfRoot: true }, machine);
     return weakPart === undefined ? undefined : { weakPart };
   } catch {
     // Removed, or exchanged, while it was looked at.

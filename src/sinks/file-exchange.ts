@@ -1,21 +1,22 @@
 // Exchanges the secret in a file for another, and back. At any moment the file holds the whole old secret or the whole
 // new one; it never overwrites a third. Which secret may be exchanged was judged before.
 
-import { replaceVersion, type FoundFile } from '../files/atomic-file.ts';
+import { PRIVATE, replaceVersion, type FoundFile } from '../files/atomic-file.ts';
 import { withLock } from '../files/file-lock.ts';
-import { keptAccess, modeWarnings } from '../files/file-owner.ts';
 import { passed } from '../files/file-problem.ts';
 import type { SafeDirectory } from '../files/safe-directory.ts';
 import { inTurn } from '../files/turns.ts';
 import { holdsExactly } from '../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../secret/secret.ts';
+import { keptReaders } from './access-list.ts';
 import type { Place } from './file-place.ts';
+import type { Environment } from './git-ignore.ts';
 import { bytesOf, changedMeanwhile, type OldSecret } from './old-secret.ts';
 import { readFile, readReplaceable, verdictOn } from './secret-file.ts';
 import { attempt, failedExchange, inDirectory, worded, type Checked } from './sink-problem.ts';
 import type { Delivery, Target } from './sink.ts';
 
-export function exchangingTarget(place: Place, old: OldSecret): Target {
+export function exchangingTarget(place: Place, old: OldSecret, environment: Environment): Target {
   const { path } = place;
   let delivered: Given | undefined;
   const takeBack = async () => {
@@ -25,7 +26,7 @@ export function exchangingTarget(place: Place, old: OldSecret): Target {
     location: path,
     exchanges: 'old secret',
     async deliver(secret, call): Promise<Delivery> {
-      const exchange = { secret, nonce: call?.nonce };
+      const exchange = { secret, nonce: call?.nonce, environment };
       delivered = exchange;
       const given = await attempt(`${path} could not be written`, () => inTurn(path, () => give(place, exchange, old)));
       if (given.ok) return { outcome: 'written', warnings: given.value };
@@ -42,19 +43,26 @@ export function exchangingTarget(place: Place, old: OldSecret): Target {
 interface Given {
   readonly secret: Secret;
   readonly nonce: string | undefined;
+  readonly environment: Environment;
 }
 
 /** Answers what a person should know of who reads the file. */
-function give(place: Place, { secret, nonce }: Given, old: OldSecret): Promise<Checked<readonly string[]>> {
+function give(
+  place: Place,
+  { secret, nonce, environment }: Given,
+  old: OldSecret,
+): Promise<Checked<readonly string[]>> {
   return locked(place, async (directory) => {
     const found = await readReplaceable(directory, place);
     if (!found.ok) return found;
     if (found.value === undefined || !holdsOld(found.value, old)) return changedMeanwhile(place.path);
     const { stats } = found.value;
+    const readers = await keptReaders(place.path, stats, environment);
+    if (!readers.ok) return readers;
+    const { access, warnings } = readers.value;
     const bytes = Buffer.from(openSecret(secret), 'utf8');
-    const access = keptAccess(stats);
     const isReplaced = await replaceVersion(directory, place.name, bytes, stats, { token: nonce, access });
-    return isReplaced ? passed(modeWarnings(place.path, stats)) : changedMeanwhile(place.path);
+    return isReplaced ? passed(warnings) : changedMeanwhile(place.path);
   });
 }
 
@@ -75,12 +83,13 @@ async function restore(place: Place, given: Given, old: OldSecret): Promise<void
   }
 }
 
-function putBack(place: Place, { secret, nonce }: Given, old: OldSecret): Promise<Checked<undefined>> {
+function putBack(place: Place, { secret, nonce, environment }: Given, old: OldSecret): Promise<Checked<undefined>> {
   return locked(place, async (directory) => {
     const found = await readFile(directory, place);
     if (found?.bytes === undefined || !holdsExactly(found.bytes, secret)) return passed(undefined);
     const bytes = bytesOf(old);
-    const access = keptAccess(found.stats);
+    const readers = await keptReaders(place.path, found.stats, environment);
+    const access = readers.ok ? readers.value.access : PRIVATE;
     await replaceVersion(directory, place.name, bytes, found.stats, { token: nonce, access });
     bytes.fill(0);
     return passed(undefined);

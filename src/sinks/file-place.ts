@@ -4,12 +4,13 @@
 import { accessSync, constants, lstatSync, statfsSync, type Stats } from 'node:fs';
 import { basename, dirname, isAbsolute, join, normalize, sep } from 'node:path';
 import { walk, type Way } from '../files/ancestors.ts';
-import { modeWarnings } from '../files/file-owner.ts';
+import type { Access } from '../files/atomic-file.ts';
 import { passed, systemCode } from '../files/file-problem.ts';
 import { isReservedName } from '../files/reserved-name.ts';
 import { withDirectory, withMadeDirectory, type SafeDirectory } from '../files/safe-directory.ts';
 import { leftovers, removeLeftovers } from '../files/temporary-name.ts';
 import { tryInNew, tryPlacing, tryReplacing } from '../files/trial.ts';
+import { keptReaders, listedWriters } from './access-list.ts';
 import { gitProblem, type Environment } from './git-ignore.ts';
 import { attempt, notReady, worded, type Checked, type Refused } from './sink-problem.ts';
 import type { Address, Held, PreflightMode, Sink } from './sink.ts';
@@ -66,15 +67,20 @@ export function examinePlace<T>(
     const way = worded(walk(place.directory));
     if (!way.ok) return way;
     const { directory, existing, missing } = way.value;
+    const writers = await listedWriters(existing, environment);
+    if (writers !== undefined) return writers;
     const target = join(directory, place.name);
     const found = missing.length === 0 ? lstatSync(target, { throwIfNoEntry: false }) : undefined;
     const judged = found === undefined ? passed(undefined) : await judge(place, found);
     if (!judged.ok) return judged;
     const problem = (await gitProblem(target, existing, environment)) ?? roomProblem(existing);
     if (problem !== undefined) return problem;
-    const tried = await tryPlace(place, mode, way.value, found);
+    const readers = found?.isFile() === true ? await keptReaders(place.path, found, environment) : undefined;
+    if (readers?.ok === false) return readers;
+    const old = found && readers && { stats: found, access: readers.value.access };
+    const tried = await tryPlace(place, mode, way.value, old);
     if (!tried.ok) return tried;
-    const warnings = found?.isFile() === true ? modeWarnings(place.path, found) : [];
+    const { warnings } = readers?.value ?? { warnings: [] };
     return passed({ ...(judged.value !== undefined && { judged: judged.value }), warnings });
   });
 }
@@ -142,13 +148,11 @@ async function tryPlace(
   place: Place,
   mode: PreflightMode,
   way: Way,
-  found: Stats | undefined,
+  old: { readonly stats: Stats; readonly access: Access } | undefined,
 ): Promise<Checked<undefined>> {
   const target = { name: place.name, path: join(way.directory, place.name) };
   const use = (directory: SafeDirectory) =>
-    found?.isFile() === true
-      ? tryReplacing(directory, target, found)
-      : tryPlacing(directory, place.directory, place.name);
+    old ? tryReplacing(directory, target, old.stats, old.access) : tryPlacing(directory, place.directory, place.name);
   if (mode === 'prove') return worded(await withMadeDirectory(place.directory, use));
   if (way.missing.length === 0) return worded(await withDirectory(place.directory, use));
   return worded(await tryInNew(way.existing, (made) => withDirectory(made, use)));

@@ -31,7 +31,8 @@ export function fileSink(name: string, spec: FileSpec, environment: Environment)
       const examined = await examinePlace(place.value, mode, environment, judgeFile(replaced));
       if (!examined.ok) return { ready: false, problem: examined.problem };
       const { judged: old, warnings } = examined.value;
-      return { ready: true, target: old ? exchangingTarget(place.value, old) : newTarget(place.value), warnings };
+      const target = old ? exchangingTarget(place.value, old, environment) : newTarget(place.value);
+      return { ready: true, target, warnings };
     },
     async lookUp(address): Promise<Held> {
       const place = placeOf(spec.path, address);

@@ -3,7 +3,7 @@
 
 import type { Stats } from 'node:fs';
 import { readFound, type FoundFile } from '../files/atomic-file.ts';
-import { fileProblem, isWritableByOthers, kindOf, modeOf } from '../files/file-owner.ts';
+import { fileProblem, isOpenToOthers, kindOf, modeOf } from '../files/file-owner.ts';
 import { passed, shellWord } from '../files/file-problem.ts';
 import type { SafeDirectory } from '../files/safe-directory.ts';
 import { fingerprintOfBytes, holdsExactly } from '../secret/fingerprint.ts';
@@ -59,7 +59,7 @@ export async function readReplaceable(directory: SafeDirectory, place: Place): P
   if (found === undefined) return passed(undefined);
   const problem = fileProblem(path, found.stats);
   if (problem !== undefined) return refusedBy(problem.problem);
-  if (!isWritableByOthers(found.stats)) return passed(found);
+  if (!isOpenToOthers(path, found.stats)) return passed(found);
   return notReady(`Other users can write to ${path}.`, `Check what is in it, then run: chmod 600 ${shellWord(path)}`);
 }
 

@@ -86,7 +86,7 @@ function hintFor({ reason, remedy }: FileProblem): string {
       return 'Configure a path on a local disk that has them (not exFAT, NTFS or SMB).';
     case 'name too long':
       return 'Use a shorter entry, or configure a shorter path.';
-    case 'foreign group':
+    case 'cannot give':
       return remedy ?? CHOOSE_ANOTHER;
     case 'mounted':
     case 'protected':

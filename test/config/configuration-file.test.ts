@@ -95,6 +95,43 @@ test.skipIf(!isRoot)(
   },
 );
 
+describe.skipIf(!isRoot)('in a folder that the operator trusts (needs root)', () => {
+  /** As root in a container sees the home of a user outside of it. */
+  function foreignFile(content: unknown): string {
+    const path = configurationFile(content);
+    chmodSync(path, 0o666);
+    for (const each of [path, dirname(path)]) chownSync(each, STRANGER, STRANGER);
+    return path;
+  }
+
+  test('a file is read, whoever owns it and can write to it', async () => {
+    const path = foreignFile({ readOnly: true });
+    const link = join(dirname(configurationFile({})), 'link.json');
+    symlinkSync(path, link);
+    for (const each of [path, link]) {
+      expect((await load(['--config', each], { ATLAS_MODEL_KEYS_TRUST_PATHS: dirname(path) })).readOnly).toBe(true);
+    }
+    const other = { ATLAS_MODEL_KEYS_TRUST_PATHS: `${dirname(path)}-2` };
+    expect(await refusalOf(['--config', path], other)).toBe(`${path}: belongs to another user; it is not read`);
+  });
+
+  test('a link to elsewhere is judged by where it leads', async () => {
+    const [trusted, elsewhere] = [foreignFile({}), foreignFile({ readOnly: true })];
+    const link = join(dirname(trusted), 'link.json');
+    symlinkSync(elsewhere, link);
+    expect(await refusalOf(['--config', link], { ATLAS_MODEL_KEYS_TRUST_PATHS: dirname(trusted) })).toBe(
+      `${link}: is a symbolic link, and others could change ${dirname(elsewhere)}; name the file itself`,
+    );
+  });
+
+  test('a file cannot trust itself', async () => {
+    const path = configurationFile({});
+    writeFileSync(path, JSON.stringify({ trustPaths: [dirname(path)] }));
+    chownSync(path, STRANGER, STRANGER);
+    expect(await refusalOf(['--config', path])).toBe(`${path}: belongs to another user; it is not read`);
+  });
+});
+
 test('a FIFO is refused at once', async () => {
   const path = join(temporaryFolder(), 'config.json');
   execFileSync('mkfifo', [path]);

@@ -1,7 +1,7 @@
 // What machines and people hand over without meaning it.
 
-import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
@@ -127,20 +127,45 @@ describe('a key of the configuration that is not known', () => {
 
 const isRoot = process.geteuid?.() === 0;
 
-test.skipIf(!isRoot)(
-  `a configuration of root is read${isRoot ? '' : ' (skipped: only root can give itself another user)'}`,
+describe.skipIf(!isRoot)(
+  `a configuration of root${isRoot ? '' : ' (skipped: only root can give itself another user)'}`,
   () => {
-    const folder = temporaryFolder();
-    chmodSync(folder, 0o755);
-    mkdirSync(join(folder, 'etc'));
-    const path = join(folder, 'etc', 'config.json');
-    writeFileSync(path, '{"readOnly":true}', { mode: 0o644 });
-    const reader = join(folder, 'reader.mjs');
-    const entry = fileURLToPath(new URL('../../src/config/configuration-file.ts', import.meta.url));
-    buildSync({ entryPoints: [entry], outfile: reader, bundle: true, platform: 'node', format: 'esm' });
-    const script = `import(${JSON.stringify(reader)}).then((file) => console.log(JSON.stringify(file.readConfigurationFile(${JSON.stringify(path)}))))`;
-    expect(execFileSync(process.execPath, ['-e', script], { encoding: 'utf8', uid: 65_534 })).toBe(
-      '{"readOnly":true}\n',
-    );
+    const STRANGER = 54_321;
+
+    /** The file in a folder of its own, and a script that prints what this server reads of it. */
+    function readable(): { folder: string; path: string; script: string } {
+      const folder = temporaryFolder();
+      chmodSync(folder, 0o755);
+      mkdirSync(join(folder, 'etc'));
+      const path = join(folder, 'etc', 'config.json');
+      writeFileSync(path, '{"readOnly":true}', { mode: 0o644 });
+      const reader = join(folder, 'reader.mjs');
+      const entry = fileURLToPath(new URL('../../src/config/configuration-file.ts', import.meta.url));
+      buildSync({ entryPoints: [entry], outfile: reader, bundle: true, platform: 'node', format: 'esm' });
+      const script = `import(${JSON.stringify(reader)}).then((file) => console.log(JSON.stringify(file.readConfigurationFile(${JSON.stringify(path)}))))`;
+      return { folder, path, script };
+    }
+
+    test('is read', () => {
+      const { script } = readable();
+      expect(execFileSync(process.execPath, ['-e', script], { encoding: 'utf8', uid: 65_534 })).toBe(
+        '{"readOnly":true}\n',
+      );
+    });
+
+    test('is read in a user namespace that does not know root, and not below a folder of this user', ({ skip }) => {
+      const { folder, path, script } = readable();
+      const inside = ['--user', '--map-current-user', process.execPath, '-e', script];
+      const read = () => spawnSync('unshare', inside, { encoding: 'utf8', uid: STRANGER, gid: STRANGER });
+      const { stdout, stderr } = read();
+      if (stderr.includes('unshare')) return skip('namespaces are not permitted here');
+      expect(stdout).toBe('{"readOnly":true}\n');
+      chownSync(join(folder, 'etc'), STRANGER, STRANGER);
+      expect(read().stderr).toContain(`${path}: belongs to another user; it is not read`);
+      // Nor where others could put another one there.
+      chownSync(join(folder, 'etc'), 0, 0);
+      chmodSync(join(folder, 'etc'), 0o777);
+      expect(read().stderr).toContain(`${path}: belongs to another user; it is not read`);
+    });
   },
 );

@@ -98,6 +98,8 @@ export interface ServerSettings {
   readonly env?: Readonly<Record<string, string>>;
   /** Another build of the server than the one that ships. */
   readonly bundle?: string;
+  /** A program and its arguments that start the server, such as one that makes it another user's. */
+  readonly by?: readonly string[];
   readonly until?: Until;
 }
 
@@ -118,9 +120,11 @@ export function startServer({
   args = [],
   env = {},
   bundle = BUNDLE,
+  by = [],
   until = onTestFinished,
 }: ServerSettings): SilentServer {
-  const child = spawn(process.execPath, [bundle, ...args], {
+  const [program = process.execPath, ...rest] = [...by, process.execPath, bundle, ...args];
+  const child = spawn(program, rest, {
     cwd: home,
     env: { PATH: process.env.PATH, HOME: home, TMPDIR: join(home, 'tmp'), ...env },
     stdio: 'pipe',

@@ -166,7 +166,7 @@ test('two servers that make the same new .env at once both get their line in', a
     const place = { directory, name: '.env', path: join(directory, '.env') };
     // Not through the sink, whose queue would keep them apart.
     const assigned = await Promise.all(
-      ['A', 'B'].map((variable) => assign({ place, variable }, 'value', undefined, () => undefined)),
+      ['A', 'B'].map((variable) => assign({ place, variable, environment: {} }, 'value', undefined, () => undefined)),
     );
     expect(assigned.map((each) => (each.ok ? 'ok' : each.problem.message))).toEqual(['ok', 'ok']);
     expect(readFileSync(place.path, 'utf8').split('\n').sort()).toEqual(['', 'A=value', 'B=value']);

@@ -5,13 +5,17 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { isReadableByOthers, keptAccess, modeWarnings } from '../../src/files/file-owner.ts';
 import { passed } from '../../src/files/file-problem.ts';
-import { thisMachine } from '../../src/files/machine.ts';
+import { thisMachine, trustPaths } from '../../src/files/machine.ts';
 import { withDirectory } from '../../src/files/safe-directory.ts';
 import { modeProblem } from '../../src/files/trial.ts';
 import {
+  ADDRESS,
+  OLD,
   READ_BACK,
+  REPLACED,
   SECRET,
   STRANGER,
+  VARIABLE,
   dotenvSinkAt,
   fileSinkAt,
   folderIn,
@@ -113,6 +117,58 @@ describe('who can read a file that is replaced', () => {
       expect(readdirSync(join(path, '..'))).toEqual(['.env']);
     },
   );
+
+  describe.skipIf(!isRoot)('in a folder of another user that the operator trusts (needs root)', () => {
+    /** As root in a container sees the project of a user outside of it. */
+    function foreign(text: string): string {
+      const path = join(scratch(), '.env');
+      writeFileSync(path, text);
+      chmodSync(path, 0o664);
+      for (const each of [path, join(path, '..')]) chownSync(each, STRANGER, STRANGER);
+      chmodSync(join(path, '..'), 0o775);
+      trustPaths([join(path, '..')]);
+      onTestFinished(() => {
+        trustPaths([]);
+      });
+      return path;
+    }
+
+    const sinks = [
+      ['dotenv', `${VARIABLE}=${OLD}\n`, dotenvSinkAt],
+      ['file', OLD, fileSinkAt],
+    ] as const;
+
+    test.each(sinks)('a file stays that user’s and that group’s: %s', async (_kind, text, sinkAt) => {
+      const path = foreign(text);
+      const target = await targetOf(sinkAt(path), ADDRESS, REPLACED);
+      expect(await target.deliver(SECRET)).toMatchObject({ outcome: 'written' });
+      expect(await target.verify(SECRET)).toEqual(READ_BACK);
+      const access = () => [modeAt(path), lstatSync(path).uid, lstatSync(path).gid];
+      expect(access()).toEqual([0o640, STRANGER, STRANGER]);
+      await target.retract();
+      expect([readFileSync(path, 'utf8'), access()]).toEqual([text, [0o640, STRANGER, STRANGER]]);
+      trustPaths([]);
+      expect(await problemOf(sinkAt(path), 'inspect', ADDRESS, REPLACED)).toEqual(
+        notReady(/does not belong to/, /ATLAS_MODEL_KEYS_TRUST_PATHS/),
+      );
+    });
+
+    test.each(sinks)('a file that could not stay that user’s is refused before: %s', async (_kind, text, sinkAt) => {
+      const path = foreign(text);
+      chmodSync(join(path, '..'), 0o777);
+      process.seteuid?.(STRANGER + 1);
+      const problems = [];
+      try {
+        for (const mode of ['inspect', 'prove'] as const) {
+          problems.push(await problemOf(sinkAt(path), mode, ADDRESS, REPLACED));
+        }
+      } finally {
+        process.seteuid?.(0);
+      }
+      expect(problems).toEqual(twice(notReady(/belongs to the user 54321, and this user cannot give/, /chown/)));
+      expect(readdirSync(join(path, '..'))).toEqual(['.env']);
+    });
+  });
 
   const group = 33;
   test.each([

@@ -52,8 +52,8 @@ export function fileSinkAt(path: string, environment: Record<string, string> = e
   return fileSink('local', { type: 'file', path }, environment);
 }
 
-export function dotenvSinkAt(path: string, variable = VARIABLE): Sink {
-  return dotenvSink('env', { type: 'dotenv', path, variable }, environmentIn('/nonexistent'));
+export function dotenvSinkAt(path: string, variable = VARIABLE, environment = environmentIn('/nonexistent')): Sink {
+  return dotenvSink('env', { type: 'dotenv', path, variable }, environment);
 }
 
 export async function targetOf(sink: Sink, address: Address = ADDRESS, replaced?: Replaced): Promise<Target> {

@@ -2,13 +2,15 @@
 // other program is noticed, and the step done again.
 
 import type { BigIntStats } from 'node:fs';
-import { placeNew, readFound, removeIfSame, replaceVersion, type FoundFile } from '../../files/atomic-file.ts';
+import { PRIVATE, placeNew, readFound, removeIfSame, replaceVersion, type FoundFile } from '../../files/atomic-file.ts';
 import { withLock } from '../../files/file-lock.ts';
-import { fileProblem, isWritableByOthers, keptAccess, modeOf, modeWarnings } from '../../files/file-owner.ts';
+import { fileProblem, isOpenToOthers, modeOf } from '../../files/file-owner.ts';
 import { passed, shellWord, systemCode } from '../../files/file-problem.ts';
 import type { SafeDirectory } from '../../files/safe-directory.ts';
 import { openSecret, type Secret } from '../../secret/secret.ts';
+import { keptReaders } from '../access-list.ts';
 import type { Place } from '../file-place.ts';
+import type { Environment } from '../git-ignore.ts';
 import { changedMeanwhile } from '../old-secret.ts';
 import { entryExists, inDirectory, notReady, refusedBy, worded, type Checked, type Refused } from '../sink-problem.ts';
 import { exchangeVariable, linesWith, setVariable, takeBack, type Trace } from './dotenv-text.ts';
@@ -16,9 +18,14 @@ import { foreignFormat } from './foreign-format.ts';
 import { valueOf } from './node-reader.ts';
 
 /** One variable of one file. */
-export interface Assignment {
+interface Variable {
   readonly place: Place;
   readonly variable: string;
+}
+
+export interface Assignment extends Variable {
+  /** By which programs are found. */
+  readonly environment: Environment;
   /** Of the call, for the names of temporary files. */
   readonly nonce?: string | undefined;
 }
@@ -53,7 +60,7 @@ export async function readDotenv(directory: SafeDirectory, place: Place): Promis
   if (found === undefined) return passed(undefined);
   const problem = fileProblem(place.path, found.stats);
   if (problem !== undefined) return refusedBy(problem.problem);
-  if (isWritableByOthers(found.stats)) {
+  if (isOpenToOthers(place.path, found.stats)) {
     return notReady(`Other users can write to ${place.path}.`, `Run: chmod 600 ${shellWord(place.path)}`);
   }
   return textOf(place, found);
@@ -77,7 +84,7 @@ function textOf(place: Place, { bytes, stats }: FoundFile): Checked<DotenvFile> 
 }
 
 /** The text with the value in it, or why not. Only the old secret, if there is one, gives way to it. */
-export function edited({ place, variable }: Assignment, text: string, value: string, old?: Secret) {
+export function edited({ place, variable }: Variable, text: string, value: string, old?: Secret) {
   const edit = old
     ? exchangeVariable(text, variable, openSecret(old), value)
     : setVariable(text, variable, value, isForDirenv(place));
@@ -99,7 +106,7 @@ export function edited({ place, variable }: Assignment, text: string, value: str
   }
 }
 
-function unclear({ place, variable }: Assignment, readers: readonly string[], lines: readonly number[], old?: Secret) {
+function unclear({ place, variable }: Variable, readers: readonly string[], lines: readonly number[], old?: Secret) {
   const whom = readers.length === 0 ? '' : ` for ${inWords(readers)}`;
   const doubled = lines.length < 2 ? '' : ` It is assigned in the lines ${inWords(lines)}: leave one of them.`;
   const plainly = old
@@ -128,7 +135,7 @@ export function assign(
   note: (assigned: Assigned) => void,
 ): Promise<Checked<Assigned>> {
   return untilSettled(assignment.place, async (directory) => {
-    const { place, nonce } = assignment;
+    const { place, nonce, environment } = assignment;
     const current = await readDotenv(directory, place);
     if (!current.ok) return current;
     const edit = edited(assignment, current.value?.text ?? '', value, old);
@@ -136,13 +143,22 @@ export function assign(
     const { text, trace, dropped, blind } = edit.value;
     const bytes = Buffer.from(text, 'utf8');
     const stats = current.value?.stats;
-    const access = modeWarnings(place.path, stats);
-    const assigned = { trace, dropped, blind, access, ...(stats && { oldMode: modeOf(stats) }), ...(old && { old }) };
+    const readers = stats && (await keptReaders(place.path, stats, environment));
+    if (readers?.ok === false) return readers;
+    const { access, warnings } = readers?.value ?? { access: PRIVATE, warnings: [] };
+    const assigned = {
+      trace,
+      dropped,
+      blind,
+      access: warnings,
+      ...(stats && { oldMode: modeOf(stats) }),
+      ...(old && { old }),
+    };
     note(assigned);
     const isWritten =
       stats === undefined
         ? await placeUnlessTaken(directory, place.name, bytes, nonce)
-        : await replaceVersion(directory, place.name, bytes, stats, { token: nonce, access: keptAccess(stats) });
+        : await replaceVersion(directory, place.name, bytes, stats, { token: nonce, access });
     return isWritten ? passed(assigned) : undefined;
   });
 }
@@ -154,7 +170,7 @@ export async function unassign(assignment: Assignment, value: string, assigned: 
   if (!held.ok) return held;
   if (!held.value) return passed(undefined);
   return untilSettled(assignment.place, async (directory) => {
-    const { place, variable, nonce } = assignment;
+    const { place, variable, nonce, environment } = assignment;
     // An old secret comes back in any case.
     const current = await (assigned.old ? readDelivered : readDotenv)(directory, place);
     if (!current.ok) return current;
@@ -167,14 +183,15 @@ export async function unassign(assignment: Assignment, value: string, assigned: 
       return passed(undefined);
     }
     const bytes = Buffer.from(undone, 'utf8');
-    const access = keptAccess(stats);
+    const readers = await keptReaders(place.path, stats, environment);
+    const access = readers.ok ? readers.value.access : PRIVATE;
     const replaced = await replaceVersion(directory, place.name, bytes, stats, { token: nonce, access });
     return replaced ? passed(undefined) : undefined;
   });
 }
 
 /** Whether the variable has that value. */
-export function isHeld({ place, variable }: Assignment, value: string): Promise<Checked<boolean>> {
+export function isHeld({ place, variable }: Variable, value: string): Promise<Checked<boolean>> {
   return inDirectory(place.directory, async (directory) => {
     const current = await readDelivered(directory, place);
     if (!current.ok) return current;

@@ -42,7 +42,7 @@ export function dotenvSink(name: string, spec: DotenvSpec, environment: Environm
     mayWriteForMs: 0,
     verification: 'read-back',
     async preflight(address, mode, replaced): Promise<Preflight> {
-      const assignment = assignmentOf(spec, address);
+      const assignment = assignmentOf(spec, address, environment);
       if (!assignment.ok) return { ready: false, problem: assignment.problem };
       const judge = () => rehearse(assignment.value, replaced);
       const rehearsed = await examinePlace(assignment.value.place, mode, environment, judge);
@@ -51,22 +51,22 @@ export function dotenvSink(name: string, spec: DotenvSpec, environment: Environm
       return { ready: true, target: dotenvTarget(assignment.value, judged?.old), warnings };
     },
     async lookUp(address): Promise<Held> {
-      const assignment = assignmentOf(spec, address);
+      const assignment = assignmentOf(spec, address, environment);
       return assignment.ok ? heldBy(() => heldIn(assignment.value)) : { held: 'unknown' };
     },
     async withdraw(address, fingerprint) {
-      const assignment = assignmentOf(spec, address);
+      const assignment = assignmentOf(spec, address, environment);
       if (assignment.ok) await inTurn(assignment.value.place.path, () => withdrawFrom(assignment.value, fingerprint));
     },
     ...sweeperOf(spec.path),
   };
 }
 
-function assignmentOf(spec: DotenvSpec, address: Address): Checked<Assignment> {
+function assignmentOf(spec: DotenvSpec, address: Address, environment: Environment): Checked<Assignment> {
   const place = placeOf(spec.path, address);
   if (!place.ok) return place;
   const variable = expand(spec.variable, address);
-  if (isVariableName(variable)) return passed({ place: place.value, variable });
+  if (isVariableName(variable)) return passed({ place: place.value, variable, environment });
   return notReady(
     `"${variable}" is no name of a variable.`,
     'A variable has only the letters A to Z and a to z, digits and "_", and does not begin with a digit. ' +
