@@ -6,3 +6,4 @@ export function requireApart(program: Pick<Metafile, 'inputs'>, main: Pick<Metaf
 export function carried(text: string): Plugin[];
 export function evaluated(filter: RegExp, name: string, run: (file: string) => Promise<object>): Plugin;
 export function exchanged(texts: Readonly<Record<string, string>>, options?: { readonly inPart?: boolean }): Plugin[];
+export const builtinsOnUse: Plugin;
