@@ -9,7 +9,7 @@ import type { SafeDirectory } from '../files/safe-directory.ts';
 import { inTurn } from '../files/turns.ts';
 import { holdsExactly } from '../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../secret/secret.ts';
-import type { Place } from './file-place.ts';
+import { locationOf, type Place } from './file-place.ts';
 import { bytesOf, changedMeanwhile, type OldSecret } from './old-secret.ts';
 import { readFile, readReplaceable, verdictOn } from './secret-file.ts';
 import { attempt, failedExchange, inDirectory, worded, type Checked } from './sink-problem.ts';
@@ -22,7 +22,9 @@ export function exchangingTarget(place: Place, old: OldSecret): Target {
     if (delivered !== undefined) await restore(place, delivered, old);
   };
   return {
-    location: path,
+    get location() {
+      return locationOf(path);
+    },
     exchanges: 'old secret',
     async deliver(secret, call): Promise<Delivery> {
       const exchange = { secret, nonce: call?.nonce };

@@ -1,7 +1,7 @@
 // What the two sinks that write files have in common before they write: the path, the checks of the place,
 // and the proof by trying. It looks at the target, but whether that may exist is for each sink to say.
 
-import { accessSync, constants, lstatSync, statfsSync, type Stats } from 'node:fs';
+import { accessSync, constants, lstatSync, realpathSync, statfsSync, type Stats } from 'node:fs';
 import { basename, dirname, isAbsolute, join, normalize, sep } from 'node:path';
 import { walk, type Way } from '../files/ancestors.ts';
 import { modeWarnings } from '../files/file-owner.ts';
@@ -38,13 +38,27 @@ export function placeOf(template: string, address: Address): Checked<Place> {
       'Configure an absolute path without "." and "..", doubled or trailing slashes.',
     );
   }
-  // As the entry alone, and as what is made of it, such as NUL.key.
+  // The entry was judged by itself; here, what is made of it.
   const written = template.split(sep);
   const made = path.split(sep).filter((part, index) => part !== written[index]);
-  if ([address.entry ?? '', ...made].some(isReservedName)) {
+  if (made.some(isReservedName)) {
     return notReady('Windows reserves the name that this entry gives to a file.', 'Pass another entry.');
   }
   return passed({ path, directory: dirname(path), name: basename(path) });
+}
+
+/**
+ * For people: the path under which the file is found by every program. On Windows and macOS that may be another than the
+ * configured one: letters in another case, a short name, or a folder in which Windows keeps what a packaged program made.
+ */
+export function locationOf(path: string): string {
+  if (process.platform !== 'win32' && process.platform !== 'darwin') return path;
+  try {
+    return realpathSync.native(path);
+  } catch {
+    // Not there yet, so its directory has to do.
+    return dirname(path) === path ? path : join(locationOf(dirname(path)), basename(path));
+  }
 }
 
 /** What a preflight found at a place. */

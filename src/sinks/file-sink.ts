@@ -9,7 +9,7 @@ import { fingerprintOfBytes, type Fingerprint } from '../secret/fingerprint.ts';
 import type { Identity } from '../files/identity.ts';
 import { openSecret } from '../secret/secret.ts';
 import { exchangingTarget } from './file-exchange.ts';
-import { examinePlace, heldBy, placeOf, sweeperOf, type Place } from './file-place.ts';
+import { examinePlace, heldBy, locationOf, placeOf, sweeperOf, type Place } from './file-place.ts';
 import type { Environment } from './git-ignore.ts';
 import { heldAt, judgeFile, readFile, verdictOn } from './secret-file.ts';
 import { attempt, failedDelivery, inDirectory } from './sink-problem.ts';
@@ -60,7 +60,9 @@ function newTarget(place: Place): Target {
     }
   };
   return {
-    location: place.path,
+    get location() {
+      return locationOf(place.path);
+    },
     exchanges: 'nothing',
     async deliver(secret, call): Promise<Delivery> {
       const bytes = Buffer.from(openSecret(secret), 'utf8');

@@ -8,7 +8,7 @@ import { passed, shellWord } from '../../files/file-problem.ts';
 import { inTurn } from '../../files/turns.ts';
 import { fingerprintOfBytes, holdsExactly, type Fingerprint } from '../../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../../secret/secret.ts';
-import { examinePlace, heldBy, placeOf, sweeperOf } from '../file-place.ts';
+import { examinePlace, heldBy, locationOf, placeOf, sweeperOf } from '../file-place.ts';
 import type { Environment } from '../git-ignore.ts';
 import { notTheOldSecret, oldSecretIn } from '../old-secret.ts';
 import { attempt, failedDelivery, failedExchange, inDirectory, notReady, type Checked } from '../sink-problem.ts';
@@ -118,7 +118,9 @@ function dotenvTarget(assignment: Assignment, old: Secret | undefined): Target {
   const { path } = assignment.place;
   let delivered: (Assigned & { readonly secret: Secret; readonly nonce: string | undefined }) | undefined;
   return {
-    location: `${path}#${assignment.variable}`,
+    get location() {
+      return `${locationOf(path)}#${assignment.variable}`;
+    },
     exchanges: old ? 'old secret' : 'nothing',
     async deliver(secret, call): Promise<Delivery> {
       const nonce = call?.nonce;
