@@ -10,7 +10,7 @@ import type { CallRecord } from './mcp/call-record.ts';
 import { connect } from './mcp/connect.ts';
 import type { DeskOptions } from './mcp/front-desk.ts';
 import { folderCheck } from './doctor/configuration.ts';
-import { trustPaths } from './files/machine.ts';
+import { configureMachine } from './files/machine.ts';
 import { createServer } from './mcp/server.ts';
 import { INSPECTOR_OPENED, isInspectorOpened } from './mcp/open-inspector.ts';
 import type { Serving } from './mcp/stdio.ts';
@@ -49,7 +49,7 @@ export async function serve(start: Start, input: Readable, output: Writable): Pr
 
 async function serveWith(config: Config, start: Start, input: Readable, output: Writable): Promise<Serving> {
   const { log, offers } = start;
-  trustPaths(config.trustPaths);
+  configureMachine(config);
   const context = {
     ...config,
     atlas: deferredAtlas(() => openAtlas(config)),
@@ -96,7 +96,7 @@ export async function doctor(load: () => Promise<Config>, json: boolean): Promis
   const { runDoctor } = await import('./doctor/doctor.ts');
   const loadTrusting = async () => {
     const config = await load();
-    trustPaths(config.trustPaths);
+    configureMachine(config);
     return config;
   };
   const code = await Promise.race([runDoctor({ load: loadTrusting, openAtlas }, json, process.stdout), stopSignal()]);

@@ -15,7 +15,8 @@ import { readFile, readReplaceable, verdictOn } from './secret-file.ts';
 import { attempt, failedExchange, inDirectory, worded, type Checked } from './sink-problem.ts';
 import type { Delivery, Target } from './sink.ts';
 
-export function exchangingTarget(place: Place, old: OldSecret): Target {
+/** @param access what a person should know of the directory */
+export function exchangingTarget(place: Place, old: OldSecret, access: readonly string[]): Target {
   const { path } = place;
   let delivered: Given | undefined;
   const takeBack = async () => {
@@ -30,7 +31,7 @@ export function exchangingTarget(place: Place, old: OldSecret): Target {
       const exchange = { secret, nonce: call?.nonce };
       delivered = exchange;
       const given = await attempt(`${path} could not be written`, () => inTurn(path, () => give(place, exchange, old)));
-      if (given.ok) return { outcome: 'written', warnings: given.value };
+      if (given.ok) return { outcome: 'written', warnings: [...access, ...given.value] };
       // It may be in the file all the same, when only the disk failed to confirm it.
       await takeBack();
       return failedExchange(given, path, () => isHeld(place, secret));

@@ -10,6 +10,7 @@ import { isReservedName } from '../files/reserved-name.ts';
 import { withDirectory, withMadeDirectory, type SafeDirectory } from '../files/safe-directory.ts';
 import { leftovers, removeLeftovers } from '../files/temporary-name.ts';
 import { tryInNew, tryPlacing, tryReplacing } from '../files/trial.ts';
+import { accessWarnings } from '../files/windows-access.ts';
 import { gitProblem, type Environment } from './git-ignore.ts';
 import { attempt, notReady, worded, type Checked, type Refused } from './sink-problem.ts';
 import type { Address, Held, PreflightMode, Sink } from './sink.ts';
@@ -67,6 +68,8 @@ export interface Examined<T> {
   readonly judged?: T;
   /** Of who will be able to read the secret. */
   readonly warnings: readonly string[];
+  /** Those of them that are about the directory. */
+  readonly access: readonly string[];
 }
 
 /** The whole preflight of a place. `judge` is asked only where something exists there. */
@@ -88,8 +91,9 @@ export function examinePlace<T>(
     if (problem !== undefined) return problem;
     const tried = await tryPlace(place, mode, way.value, found);
     if (!tried.ok) return tried;
-    const warnings = found?.isFile() === true ? modeWarnings(place.path, found) : [];
-    return passed({ ...(judged.value !== undefined && { judged: judged.value }), warnings });
+    const access = await accessWarnings(way.value);
+    const warnings = [...access, ...(found?.isFile() === true ? modeWarnings(place.path, found) : [])];
+    return passed({ ...(judged.value !== undefined && { judged: judged.value }), warnings, access });
   });
 }
 
@@ -165,5 +169,5 @@ async function tryPlace(
       : tryPlacing(directory, place.directory, place.name);
   if (mode === 'prove') return worded(await withMadeDirectory(place.directory, use));
   if (way.missing.length === 0) return worded(await withDirectory(place.directory, use));
-  return worded(await tryInNew(way.existing, (made) => withDirectory(made, use)));
+  return worded(await tryInNew(way, (made) => withDirectory(made, use)));
 }

@@ -30,8 +30,9 @@ export function fileSink(name: string, spec: FileSpec, environment: Environment)
       if (!place.ok) return { ready: false, problem: place.problem };
       const examined = await examinePlace(place.value, mode, environment, judgeFile(replaced));
       if (!examined.ok) return { ready: false, problem: examined.problem };
-      const { judged: old, warnings } = examined.value;
-      return { ready: true, target: old ? exchangingTarget(place.value, old) : newTarget(place.value), warnings };
+      const { judged: old, warnings, access } = examined.value;
+      const target = old ? exchangingTarget(place.value, old, access) : newTarget(place.value, access);
+      return { ready: true, target, warnings };
     },
     async lookUp(address): Promise<Held> {
       const place = placeOf(spec.path, address);
@@ -45,7 +46,7 @@ export function fileSink(name: string, spec: FileSpec, environment: Environment)
   };
 }
 
-function newTarget(place: Place): Target {
+function newTarget(place: Place, access: readonly string[]): Target {
   let delivered: Identity | undefined;
   const takeBack = async () => {
     const identity = delivered;
@@ -72,7 +73,7 @@ function newTarget(place: Place): Target {
           return passed(undefined);
         }),
       );
-      if (placed.ok) return { outcome: 'written', warnings: [] };
+      if (placed.ok) return { outcome: 'written', warnings: access };
       await takeBack();
       return failedDelivery(placed);
     },
