@@ -7,3 +7,4 @@ export function programFile(text: string): string;
 export function loading(file: string): Plugin[];
 export function evaluated(filter: RegExp, name: string, run: (file: string) => Promise<object>): Plugin;
 export function exchanged(texts: Readonly<Record<string, string>>, options?: { readonly inPart?: boolean }): Plugin[];
+export const builtinsOnUse: Plugin;

@@ -1,7 +1,8 @@
 // The seams at which the build cuts the server in two, as plugins of esbuild.
 
 import { createHash } from 'node:crypto';
-import { resolve, sep } from 'node:path';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -103,10 +104,12 @@ export const builtinsOnUse = {
   name: 'builtins on use',
   setup(building) {
     building.onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: 'builtin' }));
-    building.onLoad({ filter: /.*/, namespace: 'builtin' }, async ({ path }) => {
-      const names = Object.keys(await import(path)).filter((name) => name !== 'default');
+    const imported = importedNames();
+    building.onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => {
       // What is not used is left out.
-      const exported = names.map((name) => `export const ${name} = /* @__PURE__ */ member('${name}');`);
+      const exported = (imported.get(path) ?? []).map(
+        (name) => `export const ${name} = /* @__PURE__ */ member('${name}');`,
+      );
       const all = `const all = /* @__PURE__ */ process.getBuiltinModule('${path}');`;
       return { contents: [all, 'const member = (name) => all[name];', ...exported].join('\n') };
     });
@@ -116,6 +119,24 @@ export const builtinsOnUse = {
     });
   },
 };
+
+/**
+ * By module of Node: the names that the files of this project import of it. What a module exports depends on the Node that
+ * builds, and the minifier chooses its names by all text that it sees.
+ */
+function importedNames() {
+  const files = ['src', 'build'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true }).map((file) => join(root, folder, file)),
+  );
+  const byModule = new Map();
+  for (const file of files.filter((each) => /\.[jt]s$/.test(each))) {
+    for (const [, list, path] of readFileSync(file, 'utf8').matchAll(/^import \{([^}]*)\} from '(node:[^']+)';/gm)) {
+      const names = list.split(',').map((name) => name.trim().split(' ')[0]);
+      byModule.set(path, [...(byModule.get(path) ?? []), ...names.filter((name) => name !== '' && name !== 'type')]);
+    }
+  }
+  return new Map([...byModule].map(([path, names]) => [path, [...new Set(names)].sort()]));
+}
 
 /** Runs the file that matches while it builds, and puts the value of that export in its place. */
 export function evaluated(filter, name, run) {

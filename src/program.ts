@@ -7,7 +7,7 @@ import type { AtlasConnection } from './config/atlas-connection.ts';
 import { ConfigError } from './config/config-error.ts';
 import type { Config } from './config/config.ts';
 import { folderCheck } from './doctor/configuration.ts';
-import { trustPaths } from './files/machine.ts';
+import { configureMachine } from './files/machine.ts';
 import { connect } from './mcp/connect.ts';
 import type { HandshakeOptions } from './mcp/handshake.ts';
 import { INSPECTOR_OPENED, isInspectorOpened } from './mcp/open-inspector.ts';
@@ -45,7 +45,7 @@ export async function serve(start: Start, input: Readable, output: Writable): Pr
 
 async function serveWith(config: Config, start: Start, input: Readable, output: Writable): Promise<Serving> {
   const { log, toolDefinitions } = start;
-  trustPaths(config.trustPaths);
+  configureMachine(config);
   const context = {
     ...config,
     atlas: deferredAtlas(() => openAtlas(config)),
@@ -79,7 +79,7 @@ export async function doctor(load: () => Promise<Config>, json: boolean): Promis
   const { runDoctor } = await import('./doctor/doctor.ts');
   const loadTrusting = async () => {
     const config = await load();
-    trustPaths(config.trustPaths);
+    configureMachine(config);
     return config;
   };
   const code = await Promise.race([runDoctor({ load: loadTrusting, openAtlas }, json, process.stdout), stopSignal()]);

@@ -4,7 +4,7 @@
 import { Secret } from '../secret/secret.ts';
 import { ConfigError } from './config-error.ts';
 import { readVariable, withoutAtlasCredentials, type Environment } from './environment.ts';
-import { expandHome } from './home-path.ts';
+import { localPath } from './home-path.ts';
 import { unfilledWords, unquoted } from './placeholder.ts';
 import { parseCommand, type Argv } from './secret-command.ts';
 import { secretProblem, VISIBLE } from './secret-text.ts';
@@ -255,7 +255,7 @@ function plainSecret({ name, value }: Named<string>): Named<Secret> {
 }
 
 function secretFile({ name, value }: Named<string>): Named<SecretFile> {
-  return { name, value: { setting: name, file: expandHome(value) } };
+  return { name, value: { setting: name, file: localPath(name, value) } };
 }
 
 function secretCommand({ run }: Search, { name, value }: Named<string | readonly string[]>): Named<SecretCommand> {

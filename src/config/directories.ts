@@ -4,7 +4,7 @@ import { realpathSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { ConfigError } from './config-error.ts';
-import { homeDirectory, homeOrNone } from './home-path.ts';
+import { homeDirectory, homeOrNone, homeVariable } from './home-path.ts';
 
 /** `data`: of the sink `local`. `state`: of the journal and the audit log. */
 export type DirectoryKind = 'config' | 'data' | 'state';
@@ -25,7 +25,7 @@ export function userDirectory(kind: DirectoryKind): string {
   if (isAbsolute(path)) return path;
   const variable = xdgVariable(kind);
   throw new ConfigError(
-    hasXdg && given(variable) !== undefined ? variable : 'HOME',
+    hasXdg && given(variable) !== undefined ? variable : homeVariable(),
     `must be an absolute path; the default place for ${kind} is below it`,
   );
 }
@@ -54,9 +54,9 @@ function placeOf(kind: DirectoryKind): string {
       return join(home(), 'Library', folder, APPLICATION, ...state);
     }
     case 'win32':
-      return kind === 'config'
-        ? join(given('APPDATA') ?? join(home(), 'AppData', 'Roaming'), APPLICATION, 'Config')
-        : join(given('LOCALAPPDATA') ?? join(home(), 'AppData', 'Local'), APPLICATION, 'Data', ...state);
+      // Not in AppData: what a program that Claude Desktop (an MSIX package) starts makes there is kept in the package's own
+      // folder, which nobody else sees.
+      return join(home(), `.${APPLICATION}`, ...state);
     default: {
       const folder = { config: '.config', data: '.local/share', state: '.local/state' }[kind];
       return join(given(xdgVariable(kind)) ?? join(home(), folder), APPLICATION);

@@ -4,6 +4,7 @@
 import { isAbsolute } from 'node:path';
 import { parseJson } from '../text/json.ts';
 import { ConfigError } from './config-error.ts';
+import { foreignPathWords } from './home-path.ts';
 
 export type Argv = readonly [program: string, ...args: string[]];
 
@@ -19,6 +20,8 @@ export function parseCommand(setting: string, written: string | readonly string[
   if (program === undefined || program === '' || words.some((word) => CONTROL.test(word))) {
     throw new ConfigError(setting, 'must be a program and its arguments, without control characters');
   }
+  const foreign = foreignPathWords(program);
+  if (foreign !== undefined) throw new ConfigError(setting, foreign);
   if (!isAbsolute(program) && /[\\/]/.test(program)) {
     throw new ConfigError(setting, 'must begin with an absolute path, or a name that is found in PATH');
   }

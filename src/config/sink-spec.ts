@@ -3,7 +3,7 @@
 import { isAbsolute, normalize } from 'node:path';
 import * as z from 'zod/v4-mini';
 import { parseJson } from '../text/json.ts';
-import { expandHome } from './home-path.ts';
+import { expandHome, foreignPathWords } from './home-path.ts';
 
 export type SinkSpec = FileSpec | DotenvSpec | CommandSpec | InlineSpec;
 
@@ -44,8 +44,8 @@ const DEFAULT_COMMAND_TIMEOUT_MS = 30_000;
 const WITHOUT_CONTROL = /^(?![\s\S]*[\u0000-\u001f\u007f])/;
 const KNOWN_PLACEHOLDERS = /^(?![\s\S]*\{(?!groupId\}|entry\})[^{}]*\})/;
 const WITHOUT_PARENTS = /^(?![\s\S]*[\\/]\.\.(?:[\\/]|$))/;
-/** On whatever system; whether it is one of this system is asked after `~/` was replaced. */
-const ROOTED = /^(?:~?\/|[A-Za-z]:[\\/]|\\\\)/;
+/** On whatever system; whether it is one of this system is asked by {@link located}. */
+const ROOTED = /^(?:\/|~[\\/]|[A-Za-z]:[\\/]|\\\\)/;
 const NO_DIRECTORY = /[^\\/]$/;
 /** What `file:` and `dotenv:` are followed by. */
 export const pathPatterns: readonly RegExp[] = [WITHOUT_CONTROL, KNOWN_PLACEHOLDERS, ROOTED, WITHOUT_PARENTS];
@@ -64,6 +64,7 @@ const template = z
 /** Absolute and without `..`, so that the written path is the path that is used. */
 const path = located(
   template.check(
+    ofThisSystem(),
     z.regex(ROOTED, { error: MUST_BE_ABSOLUTE }),
     z.regex(WITHOUT_PARENTS, { error: 'must not hold ".."' }),
     z.regex(NO_DIRECTORY, { error: 'must name a file, not a directory' }),
@@ -76,6 +77,7 @@ export const directory = located(
     .string()
     .check(
       z.minLength(1),
+      ofThisSystem(),
       z.regex(ROOTED, { error: MUST_BE_ABSOLUTE }),
       z.regex(WITHOUT_CONTROL, { error: MUST_BE_ABSOLUTE }),
     ),
@@ -95,6 +97,7 @@ export const program = z.string().check(
   z.minLength(1),
   z.regex(WITHOUT_CONTROL, { error: 'must name a program, without placeholders' }),
   z.regex(/^[^{}]*$/, { error: 'must name a program, without placeholders' }),
+  ofThisSystem(),
   z.regex(/^(?:\/|[A-Za-z]:[\\/]|\\\\|[^\\/]*$)/, { error: PROGRAM_PLACES }),
   z.refine((text) => isAbsolute(text) || !/[\\/]/.test(text), PROGRAM_PLACES),
 );
@@ -144,6 +147,13 @@ export const sinkName = z.string().check(
     error: 'must be a sink name: letters, digits, dot, dash or underscore, 64 at most',
   }),
 );
+
+/** Asked before anything else, since it says best what to write instead. */
+function ofThisSystem() {
+  return z.refine<string>((path) => foreignPathWords(path) === undefined, {
+    error: ({ input }) => (typeof input === 'string' ? foreignPathWords(input) : undefined),
+  });
+}
 
 /** The path as it is used: `~/` replaced, and of this system. */
 function located(written: z.ZodMiniString) {

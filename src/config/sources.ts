@@ -9,7 +9,7 @@ import { readConfigurationFile } from './configuration-file.ts';
 import { hasUserDirectory, userDirectory } from './directories.ts';
 import { readVariable, type Environment } from './environment.ts';
 import { forbiddenName } from './forbidden-name.ts';
-import { expandHome } from './home-path.ts';
+import { localPath } from './home-path.ts';
 import type { FileSettings } from './settings-schema.ts';
 import { settingNames, settings, type SettingName, type Settings } from './settings.ts';
 
@@ -42,8 +42,8 @@ export async function fromFile(
   const { config } = commandLine;
   const named = config ?? readVariable(environment, FILE_VARIABLE);
   if (named === undefined && !hasUserDirectory('config')) return withoutFile;
-  const path = named === undefined ? join(userDirectory('config'), 'config.json') : expandHome(named);
   const setting = config === undefined ? FILE_VARIABLE : '--config';
+  const path = named === undefined ? join(userDirectory('config'), 'config.json') : localPath(setting, named);
   const content = readConfigurationFile(path, named === undefined ? undefined : setting, trustedPaths);
   const { atlas, ...settings } = await check('file', content ?? {}, (field) => `${path}: ${field}`);
   return {

@@ -8,6 +8,10 @@ import type { Intent } from '../provisioning/journal/intent.ts';
 import { isUnderWay, isUnfinished, openJournal } from '../provisioning/journal/journal.ts';
 import { walk } from '../files/ancestors.ts';
 import { attempt, passed } from '../files/file-problem.ts';
+import { privateMode } from '../files/file-owner.ts';
+import { thisMachine } from '../files/machine.ts';
+import { tryInNew } from '../files/trial.ts';
+import { accessWarnings } from '../files/windows-access.ts';
 import { openSinks } from '../sinks/open-sinks.ts';
 import type { Sink } from '../sinks/sink.ts';
 import { counted, failed, listed, ok, warning, type Check } from './check.ts';
@@ -45,21 +49,42 @@ async function sinkCheck(sink: Sink, groupId: string): Promise<Check> {
 
 /** Judged as the journal and the audit log judge it; a missing directory is made by them. */
 export async function stateChecks({ stateDir }: Config): Promise<Check[]> {
-  const judged = await attempt(`${stateDir} cannot be used`, () => {
-    for (const directory of [stateDir, join(stateDir, 'intents')]) {
-      const way = walk(directory);
-      if (!way.ok) return way;
-      accessSync(way.value.existing, constants.W_OK | constants.X_OK);
-      if (way.value.missing.length > 0 && directory === stateDir) return passed('will be made with the first create');
+  const judged = await attempt<StateDirectory>(`${stateDir} cannot be used`, async () => {
+    const way = walk(stateDir);
+    if (!way.ok) return way;
+    accessSync(way.value.existing, constants.W_OK | constants.X_OK);
+    if (way.value.missing.length > 0) {
+      const tried = await tryInNew(way.value, () => Promise.resolve(passed(undefined)));
+      if (!tried.ok) return tried;
+      return passed({ is: 'will be made with the first create', access: await accessWarnings(way.value, true) });
     }
-    return passed('only this user can change it');
+    const intents = walk(join(stateDir, 'intents'));
+    if (!intents.ok) return intents;
+    accessSync(intents.value.existing, constants.W_OK | constants.X_OK);
+    // Where there are no owners and modes (Windows), nothing of that was looked at.
+    const is = thisMachine().user === undefined ? 'can be used' : 'only this user can change it';
+    return passed({ is, access: await accessWarnings(way.value, true) });
   });
-  if (judged.ok) return [ok('state directory', `${stateDir}: ${judged.value}`), await journalCheck(stateDir)];
+  if (judged.ok) return [stateCheck(stateDir, judged.value), await journalCheck(stateDir)];
   const { message, remedy } = judged.problem;
-  const advice = 'Set ATLAS_MODEL_KEYS_STATE_DIR to a directory that only this user can write to (mode 0700)';
+  const advice = `Set ATLAS_MODEL_KEYS_STATE_DIR to a directory that only this user can write to${privateMode()}`;
   return [
     failed('state directory', message, remedy === undefined ? `${advice}.` : `${advice}, or mend this one. ${remedy}`),
   ];
+}
+
+interface StateDirectory {
+  readonly is: string;
+  /** Of other users who may read what is in it. */
+  readonly access: readonly string[];
+}
+
+function stateCheck(stateDir: string, { is, access }: StateDirectory): Check {
+  const finding = `${stateDir}: ${is}`;
+  if (access.length === 0) return ok('state directory', finding);
+  const advice =
+    'Limit it to your account and SYSTEM (icacls), or set ATLAS_MODEL_KEYS_STATE_DIR to another directory.';
+  return warning('state directory', `${finding}. ${access.join(' ')}`, advice);
 }
 
 /** What a killed process left beside a place: temporary files with the secret, known by the nonces of the journal. */

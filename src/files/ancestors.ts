@@ -13,11 +13,12 @@ import {
   type Stats,
 } from 'node:fs';
 import { dirname, join, parse } from 'node:path';
-import { ancestorProblem, isForEverybody, kindOf, parentProblem } from './file-owner.ts';
+import { ancestorProblem, isForEverybody, kindOf, parentProblem, privateMode } from './file-owner.ts';
 import { passed, refused, systemCode, type Checked, type Refused } from './file-problem.ts';
 import { partsOf } from './link-way.ts';
 import { isTrusted, thisMachine, type Machine } from './machine.ts';
 import { directoryToDisk } from './to-disk.ts';
+import { closeToOthers } from './windows-access.ts';
 
 /** A checked way to a directory. */
 export interface Way {
@@ -103,6 +104,8 @@ export async function makeMissing(way: Way): Promise<void> {
     try {
       mkdirSync(path, 0o700);
       chmodSync(path, 0o700);
+      // What is made in it takes that over.
+      if (path === way.missing[0]) await closeToOthers(path);
       await syncDirectory(dirname(path));
     } catch (error) {
       // Another server was faster; the check that follows judges what it made.
@@ -152,7 +155,7 @@ function founderProblem({ path, stats }: Part, parts: readonly Part[], machine: 
     'foreign founder',
     path,
     `A directory is missing, and ${path} does not belong to the user who runs this server.`,
-    'Make the missing directories by hand for that user (mode 0700).',
+    `Make the missing directories by hand for that user${privateMode(machine)}.`,
   );
 }
 

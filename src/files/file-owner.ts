@@ -103,6 +103,11 @@ export function modeOf(stats: Pick<Metadata, 'mode'>): number {
   return thisMachine().user === undefined ? 0o600 : Number(stats.mode) & 0o7777;
 }
 
+/** To stand behind a demand for a directory of this user, where the system has modes. */
+export function privateMode(machine = thisMachine()): string {
+  return machine.user === undefined ? '' : ' (mode 0700)';
+}
+
 /** Whether the mode lets others read; a group that holds only this user is not "others". */
 export function isReadableByOthers(stats: Metadata, machine = thisMachine()): boolean {
   if (machine.user === undefined) return false;

@@ -25,10 +25,20 @@ const LARGEST = 1024 * 1024;
 const LOCAL_SOURCES = new Set(['files', 'compat', 'systemd', 'altfiles', 'extrausers']);
 
 let trustedPaths: readonly string[] = [];
+let environment: Readonly<Record<string, string>> = {};
 
 /** Called once at the start, with what the operator configured. */
-export function trustPaths(paths: readonly string[]): void {
-  trustedPaths = paths;
+export function configureMachine(config: {
+  readonly trustPaths: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+}): void {
+  trustedPaths = config.trustPaths;
+  environment = config.environment;
+}
+
+/** That of this process, which says where the system has its own programs. */
+export function environmentOfStart(): Readonly<Record<string, string>> {
+  return environment;
 }
 
 /** As it is now. */
@@ -45,10 +55,13 @@ export function thisMachine(): Machine {
 }
 
 export function isTrusted(path: string, machine: Machine): boolean {
-  return machine.trustedPaths.some((trusted) => {
-    const below = relative(trusted, path);
-    return below === '' || (below !== '..' && !below.startsWith(`..${sep}`) && !isAbsolute(below));
-  });
+  return machine.trustedPaths.some((trusted) => isBelow(path, trusted));
+}
+
+/** Whether a path is that directory, or leads into it. */
+export function isBelow(path: string, directory: string): boolean {
+  const below = relative(directory, path);
+  return below === '' || (below !== '..' && !below.startsWith(`..${sep}`) && !isAbsolute(below));
 }
 
 /** The files in which a machine keeps its users and groups; undefined where they are not all there is. */

@@ -3,12 +3,14 @@
 
 import { chownSync, fstatSync, linkSync, mkdirSync, readFileSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Way } from './ancestors.ts';
 import { withNewFile, type Access } from './atomic-file.ts';
 import { isReadableByOthers, type Metadata } from './file-owner.ts';
 import { passed, refused, shellWord, systemCode, type Checked, type Refused } from './file-problem.ts';
 import { thisMachine } from './machine.ts';
 import type { SafeDirectory } from './safe-directory.ts';
 import { temporaryName } from './temporary-name.ts';
+import { closeToOthers } from './windows-access.ts';
 
 /** As large as what is delivered, or larger, so that a full disk is found. */
 const CONTENT = Buffer.alloc(4096);
@@ -48,7 +50,7 @@ export async function tryReplacing(
       'read-only',
       path,
       `${path} is read-only.`,
-      `If it may be changed, run: chmod u+w ${shellWord(path)}`,
+      `If it may be changed, run: ${process.platform === 'win32' ? `attrib -r "${path}"` : `chmod u+w ${shellWord(path)}`}`,
     );
   }
   const problem = removalProblem(directory, path, name) ?? mountProblem(path);
@@ -75,12 +77,13 @@ export async function tryReplacing(
 
 /** Makes a directory in one that exists, as the missing ones will be made, tries `use` in it, and removes it. */
 export async function tryInNew<T>(
-  founder: string,
+  { existing, missing }: Way,
   use: (directory: string) => Promise<Checked<T>>,
 ): Promise<Checked<T>> {
-  const path = join(founder, temporaryName('new'));
+  const path = join(existing, temporaryName('new'));
   mkdirSync(path, 0o700);
   try {
+    await closeToOthers(path, missing[0]);
     return await use(path);
   } finally {
     rmdirSync(path);

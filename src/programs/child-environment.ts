@@ -1,7 +1,7 @@
 // Chooses the environment of a sink's command: a short inherited list and what the operator adds to it.
 // Credentials of cloud tools (AWS_*, VAULT_*, …) are not on the list: the operator adds what is wanted.
 
-import { variableName } from './windows.ts';
+import { variableName } from '../files/windows.ts';
 
 /** Who and where the user is, and how to reach the user's keyrings, agents and prompts. None of them is a secret. */
 const INHERITED = new Set([

@@ -4,7 +4,7 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { systemProgram } from './windows.ts';
+import { systemProgram } from '../files/windows.ts';
 
 /** It takes a tenth of a second; on a machine that is very busy, more. */
 const TASKKILL_LIMIT_MS = 3000;

@@ -1,5 +1,6 @@
 // What a call that did not succeed says: one of a closed set of codes, the state of the key, and what to do next.
 
+import { privateMode } from '../files/file-owner.ts';
 import type { AtlasErrorCode, AtlasFacts, AtlasFailure } from '../atlas/failure.ts';
 import type { SinkProblem } from '../sinks/sink.ts';
 
@@ -109,7 +110,7 @@ export function journalUnreadable(keyState: KeyState): Failure {
   return refusal(
     'CONFIG_INVALID',
     'The journal cannot be read, so that nothing can be said of unfinished creates.',
-    'The operator makes ATLAS_MODEL_KEYS_STATE_DIR a directory of this user alone (mode 0700) that can be read, and moves files away from its intents that are no intents.',
+    `The operator makes ATLAS_MODEL_KEYS_STATE_DIR a directory of only this user${privateMode()} that can be read, and moves files away from its intents that are no intents.`,
     keyState,
   );
 }

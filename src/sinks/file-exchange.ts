@@ -9,27 +9,35 @@ import { inTurn } from '../files/turns.ts';
 import { holdsExactly } from '../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../secret/secret.ts';
 import { keptReaders } from './access-list.ts';
-import type { Place } from './file-place.ts';
+import { locationOf, type Place } from './file-place.ts';
 import type { Environment } from './git-ignore.ts';
 import { bytesOf, changedMeanwhile, type OldSecret } from './old-secret.ts';
 import { readFile, readReplaceable, verdictOn } from './secret-file.ts';
 import { attempt, failedExchange, inDirectory, worded, type Checked } from './sink-problem.ts';
 import type { Delivery, Target } from './sink.ts';
 
-export function exchangingTarget(place: Place, old: OldSecret, environment: Environment): Target {
+/** @param access what a person should know of the directory */
+export function exchangingTarget(
+  place: Place,
+  old: OldSecret,
+  access: readonly string[],
+  environment: Environment,
+): Target {
   const { path } = place;
   let delivered: Given | undefined;
   const takeBack = async () => {
     if (delivered !== undefined) await restore(place, delivered, old);
   };
   return {
-    location: path,
+    get location() {
+      return locationOf(path);
+    },
     exchanges: 'old secret',
     async deliver(secret, call): Promise<Delivery> {
       const exchange = { secret, nonce: call?.nonce, environment };
       delivered = exchange;
       const given = await attempt(`${path} could not be written`, () => inTurn(path, () => give(place, exchange, old)));
-      if (given.ok) return { outcome: 'written', warnings: given.value };
+      if (given.ok) return { outcome: 'written', warnings: [...access, ...given.value] };
       // It may be in the file all the same, when only the disk failed to confirm it.
       await takeBack();
       return failedExchange(given, path, () => isHeld(place, secret));

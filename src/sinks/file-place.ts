@@ -1,7 +1,7 @@
 // What the two sinks that write files have in common before they write: the path, the checks of the place,
 // and the proof by trying. It looks at the target, but whether that may exist is for each sink to say.
 
-import { accessSync, constants, lstatSync, statfsSync, type Stats } from 'node:fs';
+import { accessSync, constants, lstatSync, realpathSync, statfsSync, type Stats } from 'node:fs';
 import { basename, dirname, isAbsolute, join, normalize, sep } from 'node:path';
 import { walk, type Way } from '../files/ancestors.ts';
 import type { Access } from '../files/atomic-file.ts';
@@ -10,6 +10,7 @@ import { isReservedName } from '../files/reserved-name.ts';
 import { withDirectory, withMadeDirectory, type SafeDirectory } from '../files/safe-directory.ts';
 import { leftovers, removeLeftovers } from '../files/temporary-name.ts';
 import { tryInNew, tryPlacing, tryReplacing } from '../files/trial.ts';
+import { accessWarnings } from '../files/windows-access.ts';
 import { keptReaders, listedWriters } from './access-list.ts';
 import { gitProblem, type Environment } from './git-ignore.ts';
 import { attempt, notReady, worded, type Checked, type Refused } from './sink-problem.ts';
@@ -39,13 +40,27 @@ export function placeOf(template: string, address: Address): Checked<Place> {
       'Configure an absolute path without "." and "..", doubled or trailing slashes.',
     );
   }
-  // As the entry alone, and as what is made of it, such as NUL.key.
+  // The entry was judged by itself; here, what is made of it.
   const written = template.split(sep);
   const made = path.split(sep).filter((part, index) => part !== written[index]);
-  if ([address.entry ?? '', ...made].some(isReservedName)) {
+  if (made.some(isReservedName)) {
     return notReady('Windows reserves the name that this entry gives to a file.', 'Pass another entry.');
   }
   return passed({ path, directory: dirname(path), name: basename(path) });
+}
+
+/**
+ * For people: the path under which the file is found by every program. On Windows and macOS that may be another than the
+ * configured one: letters in another case, a short name, or a folder in which Windows keeps what a packaged program made.
+ */
+export function locationOf(path: string): string {
+  if (process.platform !== 'win32' && process.platform !== 'darwin') return path;
+  try {
+    return realpathSync.native(path);
+  } catch {
+    // Not there yet, so its directory has to do.
+    return dirname(path) === path ? path : join(locationOf(dirname(path)), basename(path));
+  }
 }
 
 /** What a preflight found at a place. */
@@ -54,6 +69,8 @@ export interface Examined<T> {
   readonly judged?: T;
   /** Of who will be able to read the secret. */
   readonly warnings: readonly string[];
+  /** Those of them that are about the directory. */
+  readonly access: readonly string[];
 }
 
 /** The whole preflight of a place. `judge` is asked only where something exists there. */
@@ -80,8 +97,9 @@ export function examinePlace<T>(
     const old = found && readers && { stats: found, access: readers.value.access };
     const tried = await tryPlace(place, mode, way.value, old);
     if (!tried.ok) return tried;
-    const { warnings } = readers?.value ?? { warnings: [] };
-    return passed({ ...(judged.value !== undefined && { judged: judged.value }), warnings });
+    const access = await accessWarnings(way.value);
+    const warnings = [...access, ...(readers?.value.warnings ?? [])];
+    return passed({ ...(judged.value !== undefined && { judged: judged.value }), warnings, access });
   });
 }
 
@@ -155,5 +173,5 @@ async function tryPlace(
     old ? tryReplacing(directory, target, old.stats, old.access) : tryPlacing(directory, place.directory, place.name);
   if (mode === 'prove') return worded(await withMadeDirectory(place.directory, use));
   if (way.missing.length === 0) return worded(await withDirectory(place.directory, use));
-  return worded(await tryInNew(way.existing, (made) => withDirectory(made, use)));
+  return worded(await tryInNew(way, (made) => withDirectory(made, use)));
 }

@@ -9,7 +9,7 @@ import { fingerprintOfBytes, type Fingerprint } from '../secret/fingerprint.ts';
 import type { Identity } from '../files/identity.ts';
 import { openSecret } from '../secret/secret.ts';
 import { exchangingTarget } from './file-exchange.ts';
-import { examinePlace, heldBy, placeOf, sweeperOf, type Place } from './file-place.ts';
+import { examinePlace, heldBy, locationOf, placeOf, sweeperOf, type Place } from './file-place.ts';
 import type { Environment } from './git-ignore.ts';
 import { heldAt, judgeFile, readFile, verdictOn } from './secret-file.ts';
 import { attempt, failedDelivery, inDirectory } from './sink-problem.ts';
@@ -30,8 +30,8 @@ export function fileSink(name: string, spec: FileSpec, environment: Environment)
       if (!place.ok) return { ready: false, problem: place.problem };
       const examined = await examinePlace(place.value, mode, environment, judgeFile(replaced));
       if (!examined.ok) return { ready: false, problem: examined.problem };
-      const { judged: old, warnings } = examined.value;
-      const target = old ? exchangingTarget(place.value, old, environment) : newTarget(place.value);
+      const { judged: old, warnings, access } = examined.value;
+      const target = old ? exchangingTarget(place.value, old, access, environment) : newTarget(place.value, access);
       return { ready: true, target, warnings };
     },
     async lookUp(address): Promise<Held> {
@@ -46,7 +46,7 @@ export function fileSink(name: string, spec: FileSpec, environment: Environment)
   };
 }
 
-function newTarget(place: Place): Target {
+function newTarget(place: Place, access: readonly string[]): Target {
   let delivered: Identity | undefined;
   const takeBack = async () => {
     const identity = delivered;
@@ -61,7 +61,9 @@ function newTarget(place: Place): Target {
     }
   };
   return {
-    location: place.path,
+    get location() {
+      return locationOf(place.path);
+    },
     exchanges: 'nothing',
     async deliver(secret, call): Promise<Delivery> {
       const bytes = Buffer.from(openSecret(secret), 'utf8');
@@ -71,7 +73,7 @@ function newTarget(place: Place): Target {
           return passed(undefined);
         }),
       );
-      if (placed.ok) return { outcome: 'written', warnings: [] };
+      if (placed.ok) return { outcome: 'written', warnings: access };
       await takeBack();
       return failedDelivery(placed);
     },

@@ -82,6 +82,7 @@ function hintFor({ reason, remedy }: FileProblem): string {
     case 'everybody can write':
       return 'Configure a path in a directory of your own below it.';
     case 'no hard links':
+      return 'Configure a path on a local disk that has them (not exFAT or SMB).';
     case 'no modes':
       return 'Configure a path on a local disk that has them (not exFAT, NTFS or SMB).';
     case 'name too long':

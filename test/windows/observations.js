@@ -1,10 +1,11 @@
 // What the main paths look at on the machine: files, processes, and a program that has a file open.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** By cmd.exe, which lets others read it meanwhile, and not replace it. Answers, once it is open, what ends that. */
@@ -14,6 +15,15 @@ export async function heldOpen(path) {
   const child = spawn('cmd.exe', ['/d', '/s', '/c', line], { stdio: 'pipe', windowsVerbatimArguments: true });
   const [pid] = await once(child.stdout.setEncoding('utf8'), 'data');
   return () => process.kill(Number(pid));
+}
+
+export const isWine = existsSync(join(process.env.SystemRoot, 'System32', 'winecfg.exe'));
+
+/** How many entries the access list of a directory has. */
+export function entriesOf(directory) {
+  const icacls = join(process.env.SystemRoot, 'System32', 'icacls.exe');
+  const lines = execFileSync(icacls, [directory], { encoding: 'latin1' }).split('\r\n');
+  return lines.filter((line) => /:(?:\([A-Z,]+\))+$/.test(line.trimEnd())).length;
 }
 
 export function digestOf(path) {

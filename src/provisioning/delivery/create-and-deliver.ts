@@ -7,6 +7,7 @@ import type { Atlas, CreatedKey } from '../../atlas/atlas.ts';
 import { protocolFailure, type AtlasResult } from '../../atlas/failure.ts';
 import { scopeDifference, type ListedKey, type ModelKey, type NewKey } from '../../atlas/model-keys.ts';
 import { LONGEST_WAIT_SECONDS } from '../../atlas/retry-timing.ts';
+import { leftOpenWarnings } from '../../files/windows-access.ts';
 import { fingerprintOf, type Fingerprint } from '../../secret/fingerprint.ts';
 import type { Secret } from '../../secret/secret.ts';
 import type { Target } from '../../sinks/sink.ts';
@@ -179,7 +180,9 @@ async function handOver(
     const issued = { key, delivery, fingerprint, intent, destination, target, isUnsure };
     const difference = scopeDifference(prepared.key, key);
     const scope = difference === undefined ? [] : [difference];
-    return { outcome: 'issued', ...issued, warnings: [...warnings, ...scope, ...outcome.warnings] };
+    // A directory of the journal or the audit log may have been made meanwhile.
+    const told = new Set([...warnings, ...scope, ...outcome.warnings, ...leftOpenWarnings()]);
+    return { outcome: 'issued', ...issued, warnings: [...told] };
   }
   const isOut = outcome.outcome === 'failed' && (await isTakenOut(prepared, fingerprint));
   return isOut

@@ -1,6 +1,7 @@
 // Chooses where a secret goes: the sink by its name or by asking, and the entry within it. Nothing here looks at a
 // sink's place.
 
+import { isReservedName } from '../../files/reserved-name.ts';
 import type { Fingerprint } from '../../secret/fingerprint.ts';
 import type { Address, Sink } from '../../sinks/sink.ts';
 import type { Ask } from '../request-context.ts';
@@ -51,6 +52,14 @@ export async function chooseDestination(
       'INVALID_INPUT',
       wish.entry === undefined ? 'entry: none can be made from the name of the key.' : 'entry: is not accepted.',
       'Pass entry: 1-128 letters, digits, dots, dashes or underscores, beginning with a letter or digit, without "..".',
+    );
+  }
+  // Whatever the sink makes of it: files of the person's own program have such names too.
+  if (isReservedName(entry)) {
+    return refusal(
+      'INVALID_INPUT',
+      `entry: Windows reserves the name ${entry}, or cannot keep it; it is refused on every system.`,
+      'Pass another entry, such as this one with a word before it.',
     );
   }
   return { sink, address: { groupId: wish.groupId, entry } };

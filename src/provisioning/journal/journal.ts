@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { walk } from '../../files/ancestors.ts';
 import { placeNew, readFound } from '../../files/atomic-file.ts';
+import { privateMode } from '../../files/file-owner.ts';
 import { attempt, passed, unlessMissing, type Checked } from '../../files/file-problem.ts';
 import { isHeldIn, lifeFileIn } from '../../files/life-file.ts';
 import { isAlive, thisProcess, type ProcessOwner } from '../../files/process-owner.ts';
@@ -288,6 +289,6 @@ function journalFailure(message: string): Failure {
   return refusal(
     'CONFIG_INVALID',
     `Nothing was created: ${message}`,
-    'The operator sets ATLAS_MODEL_KEYS_STATE_DIR to a directory of this user with room on its disk (mode 0700), and restarts this server.',
+    `The operator sets ATLAS_MODEL_KEYS_STATE_DIR to a directory of this user${privateMode()} with room on its disk, and restarts this server.`,
   );
 }

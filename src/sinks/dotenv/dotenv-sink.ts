@@ -8,7 +8,7 @@ import { passed, shellWord } from '../../files/file-problem.ts';
 import { inTurn } from '../../files/turns.ts';
 import { fingerprintOfBytes, holdsExactly, type Fingerprint } from '../../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../../secret/secret.ts';
-import { examinePlace, heldBy, placeOf, sweeperOf } from '../file-place.ts';
+import { examinePlace, heldBy, locationOf, placeOf, sweeperOf } from '../file-place.ts';
 import type { Environment } from '../git-ignore.ts';
 import { notTheOldSecret, oldSecretIn } from '../old-secret.ts';
 import { attempt, failedDelivery, failedExchange, inDirectory, notReady, type Checked } from '../sink-problem.ts';
@@ -47,8 +47,8 @@ export function dotenvSink(name: string, spec: DotenvSpec, environment: Environm
       const judge = () => rehearse(assignment.value, replaced);
       const rehearsed = await examinePlace(assignment.value.place, mode, environment, judge);
       if (!rehearsed.ok) return { ready: false, problem: rehearsed.problem };
-      const { judged, warnings } = rehearsed.value;
-      return { ready: true, target: dotenvTarget(assignment.value, judged?.old), warnings };
+      const { judged, warnings, access } = rehearsed.value;
+      return { ready: true, target: dotenvTarget(assignment.value, judged?.old, access), warnings };
     },
     async lookUp(address): Promise<Held> {
       const assignment = assignmentOf(spec, address, environment);
@@ -114,11 +114,13 @@ function findOld({ place, variable }: Assignment, text: string, replaced: Replac
   return notTheOldSecret(`${variable} has a value in ${place.path} already`, replaced);
 }
 
-function dotenvTarget(assignment: Assignment, old: Secret | undefined): Target {
+function dotenvTarget(assignment: Assignment, old: Secret | undefined, access: readonly string[]): Target {
   const { path } = assignment.place;
   let delivered: (Assigned & { readonly secret: Secret; readonly nonce: string | undefined }) | undefined;
   return {
-    location: `${path}#${assignment.variable}`,
+    get location() {
+      return `${locationOf(path)}#${assignment.variable}`;
+    },
     exchanges: old ? 'old secret' : 'nothing',
     async deliver(secret, call): Promise<Delivery> {
       const nonce = call?.nonce;
@@ -126,7 +128,7 @@ function dotenvTarget(assignment: Assignment, old: Secret | undefined): Target {
         delivered = { ...assigned, secret, nonce };
       };
       const given = await inTurn(path, () => give({ ...assignment, nonce }, secret, old, note));
-      if (given.ok) return { outcome: 'written', warnings: warningsFor(assignment, given.value) };
+      if (given.ok) return { outcome: 'written', warnings: [...access, ...warningsFor(assignment, given.value)] };
       if (old === undefined) {
         delivered = undefined;
         return failedDelivery(given);

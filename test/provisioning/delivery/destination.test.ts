@@ -74,6 +74,32 @@ describe('of several sinks without a default', () => {
   });
 });
 
+describe('an entry that Windows reserves, or cannot keep, is refused on every system and by every kind of sink', () => {
+  const takers = openSinks(
+    new Map([
+      ['file', { type: 'file', path: '/srv/{entry}.key' }],
+      ['variable', { type: 'dotenv', path: '/srv/.env', variable: 'KEY_{entry}' }],
+      ['command', { type: 'command', argv: ['pass', 'insert', 'voyage/{entry}'], env: {}, timeoutMs: 1000 }],
+    ]),
+    {},
+  );
+  const refusal = { code: 'INVALID_INPUT', message: expect.stringMatching(/^entry: Windows reserves/) as unknown };
+
+  test.each(['NUL', 'CON', 'aux', 'Com1', 'lpt9.txt', 'nul.key', 'prod.'])('%s', async (entry) => {
+    for (const sink of takers.keys()) {
+      expect(await chooseDestination({ sinks: takers }, { groupId: GROUP, name: 'n', sink, entry })).toMatchObject(
+        refusal,
+      );
+    }
+  });
+
+  test('also where it is made from the name of the key', async () => {
+    expect(await chooseDestination({ sinks: takers }, { groupId: GROUP, name: 'con', sink: 'command' })).toMatchObject(
+      refusal,
+    );
+  });
+});
+
 describe('the entry made from a name', () => {
   const entryOf = async (name: string) => {
     const chosen = await chooseDestination({ sinks, defaultSink: 'open' }, { groupId: GROUP, name });
