@@ -70,6 +70,11 @@ async function tryLocked<T>(
   }
 }
 
+/** Two spellings of a name may be one file. Where they are two, one waits for the other without need. */
+function spellingKey(name: string): string {
+  return name.normalize('NFC').toUpperCase();
+}
+
 /** As temporary names do, it begins as the name does, so that git ignores it by `.env*` too. */
 function lockPrefix(name: string): string {
   return `${besideName(name)}lock-`;
@@ -77,7 +82,8 @@ function lockPrefix(name: string): string {
 
 /** The names of the lock files that count. Those of dead processes are removed on the way. */
 async function liveLocks(directory: SafeDirectory, prefix: string): Promise<string[]> {
-  const names = readdirSync(directory.path('.')).filter((name) => name.startsWith(prefix));
+  const key = spellingKey(prefix);
+  const names = readdirSync(directory.path('.')).filter((name) => spellingKey(name).startsWith(key));
   const live: string[] = [];
   for (const name of names) {
     const found = await readLock(directory, name);

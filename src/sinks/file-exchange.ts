@@ -6,10 +6,10 @@ import { withLock } from '../files/file-lock.ts';
 import { keptAccess, modeWarnings } from '../files/file-owner.ts';
 import { passed } from '../files/file-problem.ts';
 import type { SafeDirectory } from '../files/safe-directory.ts';
-import { inTurn } from '../files/turns.ts';
+import { placeKey } from '../files/identity.ts';
 import { holdsExactly } from '../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../secret/secret.ts';
-import type { Place } from './file-place.ts';
+import { inTurnAt, type Place } from './file-place.ts';
 import { bytesOf, changedMeanwhile, type OldSecret } from './old-secret.ts';
 import { readFile, readReplaceable, verdictOn } from './secret-file.ts';
 import { attempt, failedExchange, inDirectory, worded, type Checked } from './sink-problem.ts';
@@ -23,11 +23,14 @@ export function exchangingTarget(place: Place, old: OldSecret): Target {
   };
   return {
     location: path,
+    place: placeKey(path),
     exchanges: 'old secret',
     async deliver(secret, call): Promise<Delivery> {
       const exchange = { secret, nonce: call?.nonce };
       delivered = exchange;
-      const given = await attempt(`${path} could not be written`, () => inTurn(path, () => give(place, exchange, old)));
+      const given = await attempt(`${path} could not be written`, () =>
+        inTurnAt(place, () => give(place, exchange, old)),
+      );
       if (given.ok) return { outcome: 'written', warnings: given.value };
       // It may be in the file all the same, when only the disk failed to confirm it.
       await takeBack();
@@ -69,7 +72,7 @@ async function restore(place: Place, given: Given, old: OldSecret): Promise<void
   try {
     // Nobody needs to be waited for where there is nothing to undo.
     const held = await isHeld(place, given.secret);
-    if (held.ok && held.value) await inTurn(place.path, () => putBack(place, given, old));
+    if (held.ok && held.value) await inTurnAt(place, () => putBack(place, given, old));
   } catch {
     // Out of reach: the new key itself is deleted.
   }

@@ -6,10 +6,12 @@ import { basename, dirname, isAbsolute, join, normalize, sep } from 'node:path';
 import { walk, type Way } from '../files/ancestors.ts';
 import { modeWarnings } from '../files/file-owner.ts';
 import { passed, systemCode } from '../files/file-problem.ts';
+import { placeKey } from '../files/identity.ts';
 import { isReservedName } from '../files/reserved-name.ts';
 import { withDirectory, withMadeDirectory, type SafeDirectory } from '../files/safe-directory.ts';
 import { leftovers, removeLeftovers } from '../files/temporary-name.ts';
 import { tryInNew, tryPlacing, tryReplacing } from '../files/trial.ts';
+import { inTurn } from '../files/turns.ts';
 import { gitProblem, type Environment } from './git-ignore.ts';
 import { attempt, notReady, worded, type Checked, type Refused } from './sink-problem.ts';
 import type { Address, Held, PreflightMode, Sink } from './sink.ts';
@@ -77,6 +79,11 @@ export function examinePlace<T>(
     const warnings = found?.isFile() === true ? modeWarnings(place.path, found) : [];
     return passed({ ...(judged.value !== undefined && { judged: judged.value }), warnings });
   });
+}
+
+/** Runs `action` when all earlier ones of that place in this process have ended, however their paths were spelled. */
+export function inTurnAt<T>(place: Place, action: () => Promise<T>): Promise<T> {
+  return inTurn(placeKey(place.path), action);
 }
 
 /** What a look at a place finds. A directory that is missing holds nothing; one that is not safe tells nothing. */

@@ -4,12 +4,11 @@
 import type { FileSpec } from '../config/sink-spec.ts';
 import { placeNew, removeIfSame } from '../files/atomic-file.ts';
 import { passed } from '../files/file-problem.ts';
-import { inTurn } from '../files/turns.ts';
+import { placeKey, type Identity } from '../files/identity.ts';
 import { fingerprintOfBytes, type Fingerprint } from '../secret/fingerprint.ts';
-import type { Identity } from '../files/identity.ts';
 import { openSecret } from '../secret/secret.ts';
 import { exchangingTarget } from './file-exchange.ts';
-import { examinePlace, heldBy, placeOf, sweeperOf, type Place } from './file-place.ts';
+import { examinePlace, heldBy, inTurnAt, placeOf, sweeperOf, type Place } from './file-place.ts';
 import type { Environment } from './git-ignore.ts';
 import { heldAt, judgeFile, readFile, verdictOn } from './secret-file.ts';
 import { attempt, failedDelivery, inDirectory } from './sink-problem.ts';
@@ -39,7 +38,7 @@ export function fileSink(name: string, spec: FileSpec, environment: Environment)
     },
     async withdraw(address, fingerprint) {
       const place = placeOf(spec.path, address);
-      if (place.ok) await inTurn(place.value.path, () => withdrawFrom(place.value, fingerprint));
+      if (place.ok) await inTurnAt(place.value, () => withdrawFrom(place.value, fingerprint));
     },
     ...sweeperOf(spec.path),
   };
@@ -61,6 +60,7 @@ function newTarget(place: Place): Target {
   };
   return {
     location: place.path,
+    place: placeKey(place.path),
     exchanges: 'nothing',
     async deliver(secret, call): Promise<Delivery> {
       const bytes = Buffer.from(openSecret(secret), 'utf8');

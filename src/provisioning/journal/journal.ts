@@ -204,8 +204,9 @@ async function write(directory: string, intent: Intent, state: Step): Promise<bo
 }
 
 /** Without what a handle has beside it. */
-function planOf({ groupId, name, nonce, sink, entry, replaces, owner, openedAt }: Intent) {
-  const rest = { ...(entry !== undefined && { entry }), ...(replaces && { replaces }) };
+function planOf({ groupId, name, nonce, sink, entry, place, replaces, owner, openedAt }: Intent) {
+  const where = { ...(entry !== undefined && { entry }), ...(place !== undefined && { place }) };
+  const rest = { ...where, ...(replaces && { replaces }) };
   return { groupId, name, nonce, sink, ...rest, owner, openedAt };
 }
 

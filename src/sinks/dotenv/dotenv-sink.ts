@@ -5,10 +5,10 @@
 import type { DotenvSpec } from '../../config/sink-spec.ts';
 import { modeOf } from '../../files/file-owner.ts';
 import { passed, shellWord } from '../../files/file-problem.ts';
-import { inTurn } from '../../files/turns.ts';
+import { placeKey } from '../../files/identity.ts';
 import { fingerprintOfBytes, holdsExactly, type Fingerprint } from '../../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../../secret/secret.ts';
-import { examinePlace, heldBy, placeOf, sweeperOf } from '../file-place.ts';
+import { examinePlace, heldBy, inTurnAt, placeOf, sweeperOf } from '../file-place.ts';
 import type { Environment } from '../git-ignore.ts';
 import { notTheOldSecret, oldSecretIn } from '../old-secret.ts';
 import { attempt, failedDelivery, failedExchange, inDirectory, notReady, type Checked } from '../sink-problem.ts';
@@ -56,7 +56,7 @@ export function dotenvSink(name: string, spec: DotenvSpec, environment: Environm
     },
     async withdraw(address, fingerprint) {
       const assignment = assignmentOf(spec, address);
-      if (assignment.ok) await inTurn(assignment.value.place.path, () => withdrawFrom(assignment.value, fingerprint));
+      if (assignment.ok) await inTurnAt(assignment.value.place, () => withdrawFrom(assignment.value, fingerprint));
     },
     ...sweeperOf(spec.path),
   };
@@ -119,13 +119,14 @@ function dotenvTarget(assignment: Assignment, old: Secret | undefined): Target {
   let delivered: (Assigned & { readonly secret: Secret; readonly nonce: string | undefined }) | undefined;
   return {
     location: `${path}#${assignment.variable}`,
+    place: `${placeKey(path)}#${assignment.variable}`,
     exchanges: old ? 'old secret' : 'nothing',
     async deliver(secret, call): Promise<Delivery> {
       const nonce = call?.nonce;
       const note = (assigned: Assigned) => {
         delivered = { ...assigned, secret, nonce };
       };
-      const given = await inTurn(path, () => give({ ...assignment, nonce }, secret, old, note));
+      const given = await inTurnAt(assignment.place, () => give({ ...assignment, nonce }, secret, old, note));
       if (given.ok) return { outcome: 'written', warnings: warningsFor(assignment, given.value) };
       if (old === undefined) {
         delivered = undefined;
@@ -142,7 +143,7 @@ function dotenvTarget(assignment: Assignment, old: Secret | undefined): Target {
     async retract() {
       if (delivered === undefined) return;
       const { secret, nonce, ...assigned } = delivered;
-      await inTurn(path, () => takeBack({ ...assignment, nonce }, secret, assigned));
+      await inTurnAt(assignment.place, () => takeBack({ ...assignment, nonce }, secret, assigned));
     },
   };
 }
