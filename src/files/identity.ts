@@ -25,11 +25,27 @@ export function isSame(a: Identity, b: Identity, platform: NodeJS.Platform = pro
  * @param folds whether names that differ in case are one name in a directory
  */
 export function placeKey(path: string, folds: (directory: string) => boolean = foldsCase): string {
-  for (let existing = dirname(path); ; existing = dirname(existing)) {
+  const { existing, real } = realPart(dirname(path));
+  const key = join(real, relative(existing, path));
+  return folds(existing) ? folded(key) : key.normalize('NFC');
+}
+
+/** The path as the disk spells it, where the system tells (macOS, Windows); with links it stays as it is. */
+export function spellingOnDisk(path: string): string {
+  const { existing, real } = realPart(path);
+  return folded(real) === folded(existing) ? join(real, relative(existing, path)) : path;
+}
+
+/** One text for the names that a directory which folds case takes for one. */
+export function folded(name: string): string {
+  return name.normalize('NFC').toUpperCase();
+}
+
+/** The last part of the path that exists, and what it really is. */
+function realPart(path: string): { readonly existing: string; readonly real: string } {
+  for (let existing = path; ; existing = dirname(existing)) {
     const real = unlessRefused(() => realpathSync.native(existing));
-    if (real === undefined && existing !== dirname(existing)) continue;
-    const key = join(real ?? existing, relative(existing, path)).normalize('NFC');
-    return folds(existing) ? key.toUpperCase() : key;
+    if (real !== undefined || existing === dirname(existing)) return { existing, real: real ?? existing };
   }
 }
 
