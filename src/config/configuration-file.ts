@@ -3,6 +3,7 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
 import { isWritableByOthers } from '../files/file-owner.ts';
 import { systemCode } from '../files/file-problem.ts';
+import { askFirst, privacyWords } from '../files/privacy.ts';
 import { followLinks } from '../files/link-way.ts';
 import { parseJson } from '../text/json.ts';
 import { ConfigError } from './config-error.ts';
@@ -22,7 +23,10 @@ const BYTE_ORDER_MARK = /^\uFEFF/;
  * @throws ConfigError for another user's file but root's, one that others can write to, a link that others could
  *   change, or bad JSON
  */
-export function readConfigurationFile(path: string, setting: string | undefined): unknown {
+export async function readConfigurationFile(path: string, setting: string | undefined): Promise<unknown> {
+  await askFirst(path).catch((error: unknown) => {
+    throw unreadable(path, error);
+  });
   const descriptor = open(path, setting);
   if (descriptor === undefined) return undefined;
   try {
@@ -64,8 +68,13 @@ function open(path: string, setting: string | undefined): number | undefined {
     if (setting === undefined && (code === 'ENOENT' || code === 'ENOTDIR')) return undefined;
     // What names nothing that exists may be something else in the wrong place, such as a secret.
     if (setting !== undefined && !exists(path)) throw new ConfigError(setting, 'names a file that does not exist');
-    throw new ConfigError(path, 'cannot be read; check its permissions');
+    throw unreadable(path, error);
   }
+}
+
+function unreadable(path: string, error: unknown): ConfigError {
+  const words = privacyWords(error)?.join('. ').replace(/\.$/, '');
+  return new ConfigError(path, `cannot be read; ${words ?? 'check its permissions'}`);
 }
 
 /** As a ConfigMap of Kubernetes is mounted: a link to a link, which only root can change. */

@@ -40,7 +40,7 @@ export async function fromFile(
   if (named === undefined && !hasUserDirectory('config')) return withoutFile;
   const path = named === undefined ? join(userDirectory('config'), 'config.json') : expandHome(named);
   const setting = config === undefined ? FILE_VARIABLE : '--config';
-  const content = readConfigurationFile(path, named === undefined ? undefined : setting);
+  const content = await readConfigurationFile(path, named === undefined ? undefined : setting);
   const { atlas, ...settings } = await check('file', content ?? {}, (field) => `${path}: ${field}`);
   return {
     source: { settings, origin: () => `file ${path}` },

@@ -8,6 +8,7 @@ import type { Intent } from '../provisioning/journal/intent.ts';
 import { isUnderWay, isUnfinished, openJournal } from '../provisioning/journal/journal.ts';
 import { walk } from '../files/ancestors.ts';
 import { attempt, passed } from '../files/file-problem.ts';
+import { askFirst } from '../files/privacy.ts';
 import { openSinks } from '../sinks/open-sinks.ts';
 import type { Sink } from '../sinks/sink.ts';
 import { counted, failed, listed, ok, warning, type Check } from './check.ts';
@@ -45,7 +46,8 @@ async function sinkCheck(sink: Sink, groupId: string): Promise<Check> {
 
 /** Judged as the journal and the audit log judge it; a missing directory is made by them. */
 export async function stateChecks({ stateDir }: Config): Promise<Check[]> {
-  const judged = await attempt(`${stateDir} cannot be used`, () => {
+  const judged = await attempt(`${stateDir} cannot be used`, async () => {
+    await askFirst(stateDir);
     for (const directory of [stateDir, join(stateDir, 'intents')]) {
       const way = walk(directory);
       if (!way.ok) return way;

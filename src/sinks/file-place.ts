@@ -7,6 +7,7 @@ import { walk, type Way } from '../files/ancestors.ts';
 import { modeWarnings } from '../files/file-owner.ts';
 import { passed, systemCode } from '../files/file-problem.ts';
 import { placeKey } from '../files/identity.ts';
+import { askFirst } from '../files/privacy.ts';
 import { isReservedName } from '../files/reserved-name.ts';
 import { withDirectory, withMadeDirectory, type SafeDirectory } from '../files/safe-directory.ts';
 import { leftovers, removeLeftovers } from '../files/temporary-name.ts';
@@ -65,6 +66,7 @@ export function examinePlace<T>(
   judge: JudgeExisting<T>,
 ): Promise<Checked<Examined<T>>> {
   return attempt(`${place.path} cannot be written`, async () => {
+    await askFirst(place.directory);
     const way = worded(walk(place.directory));
     if (!way.ok) return way;
     const { directory, existing, missing } = way.value;
@@ -82,7 +84,8 @@ export function examinePlace<T>(
 }
 
 /** Runs `action` when all earlier ones of that place in this process have ended, however their paths were spelled. */
-export function inTurnAt<T>(place: Place, action: () => Promise<T>): Promise<T> {
+export async function inTurnAt<T>(place: Place, action: () => Promise<T>): Promise<T> {
+  await askFirst(place.directory);
   return inTurn(placeKey(place.path), action);
 }
 

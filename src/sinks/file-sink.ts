@@ -11,7 +11,7 @@ import { exchangingTarget } from './file-exchange.ts';
 import { examinePlace, heldBy, inTurnAt, placeOf, sweeperOf, type Place } from './file-place.ts';
 import type { Environment } from './git-ignore.ts';
 import { heldAt, judgeFile, readFile, verdictOn } from './secret-file.ts';
-import { attempt, failedDelivery, inDirectory } from './sink-problem.ts';
+import { attempt, failedDelivery, ifInReach, inDirectory, type Checked } from './sink-problem.ts';
 import type { Delivery, Held, Preflight, Sink, Target } from './sink.ts';
 import { takesEntry } from './template.ts';
 
@@ -38,7 +38,7 @@ export function fileSink(name: string, spec: FileSpec, environment: Environment)
     },
     async withdraw(address, fingerprint) {
       const place = placeOf(spec.path, address);
-      if (place.ok) await inTurnAt(place.value, () => withdrawFrom(place.value, fingerprint));
+      if (place.ok) await ifInReach(() => inTurnAt(place.value, () => withdrawFrom(place.value, fingerprint)));
     },
     ...sweeperOf(spec.path),
   };
@@ -79,16 +79,12 @@ function newTarget(place: Place): Target {
   };
 }
 
-async function withdrawFrom(place: Place, fingerprint: Fingerprint): Promise<void> {
-  try {
-    await inDirectory(place.directory, async (directory) => {
-      const found = await readFile(directory, place);
-      const isIt = found?.bytes !== undefined && fingerprintOfBytes(found.bytes) === fingerprint;
-      found?.bytes?.fill(0);
-      if (found && isIt) await removeIfSame(directory, place.name, found.stats);
-      return passed(undefined);
-    });
-  } catch {
-    // Out of reach: the key itself is deleted.
-  }
+function withdrawFrom(place: Place, fingerprint: Fingerprint): Promise<Checked<undefined>> {
+  return inDirectory(place.directory, async (directory) => {
+    const found = await readFile(directory, place);
+    const isIt = found?.bytes !== undefined && fingerprintOfBytes(found.bytes) === fingerprint;
+    found?.bytes?.fill(0);
+    if (found && isIt) await removeIfSame(directory, place.name, found.stats);
+    return passed(undefined);
+  });
 }

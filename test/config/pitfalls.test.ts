@@ -121,7 +121,7 @@ test.skipIf(!isRoot)(
     const reader = join(folder, 'reader.mjs');
     const entry = fileURLToPath(new URL('../../src/config/configuration-file.ts', import.meta.url));
     buildSync({ entryPoints: [entry], outfile: reader, bundle: true, platform: 'node', format: 'esm' });
-    const script = `import(${JSON.stringify(reader)}).then((file) => console.log(JSON.stringify(file.readConfigurationFile(${JSON.stringify(path)}))))`;
+    const script = `import(${JSON.stringify(reader)}).then(async (file) => console.log(JSON.stringify(await file.readConfigurationFile(${JSON.stringify(path)}))))`;
     expect(execFileSync(process.execPath, ['-e', script], { encoding: 'utf8', uid: 65_534 })).toBe(
       '{"readOnly":true}\n',
     );

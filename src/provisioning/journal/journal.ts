@@ -12,6 +12,7 @@ import { walk } from '../../files/ancestors.ts';
 import { placeNew, readFound } from '../../files/atomic-file.ts';
 import { attempt, passed, unlessMissing, type Checked } from '../../files/file-problem.ts';
 import { isHeldIn, lifeFileIn } from '../../files/life-file.ts';
+import { askFirst } from '../../files/privacy.ts';
 import { isAlive, thisProcess, type ProcessOwner } from '../../files/process-owner.ts';
 import { withDirectory, withMadeDirectory, type SafeDirectory } from '../../files/safe-directory.ts';
 import { inTurn } from '../../files/turns.ts';
@@ -211,6 +212,7 @@ function planOf({ groupId, name, nonce, sink, entry, place, replaces, owner, ope
 }
 
 async function readAll(directory: string, settled: Settled): Promise<Checked<Kept>> {
+  await askFirst(directory);
   const way = walk(directory);
   if (!way.ok) return way;
   if (way.value.missing.length > 0) return passed({ intents: [], unreadable: [] });

@@ -11,7 +11,15 @@ import { openSecret, type Secret } from '../../secret/secret.ts';
 import { examinePlace, heldBy, inTurnAt, placeOf, sweeperOf } from '../file-place.ts';
 import type { Environment } from '../git-ignore.ts';
 import { notTheOldSecret, oldSecretIn } from '../old-secret.ts';
-import { attempt, failedDelivery, failedExchange, inDirectory, notReady, type Checked } from '../sink-problem.ts';
+import {
+  attempt,
+  failedDelivery,
+  failedExchange,
+  ifInReach,
+  inDirectory,
+  notReady,
+  type Checked,
+} from '../sink-problem.ts';
 import type { Address, Delivery, Held, Preflight, Replaced, Sink, Target, Verdict } from '../sink.ts';
 import { expand, takesEntry } from '../template.ts';
 import { misreaders, seeingReaders } from './agreement.ts';
@@ -56,7 +64,9 @@ export function dotenvSink(name: string, spec: DotenvSpec, environment: Environm
     },
     async withdraw(address, fingerprint) {
       const assignment = assignmentOf(spec, address);
-      if (assignment.ok) await inTurnAt(assignment.value.place, () => withdrawFrom(assignment.value, fingerprint));
+      if (!assignment.ok) return;
+      const { place } = assignment.value;
+      await ifInReach(() => inTurnAt(place, () => withdrawFrom(assignment.value, fingerprint)));
     },
     ...sweeperOf(spec.path),
   };
@@ -200,23 +210,15 @@ async function give(
 /** The file itself stays. */
 async function withdrawFrom(assignment: Assignment, fingerprint: Fingerprint): Promise<void> {
   const { place, variable } = assignment;
-  try {
-    const read = await inDirectory(place.directory, (directory) => readDotenv(directory, place));
-    const value = read.ok && read.value ? valueOf(read.value.text, variable) : undefined;
-    if (value === undefined || fingerprintOfBytes(Buffer.from(value, 'utf8')) !== fingerprint) return;
-    const written = { oldMode: 0o600, access: [], dropped: [], blind: [], trace: { lead: '' } } as const;
-    await unassign(assignment, value, written);
-  } catch {
-    // Out of reach: the key itself is deleted.
-  }
+  const read = await inDirectory(place.directory, (directory) => readDotenv(directory, place));
+  const value = read.ok && read.value ? valueOf(read.value.text, variable) : undefined;
+  if (value === undefined || fingerprintOfBytes(Buffer.from(value, 'utf8')) !== fingerprint) return;
+  const written = { oldMode: 0o600, access: [], dropped: [], blind: [], trace: { lead: '' } } as const;
+  await unassign(assignment, value, written);
 }
 
-async function takeBack(assignment: Assignment, secret: Secret, assigned: Assigned): Promise<void> {
-  try {
-    await unassign(assignment, openSecret(secret), assigned);
-  } catch {
-    // Out of reach: the key itself is deleted.
-  }
+function takeBack(assignment: Assignment, secret: Secret, assigned: Assigned): Promise<void> {
+  return ifInReach(() => unassign(assignment, openSecret(secret), assigned));
 }
 
 function readBack({ place, variable }: Assignment, secret: Secret, isNew: boolean): Promise<Checked<undefined>> {
