@@ -229,7 +229,7 @@ describe('rename', () => {
     expect(sandbox.keys(GROUP)[0]?.name).toBe('new');
     expectTheSameInText(called);
     expect(audited()).toMatchObject([
-      { tool: 'update_ai_model_api_key', outcome: 'updated', groupId: GROUP, apiKeyId },
+      { tool: 'update_ai_model_api_key', outcome: 'updated', groupId: GROUP, apiKeyId, previousName: 'old' },
     ]);
   });
 
