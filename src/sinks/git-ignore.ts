@@ -46,10 +46,11 @@ export async function gitProblem(
   const tracked = await trackedLike(git('ls-files', '-z', '--', pathspecOf(relative(top, target))));
   if (typeof tracked === 'string') return noAnswer(target, tracked, HINT);
   const place = placeKey(target);
-  if (tracked.some((path) => placeKey(resolve(existing, path)) === place)) {
+  const found = tracked.map((path) => resolve(existing, path)).find((path) => placeKey(path) === place);
+  if (found !== undefined) {
     return notReady(
       `${target} is tracked by git, so the secret would go into the repository.`,
-      `Run: git rm --cached -- ${shellWord(target)} and add it to .gitignore, or configure another path.`,
+      `Run: git rm --cached -- ${shellWord(found)} and add it to .gitignore, or configure another path.`,
     );
   }
   const ignored = await isIgnored(git('check-ignore', '--quiet', '--', spellingOnDisk(target)));
