@@ -13,6 +13,7 @@ const SHARED = [
   'src/secret/secret.ts',
   'src/config/config-error.ts',
   'src/files/machine.ts',
+  'src/files/privacy.ts',
 ];
 
 /** The files that each part may have for itself: they keep nothing, and have no class. */

@@ -4,6 +4,7 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, typ
 import { resolve } from 'node:path';
 import { isOpenToOthers } from '../files/file-owner.ts';
 import { systemCode } from '../files/file-problem.ts';
+import { askFirst, privacyWords } from '../files/privacy.ts';
 import { followLinks } from '../files/link-way.ts';
 import { isTrusted, thisMachine, type Machine } from '../files/machine.ts';
 import { parseJson } from '../text/json.ts';
@@ -25,11 +26,14 @@ const BYTE_ORDER_MARK = /^\uFEFF/;
  * @throws ConfigError for another user's file but root's, one that others can write to, a link that others could
  *   change, or bad JSON
  */
-export function readConfigurationFile(
+export async function readConfigurationFile(
   path: string,
   setting: string | undefined,
   trustedPaths: readonly string[] = [],
-): unknown {
+): Promise<unknown> {
+  await askFirst(path).catch((error: unknown) => {
+    throw unreadable(path, error);
+  });
   const machine = { ...thisMachine(), trustedPaths };
   const opened = open(path, setting, machine);
   if (opened === undefined) return undefined;
@@ -88,8 +92,13 @@ function open(path: string, setting: string | undefined, machine: Machine): Open
     if (setting === undefined && (code === 'ENOENT' || code === 'ENOTDIR')) return undefined;
     // What names nothing that exists may be something else in the wrong place, such as a secret.
     if (setting !== undefined && !exists(path)) throw new ConfigError(setting, 'names a file that does not exist');
-    throw new ConfigError(path, 'cannot be read; check its permissions');
+    throw unreadable(path, error);
   }
+}
+
+function unreadable(path: string, error: unknown): ConfigError {
+  const words = privacyWords(error)?.join('. ').replace(/\.$/, '');
+  return new ConfigError(path, `cannot be read; ${words ?? 'check its permissions'}`);
 }
 
 /** As a ConfigMap of Kubernetes is mounted: a link to a link, which only root can change. */

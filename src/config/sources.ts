@@ -44,7 +44,7 @@ export async function fromFile(
   if (named === undefined && !hasUserDirectory('config')) return withoutFile;
   const setting = config === undefined ? FILE_VARIABLE : '--config';
   const path = named === undefined ? join(userDirectory('config'), 'config.json') : localPath(setting, named);
-  const content = readConfigurationFile(path, named === undefined ? undefined : setting, trustedPaths);
+  const content = await readConfigurationFile(path, named === undefined ? undefined : setting, trustedPaths);
   const { atlas, ...settings } = await check('file', content ?? {}, (field) => `${path}: ${field}`);
   return {
     source: { settings, origin: () => `file ${path}` },

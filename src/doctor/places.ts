@@ -10,6 +10,7 @@ import { walk } from '../files/ancestors.ts';
 import { attempt, passed } from '../files/file-problem.ts';
 import { privateMode } from '../files/file-owner.ts';
 import { thisMachine } from '../files/machine.ts';
+import { askFirst } from '../files/privacy.ts';
 import { tryInNew } from '../files/trial.ts';
 import { accessWarnings } from '../files/windows-access.ts';
 import { openSinks } from '../sinks/open-sinks.ts';
@@ -50,6 +51,7 @@ async function sinkCheck(sink: Sink, groupId: string): Promise<Check> {
 /** Judged as the journal and the audit log judge it; a missing directory is made by them. */
 export async function stateChecks({ stateDir }: Config): Promise<Check[]> {
   const judged = await attempt<StateDirectory>(`${stateDir} cannot be used`, async () => {
+    await askFirst(stateDir);
     const way = walk(stateDir);
     if (!way.ok) return way;
     accessSync(way.value.existing, constants.W_OK | constants.X_OK);

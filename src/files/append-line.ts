@@ -1,11 +1,13 @@
-// Appends lines to files. A line is written at once, so that several processes do not mix
+// Appends lines to files, and reads the last ones. A line is written at once, so that several processes do not mix
 // theirs; one that was cut off, by a full disk or a power failure, stays a line of its own.
 
 import { closeSync, constants, fchmodSync, fstatSync, openSync, readSync, writeFileSync, type Stats } from 'node:fs';
+import { unlessMissing } from './file-problem.ts';
 import type { SafeDirectory } from './safe-directory.ts';
 import { toDisk } from './to-disk.ts';
 
 const APPEND = constants.O_RDWR | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const LINE_END = 0x0a;
 
 export interface Appending {
@@ -38,4 +40,20 @@ function endsInLine(file: number): boolean {
   const last = Buffer.alloc(1, LINE_END);
   if (size > 0) readSync(file, last, 0, 1, size - 1);
   return last[0] === LINE_END;
+}
+
+/** The lines within the last so many bytes of a file, oldest first; none where there is no such file. */
+export function lastLines(directory: SafeDirectory, name: string, bytes: number): string[] {
+  const file = unlessMissing(() => openSync(directory.path(name), READ));
+  if (file === undefined) return [];
+  try {
+    const stats = fstatSync(file);
+    if (!stats.isFile()) return [];
+    const end = Buffer.alloc(Math.min(stats.size, bytes));
+    const length = readSync(file, end, 0, end.length, stats.size - end.length);
+    const lines = end.toString('utf8', 0, length).split('\n');
+    return stats.size > bytes ? lines.slice(1) : lines;
+  } finally {
+    closeSync(file);
+  }
 }

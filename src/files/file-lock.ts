@@ -10,6 +10,7 @@ import { readdirSync, unlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readFound, statsOf, withNewFile, type FoundFile } from './atomic-file.ts';
 import { refused, systemCode, type Checked, type FileProblem, type Refused } from './file-problem.ts';
+import { folded } from './identity.ts';
 import { isAlive, parseOwner, thisProcess } from './process-owner.ts';
 import type { SafeDirectory } from './safe-directory.ts';
 import { besideName } from './temporary-name.ts';
@@ -77,7 +78,8 @@ function lockPrefix(name: string): string {
 
 /** The names of the lock files that count. Those of dead processes are removed on the way. */
 async function liveLocks(directory: SafeDirectory, prefix: string): Promise<string[]> {
-  const names = readdirSync(directory.path('.')).filter((name) => name.startsWith(prefix));
+  // Two spellings of a name may be one file. Where they are two, one waits for the other without need.
+  const names = readdirSync(directory.path('.')).filter((name) => folded(name).startsWith(folded(prefix)));
   const live: string[] = [];
   for (const name of names) {
     const found = await readLock(directory, name);

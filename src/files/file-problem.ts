@@ -2,6 +2,8 @@
 // advice on other places, which are for the caller to name. An error of the system gives only its code: its message
 // quotes paths and, for some calls, the data.
 
+import { privacyWords } from './privacy.ts';
+
 /** What a check yields: something to go on with, or why not. */
 export type Checked<T, P = FileProblem> = Passed<T> | Refused<P>;
 
@@ -81,9 +83,15 @@ export async function attempt<T, P = FileProblem>(
     const code = systemCode(error);
     // Not the system's refusal but a mistake of this program.
     if (code === undefined) throw error;
+    const privacy = privacyWords(error);
+    if (privacy) return { ok: false, problem: { reason: 'no permission', ...said(what, ...privacy) } };
     const [reason, words, remedy] = REFUSALS[code] ?? ['refused by the system', `the system refused it (${code})`];
-    return { ok: false, problem: { reason, message: `${what}: ${words}.`, ...(remedy !== undefined && { remedy }) } };
+    return { ok: false, problem: { reason, ...said(what, words, remedy) } };
   }
+}
+
+function said(what: string, words: string, remedy?: string): Pick<FileProblem, 'message' | 'remedy'> {
+  return { message: `${what}: ${words}.`, ...(remedy !== undefined && { remedy }) };
 }
 
 /** The code of an error of the system, such as `ENOENT`. */

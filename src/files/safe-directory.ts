@@ -13,6 +13,7 @@ import { makeMissing, walk, type Way } from './ancestors.ts';
 import { parentProblem } from './file-owner.ts';
 import { isSame } from './identity.ts';
 import { systemCode, systemError, type Checked, type FileProblem } from './file-problem.ts';
+import { askFirst } from './privacy.ts';
 import { directoryToDisk } from './to-disk.ts';
 
 /** An opened directory. Valid only inside the function that it was given to. */
@@ -41,6 +42,7 @@ export async function withDirectory<T, P = FileProblem>(
   use: Use<T, P>,
   reach: Reach = REACH,
 ): Promise<Checked<T, P | FileProblem>> {
+  await askFirst(directory);
   const way = walk(directory);
   return way.ok ? enter(directory, way.value, use, reach) : way;
 }
@@ -50,6 +52,7 @@ export async function withMadeDirectory<T, P = FileProblem>(
   directory: string,
   use: Use<T, P>,
 ): Promise<Checked<T, P | FileProblem>> {
+  await askFirst(directory);
   const way = walk(directory);
   if (!way.ok) return way;
   if (way.value.missing.length === 0) return enter(directory, way.value, use, REACH);

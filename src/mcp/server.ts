@@ -153,6 +153,8 @@ export interface CallRecord {
   readonly groupId?: string;
   readonly apiKeyId?: string;
   readonly sink?: string;
+  /** As Atlas had it, where the call has, or may have, renamed the key. */
+  readonly previousName?: string;
   /** The result's outcome, or the code of its error. */
   readonly outcome: string;
   readonly durationMs: number;

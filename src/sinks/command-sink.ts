@@ -4,6 +4,7 @@
 import { basename } from 'node:path';
 import type { CommandSpec } from '../config/sink-spec.ts';
 import { passed } from '../files/file-problem.ts';
+import { askFirst } from '../files/privacy.ts';
 import { fingerprintOfBytes, holdsExactly } from '../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../secret/secret.ts';
 import { childEnvironment, searchPathOf } from '../programs/child-environment.ts';
@@ -11,7 +12,7 @@ import { notTheOldSecret, oldSecretIn, type OldSecret } from './old-secret.ts';
 import { feedProgram, readProgram, type Program, type ProgramEnd } from '../programs/child-process.ts';
 import { findExecutable } from '../programs/executable.ts';
 import { describe, subjectOf } from '../programs/program-end.ts';
-import { entryExists, failedDelivery, type Checked, type Refused } from './sink-problem.ts';
+import { attempt, entryExists, failedDelivery, type Checked, type Refused } from './sink-problem.ts';
 import type { Address, Delivery, Held, Preflight, Replaced, Sink, Target, Verdict } from './sink.ts';
 import { expand, takesEntry } from './template.ts';
 
@@ -24,7 +25,14 @@ type Argv = CommandSpec['argv'];
 export function commandSink(name: string, spec: CommandSpec, environment: Readonly<Record<string, string>>): Sink {
   const location = `command ${basename(spec.argv[0])}`;
   const env = childEnvironment(environment, spec.env);
-  const prepare = (argv: Argv, address: Address) => prepareProgram(argv, address, env, spec.timeoutMs);
+  const prepare = async (argv: Argv, address: Address) => {
+    const reached = await attempt('The program of a command cannot be looked at', async () => {
+      await askFirst(argv[0]);
+      return passed(undefined);
+    });
+    if (!reached.ok) return { ready: false, ...reached.problem } as const;
+    return prepareProgram(argv, address, env, spec.timeoutMs);
+  };
   return {
     name,
     kind: 'command',
@@ -33,9 +41,9 @@ export function commandSink(name: string, spec: CommandSpec, environment: Readon
     mayWriteForMs: spec.timeoutMs,
     verification: spec.verify ? 'read-back' : 'none',
     async preflight(address, _mode, replaced): Promise<Preflight> {
-      const writer = prepare(spec.argv, address);
+      const writer = await prepare(spec.argv, address);
       if (!writer.ready) return notReady(writer);
-      const reader = spec.verify && prepare(spec.verify, address);
+      const reader = spec.verify && (await prepare(spec.verify, address));
       if (reader && !reader.ready) return notReady(reader);
       const commands: Commands = { name, location, writer: writer.program, reader: reader?.program, replaced };
       const old = await findOld(commands);
@@ -43,7 +51,7 @@ export function commandSink(name: string, spec: CommandSpec, environment: Readon
       return { ready: true, target: commandTarget(commands, old.value) };
     },
     async lookUp(address): Promise<Held> {
-      const reader = spec.verify && prepare(spec.verify, address);
+      const reader = spec.verify && (await prepare(spec.verify, address));
       return reader?.ready ? lookUpWith(reader.program) : { held: 'unknown' };
     },
   };

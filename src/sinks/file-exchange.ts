@@ -5,11 +5,11 @@ import { PRIVATE, replaceVersion, type FoundFile } from '../files/atomic-file.ts
 import { withLock } from '../files/file-lock.ts';
 import { passed } from '../files/file-problem.ts';
 import type { SafeDirectory } from '../files/safe-directory.ts';
-import { inTurn } from '../files/turns.ts';
+import { placeKey } from '../files/identity.ts';
 import { holdsExactly } from '../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../secret/secret.ts';
 import { keptReaders } from './access-list.ts';
-import { locationOf, type Place } from './file-place.ts';
+import { inTurnAt, locationOf, type Place } from './file-place.ts';
 import type { Environment } from './git-ignore.ts';
 import { bytesOf, changedMeanwhile, type OldSecret } from './old-secret.ts';
 import { readFile, readReplaceable, verdictOn } from './secret-file.ts';
@@ -32,11 +32,14 @@ export function exchangingTarget(
     get location() {
       return locationOf(path);
     },
+    place: placeKey(path),
     exchanges: 'old secret',
     async deliver(secret, call): Promise<Delivery> {
       const exchange = { secret, nonce: call?.nonce, environment };
       delivered = exchange;
-      const given = await attempt(`${path} could not be written`, () => inTurn(path, () => give(place, exchange, old)));
+      const given = await attempt(`${path} could not be written`, () =>
+        inTurnAt(place, () => give(place, exchange, old)),
+      );
       if (given.ok) return { outcome: 'written', warnings: [...access, ...given.value] };
       // It may be in the file all the same, when only the disk failed to confirm it.
       await takeBack();
@@ -85,7 +88,7 @@ async function restore(place: Place, given: Given, old: OldSecret): Promise<void
   try {
     // Nobody needs to be waited for where there is nothing to undo.
     const held = await isHeld(place, given.secret);
-    if (held.ok && held.value) await inTurn(place.path, () => putBack(place, given, old));
+    if (held.ok && held.value) await inTurnAt(place, () => putBack(place, given, old));
   } catch {
     // Out of reach: the new key itself is deleted.
   }

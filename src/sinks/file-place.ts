@@ -6,10 +6,13 @@ import { basename, dirname, isAbsolute, join, normalize, sep } from 'node:path';
 import { walk, type Way } from '../files/ancestors.ts';
 import type { Access } from '../files/atomic-file.ts';
 import { passed, systemCode } from '../files/file-problem.ts';
+import { placeKey } from '../files/identity.ts';
+import { askFirst } from '../files/privacy.ts';
 import { isReservedName } from '../files/reserved-name.ts';
 import { withDirectory, withMadeDirectory, type SafeDirectory } from '../files/safe-directory.ts';
 import { leftovers, removeLeftovers } from '../files/temporary-name.ts';
 import { tryInNew, tryPlacing, tryReplacing } from '../files/trial.ts';
+import { inTurn } from '../files/turns.ts';
 import { accessWarnings } from '../files/windows-access.ts';
 import { keptReaders, listedWriters } from './access-list.ts';
 import { gitProblem, type Environment } from './git-ignore.ts';
@@ -81,6 +84,7 @@ export function examinePlace<T>(
   judge: JudgeExisting<T>,
 ): Promise<Checked<Examined<T>>> {
   return attempt(`${place.path} cannot be written`, async () => {
+    await askFirst(place.directory);
     const way = worded(walk(place.directory));
     if (!way.ok) return way;
     const { directory, existing, missing } = way.value;
@@ -101,6 +105,12 @@ export function examinePlace<T>(
     const warnings = [...access, ...(readers?.value.warnings ?? [])];
     return passed({ ...(judged.value !== undefined && { judged: judged.value }), warnings, access });
   });
+}
+
+/** Runs `action` when all earlier ones of that place in this process have ended, however their paths were spelled. */
+export async function inTurnAt<T>(place: Place, action: () => Promise<T>): Promise<T> {
+  await askFirst(place.directory);
+  return inTurn(placeKey(place.path), action);
 }
 
 /** What a look at a place finds. A directory that is missing holds nothing; one that is not safe tells nothing. */

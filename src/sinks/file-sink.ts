@@ -4,15 +4,14 @@
 import type { FileSpec } from '../config/sink-spec.ts';
 import { placeNew, removeIfSame } from '../files/atomic-file.ts';
 import { passed } from '../files/file-problem.ts';
-import { inTurn } from '../files/turns.ts';
+import { placeKey, type Identity } from '../files/identity.ts';
 import { fingerprintOfBytes, type Fingerprint } from '../secret/fingerprint.ts';
-import type { Identity } from '../files/identity.ts';
 import { openSecret } from '../secret/secret.ts';
 import { exchangingTarget } from './file-exchange.ts';
-import { examinePlace, heldBy, locationOf, placeOf, sweeperOf, type Place } from './file-place.ts';
+import { examinePlace, heldBy, inTurnAt, locationOf, placeOf, sweeperOf, type Place } from './file-place.ts';
 import type { Environment } from './git-ignore.ts';
 import { heldAt, judgeFile, readFile, verdictOn } from './secret-file.ts';
-import { attempt, failedDelivery, inDirectory } from './sink-problem.ts';
+import { attempt, failedDelivery, ifInReach, inDirectory, type Checked } from './sink-problem.ts';
 import type { Delivery, Held, Preflight, Sink, Target } from './sink.ts';
 import { takesEntry } from './template.ts';
 
@@ -40,7 +39,7 @@ export function fileSink(name: string, spec: FileSpec, environment: Environment)
     },
     async withdraw(address, fingerprint) {
       const place = placeOf(spec.path, address);
-      if (place.ok) await inTurn(place.value.path, () => withdrawFrom(place.value, fingerprint));
+      if (place.ok) await ifInReach(() => inTurnAt(place.value, () => withdrawFrom(place.value, fingerprint)));
     },
     ...sweeperOf(spec.path),
   };
@@ -64,6 +63,7 @@ function newTarget(place: Place, access: readonly string[]): Target {
     get location() {
       return locationOf(place.path);
     },
+    place: placeKey(place.path),
     exchanges: 'nothing',
     async deliver(secret, call): Promise<Delivery> {
       const bytes = Buffer.from(openSecret(secret), 'utf8');
@@ -82,16 +82,12 @@ function newTarget(place: Place, access: readonly string[]): Target {
   };
 }
 
-async function withdrawFrom(place: Place, fingerprint: Fingerprint): Promise<void> {
-  try {
-    await inDirectory(place.directory, async (directory) => {
-      const found = await readFile(directory, place);
-      const isIt = found?.bytes !== undefined && fingerprintOfBytes(found.bytes) === fingerprint;
-      found?.bytes?.fill(0);
-      if (found && isIt) await removeIfSame(directory, place.name, found.stats);
-      return passed(undefined);
-    });
-  } catch {
-    // Out of reach: the key itself is deleted.
-  }
+function withdrawFrom(place: Place, fingerprint: Fingerprint): Promise<Checked<undefined>> {
+  return inDirectory(place.directory, async (directory) => {
+    const found = await readFile(directory, place);
+    const isIt = found?.bytes !== undefined && fingerprintOfBytes(found.bytes) === fingerprint;
+    found?.bytes?.fill(0);
+    if (found && isIt) await removeIfSame(directory, place.name, found.stats);
+    return passed(undefined);
+  });
 }

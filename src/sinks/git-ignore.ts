@@ -2,8 +2,9 @@
 // git cannot answer, the answer is no. It changes nothing, and runs nothing that a repository configures.
 
 import { lstatSync } from 'node:fs';
-import { dirname, isAbsolute, delimiter, join } from 'node:path';
+import { dirname, isAbsolute, delimiter, join, relative, resolve, sep } from 'node:path';
 import { shellWord } from '../files/file-problem.ts';
+import { placeKey, spellingOnDisk } from '../files/identity.ts';
 import { searchPathOf } from '../programs/child-environment.ts';
 import { readProgram, type Program } from '../programs/child-process.ts';
 import { findExecutable } from '../programs/executable.ts';
@@ -36,21 +37,23 @@ export async function gitProblem(
   existing: string,
   environment: Environment,
 ): Promise<Refused | undefined> {
-  if (!liesInWorkTree(existing)) return undefined;
+  const top = workTreeOf(existing);
+  if (top === undefined) return undefined;
   const search = findExecutable('git', searchPathOf(environment));
   if (!search.found) return noAnswer(target, search.message, search.hint);
   const program = { path: search.path, env: gitEnvironment(environment), timeoutMs: TIME_LIMIT_MS };
-  const git = (...args: string[]) => ask({ ...program, args: [...OPTIONS, '-C', existing, ...args, '--', target] });
-  // A `*` in the name is no pattern. check-ignore refuses that option; there, such a name may at worst be
-  // taken for that of a tracked file, and refused.
-  const tracked = await git('--literal-pathspecs', 'ls-files', '--error-unmatch');
-  if (tracked === true) {
+  const git = (...args: string[]): Program => ({ ...program, args: [...OPTIONS, '-C', existing, ...args] });
+  const tracked = await trackedLike(git('ls-files', '-z', '--', pathspecOf(relative(top, target))));
+  if (typeof tracked === 'string') return noAnswer(target, tracked, HINT);
+  const place = placeKey(target);
+  const found = tracked.map((path) => resolve(existing, path)).find((path) => placeKey(path) === place);
+  if (found !== undefined) {
     return notReady(
       `${target} is tracked by git, so the secret would go into the repository.`,
-      `Run: git rm --cached -- ${shellWord(target)} and add it to .gitignore, or configure another path.`,
+      `Run: git rm --cached -- ${shellWord(found)} and add it to .gitignore, or configure another path.`,
     );
   }
-  const ignored = tracked === false ? await git('check-ignore', '--quiet') : tracked;
+  const ignored = await isIgnored(git('check-ignore', '--quiet', '--', spellingOnDisk(target)));
   if (ignored === true) return undefined;
   if (ignored !== false) return noAnswer(target, ignored, HINT);
   return notReady(
@@ -59,28 +62,36 @@ export async function gitProblem(
   );
 }
 
-/** Whether some directory on the way up has an entry `.git`, of whatever kind: git judges whether it counts. */
-function liesInWorkTree(directory: string): boolean {
+/** The nearest directory on the way up that has an entry `.git`, of whatever kind: git judges whether it counts. */
+function workTreeOf(directory: string): string | undefined {
   for (let path = directory; ; path = dirname(path)) {
-    if (lstatSync(join(path, '.git'), { throwIfNoEntry: false }) !== undefined) return true;
-    if (path === dirname(path)) return false;
+    if (lstatSync(join(path, '.git'), { throwIfNoEntry: false }) !== undefined) return path;
+    if (path === dirname(path)) return undefined;
   }
 }
 
-/** Yes, no, or in a sentence why git did not answer. What git prints may be text of the repository, and is dropped. */
-async function ask(program: Program): Promise<boolean | string> {
-  const end = await readProgram(program);
-  if (end.by !== 'exit') return describe(program, end);
-  end.output.fill(0);
-  if (end.code === 0) return true;
-  // Without the Command Line Tools, macOS has in /usr/bin a git that does nothing but exit with 1.
-  if (end.code === 1 && (await doesWork(program))) return false;
-  return describe(program, end);
+/**
+ * Whatever could be another spelling of the path: git itself folds only ASCII, and keeps names in the Unicode form in
+ * which they were added. Also below another directory, should git not take that one for the top.
+ */
+function pathspecOf(path: string): string {
+  const spelled = path.normalize('NFC').split(sep).join('/');
+  return `:(top,icase,glob)**/${spelled.replace(/[^\w ./-]+/g, '*')}`;
 }
 
-async function doesWork(program: Program): Promise<boolean> {
-  const end = await readProgram({ ...program, args: ['--version'] });
-  return end.by === 'exit' && end.code === 0;
+/** What git tracks there, from where it was asked; or in a sentence why it did not answer. */
+async function trackedLike(program: Program): Promise<readonly string[] | string> {
+  const end = await readProgram(program);
+  // Without the Command Line Tools, macOS has in /usr/bin a git that does nothing but exit with 1.
+  if (end.by !== 'exit' || end.code !== 0) return describe(program, end);
+  return end.output.toString('utf8').split('\0').filter(Boolean);
+}
+
+/** Yes, no, or in a sentence why git did not answer. Its 1 means no, since it has answered the question before with 0. */
+async function isIgnored(program: Program): Promise<boolean | string> {
+  const end = await readProgram(program);
+  if (end.by === 'exit' && (end.code === 0 || end.code === 1)) return end.code === 0;
+  return describe(program, end);
 }
 
 function gitEnvironment(environment: Environment): Record<string, string> {

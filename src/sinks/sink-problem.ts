@@ -44,6 +44,15 @@ export async function inDirectory<T>(
   return worded(await withDirectory(directory, use));
 }
 
+/** What is out of reach is not taken back: the key itself is deleted. */
+export async function ifInReach(action: () => Promise<unknown>): Promise<void> {
+  try {
+    await action();
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+  }
+}
+
 export function failedDelivery({ problem }: Refused): Delivery {
   return { outcome: 'failed', message: problem.message, hint: problem.hint };
 }

@@ -107,6 +107,8 @@ export interface Target {
   readonly exchanges: 'nothing' | 'old secret' | 'unknown';
   /** For people: the path or program that got the secret. After the delivery, a path is what the system calls the file. */
   readonly location: string;
+  /** One text for the place, however its path is spelled and by whatever sink; absent where there is no path. */
+  readonly place?: string;
   deliver(secret: Secret, call?: DeliveryCall): Promise<Delivery>;
   /** Called once after a delivery that was written or is uncertain. */
   verify(secret: Secret): Promise<Verdict>;

@@ -56,6 +56,7 @@ export function refusingCatalog(problem: string): Catalog {
 export const withoutSettings: ToolContext = {
   atlas: deferredAtlas(() => Promise.reject(new Error('no tool is called here'))),
   journal: openJournal('/'),
+  stateDir: '/',
   sinks: new Map<string, never>(),
   readOnly: false,
   allowInlineSecret: false,

@@ -30,6 +30,8 @@ export interface Subject {
   readonly groupId?: string;
   readonly apiKeyId?: string;
   readonly sink?: string;
+  /** Of a key that got another name, or may have. */
+  readonly previousName?: string;
 }
 
 export interface Tool {

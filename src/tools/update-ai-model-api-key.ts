@@ -32,14 +32,16 @@ export function updateAiModelApiKey(context: RenameContext & Defaults): Tool {
       const { groupId, apiKeyId } = request;
       const subject = { groupId, apiKeyId };
       const renamed = await renameKey(context, request, call);
-      if (renamed.outcome === 'failed') return failedResult(renamed.failure, subject);
-      const { key, previousName } = renamed;
+      const { previousName } = renamed;
+      const told = { ...subject, ...(previousName !== undefined && { previousName }) };
+      if (renamed.outcome === 'failed') return failedResult(renamed.failure, told);
+      const { key } = renamed;
       return {
         isError: false,
         outcome: 'updated',
-        structured: { outcome: 'updated', key, previousName },
-        summary: `Renamed from ${quoted(previousName)} to ${quoted(key.name)}.`,
-        subject,
+        structured: { outcome: 'updated', key, previousName: renamed.previousName },
+        summary: `Renamed from ${quoted(renamed.previousName)} to ${quoted(key.name)}.`,
+        subject: told,
       };
     },
   });

@@ -145,7 +145,7 @@ describe.skipIf(!isRoot)(
       const reader = join(folder, 'reader.mjs');
       const entry = fileURLToPath(new URL('../../src/config/configuration-file.ts', import.meta.url));
       buildSync({ entryPoints: [entry], outfile: reader, bundle: true, platform: 'node', format: 'esm' });
-      const script = `import(${JSON.stringify(reader)}).then((file) => console.log(JSON.stringify(file.readConfigurationFile(${JSON.stringify(path)}))))`;
+      const script = `import(${JSON.stringify(reader)}).then((file) => file.readConfigurationFile(${JSON.stringify(path)})).then((read) => console.log(JSON.stringify(read)))`;
       return { folder, path, script };
     }
 

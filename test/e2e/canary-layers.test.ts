@@ -6,16 +6,16 @@ import { leaksIn } from '../canary.ts';
 import { GROUP, startIn, testEachScenario } from './canary-scenarios.ts';
 import { bundleWithout, type Layer } from './variant.ts';
 
-let withoutWayOut: Awaited<ReturnType<typeof bundleWithout>>;
+let withoutRedactedOutput: Awaited<ReturnType<typeof bundleWithout>>;
 beforeAll(async () => {
-  withoutWayOut = await bundleWithout('way-out');
+  withoutRedactedOutput = await bundleWithout('redacted-output');
 });
 afterAll(() => {
-  withoutWayOut.remove();
+  withoutRedactedOutput.remove();
 });
 
 describe('without redaction at the way out: what is inside is clean alone', () => {
-  testEachScenario(() => withoutWayOut.bundle);
+  testEachScenario(() => withoutRedactedOutput.bundle);
 });
 
 describe('redaction at the way out catches what the structure lets through', () => {
@@ -37,6 +37,6 @@ describe('redaction at the way out catches what the structure lets through', () 
     expect(await seenWithout('structure')).toEqual([]);
   });
   test('with both taken away the secret does', async () => {
-    expect(await seenWithout('structure', 'way-out')).not.toEqual([]);
+    expect(await seenWithout('structure', 'redacted-output')).not.toEqual([]);
   });
 });

@@ -229,7 +229,7 @@ describe('rename', () => {
     expect(sandbox.keys(GROUP)[0]?.name).toBe('new');
     expectTheSameInText(called);
     expect(audited()).toMatchObject([
-      { tool: 'update_ai_model_api_key', outcome: 'updated', groupId: GROUP, apiKeyId },
+      { tool: 'update_ai_model_api_key', outcome: 'updated', groupId: GROUP, apiKeyId, previousName: 'old' },
     ]);
   });
 
@@ -326,4 +326,40 @@ describe('rotate', () => {
     });
     expect(sandbox.keys(GROUP).map(({ name }) => name)).toEqual(['prod', 'prod 2']);
   });
+});
+
+test('each call may have a process of its own: nothing is needed of what an earlier one knew', async () => {
+  const call = async (tool: string, args: Record<string, unknown>) => {
+    const host = await start();
+    const { structuredContent } = await host.call(tool, { groupId: GROUP, ...args });
+    host.endInput();
+    await host.ended;
+    return structuredContent;
+  };
+  for (const name of ['one', 'two', 'three'])
+    expect(await call('create_ai_model_api_key', { name })).toMatchObject({ outcome: 'delivered' });
+  const first = list.parse(await call(LIST, { limit: 2 }));
+  const second = list.parse(await call(LIST, { limit: 2, cursor: first.nextCursor }));
+  const names = [first, second].flatMap(({ keys }) => keys.map(({ name }) => name));
+  expect(names.sort()).toEqual(['one', 'three', 'two']);
+  const idOf = (name: string) => sandbox.keys(GROUP).find((key) => key.name === name)?.apiKeyId;
+  expect(await call('create_ai_model_api_key', { name: 'other', entry: 'one' })).toMatchObject({
+    error: { code: 'SINK_ENTRY_EXISTS', keyState: 'not_created' },
+  });
+  expect(await call('rotate_ai_model_api_key', { apiKeyId: idOf('one'), confirmName: 'one' })).toMatchObject({
+    outcome: 'rotated',
+  });
+  expect(await call('update_ai_model_api_key', { apiKeyId: idOf('two'), name: 'four' })).toMatchObject({
+    previousName: 'two',
+  });
+  expect(await call('delete_ai_model_api_key', { apiKeyId: idOf('four'), confirmName: 'four' })).toMatchObject({
+    outcome: 'deleted',
+  });
+  expect(await call('reconcile_ai_model_api_keys', { groupId: undefined })).toMatchObject({ outcome: 'reconciled' });
+  expect(
+    sandbox
+      .keys(GROUP)
+      .map(({ name }) => name)
+      .sort(),
+  ).toEqual(['one', 'three']);
 });

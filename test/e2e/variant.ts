@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { type Plugin } from 'esbuild';
 import { buildServer } from '../../build.js';
 
-/** `way-out`: the redaction of everything that leaves. `structure`: the cleaning of what comes from Atlas. */
-export type Layer = 'way-out' | 'structure';
+/** `redacted-output`: the redaction of everything that leaves. `structure`: the cleaning of what comes from Atlas. */
+export type Layer = 'redacted-output' | 'structure';
 
 const exchanged: Record<Layer, { readonly files: RegExp; readonly from: RegExp; readonly to: string }> = {
-  'way-out': {
+  'redacted-output': {
     files: /src\/(?:secret\/redacted-output|provisioning\/journal\/audit)\.ts$/,
     from: /import \{[^}]*\} from '[^']*redaction\.ts';/,
     to: 'const redact = (text: string) => text; const redactJson = (text: string) => text.trimEnd(); void redact; void redactJson;',

@@ -66,6 +66,14 @@ async function deliverTo(path: string, variable = VARIABLE): Promise<unknown> {
 
 const BEFORE = '# é\r\nA=1\r\nB="x\r\ny" # c\r\n\r\nexport C=3\r\n';
 
+test('two spellings of a name, which may be one file, have one lock', async () => {
+  const path = join(scratch(), 'Caf\u00e9.env');
+  const other = join(dirname(path), 'cafe\u0301.ENV');
+  const inner = () => locked(other, () => Promise.resolve(passed('both')), 50);
+  expect(await locked(path, inner)).toMatchObject({ ok: false, problem: { reason: 'locked' } });
+  expect(await inner()).toEqual(passed('both'));
+});
+
 test('of eight processes that add five variables each, none loses any', { timeout: 60_000 }, async () => {
   const path = dotenv(BEFORE);
   const names = Array.from({ length: 40 }, (_, each) => `KEY_${each}`);

@@ -93,6 +93,7 @@ export async function startBench(options: BenchOptions = {}): Promise<Bench> {
   const context = (): CreateContext & RotateContext => ({
     atlas: (atlas ??= connect()),
     journal,
+    stateDir: join(folder, 'state'),
     sinks,
     defaultSink: 'file',
     maxCreatesPerHour: 10_000,

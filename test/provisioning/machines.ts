@@ -96,6 +96,7 @@ function contextOf(machine: Machine, atlas: Atlas, owner: ProcessOwner, halt: Ha
   return {
     atlas: losing(atlas, halt),
     journal: halting(machine, openJournal(join(machine.folder, 'state'), owner), halt),
+    stateDir: join(machine.folder, 'state'),
     sinks: new Map(sinks.map(([name, sink]) => [name, haltingSink(sink, halt)])),
     defaultSink: 'file',
     maxCreatesPerHour: 100_000,

@@ -1,7 +1,18 @@
 // What the tests of the sinks that write files share: folders that go away, one secret, short ways to it.
 
 import { execFileSync } from 'node:child_process';
-import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
@@ -116,5 +127,29 @@ export function mountedIn(parent: string, options: string): string | undefined {
   onTestFinished(() => {
     run('umount', '-l', path);
   });
+  return path;
+}
+
+/**
+ * A folder where two spellings of a name are one: on a disk of macOS or Windows any folder, on Linux an NTFS that a real
+ * driver (ntfs-3g) mounts as those systems do. Undefined where this machine has neither.
+ */
+export function foldingFolder(): string | undefined {
+  const parent = scratch();
+  const image = join(parent, 'image');
+  writeFileSync(image, '');
+  if (existsSync(join(parent, 'IMAGE'))) return parent;
+  const path = folderIn(parent, 'folding');
+  try {
+    truncateSync(image, 16 * 1024 * 1024);
+    run('mkntfs', '-F', '-Q', image);
+    run('lowntfs-3g', '-o', 'ignore_case,permissions', image, path);
+  } catch {
+    return undefined;
+  }
+  onTestFinished(() => {
+    run('umount', '-l', path);
+  });
+  chmodSync(path, 0o700);
   return path;
 }

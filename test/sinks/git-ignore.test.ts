@@ -1,6 +1,17 @@
 // The rule for git work trees, with real repositories.
 
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -13,6 +24,7 @@ import {
   environmentIn,
   fileSinkAt,
   folderIn,
+  foldingFolder,
   isRoot,
   notReady,
   run,
@@ -25,8 +37,7 @@ const NOT_IGNORED = notReady(/is not ignored/, /Add it to \.gitignore/);
 const NO_ANSWER = notReady(/could not be found out. The program "git" ended with exit code 128/, /git status/);
 
 /** A repository with a home of its own, so that nobody's configuration plays a part. */
-function repository(files: Record<string, string> = {}) {
-  const home = scratch();
+function repository(files: Record<string, string> = {}, home = scratch()) {
   const folder = folderIn(home, 'repo');
   const environment = environmentIn(home);
   const git = (...args: string[]) => {
@@ -145,6 +156,66 @@ describe('a path in a work tree', () => {
     run('chmod', '-R', 'go-w', repo.home);
     expect(await problemsAt(join(repo.home, 'linked/.env'), repo)).toEqual(GOOD);
     expect(await problemsAt(join(repo.home, 'linked/k'), repo)).toEqual(twice(NOT_IGNORED));
+  });
+});
+
+describe('a file that git tracks by another spelling of its name', () => {
+  test.for(['Conf/.env', 'CONF/.env', 'conf/.ENV'])(
+    '%s is refused on a disk that folds case',
+    async (name, { skip }) => {
+      const home = foldingFolder();
+      if (home === undefined) return skip('this machine has no disk that folds case');
+      const repo = repository({ 'Conf/.env': 'A=1\n', '.gitignore': '*.env\n*.ENV\n' }, home);
+      chmodSync(join(repo.folder, 'Conf'), 0o700);
+      expect((await problemsAt(join(repo.folder, name), repo))[1]).toBeUndefined();
+      repo.git('add', '-f', 'Conf/.env');
+      expect((await problemsAt(join(repo.folder, name), repo))[1]).toEqual(TRACKED);
+      rmSync(join(repo.folder, 'Conf/.env'));
+      expect(await problemsAt(join(repo.folder, name), repo)).toEqual(twice(TRACKED));
+      rmSync(join(repo.folder, 'Conf'), { recursive: true });
+      expect(await problemsAt(join(repo.folder, name), repo)).toEqual(twice(TRACKED));
+    },
+  );
+
+  test('is refused where the other spelling leads to it by a link', async ({ skip }) => {
+    const repo = repository({ 'Conf/.env': 'A=1\n', '.gitignore': '.env\n' });
+    repo.git('add', '-f', 'Conf/.env');
+    renameSync(join(repo.folder, 'Conf'), join(repo.folder, 'conf'));
+    if (existsSync(join(repo.folder, 'Conf'))) return skip('the disk of this machine folds case');
+    chmodSync(join(repo.folder, 'conf'), 0o700);
+    expect((await problemsAt(join(repo.folder, 'conf/.env'), repo))[1]).toBeUndefined();
+    symlinkSync('conf', join(repo.folder, 'Conf'));
+    expect((await problemsAt(join(repo.folder, 'conf/.env'), repo))[1]).toEqual(TRACKED);
+  });
+
+  test('is refused in another of Unicode’s forms, which macOS takes for one name', async () => {
+    for (const [added, asked] of [
+      ['caf\u00e9/.env', 'cafe\u0301/.env'],
+      ['cafe\u0301/.env', 'caf\u00e9/.env'],
+    ] as const) {
+      const repo = repository({ [added]: 'A=1\n', '.gitignore': '.env\n' });
+      repo.git('-c', 'core.precomposeUnicode=false', 'add', '-f', added);
+      expect(await problemsAt(join(repo.folder, asked), repo)).toEqual(twice(TRACKED));
+    }
+  });
+
+  test('is another file on a disk that keeps case apart', async ({ skip }) => {
+    const repo = repository({ 'Conf/.env': 'A=1\n', '.gitignore': '.env\n' });
+    if (existsSync(join(repo.folder, 'conf'))) return skip('the disk of this machine folds case');
+    repo.git('add', '-f', 'Conf/.env');
+    expect(await problemsAt(join(repo.folder, 'conf/.env'), repo)).toEqual(GOOD);
+    folderIn(repo.folder, 'conf');
+    expect(await problemsAt(join(repo.folder, 'conf/.env'), repo)).toEqual(GOOD);
+    expect(await problemsAt(join(repo.folder, 'a/Conf/.env'), repo)).toEqual(GOOD);
+  });
+
+  test('is asked for by its name on the disk, where the system tells it (macOS, Windows)', async ({ skip }) => {
+    const repo = repository({ 'Conf/a': '', '.gitignore': 'conf/\n' });
+    const asked = join(repo.folder, 'conf');
+    if (!existsSync(asked) || realpathSync.native(asked) === asked) return skip('this system does not tell it');
+    chmodSync(asked, 0o700);
+    repo.git('config', 'core.ignoreCase', 'false');
+    expect(await problemsAt(join(asked, '.env'), repo)).toEqual(twice(NOT_IGNORED));
   });
 });
 

@@ -45,6 +45,7 @@ function nowhere() {
     }),
     sinks: openSinks(new Map([['app', { type: 'file', path: '/nonexistent/{entry}' }]]), {}),
     journal: openJournal('/nonexistent/state'),
+    stateDir: '/nonexistent',
     defaultSink: 'app',
     readOnly: false,
     allowInlineSecret: false,

@@ -99,9 +99,11 @@ export async function createAndDeliver(
   return handOver(atlas, prepared, intent, { ...made, secret: made.secret });
 }
 
-function planOf({ key: { groupId }, name, destination: { sink, address }, replaces }: Prepared): Plan {
+function planOf({ key: { groupId }, name, destination: { sink, address }, target, replaces }: Prepared): Plan {
   const { entry } = address;
-  const rest = { ...(entry !== undefined && { entry }), ...(replaces && { replaces }) };
+  const { place } = target;
+  const where = { ...(entry !== undefined && { entry }), ...(place !== undefined && { place }) };
+  const rest = { ...where, ...(replaces && { replaces }) };
   return { groupId, name, nonce: newNonce(), sink: sink.name, ...rest };
 }
 

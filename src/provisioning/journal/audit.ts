@@ -1,16 +1,22 @@
 // The audit log: one JSON line a tool call, appended, never changed, in the state directory. It never holds a secret.
 
 import { lstatSync, renameSync } from 'node:fs';
+import { cleanName } from '../../atlas/outside-text.ts';
+import { parseJson } from '../../text/json.ts';
 import { redactJson } from '../../secret/redaction.ts';
 import { attempt, passed, unlessMissing } from '../../files/file-problem.ts';
-import { withMadeDirectory, type SafeDirectory } from '../../files/safe-directory.ts';
+import { withDirectory, withMadeDirectory, type SafeDirectory } from '../../files/safe-directory.ts';
 import { inTurn } from '../../files/turns.ts';
-import { appendLine } from '../../files/append-line.ts';
+import { appendLine, lastLines } from '../../files/append-line.ts';
 
 const NAME = 'audit.jsonl';
 const OLDER = 'audit.1.jsonl';
 /** The file before goes when the next is full. In bytes. */
 const LARGEST = 5 * 1024 * 1024;
+/** Of the end of each file, where a name is looked for: some 1,000 calls. */
+const LOOKED_AT = 256 * 1024;
+const HOUR_MS = 60 * 60 * 1000;
+const LONGEST_NAME = 250;
 
 /** Appends one record; answers false where that failed. */
 export async function appendAudit(stateDirectory: string, record: object, largest: number = LARGEST): Promise<boolean> {
@@ -34,4 +40,31 @@ function turnOver(directory: SafeDirectory, full: number): void {
   unlessMissing(() => {
     renameSync(directory.path(NAME), directory.path(OLDER));
   });
+}
+
+/**
+ * The name that a key had before it was renamed within the last hour, by whatever process of this machine; the first of
+ * several, which is the one that people know. Only to be shown: nothing is decided by it.
+ */
+export async function formerNameOf(stateDirectory: string, apiKeyId: string): Promise<string | undefined> {
+  const lines = await attempt('the audit log cannot be read', () =>
+    withDirectory(stateDirectory, (directory) =>
+      passed([OLDER, NAME].flatMap((name) => lastLines(directory, name, LOOKED_AT))),
+    ),
+  );
+  if (!lines.ok) return undefined;
+  for (const line of lines.value) {
+    const name = line.includes(apiKeyId) ? previousNameIn(parseJson(line), apiKeyId) : undefined;
+    if (name !== undefined) return cleanName(name, LONGEST_NAME);
+  }
+  return undefined;
+}
+
+function previousNameIn(record: unknown, apiKeyId: string): string | undefined {
+  if (typeof record !== 'object' || record === null) return undefined;
+  if (!('apiKeyId' in record && 'time' in record && 'previousName' in record)) return undefined;
+  const { time, previousName } = record;
+  const age = Date.now() - Date.parse(String(time));
+  const isMeant = record.apiKeyId === apiKeyId && age >= 0 && age < HOUR_MS;
+  return isMeant && typeof previousName === 'string' ? previousName : undefined;
 }

@@ -20,7 +20,9 @@ export function findRival(
       if (isUncommitted(other)) return uncommitted;
     }
     if (isUnderWay(other) && isOfOldKey(other, plan)) return underWay;
-    if (isOnePlace && isOfPlace(other, plan) && isUnderWay(other)) return placeInUse;
+    // One that has ended since the place was looked at may have put its secret there.
+    if (isOnePlace && isOfPlace(other, plan) && (isUnderWay(other) || isBetween(other.updatedAt, since)))
+      return placeInUse;
   }
   return undefined;
 }
@@ -39,7 +41,8 @@ function isOfOldKey({ replaces }: Intent, plan: Plan): boolean {
   return replaces !== undefined && replaces.apiKeyId === plan.replaces?.apiKeyId;
 }
 
-function isOfPlace({ groupId, sink, entry }: Intent, plan: Plan): boolean {
+function isOfPlace({ groupId, sink, entry, place }: Intent, plan: Plan): boolean {
+  if (place !== undefined && place === plan.place) return true;
   return sink === plan.sink && entry === plan.entry && (groupId === plan.groupId || entry === undefined);
 }
 

@@ -44,6 +44,8 @@ export interface Plan {
   readonly nonce: string;
   readonly sink: string;
   readonly entry?: string;
+  /** The same for every sink whose path leads there; absent where the sink has no path. */
+  readonly place?: string;
   /** In a rotation. */
   readonly replaces?: Replacement;
 }
@@ -120,6 +122,7 @@ function isIntent(value: unknown): value is Intent {
   if (!['name', 'sink', 'openedAt', 'updatedAt'].every((field) => typeof Reflect.get(value, field) === 'string'))
     return false;
   if (owner !== null && !(typeof owner === 'object' && 'pid' in owner)) return false;
+  if ('place' in value && typeof value.place !== 'string') return false;
   if ('replaces' in value && !isReplacement(value.replaces)) return false;
   return typeof state === 'object' && state !== null && 'step' in state && STEPS.includes(String(state.step));
 }

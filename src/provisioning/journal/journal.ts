@@ -13,6 +13,7 @@ import { placeNew, readFound } from '../../files/atomic-file.ts';
 import { privateMode } from '../../files/file-owner.ts';
 import { attempt, passed, unlessMissing, type Checked } from '../../files/file-problem.ts';
 import { isHeldIn, lifeFileIn } from '../../files/life-file.ts';
+import { askFirst } from '../../files/privacy.ts';
 import { isAlive, thisProcess, type ProcessOwner } from '../../files/process-owner.ts';
 import { withDirectory, withMadeDirectory, type SafeDirectory } from '../../files/safe-directory.ts';
 import { inTurn } from '../../files/turns.ts';
@@ -205,12 +206,14 @@ async function write(directory: string, intent: Intent, state: Step): Promise<bo
 }
 
 /** Without what a handle has beside it. */
-function planOf({ groupId, name, nonce, sink, entry, replaces, owner, openedAt }: Intent) {
-  const rest = { ...(entry !== undefined && { entry }), ...(replaces && { replaces }) };
+function planOf({ groupId, name, nonce, sink, entry, place, replaces, owner, openedAt }: Intent) {
+  const where = { ...(entry !== undefined && { entry }), ...(place !== undefined && { place }) };
+  const rest = { ...where, ...(replaces && { replaces }) };
   return { groupId, name, nonce, sink, ...rest, owner, openedAt };
 }
 
 async function readAll(directory: string, settled: Settled): Promise<Checked<Kept>> {
+  await askFirst(directory);
   const way = walk(directory);
   if (!way.ok) return way;
   if (way.value.missing.length > 0) return passed({ intents: [], unreadable: [] });

@@ -6,7 +6,7 @@ import { askConsent, described, typedNameOf, type ConfirmPolicy } from '../conse
 import { deleteForGood } from '../delivery/deletion.ts';
 import { explained } from '../explain.ts';
 import { cancelled, outcomeUnknown } from '../failure.ts';
-import { formerName } from './former-names.ts';
+import { formerNameOf } from '../journal/audit.ts';
 import { getModelKey, refuseOtherName, type KeyContext, type KeyFound } from './known-key.ts';
 import { failed, type Failed } from '../delivery/receipt.ts';
 
@@ -20,6 +20,8 @@ export interface DeleteRequest {
 }
 
 export interface DeleteContext extends KeyContext {
+  /** Of the audit log. */
+  readonly stateDir: string;
   readonly confirm: ConfirmPolicy;
 }
 
@@ -36,8 +38,9 @@ export async function deleteKey(
   let found = await findNamed(context, request, call);
   if (found.outcome === 'failed') return found;
   if (request.dryRun) return { outcome: 'planned', key: found.key };
+  const former = call.ask && (await formerNameOf(context.stateDir, request.apiKeyId));
   const consent = await askConsent(context.confirm, call.ask, {
-    message: `Delete this AI model API key of Atlas for good?\nWhatever uses it stops working.\n${described(found.key, request.groupId, formerName(context.atlas, request.apiKeyId))}`,
+    message: `Delete this AI model API key of Atlas for good?\nWhatever uses it stops working.\n${described(found.key, request.groupId, former)}`,
     ...typedNameOf(found.key),
     keyState: 'not_applicable',
   });

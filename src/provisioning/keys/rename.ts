@@ -12,7 +12,6 @@ import { failed, type Failed } from '../delivery/receipt.ts';
 import { explained } from '../explain.ts';
 import { cancelled, journalUnreadable, nameInUse, outcomeUnknown, type Failure } from '../failure.ts';
 import { isUnderWay, type Journal } from '../journal/journal.ts';
-import { rememberFormerName } from './former-names.ts';
 import { refuseMarkedKey, refuseMarkedName, refuseOtherName, type KeyContext } from './known-key.ts';
 import { refuseProject } from '../policy.ts';
 
@@ -34,11 +33,14 @@ export interface Renamed {
   readonly previousName: string;
 }
 
+/** With the name that the key had, where it may have been renamed all the same. */
+export type NotRenamed = Failed & { readonly previousName?: string };
+
 export async function renameKey(
   context: RenameContext,
   request: RenameRequest,
   { signal, progress, ask }: RequestContext,
-): Promise<Renamed | Failed> {
+): Promise<Renamed | NotRenamed> {
   const { groupId, name } = request;
   const refused = refuseProject(context, groupId, 'not_applicable') ?? refuseMarkedName('name', name, 'not_applicable');
   if (refused) return failed(refused);
@@ -67,23 +69,20 @@ async function carryOut(
   request: RenameRequest,
   key: ModelKey,
   signal: AbortSignal,
-): Promise<Renamed | Failed> {
+): Promise<Renamed | NotRenamed> {
   const { groupId, apiKeyId, name } = request;
   const updated = (now: ModelKey): Renamed => ({ outcome: 'updated', key: now, previousName: key.name });
   if (isNamed(key, name)) return updated(key);
   if (signal.aborted) return failed(cancelled('not_applicable'));
   const renamed = await changeName(context.atlas, request);
-  if (renamed.ok || renamed.failure.maybeCarriedOut) rememberFormerName(context.atlas, apiKeyId, key.name);
   if (renamed.ok) return updated(renamed.value);
   const { failure } = renamed;
   if (failure.atlas?.status === 409) return failed({ ...nameInUse('not_applicable'), atlas: failure.atlas });
   if (!failure.maybeCarriedOut)
     return failed(await explained(context, failure, { groupId, apiKeyId, keyState: 'not_applicable' }, signal));
   const hint = 'Call get_ai_model_api_key to see; the same call can be made again.';
-  return failed({
-    ...outcomeUnknown(failure, 'not_applicable', 'Whether the key was renamed is not known.', hint),
-    apiKeyId,
-  });
+  const unknown = outcomeUnknown(failure, 'not_applicable', 'Whether the key was renamed is not known.', hint);
+  return { ...failed({ ...unknown, apiKeyId }), previousName: key.name };
 }
 
 /** Sent once; where the reply is lost, the key itself is asked. */

@@ -10,6 +10,7 @@ import { askConsent, described, typedNameOf, type ConfirmPolicy } from '../conse
 import { chooseDestination, type Destination, type SinkChoice } from '../delivery/destination.ts';
 import { explained } from '../explain.ts';
 import { cancelled, fromSink, journalUnreadable, nameInUse, refusal, type Failure } from '../failure.ts';
+import { formerNameOf } from '../journal/audit.ts';
 import { isDelivered, keyOf, openRotationOf, type Intent } from '../journal/intent.ts';
 import { leftoverWarnings } from '../delivery/leftovers.ts';
 import { newNonce } from '../delivery/marked-name.ts';
@@ -35,6 +36,8 @@ export interface RotateRequest {
 }
 
 export interface RotateContext extends SinkChoice, IssueContext, ProjectPolicy {
+  /** Of the audit log. */
+  readonly stateDir: string;
   readonly confirm: ConfirmPolicy;
 }
 
@@ -61,8 +64,9 @@ export async function rotateKey(
   let found = await examine(context, request, call);
   if ('code' in found) return failed(found);
   if (request.dryRun) return planned(request, found);
+  const former = call.ask && (await formerNameOf(context.stateDir, request.apiKeyId));
   const consent = await askConsent(context.confirm, call.ask, {
-    message: `Rotate this AI model API key of Atlas?\nA new key takes its place in:\n${found.target.location}\nThe old key is ${keepsOld(request, found) ? 'kept' : 'deleted'}.\n${described(found.old, request.groupId)}`,
+    message: `Rotate this AI model API key of Atlas?\nA new key takes its place in:\n${found.target.location}\nThe old key is ${keepsOld(request, found) ? 'kept' : 'deleted'}.\n${described(found.old, request.groupId, former)}`,
     ...typedNameOf(found.old),
     keyState: 'not_created',
   });

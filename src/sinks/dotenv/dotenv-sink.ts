@@ -5,13 +5,21 @@
 import type { DotenvSpec } from '../../config/sink-spec.ts';
 import { modeOf } from '../../files/file-owner.ts';
 import { passed, shellWord } from '../../files/file-problem.ts';
-import { inTurn } from '../../files/turns.ts';
+import { placeKey } from '../../files/identity.ts';
 import { fingerprintOfBytes, holdsExactly, type Fingerprint } from '../../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../../secret/secret.ts';
-import { examinePlace, heldBy, locationOf, placeOf, sweeperOf } from '../file-place.ts';
+import { examinePlace, heldBy, inTurnAt, locationOf, placeOf, sweeperOf } from '../file-place.ts';
 import type { Environment } from '../git-ignore.ts';
 import { notTheOldSecret, oldSecretIn } from '../old-secret.ts';
-import { attempt, failedDelivery, failedExchange, inDirectory, notReady, type Checked } from '../sink-problem.ts';
+import {
+  attempt,
+  failedDelivery,
+  failedExchange,
+  ifInReach,
+  inDirectory,
+  notReady,
+  type Checked,
+} from '../sink-problem.ts';
 import type { Address, Delivery, Held, Preflight, Replaced, Sink, Target, Verdict } from '../sink.ts';
 import { expand, takesEntry } from '../template.ts';
 import { misreaders, seeingReaders } from './agreement.ts';
@@ -56,7 +64,9 @@ export function dotenvSink(name: string, spec: DotenvSpec, environment: Environm
     },
     async withdraw(address, fingerprint) {
       const assignment = assignmentOf(spec, address, environment);
-      if (assignment.ok) await inTurn(assignment.value.place.path, () => withdrawFrom(assignment.value, fingerprint));
+      if (!assignment.ok) return;
+      const { place } = assignment.value;
+      await ifInReach(() => inTurnAt(place, () => withdrawFrom(assignment.value, fingerprint)));
     },
     ...sweeperOf(spec.path),
   };
@@ -121,13 +131,14 @@ function dotenvTarget(assignment: Assignment, old: Secret | undefined, access: r
     get location() {
       return `${locationOf(path)}#${assignment.variable}`;
     },
+    place: `${placeKey(path)}#${assignment.variable}`,
     exchanges: old ? 'old secret' : 'nothing',
     async deliver(secret, call): Promise<Delivery> {
       const nonce = call?.nonce;
       const note = (assigned: Assigned) => {
         delivered = { ...assigned, secret, nonce };
       };
-      const given = await inTurn(path, () => give({ ...assignment, nonce }, secret, old, note));
+      const given = await inTurnAt(assignment.place, () => give({ ...assignment, nonce }, secret, old, note));
       if (given.ok) return { outcome: 'written', warnings: [...access, ...warningsFor(assignment, given.value)] };
       if (old === undefined) {
         delivered = undefined;
@@ -144,7 +155,7 @@ function dotenvTarget(assignment: Assignment, old: Secret | undefined, access: r
     async retract() {
       if (delivered === undefined) return;
       const { secret, nonce, ...assigned } = delivered;
-      await inTurn(path, () => takeBack({ ...assignment, nonce }, secret, assigned));
+      await inTurnAt(assignment.place, () => takeBack({ ...assignment, nonce }, secret, assigned));
     },
   };
 }
@@ -201,23 +212,15 @@ async function give(
 /** The file itself stays. */
 async function withdrawFrom(assignment: Assignment, fingerprint: Fingerprint): Promise<void> {
   const { place, variable } = assignment;
-  try {
-    const read = await inDirectory(place.directory, (directory) => readDotenv(directory, place));
-    const value = read.ok && read.value ? valueOf(read.value.text, variable) : undefined;
-    if (value === undefined || fingerprintOfBytes(Buffer.from(value, 'utf8')) !== fingerprint) return;
-    const written = { oldMode: 0o600, access: [], dropped: [], blind: [], trace: { lead: '' } } as const;
-    await unassign(assignment, value, written);
-  } catch {
-    // Out of reach: the key itself is deleted.
-  }
+  const read = await inDirectory(place.directory, (directory) => readDotenv(directory, place));
+  const value = read.ok && read.value ? valueOf(read.value.text, variable) : undefined;
+  if (value === undefined || fingerprintOfBytes(Buffer.from(value, 'utf8')) !== fingerprint) return;
+  const written = { oldMode: 0o600, access: [], dropped: [], blind: [], trace: { lead: '' } } as const;
+  await unassign(assignment, value, written);
 }
 
-async function takeBack(assignment: Assignment, secret: Secret, assigned: Assigned): Promise<void> {
-  try {
-    await unassign(assignment, openSecret(secret), assigned);
-  } catch {
-    // Out of reach: the key itself is deleted.
-  }
+function takeBack(assignment: Assignment, secret: Secret, assigned: Assigned): Promise<void> {
+  return ifInReach(() => unassign(assignment, openSecret(secret), assigned));
 }
 
 function readBack({ place, variable }: Assignment, secret: Secret, isNew: boolean): Promise<Checked<undefined>> {

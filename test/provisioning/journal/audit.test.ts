@@ -13,8 +13,8 @@ import {
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
-import { beforeEach, expect, onTestFinished, test } from 'vitest';
-import { appendAudit } from '../../../src/provisioning/journal/audit.ts';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { appendAudit, formerNameOf } from '../../../src/provisioning/journal/audit.ts';
 import { remember } from '../../../src/secret/redaction.ts';
 import { leaksIn } from '../../canary.ts';
 import { scratchFolder } from '../bench.ts';
@@ -129,4 +129,67 @@ test.skipIf(process.platform === 'win32')('a place that is not safe is not writt
   expect(await appendAudit(state, { tool: 'a' })).toBe(false);
   expect(readFileSync(victim, 'utf8')).toBe('');
   expect(await appendAudit(join(victim, 'state'), { tool: 'a' })).toBe(false);
+});
+
+describe('the former name of a key', () => {
+  const KEY = '0123456789abcdef01234567';
+  const ago = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString();
+  const renamed = (minutes: number, previousName: unknown, apiKeyId = KEY) =>
+    appendAudit(state, { time: ago(minutes), apiKeyId, previousName });
+
+  test('is the first of those within the last hour', async () => {
+    expect(await formerNameOf(state, KEY)).toBeUndefined();
+    await renamed(61, 'too long ago');
+    await renamed(-5, 'a clock that was wrong');
+    await renamed(30, 'another key', 'fedcba9876543210fedcba98');
+    expect(await formerNameOf(state, KEY)).toBeUndefined();
+    await renamed(59, 'production');
+    await renamed(30, 'junk');
+    expect(await formerNameOf(state, KEY)).toBe('production');
+  });
+
+  test('is found in the file before, once that is full', async () => {
+    await renamed(30, 'production');
+    await appendAudit(state, {}, 10);
+    await appendAudit(state, {});
+    expect([older().length, current().length]).toEqual([2, 1]);
+    expect(await formerNameOf(state, KEY)).toBe('production');
+  });
+
+  test('is shown with escapes, without a secret, and cut', async () => {
+    const secret = 'al-audit-canary_0123456789abcdef';
+    await renamed(1, `a\u202eb\n${'x'.repeat(1000)}`);
+    expect(await formerNameOf(state, KEY)).toMatch(/^a\\u\{202E\}b\\u\{A\}x{200,}/);
+    expect((await formerNameOf(state, KEY))?.length).toBeLessThanOrEqual(250);
+    rmSync(state, { recursive: true });
+    remember(secret);
+    await renamed(1, 'whole');
+    writeFileSync(
+      join(state, 'audit.jsonl'),
+      `${JSON.stringify({ time: ago(1), apiKeyId: KEY, previousName: secret })}\n`,
+    );
+    expect(await formerNameOf(state, KEY)).not.toContain(secret);
+  });
+
+  test('is looked for in the end of a file, and among whatever else stands there', async () => {
+    await renamed(1, 'production');
+    const path = join(state, 'audit.jsonl');
+    const whole = readFileSync(path, 'utf8');
+    const others = [`{"apiKeyId":"${KEY}"`, `"${KEY}"`, '', `{"apiKeyId":"${KEY}","time":1,"previousName":["x"]}`];
+    writeFileSync(path, [...others, whole].join('\n'));
+    expect(await formerNameOf(state, KEY)).toBe('production');
+    writeFileSync(path, `${whole}${'x'.repeat(300_000)}\n`);
+    expect(await formerNameOf(state, KEY)).toBeUndefined();
+    writeFileSync(path, `${'x'.repeat(300_000)}\n${whole}`);
+    expect(await formerNameOf(state, KEY)).toBe('production');
+  });
+
+  test.skipIf(process.platform === 'win32')('is not looked for through a link', async () => {
+    await renamed(1, 'production');
+    const path = join(state, 'audit.jsonl');
+    writeFileSync(join(folder, 'elsewhere'), readFileSync(path));
+    rmSync(path);
+    symlinkSync(join(folder, 'elsewhere'), path);
+    expect(await formerNameOf(state, KEY)).toBeUndefined();
+  });
 });

@@ -1,7 +1,11 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Answer, type RequestContext, type Question } from '../../../src/provisioning/request-context.ts';
 import { deleteKey, type DeleteContext, type DeleteRequest } from '../../../src/provisioning/keys/delete.ts';
-import { renameKey } from '../../../src/provisioning/keys/rename.ts';
+import { rotateKey } from '../../../src/provisioning/keys/rotate.ts';
+import { appendAudit } from '../../../src/provisioning/journal/audit.ts';
+import { updateAiModelApiKey } from '../../../src/tools/update-ai-model-api-key.ts';
 import { type Fault } from '../../../src/sandbox/faults.ts';
 import { containing, matching } from '../../matching.ts';
 import { GROUP, quiet, startBench, type Bench } from '../bench.ts';
@@ -161,13 +165,12 @@ describe('a lost reply', () => {
   });
 });
 
-test('the person sees the name that the key had before it was renamed, however often', async () => {
+test('the person sees the name that the key had before it was renamed, by whatever process', async () => {
   const bench = await startBench({ timeoutMs: 500 });
   onTestFinished(() => bench.close());
-  const { apiKeyId } = bench.sandbox.addKey(GROUP, { name: 'production' });
+  const { apiKeyId } = bench.sandbox.addKey(GROUP, { name: 'old test' });
   const context = { ...bench.context(), confirm: 'if-supported' as const };
-  for (const name of ['junk', 'old test'])
-    await renameKey({ ...context, confirm: 'never' }, { groupId: GROUP, apiKeyId, name }, quiet());
+  await appendAudit(context.stateDir, { time: new Date().toISOString(), apiKeyId, previousName: 'production' });
   const shown: string[] = [];
   const ask = ({ message }: Question) => {
     shown.push(message);
@@ -175,5 +178,20 @@ test('the person sees the name that the key had before it was renamed, however o
   };
   const request = { groupId: GROUP, apiKeyId, confirmName: 'old test', dryRun: false };
   await deleteKey(context, request, { ...quiet(), ask });
-  expect(shown[0]).toContain('Key: "old test"\nIts name within the last hour: "production"\n');
+  writeFileSync(join(bench.folder, 'keys', 'old-test'), bench.secrets().at(-1) ?? '', { mode: 0o600 });
+  await rotateKey(context, { ...request, keepOld: false, entry: 'old-test' }, { ...quiet(), ask });
+  expect(shown).toHaveLength(2);
+  for (const form of shown) expect(form).toContain('Key: "old test"\nIts name within the last hour: "production"\n');
+});
+
+test('a rename says what name it took away, also where its reply was lost', async () => {
+  const bench = await startBench({ timeoutMs: 500 });
+  onTestFinished(() => bench.close());
+  const { apiKeyId } = bench.sandbox.addKey(GROUP, { name: 'production' });
+  const rename = async (name: string) =>
+    (await updateAiModelApiKey(bench.context()).call({ groupId: GROUP, apiKeyId, name }, quiet())).subject;
+  bench.sandbox.inject({ operation: 'update_key', when: 'after', kind: 'reset' });
+  bench.sandbox.inject({ operation: 'get_key', when: 'before', times: 100, kind: 'reset' });
+  expect(await rename('junk')).toEqual({ groupId: GROUP, apiKeyId, previousName: 'production' });
+  expect(await rename('old test')).toEqual({ groupId: GROUP, apiKeyId, previousName: 'junk' });
 });
