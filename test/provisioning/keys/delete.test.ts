@@ -2,7 +2,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Answer, type CallControl, type Question } from '../../../src/provisioning/call-control.ts';
 import { deleteKey, type DeleteContext, type DeleteRequest } from '../../../src/provisioning/keys/delete.ts';
 import { renameKey } from '../../../src/provisioning/keys/rename.ts';
-import { type Fault } from '../../../src/sandbox/faults.ts';
+import { type Fault } from '../../atlas-simulator/faults.ts';
 import { containing, matching } from '../../matching.ts';
 import { GROUP, quiet, startBench, type Bench } from '../bench.ts';
 
