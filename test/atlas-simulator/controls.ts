@@ -10,7 +10,7 @@ export interface SimulatedProject {
   readonly name: string;
 }
 
-export interface ProjectSeed {
+interface ProjectSeed {
   readonly name?: string;
   readonly id?: string;
   /** Puts it into another organization, where the sandbox's credentials are refused. */
@@ -18,7 +18,7 @@ export interface ProjectSeed {
 }
 
 /** What a test may decide about a key that it puts in place. */
-export interface KeySeed {
+interface KeySeed {
   readonly name: string;
   readonly cloud?: string;
   readonly geography?: string;
@@ -29,7 +29,7 @@ export interface KeySeed {
 }
 
 /** A row that a test puts in place. */
-export interface LimitSeed extends Partial<Limits> {
+interface LimitSeed extends Partial<Limits> {
   readonly modelGroupName: string;
   readonly modelNames?: readonly string[];
   readonly cloud?: string;

@@ -6,9 +6,9 @@ import { withFields, withoutFields } from './reply-shape.ts';
 import { bytesOf, whole, type Answer, type WireReply } from './wire.ts';
 
 /** A delay is not an answer: it comes before one. */
-export type AnsweringFault = Exclude<Fault, { readonly kind: 'delay' }>;
+type AnsweringFault = Exclude<Fault, { readonly kind: 'delay' }>;
 
-export interface Circumstances {
+interface Circumstances {
   /** What the request would have been answered, or was about to be. */
   readonly normal: () => Reply;
   readonly authorization: string | undefined;

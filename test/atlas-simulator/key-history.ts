@@ -7,7 +7,7 @@ import type { AtlasRequest } from '../../src/sandbox/routes.ts';
 import { ownProjects, type World } from '../../src/sandbox/world.ts';
 
 /** How far replies are behind. */
-export interface Lag {
+interface Lag {
   /** A list of keys shows the state as of so many lists of its project ago. */
   lists: number;
   /** So many reads by its id, deletions among them, do not find a key that is created from now on. */
