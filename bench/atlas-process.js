@@ -1,42 +1,42 @@
-// The process of the Atlas stand-in: the project's own sandbox (its bundle is the first argument), and the sockets that were
+// The process of the Atlas stand-in: the simulator of the tests (its bundle is the first argument), and the sockets that were
 // opened to it, counted by the system's own notice of each. Takes orders from the benchmark over IPC.
 
 import { subscribe } from 'node:diagnostics_channel';
 import { pathToFileURL } from 'node:url';
 
-const { startSandbox } = await import(pathToFileURL(process.argv[2]));
+const { startSimulator } = await import(pathToFileURL(process.argv[2]));
 
 let sockets = 0;
 subscribe('net.server.socket', () => {
   sockets += 1;
 });
 
-const sandbox = await startSandbox();
-const [{ id: groupId }] = sandbox.projects;
+const simulator = await startSimulator();
+const [{ id: groupId }] = simulator.projects;
 
 const orders = {
-  about: () => ({ baseUrl: sandbox.baseUrl, credentials: sandbox.credentials, groupId }),
+  about: () => ({ baseUrl: simulator.baseUrl, credentials: simulator.credentials, groupId }),
   /** Every request from now on waits so long before it is carried out. */
   delay(ms) {
-    sandbox.clearFaults();
-    if (ms > 0) sandbox.inject({ kind: 'delay', ms, operation: 'any', when: 'before', times: Infinity });
+    simulator.clearFaults();
+    if (ms > 0) simulator.inject({ kind: 'delay', ms, operation: 'any', when: 'before', times: Infinity });
   },
-  expireTokens: () => sandbox.expireTokens(),
+  expireTokens: () => simulator.expireTokens(),
   /** So many keys and no others; nothing seen. */
   reset(count) {
-    for (const { apiKeyId } of sandbox.keys()) sandbox.removeKey(apiKeyId);
-    for (let n = 1; n <= count; n += 1) sandbox.addKey(groupId, { name: `${n % 2 ? 'odd' : 'even'} ${n}` });
+    for (const { apiKeyId } of simulator.keys()) simulator.removeKey(apiKeyId);
+    for (let n = 1; n <= count; n += 1) simulator.addKey(groupId, { name: `${n % 2 ? 'odd' : 'even'} ${n}` });
     orders.forget();
   },
   /** Nothing seen, and the keys as they are. */
   forget() {
-    sandbox.clearRequests();
+    simulator.clearRequests();
     sockets = 0;
   },
   /** What has arrived since then. */
   seen: () => ({
     sockets,
-    requests: sandbox.requests.map(({ operation, method, path, headers, body }) => ({
+    requests: simulator.requests.map(({ operation, method, path, headers, body }) => ({
       operation,
       method,
       path,

@@ -9,8 +9,8 @@ import { bundle } from './package.js';
 const SCRIPT = fileURLToPath(new URL('atlas-process.js', import.meta.url));
 
 export async function startAtlas(folder) {
-  const sandbox = await bundle('src/sandbox/sandbox.ts', join(folder, 'sandbox.mjs'));
-  const child = fork(SCRIPT, [sandbox]);
+  const simulator = await bundle('test/atlas-simulator/simulator.ts', join(folder, 'simulator.mjs'));
+  const child = fork(SCRIPT, [simulator]);
   await once(child, 'message');
   const waiting = new Map();
   child.on('message', ({ id, answer }) => {

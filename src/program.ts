@@ -105,10 +105,10 @@ async function openAtlas({ atlas, apiVersion, timeoutMs }: Config) {
 
 async function startSandbox(): Promise<AtlasConnection> {
   const sandbox = await import('./sandbox/sandbox.ts');
-  const { baseUrl, credentials } = await sandbox.startSandbox();
-  const { clientId, clientSecret } = credentials;
+  const { world } = await sandbox.startSandbox();
+  const { clientId, clientSecret } = world.credentials;
   return {
-    baseUrl: new URL(baseUrl),
+    baseUrl: new URL(world.baseUrl),
     credentials: { kind: 'service-account', clientId, clientSecret: new Secret(clientSecret) },
   };
 }

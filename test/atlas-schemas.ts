@@ -3,7 +3,7 @@
 // others.
 
 import * as z from 'zod/v4';
-import type { Operation } from '../src/sandbox/operations.ts';
+import type { Operation } from '../src/sandbox/routes.ts';
 
 /** The first date there was; the first with model keys, out of preview; the preview. */
 export type Version = '2023-01-01' | '2025-03-12' | 'preview';

@@ -1,36 +1,157 @@
-// Who is calling the Admin API: by digest, by bearer token, or nobody, who is challenged.
+// Who is calling the Admin API, by bearer token or by HTTP digest, and what this caller may do. Whoever brings neither is
+// challenged. The digest is that of RFC 7616 as Atlas asks for it: MD5, qop `auth`, the query as part of the `uri`.
 
-import type { Caller } from './caller.ts';
-import type { DigestGuard } from './digest.ts';
-import { refusal } from './errors.ts';
-import { empty, withHeaders, type Reply } from './reply.ts';
-import { ownerOf } from './tokens.ts';
+import { createHash, randomBytes, randomInt, randomUUID } from 'node:crypto';
+import { empty, refusal, refusedId, type Refused, type Reply } from './replies.ts';
 import type { World } from './world.ts';
 
-export type Admission = { readonly caller: Caller } | { readonly refused: Reply };
-
-export interface Attempt {
-  readonly authorization: string | undefined;
-  readonly method: string;
-  /** Path and query exactly as in the request line. */
-  readonly target: string;
+/** What signs in at the sandbox: random for each start. */
+export interface Credentials {
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly publicKey: string;
+  readonly privateKey: string;
+  /** A bearer token that is valid at once, as from a person's login. */
+  readonly accessToken: string;
 }
 
-export function authenticate(world: World, digest: DigestGuard, attempt: Attempt): Admission {
-  const authorization = attempt.authorization ?? '';
+export interface Caller {
+  /** `nobody` only at the OAuth endpoints, which check their own credentials. */
+  readonly kind: 'service_account' | 'api_key' | 'person' | 'nobody';
+  readonly name: string;
+}
+
+export interface LiveToken {
+  readonly caller: Caller;
+  /** In milliseconds since 1970. */
+  readonly expiresAt: number;
+}
+
+const REALM = 'MMS Public API';
+
+/** Enough for any run; the oldest nonce is forgotten, and a client that still holds it is told `stale`. */
+const MOST_NONCES = 10_000;
+
+const LETTERS = 'abcdefghijklmnopqrstuvwxyz';
+
+/** In the forms that Atlas gives them. */
+export function newCredentials(): Credentials {
+  return {
+    clientId: `mdb_sa_id_${randomBytes(12).toString('hex')}`,
+    clientSecret: `mdb_sa_sk_${randomBytes(30).toString('base64url')}`,
+    publicKey: Array.from({ length: 8 }, () => LETTERS.charAt(randomInt(LETTERS.length))).join(''),
+    privateKey: randomUUID(),
+    accessToken: newToken(),
+  };
+}
+
+export function newToken(): string {
+  return `sandbox-token.${randomBytes(48).toString('base64url')}`;
+}
+
+/** Drops the tokens that have expired and gives the others. */
+export function dropExpiredTokens({ state }: World): ReadonlyMap<string, LiveToken> {
+  for (const [token, { expiresAt }] of state.tokens) if (expiresAt <= Date.now()) state.tokens.delete(token);
+  return state.tokens;
+}
+
+interface SignedRequest {
+  readonly method: string;
+  /** With the query, exactly as in the request line. */
+  readonly path: string;
+  readonly headers: { readonly authorization?: string | undefined };
+}
+
+export function authenticate(world: World, request: SignedRequest): { readonly caller: Caller } | Refused {
+  const { authorization = '' } = request.headers;
   if (/^Bearer /i.test(authorization)) {
-    const caller = ownerOf(world, authorization.slice('Bearer '.length).trim());
+    const caller = dropExpiredTokens(world).get(authorization.slice('Bearer '.length).trim())?.caller;
     // No body, no challenge: all that Atlas says about a token that it does not take.
     return caller === undefined ? { refused: empty(401) } : { caller };
   }
-  if (!/^Digest /i.test(authorization)) return { refused: challenge(digest, false) };
-  const verdict = digest.check(authorization, attempt.method, attempt.target);
-  if (verdict !== 'accepted') return { refused: challenge(digest, verdict === 'stale') };
-  const { publicKey } = world.credentials;
-  return { caller: { kind: 'api_key', name: publicKey, publicKey } };
+  if (!/^Digest /i.test(authorization)) return { refused: challenge(world, false) };
+  const verdict = checkDigest(world, authorization, request);
+  if (verdict !== 'accepted') return { refused: challenge(world, verdict === 'stale') };
+  return { caller: { kind: 'api_key', name: world.credentials.publicKey } };
 }
 
-function challenge(digest: DigestGuard, stale: boolean): Reply {
-  const reply = refusal(401, { detail: 'You are not authorized for this resource.' });
-  return withHeaders(reply, { 'www-authenticate': digest.challenge(stale) });
+/** The project or organization of the path must exist and be the caller's own, and a write needs the role for it. */
+export function refuseAccess(
+  world: World,
+  { groupId, orgId }: Readonly<Record<string, string>>,
+  writes: boolean,
+): Reply | undefined {
+  const scope = (groupId === undefined ? undefined : refuseProject(world, groupId)) ?? refuseOrganization(world, orgId);
+  if (scope !== undefined) return scope;
+  if (!writes || world.rules.role === 'model_owner') return undefined;
+  return refusal(401, {
+    errorCode: 'USER_UNAUTHORIZED',
+    detail: 'The current user is not authorized to perform this action.',
+  });
+}
+
+function refuseProject(world: World, groupId: string): Reply | undefined {
+  const project = world.projects.get(groupId);
+  if (project === undefined) {
+    return refusedId(404, 'GROUP_NOT_FOUND', groupId, `The group ${groupId} could not be found.`);
+  }
+  if (project.orgId === world.organization.id) return undefined;
+  return refusedId(401, 'USER_CANNOT_ACCESS_GROUP', groupId, `The credential has no access to the group ${groupId}.`);
+}
+
+function refuseOrganization(world: World, orgId: string | undefined): Reply | undefined {
+  if (orgId === undefined || orgId === world.organization.id) return undefined;
+  if (orgId !== world.foreignOrganization.id) {
+    return refusedId(404, 'ORG_NOT_FOUND', orgId, `The organization ${orgId} could not be found.`);
+  }
+  return refusedId(401, 'USER_CANNOT_ACCESS_ORG', orgId, `The credential has no access to the organization ${orgId}.`);
+}
+
+/** With a new nonce. `stale`: the keys were right, the nonce cannot be used (any more). */
+function challenge({ nonces }: World, stale: boolean): Reply {
+  const nonce = randomBytes(16).toString('base64url');
+  nonces.set(nonce, { count: 0, uses: 0 });
+  const [oldest] = nonces.keys();
+  if (nonces.size > MOST_NONCES && oldest !== undefined) nonces.delete(oldest);
+  const { headers, ...reply } = refusal(401, { detail: 'You are not authorized for this resource.' });
+  const digest = `Digest realm="${REALM}", domain="", nonce="${nonce}", algorithm=MD5, qop="auth", stale=${String(stale)}`;
+  return { ...reply, headers: { ...headers, 'www-authenticate': digest } };
+}
+
+function checkDigest(world: World, authorization: string, request: SignedRequest): 'accepted' | 'refused' | 'stale' {
+  const given = directivesOf(authorization);
+  if (!isSigned(given, world.credentials, request)) return 'refused';
+  const nonce = given.nonce ?? '';
+  const count = Number.parseInt(given.nc ?? '', 16);
+  const known = world.nonces.get(nonce);
+  // A count that does not increase is a replay. The keys were right, so a new nonce is all that is needed.
+  if (known === undefined || count <= known.count || known.uses >= world.rules.nonceUses) return 'stale';
+  world.nonces.set(nonce, { count, uses: known.uses + 1 });
+  return 'accepted';
+}
+
+type Directives = Readonly<Record<string, string>>;
+
+function isSigned(given: Directives, { publicKey, privateKey }: Credentials, { method, path }: SignedRequest): boolean {
+  const { username, realm, nonce, uri, qop, nc, cnonce, response, algorithm } = given;
+  if (username !== publicKey || realm !== REALM || uri !== path || qop !== 'auth') return false;
+  if (algorithm !== undefined && algorithm.toUpperCase() !== 'MD5') return false;
+  if (!/^[0-9a-f]{8}$/i.test(nc ?? '') || cnonce === undefined || cnonce === '' || nonce === undefined) return false;
+  const ha1 = md5(`${publicKey}:${REALM}:${privateKey}`);
+  const ha2 = md5(`${method}:${path}`);
+  return response === md5([ha1, nonce, nc, cnonce, qop, ha2].join(':'));
+}
+
+function directivesOf(authorization: string): Directives {
+  const pairs = authorization.slice('Digest '.length).matchAll(/([a-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))/gi);
+  return Object.fromEntries(
+    Array.from(pairs, ([, name = '', quoted, bare]) => [
+      name.toLowerCase(),
+      quoted?.replaceAll(/\\(.)/g, '$1') ?? bare ?? '',
+    ]),
+  );
+}
+
+function md5(text: string): string {
+  return createHash('md5').update(text, 'utf8').digest('hex');
 }

@@ -1,14 +1,11 @@
-// One request that was admitted, as the handlers see it.
+// One call as its handler sees it: routed, its sender known, its access checked.
 
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Caller } from './caller.ts';
-import type { Operation } from './operations.ts';
-import { refusal } from './errors.ts';
-import { isJson, type Json, type Reply } from './reply.ts';
+import type { Caller } from './authentication.ts';
+import { isJson, refusal, type Json, type Refused, type Reply } from './replies.ts';
 import type { World } from './world.ts';
 
 export interface Call {
-  readonly operation: Operation;
   /** The path without the query, as it was sent. */
   readonly path: string;
   /** The variable parts of the path, decoded. */
@@ -32,8 +29,8 @@ export function isPreview(call: Call): boolean {
   return call.version === 'preview';
 }
 
-/** The body as a JSON object, or the refusal. */
-export function readJson(call: Call): { readonly body: Json } | { readonly refused: Reply } {
+/** The body as a JSON object. */
+export function readJson(call: Call): { readonly body: Json } | Refused {
   let body: unknown;
   try {
     body = JSON.parse(call.body.toString('utf8'));

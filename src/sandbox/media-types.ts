@@ -1,16 +1,7 @@
 // Which version of the API a request asks for, and whether it may have it.
 
-import { refusal } from './errors.ts';
-import type { Reply } from './reply.ts';
-
-export interface Versions {
-  /** Those that are answered, such as `2025-03-12` or `preview`. */
-  readonly offered: readonly string[];
-  /** Those that once were: 410 instead of 406. */
-  readonly withdrawn: readonly string[];
-  /** Offered ones whose replies announce their end. */
-  readonly deprecated: readonly string[];
-}
+import { refusal, type Refused, type Reply } from './replies.ts';
+import type { Rules } from './world.ts';
 
 /**
  * In which versions a path exists: all that are offered, the dated ones of them, the preview of them; or only the first
@@ -27,26 +18,28 @@ const VERSIONED = /^application\/vnd\.atlas\.([0-9a-z-]+)\+json$/;
 const DEPRECATED_SINCE = 'Thu, 16 Jul 2026 00:00:00 GMT';
 const SUNSET = 'Fri, 16 Jul 2027 00:00:00 GMT';
 
-/** The version in which a request is answered, or the refusal. */
-export function negotiate(accept: string | undefined, versions: Versions, span: Span): string | Reply {
+/** The version in which a request is answered. */
+export function negotiate(
+  accept: string | undefined,
+  rules: Rules,
+  span: Span,
+): { readonly version: string } | Refused {
   const asked = versionsIn(accept);
-  const [found] = asked.flatMap((each) => resolved(each, versions, span) ?? []);
-  if (found !== undefined) return found;
-  const gone = asked.find((each) => versions.withdrawn.includes(each));
+  const [version] = asked.flatMap((each) => resolved(each, rules, span) ?? []);
+  if (version !== undefined) return { version };
+  const gone = asked.find((each) => rules.withdrawn.includes(each));
   if (gone !== undefined) {
-    return refusal(410, { errorCode: 'VERSION_GONE', detail: `Version ${gone} was withdrawn.`, parameters: [gone] });
+    const detail = `Version ${gone} was withdrawn.`;
+    return { refused: refusal(410, { errorCode: 'VERSION_GONE', detail, parameters: [gone] }) };
   }
-  return refusal(406, {
-    errorCode: 'INVALID_VERSION_DATE',
-    detail: 'The Accept header names no version of this resource.',
-    parameters: asked,
-  });
+  const detail = 'The Accept header names no version of this resource.';
+  return { refused: refusal(406, { errorCode: 'INVALID_VERSION_DATE', detail, parameters: asked }) };
 }
 
-function resolved(asked: string, { offered }: Versions, span: Span): string | undefined {
+function resolved(asked: string, { versions }: Rules, span: Span): string | undefined {
   if (span === 'first') return DATE.test(asked) && asked >= FIRST_VERSION ? FIRST_VERSION : undefined;
   const within = span === 'all' || (span === 'preview') === (asked === 'preview');
-  return within && offered.includes(asked) ? asked : undefined;
+  return within && versions.includes(asked) ? asked : undefined;
 }
 
 /** A body must be of the version that the reply will be of. */
@@ -58,11 +51,14 @@ export function refuseContentType(contentType: string | undefined, version: stri
   });
 }
 
-export function versionHeaders(version: string, versions: Versions): Readonly<Record<string, string>> {
-  return versions.deprecated.includes(version) ? { deprecation: DEPRECATED_SINCE, sunset: SUNSET } : {};
+/** The reply with the headers of its version; those that it has itself stay. */
+export function inVersion(version: string, rules: Rules, reply: Reply): Reply {
+  const type = reply.content === undefined ? {} : { 'content-type': `${mediaType(version)};charset=utf-8` };
+  const end = rules.deprecated.includes(version) ? { deprecation: DEPRECATED_SINCE, sunset: SUNSET } : {};
+  return { ...reply, headers: { ...type, ...end, ...reply.headers } };
 }
 
-export function mediaType(version: string): string {
+function mediaType(version: string): string {
   return `application/vnd.atlas.${version}+json`;
 }
 

@@ -1,23 +1,13 @@
 // Cuts a list into pages, with the links and the count that Atlas adds.
 
 import type { Call } from './call.ts';
-import { refusal, type FieldProblem } from './errors.ts';
-import { success, type Json, type Reply } from './reply.ts';
+import { refusal, success, type FieldProblem, type Json, type Reply } from './replies.ts';
 import type { World } from './world.ts';
 
 const DEFAULT_SIZE = 100;
 const LARGEST_SIZE = 500;
 
-/** How pages differ from the published ones. */
-export interface PageHabits {
-  /** No page is larger than this, whatever was asked for. */
-  readonly pageCap: number;
-  readonly links: boolean;
-  /** What is said of the number of rows. */
-  readonly totalCount: (rows: number) => number | undefined;
-}
-
-export interface Listing<Row> {
+interface Listing<Row> {
   readonly rows: readonly Row[];
   readonly show: (row: Row) => Json;
   /** Whether `includeCount` exists for this list. Where not, the count is always there. */
@@ -36,25 +26,21 @@ export function pageOf<Row>(world: World, call: Call, listing: Listing<Row>): Re
     return refusal(400, { errorCode: 'VALIDATION_ERROR', detail: 'The page asked for cannot be had.', fields });
   }
   const { rows } = listing;
-  const { pageCap, links, totalCount } = world.rules.pages;
-  const size = Math.min(asked, pageCap);
+  const size = Math.min(asked, world.rules.pageCap);
   const last = Math.max(1, Math.ceil(rows.length / size));
-  const counted = !listing.countIsOptional || call.query.get('includeCount') !== 'false';
-  const count = counted ? totalCount(rows.length) : undefined;
+  const isCounted = !listing.countIsOptional || call.query.get('includeCount') !== 'false';
   return success({
-    ...(links && { links: linksOf(world, call, { size: asked, number, last }) }),
+    links: linksOf(world, call, { size: asked, number, last }),
     results: rows.slice((number - 1) * size, number * size).map((row) => listing.show(row)),
-    ...(count !== undefined && { totalCount: count }),
+    ...(isCounted && { totalCount: rows.length }),
   });
 }
 
-interface Place {
-  readonly size: number;
-  readonly number: number;
-  readonly last: number;
-}
-
-function linksOf(world: World, call: Call, { size, number, last }: Place): Json[] {
+function linksOf(
+  world: World,
+  call: Call,
+  { size, number, last }: { readonly size: number; readonly number: number; readonly last: number },
+): Json[] {
   const link = (rel: string, page: number) => {
     const query = new URLSearchParams(call.query);
     query.set('itemsPerPage', String(size));

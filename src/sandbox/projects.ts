@@ -1,46 +1,47 @@
 // The calls that tell a credential what it can see: projects, organizations, and itself.
 
+import type { Caller } from './authentication.ts';
 import { segment, type Handler } from './call.ts';
-import type { Caller } from './caller.ts';
-import { refusedId } from './errors.ts';
 import { pageOf } from './pages.ts';
-import { success, type Json, type Reply } from './reply.ts';
+import { refusedId, success, type Json, type Reply } from './replies.ts';
 import { ownProjects, type Organization, type Project, type World } from './world.ts';
 
-/** Of all projects, and of those of one organization: the sandbox's credentials see one organization. */
-export const listProjects: Handler = (world, call) =>
-  pageOf(world, call, { rows: ownProjects(world), show: shownProject, countIsOptional: true });
+export const projectHandlers = {
+  /** Of all projects, and of those of one organization: the sandbox's credentials see one organization. */
+  listProjects: (world, call) =>
+    pageOf(world, call, { rows: ownProjects(world), show: shownProject, countIsOptional: true }),
 
-export const listOrgs: Handler = (world, call) =>
-  pageOf(world, call, {
-    rows: [world.organization],
-    show: shownOrg,
-    countIsOptional: true,
-  });
+  listOrgs: (world, call) =>
+    pageOf(world, call, {
+      rows: [world.organization],
+      show: shownOrg,
+      countIsOptional: true,
+    }),
 
-export const getProject: Handler = (world, call) => {
-  const project = world.projects.get(segment(call, 'groupId'));
-  return project ? success(shownProject(project)) : noSuchProject(segment(call, 'groupId'));
-};
+  getProject: (world, call) => {
+    const project = world.projects.get(segment(call, 'groupId'));
+    return project ? success(shownProject(project)) : noSuchProject(segment(call, 'groupId'));
+  },
 
-export const getProjectByName: Handler = (world, call) => {
-  const name = segment(call, 'groupName');
-  const project = ownProjects(world).find((each) => each.name === name);
-  return project ? success(shownProject(project)) : noSuchProject(name);
-};
+  getProjectByName: (world, call) => {
+    const name = segment(call, 'groupName');
+    const project = ownProjects(world).find((each) => each.name === name);
+    return project ? success(shownProject(project)) : noSuchProject(name);
+  },
 
-/** Access to it was checked before, and there is one organization to which it is given. */
-export const getOrg: Handler = (world) => success(shownOrg(world.organization));
+  /** Access to it was checked before, and there is one organization to which it is given. */
+  getOrg: (world) => success(shownOrg(world.organization)),
 
-/** `apiKey` is published as null for a credential that is none; what describes the others is not published. */
-export const describeCredential: Handler = (world, call) =>
-  success({
-    appName: 'MongoDB Atlas',
-    build: '0000000000000000000000000000000000000000',
-    throttling: false,
-    links: [],
-    ...described(world, call.caller),
-  });
+  /** `apiKey` is published as null for a credential that is none; what describes the others is not published. */
+  describeCredential: (world, call) =>
+    success({
+      appName: 'MongoDB Atlas',
+      build: '0000000000000000000000000000000000000000',
+      throttling: false,
+      links: [],
+      ...described(world, call.caller),
+    }),
+} satisfies Record<string, Handler>;
 
 function described(world: World, caller: Caller): Json {
   const grants = {
@@ -52,9 +53,9 @@ function described(world: World, caller: Caller): Json {
   };
   switch (caller.kind) {
     case 'api_key':
-      return { apiKey: { id: world.organization.id, publicKey: caller.publicKey, ...grants } };
+      return { apiKey: { id: world.organization.id, publicKey: world.credentials.publicKey, ...grants } };
     case 'service_account':
-      return { apiKey: null, serviceAccount: { clientId: caller.clientId, name: caller.name, ...grants } };
+      return { apiKey: null, serviceAccount: { clientId: world.credentials.clientId, name: caller.name, ...grants } };
     case 'person':
     case 'nobody':
       return { apiKey: null };

@@ -1,47 +1,54 @@
 // The calls on rate limits: what a project may use of each group of models, up to what its organization has.
 
 import { isPreview, readJson, segment, type Call, type Handler } from './call.ts';
-import { invalidAttributes, refusal, refusedId, type FieldProblem } from './errors.ts';
-import { isUnscoped, type LimitRow } from './limit-rows.ts';
-import { endpointOf } from './model-key.ts';
+import { endpointOf } from './model-keys.ts';
 import { pageOf } from './pages.ts';
-import { success, type Json, type Reply } from './reply.ts';
-import type { Limits, World } from './world.ts';
+import {
+  invalidAttributes,
+  refusal,
+  refusedId,
+  success,
+  type FieldProblem,
+  type Json,
+  type Refused,
+  type Reply,
+} from './replies.ts';
+import type { LimitRow, Limits, World } from './world.ts';
 
 const LIMIT_FIELDS = ['requestsPerMinuteLimit', 'tokensPerMinuteLimit'] as const;
 
-export const listRateLimits: Handler = (world, call) => listOf(world, call, (row) => limitsOf(world, call, row));
+export const limitHandlers = {
+  listRateLimits: (world, call) => listOf(world, call, (row) => limitsOf(world, call, row)),
 
-export const listOrgRateLimits: Handler = (world, call) => listOf(world, call, ({ maximum }) => maximum);
+  listOrgRateLimits: (world, call) => listOf(world, call, ({ maximum }) => maximum),
 
-export const resetRateLimits: Handler = (world, call) => {
-  for (const row of rowsFor(world, call)) world.state.limits.delete(placeOf(call, row));
-  return listRateLimits(world, call);
-};
+  resetRateLimits: (world, call) => {
+    for (const row of rowsFor(world, call)) world.state.limits.delete(limitKey(call, row));
+    return listOf(world, call, (row) => limitsOf(world, call, row));
+  },
 
-export const getRateLimit: Handler = (world, call) =>
-  withRow(world, call, (row) => success(shown(call, row, limitsOf(world, call, row))));
+  getRateLimit: (world, call) => withRow(world, call, (row) => success(shown(call, row, limitsOf(world, call, row)))),
 
-export const getOrgRateLimit: Handler = (world, call) =>
-  withRow(world, call, (row) => success(shown(call, row, row.maximum)));
+  getOrgRateLimit: (world, call) => withRow(world, call, (row) => success(shown(call, row, row.maximum))),
 
-export const updateRateLimit: Handler = (world, call) =>
-  withRow(world, call, (row) => {
-    const read = readJson(call);
-    if ('refused' in read) return read.refused;
-    const checked = checkLimits(read.body, row.maximum);
-    if ('refused' in checked) return checked.refused;
-    world.state.limits.set(placeOf(call, row), checked);
-    return success(shown(call, row, checked));
-  });
+  updateRateLimit: (world, call) =>
+    withRow(world, call, (row) => {
+      const read = readJson(call);
+      if ('refused' in read) return read.refused;
+      const checked = checkLimits(read.body, row.maximum);
+      if ('refused' in checked) return checked.refused;
+      world.state.limits.set(limitKey(call, row), checked);
+      return success(shown(call, row, checked));
+    }),
 
-export const resetRateLimit: Handler = (world, call) =>
-  withRow(world, call, (row) => {
-    world.state.limits.delete(placeOf(call, row));
-    return success(shown(call, row, row.maximum));
-  });
+  resetRateLimit: (world, call) =>
+    withRow(world, call, (row) => {
+      world.state.limits.delete(limitKey(call, row));
+      return success(shown(call, row, row.maximum));
+    }),
+} satisfies Record<string, Handler>;
 
-function checkLimits(body: Json, maximum: Limits): Limits | { readonly refused: Reply } {
+function checkLimits(body: Json, maximum: Limits): Limits | Refused {
   const known: readonly string[] = LIMIT_FIELDS;
   const [first, ...rest] = Object.keys(body)
     .filter((field) => !known.includes(field))
@@ -69,8 +76,9 @@ function listOf(world: World, call: Call, limits: (row: LimitRow) => Limits): Re
 }
 
 /** The preview shows no scopes, so it has no rows that only a scope tells apart. */
-function rowsFor(world: World, call: Call): readonly LimitRow[] {
-  return isPreview(call) ? world.limitRows.filter(isUnscoped) : world.limitRows;
+function rowsFor({ limitRows }: World, call: Call): readonly LimitRow[] {
+  if (!isPreview(call)) return limitRows;
+  return limitRows.filter(({ cloud, geography }) => cloud === 'ANY' && geography === 'ANY');
 }
 
 /** The row of the path; in the preview the path has no scope. Words are the same in any case. */
@@ -88,10 +96,10 @@ function isSame(one: string, other: string): boolean {
 }
 
 function limitsOf(world: World, call: Call, row: LimitRow): Limits {
-  return world.state.limits.get(placeOf(call, row)) ?? row.maximum;
+  return world.state.limits.get(limitKey(call, row)) ?? row.maximum;
 }
 
-function placeOf(call: Call, { cloud, geography, modelGroupName }: LimitRow): string {
+function limitKey(call: Call, { cloud, geography, modelGroupName }: LimitRow): string {
   return [segment(call, 'groupId'), cloud, geography, modelGroupName].join('/');
 }
 

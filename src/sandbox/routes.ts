@@ -1,14 +1,65 @@
-// Which call a method and a path mean, and what the call asks of its sender.
+// The calls that the sandbox answers: which of them a request is, what it asks of its sender, and how it is carried out.
 
-import type { Handler } from './call.ts';
-import type { Span } from './media-types.ts';
-import * as keys from './model-keys.ts';
-import type { Operation } from './operations.ts';
-import * as projects from './projects.ts';
-import * as limits from './rate-limits.ts';
-import * as oauth from './token-endpoint.ts';
+import type { IncomingHttpHeaders } from 'node:http';
+import { authenticate, refuseAccess } from './authentication.ts';
+import type { Call, Handler } from './call.ts';
+import { inVersion, negotiate, refuseContentType, type Span } from './media-types.ts';
+import { keyHandlers as keys } from './model-keys.ts';
+import { projectHandlers as projects } from './projects.ts';
+import { limitHandlers as limits } from './rate-limits.ts';
+import { refusal, type Reply } from './replies.ts';
+import { tokenHandlers as tokens } from './token-endpoint.ts';
+import type { World } from './world.ts';
 
-export interface Route {
+/** A request that has arrived whole. */
+export interface HttpRequest {
+  readonly method: string;
+  /** With the query, exactly as it was sent. */
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+export interface AtlasRequest extends HttpRequest {
+  /** `unknown` for a path or method that the API does not have. */
+  readonly operation: Operation | 'unknown';
+  /** The variable parts of the path, decoded. */
+  readonly segments: Readonly<Record<string, string>>;
+  /** Whether it is a call of the API, from a sender whose credentials were accepted. Others are only refused. */
+  readonly isAdmitted: boolean;
+  /** Carries it out, or refuses it, each time that it is called. */
+  carryOut(): Reply;
+}
+
+export const OPERATIONS = [
+  'token',
+  'revoke',
+  'credential',
+  'list_projects',
+  'list_orgs',
+  'list_org_projects',
+  'get_project',
+  'get_project_by_name',
+  'get_org',
+  'list_keys',
+  'create_key',
+  'get_key',
+  'update_key',
+  'delete_key',
+  'list_org_keys',
+  'get_org_key',
+  'list_rate_limits',
+  'list_org_rate_limits',
+  'get_rate_limit',
+  'get_org_rate_limit',
+  'update_rate_limit',
+  'reset_rate_limit',
+  'reset_rate_limits',
+] as const;
+
+export type Operation = (typeof OPERATIONS)[number];
+
+interface Route {
   readonly operation: Operation;
   readonly method: string;
   readonly path: readonly string[];
@@ -22,10 +73,10 @@ export interface Route {
   readonly span: Span;
 }
 
-export type Match =
+type Match =
   | { readonly route: Route; readonly segments: Readonly<Record<string, string>> }
   /** No such path (404), or none for this method (405). */
-  | { readonly route?: undefined; readonly status: 404 | 405 };
+  | { readonly route?: undefined; readonly segments?: undefined; readonly status: 404 | 405 };
 
 const GROUP = '/api/atlas/v2/groups/{groupId}';
 const ORG = '/api/atlas/v2/orgs/{orgId}';
@@ -43,8 +94,8 @@ const dated = { span: 'dated' } as const;
 const preview = { span: 'preview' } as const;
 
 const ROUTES: readonly Route[] = [
-  route('token', 'POST', '/api/oauth/token', oauth.issue, { oauth: true }),
-  route('revoke', 'POST', '/api/oauth/revoke', oauth.revoke, { oauth: true }),
+  route('token', 'POST', '/api/oauth/token', tokens.issueToken, { oauth: true }),
+  route('revoke', 'POST', '/api/oauth/revoke', tokens.revokeToken, { oauth: true }),
   route('credential', 'GET', '/api/atlas/v2', projects.describeCredential, first),
   route('list_projects', 'GET', '/api/atlas/v2/groups', projects.listProjects, first),
   route('list_orgs', 'GET', '/api/atlas/v2/orgs', projects.listOrgs, first),
@@ -70,9 +121,43 @@ const ROUTES: readonly Route[] = [
   route('reset_rate_limit', 'POST', `${GROUP}${PREVIEW_LIMIT}:reset`, limits.resetRateLimit, { ...preview, ...writes }),
 ];
 
-/** `target` is the path as it was sent, with or without a query. Nothing is normalised: `..` is a name like any. */
-export function match(method: string, target: string): Match {
-  const given = (target.split('?', 1)[0] ?? '').split('/').map(decoded);
+/** Without credentials not even a wrong path is told from a right one. */
+export function understand(world: World, request: HttpRequest): AtlasRequest {
+  const matched = match(request.method, request.path);
+  const { route, segments = {} } = matched;
+  const operation = route?.operation ?? 'unknown';
+  const refuse = (refused: Reply): AtlasRequest => ({
+    ...request,
+    operation,
+    segments,
+    isAdmitted: false,
+    carryOut: () => refused,
+  });
+  const admission = route?.oauth ? ({ caller: { kind: 'nobody', name: '' } } as const) : authenticate(world, request);
+  if ('refused' in admission) return refuse(admission.refused);
+  if (route === undefined) {
+    return refuse(refusal(matched.status, { errorCode: 'RESOURCE_NOT_FOUND', detail: 'Cannot find resource.' }));
+  }
+  const [path = '', ...query] = request.path.split('?');
+  const { headers, body } = request;
+  const call = { path, segments, query: new URLSearchParams(query.join('?')), headers, body, ...admission };
+  return { ...request, operation, segments, isAdmitted: true, carryOut: () => carryOut(world, route, call) };
+}
+
+function carryOut(world: World, route: Route, call: Omit<Call, 'version'>): Reply {
+  if (route.oauth) return route.handle(world, { ...call, version: '' });
+  const negotiated = negotiate(call.headers.accept, world.rules, route.span);
+  if ('refused' in negotiated) return negotiated.refused;
+  const { version } = negotiated;
+  const refused =
+    refuseAccess(world, call.segments, route.writes) ??
+    (route.takesBody ? refuseContentType(call.headers['content-type'], version) : undefined);
+  return inVersion(version, world.rules, refused ?? route.handle(world, { ...call, version }));
+}
+
+/** Nothing is normalised: `..` is a name like any. */
+function match(method: string, path: string): Match {
+  const given = (path.split('?', 1)[0] ?? '').split('/').map(decoded);
   const here = ROUTES.flatMap((each) => {
     const segments = segmentsOf(each.path, given);
     return segments === undefined ? [] : [{ route: each, segments }];

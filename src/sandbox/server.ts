@@ -1,44 +1,32 @@
-// The HTTP server: reads a request wholly, records it, has it answered. Numbers the connections, so that
-// tests can see which requests shared one.
+// The HTTP server: reads each request whole, and puts each reply on the wire.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
-import { refusal } from './errors.ts';
-import type { Exchange } from './exchange.ts';
-import { match } from './routes.ts';
-import { parsedBody, type OpenRecord } from './requests.ts';
-import { send, whole } from './wire.ts';
+import { refusal, type Reply } from './replies.ts';
+import type { HttpRequest } from './routes.ts';
 
-export interface Listener {
+type Answer = (request: HttpRequest, response: ServerResponse) => void | Promise<void>;
+
+interface Listener {
   readonly baseUrl: string;
   /** Nothing is answered before this; nobody knows the port before this either. */
-  serve(service: Service): void;
+  serve(answer: Answer): void;
   /** Ends every connection at once, whatever is in flight. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
-export interface Service {
-  record(request: OpenRecord): void;
-  answer(exchange: Exchange): Promise<void>;
-}
+/** Announced on every reply and never enforced. */
+const RATE_LIMIT = new Headers({ 'ratelimit-limit': '1000', 'ratelimit-remaining': '999' });
 
 /** Listens on a free port of the loopback interface. */
 export async function listen(): Promise<Listener> {
-  // Long enough that no test meets a connection that was closed under its hands without being told to.
+  // Long enough that a client that pauses does not meet a connection that is just being closed.
   const server = createServer({ keepAliveTimeout: 120_000 });
-  const connections = new Map<Socket, number>();
-  let connected = 0;
-  server.on('connection', (socket) => {
-    connected += 1;
-    connections.set(socket, connected);
-    socket.once('close', () => connections.delete(socket));
-  });
   const port = await bind(server);
   return {
     baseUrl: `http://127.0.0.1:${port}`,
-    serve(service) {
+    serve(answer) {
       server.on('request', (request, response) => {
-        void receive(service, request, response, connections.get(request.socket) ?? 0);
+        void receive(answer, request, response);
       });
     },
     close: () =>
@@ -46,35 +34,27 @@ export async function listen(): Promise<Listener> {
         server.close(() => {
           resolve();
         });
-        for (const socket of connections.keys()) socket.destroy();
+        server.closeAllConnections();
       }),
   };
 }
 
-async function receive(
-  service: Service,
-  request: IncomingMessage,
-  response: ServerResponse,
-  connection: number,
-): Promise<void> {
+export function sendReply(response: ServerResponse, { status, headers, content }: Reply): void {
+  const body = content === undefined ? '' : JSON.stringify(content);
+  const length = status === 204 ? {} : { 'content-length': Buffer.byteLength(body) };
+  response.writeHead(status, { ...headers, ...length });
+  response.end(body);
+}
+
+async function receive(answer: Answer, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const body = await readAll(request);
   if (body === undefined) return;
-  const { method = 'GET', url: path = '/' } = request;
-  const record: OpenRecord = {
-    operation: match(method, path).route?.operation ?? 'unknown',
-    method,
-    path,
-    headers: request.headers,
-    body: parsedBody(body),
-    status: 'none',
-    carriedOut: false,
-    connection,
-  };
-  service.record(record);
+  response.setHeaders(RATE_LIMIT);
+  const { method = 'GET', url: path = '/', headers } = request;
   try {
-    await service.answer({ request, response, body, record });
+    await answer({ method, path, headers, body }, response);
   } catch {
-    if (!response.headersSent) record.status = send(response, whole(refusal(500, { errorCode: 'UNEXPECTED_ERROR' })));
+    if (!response.headersSent) sendReply(response, refusal(500, { errorCode: 'UNEXPECTED_ERROR' }));
   }
 }
 

@@ -1,38 +1,40 @@
 // The OAuth endpoints of a service account: a token for its id and secret, and the end of a token.
 
+import { dropExpiredTokens, newToken, type Caller } from './authentication.ts';
 import type { Call, Handler } from './call.ts';
-import type { Caller } from './caller.ts';
-import { oauthError } from './errors.ts';
-import { empty, success, withHeaders, type Reply } from './reply.ts';
-import { issueToken, liveTokensOf } from './tokens.ts';
+import { empty, type Reply } from './replies.ts';
 import type { World } from './world.ts';
 
 const MOST_LIVE_TOKENS = 100;
 
-export const issue: Handler = (world, call) =>
-  asServiceAccount(world, call, (caller, form) => {
-    if (form.get('grant_type') !== 'client_credentials') {
-      return oauthError(400, 'unsupported_grant_type', 'The grant type must be client_credentials.');
-    }
-    if (liveTokensOf(world, 'service_account') >= MOST_LIVE_TOKENS) {
-      return oauthError(403, 'access_denied', `The service account has ${MOST_LIVE_TOKENS} live tokens.`);
-    }
-    const { tokenLifetimeSeconds } = world.rules;
-    const token = issueToken(world, caller, tokenLifetimeSeconds);
-    return oauthSuccess({ access_token: token, expires_in: tokenLifetimeSeconds, token_type: 'Bearer' });
-  });
+export const tokenHandlers = {
+  issueToken: (world, call) =>
+    asServiceAccount(world, call, (caller, form) => {
+      if (form.get('grant_type') !== 'client_credentials') {
+        return oauthError(400, 'unsupported_grant_type', 'The grant type must be client_credentials.');
+      }
+      const live = [...dropExpiredTokens(world).values()].filter((token) => token.caller.kind === 'service_account');
+      if (live.length >= MOST_LIVE_TOKENS) {
+        return oauthError(403, 'access_denied', `The service account has ${MOST_LIVE_TOKENS} live tokens.`);
+      }
+      const { tokenLifetimeSeconds } = world.rules;
+      const token = newToken();
+      world.state.tokens.set(token, { caller, expiresAt: Date.now() + tokenLifetimeSeconds * 1000 });
+      return oauthReply(200, { access_token: token, expires_in: tokenLifetimeSeconds, token_type: 'Bearer' });
+    }),
 
-/** A token that is not alive is revoked already (RFC 7009, section 2.2). */
-export const revoke: Handler = (world, call) =>
-  asServiceAccount(world, call, (_caller, form) => {
-    const token = form.get('token');
-    if (token === null || token === '') return oauthError(400, 'invalid_request', 'The token is missing.');
-    if ((form.get('token_type_hint') ?? 'access_token') !== 'access_token') {
-      return oauthError(400, 'unsupported_token_type', 'Only an access_token can be revoked.');
-    }
-    world.state.tokens.delete(token);
-    return empty(200);
-  });
+  /** A token that is not alive is revoked already (RFC 7009, section 2.2). */
+  revokeToken: (world, call) =>
+    asServiceAccount(world, call, (_caller, form) => {
+      const token = form.get('token');
+      if (token === null || token === '') return oauthError(400, 'invalid_request', 'The token is missing.');
+      if ((form.get('token_type_hint') ?? 'access_token') !== 'access_token') {
+        return oauthError(400, 'unsupported_token_type', 'Only an access_token can be revoked.');
+      }
+      world.state.tokens.delete(token);
+      return empty(200);
+    }),
+} satisfies Record<string, Handler>;
 
 function asServiceAccount(world: World, call: Call, act: (caller: Caller, form: URLSearchParams) => Reply): Reply {
   const { clientId, clientSecret } = world.credentials;
@@ -47,9 +49,14 @@ function asServiceAccount(world: World, call: Call, act: (caller: Caller, form: 
     return oauthError(400, 'invalid_request', 'The body must be application/x-www-form-urlencoded.');
   }
   const form = new URLSearchParams(call.body.toString('utf8'));
-  return act({ kind: 'service_account', name: 'Sandbox Service Account', clientId }, form);
+  return act({ kind: 'service_account', name: 'Sandbox Service Account' }, form);
 }
 
-function oauthSuccess(content: Record<string, unknown>): Reply {
-  return withHeaders(success(content), { 'content-type': 'application/json', 'cache-control': 'no-store' });
+/** These endpoints have errors of a shape of their own. */
+function oauthError(status: number, error: string, description: string): Reply {
+  return oauthReply(status, { error, error_description: description });
+}
+
+function oauthReply(status: number, content: Record<string, unknown>): Reply {
+  return { status, headers: { 'content-type': 'application/json', 'cache-control': 'no-store' }, content };
 }

@@ -1,20 +1,51 @@
-// What the simulated Atlas knows: organizations, projects, keys, changed limits, live tokens. Plain state;
-// who may see or change it is decided elsewhere.
+// What the simulated Atlas knows: organizations, projects, keys, changed limits, live tokens, and the rules that it keeps.
+// Plain state; who may see or change it is decided elsewhere.
 
 import { randomBytes } from 'node:crypto';
-import type { Caller, Credentials } from './caller.ts';
+import { newCredentials, type Credentials, type LiveToken } from './authentication.ts';
 import { FIRST_PROJECT } from './first-project.ts';
-import type { KeyVersion } from './key-history.ts';
-import { firstLimitRows, type LimitRow } from './limit-rows.ts';
-import type { LiveKey } from './model-key.ts';
-import type { PageHabits } from './pages.ts';
-import type { Shape } from './reply-shape.ts';
+import type { LiveKey } from './model-keys.ts';
+
+/** What Atlas does not promise, or leaves to the account. `--sandbox` has those of RULES. */
+export interface Rules {
+  /** The versions it answers, such as `2025-03-12` or `preview`. Any other is refused with 406. */
+  readonly versions: readonly string[];
+  /** Versions that once were: refused with 410. */
+  readonly withdrawn: readonly string[];
+  /** Versions whose replies carry `Deprecation` and `Sunset`. */
+  readonly deprecated: readonly string[];
+  /** When a name that the project has already, to the letter, is refused. */
+  readonly uniqueNames: 'never' | 'at_rename' | 'always';
+  /** How a name is kept, and shown in every reply: as it was sent; composed; with runs of whitespace made one, and none around it. */
+  readonly spelling: 'exact' | 'NFC' | 'collapsed';
+  /** `read_only`: every write is refused with 401 USER_UNAUTHORIZED. */
+  readonly role: 'model_owner' | 'read_only';
+  /** No page is larger than this, whatever was asked for. */
+  readonly pageCap: number;
+  /** Of a service account's token. */
+  readonly tokenLifetimeSeconds: number;
+  /** After so many uses a digest nonce is stale. */
+  readonly nonceUses: number;
+}
+
+const RULES: Rules = {
+  versions: ['2025-03-12'],
+  withdrawn: [],
+  deprecated: [],
+  uniqueNames: 'never',
+  spelling: 'exact',
+  role: 'model_owner',
+  pageCap: Number.POSITIVE_INFINITY,
+  tokenLifetimeSeconds: 3600,
+  nonceUses: Number.POSITIVE_INFINITY,
+};
+
+/** What a person's login gives. */
+const PERSONAL_MS = 12 * 60 * 60 * 1000;
 
 export interface Organization {
   readonly id: string;
   readonly name: string;
-  /** Somebody else's: it exists, but no credential of the sandbox may look into it. */
-  readonly foreign: boolean;
 }
 
 export interface Project {
@@ -29,80 +60,55 @@ export interface Limits {
   readonly tokensPerMinuteLimit: number;
 }
 
-export interface LiveToken {
-  readonly caller: Caller;
-  readonly expiresAt: number;
+/** An organization has one for each group of models, cloud and geography. */
+export interface LimitRow {
+  readonly modelGroupName: string;
+  readonly modelNames: readonly string[];
+  readonly cloud: string;
+  readonly geography: string;
+  /** What the organization has: a project's default, and the most that it can set. */
+  readonly maximum: Limits;
 }
 
 /** All that requests change. Values are replaced, never altered, so a copy of the maps is a copy of all. */
-export interface State {
+interface State {
   readonly keys: Map<string, LiveKey>;
   /** Limits that a project changed, by project and scope. */
   readonly limits: Map<string, Limits>;
   readonly tokens: Map<string, LiveToken>;
-  /** How often the keys of a project were listed. */
-  readonly lists: Map<string, number>;
-  /** What every key there ever was has been, by its id, in order of creation. */
-  readonly history: Map<string, readonly KeyVersion[]>;
-  /** How many reads by its id a new key is still hidden from. */
-  readonly unread: Map<string, number>;
-}
-
-export interface Rules {
-  readonly uniqueNames: UniqueNames;
-  readonly spelling: Spelling;
-  readonly role: 'model_owner' | 'read_only';
-  readonly tokenLifetimeSeconds: number;
-  readonly pages: PageHabits;
-  readonly shape: Shape;
-}
-
-/** When a name that the project has already is refused. */
-export type UniqueNames = 'never' | 'at_rename' | 'always';
-
-/** How Atlas keeps a name: as it was sent; composed; with runs of whitespace made one, and none around it. */
-export type Spelling = 'exact' | 'NFC' | 'collapsed';
-
-/** How far replies are behind. */
-export interface Lag {
-  /** A list of keys shows the state as of so many lists of its project ago. */
-  lists: number;
-  /** So many reads by its id, deletions among them, do not find a key that was created from now on. */
-  reads: number;
 }
 
 export interface World {
   readonly baseUrl: string;
   readonly rules: Rules;
-  readonly lag: Lag;
   readonly organization: Organization;
-  readonly organizations: Map<string, Organization>;
+  /** Somebody else's: it exists, but no credential of the sandbox may look into it. */
+  readonly foreignOrganization: Organization;
   readonly projects: Map<string, Project>;
   /** Of every organization and project. */
   readonly limitRows: LimitRow[];
+  /** Those of HTTP digest, in the order in which they were given out. */
+  readonly nonces: Map<string, { readonly count: number; readonly uses: number }>;
   credentials: Credentials;
   state: State;
 }
 
-export function createWorld(baseUrl: string, rules: Rules, lag: Lag, credentials: Credentials): World {
-  const organization = { id: newId(), name: 'Sandbox Organization', foreign: false };
-  const foreign = { id: newId(), name: 'Foreign Organization', foreign: true };
+export function createWorld(baseUrl: string, rules: Partial<Rules>): World {
+  const credentials = newCredentials();
+  const person = { kind: 'person', name: 'Sandbox User' } as const;
   const world: World = {
     baseUrl,
-    rules,
-    lag,
-    organization,
-    organizations: new Map([organization, foreign].map((each) => [each.id, each])),
+    rules: { ...RULES, ...rules },
+    organization: { id: newId(), name: 'Sandbox Organization' },
+    foreignOrganization: { id: newId(), name: 'Foreign Organization' },
     projects: new Map(),
     limitRows: firstLimitRows(),
+    nonces: new Map(),
     credentials,
     state: {
       keys: new Map(),
       limits: new Map(),
-      tokens: new Map(),
-      lists: new Map(),
-      history: new Map(),
-      unread: new Map(),
+      tokens: new Map([[credentials.accessToken, { caller: person, expiresAt: Date.now() + PERSONAL_MS }]]),
     },
   };
   addProject(world, { id: FIRST_PROJECT, name: 'Production' });
@@ -111,49 +117,34 @@ export function createWorld(baseUrl: string, rules: Rules, lag: Lag, credentials
   return world;
 }
 
-export interface ProjectSeed {
-  readonly name?: string;
-  readonly id?: string;
-  /** Puts it into another organization, where the sandbox's credentials are refused. */
-  readonly foreign?: boolean;
-}
-
-export function addProject(world: World, seed: ProjectSeed = {}): Project {
-  const owner = [...world.organizations.values()].find(({ foreign }) => foreign === (seed.foreign ?? false));
-  const project: Project = {
-    id: seed.id ?? newId(),
-    name: seed.name ?? `Project ${world.projects.size + 1}`,
-    orgId: owner?.id ?? world.organization.id,
-    created: new Date().toISOString(),
-  };
+export function addProject(world: World, seed: Partial<Project> & Pick<Project, 'name'>): Project {
+  const project = { id: newId(), orgId: world.organization.id, created: new Date().toISOString(), ...seed };
   world.projects.set(project.id, project);
   return project;
 }
 
-/** The projects that the sandbox's credentials can see. */
+/** The projects that the sandbox's credentials can see, in order of creation. */
 export function ownProjects(world: World): Project[] {
   return [...world.projects.values()].filter(({ orgId }) => orgId === world.organization.id);
 }
 
-/** What a request would do and answer, with nothing kept of it. */
-export function rehearse<Result>(world: World, act: () => Result): Result {
-  const kept = world.state;
-  world.state = {
-    keys: new Map(kept.keys),
-    limits: new Map(kept.limits),
-    tokens: new Map(kept.tokens),
-    lists: new Map(kept.lists),
-    history: new Map(kept.history),
-    unread: new Map(kept.unread),
-  };
-  try {
-    return act();
-  } finally {
-    world.state = kept;
-  }
+/** Those that are there from the start, of the only published scope. */
+function firstLimitRows(): LimitRow[] {
+  return [
+    limitRow('embed_large', ['voyage-3-large'], 2000, 3_000_000),
+    limitRow('embed_small', ['voyage-3.5-lite'], 4000, 16_000_000),
+    limitRow('embed_context', ['voyage-context-3'], 2000, 3_000_000),
+    limitRow('embed_multimodal', ['voyage-multimodal-3'], 2000, 2_000_000),
+    limitRow('rerank', ['rerank-2.5', 'rerank-2.5-lite'], 2000, 4_000_000),
+  ];
+}
+
+function limitRow(modelGroupName: string, modelNames: readonly string[], requests: number, tokens: number): LimitRow {
+  const maximum = { requestsPerMinuteLimit: requests, tokensPerMinuteLimit: tokens };
+  return { modelGroupName, modelNames, cloud: 'ANY', geography: 'ANY', maximum };
 }
 
 /** 24 hexadecimal digits, as Atlas gives to everything but model keys. */
-export function newId(): string {
+function newId(): string {
   return randomBytes(12).toString('hex');
 }

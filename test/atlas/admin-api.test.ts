@@ -5,8 +5,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { Atlas } from '../../src/atlas/atlas.ts';
 import type { Credentials } from '../../src/config/credentials.ts';
-import { FAULT_KINDS, type Fault, type FaultKind } from '../../src/sandbox/faults.ts';
-import type { Sandbox } from '../../src/sandbox/sandbox.ts';
+import { FAULT_KINDS, type Fault, type FaultKind } from '../atlas-simulator/faults.ts';
+import type { Simulator } from '../atlas-simulator/simulator.ts';
 import {
   connect,
   connectByToken,
@@ -234,8 +234,8 @@ describe('where the token has ended', () => {
 
 describe('a cancelled list', () => {
   async function cancelled(
-    when: (sandbox: Sandbox, cancel: () => void) => void,
-    credentials = (sandbox: Sandbox): Credentials => tokenOf(sandbox.credentials.accessToken),
+    when: (sandbox: Simulator, cancel: () => void) => void,
+    credentials = (sandbox: Simulator): Credentials => tokenOf(sandbox.credentials.accessToken),
   ) {
     const sandbox = await sandboxFor();
     const controller = new AbortController();

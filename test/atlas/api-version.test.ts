@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { chooseVersion } from '../../src/atlas/api-version.ts';
-import type { Sandbox, SandboxOptions } from '../../src/sandbox/sandbox.ts';
+import type { Simulator, SimulatorOptions } from '../atlas-simulator/simulator.ts';
 import {
   NEW_KEY,
   PROJECT,
@@ -19,9 +19,9 @@ import {
 } from './connection.ts';
 
 const media = (version: string) => `application/vnd.atlas.${version}+json`;
-const accepted = (sandbox: Sandbox) => sandbox.requests.map(({ headers }) => headers.accept);
+const accepted = (sandbox: Simulator) => sandbox.requests.map(({ headers }) => headers.accept);
 
-describe.each<[number, SandboxOptions]>([
+describe.each<[number, SimulatorOptions]>([
   [406, { versions: ['preview'] }],
   [410, { versions: ['preview'], withdrawn: ['2025-03-12'] }],
 ])('after a %i, auto', (status, options) => {

@@ -3,8 +3,8 @@
 
 import { describe, expect, test } from 'vitest';
 import type { Atlas } from '../../src/atlas/atlas.ts';
-import { FAULT_KINDS } from '../../src/sandbox/faults.ts';
-import type { Sandbox } from '../../src/sandbox/sandbox.ts';
+import { FAULT_KINDS } from '../atlas-simulator/faults.ts';
+import type { Simulator } from '../atlas-simulator/simulator.ts';
 import {
   connect,
   connectByToken,
@@ -31,7 +31,7 @@ type Change = keyof typeof CHANGES;
 
 const changes = Object.keys(CHANGES).filter((name): name is Change => name in CHANGES);
 
-async function scene(prepare?: (sandbox: Sandbox) => void) {
+async function scene(prepare?: (sandbox: Simulator) => void) {
   const sandbox = await sandboxFor();
   const { apiKeyId } = sandbox.addKey(PROJECT, { name: 'Key' });
   prepare?.(sandbox);

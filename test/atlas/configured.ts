@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { createAtlas, type Atlas } from '../../src/atlas/atlas.ts';
 import type { Environment } from '../../src/config/environment.ts';
-import type { Sandbox } from '../../src/sandbox/sandbox.ts';
+import type { Simulator } from '../atlas-simulator/simulator.ts';
 import { load } from '../config/fixture.ts';
 import { scriptFolder, type ScriptFolder } from '../sinks/script-folder.ts';
 
-export async function atlasWith(sandbox: Pick<Sandbox, 'baseUrl'>, environment: Environment): Promise<Atlas> {
+export async function atlasWith(sandbox: Pick<Simulator, 'baseUrl'>, environment: Environment): Promise<Atlas> {
   return atlasOf({ MONGODB_ATLAS_BASE_URL: sandbox.baseUrl, PATH: process.env.PATH, ...environment });
 }
 

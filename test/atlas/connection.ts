@@ -15,22 +15,22 @@ import type { Position } from '../../src/atlas/page.ts';
 import type { Transport, TransportOptions } from '../../src/atlas/transport.ts';
 import type { Credentials } from '../../src/config/credentials.ts';
 import { FIRST_PROJECT } from '../../src/sandbox/first-project.ts';
-import { startSandbox, type Sandbox, type SandboxOptions } from '../../src/sandbox/sandbox.ts';
+import { startSimulator, type Simulator, type SimulatorOptions } from '../atlas-simulator/simulator.ts';
 import { Secret } from '../../src/secret/secret.ts';
 import { createAtlas, createTransport } from './shipped-atlas.ts';
 
 export const PROJECT = FIRST_PROJECT;
 export const NEW_KEY: NewKey = { groupId: PROJECT, name: 'Production key', cloud: 'ANY', geography: 'ANY' };
 
-export async function sandboxFor(options?: SandboxOptions): Promise<Sandbox> {
-  const sandbox = await startSandbox(options);
+export async function sandboxFor(options?: SimulatorOptions): Promise<Simulator> {
+  const sandbox = await startSimulator(options);
   onTestFinished(() => sandbox.close());
   return sandbox;
 }
 
 export type Settings = Partial<AtlasSettings>;
 
-export function connect(to: Sandbox | URL, credentials: Credentials, settings: Settings = {}): Atlas {
+export function connect(to: Simulator | URL, credentials: Credentials, settings: Settings = {}): Atlas {
   const baseUrl = to instanceof URL ? to : new URL(to.baseUrl);
   const atlas = createAtlas({ baseUrl, credentials, apiVersion: 'auto', timeoutMs: 10_000, ...settings });
   onTestFinished(() => atlas.close());
@@ -38,7 +38,7 @@ export function connect(to: Sandbox | URL, credentials: Credentials, settings: S
 }
 
 /** With the access token of the sandbox: nothing but the calls themselves is sent. */
-export function connectByToken(sandbox: Sandbox, settings?: Settings): Atlas {
+export function connectByToken(sandbox: Simulator, settings?: Settings): Atlas {
   return connect(sandbox, tokenOf(sandbox.credentials.accessToken), settings);
 }
 
@@ -46,11 +46,11 @@ export function tokenOf(token: string): Credentials {
   return { kind: 'token', token: new Secret(token) };
 }
 
-export function serviceAccountOf({ credentials: { clientId, clientSecret } }: Sandbox): Credentials {
+export function serviceAccountOf({ credentials: { clientId, clientSecret } }: Simulator): Credentials {
   return { kind: 'service-account', clientId, clientSecret: new Secret(clientSecret) };
 }
 
-export function apiKeyOf({ credentials: { publicKey, privateKey } }: Sandbox): Credentials {
+export function apiKeyOf({ credentials: { publicKey, privateKey } }: Simulator): Credentials {
   return { kind: 'api-key', publicKey, privateKey: new Secret(privateKey) };
 }
 
@@ -159,7 +159,7 @@ export function valueOf<T>(result: AtlasResult<T>): T {
 }
 
 /** What arrived at the sandbox and what it answered, such as `create_key 201`. */
-export function log(sandbox: Sandbox): string[] {
+export function log(sandbox: Simulator): string[] {
   return sandbox.requests.map(({ operation, status }) => `${operation} ${status}`);
 }
 

@@ -3,7 +3,7 @@
 
 import { describe, expect, test } from 'vitest';
 import type { Credentials } from '../../src/config/credentials.ts';
-import type { Sandbox } from '../../src/sandbox/sandbox.ts';
+import type { Simulator } from '../atlas-simulator/simulator.ts';
 import {
   apiKeyOf,
   connect,
@@ -17,7 +17,7 @@ import {
   valueOf,
 } from './connection.ts';
 
-const CREDENTIALS: Readonly<Record<string, (sandbox: Sandbox) => Credentials>> = {
+const CREDENTIALS: Readonly<Record<string, (sandbox: Simulator) => Credentials>> = {
   'a token': (sandbox) => tokenOf(sandbox.credentials.accessToken),
   'a service account': serviceAccountOf,
   'an API key': apiKeyOf,

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import type { Credentials } from '../../src/config/credentials.ts';
-import type { Sandbox } from '../../src/sandbox/sandbox.ts';
+import type { Simulator } from '../atlas-simulator/simulator.ts';
 import {
   apiKeyOf,
   connect,
@@ -150,7 +150,7 @@ describe('of a payload', () => {
 
 describe('a secret that is echoed', () => {
   const ways = {
-    token: (sandbox: Sandbox) => tokenOf(sandbox.credentials.accessToken),
+    token: (sandbox: Simulator) => tokenOf(sandbox.credentials.accessToken),
     'service-account': serviceAccountOf,
     'api-key': apiKeyOf,
   };

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { AtlasErrorCode } from '../../src/atlas/failure.ts';
-import type { FaultKind } from '../../src/sandbox/faults.ts';
+import type { FaultKind } from '../atlas-simulator/faults.ts';
 import {
   connect,
   connectByToken,

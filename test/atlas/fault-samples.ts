@@ -1,6 +1,6 @@
 // One fault of each kind that the sandbox knows.
 
-import type { FaultKind } from '../../src/sandbox/faults.ts';
+import type { FaultKind } from '../atlas-simulator/faults.ts';
 
 export const FAULTS = {
   status: { kind: 'status', status: 503 },

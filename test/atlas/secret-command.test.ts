@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Environment } from '../../src/config/environment.ts';
-import type { Sandbox } from '../../src/sandbox/sandbox.ts';
+import type { Simulator } from '../atlas-simulator/simulator.ts';
 import type { ScriptFolder } from '../sinks/script-folder.ts';
 import { atlasWith, programs } from './configured.ts';
 import { failureOf, log, NEW_KEY, originOf, PROJECT, sandboxFor, valueOf } from './connection.ts';
@@ -31,7 +31,7 @@ function passTime(seconds: number): void {
   vi.setSystemTime(Date.now() + seconds * 1000);
 }
 
-async function listWith(sandbox: Sandbox, environment: Environment) {
+async function listWith(sandbox: Simulator, environment: Environment) {
   return (await atlasWith(sandbox, environment)).listKeys(PROJECT);
 }
 

@@ -4,8 +4,8 @@ import { getEventListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Credentials } from '../../src/config/credentials.ts';
-import { FAULT_KINDS, type FaultKind } from '../../src/sandbox/faults.ts';
-import type { Sandbox } from '../../src/sandbox/sandbox.ts';
+import { FAULT_KINDS, type FaultKind } from '../atlas-simulator/faults.ts';
+import type { Simulator } from '../atlas-simulator/simulator.ts';
 import { redact } from '../../src/secret/redaction.ts';
 import { Secret } from '../../src/secret/secret.ts';
 import {
@@ -21,13 +21,13 @@ import {
   type Settings,
 } from './connection.ts';
 
-const connectAs = (sandbox: Sandbox, settings?: Settings) => connect(sandbox, serviceAccountOf(sandbox), settings);
+const connectAs = (sandbox: Simulator, settings?: Settings) => connect(sandbox, serviceAccountOf(sandbox), settings);
 const ACCOUNT: Credentials = {
   kind: 'service-account',
   clientId: 'mdb_sa_id_test',
   clientSecret: new Secret('mdb_sa_sk_of-the-test'),
 };
-const count = (sandbox: Sandbox, entry: string) => log(sandbox).filter((each) => each === entry).length;
+const count = (sandbox: Simulator, entry: string) => log(sandbox).filter((each) => each === entry).length;
 
 /** An Atlas without keys, with tokens of one's own. */
 function tokenOrigin(token: (count: number) => object) {

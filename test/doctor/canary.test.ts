@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type Fault } from '../../src/sandbox/faults.ts';
+import { type Fault } from '../atlas-simulator/faults.ts';
 import { leaksIn } from '../canary.ts';
 import { fileIn } from '../e2e/host.ts';
 import { openWard } from './examination.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import * as z from 'zod/v4';
 import { FIRST_PROJECT } from '../../src/sandbox/first-project.ts';
-import { startSandbox, type Sandbox, type SandboxOptions } from '../../src/sandbox/sandbox.ts';
+import { startSimulator, type Simulator, type SimulatorOptions } from '../atlas-simulator/simulator.ts';
 import { credentialsFor, startServer, temporaryHome } from '../e2e/host.ts';
 
 export const GROUP = FIRST_PROJECT;
@@ -32,8 +32,8 @@ export interface Examined {
   readonly stderr: string;
 }
 
-export async function openWard(options: SandboxOptions = {}) {
-  const sandbox = await startSandbox(options);
+export async function openWard(options: SimulatorOptions = {}) {
+  const sandbox = await startSimulator(options);
   onTestFinished(() => sandbox.close());
   const home = temporaryHome();
   mkdirSync(join(home, 'sink'), { mode: 0o700 });
@@ -87,7 +87,7 @@ export function pictureOf(folder: string): Map<string, string> {
 }
 
 /** The address of something that passes all on to the sandbox, and whose clock differs from this machine's. */
-export async function behindOtherClock({ baseUrl }: Sandbox, seconds: number | undefined): Promise<string> {
+export async function behindOtherClock({ baseUrl }: Simulator, seconds: number | undefined): Promise<string> {
   const between = createServer((incoming, outgoing) => {
     outgoing.sendDate = false;
     const { method, headers, url = '/' } = incoming;

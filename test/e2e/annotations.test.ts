@@ -3,7 +3,7 @@
 import { type CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import * as z from 'zod/v4';
-import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox.ts';
+import { startSimulator, type Simulator } from '../atlas-simulator/simulator.ts';
 import { catalogOf } from '../tools/offline-catalog.ts';
 import { expectTheSameInText, rowsIn } from './content.ts';
 import { credentialsFor, startHost, temporaryHome, type Host } from './host.ts';
@@ -13,11 +13,11 @@ import { sharedHost } from './shared-host.ts';
 const GROUP = '69681d39c9e8cfd375386316';
 const LIMIT = { groupId: GROUP, modelGroupName: 'rerank' };
 
-let sandbox: Sandbox;
+let sandbox: Simulator;
 let host: Host;
 
 async function startOwn(): Promise<void> {
-  sandbox = await startSandbox();
+  sandbox = await startSimulator();
   const running = sandbox;
   onTestFinished(() => running.close());
   host = await startHost({ home: temporaryHome(), env: credentialsFor(sandbox) });

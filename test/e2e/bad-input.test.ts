@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox.ts';
+import { startSimulator, type Simulator } from '../atlas-simulator/simulator.ts';
 import { BUNDLE, credentialsFor, fileIn, filesBelow, startHost, startServer, temporaryHome } from './host.ts';
 import { structuredOf, textOf } from './result.ts';
 import { sharedHost } from './shared-host.ts';
@@ -8,12 +8,12 @@ import { sharedHost } from './shared-host.ts';
 const GROUP = '69681d39c9e8cfd375386316';
 const NAME = { groupId: GROUP, name: 'a key' };
 
-let sandbox: Sandbox;
+let sandbox: Simulator;
 let home: string;
 let env: Record<string, string>;
 
 beforeEach(async () => {
-  sandbox = await startSandbox();
+  sandbox = await startSimulator();
   const running = sandbox;
   home = temporaryHome();
   env = credentialsFor(sandbox);
@@ -273,7 +273,7 @@ describe('nothing is sent for bad input of', () => {
 });
 
 describe('nothing is sent for a project that the operator does not allow', () => {
-  const other = (sandbox: Sandbox) => sandbox.projects[1]?.id ?? '';
+  const other = (sandbox: Simulator) => sandbox.projects[1]?.id ?? '';
   const shared = sharedHost({ env: (sandbox) => ({ ATLAS_MODEL_KEYS_ALLOWED_PROJECTS: other(sandbox) }) });
   test.each<[string, Record<string, unknown>]>([
     ['rotate_ai_model_api_key', NAMED],

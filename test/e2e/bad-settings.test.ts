@@ -4,8 +4,8 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync } from 'node:fs';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { startSandbox } from '../../src/sandbox/sandbox.ts';
 import { toolDefinitions } from '../../src/tools/tool-definitions.ts';
+import { startSimulator } from '../atlas-simulator/simulator.ts';
 import { BUNDLE, credentialsFor, fileIn, filesBelow, startHost, temporaryHome } from './host.ts';
 import { structuredOf, textOf } from './result.ts';
 
@@ -37,7 +37,7 @@ const CASES: [string, Broken, RegExp][] = [
 ];
 
 async function openWard({ args = [], env = {} }: Broken) {
-  const sandbox = await startSandbox();
+  const sandbox = await startSimulator();
   onTestFinished(() => sandbox.close());
   const home = temporaryHome();
   const server = await startHost({ home, args, env: { ...credentialsFor(sandbox), ...env } });

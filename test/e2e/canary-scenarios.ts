@@ -3,8 +3,8 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { type Fault } from '../../src/sandbox/faults.ts';
-import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox.ts';
+import { type Fault } from '../atlas-simulator/faults.ts';
+import { startSimulator, type Simulator } from '../atlas-simulator/simulator.ts';
 import { leaksIn } from '../canary.ts';
 import { credentialsFor, filesBelow, startHost, temporaryHome, type Host } from './host.ts';
 import { structuredOf } from './result.ts';
@@ -115,8 +115,8 @@ export async function startIn(
   bundle: string,
   sink?: Scenario['sink'],
   flags: string[] = [],
-): Promise<{ sandbox: Sandbox; host: Host; home: string; sinkFolder: string }> {
-  const sandbox = await startSandbox();
+): Promise<{ sandbox: Simulator; host: Host; home: string; sinkFolder: string }> {
+  const sandbox = await startSimulator();
   onTestFinished(() => sandbox.close());
   const home = temporaryHome();
   const sinkFolder = join(home, 'sink');
@@ -132,7 +132,7 @@ export async function startIn(
 }
 
 /** What no output may hold: the start of every secret that the sandbox makes, those that live, and the credentials. */
-export function secretsOf(sandbox: Sandbox): string[] {
+export function secretsOf(sandbox: Simulator): string[] {
   const tokens = sandbox.requests
     .map(({ headers }) => headers.authorization?.replace('Bearer ', '') ?? '')
     .filter((header) => header !== '');

@@ -9,8 +9,8 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 
 import * as z from 'zod/v4';
 import { buildServer } from '../../build.js';
 import { FIRST_PROJECT } from '../../src/sandbox/first-project.ts';
-import { type LiveKey } from '../../src/sandbox/model-key.ts';
-import { startSandbox } from '../../src/sandbox/sandbox.ts';
+import { type LiveKey } from '../../src/sandbox/model-keys.ts';
+import { startSimulator } from '../atlas-simulator/simulator.ts';
 import { fingerprintOfBytes } from '../../src/secret/fingerprint.ts';
 import { BUNDLE, credentialsFor, startServer, temporaryHome } from './host.ts';
 
@@ -64,7 +64,7 @@ async function expectSame(
   env: Environment = {},
 ): Promise<void> {
   const written = async (bundle: string) => {
-    const sandbox = await startSandbox();
+    const sandbox = await startSimulator();
     onTestFinished(() => sandbox.close());
     const home = temporaryHome();
     const key = sandbox.addKey(FIRST_PROJECT, { name: 'prod' });

@@ -2,18 +2,18 @@ import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox.ts';
+import { startSimulator, type Simulator } from '../atlas-simulator/simulator.ts';
 import { credentialsFor, fileIn, filesBelow, startHost, temporaryHome } from './host.ts';
 import { structuredOf, textOf } from './result.ts';
 
 const GROUP = '69681d39c9e8cfd375386316';
 
-let sandbox: Sandbox;
+let sandbox: Simulator;
 let home: string;
 let env: Record<string, string>;
 
 beforeEach(async () => {
-  sandbox = await startSandbox();
+  sandbox = await startSimulator();
   const running = sandbox;
   home = temporaryHome();
   env = credentialsFor(sandbox);
@@ -143,7 +143,7 @@ test('a dry run says where the secret would go, and changes nothing', async () =
 });
 
 test('an older Atlas is spoken to in its own version, with a warning', async () => {
-  const older = await startSandbox({ versions: ['preview'] });
+  const older = await startSimulator({ versions: ['preview'] });
   onTestFinished(() => older.close());
   const { clientId, clientSecret } = older.credentials;
   const host = await startHost({

@@ -5,7 +5,7 @@ import { chmodSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { thisMachine } from '../../src/files/machine.ts';
-import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox.ts';
+import { startSimulator, type Simulator } from '../atlas-simulator/simulator.ts';
 import { leaksIn } from '../canary.ts';
 import { namesOf, readReport, runDoctor } from '../doctor/examination.ts';
 import { fileIn, filesBelow, startHost, startServer, temporaryHome } from './host.ts';
@@ -13,11 +13,11 @@ import { fileIn, filesBelow, startHost, startServer, temporaryHome } from './hos
 const GROUP = '69681d39c9e8cfd375386316';
 const NEW_KEY = { groupId: GROUP, name: 'a key' };
 
-let sandbox: Sandbox;
+let sandbox: Simulator;
 let home: string;
 
 beforeEach(async () => {
-  sandbox = await startSandbox();
+  sandbox = await startSimulator();
   const running = sandbox;
   home = temporaryHome();
   onTestFinished(() => running.close());

@@ -12,7 +12,7 @@ import {
 } from '@modelcontextprotocol/sdk/types.js';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { FIRST_PROJECT } from '../../src/sandbox/first-project.ts';
-import { startSandbox } from '../../src/sandbox/sandbox.ts';
+import { startSimulator } from '../atlas-simulator/simulator.ts';
 import { credentialsFor, filesBelow, startServer, temporaryHome } from './host.ts';
 
 const AS_LONG_AS_A_PERSON_MS = 400;
@@ -32,7 +32,7 @@ async function openScene(
   fill: ((form: ElicitRequestFormParams, signal: AbortSignal) => ElicitResult | Promise<ElicitResult>) | undefined,
   { env = {}, capabilities = FORMS, keyName = 'prod', readingMs = AS_LONG_AS_A_PERSON_MS }: Settings = {},
 ) {
-  const sandbox = await startSandbox();
+  const sandbox = await startSimulator();
   onTestFinished(() => sandbox.close());
   const home = temporaryHome();
   const { apiKeyId } = sandbox.addKey(FIRST_PROJECT, { name: keyName });

@@ -22,7 +22,7 @@ import { CallToolResultSchema, type CallToolResult, type ClientCapabilities } fr
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv';
 import { type JsonSchemaType, type jsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/types.js';
 import { afterAll, onTestFinished } from 'vitest';
-import { type Sandbox } from '../../src/sandbox/sandbox.ts';
+import { type Simulator } from '../atlas-simulator/simulator.ts';
 import { holdToSchema } from '../tools/strict-result.ts';
 
 export const BUNDLE = fileURLToPath(new URL('../../dist/atlas-model-keys-mcp.js', import.meta.url));
@@ -69,7 +69,7 @@ export function fileIn(home: string, name: string, content: string): string {
 export function credentialsFor({
   baseUrl,
   credentials,
-}: Pick<Sandbox, 'baseUrl' | 'credentials'>): Record<string, string> {
+}: Pick<Simulator, 'baseUrl' | 'credentials'>): Record<string, string> {
   return {
     MONGODB_ATLAS_BASE_URL: baseUrl,
     MONGODB_ATLAS_CLIENT_ID: credentials.clientId,

@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import * as z from 'zod/v4';
-import { startSandbox } from '../../src/sandbox/sandbox.ts';
+import { startSimulator } from '../atlas-simulator/simulator.ts';
 import { leaksIn } from '../canary.ts';
 import { BUNDLE, credentialsFor, fileIn, temporaryHome } from './host.ts';
 import { structuredOf, type Result } from './result.ts';
@@ -87,7 +87,7 @@ function resultIn(value: unknown): Result {
 }
 
 async function openScene() {
-  const sandbox = await startSandbox();
+  const sandbox = await startSimulator();
   onTestFinished(() => sandbox.close());
   const home = temporaryHome();
   const path = join(home, 'app.key');

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import * as z from 'zod/v4';
-import { type LiveKey } from '../../src/sandbox/model-key.ts';
-import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox.ts';
+import { type LiveKey } from '../../src/sandbox/model-keys.ts';
+import { startSimulator, type Simulator } from '../atlas-simulator/simulator.ts';
 import { expectTheSameInText, rowsIn } from './content.ts';
 import { credentialsFor, startHost, temporaryHome, type Host } from './host.ts';
 import { structuredOf, textOf } from './result.ts';
@@ -20,13 +20,13 @@ const list = z.object({
   nextCursor: z.string().optional(),
 });
 
-let sandbox: Sandbox;
+let sandbox: Simulator;
 let home: string;
 let env: Record<string, string>;
 let staging: string;
 
 beforeEach(async () => {
-  sandbox = await startSandbox();
+  sandbox = await startSimulator();
   const running = sandbox;
   home = temporaryHome();
   env = credentialsFor(sandbox);

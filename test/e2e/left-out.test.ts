@@ -10,7 +10,7 @@ import { type Plugin } from 'esbuild';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { buildServer, LEFT_OUT } from '../../build.js';
 import { exchanged } from '../../build/split.js';
-import { startSandbox } from '../../src/sandbox/sandbox.ts';
+import { startSimulator } from '../atlas-simulator/simulator.ts';
 import { makeCertificate, NAME, proxyFor, tlsGatewayFor } from '../atlas/tls-servers.ts';
 import { credentialsFor, startHost, temporaryHome } from './host.ts';
 import { structuredOf } from './result.ts';
@@ -51,7 +51,7 @@ test('everything that is left out has its trap, and each is in the bundle', () =
 });
 
 test('none of it is used', async () => {
-  const sandbox = await startSandbox();
+  const sandbox = await startSimulator();
   onTestFinished(() => sandbox.close());
   const proxy = await proxyFor(await tlsGatewayFor(join(folder, 'tls'), sandbox.baseUrl));
   const home = temporaryHome();

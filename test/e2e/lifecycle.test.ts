@@ -1,16 +1,16 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox.ts';
+import { startSimulator, type Simulator } from '../atlas-simulator/simulator.ts';
 import { credentialsFor, filesBelow, startHost, startServer, temporaryHome } from './host.ts';
 
 const GROUP = '69681d39c9e8cfd375386316';
 
-let sandbox: Sandbox;
+let sandbox: Simulator;
 let home: string;
 let env: Record<string, string>;
 
 beforeEach(async () => {
-  sandbox = await startSandbox();
+  sandbox = await startSimulator();
   const running = sandbox;
   home = temporaryHome();
   env = credentialsFor(sandbox);

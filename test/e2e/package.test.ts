@@ -11,7 +11,8 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import * as z from 'zod/v4';
-import { startSandbox } from '../../src/sandbox/sandbox.ts';
+import { buildPart } from '../../build.js';
+import { startSimulator } from '../atlas-simulator/simulator.ts';
 import { leaksIn } from '../canary.ts';
 import { credentialsFor, filesBelow, temporaryHome, transportOver } from './host.ts';
 import { structuredOf } from './result.ts';
@@ -76,6 +77,17 @@ test('it holds the two files of the bundle, the schema, the notices, documents, 
   ]);
 });
 
+test('its sandbox is the simulated Atlas without what tests do to it', async () => {
+  const texts = ['x-request-echo', 'pendingFaults', 'commitLate', 'setListLag', 'renewSecret', 'lowerCaseWords'];
+  const simulator = await buildPart(join(root, 'test/atlas-simulator/simulator.ts'));
+  expect(texts.filter((text) => !simulator.includes(text))).toEqual([]);
+  const names = readdirSync(join(installed, 'dist')).filter((name) => /\.c?js$/.test(name));
+  const shipped = names.map((name) => textIn(join(installed, 'dist', name))).join('');
+  expect(names).toHaveLength(2);
+  expect(texts.filter((text) => shipped.includes(text))).toEqual([]);
+  expect(shipped).toContain('Sandbox Organization');
+});
+
 test('it brings no other package, and no script that runs when it is installed', () => {
   expect(readdirSync(dirname(installed)).filter((name) => !name.startsWith('.'))).toEqual([NAME]);
   const { scripts, ...manifest } = z
@@ -132,7 +144,7 @@ function startCommand(home: string, args: readonly string[], env: Readonly<Recor
 }
 
 test('its command lists the tools, and creates a key whose secret is in the sink and nowhere else', async () => {
-  const sandbox = await startSandbox();
+  const sandbox = await startSimulator();
   onTestFinished(() => sandbox.close());
   const home = temporaryHome();
   const path = join(home, 'app.key');

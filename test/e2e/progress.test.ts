@@ -3,11 +3,11 @@
 import { type Progress } from '@modelcontextprotocol/sdk/types.js';
 import { expect, onTestFinished, test } from 'vitest';
 import { FIRST_PROJECT } from '../../src/sandbox/first-project.ts';
-import { startSandbox } from '../../src/sandbox/sandbox.ts';
+import { startSimulator } from '../atlas-simulator/simulator.ts';
 import { credentialsFor, startHost, temporaryHome } from './host.ts';
 
 async function openScene() {
-  const sandbox = await startSandbox();
+  const sandbox = await startSimulator();
   onTestFinished(() => sandbox.close());
   const host = await startHost({ home: temporaryHome(), env: credentialsFor(sandbox) });
   const told: Progress[] = [];

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import * as z from 'zod/v4';
-import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox.ts';
+import { startSimulator, type Simulator } from '../atlas-simulator/simulator.ts';
 import { expectTheSameInText, rowsIn } from './content.ts';
 import { credentialsFor, startHost, temporaryHome, type Host } from './host.ts';
 import { structuredOf, textOf } from './result.ts';
@@ -14,12 +14,12 @@ const list = z.object({
   nextCursor: z.string().optional(),
 });
 
-let sandbox: Sandbox;
+let sandbox: Simulator;
 let home: string;
 let env: Record<string, string>;
 
 beforeEach(async () => {
-  sandbox = await startSandbox();
+  sandbox = await startSimulator();
   const running = sandbox;
   home = temporaryHome();
   env = credentialsFor(sandbox);

@@ -2,11 +2,11 @@
 
 import { expect, onTestFinished, test } from 'vitest';
 import { FIRST_PROJECT } from '../../src/sandbox/first-project.ts';
-import { startSandbox } from '../../src/sandbox/sandbox.ts';
+import { startSimulator } from '../atlas-simulator/simulator.ts';
 import { credentialsFor, startHost, temporaryHome } from './host.ts';
 
 async function openScene(env: Readonly<Record<string, string>> = {}, args: readonly string[] = []) {
-  const sandbox = await startSandbox();
+  const sandbox = await startSimulator();
   onTestFinished(() => sandbox.close());
   const host = await startHost({ home: temporaryHome(), env: { ...credentialsFor(sandbox), ...env }, args });
   const { client } = host;

@@ -4,7 +4,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { startSandbox } from '../../src/sandbox/sandbox.ts';
+import { startSimulator } from '../atlas-simulator/simulator.ts';
 import {
   hasOpenssl,
   makeCertificate,
@@ -34,7 +34,7 @@ describe.skipIf(!hasOpenssl && !process.env.CI)('with certificates by openssl', 
   });
 
   async function behindProxy(tunnelling: Tunnelling = 'open', env: Readonly<Record<string, string>> = {}) {
-    const sandbox = await startSandbox();
+    const sandbox = await startSimulator();
     onTestFinished(() => sandbox.close());
     const proxy = await proxyFor(await tlsGatewayFor(folder, sandbox.baseUrl), tunnelling);
     const host = await startHost({

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox.ts';
+import { startSimulator, type Simulator } from '../atlas-simulator/simulator.ts';
 import { expectTheSameInText, rowsIn } from './content.ts';
 import { credentialsFor, startHost, temporaryHome, type Host } from './host.ts';
 import { structuredOf, textOf } from './result.ts';
@@ -12,11 +12,11 @@ const EMBED = { modelGroupName: 'embed_large', requestsPerMinuteLimit: 2000, tok
 const LOWER = { modelGroupName: 'embed_large', requestsPerMinuteLimit: 100, tokensPerMinuteLimit: 5000 };
 const SMALLER = { requestsPerMinuteLimit: 1, tokensPerMinuteLimit: 1 };
 
-let sandbox: Sandbox;
+let sandbox: Simulator;
 let host: Host;
 
 beforeEach(async () => {
-  sandbox = await startSandbox();
+  sandbox = await startSimulator();
   const running = sandbox;
   onTestFinished(() => running.close());
   host = await startHost({ home: temporaryHome(), env: credentialsFor(sandbox) });

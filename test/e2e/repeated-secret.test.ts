@@ -2,7 +2,7 @@
 // secret is a word or an id of this server, which must not change what an answer says.
 
 import { expect, onTestFinished, test } from 'vitest';
-import { startSandbox } from '../../src/sandbox/sandbox.ts';
+import { startSimulator } from '../atlas-simulator/simulator.ts';
 import { GROUP, startIn } from './canary-scenarios.ts';
 import { BUNDLE, credentialsFor, startHost, temporaryHome } from './host.ts';
 import { structuredOf } from './result.ts';
@@ -57,7 +57,7 @@ test.each([GROUP, 'rotate_ai_model_api_key'])('a secret that is %j changes nothi
 });
 
 test.each(['ATLAS_UNAUTHENTICATED', 'not_applicable'])('a token that is %j changes nothing of one', async (token) => {
-  const sandbox = await startSandbox();
+  const sandbox = await startSimulator();
   onTestFinished(() => sandbox.close());
   const env = { MONGODB_ATLAS_BASE_URL: sandbox.baseUrl, MONGODB_ATLAS_ACCESS_TOKEN: token };
   const host = await startHost({ home: temporaryHome(), env });
@@ -68,7 +68,7 @@ test.each(['ATLAS_UNAUTHENTICATED', 'not_applicable'])('a token that is %j chang
 
 test("a key's name is compared with no password: that of the proxy is shown as any other", async () => {
   const password = 'tr0ub4dor-and-3-more-words';
-  const sandbox = await startSandbox();
+  const sandbox = await startSimulator();
   onTestFinished(() => sandbox.close());
   const env = { ...credentialsFor(sandbox), HTTPS_PROXY: `http://user:${password}@127.0.0.1:9` };
   const host = await startHost({ home: temporaryHome(), env });

@@ -3,7 +3,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { type Fault } from '../../src/sandbox/faults.ts';
+import { type Fault } from '../atlas-simulator/faults.ts';
 import {
   CREATE,
   expectNoLeaks,

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished, vi } from 'vitest';
 import * as z from 'zod/v4';
-import { type LiveKey } from '../../src/sandbox/model-key.ts';
-import { startSandbox } from '../../src/sandbox/sandbox.ts';
+import { type LiveKey } from '../../src/sandbox/model-keys.ts';
+import { startSimulator } from '../atlas-simulator/simulator.ts';
 import { leaksIn } from '../canary.ts';
 import { filesBelow, startHost, temporaryHome, type Host, type Until } from './host.ts';
 
@@ -44,7 +44,7 @@ interface SceneSettings {
 }
 
 export async function openScene({ place, until = onTestFinished }: SceneSettings = {}) {
-  const sandbox = await startSandbox();
+  const sandbox = await startSimulator();
   until(() => sandbox.close());
   const home = temporaryHome(until);
   const folder = place ?? join(home, 'sink');

@@ -1,11 +1,11 @@
 // One server and one simulated Atlas for all tests of a suite, where a test leaves nothing behind that another would meet.
 
 import { beforeAll, expect } from 'vitest';
-import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox.ts';
+import { startSimulator, type Simulator } from '../atlas-simulator/simulator.ts';
 import { credentialsFor, startHost, temporaryHome, untilLastTest, type Host } from './host.ts';
 
 export interface SharedHost {
-  readonly sandbox: Sandbox;
+  readonly sandbox: Simulator;
   readonly home: string;
   readonly host: Host;
 }
@@ -13,7 +13,7 @@ export interface SharedHost {
 export interface SharedSettings {
   readonly args?: readonly string[];
   /** Beside the credentials. */
-  readonly env?: (sandbox: Sandbox) => Readonly<Record<string, string>>;
+  readonly env?: (sandbox: Simulator) => Readonly<Record<string, string>>;
 }
 
 /** To be called in a suite; what it gives back, in the tests. */
@@ -21,7 +21,7 @@ export function sharedHost({ args = [], env = () => ({}) }: SharedSettings = {})
   const until = untilLastTest();
   let shared: SharedHost | undefined;
   beforeAll(async () => {
-    const sandbox = await startSandbox();
+    const sandbox = await startSimulator();
     until(() => sandbox.close());
     const home = temporaryHome(until);
     const host = await startHost({ home, env: { ...credentialsFor(sandbox), ...env(sandbox) }, args, until });

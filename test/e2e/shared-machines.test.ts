@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test, type TestContext } from 'vitest';
-import { startSandbox } from '../../src/sandbox/sandbox.ts';
+import { startSimulator } from '../atlas-simulator/simulator.ts';
 import { STRANGER, isRoot, mountedIn, run } from '../sinks/file-fixture.ts';
 import { BUNDLE, credentialsFor, startHost, startServer, temporaryHome, type ServerSettings } from './host.ts';
 import { structuredOf } from './result.ts';
@@ -26,7 +26,7 @@ async function serverOn({ folder, by, env: more }: Machine) {
   chmodSync(join(bundle, '../..'), 0o755);
   chmodSync(dirname(bundle), 0o755);
   copyFileSync(BUNDLE, bundle);
-  const sandbox = await startSandbox();
+  const sandbox = await startSimulator();
   const env = {
     ...credentialsFor(sandbox),
     ATLAS_MODEL_KEYS_CONFIG: join(folder, 'config.json'),

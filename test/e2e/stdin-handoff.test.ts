@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import { expect, test, vi } from 'vitest';
-import { startSandbox } from '../../src/sandbox/sandbox.ts';
+import { startSimulator } from '../atlas-simulator/simulator.ts';
 import { copyBundle, credentialsFor, filesBelow, startServer, temporaryHome } from './host.ts';
 
 const INTRODUCTION: JSONRPCMessage = {
@@ -30,7 +30,7 @@ const answered = (server: Server, count: number) =>
   vi.waitUntil(() => answers(server) >= count, { timeout: 10_000, interval: 5 });
 
 test('loads without a request, a port or a file', async () => {
-  const sandbox = await startSandbox();
+  const sandbox = await startSimulator();
   const home = temporaryHome();
   const server = startServer({ home, env: credentialsFor(sandbox) });
   await server.transport.start();

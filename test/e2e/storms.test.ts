@@ -6,7 +6,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox.ts';
+import { startSimulator, type Simulator } from '../atlas-simulator/simulator.ts';
 import { leaksIn } from '../canary.ts';
 import { filesBelow, startHost, temporaryHome, type Until } from './host.ts';
 import { CREATE, GROUP, inLanes, RECONCILE } from './scene.ts';
@@ -22,7 +22,7 @@ interface Machine {
   readonly env: Readonly<Record<string, string>>;
 }
 
-function machineFor(sandbox: Sandbox, until: Until): Machine {
+function machineFor(sandbox: Simulator, until: Until): Machine {
   const home = temporaryHome(until);
   const folder = join(home, 'sink');
   mkdirSync(folder, { mode: 0o700 });
@@ -41,7 +41,7 @@ const heldBy = ({ home }: Machine) => [...filesBelow(join(home, 'sink'))].filter
 const isTemporary = (path: string) => path.includes('.atlas-model-keys-');
 
 async function storm(number: number, until: Until): Promise<string[]> {
-  const sandbox = await startSandbox({ uniqueNames: UNIQUE[number % UNIQUE.length] ?? 'never' });
+  const sandbox = await startSimulator({ uniqueNames: UNIQUE[number % UNIQUE.length] ?? 'never' });
   until(() => sandbox.close());
   const machines = [machineFor(sandbox, until), machineFor(sandbox, until)];
   const bystander = sandbox.addKey(GROUP, { name: 'a person’s' });
@@ -81,7 +81,7 @@ async function storm(number: number, until: Until): Promise<string[]> {
 
 /** What is wrong; empty where all is true. */
 function judged(
-  sandbox: Sandbox,
+  sandbox: Simulator,
   machines: readonly Machine[],
   { bystander, said }: { readonly bystander: string; readonly said: string },
 ): string[] {

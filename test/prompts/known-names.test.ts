@@ -7,7 +7,7 @@ import { openJournal } from '../../src/provisioning/journal/journal.ts';
 import { createPrompts, type PromptsContext } from '../../src/prompts/prompt-catalog.ts';
 import { knownNames } from '../../src/prompts/known-names.ts';
 import { FIRST_PROJECT } from '../../src/sandbox/first-project.ts';
-import { startSandbox } from '../../src/sandbox/sandbox.ts';
+import { startSimulator } from '../atlas-simulator/simulator.ts';
 import { Secret } from '../../src/secret/secret.ts';
 
 const TOOLS = [
@@ -20,7 +20,7 @@ const TOOLS = [
 const running = new AbortController().signal;
 
 async function openScene(policy: Pick<PromptsContext, 'allowedProjects' | 'orgId'> = {}) {
-  const sandbox = await startSandbox();
+  const sandbox = await startSimulator();
   const { accessToken } = sandbox.credentials;
   const atlas = createAtlas({
     baseUrl: new URL(sandbox.baseUrl),

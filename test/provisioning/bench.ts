@@ -35,7 +35,7 @@ import {
   type RotateRequest,
 } from '../../src/provisioning/keys/rotate.ts';
 import { FIRST_PROJECT } from '../../src/sandbox/first-project.ts';
-import { startSandbox, type Sandbox, type SandboxOptions } from '../../src/sandbox/sandbox.ts';
+import { startSimulator, type Simulator, type SimulatorOptions } from '../atlas-simulator/simulator.ts';
 import { disclose } from '../../src/secret/redaction.ts';
 import { Secret } from '../../src/secret/secret.ts';
 import { openSinks } from '../../src/sinks/open-sinks.ts';
@@ -44,7 +44,7 @@ import { type Sink, type Target } from '../../src/sinks/sink.ts';
 export const GROUP = FIRST_PROJECT;
 
 export interface Bench {
-  readonly sandbox: Sandbox;
+  readonly sandbox: Simulator;
   readonly folder: string;
   /** Of the intents. */
   readonly intentsAt: string;
@@ -66,12 +66,12 @@ export interface Bench {
   close(): Promise<void>;
 }
 
-export interface BenchOptions extends SandboxOptions {
+export interface BenchOptions extends SimulatorOptions {
   readonly timeoutMs?: number;
 }
 
 export async function startBench(options: BenchOptions = {}): Promise<Bench> {
-  const sandbox = await startSandbox(options);
+  const sandbox = await startSimulator(options);
   const folder = scratchFolder();
   const journal = openJournal(join(folder, 'state'));
   const sinks = openSinks(
@@ -134,7 +134,7 @@ export async function startBench(options: BenchOptions = {}): Promise<Bench> {
   };
 }
 
-function atlasAt(baseUrl: string, { credentials }: Sandbox, timeoutMs: number): Atlas {
+function atlasAt(baseUrl: string, { credentials }: Simulator, timeoutMs: number): Atlas {
   const { clientId, clientSecret } = credentials;
   return createAtlas({
     baseUrl: new URL(baseUrl),
@@ -145,7 +145,7 @@ function atlasAt(baseUrl: string, { credentials }: Sandbox, timeoutMs: number): 
 }
 
 /** The client's secret and what is made of it, the tokens that arrived, and the keys that are alive. */
-function secretsOf(sandbox: Sandbox): string[] {
+function secretsOf(sandbox: Simulator): string[] {
   const { credentials, requests } = sandbox;
   const basic = Buffer.from(`${credentials.clientId}:${credentials.clientSecret}`).toString('base64');
   const tokens = requests.flatMap(({ headers }) => /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1] ?? []);

@@ -13,8 +13,8 @@ import { createAtlas, type Atlas } from '../../src/atlas/atlas.ts';
 import { createKey } from '../../src/provisioning/keys/create.ts';
 import { rotateKey } from '../../src/provisioning/keys/rotate.ts';
 import { reconcile } from '../../src/provisioning/reconcile.ts';
-import { type LiveKey } from '../../src/sandbox/model-key.ts';
-import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox.ts';
+import { type LiveKey } from '../../src/sandbox/model-keys.ts';
+import { startSimulator, type Simulator } from '../atlas-simulator/simulator.ts';
 import { disclose } from '../../src/secret/redaction.ts';
 import { Secret } from '../../src/secret/secret.ts';
 import { GROUP, quiet, requestFor } from './bench.ts';
@@ -51,7 +51,7 @@ class World {
   private stops: Stop[] = [];
   private wantsLate = false;
   private isCalm = false;
-  readonly sandbox: Sandbox;
+  readonly sandbox: Simulator;
   private readonly atlas: Atlas;
   private readonly observer: Observer = {
     stopped: (stop) => {
@@ -69,7 +69,7 @@ class World {
     },
   };
 
-  constructor(sandbox: Sandbox) {
+  constructor(sandbox: Simulator) {
     this.sandbox = sandbox;
     this.atlas = createAtlas({
       baseUrl: new URL(sandbox.baseUrl),
@@ -269,7 +269,7 @@ describe.skipIf(process.platform !== 'linux').concurrent('many machines', () => 
       // Of a failure the seed and the path are in the message.
       await fc.assert(
         fc.asyncProperty(unique, choices, async (uniqueNames, history) => {
-          const world = new World(await startSandbox({ uniqueNames }));
+          const world = new World(await startSimulator({ uniqueNames }));
           try {
             for (const choice of history) await step(world, choice);
             await world.settle();

@@ -1,7 +1,7 @@
 // What can befall one request, by name: the columns of the fault matrices.
 
-import { type FaultKind, type FaultScope } from '../../src/sandbox/faults.ts';
-import { type Operation } from '../../src/sandbox/operations.ts';
+import { type FaultKind, type FaultScope } from '../atlas-simulator/faults.ts';
+import { type Operation } from '../../src/sandbox/routes.ts';
 
 type When = FaultScope['when'];
 

@@ -3,8 +3,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { z } from 'zod/v4';
 import { ERROR, FACTS, mediaType, OAUTH_ERROR, type OperationFacts, type Version } from '../atlas-schemas.ts';
-import type { Operation } from '../../src/sandbox/operations.ts';
-import type { RecordedRequest } from '../../src/sandbox/requests.ts';
+import type { Operation } from '../../src/sandbox/routes.ts';
+import type { RecordedRequest } from '../atlas-simulator/request-log.ts';
 
 const DATE = /^application\/vnd\.atlas\.(\d{4}-\d{2}-\d{2})\+json$/;
 

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { afterEach, expect } from 'vitest';
-import { startSandbox, type Sandbox, type SandboxOptions } from '../../src/sandbox/sandbox.ts';
+import { startSimulator, type Simulator, type SimulatorOptions } from '../atlas-simulator/simulator.ts';
 
 const VERSION = '2025-03-12';
 export const FIRST_PROJECT = '69681d39c9e8cfd375386316';
@@ -29,7 +29,7 @@ export interface Sending {
   readonly authorization?: string | null;
 }
 
-const open = new Set<Sandbox>();
+const open = new Set<Simulator>();
 
 afterEach(async () => {
   await Promise.all([...open].map((sandbox) => sandbox.close()));
@@ -37,13 +37,13 @@ afterEach(async () => {
 });
 
 /** A sandbox that ends with the test. */
-export async function sandboxFor(options?: SandboxOptions): Promise<Sandbox> {
-  const sandbox = await startSandbox(options);
+export async function sandboxFor(options?: SimulatorOptions): Promise<Simulator> {
+  const sandbox = await startSimulator(options);
   open.add(sandbox);
   return sandbox;
 }
 
-export async function call(sandbox: Sandbox, method: string, path: string, sending: Sending = {}): Promise<Received> {
+export async function call(sandbox: Simulator, method: string, path: string, sending: Sending = {}): Promise<Received> {
   const media = `application/vnd.atlas.${VERSION}+json`;
   const headers = new Headers();
   const set = (name: string, value: string | null) => {
@@ -62,7 +62,7 @@ export async function call(sandbox: Sandbox, method: string, path: string, sendi
   return received(reply);
 }
 
-async function received(reply: Response): Promise<Received> {
+export async function received(reply: Response): Promise<Received> {
   const text = await reply.text();
   const json = fieldsOf(text);
   const rows: unknown[] = Array.isArray(json.results) ? json.results : [];
@@ -79,11 +79,11 @@ export const KEYS = `/groups/${FIRST_PROJECT}/aiModelApiKeys`;
 
 const KEY_BODY = { name: 'n', cloud: 'ANY', geography: 'ANY' };
 
-export function create(sandbox: Sandbox, body: unknown = KEY_BODY): Promise<Received> {
+export function create(sandbox: Simulator, body: unknown = KEY_BODY): Promise<Received> {
   return call(sandbox, 'POST', KEYS, { body });
 }
 
-export function bearer(sandbox: Sandbox): string {
+export function bearer(sandbox: Simulator): string {
   return `Bearer ${sandbox.credentials.accessToken}`;
 }
 
@@ -98,7 +98,7 @@ export interface TokenRequest {
   readonly path?: string;
 }
 
-export async function askToken(sandbox: Sandbox, request: TokenRequest = {}): Promise<Received> {
+export async function askToken(sandbox: Simulator, request: TokenRequest = {}): Promise<Received> {
   const { clientId, clientSecret } = sandbox.credentials;
   return received(
     await fetch(`${sandbox.baseUrl}${request.path ?? '/api/oauth/token'}`, {
@@ -116,7 +116,7 @@ export async function askToken(sandbox: Sandbox, request: TokenRequest = {}): Pr
  * A digest header by the book (RFC 7616, section 3.4.1), with whatever is to be wrong in it; `shown uri` goes
  * into the header while `uri` goes into the response, and so for each.
  */
-export function digestHeader(sandbox: Sandbox, parts: Readonly<Record<string, string>>): string {
+export function digestHeader(sandbox: Simulator, parts: Readonly<Record<string, string>>): string {
   const all: Record<string, string> = {
     username: sandbox.credentials.publicKey,
     password: sandbox.credentials.privateKey,

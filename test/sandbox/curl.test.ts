@@ -3,7 +3,7 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import type { Sandbox } from '../../src/sandbox/sandbox.ts';
+import type { Simulator } from '../atlas-simulator/simulator.ts';
 import { FIRST_PROJECT, KEYS, sandboxFor } from './client.ts';
 
 const installed = spawnSync('curl', ['--version']).status === 0;
@@ -16,7 +16,7 @@ async function curl(...args: string[]): Promise<string[]> {
   return [...stdout.matchAll(/\|(\d{3})$/gm)].map(([, status = '']) => status);
 }
 
-function byDigest(sandbox: Sandbox, password = sandbox.credentials.privateKey): string[] {
+function byDigest(sandbox: Simulator, password = sandbox.credentials.privateKey): string[] {
   return ['--digest', '--user', `${sandbox.credentials.publicKey}:${password}`, '--header', `Accept: ${MEDIA}`];
 }
 

@@ -1,16 +1,16 @@
 // HTTP digest: what is accepted, what is challenged, and when a nonce is stale.
 
 import { describe, expect, test } from 'vitest';
-import type { Sandbox } from '../../src/sandbox/sandbox.ts';
+import type { Simulator } from '../atlas-simulator/simulator.ts';
 import { call, digestHeader, KEYS, nonceIn, sandboxFor, type Received } from './client.ts';
 
 const URI = `/api/atlas/v2${KEYS}`;
 
-async function nonceOf(sandbox: Sandbox): Promise<string> {
+async function nonceOf(sandbox: Simulator): Promise<string> {
   return nonceIn(await call(sandbox, 'GET', KEYS, { authorization: null }));
 }
 
-function send(sandbox: Sandbox, parts: Readonly<Record<string, string>>, path = KEYS): Promise<Received> {
+function send(sandbox: Simulator, parts: Readonly<Record<string, string>>, path = KEYS): Promise<Received> {
   return call(sandbox, 'GET', path, { authorization: digestHeader(sandbox, { uri: URI, ...parts }) });
 }
 

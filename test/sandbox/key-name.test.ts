@@ -1,12 +1,12 @@
 // How a name is kept, whether it may be there twice, and who changes it.
 
 import { describe, expect, test } from 'vitest';
-import type { SandboxOptions } from '../../src/sandbox/sandbox.ts';
+import type { SimulatorOptions } from '../atlas-simulator/simulator.ts';
 import { call, create, FIRST_PROJECT, KEYS, sandboxFor } from './client.ts';
 
 const SCOPE = { cloud: 'ANY', geography: 'ANY' };
 
-async function scene(options: SandboxOptions) {
+async function scene(options: SimulatorOptions) {
   const sandbox = await sandboxFor(options);
   const { apiKeyId } = sandbox.addKey(FIRST_PROJECT, { name: 'own' });
   sandbox.addKey(FIRST_PROJECT, { name: 'taken' });

@@ -1,14 +1,14 @@
 // Rate limits: what a project has, may set, and gets back.
 
 import { describe, expect, test } from 'vitest';
-import type { Sandbox } from '../../src/sandbox/sandbox.ts';
+import type { Simulator } from '../atlas-simulator/simulator.ts';
 import { NUMBER, TEXT, call, FIRST_PROJECT, sandboxFor, type Fields, type Received } from './client.ts';
 
 const ALL = `/groups/${FIRST_PROJECT}/aiModelApiRateLimits`;
 const scoped = (group: string, cloud = 'ANY', geography = 'ANY') =>
   `/groups/${FIRST_PROJECT}/aiModelApiClouds/${cloud}/geographies/${geography}/modelGroupNames/${group}/rateLimits`;
 
-function set(sandbox: Sandbox, body: unknown, group = 'embed_large'): Promise<Received> {
+function set(sandbox: Simulator, body: unknown, group = 'embed_large'): Promise<Received> {
   return call(sandbox, 'PATCH', scoped(group), { body });
 }
 

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Atlas } from '../../src/atlas/atlas.ts';
 import { START } from '../../src/atlas/page.ts';
-import { OPERATIONS, type Operation } from '../../src/sandbox/operations.ts';
-import type { Sandbox } from '../../src/sandbox/sandbox.ts';
+import { OPERATIONS, type Operation } from '../../src/sandbox/routes.ts';
+import type { Simulator } from '../atlas-simulator/simulator.ts';
 import { FACTS, mediaType, type Version } from '../atlas-schemas.ts';
 import { apiKeyOf, connect, serviceAccountOf, tokenOf } from '../atlas/connection.ts';
 import { faultsOfReply, faultsOfRequest } from './atlas-facts.ts';
@@ -17,7 +17,7 @@ const SCOPED = '/aiModelApiClouds/ANY/geographies/ANY/modelGroupNames/rerank/rat
 const LIMITS = { requestsPerMinuteLimit: 10, tokensPerMinuteLimit: 10 };
 
 interface Scene {
-  readonly sandbox: Sandbox;
+  readonly sandbox: Simulator;
   readonly org: string;
   readonly key: string;
   readonly limit: string;
@@ -171,7 +171,7 @@ describe('the schemas', () => {
 });
 
 /** Every call that this server can make. */
-async function makeEveryCall(atlas: Atlas, sandbox: Sandbox): Promise<void> {
+async function makeEveryCall(atlas: Atlas, sandbox: Simulator): Promise<void> {
   const { orgId } = sandbox;
   const groupId = FIRST_PROJECT;
   const { apiKeyId } = sandbox.addKey(groupId, { name: 'old' });

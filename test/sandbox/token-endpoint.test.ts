@@ -111,7 +111,7 @@ describe('a bearer that is not valid: 401 and not one byte more', () => {
     expect(await call(sandbox, 'GET', KEYS, { authorization })).toMatchObject({ status: 401, text: '' });
   });
 
-  test('expired by the lever, the access token too; a new one can be had', async () => {
+  test('expired by a test control, the access token too; a new one can be had', async () => {
     const sandbox = await sandboxFor();
     const old = String((await askToken(sandbox)).json.access_token);
     expect((await create(sandbox)).status).toBe(201);

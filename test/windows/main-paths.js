@@ -31,7 +31,7 @@ const project = fileURLToPath(new URL('../..', import.meta.url));
 const sinkProgram = join(project, 'test', 'windows', 'sink-program.js');
 const scratch = mkdtempSync(join(realpathSync.native(tmpdir()), 'amk-'));
 const server = join(scratch, 'built', 'atlas-model-keys-mcp.js');
-const { startSandbox } = await simulator();
+const { startSimulator } = await simulator();
 const servers = new Set();
 // A server that ends rejects every call to it, also those that nobody waits for any more.
 process.on('unhandledRejection', () => undefined);
@@ -294,7 +294,7 @@ process.stdout.write(`${JSON.stringify({ name: 'comes to its end', passed: true 
 
 async function judge(name, run) {
   let verdict;
-  const atlas = await startSandbox();
+  const atlas = await startSimulator();
   try {
     await run(sceneFor(atlas));
     verdict = { name, passed: true };
@@ -343,7 +343,7 @@ function sceneFor(atlas) {
 /** The simulated Atlas, bundled as the tests do it. */
 async function simulator() {
   const outfile = join(scratch, 'simulator.mjs');
-  const entryPoints = [join(project, 'src', 'sandbox', 'sandbox.ts')];
+  const entryPoints = [join(project, 'test', 'atlas-simulator', 'simulator.ts')];
   await build({ entryPoints, bundle: true, platform: 'node', format: 'esm', outfile, absWorkingDir: project });
   return import(pathToFileURL(outfile).href);
 }

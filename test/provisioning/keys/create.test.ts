@@ -6,7 +6,7 @@ import { createAtlas } from '../../../src/atlas/atlas.ts';
 import { type RequestContext } from '../../../src/provisioning/request-context.ts';
 import { createKey, type CreateContext, type CreateRequest } from '../../../src/provisioning/keys/create.ts';
 import { openJournal } from '../../../src/provisioning/journal/journal.ts';
-import { startSandbox, type Sandbox } from '../../../src/sandbox/sandbox.ts';
+import { startSimulator, type Simulator } from '../../atlas-simulator/simulator.ts';
 import { Secret } from '../../../src/secret/secret.ts';
 import { openSinks } from '../../../src/sinks/open-sinks.ts';
 import { type Sink, type Target } from '../../../src/sinks/sink.ts';
@@ -15,11 +15,11 @@ const GROUP = '69681d39c9e8cfd375386316';
 const request: CreateRequest = { groupId: GROUP, name: 'a key', cloud: 'ANY', geography: 'ANY', dryRun: false };
 const never = () => controlOf(new AbortController().signal);
 
-let sandbox: Sandbox;
+let sandbox: Simulator;
 let folder: string;
 
 beforeEach(async () => {
-  sandbox = await startSandbox();
+  sandbox = await startSimulator();
   folder = mkdtempSync(join(realpathSync(tmpdir()), 'amk-create-'));
   const [running, made] = [sandbox, folder];
   onTestFinished(async () => {

@@ -6,7 +6,7 @@ import { deleteKey, type DeleteContext, type DeleteRequest } from '../../../src/
 import { rotateKey } from '../../../src/provisioning/keys/rotate.ts';
 import { appendAudit } from '../../../src/provisioning/journal/audit.ts';
 import { updateAiModelApiKey } from '../../../src/tools/update-ai-model-api-key.ts';
-import { type Fault } from '../../../src/sandbox/faults.ts';
+import { type Fault } from '../../atlas-simulator/faults.ts';
 import { containing, matching } from '../../matching.ts';
 import { GROUP, quiet, startBench, type Bench } from '../bench.ts';
 

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { type CreateContext } from '../../../src/provisioning/keys/create.ts';
 import { isUnfinished } from '../../../src/provisioning/journal/journal.ts';
 import { type CreateOutcome } from '../../../src/provisioning/delivery/receipt.ts';
-import { type Sandbox } from '../../../src/sandbox/sandbox.ts';
+import { type Simulator } from '../../atlas-simulator/simulator.ts';
 import { leaksIn } from '../../canary.ts';
 import { behaving, filesIn, GROUP, inParallel, startBench, type Bench } from '../bench.ts';
 import { ALWAYS, FAULTS, status } from '../named-faults.ts';
@@ -19,7 +19,7 @@ interface Scenario {
   readonly title: string;
   readonly operation: Operation;
   readonly sinks: readonly ('file' | 'broken')[];
-  readonly arrange?: (sandbox: Sandbox) => void;
+  readonly arrange?: (sandbox: Simulator) => void;
   readonly skip?: number;
   readonly closes?: 'at once' | 'before create' | 'before delete' | 'before rename';
   /** That nobody can look afterwards what became of the create. */
@@ -74,7 +74,7 @@ const SCENARIOS: readonly Scenario[] = [
 interface Cell {
   readonly title: string;
   readonly sink: 'file' | 'broken';
-  readonly prepare: (sandbox: Sandbox) => void;
+  readonly prepare: (sandbox: Simulator) => void;
   readonly closes?: Scenario['closes'];
   readonly mayBeUnknown: boolean;
 }

@@ -6,8 +6,8 @@ import { deleteKey, type Deleted } from '../../../src/provisioning/keys/delete.t
 import { isUnfinished } from '../../../src/provisioning/journal/journal.ts';
 import { type Failed } from '../../../src/provisioning/delivery/receipt.ts';
 import { type RotateOutcome } from '../../../src/provisioning/keys/rotate.ts';
-import { type Operation } from '../../../src/sandbox/operations.ts';
-import { type Sandbox } from '../../../src/sandbox/sandbox.ts';
+import { type Operation } from '../../../src/sandbox/routes.ts';
+import { type Simulator } from '../../atlas-simulator/simulator.ts';
 import { leaksIn } from '../../canary.ts';
 import { filesIn, GROUP, inParallel, quiet, startBench, type Bench } from '../bench.ts';
 import { ALWAYS, FAULTS, status } from '../named-faults.ts';
@@ -21,7 +21,7 @@ interface Scenario {
   readonly title: string;
   readonly operation: Operation;
   readonly sinks: readonly ('file' | 'broken')[];
-  readonly arrange?: (sandbox: Sandbox) => void;
+  readonly arrange?: (sandbox: Simulator) => void;
   readonly skip?: number;
   /** That nobody can look afterwards what became of the create. */
   readonly blind?: true;
@@ -87,7 +87,7 @@ const DELETES: readonly Scenario[] = [
 interface Cell {
   readonly title: string;
   readonly sink: 'file' | 'broken';
-  readonly prepare: (sandbox: Sandbox) => void;
+  readonly prepare: (sandbox: Simulator) => void;
   readonly mayBeUnknown: boolean;
 }
 
@@ -99,7 +99,7 @@ function cellsOf(scenarios: readonly Scenario[]): readonly Cell[] {
           title: `${title}: ${named.title}${times === 1 ? '' : ', always'}, sink ${sink}`,
           sink,
           mayBeUnknown: blind === true && (times > 1 || named.mended !== true),
-          prepare: (sandbox: Sandbox) => {
+          prepare: (sandbox: Simulator) => {
             arrange?.(sandbox);
             sandbox.inject({ operation, when: named.when, times, skip, ...named.fault });
           },

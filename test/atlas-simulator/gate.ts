@@ -1,14 +1,13 @@
 // Where a test stops a request and decides what becomes of it: before it is carried out, and before it is answered.
 
-import type { Call } from './call.ts';
-import type { Fault, FaultKind, FaultQueue } from './faults.ts';
-import type { Operation } from './operations.ts';
-import { isJson, type Reply } from './reply.ts';
-import type { RecordedRequest } from './requests.ts';
+import { isJson } from '../../src/sandbox/replies.ts';
+import type { AtlasRequest } from '../../src/sandbox/routes.ts';
+import type { Fault, FaultKind } from './faults.ts';
+import type { RecordedRequest } from './request-log.ts';
 
 /** A request at one of its two stops. */
 export interface Step {
-  readonly operation: Operation;
+  readonly operation: AtlasRequest['operation'];
   /** `before`: its credentials were accepted, nothing is carried out. `after`: it was carried out, or refused. */
   readonly when: Fault['when'];
   /** As it was sent. */
@@ -27,33 +26,15 @@ export interface Step {
  */
 export type Gate = (step: Step) => Promise<'go' | FaultKind>;
 
-export interface Hindrances {
-  readonly faults: FaultQueue;
-  gate: Gate | undefined;
-}
-
-/** What hits the request at this stop, if anything does. An injected `after` hits only what was carried out. */
-export async function hindranceOf(
-  { faults, gate }: Hindrances,
-  call: Call,
-  request: RecordedRequest,
-  reply?: Reply,
-): Promise<Fault | undefined> {
-  const { operation } = call;
-  const when = reply ? 'after' : 'before';
-  const decided = (await gate?.(stepOf(call, request, reply))) ?? 'go';
-  if (decided !== 'go') return { operation, when, ...decided };
-  return reply && !request.carriedOut ? undefined : faults.take(operation, when);
-}
-
-function stepOf({ operation, segments }: Call, request: RecordedRequest, reply?: Reply): Step {
+/** @param status with it the request is at the stop before its answer */
+export function stepOf({ operation, segments }: AtlasRequest, request: RecordedRequest, status?: number): Step {
   return {
     operation,
-    when: reply ? 'after' : 'before',
+    when: status === undefined ? 'before' : 'after',
     request,
     ...(segments.groupId !== undefined && { groupId: segments.groupId }),
     ...(segments.apiKeyId !== undefined && { apiKeyId: segments.apiKeyId }),
     ...(isJson(request.body) && typeof request.body.name === 'string' && { name: request.body.name }),
-    ...(reply && { status: reply.status }),
+    ...(status !== undefined && { status }),
   };
 }

@@ -1,6 +1,6 @@
 // Changes the members of a reply: of an object, or of each row of a page and of the page itself.
 
-import { isJson, type Json, type Reply } from './reply.ts';
+import { isJson, type Json, type Reply } from '../../src/sandbox/replies.ts';
 
 /** How replies differ from the published ones, whatever they are about. */
 export interface Shape {
@@ -10,16 +10,28 @@ export interface Shape {
   readonly add: Json;
   /** `any` instead of `ANY`, as the documentation writes. */
   readonly lowerCaseWords: boolean;
+  /** Whether pages have links. */
+  readonly links: boolean;
+  /** What a page says of the number of rows, where it says something. */
+  readonly totalCount: (rows: number) => number | undefined;
 }
 
 const PAGE_FIELDS = ['links', 'results', 'totalCount'];
 
 /** A refusal lacks members too; none are added to it. */
-export function shaped(reply: Reply, { omit, add, lowerCaseWords }: Shape): Reply {
-  const whole = withoutFields(reply, omit);
+export function shaped(reply: Reply, { omit, add, lowerCaseWords, ...page }: Shape): Reply {
+  const whole = withoutFields(shapedPage(reply, page), omit);
   if (reply.status >= 300) return whole;
   const added = Object.keys(add).length > 0 ? edited(whole, (row) => ({ ...add, ...row })) : whole;
   return lowerCaseWords ? edited(added, withLowerCaseWords) : added;
+}
+
+function shapedPage(reply: Reply, { links, totalCount }: Pick<Shape, 'links' | 'totalCount'>): Reply {
+  if (!Array.isArray(reply.content?.results)) return reply;
+  const { links: given, totalCount: counted, ...rest } = reply.content;
+  const count = typeof counted === 'number' ? totalCount(counted) : undefined;
+  const content = { ...(links && { links: given }), ...rest, ...(count !== undefined && { totalCount: count }) };
+  return { ...reply, content };
 }
 
 export function withoutFields(reply: Reply, fields: readonly string[]): Reply {

@@ -1,7 +1,23 @@
-// The refusals of Atlas, in its shape. Which refusal fits is decided elsewhere.
+// Replies as values, before they are sent: successes, and refusals in the shape that Atlas gives them. Which of them fits is
+// decided elsewhere.
 
 import { STATUS_CODES } from 'node:http';
-import type { Json, Reply } from './reply.ts';
+
+/** A JSON object. */
+export type Json = Readonly<Record<string, unknown>>;
+
+export interface Reply {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Goes out as JSON; a reply without it has no body. */
+  readonly content?: Json;
+}
+
+/** What a check found wrong with a request. */
+export interface Refused {
+  readonly refused: Reply;
+}
 
 /** What is wrong with one field of a body or one parameter of a query. */
 export interface FieldProblem {
@@ -9,16 +25,29 @@ export interface FieldProblem {
   readonly description: string;
 }
 
-export interface ErrorText {
-  readonly errorCode?: string | undefined;
-  readonly reason?: string | undefined;
-  readonly detail?: string | undefined;
-  readonly parameters?: readonly (string | number)[] | undefined;
-  readonly fields?: readonly FieldProblem[] | undefined;
+export interface AttributeProblem extends FieldProblem {
+  readonly code: 'INVALID_ATTRIBUTE' | 'MISSING_ATTRIBUTE' | 'INVALID_ENUM_VALUE';
+}
+
+export function success(content: Json, status = 200): Reply {
+  return { status, headers: {}, content };
+}
+
+export function empty(status: number): Reply {
+  return { status, headers: {} };
 }
 
 /** An error of the Admin API: `application/json`, whatever version was asked for. */
-export function refusal(status: number, text: ErrorText): Reply {
+export function refusal(
+  status: number,
+  text: {
+    readonly errorCode?: string | undefined;
+    readonly reason?: string | undefined;
+    readonly detail?: string | undefined;
+    readonly parameters?: readonly (string | number)[] | undefined;
+    readonly fields?: readonly FieldProblem[] | undefined;
+  },
+): Reply {
   const content: Json = {
     error: status,
     ...(text.detail !== undefined && { detail: text.detail }),
@@ -35,12 +64,6 @@ export function refusedId(status: number, errorCode: string, id: string, detail:
   return refusal(status, { errorCode, detail, parameters: [id] });
 }
 
-export type AttributeCode = 'INVALID_ATTRIBUTE' | 'MISSING_ATTRIBUTE' | 'INVALID_ENUM_VALUE';
-
-export interface AttributeProblem extends FieldProblem {
-  readonly code: AttributeCode;
-}
-
 /** 400 for a body: the first problem gives the code, all are listed. */
 export function invalidAttributes(problems: readonly [AttributeProblem, ...AttributeProblem[]]): Reply {
   const [first] = problems;
@@ -52,11 +75,6 @@ export function invalidAttributes(problems: readonly [AttributeProblem, ...Attri
   });
 }
 
-/** An error of the OAuth endpoints, which have a shape of their own. */
-export function oauthError(status: number, error: string, description: string): Reply {
-  return {
-    status,
-    headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
-    content: { error, error_description: description },
-  };
+export function isJson(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

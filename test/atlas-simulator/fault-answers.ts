@@ -1,15 +1,14 @@
 // Turns a fault, and the reply that there would have been, into what goes on the wire.
 
-import { refusal, type FieldProblem } from './errors.ts';
+import { refusal, type FieldProblem, type Reply } from '../../src/sandbox/replies.ts';
 import type { Fault } from './faults.ts';
-import { bytesOf, empty, withHeaders, type Reply } from './reply.ts';
 import { withFields, withoutFields } from './reply-shape.ts';
-import { whole, type Answer } from './wire.ts';
+import { bytesOf, whole, type Answer, type WireReply } from './wire.ts';
 
-/** A delay is no answer: it comes before one. */
-export type AnsweringFault = Exclude<Fault, { readonly kind: 'delay' }>;
+/** A delay is not an answer: it comes before one. */
+type AnsweringFault = Exclude<Fault, { readonly kind: 'delay' }>;
 
-export interface Circumstances {
+interface Circumstances {
   /** What the request would have been answered, or was about to be. */
   readonly normal: () => Reply;
   readonly authorization: string | undefined;
@@ -40,11 +39,11 @@ export function answerWith(fault: AnsweringFault, { normal, authorization }: Cir
     case 'echo':
       return whole(echo(fault.status ?? 400, leaks(authorization, fault.when === 'after' ? normal() : undefined)));
     case 'redirect':
-      return whole(empty(fault.status, { location: fault.location }));
+      return whole({ status: fault.status, headers: { location: fault.location } });
   }
 }
 
-function statusReply(fault: Extract<Fault, { readonly kind: 'status' }>): Reply {
+function statusReply(fault: Extract<Fault, { readonly kind: 'status' }>): WireReply {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(fault.headers ?? {})) headers[name.toLowerCase()] = value;
   if (fault.contentType !== undefined) headers['content-type'] = fault.contentType;
@@ -55,8 +54,12 @@ function statusReply(fault: Extract<Fault, { readonly kind: 'status' }>): Reply 
 }
 
 /** The page of a proxy that answers in place of Atlas. */
-function proxyPage(status: number, body = `<html><body><h1>${status}</h1></body></html>`): Reply {
+function proxyPage(status: number, body = `<html><body><h1>${status}</h1></body></html>`): WireReply {
   return statusReply({ operation: 'any', when: 'before', kind: 'status', status, body });
+}
+
+function withHeaders(reply: Reply, headers: Reply['headers']): Reply {
+  return { ...reply, headers: { ...reply.headers, ...headers } };
 }
 
 /** A 204 has no body to spoil, so it becomes a 200 with one. */
@@ -64,7 +67,7 @@ function withBody(reply: Reply): Reply {
   return reply.status === 204 ? { ...reply, status: 200 } : reply;
 }
 
-function garbled(reply: Reply): Reply {
+function garbled(reply: Reply): WireReply {
   return { ...reply, raw: Buffer.concat([Buffer.from('<pre>'), bytesOf(reply), Buffer.from('</pre>')]) };
 }
 
@@ -81,7 +84,7 @@ function leaks(authorization: string | undefined, normal: Reply | undefined): st
   });
 }
 
-function echo(status: number, values: readonly string[]): Reply {
+function echo(status: number, values: readonly string[]): WireReply {
   const text = values.join(' ');
   const fields: FieldProblem[] = values.map((value) => ({ field: value, description: `is not ${value}` }));
   const reply = refusal(status, {

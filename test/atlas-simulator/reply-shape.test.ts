@@ -1,14 +1,14 @@
 // Replies that have other members than the published ones.
 
-import { expect, test } from 'vitest';
-import type { Sandbox } from '../../src/sandbox/sandbox.ts';
-import { call, create, FIRST_PROJECT, KEYS, sandboxFor, type Fields } from './client.ts';
+import { describe, expect, test } from 'vitest';
+import type { Simulator, SimulatorOptions } from './simulator.ts';
+import { call, create, FIRST_PROJECT, KEYS, sandboxFor, type Fields } from '../sandbox/client.ts';
 
 const LIMITS = `/groups/${FIRST_PROJECT}/aiModelApiRateLimits`;
 const LIMIT = `/groups/${FIRST_PROJECT}/aiModelApiClouds/ANY/geographies/ANY/modelGroupNames/rerank/rateLimits`;
 
 /** What a client gets for a list, a create, a read, a limit and a refusal: objects and rows. */
-async function everything(sandbox: Sandbox): Promise<readonly Fields[]> {
+async function everything(sandbox: Simulator): Promise<readonly Fields[]> {
   const seeded = sandbox.addKey(FIRST_PROJECT, { name: 'seeded' });
   const replies = [
     await call(sandbox, 'GET', KEYS),
@@ -54,4 +54,25 @@ test('lowerCaseWords: cloud and geography, of keys and limits, in what is read a
   const made = await create(sandbox, { name: 'n', cloud: 'any', geography: 'any' });
   expect(made.json).toMatchObject({ cloud: 'any', geography: 'any', endpoint: 'ai.mongodb.com' });
   expect(sandbox.keys().at(-1)).toMatchObject({ cloud: 'ANY', geography: 'ANY' });
+});
+
+describe('a page', () => {
+  const scene = async (options: SimulatorOptions) => {
+    const sandbox = await sandboxFor(options);
+    for (const name of ['a', 'b', 'c', 'd', 'e']) sandbox.addKey(FIRST_PROJECT, { name });
+    return sandbox;
+  };
+
+  test('links: false, on full pages too', async () => {
+    const { json } = await call(await scene({ links: false }), 'GET', `${KEYS}?itemsPerPage=2`);
+    expect(Object.keys(json)).toEqual(['results', 'totalCount']);
+  });
+
+  test('totalCount: absent, or wrong', async () => {
+    const silent = await scene({ totalCount: () => undefined });
+    expect((await call(silent, 'GET', KEYS)).json).not.toHaveProperty('totalCount');
+    const wrong = await scene({ totalCount: (rows) => rows - 2 });
+    expect((await call(wrong, 'GET', KEYS)).json.totalCount).toBe(3);
+    expect((await call(wrong, 'GET', '/groups?includeCount=false')).json).not.toHaveProperty('totalCount');
+  });
 });

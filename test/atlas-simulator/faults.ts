@@ -1,7 +1,7 @@
 // What can go wrong on purpose, and the queue of what shall. What a fault puts on the wire is fault-answers.ts.
 
-import type { FieldProblem } from './errors.ts';
-import type { Operation } from './operations.ts';
+import type { FieldProblem } from '../../src/sandbox/replies.ts';
+import type { Operation } from '../../src/sandbox/routes.ts';
 
 export interface FaultScope {
   /** `any` includes the token endpoint. */
@@ -44,7 +44,7 @@ export type FaultKind =
   | { readonly kind: 'delay'; readonly ms: number }
   /**
    * Answered at once by this status (`body` as in `status`; default an HTML page) or a reset, and carried out later:
-   * after so many milliseconds, or when the lever `commitLate` is pulled. With `after` it was carried out already.
+   * after so many milliseconds, or when the test calls `commitLate`. With `after` it was carried out already.
    */
   | { readonly kind: 'late'; readonly status: number | 'reset'; readonly body?: string; readonly ms?: number }
   /** The normal reply with its whole length announced, half of its body, and the end of the connection. */

@@ -1,16 +1,38 @@
 // Replies that are behind: lists of an earlier state, reads that do not find a new key yet.
 
 import { describe, expect, test } from 'vitest';
-import type { Sandbox } from '../../src/sandbox/sandbox.ts';
-import { call, create, FIRST_PROJECT, KEYS, sandboxFor } from './client.ts';
+import type { Simulator } from './simulator.ts';
+import { call, create, FIRST_PROJECT, KEYS, sandboxFor } from '../sandbox/client.ts';
 
 const SCOPE = { cloud: 'ANY', geography: 'ANY' };
 
-async function listed(sandbox: Sandbox, path = KEYS): Promise<unknown[]> {
+async function listed(sandbox: Simulator, path = KEYS): Promise<unknown[]> {
   return (await call(sandbox, 'GET', path)).rows.map(({ name }) => name);
 }
 
 describe('a lagging list', () => {
+  test('does not show a new key at first; reading it by its id does', async () => {
+    const sandbox = await sandboxFor({ listLag: 2 });
+    sandbox.addKey(FIRST_PROJECT, { name: 'seeded' });
+    await call(sandbox, 'GET', KEYS);
+    const { json } = await create(sandbox, { name: 'new', ...SCOPE });
+    expect((await call(sandbox, 'GET', `${KEYS}/${String(json.apiKeyId)}`)).status).toBe(200);
+    const seen = [];
+    for (const path of [KEYS, `${KEYS}?pageNum=2&itemsPerPage=1`, KEYS, KEYS]) {
+      seen.push(await listed(sandbox, path));
+    }
+    expect(seen).toEqual([['seeded'], [], ['seeded'], ['seeded', 'new']]);
+  });
+
+  test('counts no list of another project, but one of the organization', async () => {
+    const sandbox = await sandboxFor({ listLag: 1 });
+    await create(sandbox, { name: 'new', ...SCOPE });
+    await call(sandbox, 'GET', `/groups/${sandbox.projects[1]?.id ?? ''}/aiModelApiKeys`);
+    const org = `/orgs/${sandbox.orgId}/aiModelApiKeys`;
+    expect((await call(sandbox, 'GET', org)).rows).toEqual([]);
+    expect(await listed(sandbox)).toEqual(['new']);
+  });
+
   test('shows a new name and a deletion late too, in the order of creation', async () => {
     const sandbox = await sandboxFor({ listLag: 1 });
     const [one, two, three] = ['one', 'two', 'three'].map((name) => sandbox.addKey(FIRST_PROJECT, { name }).apiKeyId);

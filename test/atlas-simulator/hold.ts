@@ -1,9 +1,9 @@
 // Stops one request of a sandbox until a test has seen what it wants to see.
 
-import type { FaultKind } from '../../src/sandbox/faults.ts';
-import type { Step } from '../../src/sandbox/gate.ts';
-import type { Operation } from '../../src/sandbox/operations.ts';
-import type { Sandbox } from '../../src/sandbox/sandbox.ts';
+import type { FaultKind } from './faults.ts';
+import type { Step } from './gate.ts';
+import type { Operation } from '../../src/sandbox/routes.ts';
+import type { Simulator } from './simulator.ts';
 
 export interface Held {
   /** Resolves when the request has come to the stop. */
@@ -15,7 +15,7 @@ export interface Held {
 }
 
 /** The next request of this operation; all others, and what an earlier hold waits for, are as they were. */
-export function hold(sandbox: Sandbox, operation: Operation | 'any', when: Step['when'] = 'before'): Held {
+export function hold(sandbox: Simulator, operation: Operation | 'any', when: Step['when'] = 'before'): Held {
   const { gate } = sandbox;
   const stop = unsettled<Step>();
   const decision = unsettled<'go' | FaultKind>();

@@ -2,9 +2,9 @@
 
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
-import type { FaultKind } from '../../src/sandbox/faults.ts';
-import type { Step } from '../../src/sandbox/gate.ts';
-import { askToken, call, create, FIRST_PROJECT, KEYS, sandboxFor } from './client.ts';
+import type { FaultKind } from './faults.ts';
+import type { Step } from './gate.ts';
+import { askToken, call, create, FIRST_PROJECT, KEYS, sandboxFor } from '../sandbox/client.ts';
 import { hold } from './hold.ts';
 
 const SCOPE = { cloud: 'ANY', geography: 'ANY' };

@@ -2,7 +2,7 @@
 
 import { Agent, request } from 'node:http';
 import { expect, test } from 'vitest';
-import { bearer, call, create, FIRST_PROJECT, KEYS, sandboxFor, askToken } from './client.ts';
+import { bearer, call, create, FIRST_PROJECT, KEYS, sandboxFor, askToken } from '../sandbox/client.ts';
 
 /** One request by node:http, with these headers and no others. */
 function get(url: string, agent: Agent, headers: Record<string, string>): Promise<number> {

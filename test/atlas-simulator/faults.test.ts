@@ -1,10 +1,20 @@
 // Faults: every kind, before and after the request was carried out, with the true state as the judge.
 
 import { describe, expect, test, vi } from 'vitest';
-import { FAULT_KINDS, type Fault, type FaultKind, type FaultScope } from '../../src/sandbox/faults.ts';
-import type { Operation } from '../../src/sandbox/operations.ts';
-import type { Sandbox } from '../../src/sandbox/sandbox.ts';
-import { askToken, basic, bearer, call, create, FIRST_PROJECT, KEYS, sandboxFor, type Received } from './client.ts';
+import { FAULT_KINDS, type Fault, type FaultKind, type FaultScope } from './faults.ts';
+import type { Operation } from '../../src/sandbox/routes.ts';
+import type { Simulator } from './simulator.ts';
+import {
+  askToken,
+  basic,
+  bearer,
+  call,
+  create,
+  FIRST_PROJECT,
+  KEYS,
+  sandboxFor,
+  type Received,
+} from '../sandbox/client.ts';
 
 const ELSEWHERE = 'http://127.0.0.1:9/elsewhere';
 
@@ -112,7 +122,7 @@ describe.each(['before', 'after'] as const)('%s', (when) => {
 });
 
 describe('the queue', () => {
-  const statuses = async (sandbox: Sandbox, count: number) => {
+  const statuses = async (sandbox: Simulator, count: number) => {
     const seen = [];
     for (let n = 0; n < count; n += 1) seen.push((await call(sandbox, 'GET', KEYS)).status);
     return seen;
@@ -367,7 +377,7 @@ describe('echo', () => {
     expect(secret).not.toBe('');
   });
 
-  test('with `before` it has the header alone, under the status asked for', async () => {
+  test('with `before` it has only the header, under the status asked for', async () => {
     const sandbox = await sandboxFor();
     sandbox.inject({ operation: 'create_key', when: 'before', kind: 'echo', status: 500 });
     const reply = await create(sandbox);
