@@ -105,6 +105,15 @@ export default defineConfig(
   { files: ['src/config/**/*.ts'], rules: { 'no-restricted-syntax': 'off' } },
   ...folders.map(importRules),
   {
+    files: ['src/failure.ts'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        { patterns: [{ group: ['*'], message: 'Every folder imports src/failure.ts; it imports nothing.' }] },
+      ],
+    },
+  },
+  {
     files: ['**/*.js'],
     extends: [tseslint.configs.disableTypeChecked],
     languageOptions: { globals: { process: 'readonly', URL: 'readonly' } },

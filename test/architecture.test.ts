@@ -45,6 +45,16 @@ describe('tools -> provisioning -> { atlas, sinks } -> files, and nothing back',
     );
   });
 
+  test('every folder may import src/failure.ts, which imports nothing', async () => {
+    const folders = readdirSync(`${root}/src`, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    for (const { name } of folders) {
+      const code = "import { ok } from '../failure.ts';\nexport { ok };\n";
+      expect([name, await rulesBrokenBy(code, `src/${name}/probe.ts`)]).toEqual([name, []]);
+    }
+    const code = "import { nearest } from './text/nearest.ts';\nexport { nearest };\n";
+    expect(await rulesBrokenBy(code, 'src/failure.ts')).toContain(IMPORTS);
+  });
+
   test('every folder of src has its rule', () => {
     const folders = readdirSync(`${root}/src`, { withFileTypes: true }).filter((entry) => entry.isDirectory());
     return Promise.all(

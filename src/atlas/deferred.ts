@@ -1,7 +1,6 @@
-// What is opened when it is first needed and not before: starting the server loads, opens and sends nothing.
+// Atlas, opened when it is first needed and not before: starting the server loads, opens and sends nothing.
 
 import type { Atlas } from './atlas.ts';
-import type { Transport } from './transport.ts';
 
 export function deferredAtlas(open: () => Promise<Atlas>): Atlas {
   let opened: Promise<Atlas> | undefined;
@@ -20,14 +19,5 @@ export function deferredAtlas(open: () => Promise<Atlas>): Atlas {
     resetRateLimits: async (...given) => (await atlas()).resetRateLimits(...given),
     describeCredential: async (...given) => (await atlas()).describeCredential(...given),
     close: async () => (await opened)?.close(),
-  };
-}
-
-/** For an address that is known once the credential has been asked for, which goes before every request. */
-export function deferredTransport(open: () => Transport): Transport {
-  let opened: Transport | undefined;
-  return {
-    send: (...given) => (opened ??= open()).send(...given),
-    close: async () => opened?.close(),
   };
 }

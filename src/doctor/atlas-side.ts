@@ -2,8 +2,7 @@
 // Sends reads only.
 
 import type { Atlas } from '../atlas/atlas.ts';
-import type { CredentialDescription, CredentialRole } from '../atlas/credential.ts';
-import type { Project } from '../atlas/projects.ts';
+import type { CredentialDescription, Project } from '../atlas/api/projects.ts';
 import type { Config } from '../config/config.ts';
 import { undeliveredCheck } from './undelivered.ts';
 import { counted, failed, listed, ok, warning, type Check } from './check.ts';
@@ -48,7 +47,7 @@ function placeOf({ atlas }: Config): string {
   return credentials.kind === 'atlas-cli' && credentials.namesBaseUrl ? 'the Atlas of the profile' : baseUrl.origin;
 }
 
-function rolesCheck(roles: readonly CredentialRole[], config: Config): Check {
+function rolesCheck(roles: CredentialDescription['roles'], config: Config): Check {
   if (roles.length === 0) return warning('roles', 'unknown: Atlas names none for this credential');
   const finding = listed(roles.map(roleText));
   if (config.readOnly) return ok('roles', `${finding} (to create keys is not needed: readOnly)`);
@@ -66,7 +65,7 @@ function rolesCheck(roles: readonly CredentialRole[], config: Config): Check {
 
 const GRANT = 'A person grants the service account or API key the role Project Model Owner in Atlas, in';
 
-function roleText({ role, groupId, orgId }: CredentialRole): string {
+function roleText({ role, groupId, orgId }: CredentialDescription['roles'][number]): string {
   const place = groupId ?? orgId;
   return place === undefined ? role : `${role} in ${place}`;
 }

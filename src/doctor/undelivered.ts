@@ -2,7 +2,7 @@
 // those of other machines. Sends reads only.
 
 import type { Atlas } from '../atlas/atlas.ts';
-import { hasId, type ModelKey } from '../atlas/model-keys.ts';
+import { hasId, type ModelKey } from '../atlas/api/keys.ts';
 import type { Config } from '../config/config.ts';
 import { undeliveredOf } from '../provisioning/delivery/leftovers.ts';
 import { nonceOf } from '../provisioning/delivery/marked-name.ts';

@@ -28,8 +28,8 @@ export function servePrompts(server: Server, requests: PromptRequests): void {
     const prompt = prompts.find(params.name);
     if (!prompt) throw invalidParams(unknownPrompt(prompts));
     const filled = prompt.fill(params.arguments ?? {});
-    if (!filled.ok) throw invalidParams(filled.problem);
-    const content = { type: 'text' as const, text: filled.text };
+    if (!filled.ok) throw invalidParams(filled.failure);
+    const content = { type: 'text' as const, text: filled.value };
     return { description: prompt.description, messages: [{ role: 'user' as const, content }] };
   });
   server.setRequestHandler(CompleteRequestSchema, async ({ params }) => ({

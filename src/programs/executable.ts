@@ -3,12 +3,12 @@
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { basename, delimiter, isAbsolute, join } from 'node:path';
 import { shellWord } from '../files/file-problem.ts';
+import { failed, ok, type Failure, type Result } from '../failure.ts';
 import { followLinks } from '../files/link-way.ts';
 import { thisMachine } from '../files/machine.ts';
 
-export type ExecutableSearch =
-  | { readonly found: true; readonly path: string }
-  | { readonly found: false; readonly message: string; readonly hint: string };
+/** What a person is told of a program that cannot be run. */
+type Unfit = Pick<Failure, 'message' | 'hint'>;
 
 /**
  * What keeps a path from being run. One with a `weakPart`, and a batch file, is never passed over for another of the same
@@ -23,7 +23,7 @@ const BATCH_FILE = /\.(?:cmd|bat)$/i;
 const ENDINGS = ['.exe', '.com', '.cmd', '.bat'];
 
 /**
- * An absolute path is taken as it is; a bare name is looked up in `searchPath` (the value of PATH). The
+ * The path of the program, or why it may not be run. An absolute path is taken as it is; a bare name is looked up in `searchPath` (the value of PATH). The
  * result keeps its symbolic links, because some programs go by the name they are called with; the checks
  * are of the file that the links lead to, and of the whole way there.
  *
@@ -33,18 +33,18 @@ export function findExecutable(
   program: string,
   searchPath: string,
   subject = `The program "${basename(program)}"`,
-): ExecutableSearch {
+): Result<string, Unfit> {
   const name = basename(program);
-  if (!isAbsolute(program) && (name !== program || name === '')) return refusal('relative', subject);
+  if (!isAbsolute(program) && (name !== program || name === '')) return failed(wordsFor('relative', subject));
 
   let worst: Flaw = 'missing';
   for (const path of candidates(program, searchPath)) {
     const flaw = flawOf(path);
-    if (flaw === undefined) return { found: true, path };
+    if (flaw === undefined) return ok(path);
     if (flaw !== 'missing') worst = flaw;
     if (typeof flaw === 'object') break;
   }
-  return refusal(worst, subject);
+  return failed(wordsFor(worst, subject));
 }
 
 /** Empty and relative entries of PATH mean the working directory, and with it whoever writes there. */
@@ -81,11 +81,7 @@ function flawOf(path: string): Flaw | undefined {
   }
 }
 
-function refusal(flaw: Flaw | 'relative', subject: string): ExecutableSearch {
-  return { found: false, ...wordsFor(flaw, subject) };
-}
-
-function wordsFor(flaw: Flaw | 'relative', subject: string): { message: string; hint: string } {
+function wordsFor(flaw: Flaw | 'relative', subject: string): Unfit {
   if (typeof flaw === 'object' && 'batchFile' in flaw) {
     return {
       message: `${subject} is a batch file, and Windows starts those only through cmd.exe.`,

@@ -2,7 +2,7 @@
 // for people to choose from: nothing is decided by them.
 
 import { listModelKeys, type KeyListContext } from '../provisioning/lists/key-list.ts';
-import type { Project } from '../atlas/projects.ts';
+import type { Project } from '../atlas/api/projects.ts';
 import { listProjects } from '../provisioning/lists/projects.ts';
 import type { RequestContext } from '../provisioning/request-context.ts';
 
@@ -58,16 +58,14 @@ export function knownNames(context: NamesContext, rememberedMs = REMEMBERED_MS):
 
 async function lookUpProjects(context: NamesContext, stopping: AbortSignal): Promise<ProjectNames> {
   const listed = await listProjects(context, { orgId: context.orgId, limit: MOST_NAMES }, quietly(stopping));
-  return listed.outcome === 'listed'
-    ? { projects: listed.projects, isAll: listed.remaining === 0 }
+  return listed.ok
+    ? { projects: listed.value.projects, isAll: listed.value.remaining === 0 }
     : { projects: [], isAll: true };
 }
 
 async function lookUpKeys(context: NamesContext, groupId: string, stopping: AbortSignal): Promise<Candidates> {
   const listed = await listModelKeys(context, { scope: { groupId }, limit: MOST_NAMES }, quietly(stopping));
-  return listed.outcome === 'listed'
-    ? { names: listed.keys.map(({ name }) => name), isAll: listed.remaining === 0 }
-    : NONE;
+  return listed.ok ? { names: listed.value.keys.map(({ name }) => name), isAll: listed.value.remaining === 0 } : NONE;
 }
 
 function quietly(stopping: AbortSignal): RequestContext {

@@ -1,5 +1,6 @@
 // What a prompt is: a value with arguments and one message for an agent. It knows nothing of the SDK, and calls nothing.
 
+import { failed, ok, type Result } from '../failure.ts';
 import { INVISIBLE } from '../text/invisible.ts';
 
 /** Blank counts as absent: hosts pass empty fields of a form so. */
@@ -18,11 +19,9 @@ export interface Prompt {
   readonly arguments: readonly PromptArgument[];
   /** The tools that it walks an agent through; where one of them is not offered, neither is the prompt. */
   readonly tools: readonly string[];
-  /** The message of the user's role. */
-  fill(given: Readonly<Record<string, string>>): Filled;
+  /** The message of the user's role; or in a sentence what is wrong with the arguments. */
+  fill(given: Readonly<Record<string, string>>): Result<string, string>;
 }
-
-type Filled = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly problem: string };
 
 interface Definition extends Omit<Prompt, 'fill'> {
   readonly purpose: string;
@@ -44,11 +43,11 @@ export function definePrompt({ purpose, steps, ...prompt }: Definition): Prompt 
     fill(given) {
       const values = new Map(Object.entries(given).filter(([, value]) => value.trim() !== ''));
       const problem = problemOf(prompt.arguments, values);
-      if (problem !== undefined) return { ok: false, problem };
+      if (problem !== undefined) return failed(problem);
       const numbered = steps((name) => values.has(name)).map((step, index) => `${index + 1}. ${step}`);
       const asked = prompt.arguments.flatMap(({ name }) => dataLine(name, values.get(name)));
       const lead = asked.length === 0 ? [purpose] : [`${purpose} The values, as JSON strings:`, '', ...asked];
-      return { ok: true, text: [...lead, '', ...numbered, '', ...CLOSING].join('\n') };
+      return ok([...lead, '', ...numbered, '', ...CLOSING].join('\n'));
     },
   };
 }

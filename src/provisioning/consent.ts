@@ -1,8 +1,8 @@
 // Asks the person at the host before something is lost for good: consent is the name, typed by that person.
 
-import { originalName, sameName, type ModelKey } from '../atlas/model-keys.ts';
+import { originalName, sameName, type ModelKey } from '../atlas/api/keys.ts';
 import type { Ask, Unseen } from './request-context.ts';
-import { refusal, type Failure, type KeyState } from './failure.ts';
+import { failed, ok, refusal, type Result } from '../failure.ts';
 
 /**
  * `never`: the host's own prompt is trusted. `if-supported`: a host that can ask is made to. `required`: what cannot be
@@ -17,7 +17,6 @@ export interface ConsentQuestion {
   readonly what: string;
   /** The only text that is consent. */
   readonly expected: string;
-  readonly keyState: KeyState;
 }
 
 /** Hosts cut each line of a form at the width of a window. */
@@ -38,7 +37,7 @@ export function isTypable(text: string): boolean {
   return text.trim() !== '' && text.length <= LONGEST_TYPED && !text.includes('  ');
 }
 
-/** What tells the key from others: its name alone may have been changed a moment ago. */
+/** What tells the key from others: its name may have been changed a moment ago. */
 export function described(key: ModelKey, groupId: string, formerName?: string): string {
   const { apiKeyId, name, maskedSecret, createdAt, lastUsedAt } = key;
   return [
@@ -58,10 +57,10 @@ export function described(key: ModelKey, groupId: string, formerName?: string): 
 export async function askConsent(
   policy: ConfirmPolicy,
   ask: Ask | undefined,
-  { message, what, expected, keyState }: ConsentQuestion,
-): Promise<'given' | 'unasked' | Failure> {
-  if (policy === 'never') return 'unasked';
-  if (!ask) return policy === 'required' ? unavailable('This host offers no forms.', keyState) : 'unasked';
+  { message, what, expected }: ConsentQuestion,
+): Promise<Result<'given' | 'unasked'>> {
+  if (policy === 'never') return ok('unasked');
+  if (!ask) return policy === 'required' ? unavailable('This host offers no forms.') : ok('unasked');
   for (let tries = 1; tries <= MOST_TRIES; tries += 1) {
     const again = tries === 1 ? [] : [`That was not the ${what}. Nothing was changed yet.`];
     const answer = await ask({
@@ -69,11 +68,11 @@ export async function askConsent(
       title: what.charAt(0).toUpperCase() + what.slice(1),
       description: 'Exactly as it is written above; anything else changes nothing',
     });
-    if (answer.answer === 'declined') return declined('The person who was asked did not consent.', keyState);
-    if (answer.answer === 'unavailable') return unavailable(WHY_UNSEEN[answer.because], keyState);
-    if (expected !== '' && sameName(answer.value.trim(), expected.trim())) return 'given';
+    if (answer.answer === 'declined') return declined('The person who was asked did not consent.');
+    if (answer.answer === 'unavailable') return unavailable(WHY_UNSEEN[answer.because]);
+    if (expected !== '' && sameName(answer.value.trim(), expected.trim())) return ok('given');
   }
-  return declined(`The person who was asked did not type the ${what} in ${MOST_TRIES} tries.`, keyState);
+  return declined(`The person who was asked did not type the ${what} in ${MOST_TRIES} tries.`);
 }
 
 const WHY_UNSEEN: Readonly<Record<Unseen, string>> = {
@@ -107,15 +106,12 @@ function endOfPiece(text: string, end: number): number {
   return /[\uD800-\uDBFF]/.test(text.charAt(end - 1)) ? end - 1 : end;
 }
 
-function declined(message: string, keyState: KeyState): Failure {
-  return refusal('DECLINED', message, 'Nothing was changed. Do not call again unless the user asks for it.', keyState);
+function declined(message: string): Result<never> {
+  return failed(refusal('DECLINED', message, 'Nothing was changed. Do not call again unless the user asks for it.'));
 }
 
-function unavailable(why: string, keyState: KeyState): Failure {
-  return refusal(
-    'CONFIRMATION_UNAVAILABLE',
-    `A person must consent, and none was seen to. ${why}`,
-    'Nothing was changed. Call again where a person can answer the form; or the operator sets ATLAS_MODEL_KEYS_CONFIRM: never (no form; the prompt of the host is trusted), if-supported (a form wherever the host offers forms) or required (nothing without one).',
-    keyState,
-  );
+function unavailable(why: string): Result<never> {
+  const hint =
+    'Nothing was changed. Call again where a person can answer the form; or the operator sets ATLAS_MODEL_KEYS_CONFIRM: never (no form; the prompt of the host is trusted), if-supported (a form wherever the host offers forms) or required (nothing without one).';
+  return failed(refusal('CONFIRMATION_UNAVAILABLE', `A person must consent, and none was seen to. ${why}`, hint));
 }

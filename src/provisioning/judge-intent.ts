@@ -1,13 +1,14 @@
 // Says what is true now of a create or rotation that nobody brings to an end any more, and what is to be done about it. It
 // reads Atlas and the sink, and changes nothing.
 
-import { hasId, type ModelKey } from '../atlas/model-keys.ts';
+import { hasId, type ModelKey } from '../atlas/api/keys.ts';
 import { ownKey, readKey } from './delivery/commit.ts';
 import { holdsSecretOf } from './delivery/destination.ts';
 import { nonceOf } from './delivery/marked-name.ts';
 import { keyOf, type Ending, type Intent } from './journal/intent.ts';
 import { isAllowed } from './policy.ts';
 import type { ReconcileContext } from './reconcile.ts';
+import { ok } from '../failure.ts';
 
 export type Verdict =
   /** The sink holds the secret, and the key still carries the mark. */
@@ -38,11 +39,10 @@ export async function judgeIntent(context: ReconcileContext, intent: Intent, sig
   const apiKeyId = keyOf(intent);
   if (apiKeyId === undefined || intent.state.step === 'ended') return judgeUnseen(intent, listed);
   const key = listed.find((each) => each.apiKeyId === apiKeyId);
-  const now = key ? ({ ok: true, value: key } as const) : await readKey(atlas, ownKey(intent, apiKeyId));
-  // Of a key that was not delivered no sink holds the secret; of any other one it may.
-  if (now === 'gone')
-    return { is: 'settled', as: intent.state.step === 'undelivered' ? 'rolled_back' : 'gone', listed };
+  const now = key ? ok(key) : await readKey(atlas, ownKey(intent, apiKeyId));
   if (!now.ok) return unknown([], `${now.failure.message} ${now.failure.hint}`);
+  // Of a key that was not delivered no sink holds the secret; of any other one it may.
+  if (!now.value) return { is: 'settled', as: intent.state.step === 'undelivered' ? 'rolled_back' : 'gone', listed };
   return nonceOf(now.value) === nonce
     ? judgeMarked(context, intent, now.value, listed)
     : judgeUnmarked(context, intent, now.value, listed);

@@ -2,17 +2,16 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Atlas } from '../atlas/atlas.ts';
-import type { AtlasFailure, AtlasResult } from '../atlas/failure.ts';
-import { ANY, isSamePlace, type Limits, type LimitPlace, type RateLimit } from '../atlas/rate-limits.ts';
-import type { Scope } from '../atlas/scope.ts';
+import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
+import { cancelled, outcomeUnknown } from './refusals.ts';
+import { ANY, isSamePlace, type LimitPlace, type Limits, type RateLimit } from '../atlas/api/limits.ts';
+import type { Scope } from '../atlas/api/admin-api.ts';
 import { nearest } from '../text/nearest.ts';
 import type { RequestContext } from './request-context.ts';
 import { askConsent, isTypable, type ConfirmPolicy, type ConsentQuestion } from './consent.ts';
 import { explained } from './explain.ts';
-import { cancelled, fromAtlas, outcomeUnknown, refusal, type Failure } from './failure.ts';
 import type { KeyContext } from './keys/known-key.ts';
 import { refuseProject } from './policy.ts';
-import { failed, type Failed } from './delivery/receipt.ts';
 
 export interface LimitContext extends KeyContext {
   readonly confirm: ConfirmPolicy;
@@ -33,21 +32,12 @@ export interface LimitUpdate extends LimitChoice {
   readonly tokensPerMinuteLimit?: number | undefined;
 }
 
-export interface RateLimitList {
-  readonly outcome: 'listed';
-  readonly rateLimits: readonly RateLimit[];
-}
-
 export interface RateLimitUpdated {
-  readonly outcome: 'updated';
   readonly rateLimit: RateLimit;
   readonly previous: Partial<Limits>;
 }
 
-export interface RateLimitsReset {
-  readonly outcome: 'reset';
-  readonly rateLimits: readonly (RateLimit & { readonly previous?: Partial<Limits> })[];
-}
+export type RateLimitReset = RateLimit & { readonly previous?: Partial<Limits> };
 
 const MOST_NAMED = 10;
 
@@ -55,40 +45,36 @@ export async function listRateLimits(
   context: KeyContext,
   { scope, ...choice }: LimitChoice & { readonly scope: Scope },
   { signal }: RequestContext,
-): Promise<RateLimitList | Failed> {
+): Promise<Result<readonly RateLimit[]>> {
   const rows = await readLimits(context, scope, signal);
-  if ('code' in rows) return failed(rows);
-  const rateLimits = rows.filter((row) => isMeant(row, choice));
-  const isUnknown = rateLimits.length === 0 && choice.modelGroupName !== undefined;
-  return isUnknown ? failed(unknownLimit(rows, choice)) : { outcome: 'listed', rateLimits };
+  if (!rows.ok) return rows;
+  const meant = rows.value.filter((row) => isMeant(row, choice));
+  const isUnknown = meant.length === 0 && choice.modelGroupName !== undefined;
+  return isUnknown ? failed(unknownLimit(rows.value, choice)) : ok(meant);
 }
 
 export async function updateRateLimit(
   context: LimitContext,
   update: LimitUpdate,
   { signal, progress, ask }: RequestContext,
-): Promise<RateLimitUpdated | Failed> {
+): Promise<Result<RateLimitUpdated>> {
   const { groupId } = update;
   let change = await changeOf(context, update, signal);
-  if ('code' in change) return failed(change);
-  while (context.confirm === 'required' && isLower(change)) {
-    const shown = change;
+  if (!change.ok) return change;
+  while (context.confirm === 'required' && isLower(change.value)) {
+    const shown = change.value;
     const consent = await askConsent('required', ask, loweringOf(shown));
-    if (typeof consent === 'object') return failed(consent);
+    if (!consent.ok) return consent;
     // The person took a while, and consented to what was shown.
     change = await changeOf(context, update, signal);
-    if ('code' in change) return failed(change);
-    if (isDeepStrictEqual(limitsOf(change.row), limitsOf(shown.row))) break;
+    if (!change.ok) return change;
+    if (isDeepStrictEqual(limitsOf(change.value.row), limitsOf(shown.row))) break;
   }
-  if (signal.aborted) return failed(cancelled('not_applicable'));
+  if (signal.aborted) return failed(cancelled);
   progress('Changing the rate limit');
-  const { row, limits } = change;
+  const { row, limits } = change.value;
   const changed = await context.atlas.updateRateLimit(placeOf(groupId, row), limits);
-  const updated = (now: RateLimit): RateLimitUpdated => ({
-    outcome: 'updated',
-    rateLimit: { ...limits, ...now },
-    previous: limitsOf(row),
-  });
+  const updated = (now: RateLimit) => ok({ rateLimit: { ...limits, ...now }, previous: limitsOf(row) });
   if (changed.ok) return updated(changed.value);
   const now = await afterwards(context.atlas, changed.failure, groupId);
   const present = now?.find((each) => isSamePlace(each, row));
@@ -107,15 +93,15 @@ async function changeOf(
   context: KeyContext,
   { groupId, requestsPerMinuteLimit, tokensPerMinuteLimit, ...choice }: LimitUpdate,
   signal: AbortSignal,
-): Promise<Change | Failure> {
+): Promise<Result<Change>> {
   const rows = await readLimits(context, { groupId }, signal);
-  if ('code' in rows) return rows;
-  const row = onlyRow(rows, choice);
-  if ('code' in row) return row;
-  const limits = limitsAsked(row, { requestsPerMinuteLimit, tokensPerMinuteLimit });
-  if ('code' in limits) return limits;
-  const change = { groupId, row, limits };
-  return (await aboveOrganization(context, change, signal)) ?? change;
+  const row = rows.ok ? onlyRow(rows.value, choice) : rows;
+  if (!row.ok) return row;
+  const limits = limitsAsked(row.value, { requestsPerMinuteLimit, tokensPerMinuteLimit });
+  if (!limits.ok) return limits;
+  const change = { groupId, row: row.value, limits: limits.value };
+  const tooHigh = await aboveOrganization(context, change, signal);
+  return tooHigh ? failed(tooHigh) : ok(change);
 }
 
 /** Where Atlas does not say what the limit is, any may be lower. */
@@ -137,7 +123,6 @@ function loweringOf({ groupId, row, limits }: Change): ConsentQuestion {
       `Tokens per minute: ${limits.tokensPerMinuteLimit} (now ${row.tokensPerMinuteLimit ?? 'unknown'})`,
     ].join('\n'),
     ...typedFor(groupId, row),
-    keyState: 'not_applicable',
   };
 }
 
@@ -153,40 +138,40 @@ export async function resetRateLimits(
   context: LimitContext,
   { groupId, ...choice }: LimitChoice & { readonly groupId: string },
   call: RequestContext,
-): Promise<RateLimitsReset | Failed> {
+): Promise<Result<readonly RateLimitReset[]>> {
   const { modelGroupName, cloud, geography } = choice;
   const isAll = modelGroupName === undefined;
   if (isAll && (cloud ?? geography) !== undefined) return failed(groupMissing);
   let rows = await readLimits(context, { groupId }, call.signal);
-  if ('code' in rows) return failed(rows);
-  const row = isAll ? undefined : onlyRow(rows, choice);
-  if (row && 'code' in row) return failed(row);
+  if (!rows.ok) return rows;
+  const only = isAll ? ok(undefined) : onlyRow(rows.value, choice);
+  if (!only.ok) return only;
+  const row = only.value;
   const consent = await askConsent(context.confirm, call.ask, {
     message: `Reset ${row ? `the rate limit ${named(row)}` : 'every rate limit'} to what the organization has?\nProject: ${groupId}${row ? `\nModel group: ${row.modelGroupName}` : ''}`,
     ...typedFor(groupId, row),
-    keyState: 'not_applicable',
   });
-  if (typeof consent === 'object') return failed(consent);
+  if (!consent.ok) return consent;
   // The person took a while.
-  if (consent === 'given') rows = await readLimits(context, { groupId }, call.signal);
-  if ('code' in rows) return failed(rows);
-  if (call.signal.aborted) return failed(cancelled('not_applicable'));
+  if (consent.value === 'given') rows = await readLimits(context, { groupId }, call.signal);
+  if (!rows.ok) return rows;
+  if (call.signal.aborted) return failed(cancelled);
   call.progress('Resetting');
   const reset = await context.atlas.resetRateLimits(row ? placeOf(groupId, row) : { groupId });
   if (!reset.ok) return failed(outcomeOf(reset.failure, false));
-  const before = rows;
-  return { outcome: 'reset', rateLimits: reset.value.map((each) => withPrevious(each, before)) };
+  const before = rows.value;
+  return ok(reset.value.map((each) => withPrevious(each, before)));
 }
 
 async function readLimits(
   context: KeyContext,
   scope: Scope,
   signal: AbortSignal,
-): Promise<readonly RateLimit[] | Failure> {
-  const refused = 'groupId' in scope ? refuseProject(context, scope.groupId, 'not_applicable') : undefined;
-  if (refused) return refused;
-  const rows: AtlasResult<readonly RateLimit[]> = await context.atlas.listRateLimits(scope, signal);
-  return rows.ok ? rows.value : explained(context, rows.failure, { ...scope, keyState: 'not_applicable' }, signal);
+): Promise<Result<readonly RateLimit[]>> {
+  const refused = 'groupId' in scope ? refuseProject(context, scope.groupId) : undefined;
+  if (refused) return failed(refused);
+  const rows = await context.atlas.listRateLimits(scope, signal);
+  return rows.ok ? rows : failed(await explained(context, rows.failure, scope, signal));
 }
 
 function isMeant(row: RateLimit, { modelGroupName, cloud, geography }: LimitChoice): boolean {
@@ -202,16 +187,13 @@ function isMeant(row: RateLimit, { modelGroupName, cloud, geography }: LimitChoi
 /** A limit that can be changed: Atlas knows one by its group, cloud and geography. */
 type NamedLimit = RateLimit & { readonly modelGroupName: string };
 
-function onlyRow(rows: readonly RateLimit[], choice: LimitChoice): NamedLimit | Failure {
+function onlyRow(rows: readonly RateLimit[], choice: LimitChoice): Result<NamedLimit> {
   const [row, ...others] = rows.filter((each) => isNamed(each)).filter((each) => isMeant(each, choice));
-  if (!row) return unknownLimit(rows, choice);
-  if (others.length === 0) return row;
-  return refusal(
-    'INVALID_INPUT',
-    'modelGroupName: this group has several limits, by cloud and geography.',
-    `Pass cloud and geography too. There are: ${[row, ...others].slice(0, MOST_NAMED).map(asParameters).join('; ')}.`,
-    'not_applicable',
-  );
+  if (!row) return failed(unknownLimit(rows, choice));
+  if (others.length === 0) return ok(row);
+  const message = 'modelGroupName: this group has several limits, by cloud and geography.';
+  const there = [row, ...others].slice(0, MOST_NAMED).map(asParameters).join('; ');
+  return failed(refusal('INVALID_INPUT', message, `Pass cloud and geography too. There are: ${there}.`));
 }
 
 /** Its words are segments of a path, which dots would leave. */
@@ -228,7 +210,6 @@ function unknownLimit(rows: readonly RateLimit[], choice: LimitChoice): Failure 
       'INVALID_INPUT',
       'cloud, geography: this group of models has no limit there.',
       `There are: ${ofGroup.slice(0, MOST_NAMED).map(asParameters).join('; ')}.`,
-      'not_applicable',
     );
   const groups = [...new Set(rows.filter(isNamed).map((row) => row.modelGroupName))];
   const names = nearest(modelGroupName, groups, (name) => name, MOST_NAMED).map(shown);
@@ -236,7 +217,6 @@ function unknownLimit(rows: readonly RateLimit[], choice: LimitChoice): Failure 
     'INVALID_INPUT',
     'modelGroupName: there is no such group of models.',
     names.length === 0 ? 'list_ai_model_rate_limits lists them.' : `Use one of: ${names.join(', ')}.`,
-    'not_applicable',
   );
 }
 
@@ -244,7 +224,6 @@ const groupMissing = refusal(
   'INVALID_INPUT',
   'modelGroupName: is required where cloud or geography is given.',
   'Pass modelGroupName too, or leave out cloud and geography to reset every limit of the project.',
-  'not_applicable',
 );
 
 /** Words of a usual form stay as they are; all else is data from outside, and quoted. */
@@ -262,18 +241,14 @@ function named({ modelGroupName, cloud = ANY, geography = ANY }: NamedLimit): st
 }
 
 /** Atlas wants both numbers: the one that is left out is sent as it is. */
-function limitsAsked(row: RateLimit, asked: Pick<LimitUpdate, keyof Limits>): Limits | Failure {
+function limitsAsked(row: RateLimit, asked: Pick<LimitUpdate, keyof Limits>): Result<Limits> {
   const { requestsPerMinuteLimit = row.requestsPerMinuteLimit, tokensPerMinuteLimit = row.tokensPerMinuteLimit } =
     asked;
   if (requestsPerMinuteLimit !== undefined && tokensPerMinuteLimit !== undefined)
-    return { requestsPerMinuteLimit, tokensPerMinuteLimit };
+    return ok({ requestsPerMinuteLimit, tokensPerMinuteLimit });
   const missing = requestsPerMinuteLimit === undefined ? 'requestsPerMinuteLimit' : 'tokensPerMinuteLimit';
-  return refusal(
-    'INVALID_INPUT',
-    `${missing}: Atlas does not say what it is now, so that it cannot be kept.`,
-    `Pass ${missing} too.`,
-    'not_applicable',
-  );
+  const message = `${missing}: Atlas does not say what it is now, so that it cannot be kept.`;
+  return failed(refusal('INVALID_INPUT', message, `Pass ${missing} too.`));
 }
 
 /** Where a number is raised, the organization's limit is looked at. What cannot be seen, Atlas judges. */
@@ -294,7 +269,6 @@ async function aboveOrganization(
     'INVALID_INPUT',
     `${above.join(', ')}: above the limit of the organization.`,
     `The organization has ${above.map((name) => `${name} ${maximum?.[name] ?? ''}`).join(', ')}.`,
-    'not_applicable',
   );
 }
 
@@ -303,7 +277,7 @@ const LIMIT_NAMES = ['requestsPerMinuteLimit', 'tokensPerMinuteLimit'] as const;
 /** What is true after a reply that was lost; undefined where it was not lost, or Atlas does not say. */
 async function afterwards(
   atlas: Atlas,
-  { maybeCarriedOut }: AtlasFailure,
+  { maybeCarriedOut }: Failure,
   groupId: string,
 ): Promise<readonly RateLimit[] | undefined> {
   if (!maybeCarriedOut) return undefined;
@@ -311,12 +285,11 @@ async function afterwards(
   return rows.ok ? rows.value : undefined;
 }
 
-function outcomeOf(failure: AtlasFailure, known: boolean): Failure {
-  const plain = fromAtlas(failure, 'not_applicable');
-  if (!failure.maybeCarriedOut) return plain;
-  if (known) return { ...plain, retryable: true };
+function outcomeOf(failure: Failure, known: boolean): Failure {
+  if (!failure.maybeCarriedOut) return failure;
+  if (known) return { ...failure, retryable: true };
   const hint = 'Call list_ai_model_rate_limits to see; the same call can be made again.';
-  return outcomeUnknown(failure, 'not_applicable', 'Whether the limits were changed is not known.', hint);
+  return outcomeUnknown(failure, 'Whether the limits were changed is not known.', hint);
 }
 
 function placeOf(groupId: string, { cloud = ANY, geography = ANY, modelGroupName }: NamedLimit): LimitPlace {
@@ -337,7 +310,7 @@ function limitsOf({ requestsPerMinuteLimit, tokensPerMinuteLimit }: RateLimit): 
   };
 }
 
-function withPrevious(row: RateLimit, before: readonly RateLimit[]): RateLimit & { previous?: Partial<Limits> } {
+function withPrevious(row: RateLimit, before: readonly RateLimit[]): RateLimitReset {
   const old = before.find((each) => isSamePlace(each, row));
   return old ? { ...row, previous: limitsOf(old) } : row;
 }

@@ -4,7 +4,7 @@
 // claim, by what is true at that moment.
 
 import type { Atlas } from '../atlas/atlas.ts';
-import { hasId, type ModelKey } from '../atlas/model-keys.ts';
+import { hasId, type ModelKey } from '../atlas/api/keys.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
 import { askConsent, type ConfirmPolicy } from './consent.ts';
@@ -13,7 +13,8 @@ import { addressOf, temporaryFilesOf } from './delivery/destination.ts';
 import { undeliveredOf } from './delivery/leftovers.ts';
 import { finalNameOf } from './delivery/marked-name.ts';
 import { rollBackKey } from './delivery/roll-back.ts';
-import { journalUnreadable, type Failure } from './failure.ts';
+import { failed, ok, type Result } from '../failure.ts';
+import { journalUnreadable } from './refusals.ts';
 import type { Ending, Intent } from './journal/intent.ts';
 import { isUnderWay, isUnfinished, type Journal, type OpenIntent } from './journal/journal.ts';
 import { judgeIntent, type Verdict } from './judge-intent.ts';
@@ -68,9 +69,9 @@ export async function reconcile(
   context: ReconcileContext,
   apply: boolean,
   call: RequestContext,
-): Promise<Reconciliation | Failure> {
+): Promise<Result<Reconciliation>> {
   const kept = await context.journal.read();
-  if (!kept) return journalUnreadable('not_applicable');
+  if (!kept) return failed(journalUnreadable());
   const looking = { ...context, atlas: listingOnce(context.atlas) };
   const looks: Look[] = [];
   for (const intent of kept.intents) {
@@ -88,7 +89,7 @@ export async function reconcile(
         apply ? await act(context, intent, { verdict, mayDelete, call }) : await look(context, intent, verdict),
       );
   }
-  return { creates, others: await straysIn(looking, looks, kept.intents, call.signal) };
+  return ok({ creates, others: await straysIn(looking, looks, kept.intents, call.signal) });
 }
 
 interface Look {
@@ -138,9 +139,8 @@ async function consented(
       message: `Delete these undelivered AI model API keys of Atlas for good?\n${keys.map(orphanLine).join('\n')}`,
       what: 'number of keys',
       expected: `delete ${keys.length} keys`,
-      keyState: 'not_applicable',
     });
-    if (typeof consent === 'object') break;
+    if (!consent.ok) break;
     for (const { apiKeyId } of keys) allowed.add(apiKeyId);
   }
   return allowed;

@@ -193,7 +193,7 @@ async function keptOnMacos(path: string, stats: Bits, environment: Environment, 
 /** Undefined where there is none, or one that others could exchange. */
 function programOf(name: string, environment: Environment): string | undefined {
   const search = findExecutable(name, searchPathOf(environment));
-  return search.found ? search.path : undefined;
+  return search.ok ? search.value : undefined;
 }
 
 /** What the program printed; undefined where it failed. */

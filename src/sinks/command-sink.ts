@@ -181,10 +181,10 @@ function prepareProgram(
     return { ready: false, message, hint: 'Use them in the arguments only.' };
   }
   const search = findExecutable(program, searchPathOf(env));
-  if (!search.found) return { ready: false, message: search.message, hint: search.hint };
+  if (!search.ok) return { ready: false, ...search.failure };
   return {
     ready: true,
-    program: { path: search.path, args: args.map((arg) => expand(arg, address)), env, timeoutMs },
+    program: { path: search.value, args: args.map((arg) => expand(arg, address)), env, timeoutMs },
   };
 }
 

@@ -40,8 +40,8 @@ export async function gitProblem(
   const top = workTreeOf(existing);
   if (top === undefined) return undefined;
   const search = findExecutable('git', searchPathOf(environment));
-  if (!search.found) return noAnswer(target, search.message, search.hint);
-  const program = { path: search.path, env: gitEnvironment(environment), timeoutMs: TIME_LIMIT_MS };
+  if (!search.ok) return noAnswer(target, search.failure.message, search.failure.hint);
+  const program = { path: search.value, env: gitEnvironment(environment), timeoutMs: TIME_LIMIT_MS };
   const git = (...args: string[]): Program => ({ ...program, args: [...OPTIONS, '-C', existing, ...args] });
   const tracked = await trackedLike(git('ls-files', '-z', '--', pathspecOf(relative(top, target))));
   if (typeof tracked === 'string') return noAnswer(target, tracked, HINT);

@@ -2,7 +2,7 @@
 
 import { deferredAtlas } from '../atlas/deferred.ts';
 import { openJournal } from '../provisioning/journal/journal.ts';
-import { refusal, type Failure } from '../provisioning/failure.ts';
+import { refusal, type Failure } from '../failure.ts';
 import { createAiModelApiKey, type CreateToolContext } from './create-ai-model-api-key.ts';
 import { deleteAiModelApiKey } from './delete-ai-model-api-key.ts';
 import { getAiModelApiKey } from './get-ai-model-api-key.ts';
@@ -36,7 +36,7 @@ export function createCatalog(context: ToolContext): Catalog {
       const tool = tools.find((candidate) => candidate.name === name);
       if (!tool || !isChosen(name, context.tools ?? {})) return undefined;
       if (!context.readOnly || tool.annotations.readOnlyHint) return tool;
-      return { ...tool, call: () => Promise.resolve(failedResult(readOnlyRefusal(tool))) };
+      return { ...tool, call: () => Promise.resolve(failedResult(tool, readOnlyRefusal)) };
     },
   };
 }
@@ -47,7 +47,7 @@ export function refusingCatalog(problem: string): Catalog {
   return {
     find(name) {
       const tool = tools.find((candidate) => candidate.name === name);
-      return tool && { ...tool, call: () => Promise.resolve(failedResult(settingsRefusal(problem, tool))) };
+      return tool && { ...tool, call: () => Promise.resolve(failedResult(tool, settingsRefusal(problem))) };
     },
   };
 }
@@ -81,20 +81,16 @@ export function toolsOf(context: ToolContext): readonly Tool[] {
   ];
 }
 
-function readOnlyRefusal({ keyStateOfRefusal }: Tool): Failure {
-  return refusal(
-    'READ_ONLY',
-    'The operator started this server read-only.',
-    'Use the tools that are listed; only the operator can change this.',
-    keyStateOfRefusal,
-  );
-}
+const readOnlyRefusal = refusal(
+  'READ_ONLY',
+  'The operator started this server read-only.',
+  'Use the tools that are listed; only the operator can change this.',
+);
 
-function settingsRefusal(problem: string, { keyStateOfRefusal }: Tool): Failure {
+function settingsRefusal(problem: string): Failure {
   return refusal(
     'CONFIG_INVALID',
     `This server can do nothing before its settings are corrected. ${problem}.`,
     'The operator corrects that setting (`atlas-model-keys-mcp --help` lists them, `doctor` checks them) and restarts the server, which most hosts do when they are restarted. Calling again changes nothing.',
-    keyStateOfRefusal,
   );
 }

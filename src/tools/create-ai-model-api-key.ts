@@ -2,11 +2,12 @@
 
 import * as z from 'zod/v4';
 import { createKey, type CreateContext, type CreateRequest } from '../provisioning/keys/create.ts';
-import type { CreateOutcome } from '../provisioning/delivery/receipt.ts';
+import type { Delivered, Planned } from '../provisioning/delivery/receipt.ts';
 import { dryRun, entryName, groupId, keyName, keyScope, sinkName, type Defaults } from './parameter.ts';
 import { delivery, errorSchema, keySchema } from './result-schema.ts';
 import { howVerified } from './sentence.ts';
-import { defineTool, failedResult, type Tool, type ToolResult } from './tool.ts';
+import { defineTool, type Answer, type Tool } from './tool.ts';
+import { ok } from '../failure.ts';
 
 export interface CreateToolContext extends CreateContext, Defaults {
   /** Whether a result may hold a secret: only when the operator allowed the inline sink. */
@@ -24,8 +25,10 @@ export function createAiModelApiKey(context: CreateToolContext): Tool {
     input: inputSchema(context),
     output: outputSchema(context.allowInlineSecret),
     keyStateOfRefusal: 'not_created',
+    subject: ({ groupId, sink }) => ({ groupId, ...(sink !== undefined && { sink }) }),
     async handle(request, control) {
-      return render(request, await createKey(context, request, control));
+      const created = await createKey(context, request, control);
+      return created.ok ? ok(answer(request, created.value)) : created;
     },
   });
 }
@@ -52,17 +55,10 @@ function outputSchema(allowInlineSecret: boolean) {
   });
 }
 
-function render(request: CreateRequest, outcome: CreateOutcome): ToolResult {
-  const { groupId, sink } = request;
-  const subject = { groupId, ...(sink !== undefined && { sink }) };
+function answer({ groupId, name, cloud, geography }: CreateRequest, outcome: Delivered | Planned): Answer {
   switch (outcome.outcome) {
-    case 'failed':
-      return failedResult(outcome.failure, subject);
     case 'planned': {
-      const { name, cloud, geography } = request;
       return {
-        isError: false,
-        outcome: 'planned',
         structured: {
           outcome: 'planned',
           key: { name, groupId, cloud, geography },
@@ -70,18 +66,16 @@ function render(request: CreateRequest, outcome: CreateOutcome): ToolResult {
           ...(outcome.warnings.length > 0 && { warnings: outcome.warnings }),
         },
         summary: `Nothing was created. The name is free and the sink is ready: ${outcome.delivery.location}.`,
-        subject: { ...subject, sink: outcome.delivery.sink },
+        subject: { sink: outcome.delivery.sink },
       };
     }
     case 'delivered': {
       const { key, delivery, warnings } = outcome;
       const endpoint = key.endpoint === undefined ? '' : ` The key belongs to https://${key.endpoint}/v1.`;
       return {
-        isError: false,
-        outcome: 'delivered',
         structured: { outcome: 'delivered', key, delivery, ...(warnings.length > 0 && { warnings }) },
         summary: `Created, and delivered to ${delivery.location} (${howVerified[delivery.verification]}).${endpoint}`,
-        subject: { groupId, apiKeyId: key.apiKeyId, sink: delivery.sink },
+        subject: { apiKeyId: key.apiKeyId, sink: delivery.sink },
       };
     }
   }

@@ -5,7 +5,8 @@ import { deleteKey, type DeleteContext } from '../provisioning/keys/delete.ts';
 import { apiKeyId, confirmName, dryRun, groupId, type Defaults } from './parameter.ts';
 import { errorSchema, shownKeySchema } from './result-schema.ts';
 import { quoted } from './sentence.ts';
-import { defineTool, failedResult, type Tool } from './tool.ts';
+import { defineTool, type Tool } from './tool.ts';
+import { ok } from '../failure.ts';
 
 const output = z.strictObject({
   outcome: z.enum(['deleted', 'planned', 'failed']),
@@ -24,23 +25,19 @@ export function deleteAiModelApiKey(context: DeleteContext & Defaults): Tool {
     input: z.strictObject({ groupId: groupId(context), apiKeyId, confirmName, dryRun }),
     output,
     keyStateOfRefusal: 'not_applicable',
+    subject: ({ groupId, apiKeyId }) => ({ groupId, apiKeyId }),
     async handle(request, call) {
-      const { groupId, apiKeyId } = request;
-      const subject = { groupId, apiKeyId };
       const done = await deleteKey(context, request, call);
-      if (done.outcome === 'failed') return failedResult(done.failure, subject);
-      const { outcome, key } = done;
+      if (!done.ok) return done;
+      const { outcome, key } = done.value;
       const name = quoted(key.name);
-      return {
-        isError: false,
-        outcome,
+      return ok({
         structured: { outcome, key },
         summary:
           outcome === 'deleted'
             ? `Deleted the key ${name}.`
             : `Nothing was deleted. The key ${name} would be, for good.`,
-        subject,
-      };
+      });
     },
   });
 }

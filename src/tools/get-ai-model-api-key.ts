@@ -7,7 +7,8 @@ import type { KeyListContext } from '../provisioning/lists/key-list.ts';
 import { apiKeyId, chooseScope, scopeOf, subjectOf, type Defaults } from './parameter.ts';
 import { errorSchema, shownKeySchema } from './result-schema.ts';
 import { quoted, shown } from './sentence.ts';
-import { defineTool, failedResult, type Tool } from './tool.ts';
+import { defineTool, type Tool } from './tool.ts';
+import { ok } from '../failure.ts';
 
 const output = z.strictObject({
   outcome: z.enum(['found', 'failed']),
@@ -26,22 +27,19 @@ export function getAiModelApiKey(context: KeyListContext & Defaults): Tool {
     input: z.strictObject({ ...scopeOf(context), apiKeyId }),
     output,
     keyStateOfRefusal: 'not_applicable',
-    async handle({ groupId, orgId, apiKeyId }, call) {
-      const scope = chooseScope({ groupId, orgId }, context);
-      if ('code' in scope) return failedResult(scope);
-      const subject = { ...subjectOf(scope), apiKeyId };
-      const found = await getModelKey(context, { scope, apiKeyId }, call);
-      if (found.outcome === 'failed') return failedResult(found.failure, subject);
-      const undelivered = undeliveredOf(found.key, await context.journal.read());
-      const key = { ...found.key, ...(undelivered && { undelivered }) };
+    subject: (asked) => ({ ...subjectOf(asked, context), apiKeyId: asked.apiKeyId }),
+    async handle({ apiKeyId, ...asked }, call) {
+      const scope = chooseScope(asked, context);
+      if (!scope.ok) return scope;
+      const found = await getModelKey(context, { scope: scope.value, apiKeyId }, call);
+      if (!found.ok) return found;
+      const undelivered = undeliveredOf(found.value, await context.journal.read());
+      const key = { ...found.value, ...(undelivered && { undelivered }) };
       const use = key.lastUsedAt === null ? 'never used' : `last used ${shown(key.lastUsedAt)}`;
-      return {
-        isError: false,
-        outcome: 'found',
+      return ok({
         structured: { outcome: 'found', key },
         summary: `The key ${quoted(key.name)}, ${use}${undelivered ? ', not delivered' : ''}.`,
-        subject,
-      };
+      });
     },
   });
 }

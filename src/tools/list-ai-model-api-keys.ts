@@ -5,7 +5,8 @@ import { listModelKeys, type KeyListContext } from '../provisioning/lists/key-li
 import { keyLine, listResult } from './list-result.ts';
 import { chooseScope, nameContains, page, scopeOf, subjectOf, type Defaults } from './parameter.ts';
 import { errorSchema, listedKeySchema, rest } from './result-schema.ts';
-import { defineTool, failedResult, type Tool } from './tool.ts';
+import { defineTool, type Tool } from './tool.ts';
+import { ok } from '../failure.ts';
 
 const MOST_DAYS = 3650;
 
@@ -34,14 +35,14 @@ export function listAiModelApiKeys(context: KeyListContext & Defaults): Tool {
     }),
     output,
     keyStateOfRefusal: 'not_applicable',
+    subject: (asked) => subjectOf(asked, context),
     async handle({ groupId, orgId, ...filter }, call) {
       const scope = chooseScope({ groupId, orgId }, context);
-      if ('code' in scope) return failedResult(scope);
-      const subject = subjectOf(scope);
-      const listed = await listModelKeys(context, { scope, ...filter }, call);
-      if (listed.outcome === 'failed') return failedResult(listed.failure, subject);
-      const { keys, ...rest } = listed;
-      return listResult({ ...rest, field: 'keys', noun: 'key', rows: keys, line: keyLine, subject });
+      if (!scope.ok) return scope;
+      const listed = await listModelKeys(context, { scope: scope.value, ...filter }, call);
+      if (!listed.ok) return listed;
+      const { keys, ...rest } = listed.value;
+      return ok(listResult({ ...rest, field: 'keys', noun: 'key', rows: keys, line: keyLine }));
     },
   });
 }

@@ -6,7 +6,8 @@ import { listRateLimits } from '../provisioning/rate-limits.ts';
 import { listResult, rateLimitLine } from './list-result.ts';
 import { chooseScope, limitScope, modelGroupName, scopeOf, subjectOf, type Defaults } from './parameter.ts';
 import { errorSchema, rateLimitSchema } from './result-schema.ts';
-import { defineTool, failedResult, type Tool } from './tool.ts';
+import { defineTool, type Tool } from './tool.ts';
+import { ok } from '../failure.ts';
 
 const output = z.strictObject({
   outcome: z.enum(['listed', 'failed']),
@@ -25,14 +26,13 @@ export function listAiModelRateLimits(context: KeyContext & Defaults): Tool {
     input: z.strictObject({ ...scopeOf(context), modelGroupName: modelGroupName.optional(), ...limitScope }),
     output,
     keyStateOfRefusal: 'not_applicable',
+    subject: (asked) => subjectOf(asked, context),
     async handle({ groupId, orgId, ...choice }, call) {
       const scope = chooseScope({ groupId, orgId }, context);
-      if ('code' in scope) return failedResult(scope);
-      const subject = subjectOf(scope);
-      const listed = await listRateLimits(context, { scope, ...choice }, call);
-      if (listed.outcome === 'failed') return failedResult(listed.failure, subject);
-      const { rateLimits: rows } = listed;
-      return listResult({ field: 'rateLimits', noun: 'rate limit', rows, line: rateLimitLine, subject });
+      if (!scope.ok) return scope;
+      const listed = await listRateLimits(context, { scope: scope.value, ...choice }, call);
+      if (!listed.ok) return listed;
+      return ok(listResult({ field: 'rateLimits', noun: 'rate limit', rows: listed.value, line: rateLimitLine }));
     },
   });
 }

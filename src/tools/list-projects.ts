@@ -7,7 +7,8 @@ import { listResult, projectLine } from './list-result.ts';
 import { nameContains, orgId, page, type Defaults } from './parameter.ts';
 import { errorSchema, projectSchema, rest } from './result-schema.ts';
 import { quoted } from './sentence.ts';
-import { defineTool, failedResult, type Tool } from './tool.ts';
+import { defineTool, type Tool } from './tool.ts';
+import { ok } from '../failure.ts';
 
 const output = z.strictObject({
   outcome: z.enum(['listed', 'failed']),
@@ -30,23 +31,16 @@ export function listProjectsTool(context: KeyContext & Defaults): Tool {
     keyStateOfRefusal: 'not_applicable',
     async handle({ orgId = context.orgId, ...filter }, call) {
       const listed = await listProjects(context, { orgId, ...filter }, call);
-      if (listed.outcome === 'failed') return failedResult(listed.failure);
-      const { projects, nearest, ...rest } = listed;
-      const list = listResult({
-        ...rest,
-        field: 'projects',
-        noun: 'project',
-        rows: projects,
-        line: projectLine,
-        subject: {},
-      });
-      if (nearest === undefined) return list;
-      return {
+      if (!listed.ok) return listed;
+      const { projects, nearest, ...rest } = listed.value;
+      const list = listResult({ ...rest, field: 'projects', noun: 'project', rows: projects, line: projectLine });
+      if (nearest === undefined) return ok(list);
+      return ok({
         ...list,
         structured: { ...list.structured, nearest },
         summary: `No project has that in its name. The nearest: ${nearest.map(({ name }) => quoted(name)).join(', ')}.`,
         text: [list.text, 'nearest:', ...nearest.map(projectLine)].join('\n'),
-      };
+      });
     },
   });
 }

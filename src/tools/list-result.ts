@@ -2,11 +2,11 @@
 //
 // A line says every field of its row. Names, and whatever is not one word, are quoted, so that none can imitate a line.
 
-import type { Project } from '../atlas/projects.ts';
-import type { RateLimit } from '../atlas/rate-limits.ts';
+import type { Project } from '../atlas/api/projects.ts';
+import type { RateLimit } from '../atlas/api/limits.ts';
 import type { KeyRow } from '../provisioning/lists/key-list.ts';
 import { counted, quoted, shown } from './sentence.ts';
-import type { Subject, ToolResult } from './tool.ts';
+import type { Answer } from './tool.ts';
 
 interface List<Row> {
   /** The field of the result that has the rows. */
@@ -14,13 +14,12 @@ interface List<Row> {
   readonly noun: string;
   readonly rows: readonly Row[];
   readonly line: (row: Row) => string;
-  readonly subject: Subject;
   /** About how many rows come after these. */
   readonly remaining?: number;
   readonly nextCursor?: string;
 }
 
-export function listResult<Row>({ field, noun, rows, line, subject, remaining, nextCursor }: List<Row>): ToolResult {
+export function listResult<Row>({ field, noun, rows, line, remaining, nextCursor }: List<Row>): Answer {
   const rest = {
     ...(remaining !== undefined && { remaining }),
     ...(nextCursor !== undefined && { nextCursor }),
@@ -28,12 +27,9 @@ export function listResult<Row>({ field, noun, rows, line, subject, remaining, n
   const more =
     nextCursor === undefined ? '' : `, and about ${remaining ?? 0} more: pass nextCursor as cursor to see them`;
   return {
-    isError: false,
-    outcome: 'listed',
     structured: { outcome: 'listed', [field]: rows, ...rest },
     summary: `${counted(rows.length, noun)}${more}.`,
     text: [headLine({ outcome: 'listed', ...rest }), ...rows.map(line)].join('\n'),
-    subject,
   };
 }
 

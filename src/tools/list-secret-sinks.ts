@@ -4,6 +4,7 @@ import * as z from 'zod/v4';
 import type { SinkChoice } from '../provisioning/delivery/destination.ts';
 import { errorSchema, sinkKind, verification } from './result-schema.ts';
 import { defineTool, type Tool } from './tool.ts';
+import { ok } from '../failure.ts';
 
 const output = z.strictObject({
   outcome: z.enum(['listed', 'failed']),
@@ -42,13 +43,8 @@ export function listSecretSinks({ sinks, defaultSink }: SinkChoice): Tool {
         verification,
         isDefault: name === defaultSink,
       }));
-      return Promise.resolve({
-        isError: false,
-        outcome: 'listed',
-        structured: { outcome: 'listed', sinks: rows },
-        summary: `Sinks: ${rows.map(({ name, location }) => `${name} (${location})`).join(', ')}.`,
-        subject: {},
-      });
+      const summary = `Sinks: ${rows.map(({ name, location }) => `${name} (${location})`).join(', ')}.`;
+      return Promise.resolve(ok({ structured: { outcome: 'listed', sinks: rows }, summary }));
     },
   });
 }

@@ -1,12 +1,11 @@
 // Parameters that several tools share: what is accepted, and how it is explained to an agent.
 
 import * as z from 'zod/v4';
-import { looksLikeModelKey } from '../atlas/outside-text.ts';
-import type { Scope } from '../atlas/scope.ts';
+import { looksLikeModelKey } from '../atlas/api/untrusted-text.ts';
+import type { Scope } from '../atlas/api/admin-api.ts';
 import type { SinkChoice } from '../provisioning/delivery/destination.ts';
-import { refusal, type Failure } from '../provisioning/failure.ts';
+import { failed, ok, refusal, type Result } from '../failure.ts';
 import { firstInvisible } from '../text/invisible.ts';
-import type { Subject } from './tool.ts';
 
 /** What the operator set for calls that name no project or organization. */
 export interface Defaults {
@@ -48,14 +47,14 @@ export function scopeOf({ projectId, orgId }: Defaults) {
 export function chooseScope(
   given: { readonly groupId?: string | undefined; readonly orgId?: string | undefined },
   { projectId, orgId }: Defaults,
-): Scope | Failure {
+): Result<Scope> {
   if (given.groupId !== undefined && given.orgId !== undefined) {
     return scopeRefusal('groupId, orgId: only one of them can be given.', 'Leave one of them out and call again.');
   }
-  if (given.orgId !== undefined) return { orgId: given.orgId };
+  if (given.orgId !== undefined) return ok({ orgId: given.orgId });
   const project = given.groupId ?? projectId;
-  if (project !== undefined) return { groupId: project };
-  if (orgId !== undefined) return { orgId };
+  if (project !== undefined) return ok({ groupId: project });
+  if (orgId !== undefined) return ok({ orgId });
   return scopeRefusal(
     'groupId, orgId: one of them is required, since the operator set no default.',
     'Pass groupId (list_projects finds it by name) or orgId.',
@@ -63,12 +62,13 @@ export function chooseScope(
 }
 
 /** For the audit log, which knows projects only. */
-export function subjectOf(scope: Scope): Subject {
-  return 'groupId' in scope ? { groupId: scope.groupId } : {};
+export function subjectOf(...asked: Parameters<typeof chooseScope>): { readonly groupId?: string } {
+  const scope = chooseScope(...asked);
+  return scope.ok && 'groupId' in scope.value ? { groupId: scope.value.groupId } : {};
 }
 
-function scopeRefusal(message: string, hint: string): Failure {
-  return refusal('INVALID_INPUT', message, hint, 'not_applicable');
+function scopeRefusal(message: string, hint: string): Result<never> {
+  return failed(refusal('INVALID_INPUT', message, hint));
 }
 
 function orDefault(id: string | undefined): string {

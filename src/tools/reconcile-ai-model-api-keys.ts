@@ -4,7 +4,8 @@ import * as z from 'zod/v4';
 import { reconcile, type ReconcileContext, type Stray } from '../provisioning/reconcile.ts';
 import { errorSchema } from './result-schema.ts';
 import { quoted } from './sentence.ts';
-import { defineTool, failedResult, type Tool } from './tool.ts';
+import { defineTool, type Tool } from './tool.ts';
+import { ok } from '../failure.ts';
 
 const output = z.strictObject({
   outcome: z.enum(['reconciled', 'failed']),
@@ -49,20 +50,17 @@ export function reconcileAiModelApiKeys(context: ReconcileContext): Tool {
     keyStateOfRefusal: 'not_applicable',
     async handle({ apply }, call) {
       const reconciled = await reconcile(context, apply, call);
-      if ('code' in reconciled) return failedResult(reconciled);
-      const { creates, others } = reconciled;
+      if (!reconciled.ok) return reconciled;
+      const { creates, others } = reconciled.value;
       const lines = creates.map(
         ({ name, finding, apiKeyIds }) =>
           `${quoted(name)}: ${finding}${apiKeyIds.length > 0 ? ` (${apiKeyIds.join(', ')})` : ''}`,
       );
       const own = lines.length === 0 ? 'Every create came to an end.' : `Unfinished creates: ${lines.join('; ')}.`;
-      return {
-        isError: false,
-        outcome: 'reconciled',
+      return ok({
         structured: { outcome: 'reconciled', creates, ...(others.length > 0 && { others }) },
         summary: [own, ...others.map(strayLine)].join(' '),
-        subject: {},
-      };
+      });
     },
   });
 }

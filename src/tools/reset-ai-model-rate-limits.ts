@@ -1,11 +1,12 @@
 // The tool that takes the limits of a project back to those of its organization.
 
 import * as z from 'zod/v4';
-import { resetRateLimits, type LimitContext, type RateLimitsReset } from '../provisioning/rate-limits.ts';
+import { resetRateLimits, type LimitContext, type RateLimitReset } from '../provisioning/rate-limits.ts';
 import { groupId, limitScope, modelGroupName, type Defaults } from './parameter.ts';
 import { errorSchema, limitsSchema, rateLimitSchema } from './result-schema.ts';
 import { counted } from './sentence.ts';
-import { defineTool, failedResult, type Tool } from './tool.ts';
+import { defineTool, type Tool } from './tool.ts';
+import { ok } from '../failure.ts';
 
 const output = z.strictObject({
   outcome: z.enum(['reset', 'failed']),
@@ -28,23 +29,20 @@ export function resetAiModelRateLimits(context: LimitContext & Defaults): Tool {
     }),
     output,
     keyStateOfRefusal: 'not_applicable',
+    subject: ({ groupId }) => ({ groupId }),
     async handle(request, call) {
-      const subject = { groupId: request.groupId };
       const reset = await resetRateLimits(context, request, call);
-      if (reset.outcome === 'failed') return failedResult(reset.failure, subject);
-      const { rateLimits } = reset;
-      return {
-        isError: false,
-        outcome: 'reset',
+      if (!reset.ok) return reset;
+      const rateLimits = reset.value;
+      return ok({
         structured: { outcome: 'reset', rateLimits },
         summary: `Set ${counted(rateLimits.length, 'rate limit')} to the values of the organization; ${changedOf(rateLimits)} changed.`,
-        subject,
-      };
+      });
     },
   });
 }
 
-function changedOf(rateLimits: RateLimitsReset['rateLimits']): number {
+function changedOf(rateLimits: readonly RateLimitReset[]): number {
   return rateLimits.filter(
     ({ previous, requestsPerMinuteLimit, tokensPerMinuteLimit }) =>
       previous?.requestsPerMinuteLimit !== requestsPerMinuteLimit ||

@@ -1,7 +1,7 @@
 // The parts of tool results that several tools share, as schemas. They are public: a change is a breaking one.
 
 import * as z from 'zod/v4';
-import { ERROR_CODES, KEY_STATES } from '../provisioning/failure.ts';
+import { ERROR_CODES, KEY_STATES } from '../failure.ts';
 
 export const errorSchema = z.strictObject({
   code: z.enum(ERROR_CODES),

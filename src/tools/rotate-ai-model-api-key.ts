@@ -1,11 +1,13 @@
 // The tool that puts a new key in the place of an old one.
 
 import * as z from 'zod/v4';
-import { rotateKey, type RotateContext, type RotateOutcome } from '../provisioning/keys/rotate.ts';
+import type { Rotated } from '../provisioning/keys/retire.ts';
+import { rotateKey, type RotateContext, type RotationPlanned } from '../provisioning/keys/rotate.ts';
 import { apiKeyId, confirmName, dryRun, entryName, groupId, keyName, sinkName, type Defaults } from './parameter.ts';
 import { delivery, errorSchema, keySchema } from './result-schema.ts';
 import { howVerified, quoted } from './sentence.ts';
-import { defineTool, failedResult, type Subject, type Tool, type ToolResult } from './tool.ts';
+import { defineTool, type Answer, type Tool } from './tool.ts';
+import { ok } from '../failure.ts';
 
 export interface RotateToolContext extends RotateContext, Defaults {
   readonly allowInlineSecret: boolean;
@@ -22,10 +24,10 @@ export function rotateAiModelApiKey(context: RotateToolContext): Tool {
     input: inputSchema(context),
     output: outputSchema(context),
     keyStateOfRefusal: 'not_created',
+    subject: ({ groupId, apiKeyId, sink }) => ({ groupId, apiKeyId, ...(sink !== undefined && { sink }) }),
     async handle(request, call) {
-      const { groupId, apiKeyId, sink } = request;
-      const outcome = await rotateKey(context, request, call);
-      return render(outcome, { groupId, apiKeyId, ...(sink !== undefined && { sink }) });
+      const rotated = await rotateKey(context, request, call);
+      return rotated.ok ? ok(answer(rotated.value)) : rotated;
     },
   });
 }
@@ -56,19 +58,16 @@ function outputSchema({ allowInlineSecret }: RotateToolContext) {
   });
 }
 
-function render(outcome: RotateOutcome, subject: Subject): ToolResult {
-  if (outcome.outcome === 'failed') return failedResult(outcome.failure, subject);
+function answer(outcome: Rotated | RotationPlanned): Answer {
   const { key, delivery, oldKey, warnings } = outcome;
   const structured = { outcome: outcome.outcome, key, delivery, oldKey, ...(warnings.length > 0 && { warnings }) };
   const old = `the old key ${quoted(oldKey.name)} (${oldKey.apiKeyId})`;
   return {
-    isError: false,
-    outcome: outcome.outcome,
     structured,
     summary:
       outcome.outcome === 'planned'
         ? `Nothing was changed. The sink is ready to put a new secret in the place of ${old}: ${delivery.location}.`
         : `Rotated. The new secret is delivered to ${delivery.location} (${howVerified[delivery.verification]}); ${old} is ${outcome.oldKey.state}.`,
-    subject: { ...subject, sink: delivery.sink },
+    subject: { sink: delivery.sink },
   };
 }

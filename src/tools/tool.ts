@@ -3,11 +3,18 @@
 import type * as z from 'zod/v4';
 import { parseWith, type SchemaProblem } from '../config/schema-issue.ts';
 import type { RequestContext, Unseen } from '../provisioning/request-context.ts';
-import { refusal, type Failure, type KeyState } from '../provisioning/failure.ts';
+import { refusal, type Failure, type KeyState, type Result } from '../failure.ts';
 import type { ToolDefinition, ToolAnnotations } from './tool-definition.ts';
 import { inputSchemaOf, outputSchemaOf } from './published-schema.ts';
 
 export type { RequestContext, Unseen };
+
+/** What a call that succeeded answers. */
+export interface Answer extends Pick<ToolResult, 'summary' | 'text'> {
+  readonly structured: { readonly outcome: string; readonly [field: string]: unknown };
+  /** What the call was about, where that is more than its arguments say. */
+  readonly subject?: Subject;
+}
 
 /** What a call comes to, before a host's form is given to it. */
 export interface ToolResult {
@@ -19,14 +26,14 @@ export interface ToolResult {
   /** One or two sentences for people. */
   readonly summary: string;
   /** Says the same as `structured` in less room; absent where its JSON is short enough. */
-  readonly text?: string;
+  readonly text?: string | undefined;
   /** For the log of errors: a key that may be alive without anybody having its secret. */
   readonly alarm?: string;
   /** For the audit log: what the call was about, as far as it got. */
   readonly subject: Subject;
 }
 
-export interface Subject {
+interface Subject {
   readonly groupId?: string;
   readonly apiKeyId?: string;
   readonly sink?: string;
@@ -54,7 +61,8 @@ interface ToolParts<Input extends z.ZodObject> extends Pick<
 > {
   readonly description: string;
   readonly input: Input;
-  readonly handle: (input: z.output<Input>, control: RequestContext) => Promise<ToolResult>;
+  readonly subject?: (input: z.output<Input>) => Subject;
+  readonly handle: (input: z.output<Input>, control: RequestContext) => Promise<Result<Answer>>;
 }
 
 export function defineTool<Input extends z.ZodObject>(parts: ToolParts<Input>): Tool {
@@ -75,7 +83,19 @@ export function defineTool<Input extends z.ZodObject>(parts: ToolParts<Input>): 
     keyStateOfRefusal,
     async call(given, control) {
       const { value, problems } = parseWith(input, asMeant(given, input));
-      return problems ? failedResult(inputFailure(parts, problems)) : handle(value, control);
+      if (problems) return failedResult(parts, inputFailure(parts, problems));
+      const about = parts.subject?.(value) ?? {};
+      const answer = await handle(value, control);
+      if (!answer.ok) return failedResult(parts, answer.failure, about);
+      const { structured, summary, text, subject } = answer.value;
+      return {
+        isError: false,
+        outcome: structured.outcome,
+        structured,
+        summary,
+        text,
+        subject: { ...about, ...subject },
+      };
     },
   };
 }
@@ -101,7 +121,7 @@ function asMeant(given: unknown, input: z.ZodObject): unknown {
 }
 
 function inputFailure<Input extends z.ZodObject>(
-  { input, keyStateOfRefusal }: ToolParts<Input>,
+  { input }: ToolParts<Input>,
   problems: readonly SchemaProblem[],
 ): Failure {
   const accepted = Object.keys(input.shape).join(', ');
@@ -109,34 +129,57 @@ function inputFailure<Input extends z.ZodObject>(
     'INVALID_INPUT',
     `${problems.map(({ field, message }) => `${field === '' ? 'arguments' : field}: ${message}`).join('; ')}.`,
     accepted === '' ? 'This tool takes no parameters.' : `Correct it and call again. The parameters are: ${accepted}.`,
-    keyStateOfRefusal,
   );
 }
 
-/** @see https://modelcontextprotocol.io/specification/2025-11-25/server/tools (errors that a model can act on) */
-export function failedResult(failure: Failure, subject: Subject = {}): ToolResult {
+/**
+ * Only what is named here of a failure gets out.
+ *
+ * @see https://modelcontextprotocol.io/specification/2025-11-25/server/tools (errors that a model can act on)
+ */
+export function failedResult(
+  { keyStateOfRefusal }: Pick<Tool, 'keyStateOfRefusal'>,
+  {
+    code,
+    message,
+    hint,
+    retryable,
+    retryAfterSeconds,
+    keyState = keyStateOfRefusal,
+    apiKeyId,
+    atlas,
+    previousName,
+  }: Failure,
+  subject: Subject = {},
+): ToolResult {
+  const key = apiKeyId !== undefined && { apiKeyId };
+  const error = {
+    ...{ code, message, hint, retryable },
+    ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+    keyState,
+    ...key,
+    ...(atlas && { atlas }),
+  };
+  const alarm = `the key ${apiKeyId ?? 'of this call'} is ${keyState}; reconcile_ai_model_api_keys tells more`;
   return {
     isError: true,
-    outcome: failure.code,
-    structured: { outcome: 'failed', error: failure },
-    summary: `${failure.code}: ${failure.message} ${failure.hint}`,
-    ...(failure.keyState === 'orphaned' || failure.keyState === 'unknown' ? { alarm: alarm(failure) } : {}),
-    subject: { ...subject, ...(failure.apiKeyId !== undefined && { apiKeyId: failure.apiKeyId }) },
+    outcome: code,
+    structured: { outcome: 'failed', error },
+    summary: `${code}: ${message} ${hint}`,
+    ...((keyState === 'orphaned' || keyState === 'unknown') && { alarm }),
+    subject: { ...subject, ...key, ...(previousName !== undefined && { previousName }) },
   };
-}
-
-function alarm({ keyState, apiKeyId }: Failure): string {
-  return `the key ${apiKeyId ?? 'of this call'} is ${keyState}; reconcile_ai_model_api_keys tells more`;
 }
 
 /** For an error that no tool foresaw. Whether a tool that creates keys has made one cannot be said. */
 export function internalFailure({ keyStateOfRefusal }: Tool): ToolResult {
+  const failure = refusal(
+    'INTERNAL',
+    'This server failed in an unforeseen way.',
+    'Report it as a defect, with what was called.',
+  );
   return failedResult(
-    refusal(
-      'INTERNAL',
-      'This server failed in an unforeseen way.',
-      'Report it as a defect, with what was called.',
-      keyStateOfRefusal === 'not_created' ? 'unknown' : keyStateOfRefusal,
-    ),
+    { keyStateOfRefusal: keyStateOfRefusal === 'not_created' ? 'unknown' : keyStateOfRefusal },
+    failure,
   );
 }

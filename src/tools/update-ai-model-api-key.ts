@@ -5,7 +5,8 @@ import { renameKey, type RenameContext } from '../provisioning/keys/rename.ts';
 import { apiKeyId, groupId, keyName, type Defaults } from './parameter.ts';
 import { errorSchema, shownKeySchema } from './result-schema.ts';
 import { quoted } from './sentence.ts';
-import { defineTool, failedResult, type Tool } from './tool.ts';
+import { defineTool, type Tool } from './tool.ts';
+import { ok } from '../failure.ts';
 
 const output = z.strictObject({
   outcome: z.enum(['updated', 'failed']),
@@ -28,21 +29,16 @@ export function updateAiModelApiKey(context: RenameContext & Defaults): Tool {
     }),
     output,
     keyStateOfRefusal: 'not_applicable',
+    subject: ({ groupId, apiKeyId }) => ({ groupId, apiKeyId }),
     async handle(request, call) {
-      const { groupId, apiKeyId } = request;
-      const subject = { groupId, apiKeyId };
       const renamed = await renameKey(context, request, call);
-      const { previousName } = renamed;
-      const told = { ...subject, ...(previousName !== undefined && { previousName }) };
-      if (renamed.outcome === 'failed') return failedResult(renamed.failure, told);
-      const { key } = renamed;
-      return {
-        isError: false,
-        outcome: 'updated',
-        structured: { outcome: 'updated', key, previousName: renamed.previousName },
-        summary: `Renamed from ${quoted(renamed.previousName)} to ${quoted(key.name)}.`,
-        subject: told,
-      };
+      if (!renamed.ok) return renamed;
+      const { key, previousName } = renamed.value;
+      return ok({
+        structured: { outcome: 'updated', key, previousName },
+        summary: `Renamed from ${quoted(previousName)} to ${quoted(key.name)}.`,
+        subject: { previousName },
+      });
     },
   });
 }

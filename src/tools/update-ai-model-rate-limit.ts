@@ -1,12 +1,13 @@
 // The tool that sets the limits of a project on one group of models.
 
 import * as z from 'zod/v4';
-import { LARGEST_LIMIT, type Limits } from '../atlas/rate-limits.ts';
+import { LARGEST_LIMIT, type Limits } from '../atlas/api/limits.ts';
 import { updateRateLimit, type LimitContext, type RateLimitUpdated } from '../provisioning/rate-limits.ts';
 import { groupId, limitScope, modelGroupName, type Defaults } from './parameter.ts';
 import { errorSchema, limitsSchema, rateLimitSchema } from './result-schema.ts';
 import { quoted } from './sentence.ts';
-import { defineTool, failedResult, type Tool } from './tool.ts';
+import { defineTool, type Tool } from './tool.ts';
+import { ok } from '../failure.ts';
 
 const limit = z.int().min(1).max(LARGEST_LIMIT).optional();
 
@@ -43,17 +44,11 @@ export function updateAiModelRateLimit(context: LimitContext & Defaults): Tool {
       }),
     output,
     keyStateOfRefusal: 'not_applicable',
+    subject: ({ groupId }) => ({ groupId }),
     async handle(request, call) {
-      const subject = { groupId: request.groupId };
       const updated = await updateRateLimit(context, request, call);
-      if (updated.outcome === 'failed') return failedResult(updated.failure, subject);
-      return {
-        isError: false,
-        outcome: 'updated',
-        structured: { ...updated },
-        summary: sentenceOf(updated),
-        subject,
-      };
+      if (!updated.ok) return updated;
+      return ok({ structured: { outcome: 'updated', ...updated.value }, summary: sentenceOf(updated.value) });
     },
   });
 }

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Atlas } from '../../src/atlas/atlas.ts';
 import { deferredAtlas } from '../../src/atlas/deferred.ts';
-import type { AtlasResult } from '../../src/atlas/failure.ts';
+import type { Result } from '../../src/failure.ts';
 import {
   closedPort,
   connect,
@@ -56,10 +56,7 @@ const PLACE = { groupId: PROJECT, cloud: 'ANY', geography: 'ANY', modelGroupName
 const LIMITS = { requestsPerMinuteLimit: 10, tokensPerMinuteLimit: 1_000 };
 
 /** Every call, and the request that it makes. */
-const CALLS: Record<
-  Exclude<keyof Atlas, 'close'>,
-  readonly [string, (atlas: Atlas) => Promise<AtlasResult<unknown>>]
-> = {
+const CALLS: Record<Exclude<keyof Atlas, 'close'>, readonly [string, (atlas: Atlas) => Promise<Result<unknown>>]> = {
   listKeys: ['list_keys', (atlas) => atlas.listKeys(PROJECT)],
   readKeys: ['list_keys', (atlas) => atlas.readKeys({ groupId: PROJECT }, rowAt(500))],
   getKey: ['get_key', (atlas) => atlas.getKey({ groupId: PROJECT }, ID)],

@@ -8,11 +8,11 @@ import {
 } from 'node:http';
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { expect, onTestFinished } from 'vitest';
-import type { Atlas, AtlasSettings, CreatedKey } from '../../src/atlas/atlas.ts';
-import type { AtlasFailure, AtlasResult } from '../../src/atlas/failure.ts';
-import type { NewKey } from '../../src/atlas/model-keys.ts';
-import type { Position } from '../../src/atlas/page.ts';
-import type { Transport, TransportOptions } from '../../src/atlas/transport.ts';
+import type { Atlas } from '../../src/atlas/atlas.ts';
+import type { Failure, Result } from '../../src/failure.ts';
+import type { CreatedKey, NewKey } from '../../src/atlas/api/keys.ts';
+import type { Position } from '../../src/atlas/api/pages.ts';
+import type { Transport, TransportOptions } from '../../src/atlas/http/transport.ts';
 import type { Credentials } from '../../src/config/credentials.ts';
 import { FIRST_PROJECT } from '../../src/sandbox/first-project.ts';
 import { startSimulator, type Simulator, type SimulatorOptions } from '../atlas-simulator/simulator.ts';
@@ -28,7 +28,7 @@ export async function sandboxFor(options?: SimulatorOptions): Promise<Simulator>
   return sandbox;
 }
 
-export type Settings = Partial<AtlasSettings>;
+export type Settings = Partial<Parameters<typeof createAtlas>[0]>;
 
 export function connect(to: Simulator | URL, credentials: Credentials, settings: Settings = {}): Atlas {
   const baseUrl = to instanceof URL ? to : new URL(to.baseUrl);
@@ -148,12 +148,13 @@ export async function listening(server: Server): Promise<URL> {
   return new URL(`http://127.0.0.1:${address.port}`);
 }
 
-export function failureOf(result: AtlasResult<unknown>): AtlasFailure {
+/** With `maybeCarriedOut` in any case: absent, it means that nothing was carried out. */
+export function failureOf(result: Result<unknown>): Failure {
   if (result.ok) throw new Error('The call succeeded.');
-  return result.failure;
+  return { maybeCarriedOut: false, ...result.failure };
 }
 
-export function valueOf<T>(result: AtlasResult<T>): T {
+export function valueOf<T>(result: Result<T>): T {
   if (!result.ok) throw new Error(`The call failed: ${JSON.stringify(result.failure)}`);
   return result.value;
 }
@@ -170,7 +171,7 @@ async function readAll(request: IncomingMessage): Promise<string> {
 }
 
 /** Of a create whose reply has all that it should. */
-export function wholeOf(created: AtlasResult<CreatedKey>): Required<CreatedKey> {
+export function wholeOf(created: Result<CreatedKey>): Required<CreatedKey> {
   const { key, secret, warnings } = valueOf(created);
   return key && secret ? { key, secret, warnings } : expect.fail('The reply has no key, or no secret.');
 }

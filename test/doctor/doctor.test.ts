@@ -277,8 +277,9 @@ test('keys that are not delivered are told of: those of this machine are a failu
   expect([others.code, others.warnings]).toEqual([0, ['undelivered keys']]);
   expect(others.checks.find(({ check }) => check === 'undelivered keys')?.finding).toContain(apiKeyId);
   const plan = { groupId: GROUP, name: 'own', nonce, sink: 'app' };
-  const intent = await openJournal(stateDir).open(plan, { since: 0, maxPerHour: 30, isOnePlace: true });
-  if ('code' in intent) throw new Error(intent.message);
+  const opened = await openJournal(stateDir).open(plan, { since: 0, maxPerHour: 30, isOnePlace: true });
+  if (!opened.ok) throw new Error(opened.failure.message);
+  const intent = opened.value;
   await intent.release({ step: 'sending' });
   expect((await examine(here)).code).toBe(0);
   sandbox.addKey(GROUP, { name: `own-undelivered-${nonce}` });
@@ -291,8 +292,9 @@ describe('the journal', () => {
 
   test('with leftovers is a failure, until they are reconciled', async () => {
     const { examine, run, stateDir } = await openWard();
-    const intent = await openJournal(stateDir).open(plan, { since: 0, maxPerHour: 30, isOnePlace: true });
-    if ('code' in intent) throw new Error(intent.message);
+    const opened = await openJournal(stateDir).open(plan, { since: 0, maxPerHour: 30, isOnePlace: true });
+    if (!opened.ok) throw new Error(opened.failure.message);
+    const intent = opened.value;
     const underWay = await examine();
     expect([underWay.code, underWay.checks.at(-1)?.finding]).toEqual([0, '1 call under way']);
     await intent.release({ step: 'undelivered', apiKeyId: 'k1' });

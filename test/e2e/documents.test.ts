@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod/v4';
-import { ERROR_CODES, KEY_STATES } from '../../src/provisioning/failure.ts';
+import { ERROR_CODES, KEY_STATES } from '../../src/failure.ts';
 import { toolDefinitions } from '../../src/tools/tool-definitions.ts';
 import { startHost, temporaryHome } from './host.ts';
 

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { buildServer, LEFT_OUT } from '../../build.js';
 import { exchanged } from '../../build/split.js';
 import { startSimulator } from '../atlas-simulator/simulator.ts';
-import { makeCertificate, NAME, proxyFor, tlsGatewayFor } from '../atlas/tls-servers.ts';
+import { makeCertificate, NAME, proxyFor, tlsGatewayFor } from '../atlas/http/tls-servers.ts';
 import { credentialsFor, startHost, temporaryHome } from './host.ts';
 import { structuredOf } from './result.ts';
 import { CREATE, GROUP } from './scene.ts';

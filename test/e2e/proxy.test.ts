@@ -14,7 +14,7 @@ import {
   tlsGatewayFor,
   type Proxy,
   type Tunnelling,
-} from '../atlas/tls-servers.ts';
+} from '../atlas/http/tls-servers.ts';
 import { leaksIn } from '../canary.ts';
 import { credentialsFor, startHost, temporaryHome } from './host.ts';
 import { errorOf, structuredOf } from './result.ts';

@@ -11,7 +11,7 @@ import { passed } from '../../src/files/file-problem.ts';
 import { configureMachine } from '../../src/files/machine.ts';
 import { withMadeDirectory } from '../../src/files/safe-directory.ts';
 import { accessWarnings, leftOpenWarnings } from '../../src/files/windows-access.ts';
-import { journalUnreadable } from '../../src/provisioning/failure.ts';
+import { journalUnreadable } from '../../src/provisioning/refusals.ts';
 import { openJournal } from '../../src/provisioning/journal/journal.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
 import { load } from '../config/fixture.ts';
@@ -154,7 +154,7 @@ describe('without owners and modes', () => {
     expect(check).toMatchObject({ status: 'failed', advice: expect.not.stringContaining('mode') as unknown });
     const opened = await openJournal(join(folder, 'file')).open(PLAN, { since: 0, maxPerHour: 1, isOnePlace: true });
     expect(opened).toMatchObject({ code: 'CONFIG_INVALID', hint: expect.not.stringContaining('mode') as unknown });
-    expect(journalUnreadable('not_created').hint).not.toContain('mode');
+    expect(journalUnreadable().hint).not.toContain('mode');
   });
 
   test('a read-only file is made writable as Windows does it', async () => {

@@ -1,6 +1,7 @@
 // A server with one real tool that does what a test says, and the parts that such a server does without.
 
 import * as z from 'zod/v4';
+import { ok } from '../../src/failure.ts';
 import { createServer, type McpAdapter, type ServerOptions } from '../../src/mcp/server.ts';
 import { type Prompts } from '../../src/prompts/prompt-catalog.ts';
 import { type Catalog } from '../../src/tools/catalog.ts';
@@ -26,13 +27,7 @@ function catalogOf(act: (control: RequestContext) => Promise<unknown>): Catalog 
     keyStateOfRefusal: 'not_applicable',
     async handle(_input, control) {
       const result = await act(control);
-      return {
-        isError: false,
-        outcome: 'done',
-        structured: { outcome: 'done', result: result ?? null },
-        summary: 'Done.',
-        subject: {},
-      };
+      return ok({ structured: { outcome: 'done', result: result ?? null }, summary: 'Done.' });
     },
   });
   return { find: (name) => (name === TOOL ? tool : undefined) };

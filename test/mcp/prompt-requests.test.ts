@@ -45,7 +45,7 @@ test('prompts/get is one message of the user', async () => {
   const filled = provisionModelKey.fill(given);
   expect(await client.getPrompt({ name: 'provision_model_key', arguments: given })).toEqual({
     description: provisionModelKey.description,
-    messages: [{ role: 'user', content: { type: 'text', text: filled.ok ? filled.text : '' } }],
+    messages: [{ role: 'user', content: { type: 'text', text: filled.ok ? filled.value : '' } }],
   });
   expect((await client.getPrompt({ name: 'audit_model_keys' })).messages).toHaveLength(1);
 });

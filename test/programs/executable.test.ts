@@ -19,20 +19,20 @@ afterEach(() => {
 
 function refusal(program: string, path = ''): string {
   const search = findExecutable(program, path);
-  return search.found ? `found ${search.path}` : search.message;
+  return search.ok ? `found ${search.value}` : search.failure.message;
 }
 
 describe('an absolute path', () => {
   test('is taken as it is', () => {
     const path = folder.sh('keep', 'true');
-    expect(findExecutable(path, '')).toEqual({ found: true, path });
+    expect(findExecutable(path, '')).toEqual({ ok: true, value: path });
   });
 
   test('is kept where it is a link, for programs that go by the name they are called with', () => {
     folder.sh('many', 'true');
     symlinkSync('many', folder.at('one'));
     symlinkSync(folder.at('one'), folder.at('two'));
-    expect(findExecutable(folder.at('two'), '')).toEqual({ found: true, path: folder.at('two') });
+    expect(findExecutable(folder.at('two'), '')).toEqual({ ok: true, value: folder.at('two') });
   });
 
   test.each([
@@ -56,9 +56,9 @@ describe('an absolute path', () => {
 describe('what others could change is refused, and the hint names it', () => {
   function weakPart(program: string): string {
     const search = findExecutable(program, '');
-    if (search.found) return 'none';
-    expect(search.message).toContain(WEAK);
-    return /^(\S+) must belong/.exec(search.hint)?.[1] ?? search.hint;
+    if (search.ok) return 'none';
+    expect(search.failure.message).toContain(WEAK);
+    return /^(\S+) must belong/.exec(search.failure.hint)?.[1] ?? search.failure.hint;
   }
 
   /** `weak/deep/keep`, reached as it is, by a link to the file, and by a link to a directory above it. */
@@ -173,7 +173,7 @@ describe('what others could change is refused, and the hint names it', () => {
 
   test('nothing of what this system came with', () => {
     for (const name of ['sh', 'cat', 'env', 'mkfifo']) {
-      expect(findExecutable(name, '/usr/bin:/bin')).toMatchObject({ found: true });
+      expect(findExecutable(name, '/usr/bin:/bin')).toMatchObject({ ok: true });
     }
   });
 
@@ -185,7 +185,7 @@ describe('what others could change is refused, and the hint names it', () => {
     symlinkSync('up', folder.at('a/b/again'));
     // From jump, ".." leads to a, and not back to where jump stands.
     symlinkSync('jump/../b/again', folder.at('far'));
-    expect(findExecutable(folder.at('far'), '')).toEqual({ found: true, path: folder.at('far') });
+    expect(findExecutable(folder.at('far'), '')).toEqual({ ok: true, value: folder.at('far') });
     chmodSync(folder.at('a'), 0o777);
     expect(weakPart(folder.at('far'))).toBe(realpathSync(folder.at('a')));
   });
@@ -198,7 +198,7 @@ describe('a bare name', () => {
     folder.write('c/keep', 'not a program', 0o600);
     const path = folder.sh('d/keep', 'true');
     const PATH = ['a', 'b', 'c', 'd'].map(folder.at).join(':');
-    expect(findExecutable('keep', PATH)).toEqual({ found: true, path });
+    expect(findExecutable('keep', PATH)).toEqual({ ok: true, value: path });
   });
 
   test('is not passed over where the first one can be changed by all', () => {
@@ -241,9 +241,9 @@ describe('on Windows (simulated) a batch file', () => {
     const path = folder.write(file, '@exit /b 0\r\n');
     pretendPlatform('win32');
     const search = findExecutable(program(), folder.path);
-    if (search.found) throw new Error('It should not be found.');
-    expect(search.message).toContain(BATCH_FILE);
-    expect(search.hint).toBe(`Begin the command with "cmd.exe","/d","/c",${JSON.stringify(path)}.`);
+    if (search.ok) throw new Error('It should not be found.');
+    expect(search.failure.message).toContain(BATCH_FILE);
+    expect(search.failure.hint).toBe(`Begin the command with "cmd.exe","/d","/c",${JSON.stringify(path)}.`);
   });
 
   test('that is absent was not found', () => {
@@ -258,13 +258,13 @@ describe('on Windows (simulated) a batch file', () => {
     pretendPlatform('win32');
     expect(refusal('keep', `${folder.at('a')}:${folder.at('b')}`)).toContain(BATCH_FILE);
     const near = folder.write('a/keep.exe', '');
-    expect(findExecutable('keep', `${folder.at('a')}:${folder.at('b')}`)).toEqual({ found: true, path: near });
-    expect(findExecutable('keep', folder.at('b'))).toEqual({ found: true, path: far });
+    expect(findExecutable('keep', `${folder.at('a')}:${folder.at('b')}`)).toEqual({ ok: true, value: near });
+    expect(findExecutable('keep', folder.at('b'))).toEqual({ ok: true, value: far });
   });
 
   test('is a program like any other elsewhere', () => {
     const path = folder.sh('keep.cmd', 'true');
-    expect(findExecutable('keep.cmd', folder.path)).toEqual({ found: true, path });
+    expect(findExecutable('keep.cmd', folder.path)).toEqual({ ok: true, value: path });
   });
 });
 

@@ -13,12 +13,12 @@ const GIVEN: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 
 function textOf(prompt: Prompt, given: Readonly<Record<string, string>> = GIVEN[prompt.name] ?? {}): string {
   const filled = prompt.fill(given);
-  return filled.ok ? filled.text : `PROBLEM ${filled.problem}`;
+  return filled.ok ? filled.value : `PROBLEM ${filled.failure}`;
 }
 
 function problemOf(prompt: Prompt, given: Readonly<Record<string, string>>): string | undefined {
   const filled = prompt.fill(given);
-  return filled.ok ? undefined : filled.problem;
+  return filled.ok ? undefined : filled.failure;
 }
 
 describe.each(PROMPTS)('$name', (prompt) => {

@@ -21,19 +21,21 @@ import { createKey, type CreateContext, type CreateRequest } from '../../src/pro
 import { serializeIntent, type Intent } from '../../src/provisioning/journal/intent.ts';
 import { openJournal, type Journal } from '../../src/provisioning/journal/journal.ts';
 import { thisProcess, type ProcessOwner } from '../../src/files/process-owner.ts';
-import { type CreateOutcome } from '../../src/provisioning/delivery/receipt.ts';
+import { type Delivered, type Planned } from '../../src/provisioning/delivery/receipt.ts';
 import {
   reconcile,
   type ReconcileContext,
   type Reconciled,
   type Reconciliation,
 } from '../../src/provisioning/reconcile.ts';
+import { type Rotated } from '../../src/provisioning/keys/retire.ts';
 import {
   rotateKey,
   type RotateContext,
-  type RotateOutcome,
   type RotateRequest,
+  type RotationPlanned,
 } from '../../src/provisioning/keys/rotate.ts';
+import { type FailureAfterCreate, type KeyState, type Result } from '../../src/failure.ts';
 import { FIRST_PROJECT } from '../../src/sandbox/first-project.ts';
 import { startSimulator, type Simulator, type SimulatorOptions } from '../atlas-simulator/simulator.ts';
 import { disclose } from '../../src/secret/redaction.ts';
@@ -54,9 +56,13 @@ export interface Bench {
   /** Another connection to the same Atlas. */
   connect(baseUrl?: string): Atlas;
   context(): CreateContext & RotateContext;
-  create(name: string, change?: Partial<CreateRequest>, context?: CreateContext): Promise<CreateOutcome>;
+  create(name: string, change?: Partial<CreateRequest>, context?: CreateContext): Promise<Told<Delivered | Planned>>;
   /** Of the key that has this name now. */
-  rotate(name: string, change?: Partial<RotateRequest>, context?: RotateContext): Promise<RotateOutcome>;
+  rotate(
+    name: string,
+    change?: Partial<RotateRequest>,
+    context?: RotateContext,
+  ): Promise<Told<Rotated | RotationPlanned>>;
   reconcile(apply: boolean): Promise<readonly Reconciled[]>;
   intents(): Promise<readonly Intent[]>;
   /** What the file sink holds for a key of that name. */
@@ -111,11 +117,12 @@ export async function startBench(options: BenchOptions = {}): Promise<Bench> {
     sinks,
     connect,
     context,
-    create: (name, change = {}, given = context()) => createKey(given, { ...requestFor(name), ...change }, quiet()),
-    rotate(name, change = {}, given = context()) {
+    create: async (name, change = {}, given = context()) =>
+      told(await createKey(given, { ...requestFor(name), ...change }, quiet())),
+    async rotate(name, change = {}, given = context()) {
       const apiKeyId = sandbox.keys(GROUP).find((key) => key.name === name)?.apiKeyId ?? 'none';
       const request = { groupId: GROUP, apiKeyId, confirmName: name, keepOld: false, dryRun: false };
-      return rotateKey(given, { ...request, ...change }, quiet());
+      return told(await rotateKey(given, { ...request, ...change }, quiet()));
     },
     reconcile: (apply) => reconciled(context(), apply),
     intents: () => intentsOf(journal),
@@ -165,12 +172,20 @@ export async function reconciliation(
   call: RequestContext = quiet(),
 ): Promise<Reconciliation> {
   const found = await reconcile(context, apply, call);
-  if ('code' in found) throw new Error(found.message);
-  return found;
+  if (!found.ok) throw new Error(found.failure.message);
+  return found.value;
 }
 
 export async function reconciled(context: ReconcileContext, apply: boolean): Promise<readonly Reconciled[]> {
   return (await reconciliation(context, apply)).creates;
+}
+
+/** What a use case comes to, as its tool tells it: what a failure leaves out of the key, the tool fills in. */
+export type Told<T> = T | { readonly outcome: 'failed'; readonly failure: FailureAfterCreate };
+
+export function told<T>(result: Result<T>, keyStateOfRefusal: KeyState = 'not_created'): Told<T> {
+  if (result.ok) return result.value;
+  return { outcome: 'failed', failure: { keyState: keyStateOfRefusal, ...result.failure } };
 }
 
 export function requestFor(name: string): CreateRequest {

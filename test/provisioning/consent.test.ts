@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { hasId, keyList, type ModelKey } from '../../src/atlas/model-keys.ts';
+import { hasId, keyList, type ModelKey } from '../../src/atlas/api/keys.ts';
 import { type Answer, type Question } from '../../src/provisioning/request-context.ts';
 import { askConsent, described, typedNameOf } from '../../src/provisioning/consent.ts';
 
@@ -23,7 +23,7 @@ async function ask(key: ModelKey, answers: readonly Answer[]) {
       forms.push(question);
       return Promise.resolve(answers[forms.length - 1] ?? { answer: 'declined' });
     },
-    { message: `Delete?\n${described(key, GROUP)}`, ...typedNameOf(key), keyState: 'not_applicable' },
+    { message: `Delete?\n${described(key, GROUP)}`, ...typedNameOf(key) },
   );
   return { forms, consent };
 }
@@ -35,7 +35,7 @@ test('every line is shorter than 72 characters, whatever the name, and the last 
     fc.asyncProperty(fc.string({ maxLength: 250, unit: 'grapheme' }), async (name) => {
       const key = keyNamed(name);
       const { forms, consent } = await ask(key, [typed(typedNameOf(key).expected)]);
-      expect(consent).toBe('given');
+      expect(consent).toEqual({ ok: true, value: 'given' });
       const lines = forms[0]?.message.split('\n') ?? [];
       expect(lines.filter((line) => line.length > 71)).toEqual([]);
       expect(lines.at(-1)).toBe(typedNameOf(key).expected);
@@ -62,10 +62,10 @@ test('one fact a line', async () => {
 
 test('a name is mistyped three times at most', async () => {
   const key = keyNamed('prod');
-  expect(await ask(key, [typed('Prod'), typed('pro'), typed(' prod ')])).toMatchObject({ consent: 'given' });
+  expect(await ask(key, [typed('Prod'), typed('pro'), typed(' prod ')])).toMatchObject({ consent: { value: 'given' } });
   const { forms, consent } = await ask(key, [typed('a'), typed('b'), typed('c'), typed('prod')]);
   expect(forms).toHaveLength(3);
-  expect(consent).toMatchObject({ code: 'DECLINED' });
+  expect(consent).toMatchObject({ failure: { code: 'DECLINED' } });
   expect(JSON.stringify(consent)).toContain('in 3 tries');
 });
 
@@ -74,7 +74,7 @@ test.each(['cancelled', 'at once', 'empty', 'silence'] as const)(
   async (because) => {
     const { forms, consent } = await ask(keyNamed('prod'), [typed('Prod'), { answer: 'unavailable', because }]);
     expect(forms).toHaveLength(2);
-    expect(consent).toMatchObject({ code: 'CONFIRMATION_UNAVAILABLE', retryable: false });
+    expect(consent).toMatchObject({ failure: { code: 'CONFIRMATION_UNAVAILABLE', retryable: false } });
     expect(JSON.stringify(consent)).toMatch(/ATLAS_MODEL_KEYS_CONFIRM: never .* if-supported .* required/);
   },
 );

@@ -5,14 +5,14 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Atlas } from '../../src/atlas/atlas.ts';
-import { type AtlasFailure } from '../../src/atlas/failure.ts';
+import type { Atlas } from '../../src/atlas/atlas.ts';
+import { ok, type Failure } from '../../src/failure.ts';
 import { thisProcess, type ProcessOwner } from '../../src/files/process-owner.ts';
 import { openJournal, type Journal, type OpenIntent } from '../../src/provisioning/journal/journal.ts';
-import { type CreateContext } from '../../src/provisioning/keys/create.ts';
-import { type RotateContext } from '../../src/provisioning/keys/rotate.ts';
+import type { CreateContext } from '../../src/provisioning/keys/create.ts';
+import type { RotateContext } from '../../src/provisioning/keys/rotate.ts';
 import { openSinks } from '../../src/sinks/open-sinks.ts';
-import { type Sink } from '../../src/sinks/sink.ts';
+import type { Sink } from '../../src/sinks/sink.ts';
 import { scratchFolder } from './bench.ts';
 
 /** What becomes of a call that has stopped. */
@@ -104,7 +104,7 @@ function contextOf(machine: Machine, atlas: Atlas, owner: ProcessOwner, halt: Ha
   };
 }
 
-const LOST: AtlasFailure = {
+const LOST: Failure = {
   code: 'ATLAS_UNAVAILABLE',
   message: 'Lost.',
   hint: 'Again.',
@@ -165,7 +165,7 @@ function halting(machine: Machine, journal: Journal, halt: Halt): Journal {
         machine.nonces.add(plan.nonce);
         return journal.open(plan, limits);
       });
-      return 'code' in opened ? opened : haltingIntent(opened);
+      return opened.ok ? ok(haltingIntent(opened.value)) : opened;
     },
     async claim(nonce) {
       const claimed = await through('claim', () => journal.claim(nonce));

@@ -17,7 +17,7 @@ import { type LiveKey } from '../../src/sandbox/model-keys.ts';
 import { startSimulator, type Simulator } from '../atlas-simulator/simulator.ts';
 import { disclose } from '../../src/secret/redaction.ts';
 import { Secret } from '../../src/secret/secret.ts';
-import { GROUP, quiet, requestFor } from './bench.ts';
+import { GROUP, quiet, requestFor, told } from './bench.ts';
 import { openMachine, startServer, type Machine, type Observer, type Server, type Stop } from './machines.ts';
 
 const LANES = 16;
@@ -131,8 +131,8 @@ class World {
   create(which: number): void {
     const machine = pick(this.machines, which);
     const name = pick(NAMES, which >> 2);
-    this.run(machine, ({ context }) =>
-      createKey(context, { ...requestFor(name), entry: `place-${(which >> 4) % 6}` }, quiet()),
+    this.run(machine, async ({ context }) =>
+      told(await createKey(context, { ...requestFor(name), entry: `place-${(which >> 4) % 6}` }, quiet())),
     );
   }
 
@@ -145,7 +145,7 @@ class World {
     if (!machine || entry === undefined) return;
     machine.rotated.add(apiKeyId);
     const request = { groupId: GROUP, apiKeyId, confirmName: name, entry, keepOld: false, dryRun: false };
-    this.run(machine, ({ context }) => rotateKey(context, request, quiet()));
+    this.run(machine, async ({ context }) => told(await rotateKey(context, request, quiet())));
   }
 
   reconcile(which: number): void {

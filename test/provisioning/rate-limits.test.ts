@@ -26,13 +26,13 @@ const reset = (bench: Bench, modelGroupName?: string, call: Partial<RequestConte
 
 const limitNow = async (bench: Bench) => {
   const rows = await list(bench, 'embed_large');
-  return rows.outcome === 'listed' ? rows.rateLimits[0]?.requestsPerMinuteLimit : rows.failure.code;
+  return rows.ok ? rows.value[0]?.requestsPerMinuteLimit : rows.failure.code;
 };
 
 test('limits are listed, all or of one group', async () => {
   const bench = await freshBench();
-  expect(await list(bench)).toMatchObject({ rateLimits: { length: 5 } });
-  expect(await list(bench, 'rerank')).toMatchObject({ rateLimits: [{ modelGroupName: 'rerank' }] });
+  expect(await list(bench)).toMatchObject({ value: { length: 5 } });
+  expect(await list(bench, 'rerank')).toMatchObject({ value: [{ modelGroupName: 'rerank' }] });
   expect(await list(bench, 'embed_lage')).toMatchObject({
     failure: { code: 'INVALID_INPUT', hint: matching(/^Use one of: embed_large/) },
   });
@@ -41,9 +41,10 @@ test('limits are listed, all or of one group', async () => {
 test('a change reports old and new', async () => {
   const bench = await freshBench();
   expect(await update(bench, 5)).toMatchObject({
-    outcome: 'updated',
-    rateLimit: { modelGroupName: 'embed_large', requestsPerMinuteLimit: 5, tokensPerMinuteLimit: 1_000 },
-    previous: { requestsPerMinuteLimit: 2_000, tokensPerMinuteLimit: 3_000_000 },
+    value: {
+      rateLimit: { modelGroupName: 'embed_large', requestsPerMinuteLimit: 5, tokensPerMinuteLimit: 1_000 },
+      previous: { requestsPerMinuteLimit: 2_000, tokensPerMinuteLimit: 3_000_000 },
+    },
   });
   expect(await limitNow(bench)).toBe(5);
 });
@@ -64,9 +65,10 @@ describe('a lost reply', () => {
     const bench = await freshBench();
     bench.sandbox.inject({ operation: 'update_rate_limit', when: 'after', kind: 'reset' });
     expect(await update(bench, 7)).toMatchObject({
-      outcome: 'updated',
-      previous: { requestsPerMinuteLimit: 2_000 },
-      rateLimit: { requestsPerMinuteLimit: 7 },
+      value: {
+        previous: { requestsPerMinuteLimit: 2_000 },
+        rateLimit: { requestsPerMinuteLimit: 7 },
+      },
     });
     bench.sandbox.inject({ operation: 'update_rate_limit', when: 'before', kind: 'reset' });
     expect(await update(bench, 8)).toMatchObject({ failure: { code: 'ATLAS_UNAVAILABLE', retryable: true } });
@@ -82,7 +84,7 @@ describe('a lost reply', () => {
     const bench = await freshBench();
     bench.sandbox.inject({ operation: 'reset_rate_limits', when: 'after', kind: 'reset' });
     expect(await reset(bench)).toMatchObject({ failure: { code: 'ATLAS_OUTCOME_UNKNOWN', retryable: true } });
-    expect(await reset(bench)).toMatchObject({ outcome: 'reset' });
+    expect(await reset(bench)).toMatchObject({ ok: true });
   });
 });
 
@@ -92,17 +94,14 @@ describe('a reset', () => {
     await update(bench, 5);
     await update(bench, 6, 'rerank');
     expect(await reset(bench, 'rerank')).toMatchObject({
-      outcome: 'reset',
-      rateLimits: [
-        { modelGroupName: 'rerank', requestsPerMinuteLimit: 2_000, previous: { requestsPerMinuteLimit: 6 } },
-      ],
+      value: [{ modelGroupName: 'rerank', requestsPerMinuteLimit: 2_000, previous: { requestsPerMinuteLimit: 6 } }],
     });
     expect(await limitNow(bench)).toBe(5);
   });
   test('without a group is of all', async () => {
     const bench = await freshBench();
     await update(bench, 5);
-    expect(await reset(bench)).toMatchObject({ rateLimits: { length: 5 } });
+    expect(await reset(bench)).toMatchObject({ value: { length: 5 } });
     expect(await limitNow(bench)).toBe(2_000);
   });
   test.each<[Answer, string | undefined, string]>([
@@ -118,7 +117,7 @@ describe('a reset', () => {
     const context = { ...bench.context(), confirm: 'if-supported' } as const;
     const call = { ...quiet(), ask: () => Promise.resolve(answer) };
     const outcome = await resetRateLimits(context, { groupId: GROUP, modelGroupName }, call);
-    expect(outcome.outcome === 'failed' ? outcome.failure.code : outcome.outcome).toBe(end);
+    expect(outcome.ok ? 'reset' : outcome.failure.code).toBe(end);
     expect(await limitNow(bench)).toBe(end === 'reset' ? 2_000 : 5);
   });
 });
@@ -134,9 +133,9 @@ describe('where the operator requires a person', () => {
   test('a limit below the present one is asked for, and one that is not is not', async () => {
     const bench = await freshBench();
     const rows = await list(bench, 'embed_large');
-    const now = rows.outcome === 'listed' ? rows.rateLimits[0] : undefined;
+    const now = rows.ok ? rows.value[0] : undefined;
     const [requests, tokens] = [now?.requestsPerMinuteLimit ?? 0, now?.tokensPerMinuteLimit ?? 0];
-    expect(await set(bench, requests, tokens)).toMatchObject({ outcome: 'updated' });
+    expect(await set(bench, requests, tokens)).toMatchObject({ ok: true });
     for (const [fewer, less] of [
       [requests - 1, tokens],
       [requests, tokens - 1],
@@ -146,7 +145,7 @@ describe('where the operator requires a person', () => {
       expect(await limitNow(bench)).toBe(requests);
     }
     const typed = { answer: 'given', value: 'embed_large' } as const;
-    expect(await set(bench, requests - 1, tokens, typed)).toMatchObject({ outcome: 'updated' });
+    expect(await set(bench, requests - 1, tokens, typed)).toMatchObject({ ok: true });
     expect(await limitNow(bench)).toBe(requests - 1);
   });
 });
@@ -203,9 +202,10 @@ describe('a group with several limits', () => {
     const { context, changes } = await severalLimits();
     const any = await updateRateLimit(context, { ...wanted, cloud: 'ANY', geography: 'Any' }, quiet());
     expect(any).toMatchObject({
-      outcome: 'updated',
-      rateLimit: { requestsPerMinuteLimit: 7, tokensPerMinuteLimit: 9 },
-      previous: { requestsPerMinuteLimit: 2_000, tokensPerMinuteLimit: 9 },
+      value: {
+        rateLimit: { requestsPerMinuteLimit: 7, tokensPerMinuteLimit: 9 },
+        previous: { requestsPerMinuteLimit: 2_000, tokensPerMinuteLimit: 9 },
+      },
     });
     expect(changes()).toMatchObject([{ method: 'PATCH', path: containing(path('any', 'any')) }]);
     expect(JSON.parse(changes()[0]?.body ?? '')).toEqual({ requestsPerMinuteLimit: 7, tokensPerMinuteLimit: 9 });
@@ -262,14 +262,14 @@ describe('a group with several limits', () => {
     const { context, changes } = await severalLimits();
     const choice = { groupId: GROUP, modelGroupName: 'Embed_Large', cloud: 'any' };
     expect(await resetRateLimits(context, choice, quiet())).toMatchObject({
-      rateLimits: [{ requestsPerMinuteLimit: 1, previous: { requestsPerMinuteLimit: 2_000 } }],
+      value: [{ requestsPerMinuteLimit: 1, previous: { requestsPerMinuteLimit: 2_000 } }],
     });
     expect(changes()).toMatchObject([{ method: 'POST', path: containing(`${path('any', 'any')}:reset`) }]);
     const scope = { groupId: GROUP };
     expect(await listRateLimits(context, { scope, cloud: 'aws' }, quiet())).toMatchObject({
-      rateLimits: { length: 2 },
+      value: { length: 2 },
     });
-    expect(await listRateLimits(context, { scope, geography: 'EU' }, quiet())).toMatchObject({ rateLimits: [rows[1]] });
+    expect(await listRateLimits(context, { scope, geography: 'EU' }, quiet())).toMatchObject({ value: [rows[1]] });
   });
 
   test('is reset as a whole only without a cloud and a geography', async () => {

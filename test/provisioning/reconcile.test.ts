@@ -334,7 +334,7 @@ describe('with apply', () => {
   test('a caller who has gone stops it between two creates', async () => {
     leave({ step: 'undelivered', apiKeyId: created().apiKeyId });
     const gone = { ...quiet(), signal: AbortSignal.abort() };
-    expect(await reconcile(bench.context(), true, gone)).toMatchObject({ creates: [] });
+    expect(await reconcile(bench.context(), true, gone)).toMatchObject({ value: { creates: [] } });
     expect(alive()).toHaveLength(1);
   });
 });

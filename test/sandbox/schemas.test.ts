@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Atlas } from '../../src/atlas/atlas.ts';
-import { START } from '../../src/atlas/page.ts';
+import { START } from '../../src/atlas/api/pages.ts';
 import { OPERATIONS, type Operation } from '../../src/sandbox/routes.ts';
 import type { Simulator } from '../atlas-simulator/simulator.ts';
 import { FACTS, mediaType, type Version } from '../atlas-schemas.ts';
@@ -121,7 +121,9 @@ describe("the sandbox's replies", () => {
 describe('the schemas', () => {
   test.each(['2025-03-12', 'preview'] as const)('take the documented samples of %s', (version) => {
     const sample = (name: string): unknown =>
-      JSON.parse(readFileSync(join(import.meta.dirname, `../atlas/fixtures/create-${name}.${version}.json`), 'utf8'));
+      JSON.parse(
+        readFileSync(join(import.meta.dirname, `../atlas/api/fixtures/create-${name}.${version}.json`), 'utf8'),
+      );
     expect(FACTS.create_key.reply?.(version).safeParse(sample('reply')).error).toBeUndefined();
     expect(FACTS.create_key.body?.(version).safeParse(sample('request')).error).toBeUndefined();
   });

@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod/v4';
+import { ok } from '../../src/failure.ts';
 import { defineTool } from '../../src/tools/tool.ts';
 import { catalogOf } from './offline-catalog.ts';
 
@@ -23,20 +24,20 @@ const echo = defineTool({
   }),
   output: z.strictObject({ given: z.unknown() }),
   keyStateOfRefusal: 'not_applicable',
-  handle: (given) =>
-    Promise.resolve({ isError: false, outcome: 'done', structured: { given }, summary: 'Done.', subject: {} }),
+  handle: (given) => Promise.resolve(ok({ structured: { outcome: 'done', given }, summary: 'Done.' })),
 });
 
 const given = async (input: unknown) => (await echo.call(input, control)).structured;
 
 test.each([null, ''])('%j stands for an optional parameter that is absent', async (nothing) => {
   expect(await given({ text: 'a', word: nothing, limit: nothing, dryRun: nothing })).toEqual({
+    outcome: 'done',
     given: { text: 'a', limit: 50, dryRun: false },
   });
 });
 
 test('a required parameter is taken as it is', async () => {
-  expect(await given({ text: '' })).toEqual({ given: { text: '', limit: 50, dryRun: false } });
+  expect(await given({ text: '' })).toEqual({ outcome: 'done', given: { text: '', limit: 50, dryRun: false } });
   expect(await given({ text: null })).toMatchObject({ error: { message: 'text: must be a string.' } });
 });
 
@@ -57,7 +58,10 @@ describe('what a known host adds', () => {
   test.each(['sessionId', 'toolCallId', 'chatInput', 'action'])('%s is passed over', async (name) => {
     await fc.assert(
       fc.asyncProperty(fc.anything(), async (value) => {
-        expect(await given({ text: 'a', [name]: value })).toEqual({ given: { text: 'a', limit: 50, dryRun: false } });
+        expect(await given({ text: 'a', [name]: value })).toEqual({
+          outcome: 'done',
+          given: { text: 'a', limit: 50, dryRun: false },
+        });
       }),
     );
   });

@@ -3,11 +3,12 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Atlas } from '../../atlas/atlas.ts';
-import { protocolFailure, type AtlasFailure, type AtlasResult } from '../../atlas/failure.ts';
-import { hasId, isNamed, originalName, saysNoSuchKey, type ListedKey, type ModelKey } from '../../atlas/model-keys.ts';
-import { LONGEST_WAIT_SECONDS } from '../../atlas/retry-timing.ts';
+import { ok, type Failure, type Result } from '../../failure.ts';
+import { hasId, isNamed, originalName, saysNoSuchKey, type ListedKey, type ModelKey } from '../../atlas/api/keys.ts';
+import { LONGEST_WAIT_SECONDS } from '../../atlas/api/retry-timing.ts';
 import type { Intent } from '../journal/intent.ts';
 import { nonceOf } from './marked-name.ts';
+import { protocolFailure } from '../../atlas/api/errors.ts';
 
 /** A key that this call made. */
 export interface OwnKey {
@@ -27,14 +28,14 @@ export type Commit =
   | { readonly state: 'taken'; readonly holders: readonly ListedKey[] }
   | { readonly state: 'gone' }
   /** It may still carry the mark; a later look can commit it. */
-  | { readonly state: 'pending'; readonly failure: AtlasFailure };
+  | { readonly state: 'pending'; readonly failure: Failure };
 
 /** Before each try, in milliseconds. */
 const WAIT_MS = [0, 200, 600, 1_500];
 
 /** @param looksFirst reads the key before it is renamed for the first time, where its id is not certain */
 export async function commitName(atlas: Atlas, own: OwnKey, name: string, looksFirst: boolean): Promise<Commit> {
-  let failure: AtlasFailure = protocolFailure('a key that keeps its mark');
+  let failure: Failure = protocolFailure('a key that keeps its mark');
   for (const [tried, wait] of WAIT_MS.entries()) {
     await delay(Math.max(wait, secondsToWait(failure) * 1000));
     if (tried > 0 || looksFirst) {
@@ -62,24 +63,24 @@ export async function commitName(atlas: Atlas, own: OwnKey, name: string, looksF
 }
 
 /** Atlas documents no code for a name that is taken; these are about the credential, the version or the rate. */
-function isAboutName({ atlas }: AtlasFailure): boolean {
+function isAboutName({ atlas }: Failure): boolean {
   return ![401, 402, 403, 406, 410, 429].includes(atlas?.status ?? 0);
 }
 
 /** Only where Atlas says how long, and that is not too long. */
-function secondsToWait({ code, retryAfterSeconds = 0 }: AtlasFailure): number {
+function secondsToWait({ code, retryAfterSeconds = 0 }: Failure): number {
   return code === 'ATLAS_RATE_LIMITED' && retryAfterSeconds <= LONGEST_WAIT_SECONDS ? retryAfterSeconds : 0;
 }
 
 type Own =
   | { readonly state: 'marked' }
-  | { readonly state: 'unread'; readonly failure: AtlasFailure }
+  | { readonly state: 'unread'; readonly failure: Failure }
   | Extract<Commit, { state: 'committed' | 'gone' | 'pending' }>;
 
 async function readOwn(atlas: Atlas, own: OwnKey): Promise<Own> {
   const now = await readKey(atlas, own);
-  if (now === 'gone') return { state: 'gone' };
   if (!now.ok) return { state: 'unread', failure: now.failure };
+  if (!now.value) return { state: 'gone' };
   if (isUnmarked(now.value)) return { state: 'committed', key: now.value };
   const nonce = nonceOf(now.value);
   if (nonce === undefined) return { state: 'unread', failure: protocolFailure('a key without a name') };
@@ -91,13 +92,12 @@ function isUnmarked(key: ModelKey): boolean {
   return originalName(key) !== '' && nonceOf(key) === undefined;
 }
 
-/** `gone` only where a read by id and a list agree: Atlas does not promise that either shows a new key at once. */
-export async function readKey(atlas: Atlas, own: OwnKey): Promise<AtlasResult<ModelKey> | 'gone'> {
+/** Undefined, for a key that is gone, only where a read by id and a list agree: Atlas does not promise that either shows a new key at once. */
+export async function readKey(atlas: Atlas, own: OwnKey): Promise<Result<ModelKey | undefined>> {
   const now = await atlas.getKey({ groupId: own.groupId }, own.apiKeyId);
   if (now.ok || !saysNoSuchKey(now.failure)) return now;
   const keys = await atlas.listKeys(own.groupId);
-  const listed = keys.ok ? keys.value.filter(hasId).find((key) => isOwn(key, own)) : undefined;
-  return listed ? { ok: true, value: listed } : 'gone';
+  return ok(keys.ok ? keys.value.filter(hasId).find((key) => isOwn(key, own)) : undefined);
 }
 
 function isOwn(key: ModelKey, { apiKeyId, nonce }: OwnKey): boolean {

@@ -3,16 +3,24 @@
 // marked name then.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Atlas, CreatedKey } from '../../atlas/atlas.ts';
-import { protocolFailure, type AtlasResult } from '../../atlas/failure.ts';
-import { scopeDifference, type ListedKey, type ModelKey, type NewKey } from '../../atlas/model-keys.ts';
-import { LONGEST_WAIT_SECONDS } from '../../atlas/retry-timing.ts';
+import type { Atlas } from '../../atlas/atlas.ts';
+import {
+  failed,
+  ok,
+  refusal,
+  type Failure,
+  type FailureAfterCreate,
+  type KeyState,
+  type Result,
+} from '../../failure.ts';
+import { cancelled } from '../refusals.ts';
+import { scopeDifference, type CreatedKey, type ListedKey, type ModelKey, type NewKey } from '../../atlas/api/keys.ts';
+import { LONGEST_WAIT_SECONDS } from '../../atlas/api/retry-timing.ts';
 import { leftOpenWarnings } from '../../files/windows-access.ts';
 import { fingerprintOf, type Fingerprint } from '../../secret/fingerprint.ts';
 import type { Secret } from '../../secret/secret.ts';
 import type { Target } from '../../sinks/sink.ts';
 import type { RequestContext } from '../request-context.ts';
-import { cancelled, fromAtlas, refusal, type KeyState } from '../failure.ts';
 import type { Plan } from '../journal/intent.ts';
 import type { Journal, OpenIntent } from '../journal/journal.ts';
 import { abortedAfter } from './deadline.ts';
@@ -20,8 +28,9 @@ import { deliver, type DeliveryOutcome } from './delivery.ts';
 import { holdsSecret, type Destination } from './destination.ts';
 import { findByNonce, resolveLostCreate } from './lost-create.ts';
 import { markedName, newNonce, nonceOf } from './marked-name.ts';
-import { failed, receipt, type DeliveryReceipt, type Failed } from './receipt.ts';
+import { receipt, type DeliveryReceipt } from './receipt.ts';
 import { takeBack } from './roll-back.ts';
+import { protocolFailure } from '../../atlas/api/errors.ts';
 
 /** Once the caller has gone or the server stops, the end must come within 10 seconds. In milliseconds. */
 const LONGEST_REPLY_MS = 3_000;
@@ -54,7 +63,6 @@ export interface Prepared {
 
 /** A key whose secret is in the sink, and whose name does not say so yet. */
 export interface Issued {
-  readonly outcome: 'issued';
   readonly key: ModelKey;
   readonly delivery: DeliveryReceipt;
   readonly warnings: readonly string[];
@@ -62,7 +70,7 @@ export interface Issued {
   readonly intent: OpenIntent;
   readonly destination: Destination;
   readonly target: Target;
-  /** Whether its id was taken from the reply alone, and is to be looked at before the key is changed. */
+  /** Whether its id was taken only from the reply, and is to be looked at before the key is changed. */
   readonly isUnsure: boolean;
 }
 
@@ -71,22 +79,23 @@ export async function createAndDeliver(
   context: IssueContext,
   prepared: Prepared,
   call: RequestContext,
-): Promise<Issued | Failed> {
+): Promise<Result<Issued, FailureAfterCreate>> {
   const { atlas, journal, maxCreatesPerHour: maxPerHour } = context;
   const plan = planOf(prepared);
   const isOnePlace = prepared.destination.sink.kind !== 'inline';
-  const intent = await journal.open(plan, { since: prepared.looked, maxPerHour, isOnePlace });
-  if ('code' in intent) return failed(intent);
+  const opened = await journal.open(plan, { since: prepared.looked, maxPerHour, isOnePlace });
+  if (!opened.ok) return notCreated(opened.failure);
+  const intent = opened.value;
   if (call.signal.aborted) {
     await intent.release({ step: 'ended', outcome: 'not_created' });
-    return failed(cancelled('not_created'));
+    return notCreated(cancelled);
   }
   call.progress('Creating the key');
   const key = { ...prepared.key, name: markedName(prepared.key.name, plan.nonce) };
   const reply = await createOnce(atlas, key, call);
   if (!reply.ok && !reply.failure.maybeCarriedOut) {
     await intent.release({ step: 'ended', outcome: 'not_created' });
-    return failed(fromAtlas(reply.failure, 'not_created'));
+    return notCreated(reply.failure);
   }
   const limit = abortedAfter(call.signal, LONGEST_SEARCH_MS);
   const made = reply.ok ? await identify(atlas, intent, reply.value, prepared.seen, limit) : undefined;
@@ -97,6 +106,10 @@ export async function createAndDeliver(
   }
   call.progress('Delivering the secret');
   return handOver(atlas, prepared, intent, { ...made, secret: made.secret });
+}
+
+function notCreated(failure: Failure): Result<never, FailureAfterCreate> {
+  return failed({ ...failure, keyState: 'not_created' });
 }
 
 function planOf({ key: { groupId }, name, destination: { sink, address }, target, replaces }: Prepared): Plan {
@@ -112,7 +125,7 @@ async function createOnce(
   atlas: Atlas,
   key: NewKey,
   { signal, progress }: RequestContext,
-): Promise<AtlasResult<CreatedKey>> {
+): Promise<Result<CreatedKey>> {
   for (let waits = 0; ; waits += 1) {
     const reply = await atlas.createKey(key, abortedAfter(signal, LONGEST_REPLY_MS));
     if (reply.ok || reply.failure.code !== 'ATLAS_RATE_LIMITED' || reply.failure.maybeCarriedOut) return reply;
@@ -163,7 +176,7 @@ async function handOver(
   prepared: Prepared,
   intent: OpenIntent,
   { key, secret, warnings, isUnsure }: Made & { readonly secret: Secret },
-): Promise<Issued | Failed> {
+): Promise<Result<Issued, FailureAfterCreate>> {
   const { destination, target } = prepared;
   const { apiKeyId } = key;
   const fingerprint = fingerprintOf(secret);
@@ -184,12 +197,14 @@ async function handOver(
     const scope = difference === undefined ? [] : [difference];
     // A directory of the journal or the audit log may have been made meanwhile.
     const told = new Set([...warnings, ...scope, ...outcome.warnings, ...leftOpenWarnings()]);
-    return { outcome: 'issued', ...issued, warnings: [...told] };
+    return ok({ ...issued, warnings: [...told] });
   }
   const isOut = outcome.outcome === 'failed' && (await isTakenOut(prepared, fingerprint));
-  return isOut
-    ? undelivered(atlas, intent, apiKeyId, outcome)
-    : uncertain(intent, target, outcome, apiKeyId, fingerprint);
+  return failed(
+    isOut
+      ? await undelivered(atlas, intent, apiKeyId, outcome)
+      : await uncertain(intent, target, outcome, apiKeyId, fingerprint),
+  );
 }
 
 /**
@@ -210,10 +225,10 @@ async function uncertain(
   cause: Exclude<DeliveryOutcome, { outcome: 'delivered' }>,
   apiKeyId: string,
   fingerprint: Fingerprint,
-): Promise<Failed> {
+): Promise<FailureAfterCreate> {
   await intent.release({ step: 'created', apiKeyId, fingerprint });
   const ending = `The key ${apiKeyId} is alive. Check whether ${location} holds a secret with the fingerprint ${fingerprint}; if not, delete the key.`;
-  return failed({ ...writeFailure(cause, ending, 'unknown'), apiKeyId });
+  return { ...writeFailure(cause, ending, 'unknown'), apiKeyId };
 }
 
 async function undelivered(
@@ -221,19 +236,19 @@ async function undelivered(
   intent: OpenIntent,
   apiKeyId: string,
   cause: Exclude<DeliveryOutcome, { outcome: 'delivered' }>,
-): Promise<Failed> {
+): Promise<FailureAfterCreate> {
   const { keyState, ending } = await takeBack(atlas, intent, apiKeyId);
-  return failed({ ...writeFailure(cause, ending, keyState), apiKeyId });
+  return { ...writeFailure(cause, ending, keyState), apiKeyId };
 }
 
 function writeFailure(
   { message, hint }: { readonly message: string; readonly hint: string },
   ending: string,
   keyState: KeyState,
-) {
+): FailureAfterCreate {
   const what =
     keyState === 'unknown' ? 'Whether the secret was delivered is not known' : 'The secret was not delivered';
-  return refusal('SINK_WRITE_FAILED', `${what}: ${message}`, `${ending} ${hint}`, keyState);
+  return { ...refusal('SINK_WRITE_FAILED', `${what}: ${message}`, `${ending} ${hint}`), keyState };
 }
 
 const journalLost: DeliveryOutcome = {

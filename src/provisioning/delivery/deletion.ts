@@ -1,14 +1,14 @@
 // Deletes one key, and finds out what became of it where the reply does not say.
 
 import type { Atlas } from '../../atlas/atlas.ts';
-import type { AtlasFailure } from '../../atlas/failure.ts';
-import { saysNoSuchKey } from '../../atlas/model-keys.ts';
+import type { Failure } from '../../failure.ts';
+import { saysNoSuchKey } from '../../atlas/api/keys.ts';
 
 export type Deletion =
   | { readonly state: 'deleted' }
-  | { readonly state: 'alive'; readonly failure: AtlasFailure }
+  | { readonly state: 'alive'; readonly failure: Failure }
   /** Atlas may have deleted it, and does not say. */
-  | { readonly state: 'unknown'; readonly failure: AtlasFailure };
+  | { readonly state: 'unknown'; readonly failure: Failure };
 
 /**
  * A page in place of Atlas's own reply says nothing of the key: the second reply may. A key that Atlas does not find, or of

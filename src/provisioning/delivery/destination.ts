@@ -6,7 +6,7 @@ import type { Fingerprint } from '../../secret/fingerprint.ts';
 import type { Address, Sink } from '../../sinks/sink.ts';
 import type { Ask } from '../request-context.ts';
 import { inLines } from '../consent.ts';
-import { refusal, type Failure } from '../failure.ts';
+import { failed, ok, refusal, type Result } from '../../failure.ts';
 import type { Intent } from '../journal/intent.ts';
 
 export interface Destination {
@@ -35,34 +35,29 @@ export async function chooseDestination(
     readonly entry?: string | undefined;
   },
   ask: Ask | undefined,
-): Promise<Destination | Failure> {
-  const sink = await chooseSink({ sinks, defaultSink }, wish, ask);
-  if ('code' in sink) return sink;
+): Promise<Result<Destination>> {
+  const chosen = await chooseSink({ sinks, defaultSink }, wish, ask);
+  if (!chosen.ok) return chosen;
+  const sink = chosen.value;
   if (!sink.takesEntry) {
-    if (wish.entry === undefined) return { sink, address: { groupId: wish.groupId } };
-    return refusal(
-      'INVALID_INPUT',
-      `entry: the sink ${sink.name} has a fixed target.`,
-      'Leave out entry, or choose another sink (see list_secret_sinks).',
-    );
+    if (wish.entry === undefined) return ok({ sink, address: { groupId: wish.groupId } });
+    const hint = 'Leave out entry, or choose another sink (see list_secret_sinks).';
+    return failed(refusal('INVALID_INPUT', `entry: the sink ${sink.name} has a fixed target.`, hint));
   }
   const entry = wish.entry ?? entryFrom(wish.name);
   if (!ENTRY.test(entry) || entry.includes('..')) {
-    return refusal(
-      'INVALID_INPUT',
-      wish.entry === undefined ? 'entry: none can be made from the name of the key.' : 'entry: is not accepted.',
-      'Pass entry: 1-128 letters, digits, dots, dashes or underscores, beginning with a letter or digit, without "..".',
-    );
+    const message =
+      wish.entry === undefined ? 'entry: none can be made from the name of the key.' : 'entry: is not accepted.';
+    const hint =
+      'Pass entry: 1-128 letters, digits, dots, dashes or underscores, beginning with a letter or digit, without "..".';
+    return failed(refusal('INVALID_INPUT', message, hint));
   }
   // Whatever the sink makes of it: files of the person's own program have such names too.
   if (isReservedName(entry)) {
-    return refusal(
-      'INVALID_INPUT',
-      `entry: Windows reserves the name ${entry}, or cannot keep it; it is refused on every system.`,
-      'Pass another entry, such as this one with a word before it.',
-    );
+    const message = `entry: Windows reserves the name ${entry}, or cannot keep it; it is refused on every system.`;
+    return failed(refusal('INVALID_INPUT', message, 'Pass another entry, such as this one with a word before it.'));
   }
-  return { sink, address: { groupId: wish.groupId, entry } };
+  return ok({ sink, address: { groupId: wish.groupId, entry } });
 }
 
 /** `Production key (EU)` becomes `Production-key-EU`. Empty where nothing is left. */
@@ -81,14 +76,14 @@ async function chooseSink(
   { sinks, defaultSink }: SinkChoice,
   wish: { readonly name: string; readonly sink?: string | undefined },
   ask: Ask | undefined,
-): Promise<Sink | Failure> {
+): Promise<Result<Sink>> {
   const named = wish.sink ?? defaultSink;
   const sink = sinks.get(named ?? '');
-  if (sink) return sink;
+  if (sink) return ok(sink);
   const names = [...sinks.keys()];
   const known = `Pass sink as one of: ${names.join(', ')}.`;
   if (named !== undefined)
-    return refusal('SINK_UNKNOWN', 'There is no sink of that name.', `${known} Only the operator can add one.`);
+    return failed(refusal('SINK_UNKNOWN', 'There is no sink of that name.', `${known} Only the operator can add one.`));
   const answer = await ask?.({
     message: inLines(`Where shall the secret of this AI model API key go?\nKey: ${JSON.stringify(wish.name)}`),
     title: 'Sink',
@@ -97,12 +92,12 @@ async function chooseSink(
   });
   if (answer?.answer === 'declined') {
     const hint = 'Nothing was changed. Do not call again unless the user asks for it.';
-    return refusal('DECLINED', 'The person who was asked named no sink.', hint);
+    return failed(refusal('DECLINED', 'The person who was asked named no sink.', hint));
   }
   const chosen = answer?.answer === 'given' ? sinks.get(answer.value) : undefined;
-  return (
-    chosen ??
-    refusal('SINK_UNKNOWN', 'There are several sinks and none is the default.', `${known} Ask the user which.`)
+  if (chosen) return ok(chosen);
+  return failed(
+    refusal('SINK_UNKNOWN', 'There are several sinks and none is the default.', `${known} Ask the user which.`),
   );
 }
 

@@ -1,8 +1,9 @@
 // Keys that say in their own name that they are not delivered: which of them are this machine's, which stand in the way of a
 // new key, and what a person is told of them. Pure.
 
-import type { ListedKey } from '../../atlas/model-keys.ts';
-import { nameInUse, type Failure } from '../failure.ts';
+import type { ListedKey } from '../../atlas/api/keys.ts';
+import type { Failure } from '../../failure.ts';
+import { nameInUse } from '../refusals.ts';
 import { isUncommitted, keyOf, type Intent } from '../journal/intent.ts';
 import { isUnderWay, isUnfinished, type Kept } from '../journal/journal.ts';
 import { ageOf, isMarkedFor, nonceOf } from './marked-name.ts';
@@ -39,7 +40,7 @@ export function youngRivalOf(name: string, keys: readonly ListedKey[], kept: Kep
   });
   if (!rival) return undefined;
   return {
-    ...nameInUse('not_created'),
+    ...nameInUse(),
     message: 'Another machine is delivering a key that is to get this name.',
     hint: 'Call again in ten minutes, or choose another name.',
     retryable: true,

@@ -3,9 +3,8 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Atlas } from '../../atlas/atlas.ts';
-import type { AtlasFailure } from '../../atlas/failure.ts';
-import { hasId, type ModelKey } from '../../atlas/model-keys.ts';
-import { fromAtlas, type Failure } from '../failure.ts';
+import type { Failure, FailureAfterCreate } from '../../failure.ts';
+import { hasId, type ModelKey } from '../../atlas/api/keys.ts';
 import type { OpenIntent } from '../journal/journal.ts';
 import { nonceOf } from './marked-name.ts';
 import { takeBack } from './roll-back.ts';
@@ -17,16 +16,17 @@ const LOOK_AFTER_MS = [0, 300, 900];
 export async function resolveLostCreate(
   atlas: Atlas,
   intent: OpenIntent,
-  cause: AtlasFailure,
+  cause: Failure,
   signal: AbortSignal,
-): Promise<Failure> {
+): Promise<FailureAfterCreate> {
   const keys = await findByNonce(atlas, intent, signal);
   const [key, ...others] = keys;
   if (!key || others.length > 0 || key.lastUsedAt !== null) return unknown(intent, cause, keys);
   const { apiKeyId } = key;
   const { keyState, ending } = await takeBack(atlas, intent, apiKeyId);
   return {
-    ...fromAtlas(cause, keyState),
+    ...cause,
+    keyState,
     message: `${cause.message} A key was made, and its secret is lost.`,
     hint: `${ending} ${keyState === 'rolled_back' ? 'Call again.' : ''}`.trim(),
     retryable: keyState === 'rolled_back',
@@ -51,7 +51,7 @@ export async function findByNonce(
 }
 
 /** Atlas may still carry it out; a second call makes another name, so that the two cannot be taken for each other. */
-async function unknown(intent: OpenIntent, cause: AtlasFailure, keys: readonly ModelKey[]): Promise<Failure> {
+async function unknown(intent: OpenIntent, cause: Failure, keys: readonly ModelKey[]): Promise<FailureAfterCreate> {
   await intent.release({ step: 'sending' });
   const ids = keys.map(({ apiKeyId }) => apiKeyId);
   const [only] = ids;
@@ -60,7 +60,8 @@ async function unknown(intent: OpenIntent, cause: AtlasFailure, keys: readonly M
       ? 'Calling again is safe. Should the key of this call appear later, its name says that it is not delivered, and reconcile_ai_model_api_keys with apply deletes it.'
       : `The key that was made is in use, or there are several of them: ${ids.join(', ')}. A person decides in Atlas whether they are needed.`;
   return {
-    ...fromAtlas(cause, 'unknown'),
+    ...cause,
+    keyState: 'unknown',
     code: 'ATLAS_OUTCOME_UNKNOWN',
     message: `Whether Atlas made the key is not known. ${cause.message}`,
     hint,

@@ -2,7 +2,7 @@
 // so in its own name, and a create whose reply was lost is found again by a name that no other call can have made.
 
 import { randomBytes } from 'node:crypto';
-import { originalName, sameName, type ListedKey, type ModelKey } from '../../atlas/model-keys.ts';
+import { originalName, sameName, type ListedKey, type ModelKey } from '../../atlas/api/keys.ts';
 
 /** In code points, as Atlas counts them. */
 const LONGEST_NAME = 250;

@@ -3,9 +3,9 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Atlas } from '../../atlas/atlas.ts';
-import { saysNoSuchKey } from '../../atlas/model-keys.ts';
+import { saysNoSuchKey } from '../../atlas/api/keys.ts';
 import type { Fingerprint } from '../../secret/fingerprint.ts';
-import type { KeyState } from '../failure.ts';
+import type { KeyState } from '../../failure.ts';
 import type { OpenIntent } from '../journal/journal.ts';
 import { ownKey, readKey, type OwnKey } from './commit.ts';
 import { nonceOf } from './marked-name.ts';
@@ -26,14 +26,14 @@ export async function rollBackKey(atlas: Atlas, own: OwnKey): Promise<RollBack> 
   for (const [tried, wait] of WAIT_MS.entries()) {
     await delay(wait);
     const now = await readKey(atlas, own);
-    if (now === 'gone') {
+    if (!now.ok) {
+      reason = now.failure.message;
+      continue;
+    }
+    if (!now.value) {
       missed += 1;
       // A key of a moment ago may not be shown yet: without a DELETE, only all looks together tell.
       if (mayBeDeleted || missed === WAIT_MS.length) return { state: 'gone' };
-      continue;
-    }
-    if (!now.ok) {
-      reason = now.failure.message;
       continue;
     }
     if (nonceOf(now.value) !== own.nonce) return { state: 'left', reason: 'It does not carry the name of this call.' };

@@ -1,7 +1,7 @@
 // The audit log: one JSON line a tool call, appended, never changed, in the state directory. It never holds a secret.
 
 import { lstatSync, renameSync } from 'node:fs';
-import { cleanName } from '../../atlas/outside-text.ts';
+import { cleanName } from '../../atlas/api/untrusted-text.ts';
 import { parseJson } from '../../text/json.ts';
 import { redactJson } from '../../secret/redaction.ts';
 import { attempt, passed, unlessMissing } from '../../files/file-problem.ts';

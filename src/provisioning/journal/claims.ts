@@ -1,7 +1,7 @@
 // Which calls of this machine stand in each other's way, and how many there may be. Pure: it judges what the journal keeps.
 
-import { sameName } from '../../atlas/model-keys.ts';
-import { refusal, type Failure } from '../failure.ts';
+import { sameName } from '../../atlas/api/keys.ts';
+import { refusal, type Failure } from '../../failure.ts';
 import { isUncommitted, type Intent, type Plan } from './intent.ts';
 
 export const HOUR_MS = 60 * 60 * 1000;

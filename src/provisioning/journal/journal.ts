@@ -17,7 +17,7 @@ import { askFirst } from '../../files/privacy.ts';
 import { isAlive, thisProcess, type ProcessOwner } from '../../files/process-owner.ts';
 import { withDirectory, withMadeDirectory, type SafeDirectory } from '../../files/safe-directory.ts';
 import { inTurn } from '../../files/turns.ts';
-import { refusal, type Failure } from '../failure.ts';
+import { failed, ok, refusal, type Failure, type Result } from '../../failure.ts';
 import { appendLine } from '../../files/append-line.ts';
 import { findRival, HOUR_MS, isSpent, quotaExceeded } from './claims.ts';
 import { parseIntent, serializeClaim, serializeIntent, type Intent, type Plan, type Step } from './intent.ts';
@@ -28,7 +28,7 @@ export interface Journal {
    *
    * One more than `maxPerHour` of this machine is refused, be the earlier ones carried out or refused.
    */
-  open(plan: Plan, limits: OpenLimits): Promise<OpenIntent | Failure>;
+  open(plan: Plan, limits: OpenLimits): Promise<Result<OpenIntent>>;
   /** What is kept; undefined where it cannot be read. Changes nothing. */
   read(): Promise<Kept | undefined>;
   /** Takes over an intent that nobody is at, as it is now; undefined where somebody is, or it has ended, or is gone. */
@@ -86,8 +86,8 @@ export function openJournal(stateDirectory: string, self: ProcessOwner = thisPro
       const opened = await inTurn(directory, () =>
         attempt(`the journal ${directory} cannot be written`, () => open(directory, { plan, self }, limits, settled)),
       );
-      if (!opened.ok) return journalFailure(opened.problem.message);
-      return 'code' in opened.value ? opened.value : handle(opened.value);
+      if (!opened.ok) return failed(cannotWrite(opened.problem.message));
+      return opened.value.ok ? ok(handle(opened.value.value)) : opened.value;
     },
     async read() {
       const found = await attempt(`the journal ${directory} cannot be read`, () => readAll(directory, settled));
@@ -124,23 +124,23 @@ async function open(
   { plan, self }: Opening,
   limits: OpenLimits,
   settled: Settled,
-): Promise<Checked<Intent | Failure>> {
-  return withMadeDirectory<Intent | Failure>(directory, async (opened) => {
+): Promise<Checked<Result<Intent>>> {
+  return withMadeDirectory<Result<Intent>>(directory, async (opened) => {
     for (let tries = 1; ; tries += 1) {
       const { intents, unreadable } = await readFrom(opened, settled);
       removeOld(opened, intents);
       for (const nonce of unreadable) setAside(opened, nonce);
       const refused = refusalOf(plan, intents, limits);
-      if (refused) return passed(refused);
+      if (refused) return passed(failed(refused));
       const intent = begun(plan, signed(self, opened, directory));
       await placeNew(opened, fileOf(plan.nonce), Buffer.from(`${serializeIntent(intent)}\n`, 'utf8'));
       const known = new Set([plan.nonce, ...intents.map(({ nonce }) => nonce)]);
       const { intents: now } = await readFrom(opened, settled);
       const isAlone = now.every(({ nonce }) => known.has(nonce));
       const rival = isAlone ? undefined : refusalOf(plan, now.filter(isOther(plan)), limits);
-      if (!rival) return passed(intent);
+      if (!rival) return passed(ok(intent));
       unlinkSync(opened.path(fileOf(plan.nonce)));
-      if (tries === MOST_TRIES) return passed(rival);
+      if (tries === MOST_TRIES) return passed(failed(rival));
       await delay(randomInt(LONGEST_PAUSE_MS));
     }
   });
@@ -288,7 +288,7 @@ function now(): string {
   return new Date().toISOString();
 }
 
-function journalFailure(message: string): Failure {
+function cannotWrite(message: string): Failure {
   return refusal(
     'CONFIG_INVALID',
     `Nothing was created: ${message}`,

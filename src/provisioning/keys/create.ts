@@ -2,18 +2,19 @@
 // ready; afterwards the delivery protocol runs to a true end, whoever asks it to stop.
 
 import type { Atlas } from '../../atlas/atlas.ts';
-import { isNamed, type ListedKey, type ModelKey } from '../../atlas/model-keys.ts';
-import { PROJECT_WRITER } from '../../atlas/scope.ts';
+import { isNamed, type ListedKey, type ModelKey } from '../../atlas/api/keys.ts';
+import { PROJECT_WRITER } from '../../atlas/api/admin-api.ts';
 import type { Target } from '../../sinks/sink.ts';
 import type { RequestContext } from '../request-context.ts';
 import { commitName, ownKey, type Commit } from '../delivery/commit.ts';
-import { createAndDeliver, type Issued, type IssueContext } from '../delivery/create-and-deliver.ts';
+import { createAndDeliver, type IssueContext, type Issued, type Prepared } from '../delivery/create-and-deliver.ts';
 import { chooseDestination, holdsSecret, type Destination, type SinkChoice } from '../delivery/destination.ts';
 import { leftoverWarnings, youngRivalOf } from '../delivery/leftovers.ts';
-import { failed, receipt, type CreateOutcome, type Delivered, type Failed } from '../delivery/receipt.ts';
+import { receipt, type Delivered, type Planned } from '../delivery/receipt.ts';
 import { takeBack } from '../delivery/roll-back.ts';
 import { explained } from '../explain.ts';
-import { cancelled, fromSink, journalUnreadable, nameInUse, refusal, type Failure } from '../failure.ts';
+import { failed, ok, refusal, type FailureAfterCreate, type Result } from '../../failure.ts';
+import { cancelled, fromSink, journalUnreadable, nameInUse } from '../refusals.ts';
 import { refuseMarkedName } from './known-key.ts';
 import { refuseProject, type ProjectPolicy } from '../policy.ts';
 
@@ -34,29 +35,39 @@ export async function createKey(
   context: CreateContext,
   request: CreateRequest,
   call: RequestContext,
-): Promise<CreateOutcome> {
-  const refused =
-    refuseProject(context, request.groupId, 'not_created') ?? refuseMarkedName('name', request.name, 'not_created');
+): Promise<Result<Delivered | Planned>> {
+  const refused = refuseProject(context, request.groupId) ?? refuseMarkedName('name', request.name);
   if (refused) return failed(refused);
-  const destination = await chooseDestination(context, request, call.ask);
-  if ('code' in destination) return failed(destination);
+  const chosen = await chooseDestination(context, request, call.ask);
+  if (!chosen.ok) return chosen;
+  const destination = chosen.value;
   const looked = Date.now();
   call.progress('Looking at the project and the sink');
   const free = await findFreePlace(context, destination, request, call.signal);
-  if ('code' in free) return failed(free);
-  const { target, seen, warnings } = free;
+  if (!free.ok) return free;
+  const { target, seen, warnings } = free.value;
   if (request.dryRun) {
     const { location } = target;
     const { verification } = destination.sink;
-    return { outcome: 'planned', delivery: receipt(destination, { location, verification }), warnings };
+    return ok({ outcome: 'planned', delivery: receipt(destination, { location, verification }), warnings });
   }
-  if (call.signal.aborted) return failed(cancelled('not_created'));
+  if (call.signal.aborted) return failed(cancelled);
   const { groupId, name, cloud, geography } = request;
   const key = { groupId, name, cloud, geography };
-  const issued = await createAndDeliver(context, { key, name, destination, target, looked, seen }, call);
-  if (issued.outcome === 'failed') return issued;
+  return issueAndCommit(context, { key, name, destination, target, looked, seen }, warnings, call);
+}
+
+async function issueAndCommit(
+  context: IssueContext,
+  prepared: Prepared,
+  warnings: readonly string[],
+  call: RequestContext,
+): Promise<Result<Delivered, FailureAfterCreate>> {
+  const issued = await createAndDeliver(context, prepared, call);
+  if (!issued.ok) return issued;
   call.progress('Giving the key its name');
-  return commitCreated(context, { ...issued, warnings: [...issued.warnings, ...warnings] }, name);
+  const told = { ...issued.value, warnings: [...issued.value.warnings, ...warnings] };
+  return commitCreated(context, told, prepared.name);
 }
 
 interface FreePlace {
@@ -71,45 +82,49 @@ async function findFreePlace(
   { sink, address }: Destination,
   { groupId, name, dryRun }: CreateRequest,
   signal: AbortSignal,
-): Promise<FreePlace | Failure> {
+): Promise<Result<FreePlace>> {
   const [keys, kept, preflight] = await Promise.all([
     context.atlas.listKeys(groupId, signal, PROJECT_WRITER),
     context.journal.read(),
     sink.preflight(address, dryRun ? 'inspect' : 'prove'),
   ]);
-  if (!keys.ok) return explained(context, keys.failure, { groupId, keyState: 'not_created' }, signal);
-  if (!kept) return journalUnreadable('not_created');
+  if (!keys.ok) return failed(await explained(context, keys.failure, { groupId }, signal));
+  if (!kept) return failed(journalUnreadable());
   const namesake = keys.value.find((key) => isNamed(key, name));
-  if (namesake) return nameInUse('not_created', namesake.apiKeyId);
+  if (namesake) return failed(nameInUse(namesake.apiKeyId));
   const rival = youngRivalOf(name, keys.value, kept);
-  if (rival) return rival;
-  if (!preflight.ready) return fromSink(preflight.problem);
+  if (rival) return failed(rival);
+  if (!preflight.ready) return failed(fromSink(preflight.problem));
   const { target, warnings = [] } = preflight;
   const told = [...(dryRun ? warnings : []), ...leftoverWarnings(groupId, keys.value, kept)];
-  return { target, seen: keys.value, warnings: told };
+  return ok({ target, seen: keys.value, warnings: told });
 }
 
 /** Steps 6 and 7 of the delivery protocol for a create: the rename is what commits it. */
-async function commitCreated(context: IssueContext, issued: Issued, name: string): Promise<Delivered | Failed> {
+async function commitCreated(
+  context: IssueContext,
+  issued: Issued,
+  name: string,
+): Promise<Result<Delivered, FailureAfterCreate>> {
   const { key, intent, fingerprint } = issued;
   const { apiKeyId } = key;
   const commit = await commitIssued(context.atlas, issued, name);
   switch (commit.state) {
     case 'committed':
-      return concludeDelivered(issued, commit.key);
+      return ok(await recordDelivered(issued, commit.key));
     case 'gone':
       return withdraw(context, issued, commit);
     case 'taken': {
       const withdrawn = await withdraw(context, issued, commit);
-      if (withdrawn.outcome === 'failed') return withdrawn;
+      if (!withdrawn.ok) return withdrawn;
       await intent.release({ step: 'delivered', apiKeyId, fingerprint });
       return withdrawn;
     }
     case 'pending':
       await intent.release({ step: 'delivered', apiKeyId, fingerprint });
-      return delivered(issued, key, [
-        `${notNamed(key, name, 'may still be')} ${commit.failure.message} ${COMMITS_LATER}`,
-      ]);
+      return ok(
+        delivered(issued, key, [`${notNamed(key, name, 'may still be')} ${commit.failure.message} ${COMMITS_LATER}`]),
+      );
   }
 }
 
@@ -118,7 +133,7 @@ export function commitIssued(atlas: Atlas, { key, intent, isUnsure }: Issued, na
 }
 
 /** Writes the end of a delivered key into the journal. */
-export async function concludeDelivered(issued: Issued, now: ModelKey): Promise<Delivered> {
+export async function recordDelivered(issued: Issued, now: ModelKey): Promise<Delivered> {
   const { fingerprint } = issued;
   const { apiKeyId } = issued.key;
   const noted = await issued.intent.release({ step: 'ended', outcome: 'delivered', apiKeyId, fingerprint });
@@ -139,16 +154,15 @@ async function withdraw(
   { atlas }: IssueContext,
   issued: Issued,
   commit: Extract<Commit, { state: 'taken' | 'gone' }>,
-): Promise<Delivered | Failed> {
+): Promise<Result<Delivered, FailureAfterCreate>> {
   const { key, intent, fingerprint, destination, target } = issued;
   const { apiKeyId } = key;
   const isDead = commit.state === 'gone';
   // From here on a later look may delete the key; so a secret that stays must be known before.
   if (!isDead && !canRetract(issued)) {
     const [holder] = commit.holders;
-    return delivered(issued, key, [
-      `${notNamed(key, intent.name, 'is still')} The key ${holder?.apiKeyId ?? ''} has that name.`,
-    ]);
+    const told = `${notNamed(key, intent.name, 'is still')} The key ${holder?.apiKeyId ?? ''} has that name.`;
+    return ok(delivered(issued, key, [told]));
   }
   await intent.record({ step: 'undelivered', apiKeyId, fingerprint });
   await target.retract();
@@ -156,14 +170,15 @@ async function withdraw(
   // It could not be taken out, and may be in use.
   if (!isDead && held === 'yes') {
     await intent.record({ step: 'delivered', apiKeyId, fingerprint });
-    return delivered(issued, key, [notNamed(key, intent.name, 'is still')]);
+    return ok(delivered(issued, key, [notNamed(key, intent.name, 'is still')]));
   }
   const { keyState, ending } = await takeBack(atlas, intent, apiKeyId, held === 'no' ? undefined : fingerprint);
   const rest = held !== 'no' ? ` ${target.location} may still hold the secret of that key.` : '';
   const why = isDead
-    ? refusal('ATLAS_NOT_FOUND', 'Somebody deleted the new key before it got its name.', 'Call again.', keyState)
-    : { ...nameInUse(keyState), message: 'Another key got this name while this one was being delivered.' };
-  return failed({ ...why, hint: `${ending}${rest} ${why.hint}`, apiKeyId: isDead ? apiKeyId : holderIdOf(commit) });
+    ? refusal('ATLAS_NOT_FOUND', 'Somebody deleted the new key before it got its name.', 'Call again.')
+    : { ...nameInUse(), message: 'Another key got this name while this one was being delivered.' };
+  const hint = `${ending}${rest} ${why.hint}`;
+  return failed({ ...why, hint, keyState, apiKeyId: isDead ? apiKeyId : holderIdOf(commit) });
 }
 
 function holderIdOf(commit: Extract<Commit, { state: 'taken' | 'gone' }>): string {

@@ -1,14 +1,14 @@
 // Deletes a key for good, once its present name and, where that can be asked, a person have said that it is the one.
 
-import type { ModelKey } from '../../atlas/model-keys.ts';
+import type { ModelKey } from '../../atlas/api/keys.ts';
 import type { RequestContext } from '../request-context.ts';
 import { askConsent, described, typedNameOf, type ConfirmPolicy } from '../consent.ts';
 import { deleteForGood } from '../delivery/deletion.ts';
 import { explained } from '../explain.ts';
-import { cancelled, outcomeUnknown } from '../failure.ts';
+import { cancelled, outcomeUnknown } from '../refusals.ts';
 import { formerNameOf } from '../journal/audit.ts';
-import { getModelKey, refuseOtherName, type KeyContext, type KeyFound } from './known-key.ts';
-import { failed, type Failed } from '../delivery/receipt.ts';
+import { getModelKey, refuseOtherName, type KeyContext } from './known-key.ts';
+import { failed, ok, type Result } from '../../failure.ts';
 
 export interface DeleteRequest {
   readonly groupId: string;
@@ -34,52 +34,51 @@ export async function deleteKey(
   context: DeleteContext,
   request: DeleteRequest,
   call: RequestContext,
-): Promise<Deleted | Failed> {
+): Promise<Result<Deleted>> {
   let found = await findNamed(context, request, call);
-  if (found.outcome === 'failed') return found;
-  if (request.dryRun) return { outcome: 'planned', key: found.key };
+  if (!found.ok) return found;
+  if (request.dryRun) return ok({ outcome: 'planned', key: found.value });
   const former = call.ask && (await formerNameOf(context.stateDir, request.apiKeyId));
   const consent = await askConsent(context.confirm, call.ask, {
-    message: `Delete this AI model API key of Atlas for good?\nWhatever uses it stops working.\n${described(found.key, request.groupId, former)}`,
-    ...typedNameOf(found.key),
-    keyState: 'not_applicable',
+    message: `Delete this AI model API key of Atlas for good?\nWhatever uses it stops working.\n${described(found.value, request.groupId, former)}`,
+    ...typedNameOf(found.value),
   });
-  if (typeof consent === 'object') return failed(consent);
+  if (!consent.ok) return consent;
   // The person took a while.
-  if (consent === 'given') found = await findNamed(context, request, call);
-  if (found.outcome === 'failed') return found;
-  if (call.signal.aborted) return failed(cancelled('not_applicable'));
+  if (consent.value === 'given') found = await findNamed(context, request, call);
+  if (!found.ok) return found;
+  if (call.signal.aborted) return failed(cancelled);
   call.progress('Deleting the key');
-  return remove(context, request, found.key, call.signal);
+  return deleteAndLook(context, request, found.value, call.signal);
 }
 
 async function findNamed(
   context: KeyContext,
   { groupId, apiKeyId, confirmName }: DeleteRequest,
   call: RequestContext,
-): Promise<KeyFound | Failed> {
+): Promise<Result<ModelKey>> {
   const found = await getModelKey(context, { scope: { groupId }, apiKeyId }, call);
-  if (found.outcome === 'failed') return found;
-  const mismatch = refuseOtherName(found.key, confirmName, 'not_applicable');
+  if (!found.ok) return found;
+  const mismatch = refuseOtherName(found.value, confirmName);
   return mismatch ? failed(mismatch) : found;
 }
 
-async function remove(
+async function deleteAndLook(
   context: KeyContext,
   { groupId, apiKeyId }: DeleteRequest,
   key: ModelKey,
   signal: AbortSignal,
-): Promise<Deleted | Failed> {
+): Promise<Result<Deleted>> {
   const deletion = await deleteForGood(context.atlas, groupId, apiKeyId);
-  if (deletion.state === 'deleted') return { outcome: 'deleted', key };
+  if (deletion.state === 'deleted') return ok({ outcome: 'deleted', key });
   const { failure } = deletion;
   if (deletion.state === 'alive') {
-    const refused = await explained(context, failure, { groupId, apiKeyId, keyState: 'not_applicable' }, signal);
-    return failed({ ...refused, retryable: refused.retryable || failure.maybeCarriedOut, apiKeyId });
+    const refused = await explained(context, failure, { groupId, apiKeyId }, signal);
+    return failed({ ...refused, retryable: refused.retryable || failure.maybeCarriedOut === true, apiKeyId });
   }
   const hint = 'Call get_ai_model_api_key: an answer that it is not found means that it is deleted.';
   return failed({
-    ...outcomeUnknown(failure, 'not_applicable', 'Whether the key was deleted is not known.', hint),
+    ...outcomeUnknown(failure, 'Whether the key was deleted is not known.', hint),
     apiKeyId,
   });
 }

@@ -2,18 +2,18 @@
 // to one that was read back. From here on nothing is taken back, and the new key is never deleted.
 
 import type { Atlas } from '../../atlas/atlas.ts';
-import { protocolFailure, type AtlasFailure } from '../../atlas/failure.ts';
-import { originalName, saysNoSuchKey, sameName, type ListedKey, type ModelKey } from '../../atlas/model-keys.ts';
+import { failed, ok, type Failure, type FailureAfterCreate, type Result } from '../../failure.ts';
+import { originalName, sameName, saysNoSuchKey, type ListedKey, type ModelKey } from '../../atlas/api/keys.ts';
 import type { Target } from '../../sinks/sink.ts';
 import type { RequestContext } from '../request-context.ts';
 import type { Commit } from '../delivery/commit.ts';
 import type { Issued } from '../delivery/create-and-deliver.ts';
 import { deleteForGood } from '../delivery/deletion.ts';
-import { failed, type DeliveryReceipt, type Failed } from '../delivery/receipt.ts';
-import { fromAtlas, type Failure } from '../failure.ts';
+import type { DeliveryReceipt } from '../delivery/receipt.ts';
 import type { Step } from '../journal/intent.ts';
-import { commitIssued, concludeDelivered } from './create.ts';
+import { commitIssued, recordDelivered } from './create.ts';
 import { datedName } from './successor-name.ts';
+import { protocolFailure } from '../../atlas/api/errors.ts';
 
 export interface Rotated {
   readonly outcome: 'rotated';
@@ -43,7 +43,7 @@ export async function retire(
   issued: Issued,
   { old, name, keepOld, isAsked }: Retirement,
   { progress }: RequestContext,
-): Promise<Rotated | Failed> {
+): Promise<Result<Rotated, FailureAfterCreate>> {
   progress('Giving the new key its name');
   const commit = await commitIssued(atlas, issued, name);
   // What became of the new key, or of its name, is not known: then the old one stays.
@@ -76,7 +76,7 @@ function stepOf(step: 'delivered' | 'retiring', { key: { apiKeyId }, fingerprint
 type OldEnd =
   | { readonly state: 'deleted' }
   | { readonly state: 'changed'; readonly warning: string }
-  | { readonly state: 'alive' | 'unknown'; readonly failure: AtlasFailure };
+  | { readonly state: 'alive' | 'unknown'; readonly failure: Failure };
 
 /** Read before it is deleted: what a person made of it since the rotation began is left as it is. */
 async function deleteOld(atlas: Atlas, issued: Issued, old: ModelKey): Promise<OldEnd> {
@@ -90,7 +90,12 @@ async function deleteOld(atlas: Atlas, issued: Issued, old: ModelKey): Promise<O
 }
 
 /** Both keys live. Where the name cannot be had, the new one gets a dated one. */
-async function keepBoth(atlas: Atlas, issued: Issued, old: ModelKey, commit: Commit): Promise<Rotated | Failed> {
+async function keepBoth(
+  atlas: Atlas,
+  issued: Issued,
+  old: ModelKey,
+  commit: Commit,
+): Promise<Result<Rotated, FailureAfterCreate>> {
   if (commit.state !== 'taken') return conclude(issued, { old, commit, state: 'kept' });
   const keys = await atlas.listKeys(issued.intent.groupId);
   const name = datedName(originalName(old), keys.ok ? keys.value : commit.holders);
@@ -103,13 +108,13 @@ interface Ending {
   readonly state: OldKey['state'];
 }
 
-async function conclude(issued: Issued, { old, commit, state }: Ending): Promise<Rotated | Failed> {
+async function conclude(issued: Issued, { old, commit, state }: Ending): Promise<Result<Rotated, FailureAfterCreate>> {
   const { key, intent, delivery } = issued;
   const { apiKeyId } = key;
   const oldKey = { apiKeyId: old.apiKeyId, name: old.name, state };
   if (commit.state === 'committed') {
-    const end = await concludeDelivered(issued, commit.key);
-    return { outcome: 'rotated', key: end.key, delivery, oldKey, warnings: end.warnings };
+    const end = await recordDelivered(issued, commit.key);
+    return ok({ outcome: 'rotated', key: end.key, delivery, oldKey, warnings: end.warnings });
   }
   if (commit.state === 'gone') {
     await intent.release({ step: 'ended', outcome: 'gone', apiKeyId });
@@ -120,10 +125,14 @@ async function conclude(issued: Issued, { old, commit, state }: Ending): Promise
   const notNamed = `The new key ${apiKeyId} is delivered, and its name still says that it is not: ${cause.message} reconcile_ai_model_api_keys with apply gives it its name.`;
   if (state === 'kept') return failed(notCommitted(issued, old, cause, notNamed));
   const shown = { ...key, groupId: intent.groupId };
-  return { outcome: 'rotated', key: shown, delivery, oldKey, warnings: [...issued.warnings, notNamed] };
+  return ok({ outcome: 'rotated', key: shown, delivery, oldKey, warnings: [...issued.warnings, notNamed] });
 }
 
-function newKeyGone({ key: { apiKeyId }, delivery }: Issued, old: ModelKey, state: OldKey['state']): Failure {
+function newKeyGone(
+  { key: { apiKeyId }, delivery }: Issued,
+  old: ModelKey,
+  state: OldKey['state'],
+): FailureAfterCreate {
   const rest = state === 'kept' ? ` The old key ${old.apiKeyId} is alive.` : '';
   return {
     code: 'ATLAS_NOT_FOUND',
@@ -136,9 +145,10 @@ function newKeyGone({ key: { apiKeyId }, delivery }: Issued, old: ModelKey, stat
 }
 
 /** The new key may have its name or not: then the old key is not deleted. */
-function notCommitted({ key }: Issued, old: ModelKey, cause: AtlasFailure, message: string): Failure {
+function notCommitted({ key }: Issued, old: ModelKey, cause: Failure, message: string): FailureAfterCreate {
   return {
-    ...fromAtlas(cause, 'delivered'),
+    ...cause,
+    keyState: 'delivered',
     message: `${message} The old key ${old.apiKeyId} is alive.`,
     hint: `Do not rotate again: call reconcile_ai_model_api_keys with apply, then delete_ai_model_api_key for ${old.apiKeyId} once the new key is in use.`,
     retryable: false,
@@ -150,12 +160,13 @@ function stillThere(
   { key, delivery }: Issued,
   { apiKeyId }: ModelKey,
   { state, failure }: Extract<OldEnd, { state: 'alive' | 'unknown' }>,
-): Failure {
+): FailureAfterCreate {
   const what =
     state === 'alive' ? 'could not be deleted and is alive' : 'may be alive: whether it was deleted is not known';
   const { fingerprint = 'unknown' } = delivery;
   return {
-    ...fromAtlas(failure, 'delivered'),
+    ...failure,
+    keyState: 'delivered',
     ...(state === 'unknown' && { code: 'ATLAS_OUTCOME_UNKNOWN' }),
     message: `The new key ${key.apiKeyId} is delivered to ${delivery.location} (${delivery.verification}, fingerprint ${fingerprint}). The old key ${apiKeyId} ${what}. ${failure.message}`,
     hint: `Do not rotate again: call delete_ai_model_api_key for ${apiKeyId}; reconcile_ai_model_api_keys then says what is left to do. ${failure.hint}`,

@@ -1,15 +1,16 @@
 // Gives a key a successor: a new key, its secret in the place of the old one, and only then the end of the old key. Until
 // the new secret is verified in the sink the old key lives, and its secret is where it was.
 
-import { hasId, isNamed, originalName, type ListedKey, type ModelKey } from '../../atlas/model-keys.ts';
-import { cleanText } from '../../atlas/outside-text.ts';
-import { PROJECT_WRITER } from '../../atlas/scope.ts';
+import { hasId, isNamed, originalName, type ListedKey, type ModelKey } from '../../atlas/api/keys.ts';
+import { cleanText } from '../../atlas/api/untrusted-text.ts';
+import { PROJECT_WRITER } from '../../atlas/api/admin-api.ts';
 import type { Replaced, Target } from '../../sinks/sink.ts';
 import type { RequestContext } from '../request-context.ts';
 import { askConsent, described, typedNameOf, type ConfirmPolicy } from '../consent.ts';
 import { chooseDestination, type Destination, type SinkChoice } from '../delivery/destination.ts';
 import { explained } from '../explain.ts';
-import { cancelled, fromSink, journalUnreadable, nameInUse, refusal, type Failure } from '../failure.ts';
+import { failed, ok, refusal, type Failure, type FailureAfterCreate, type Result } from '../../failure.ts';
+import { cancelled, fromSink, journalUnreadable, nameInUse } from '../refusals.ts';
 import { formerNameOf } from '../journal/audit.ts';
 import { isDelivered, keyOf, openRotationOf, type Intent } from '../journal/intent.ts';
 import { leftoverWarnings } from '../delivery/leftovers.ts';
@@ -17,7 +18,7 @@ import { newNonce } from '../delivery/marked-name.ts';
 import { createAndDeliver, type IssueContext } from '../delivery/create-and-deliver.ts';
 import { refuseMarkedKey, refuseMarkedName, refuseOtherName } from './known-key.ts';
 import { refuseProject, type ProjectPolicy } from '../policy.ts';
-import { failed, receipt, type DeliveryReceipt, type Failed } from '../delivery/receipt.ts';
+import { receipt, type DeliveryReceipt } from '../delivery/receipt.ts';
 import { keptBecause, retire, type Rotated } from './retire.ts';
 import { datedName } from './successor-name.ts';
 
@@ -41,7 +42,7 @@ export interface RotateContext extends SinkChoice, IssueContext, ProjectPolicy {
   readonly confirm: ConfirmPolicy;
 }
 
-interface RotationPlanned {
+export interface RotationPlanned {
   readonly outcome: 'planned';
   /** The key that there would be, at the end. */
   readonly key: { readonly name: string; readonly groupId: string; readonly cloud: string; readonly geography: string };
@@ -50,34 +51,29 @@ interface RotationPlanned {
   readonly warnings: readonly string[];
 }
 
-export type RotateOutcome = Rotated | RotationPlanned | Failed;
-
 export async function rotateKey(
   context: RotateContext,
   request: RotateRequest,
   call: RequestContext,
-): Promise<RotateOutcome> {
-  const refused =
-    refuseProject(context, request.groupId, 'not_created') ??
-    refuseMarkedName('newName', request.newName ?? '', 'not_created');
+): Promise<Result<Rotated | RotationPlanned>> {
+  const refused = refuseProject(context, request.groupId) ?? refuseMarkedName('newName', request.newName ?? '');
   if (refused) return failed(refused);
   let found = await examine(context, request, call);
-  if ('code' in found) return failed(found);
-  if (request.dryRun) return planned(request, found);
+  if (!found.ok) return found;
+  const { old, target, destination } = found.value;
+  if (request.dryRun) return ok(planned(request, found.value));
   const former = call.ask && (await formerNameOf(context.stateDir, request.apiKeyId));
   const consent = await askConsent(context.confirm, call.ask, {
-    message: `Rotate this AI model API key of Atlas?\nA new key takes its place in:\n${found.target.location}\nThe old key is ${keepsOld(request, found) ? 'kept' : 'deleted'}.\n${described(found.old, request.groupId, former)}`,
-    ...typedNameOf(found.old),
-    keyState: 'not_created',
+    message: `Rotate this AI model API key of Atlas?\nA new key takes its place in:\n${target.location}\nThe old key is ${keepsOld(request, found.value) ? 'kept' : 'deleted'}.\n${described(old, request.groupId, former)}`,
+    ...typedNameOf(old),
   });
-  if (typeof consent === 'object') return failed(consent);
+  if (!consent.ok) return consent;
   // The person took a while.
-  if (consent === 'given') {
-    const { sink, address } = found.destination;
+  if (consent.value === 'given') {
+    const { sink, address } = destination;
     found = await examine(context, { ...request, sink: sink.name, entry: address.entry }, call);
   }
-  if ('code' in found) return failed(found);
-  return carryOut(context, request, found, call);
+  return found.ok ? carryOut(context, request, found.value, call) : found;
 }
 
 /** A rotation that may begin. */
@@ -98,7 +94,7 @@ async function examine(
   context: RotateContext,
   request: RotateRequest,
   call: RequestContext,
-): Promise<Rotation | Failure> {
+): Promise<Result<Rotation>> {
   const { groupId, apiKeyId } = request;
   const looked = Date.now();
   call.progress('Looking at the key and the sink');
@@ -106,33 +102,33 @@ async function examine(
     context.atlas.listKeys(groupId, call.signal, PROJECT_WRITER),
     context.journal.read(),
   ]);
-  if (!kept) return journalUnreadable('not_created');
-  if (!keys.ok) return explained(context, keys.failure, { groupId, keyState: 'not_created' }, call.signal);
+  if (!kept) return failed(journalUnreadable());
+  if (!keys.ok) return failed(await explained(context, keys.failure, { groupId }, call.signal));
   const { intents } = kept;
   const old = keys.value.filter(hasId).find((key) => key.apiKeyId === apiKeyId);
-  if (!old) return notListed(context, request, call.signal);
-  const refused = refuseOtherName(old, request.confirmName, 'not_created') ?? refuseMarkedKey(old, 'not_created');
-  if (refused) return refused;
-  const open = openRotationOf(intents, apiKeyId);
-  if (open) return rotationUnfinished(open);
+  if (!old) return failed(await notListed(context, request, call.signal));
+  const refused =
+    refuseOtherName(old, request.confirmName) ?? refuseMarkedKey(old) ?? rotationUnfinished(intents, apiKeyId);
+  if (refused) return failed(refused);
   const place = { ...placeKnown(request, intents, context.sinks), name: old.name };
-  const destination = await chooseDestination(context, place, call.ask);
-  if ('code' in destination) return destination;
+  const chosen = await chooseDestination(context, place, call.ask);
+  if (!chosen.ok) return chosen;
+  const destination = chosen.value;
   const replaced = replacedBy(old, intents);
   const preflight = await destination.sink.preflight(destination.address, 'inspect', replaced);
   if (!preflight.ready) {
     const { isRefusedLook } = preflight.problem;
     const spent = isRefusedLook ? await countLook(context, request, destination, looked) : undefined;
-    return spent ?? fromSink(preflight.problem);
+    return failed(spent ?? fromSink(preflight.problem));
   }
   const { target, warnings: ofPlace = [] } = preflight;
   const taken = target.exchanges === 'unknown' && placeOfAnother(intents, destination, apiKeyId);
-  if (taken) return taken;
+  if (taken) return failed(taken);
   const name = finalName(request, old, keys.value, keepsOld(request, { destination, target }));
   const taker = keys.value.find((key) => key.apiKeyId !== apiKeyId && isNamed(key, name));
-  if (taker && request.newName !== undefined) return nameInUse('not_created', taker.apiKeyId);
+  if (taker && request.newName !== undefined) return failed(nameInUse(taker.apiKeyId));
   const warnings = [...(request.dryRun ? ofPlace : []), ...leftoverWarnings(groupId, keys.value, kept)];
-  return { old, name, destination, target, looked, seen: keys.value, replaced, warnings };
+  return ok({ old, name, destination, target, looked, seen: keys.value, replaced, warnings });
 }
 
 /** Fixed before the new key is made: the old one's name where that is free in the end. */
@@ -152,8 +148,8 @@ async function countLook(
   const rest = { ...(entry !== undefined && { entry }), replaces: { apiKeyId, keepOld } };
   const plan = { groupId, name: `look ${nonce}`, nonce, sink: sink.name, ...rest };
   const opened = await journal.open(plan, { since, maxPerHour, isOnePlace: false });
-  if ('code' in opened) return opened;
-  await opened.release({ step: 'ended', outcome: 'not_created' });
+  if (!opened.ok) return opened.failure;
+  await opened.value.release({ step: 'ended', outcome: 'not_created' });
   return undefined;
 }
 
@@ -170,20 +166,20 @@ async function notListed(
   { groupId, apiKeyId }: RotateRequest,
   signal: AbortSignal,
 ): Promise<Failure> {
-  const asked = { groupId, apiKeyId, keyState: 'not_created' } as const;
   const key = await context.atlas.getKey({ groupId }, apiKeyId, signal);
-  if (!key.ok) return explained(context, key.failure, asked, signal);
+  if (!key.ok) return explained(context, key.failure, { groupId, apiKeyId }, signal);
   return {
     code: 'ATLAS_NOT_FOUND',
     message: 'The key is not in the list of its project yet.',
     hint: 'Atlas may show a new key late. Call again in a minute.',
     retryable: true,
-    keyState: 'not_created',
     apiKeyId,
   };
 }
 
-function rotationUnfinished(open: Intent): Failure {
+function rotationUnfinished(intents: readonly Intent[], apiKeyId: string): Failure | undefined {
+  const open = openRotationOf(intents, apiKeyId);
+  if (!open) return undefined;
   const successor = keyOf(open);
   return {
     ...refusal(
@@ -243,14 +239,23 @@ function planned(request: RotateRequest, { old, name, destination, target, warni
 async function carryOut(
   context: RotateContext,
   request: RotateRequest,
-  { old, name, destination, looked, seen, replaced, warnings }: Rotation,
+  rotation: Rotation,
   call: RequestContext,
-): Promise<Rotated | Failed> {
-  const { groupId } = request;
+): Promise<Result<Rotated>> {
+  const { destination, replaced } = rotation;
   const preflight = await destination.sink.preflight(destination.address, 'prove', replaced);
   if (!preflight.ready) return failed(fromSink(preflight.problem));
-  if (call.signal.aborted) return failed(cancelled('not_created'));
-  const { target } = preflight;
+  if (call.signal.aborted) return failed(cancelled);
+  return issueAndRetire(context, request, { ...rotation, target: preflight.target }, call);
+}
+
+async function issueAndRetire(
+  context: RotateContext,
+  request: RotateRequest,
+  { old, name, destination, target, looked, seen, warnings }: Rotation,
+  call: RequestContext,
+): Promise<Result<Rotated, FailureAfterCreate>> {
+  const { groupId } = request;
   const keepOld = keepsOld(request, { destination, target });
   const key = { groupId, name, ...scopeOf(old) };
   const shown = cleanText(name, name.length);
@@ -260,13 +265,12 @@ async function carryOut(
     { key, name: shown, destination, target, replaces, looked, seen },
     call,
   );
-  if (issued.outcome === 'failed') {
+  if (!issued.ok) {
     const { failure } = issued;
     return failed({ ...failure, hint: `${failure.hint} The old key ${old.apiKeyId} is alive.` });
   }
-  const asked = request.keepOld;
-  const told = { ...issued, warnings: [...issued.warnings, ...warnings] };
-  return retire(context.atlas, told, { old, name, keepOld, isAsked: asked }, call);
+  const told = { ...issued.value, warnings: [...issued.value.warnings, ...warnings] };
+  return retire(context.atlas, told, { old, name, keepOld, isAsked: request.keepOld }, call);
 }
 
 /** An old key goes only where its secret was, and where the new one was seen in its place. */

@@ -1,6 +1,6 @@
 // The name of a key that takes another's place where both are to live.
 
-import { isNamed, type ListedKey } from '../../atlas/model-keys.ts';
+import { isNamed, type ListedKey } from '../../atlas/api/keys.ts';
 import { withSuffix } from '../delivery/marked-name.ts';
 
 /** The name with the date of today (UTC), and a count where a key has it already. */

@@ -1,9 +1,9 @@
 // Lists keys of a project or an organization, as many as a caller wants to see at once.
 
-import type { AtlasResult } from '../../atlas/failure.ts';
-import { originalName, type ListedKey } from '../../atlas/model-keys.ts';
-import type { Position, Slice } from '../../atlas/page.ts';
-import type { Scope } from '../../atlas/scope.ts';
+import { failed, ok, type Result } from '../../failure.ts';
+import { originalName, type ListedKey } from '../../atlas/api/keys.ts';
+import type { Position, Slice } from '../../atlas/api/pages.ts';
+import type { Scope } from '../../atlas/api/admin-api.ts';
 import type { RequestContext } from '../request-context.ts';
 import { cursorAt, positionOf } from './cursor.ts';
 import { undeliveredOf, type Undelivered } from '../delivery/leftovers.ts';
@@ -13,7 +13,6 @@ import type { KeyContext } from '../keys/known-key.ts';
 import { readWindow } from './list-window.ts';
 import { contains } from './name-filter.ts';
 import { isAllowed, refuseProject } from '../policy.ts';
-import { failed, type Failed } from '../delivery/receipt.ts';
 
 export interface KeyListRequest {
   readonly scope: Scope;
@@ -35,7 +34,6 @@ export interface KeyRow extends ListedKey {
 }
 
 export interface KeyList {
-  readonly outcome: 'listed';
   readonly keys: readonly KeyRow[];
   readonly remaining: number;
   readonly nextCursor?: string;
@@ -51,12 +49,12 @@ export async function listModelKeys(
   context: KeyListContext,
   { scope, nameContains, unusedForDays, limit, cursor }: KeyListRequest,
   call: RequestContext,
-): Promise<KeyList | Failed> {
-  const refused = 'groupId' in scope ? refuseProject(context, scope.groupId, 'not_applicable') : undefined;
+): Promise<Result<KeyList>> {
+  const refused = 'groupId' in scope ? refuseProject(context, scope.groupId) : undefined;
   if (refused) return failed(refused);
   const query = { keys: scope, nameContains, unusedForDays };
   const from = positionOf(cursor, query);
-  if ('code' in from) return failed(from);
+  if (!from.ok) return from;
   const filters = [
     ...(nameContains === undefined ? [] : [contains(nameContains)]),
     ...(unusedForDays === undefined ? [] : [unusedSince(Date.now() - unusedForDays * DAY_MS)]),
@@ -67,17 +65,15 @@ export async function listModelKeys(
   const [window, projects, kept] = await Promise.all([
     readWindow(
       countingNames(context, scope, names),
-      { from, limit, keep, identityOf: ({ apiKeyId }) => apiKeyId },
+      { from: from.value, limit, keep, identityOf: ({ apiKeyId }) => apiKeyId },
       call,
     ),
     projectNames(context, scope, call.signal),
     context.journal.read(),
   ]);
-  if (!window.ok)
-    return failed(await explained(context, window.failure, { ...scope, keyState: 'not_applicable' }, call.signal));
+  if (!window.ok) return failed(await explained(context, window.failure, scope, call.signal));
   const { rows, remaining, next } = window.value;
-  return {
-    outcome: 'listed',
+  return ok({
     keys: rows.map((key) => ({
       ...rowOf(key, scope, projects),
       ...said(undeliveredOf(key, kept)),
@@ -85,12 +81,12 @@ export async function listModelKeys(
     })),
     remaining,
     ...(next !== undefined && { nextCursor: cursorAt(next, query) }),
-  };
+  });
 }
 
 /** Counts the names of all that is read, be it wanted or not. */
 function countingNames({ atlas }: KeyContext, scope: Scope, names: Map<string, number>) {
-  return async (position: Position, signal: AbortSignal): Promise<AtlasResult<Slice<ListedKey>>> => {
+  return async (position: Position, signal: AbortSignal): Promise<Result<Slice<ListedKey>>> => {
     const slice = await atlas.readKeys(scope, position, signal);
     for (const key of slice.ok ? slice.value.rows : []) names.set(nameIn(key), (names.get(nameIn(key)) ?? 0) + 1);
     return slice;

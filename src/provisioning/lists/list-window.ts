@@ -1,7 +1,7 @@
 // Takes as many rows of a list of Atlas as a caller wants to see, and counts what is left.
 
-import type { AtlasFailure, AtlasResult } from '../../atlas/failure.ts';
-import type { Position, Slice } from '../../atlas/page.ts';
+import { failed, ok, refusal, type Failure, type Result } from '../../failure.ts';
+import type { Position, Slice } from '../../atlas/api/pages.ts';
 import type { RequestContext } from '../request-context.ts';
 
 export interface ListWindow<Row> {
@@ -25,17 +25,17 @@ export interface WindowWish<Row> {
 const LONGEST_MS = 60_000;
 
 export async function readWindow<Row>(
-  read: (from: Position, signal: AbortSignal) => Promise<AtlasResult<Slice<Row>>>,
+  read: (from: Position, signal: AbortSignal) => Promise<Result<Slice<Row>>>,
   { from, limit, keep, identityOf }: WindowWish<Row>,
   { signal, progress }: RequestContext,
-): Promise<AtlasResult<ListWindow<Row>>> {
+): Promise<Result<ListWindow<Row>>> {
   const began = performance.now();
   const rows: Row[] = [];
   const isNew = oncePerRow(identityOf);
   let left = 0;
   let next: Position | undefined;
   for (let position: Position | undefined = from; position !== undefined;) {
-    const reply: AtlasResult<Slice<Row>> = await read(position, signal);
+    const reply: Result<Slice<Row>> = await read(position, signal);
     if (!reply.ok) return reply;
     const slice: Slice<Row> = reply.value;
     for (const [index, row] of slice.rows.entries()) {
@@ -50,13 +50,13 @@ export async function readWindow<Row>(
     const isMore = left > 0 || slice.seen < (slice.total ?? Number.POSITIVE_INFINITY);
     if (slice.next !== undefined && !keep && rows.length === limit && isMore) {
       const remaining = Math.max(left, (slice.total ?? slice.seen + 1) - slice.seen + left);
-      return { ok: true, value: { rows, remaining, next: next ?? slice.next } };
+      return ok({ rows, remaining, next: next ?? slice.next });
     }
-    if (performance.now() - began > LONGEST_MS) return { ok: false, failure: tooLong };
+    if (performance.now() - began > LONGEST_MS) return failed(tooLong);
     position = slice.next;
     progress(`Reading the list: ${slice.seen} rows so far`);
   }
-  return { ok: true, value: { rows, remaining: left, ...(next !== undefined && { next }) } };
+  return ok({ rows, remaining: left, ...(next !== undefined && { next }) });
 }
 
 function oncePerRow<Row>(identityOf: WindowWish<Row>['identityOf']): (row: Row) => boolean {
@@ -70,10 +70,11 @@ function oncePerRow<Row>(identityOf: WindowWish<Row>['identityOf']): (row: Row) 
   };
 }
 
-const tooLong: AtlasFailure = {
-  code: 'ATLAS_UNAVAILABLE',
-  message: 'Atlas did not give the whole list in time.',
-  hint: 'Try again later, or without a filter.',
+const tooLong: Failure = {
+  ...refusal(
+    'ATLAS_UNAVAILABLE',
+    'Atlas did not give the whole list in time.',
+    'Try again later, or without a filter.',
+  ),
   retryable: true,
-  maybeCarriedOut: false,
 };

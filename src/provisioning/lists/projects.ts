@@ -1,16 +1,15 @@
 // Lists the projects that the credential sees and the operator allows, and resolves their names.
 
-import type { Position } from '../../atlas/page.ts';
-import type { Project } from '../../atlas/projects.ts';
+import type { Position } from '../../atlas/api/pages.ts';
+import type { Project } from '../../atlas/api/projects.ts';
 import { nearest } from '../../text/nearest.ts';
 import type { RequestContext } from '../request-context.ts';
 import { cursorAt, positionOf } from './cursor.ts';
-import { fromAtlas } from '../failure.ts';
 import type { KeyContext } from '../keys/known-key.ts';
 import { readWindow } from './list-window.ts';
 import { contains } from './name-filter.ts';
 import { isAllowed } from '../policy.ts';
-import { failed, type Failed } from '../delivery/receipt.ts';
+import { ok, type Result } from '../../failure.ts';
 
 export interface ProjectListRequest {
   readonly orgId?: string | undefined;
@@ -21,7 +20,6 @@ export interface ProjectListRequest {
 }
 
 export interface ProjectList {
-  readonly outcome: 'listed';
   readonly projects: readonly Project[];
   readonly remaining: number;
   readonly nextCursor?: string;
@@ -35,10 +33,10 @@ export async function listProjects(
   context: KeyContext,
   { orgId, nameContains, limit, cursor }: ProjectListRequest,
   call: RequestContext,
-): Promise<ProjectList | Failed> {
+): Promise<Result<ProjectList>> {
   const query = { projects: orgId, nameContains };
   const from = positionOf(cursor, query);
-  if ('code' in from) return failed(from);
+  if (!from.ok) return from;
   const allowed = (project: Project) => isAllowed(context, project.groupId);
   const fits =
     nameContains === undefined ? allowed : (project: Project) => allowed(project) && contains(nameContains)(project);
@@ -50,18 +48,17 @@ export async function listProjects(
       for (const project of slice.value.rows) if (allowed(project)) seen.set(project.groupId ?? seen.size, project);
     return slice;
   };
-  const window = await readWindow(read, { from, limit, keep, identityOf: ({ groupId }) => groupId }, call);
-  if (!window.ok) return failed(fromAtlas(window.failure, 'not_applicable'));
+  const window = await readWindow(read, { from: from.value, limit, keep, identityOf: ({ groupId }) => groupId }, call);
+  if (!window.ok) return window;
   const { rows, remaining, next } = window.value;
   const likely =
     nameContains !== undefined && rows.length === 0 && cursor === undefined
       ? nearest(nameContains.toLowerCase(), [...seen.values()], ({ name }) => name.toLowerCase(), MOST_NEAREST)
       : [];
-  return {
-    outcome: 'listed',
+  return ok({
     projects: rows,
     remaining,
     ...(next !== undefined && { nextCursor: cursorAt(next, query) }),
     ...(likely.length > 0 && { nearest: likely }),
-  };
+  });
 }

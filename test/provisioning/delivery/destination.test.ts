@@ -20,15 +20,14 @@ describe('the sink', () => {
   test('is the one that was named, or the default', async () => {
     expect(
       await chooseDestination({ sinks, defaultSink: 'open' }, { groupId: GROUP, name: 'n', sink: 'fixed' }),
-    ).toMatchObject({ sink: { name: 'fixed' } });
+    ).toMatchObject({ value: { sink: { name: 'fixed' } } });
     expect(await chooseDestination({ sinks, defaultSink: 'open' }, { groupId: GROUP, name: 'n' })).toMatchObject({
-      sink: { name: 'open' },
+      value: { sink: { name: 'open' } },
     });
   });
   test('without a default must be named', async () => {
     expect(await chooseDestination({ sinks }, { groupId: GROUP, name: 'n' })).toMatchObject({
-      code: 'SINK_UNKNOWN',
-      hint: 'Pass sink as one of: open, fixed. Ask the user which.',
+      failure: { code: 'SINK_UNKNOWN', hint: 'Pass sink as one of: open, fixed. Ask the user which.' },
     });
   });
 });
@@ -41,7 +40,7 @@ describe('of several sinks without a default', () => {
       return Promise.resolve(answer);
     });
   test('the person chooses', async () => {
-    expect(await answering({ answer: 'given', value: 'fixed' })).toMatchObject({ sink: { name: 'fixed' } });
+    expect(await answering({ answer: 'given', value: 'fixed' })).toMatchObject({ value: { sink: { name: 'fixed' } } });
     expect(asked.at(-1)?.options).toEqual(['open', 'fixed']);
   });
   test('a long name is shown whole, in lines that a window has room for', async () => {
@@ -59,7 +58,7 @@ describe('of several sinks without a default', () => {
     [{ answer: 'unavailable', because: 'silence' }, 'SINK_UNKNOWN'],
     [{ answer: 'given', value: 'another' }, 'SINK_UNKNOWN'],
   ] as const)('%j ends with %s', async (answer, code) => {
-    expect(await answering(answer)).toMatchObject({ code, keyState: 'not_created' });
+    expect(await answering(answer)).toMatchObject({ failure: { code } });
   });
   test('nobody is asked where the call names one, even a wrong one', async () => {
     const before = asked.length;
@@ -68,7 +67,7 @@ describe('of several sinks without a default', () => {
       return Promise.resolve({ answer: 'declined' });
     };
     expect(await choose({ sinks }, { groupId: GROUP, name: 'n', sink: 'no' }, ask)).toMatchObject({
-      code: 'SINK_UNKNOWN',
+      failure: { code: 'SINK_UNKNOWN' },
     });
     expect(asked).toHaveLength(before);
   });
@@ -103,7 +102,7 @@ describe('an entry that Windows reserves, or cannot keep, is refused on every sy
 describe('the entry made from a name', () => {
   const entryOf = async (name: string) => {
     const chosen = await chooseDestination({ sinks, defaultSink: 'open' }, { groupId: GROUP, name });
-    return 'code' in chosen ? chosen.code : chosen.address.entry;
+    return chosen.ok ? chosen.value.address.entry : chosen.failure.code;
   };
   test.each([
     ['Production key (EU)', 'Production-key-EU'],
@@ -130,9 +129,9 @@ describe('the entry made from a name', () => {
 
 test('a fixed target takes no entry', async () => {
   expect(await chooseDestination({ sinks }, { groupId: GROUP, name: 'n', sink: 'fixed' })).toMatchObject({
-    address: { groupId: GROUP },
+    value: { address: { groupId: GROUP } },
   });
   expect(await chooseDestination({ sinks }, { groupId: GROUP, name: 'n', sink: 'fixed', entry: 'e' })).toMatchObject({
-    code: 'INVALID_INPUT',
+    failure: { code: 'INVALID_INPUT' },
   });
 });

@@ -37,7 +37,7 @@ test('a delivered key that looked gone for a moment is not deleted when it is sh
       getKey: () => bench.context().atlas.getKey({ groupId: GROUP }, 'none'),
     },
   };
-  expect(await reconcile(lagging, true, quiet())).toMatchObject({ creates: [{ finding: 'gone' }] });
+  expect(await reconcile(lagging, true, quiet())).toMatchObject({ value: { creates: [{ finding: 'gone' }] } });
   expect(await bench.reconcile(true)).toMatchObject([{ finding: 'unknown', apiKeyIds: [apiKeyId] }]);
   expect(bench.sandbox.keys(GROUP)).toHaveLength(1);
 });
@@ -66,7 +66,7 @@ test('an orphan whose deletion nobody consents to adds nothing to the journal', 
   const text = () => readFileSync(join(bench.intentsAt, `${NONCE}.jsonl`), 'utf8');
   const before = text();
   const found = await reconcile({ ...bench.context(), confirm: 'required' }, true, quiet());
-  expect(found).toMatchObject({ creates: [{ finding: 'orphan' }] });
+  expect(found).toMatchObject({ value: { creates: [{ finding: 'orphan' }] } });
   expect(text()).toBe(before);
 });
 

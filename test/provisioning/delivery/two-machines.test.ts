@@ -8,7 +8,17 @@ import { createKey, type CreateContext } from '../../../src/provisioning/keys/cr
 import { listModelKeys } from '../../../src/provisioning/lists/key-list.ts';
 import { openJournal, type Journal } from '../../../src/provisioning/journal/journal.ts';
 import { containing } from '../../matching.ts';
-import { behaving, GROUP, quiet, reconciled, requestFor, startBench, type Bench, type BenchOptions } from '../bench.ts';
+import {
+  behaving,
+  GROUP,
+  quiet,
+  reconciled,
+  requestFor,
+  startBench,
+  told,
+  type Bench,
+  type BenchOptions,
+} from '../bench.ts';
 
 async function openBench(options: BenchOptions = {}): Promise<Bench> {
   const bench = await startBench({ timeoutMs: 600, ...options });
@@ -30,7 +40,7 @@ describe('two machines create one name', () => {
     bench.sandbox.inject({ operation: 'create_key', when: 'before', kind: 'stall' });
     const lost = bench.create('ci-key');
     await expect.poll(() => bench.sandbox.requests.some(({ operation }) => operation === 'create_key')).toBe(true);
-    const other = await createKey(another(bench), { ...requestFor('ci-key'), entry: 'other' }, quiet());
+    const other = told(await createKey(another(bench), { ...requestFor('ci-key'), entry: 'other' }, quiet()));
     expect(other).toMatchObject({ outcome: 'delivered' });
     expect(await lost).toMatchObject({
       failure: { code: 'ATLAS_OUTCOME_UNKNOWN', keyState: 'unknown', retryable: true },
@@ -58,7 +68,7 @@ describe('two machines create one name', () => {
       };
       const outcomes = await Promise.all([
         bench.create('ci-key', { entry: 'one' }),
-        createKey(there, { ...requestFor('ci-key'), entry: 'two' }, quiet()),
+        createKey(there, { ...requestFor('ci-key'), entry: 'two' }, quiet()).then(told),
       ]);
       expect(outcomes.map(({ outcome }) => outcome).sort()).toEqual(['delivered', 'failed']);
       expect(outcomes.find(({ outcome }) => outcome === 'failed')).toMatchObject({
@@ -91,14 +101,14 @@ describe('two machines create one name', () => {
     bench.sandbox.inject({ operation: 'delete_key', when: 'before', kind: 'status', status: 403, errorCode: 'NO' });
     await bench.create('three');
     const listed = await listModelKeys(bench.context(), { scope: { groupId: GROUP }, limit: 50 }, quiet());
-    expect(listed.outcome === 'listed' && listed.keys).toMatchObject([
+    expect(listed.ok && listed.value.keys).toMatchObject([
       { name: 'one', double: true },
       { name: 'one', double: true },
       { name: 'two' },
       { undelivered: { knownHere: false, ageSeconds: 0 } },
       { undelivered: { knownHere: true } },
     ]);
-    if (listed.outcome === 'listed') expect(listed.keys[2]).not.toHaveProperty('double');
+    if (listed.ok) expect(listed.value.keys[2]).not.toHaveProperty('double');
   });
 });
 
@@ -261,7 +271,7 @@ test('a call that is cancelled while its intent is written sends nothing', async
     },
   };
   const call = { ...quiet(), signal: cancelling.signal };
-  expect(await createKey({ ...context, journal }, requestFor('mine'), call)).toMatchObject({
+  expect(told(await createKey({ ...context, journal }, requestFor('mine'), call))).toMatchObject({
     failure: { code: 'CANCELLED', keyState: 'not_created' },
   });
   expect(bench.sandbox.requests.map(({ operation }) => operation)).not.toContain('create_key');

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { type Failure } from '../../../src/provisioning/failure.ts';
+import type { Result } from '../../../src/failure.ts';
 import {
   serializeClaim,
   serializeIntent,
@@ -32,7 +32,7 @@ import { deadProcess, GROUP, intentsOf, plant, scratchFolder, startBench } from 
 
 const PLAN: Plan = { groupId: GROUP, name: 'a key', nonce: '0123456789ab', sink: 'file', entry: 'a-key' };
 const DAY_MS = 24 * 60 * 60 * 1000;
-const NAME_IN_USE = { code: 'NAME_IN_USE', keyState: 'not_created' };
+const NAME_IN_USE = { code: 'NAME_IN_USE' };
 
 function place(): { journal: Journal; state: string; intentsAt: string } {
   const folder = scratchFolder();
@@ -57,8 +57,8 @@ function planFor(name: string, change: Partial<Plan> = {}): Plan {
 
 const nonceAt = (count: number) => count.toString(16).padStart(12, '0');
 
-function opened(result: OpenIntent | Failure): OpenIntent {
-  return 'code' in result ? expect.fail(result.message) : result;
+function opened(result: Result<OpenIntent>): OpenIntent {
+  return result.ok ? result.value : expect.fail(result.failure.message);
 }
 
 /** As far back as is asked, and by default of a process that is gone. */
@@ -182,8 +182,8 @@ describe('a name', () => {
       const name = `round ${round}`;
       const since = Date.now();
       const both = await Promise.all([journal, other].map((each) => each.open(planFor(name), looking(since))));
-      expect(both.filter((result) => !('code' in result))).toHaveLength(1);
-      expect(both).toContainEqual(expect.objectContaining(NAME_IN_USE));
+      expect(both.filter((result) => result.ok)).toHaveLength(1);
+      expect(both.map((result) => !result.ok && result.failure)).toContainEqual(expect.objectContaining(NAME_IN_USE));
       opened(await other.open(planFor(name, { groupId: 'f'.repeat(24) }), looking(since)));
     }
   });
@@ -192,9 +192,9 @@ describe('a name', () => {
     const { journal } = place();
     const looked = Date.now() - 1;
     const intent = opened(await journal.open(planFor('one'), looking(looked)));
-    expect(await journal.open(planFor('one'), looking(Date.now() + 1_000))).toMatchObject(NAME_IN_USE);
+    expect(await journal.open(planFor('one'), looking(Date.now() + 1_000))).toMatchObject({ failure: NAME_IN_USE });
     await intent.release({ step: 'ended', outcome: 'not_created' });
-    expect(await journal.open(planFor('one'), looking(looked))).toMatchObject(NAME_IN_USE);
+    expect(await journal.open(planFor('one'), looking(looked))).toMatchObject({ failure: NAME_IN_USE });
     opened(await journal.open(planFor('one'), looking(Date.now() + 1_000)));
   });
 
@@ -208,7 +208,9 @@ describe('a name', () => {
       const state = { step, apiKeyId: 'k2', fingerprint: 'sha256:000000000000' } as const;
       plant({ intentsAt }, old(0.001, { nonce: nonceAt(0xb0), state }));
       const refused = await journal.open(planFor(PLAN.name), looking(Date.now() + 1_000));
-      expect(refused).toMatchObject({ ...NAME_IN_USE, hint: containing('reconcile_ai_model_api_keys') });
+      expect(refused).toMatchObject({
+        failure: { ...NAME_IN_USE, hint: containing('reconcile_ai_model_api_keys') },
+      });
     }
   });
 
@@ -226,7 +228,7 @@ test('a place is written by one call at a time; an inline result is no place', a
   const here = { entry: 'here' };
   const intent = opened(await journal.open(planFor('one', here), looking(Date.now())));
   const refused = await journal.open(planFor('two', here), looking(Date.now()));
-  expect(refused).toMatchObject({ code: 'SINK_ENTRY_EXISTS', retryable: true });
+  expect(refused).toMatchObject({ failure: { code: 'SINK_ENTRY_EXISTS', retryable: true } });
   opened(await journal.open(planFor('two', here), { ...looking(Date.now()), isOnePlace: false }));
   opened(await journal.open(planFor('three', { groupId: 'f'.repeat(24), ...here }), looking(Date.now())));
   await intent.release({ step: 'ended', outcome: 'delivered', apiKeyId: 'k' });
@@ -290,7 +292,9 @@ describe('what is kept', () => {
     plant({ intentsAt }, old(1, { nonce: PLAN.nonce, state: { step: 'sending' } }));
     chmodSync(join(intentsAt, `${PLAN.nonce}.jsonl`), 0);
     expect(await journal.read()).toBeUndefined();
-    expect(await journal.open(planFor('another'), looking(Date.now()))).toMatchObject({ code: 'CONFIG_INVALID' });
+    expect(await journal.open(planFor('another'), looking(Date.now()))).toMatchObject({
+      failure: { code: 'CONFIG_INVALID' },
+    });
   });
 });
 
@@ -339,7 +343,7 @@ describe('without a safe place nothing is sent', () => {
 
 describe('the limit of creates an hour', () => {
   const open = (journal: Journal, name: string, most: number) => journal.open(planFor(name), looking(Date.now(), most));
-  const QUOTA = { code: 'QUOTA_EXCEEDED', keyState: 'not_created', retryable: true };
+  const QUOTA = { failure: { code: 'QUOTA_EXCEEDED', retryable: true } };
 
   test('is kept, leaves nothing of what it refused, and says when to come again', async () => {
     const { journal, intentsAt } = place();
@@ -347,7 +351,7 @@ describe('the limit of creates an hour', () => {
     opened(await open(journal, 'two', 2));
     const refused = await open(journal, 'three', 2);
     expect(refused).toMatchObject(QUOTA);
-    expect('code' in refused && refused.retryAfterSeconds).toBeGreaterThan(3_500);
+    expect(!refused.ok && refused.failure.retryAfterSeconds).toBeGreaterThan(3_500);
     expect(readdirSync(intentsAt)).toHaveLength(2);
   });
   test.each(['not_created', 'rolled_back', 'delivered'] as const)(
@@ -364,7 +368,7 @@ describe('the limit of creates an hour', () => {
     const { journal, intentsAt } = place();
     for (let count = 0; count < 30; count += 1) {
       const intent = await open(journal, `refused ${count}`, 5);
-      if (!('code' in intent)) await intent.release({ step: 'ended', outcome: 'not_created' });
+      if (intent.ok) await intent.value.release({ step: 'ended', outcome: 'not_created' });
     }
     expect(readdirSync(intentsAt)).toHaveLength(5);
   });
@@ -379,6 +383,6 @@ describe('the limit of creates an hour', () => {
   test('lets exactly so many pass of many at once in one process', async () => {
     const { journal } = place();
     const results = await Promise.all(Array.from({ length: 12 }, (_, index) => open(journal, `key ${index}`, 5)));
-    expect(results.filter((result) => 'nonce' in result)).toHaveLength(5);
+    expect(results.filter((result) => result.ok)).toHaveLength(5);
   });
 });

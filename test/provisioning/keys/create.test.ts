@@ -10,6 +10,7 @@ import { startSimulator, type Simulator } from '../../atlas-simulator/simulator.
 import { Secret } from '../../../src/secret/secret.ts';
 import { openSinks } from '../../../src/sinks/open-sinks.ts';
 import { type Sink, type Target } from '../../../src/sinks/sink.ts';
+import { told } from '../bench.ts';
 
 const GROUP = '69681d39c9e8cfd375386316';
 const request: CreateRequest = { groupId: GROUP, name: 'a key', cloud: 'ANY', geography: 'ANY', dryRun: false };
@@ -98,7 +99,7 @@ describe('nothing is created before the sink has proved ready', () => {
       { PATH: '/usr/bin' },
     );
     const outcome = await createKey(contextWith(only(sinks)), request, never());
-    expect(outcome).toMatchObject({ failure: { code: 'SINK_NOT_READY', keyState: 'not_created' } });
+    expect(told(outcome)).toMatchObject({ failure: { code: 'SINK_NOT_READY', keyState: 'not_created' } });
     expect(operations()).not.toContain('create_key');
   });
   test('a place that is lost between the look and the proof', async () => {
@@ -114,13 +115,13 @@ describe('nothing is created before the sink has proved ready', () => {
       request,
       never(),
     );
-    expect(outcome).toMatchObject({ failure: { code: 'SINK_ENTRY_EXISTS', keyState: 'not_created' } });
+    expect(told(outcome)).toMatchObject({ failure: { code: 'SINK_ENTRY_EXISTS', keyState: 'not_created' } });
     expect(operations()).not.toContain('create_key');
   });
 });
 
 describe('a delivery that fails takes the key back', () => {
-  const rolledBack = { outcome: 'failed', failure: { code: 'SINK_WRITE_FAILED', keyState: 'rolled_back' } };
+  const rolledBack = { ok: false, failure: { code: 'SINK_WRITE_FAILED', keyState: 'rolled_back' } };
   test.each([
     ['a program that fails', () => scripted('exit 3')],
     [
@@ -237,7 +238,7 @@ test('a call that is cancelled before the create was sent creates nothing; after
   const first = createKey(contextWith(fileSink()), request, controlOf(early.signal));
   await vi.waitUntil(() => operations().includes('list_keys'));
   early.abort();
-  expect(await first).toMatchObject({ failure: { code: 'CANCELLED', keyState: 'not_created' } });
+  expect(told(await first)).toMatchObject({ failure: { code: 'CANCELLED', keyState: 'not_created' } });
   expect(operations()).not.toContain('create_key');
 
   const late = new AbortController();
@@ -245,5 +246,5 @@ test('a call that is cancelled before the create was sent creates nothing; after
   const second = createKey(contextWith(fileSink()), request, controlOf(late.signal));
   await vi.waitUntil(() => operations().includes('create_key'));
   late.abort();
-  expect(await second).toMatchObject({ outcome: 'delivered' });
+  expect(told(await second)).toMatchObject({ outcome: 'delivered' });
 });

@@ -8,7 +8,7 @@ import { appendAudit } from '../../../src/provisioning/journal/audit.ts';
 import { updateAiModelApiKey } from '../../../src/tools/update-ai-model-api-key.ts';
 import { type Fault } from '../../atlas-simulator/faults.ts';
 import { containing, matching } from '../../matching.ts';
-import { GROUP, quiet, startBench, type Bench } from '../bench.ts';
+import { GROUP, quiet, startBench, told, type Bench } from '../bench.ts';
 
 async function benchWithKey(name = 'app') {
   const bench = await startBench({ timeoutMs: 500 });
@@ -17,13 +17,13 @@ async function benchWithKey(name = 'app') {
   return { bench, apiKeyId };
 }
 
-function remove(
+async function remove(
   bench: Bench,
   request: Partial<DeleteRequest> & Pick<DeleteRequest, 'apiKeyId'>,
   { context = {}, call = {} }: { context?: Partial<DeleteContext>; call?: Partial<RequestContext> } = {},
 ) {
   const given = { groupId: GROUP, confirmName: 'app', dryRun: false, ...request };
-  return deleteKey({ ...bench.context(), ...context }, given, { ...quiet(), ...call });
+  return told(await deleteKey({ ...bench.context(), ...context }, given, { ...quiet(), ...call }), 'not_applicable');
 }
 
 const operations = ({ sandbox }: Bench) => sandbox.requests.map(({ operation }) => operation);

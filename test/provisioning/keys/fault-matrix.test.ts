@@ -4,10 +4,10 @@
 import { expect, test } from 'vitest';
 import { type CreateContext } from '../../../src/provisioning/keys/create.ts';
 import { isUnfinished } from '../../../src/provisioning/journal/journal.ts';
-import { type CreateOutcome } from '../../../src/provisioning/delivery/receipt.ts';
+import { type Delivered, type Planned } from '../../../src/provisioning/delivery/receipt.ts';
 import { type Simulator } from '../../atlas-simulator/simulator.ts';
 import { leaksIn } from '../../canary.ts';
-import { behaving, filesIn, GROUP, inParallel, startBench, type Bench } from '../bench.ts';
+import { behaving, filesIn, GROUP, inParallel, startBench, type Bench, type Told } from '../bench.ts';
 import { ALWAYS, FAULTS, status } from '../named-faults.ts';
 
 type Operation = 'token' | 'list_keys' | 'create_key' | 'get_key' | 'update_key' | 'delete_key';
@@ -137,7 +137,7 @@ async function contextFor(bench: Bench, { sink, closes }: Cell): Promise<CreateC
 }
 
 /** What is wrong with what the cell came to; empty where all is true. */
-async function examine(bench: Bench, cell: Cell, outcome: CreateOutcome): Promise<string[]> {
+async function examine(bench: Bench, cell: Cell, outcome: Told<Delivered | Planned>): Promise<string[]> {
   const { sandbox } = bench;
   const live = sandbox.keys(GROUP).filter(({ name }) => finalNameIn(name) === NAME);
   const isNamed = live.every(({ name }) => name === NAME);
@@ -187,7 +187,7 @@ function finalNameIn(name: string): string {
 }
 
 /** Secrets where none may be, and files that nobody needs. */
-function traces(bench: Bench, outcome: CreateOutcome): string[] {
+function traces(bench: Bench, outcome: Told<Delivered | Planned>): string[] {
   const files = filesIn(bench.folder);
   const foreign = [...files.keys()].filter(
     (path) => !/\/(?:broken|blind|keys\/a-key|intents\/[0-9a-f]{12}\.jsonl)$/.test(path),

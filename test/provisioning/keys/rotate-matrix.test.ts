@@ -4,12 +4,12 @@
 import { expect, test } from 'vitest';
 import { deleteKey, type Deleted } from '../../../src/provisioning/keys/delete.ts';
 import { isUnfinished } from '../../../src/provisioning/journal/journal.ts';
-import { type Failed } from '../../../src/provisioning/delivery/receipt.ts';
-import { type RotateOutcome } from '../../../src/provisioning/keys/rotate.ts';
+import { type Rotated } from '../../../src/provisioning/keys/retire.ts';
+import { type RotationPlanned } from '../../../src/provisioning/keys/rotate.ts';
 import { type Operation } from '../../../src/sandbox/routes.ts';
 import { type Simulator } from '../../atlas-simulator/simulator.ts';
 import { leaksIn } from '../../canary.ts';
-import { filesIn, GROUP, inParallel, quiet, startBench, type Bench } from '../bench.ts';
+import { filesIn, GROUP, inParallel, quiet, startBench, told, type Bench, type Told } from '../bench.ts';
 import { ALWAYS, FAULTS, status } from '../named-faults.ts';
 
 const NAME = 'app';
@@ -110,7 +110,12 @@ function cellsOf(scenarios: readonly Scenario[]): readonly Cell[] {
 }
 
 /** What is wrong with what a rotation came to; empty where all is true. */
-async function examine(bench: Bench, cell: Cell, oldId: string, outcome: RotateOutcome): Promise<string[]> {
+async function examine(
+  bench: Bench,
+  cell: Cell,
+  oldId: string,
+  outcome: Told<Rotated | RotationPlanned>,
+): Promise<string[]> {
   const live = bench.sandbox.keys(GROUP);
   const old = live.find(({ apiKeyId }) => apiKeyId === oldId);
   const successors = live.filter(({ apiKeyId }) => apiKeyId !== oldId);
@@ -145,7 +150,7 @@ async function examine(bench: Bench, cell: Cell, oldId: string, outcome: RotateO
   return [...problems, ...traces(bench, outcome)];
 }
 
-function stateOf(outcome: RotateOutcome): string {
+function stateOf(outcome: Told<Rotated | RotationPlanned>): string {
   return outcome.outcome === 'failed' ? outcome.failure.keyState : outcome.outcome;
 }
 
@@ -198,7 +203,7 @@ test(`${DELETE_CELLS.length} cells of a delete`, { timeout: 120_000 }, async () 
       const { apiKeyId } = bench.sandbox.addKey(GROUP, { name: NAME });
       cell.prepare(bench.sandbox);
       const request = { groupId: GROUP, apiKeyId, confirmName: NAME, dryRun: false };
-      const outcome = await deleteKey(bench.context(), request, quiet());
+      const outcome = told(await deleteKey(bench.context(), request, quiet()), 'not_applicable');
       const end = endOf(outcome);
       seen.add(end);
       const isAlive = bench.sandbox.keys(GROUP).length === 1;
@@ -212,7 +217,7 @@ test(`${DELETE_CELLS.length} cells of a delete`, { timeout: 120_000 }, async () 
   expect([...seen].sort()).toEqual(['alive', 'deleted', 'unknown']);
 });
 
-function endOf(outcome: Deleted | Failed): 'deleted' | 'alive' | 'unknown' {
+function endOf(outcome: Told<Deleted>): 'deleted' | 'alive' | 'unknown' {
   if (outcome.outcome !== 'failed') return 'deleted';
   return outcome.failure.code === 'ATLAS_OUTCOME_UNKNOWN' ? 'unknown' : 'alive';
 }

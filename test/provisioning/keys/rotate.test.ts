@@ -6,7 +6,7 @@ import { rotateKey } from '../../../src/provisioning/keys/rotate.ts';
 import { openSinks } from '../../../src/sinks/open-sinks.ts';
 import { type Sink } from '../../../src/sinks/sink.ts';
 import { containing } from '../../matching.ts';
-import { behaving, GROUP, program, quiet, startBench, type Bench, type BenchOptions } from '../bench.ts';
+import { behaving, GROUP, program, quiet, startBench, told, type Bench, type BenchOptions } from '../bench.ts';
 
 const TODAY = new Date().toISOString().slice(0, 10);
 
@@ -268,7 +268,7 @@ describe('nothing is changed', () => {
     const bench = await benchWith();
     const request = { groupId: GROUP, apiKeyId: bench.oldId, confirmName: 'app', keepOld: false, dryRun: false };
     const call = { ...quiet(), ask: () => Promise.resolve(answer) };
-    expect(await unchanged(bench, () => rotateKey(bench.context(), request, call))).toMatchObject({
+    expect(await unchanged(bench, async () => told(await rotateKey(bench.context(), request, call)))).toMatchObject({
       failure: { code, keyState: 'not_created' },
     });
   });
@@ -305,7 +305,7 @@ test('the person who types the name is obeyed', async () => {
   const bench = await benchWith();
   const request = { groupId: GROUP, apiKeyId: bench.oldId, confirmName: 'app', keepOld: false, dryRun: false };
   const call = { ...quiet(), ask: () => Promise.resolve({ answer: 'given', value: 'app' } as const) };
-  expect(await rotateKey(bench.context(), request, call)).toMatchObject({ outcome: 'rotated' });
+  expect(told(await rotateKey(bench.context(), request, call))).toMatchObject({ outcome: 'rotated' });
 });
 
 describe('until the new secret is in the sink', () => {

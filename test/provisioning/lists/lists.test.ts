@@ -4,7 +4,7 @@ import { listModelKeys, type KeyListRequest, type KeyRow } from '../../../src/pr
 import { getModelKey } from '../../../src/provisioning/keys/known-key.ts';
 import { listProjects, type ProjectListRequest } from '../../../src/provisioning/lists/projects.ts';
 import { containing } from '../../matching.ts';
-import { GROUP, quiet, startBench, type Bench } from '../bench.ts';
+import { GROUP, quiet, startBench, told, type Bench } from '../bench.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -14,14 +14,14 @@ async function freshBench(): Promise<Bench> {
   return bench;
 }
 
-function keysOf(bench: Bench, request: Partial<KeyListRequest>, allowedProjects?: readonly string[]) {
+async function keysOf(bench: Bench, request: Partial<KeyListRequest>, allowedProjects?: readonly string[]) {
   const context = { ...bench.context(), ...(allowedProjects && { allowedProjects }) };
-  return listModelKeys(context, { scope: { groupId: GROUP }, limit: 50, ...request }, quiet());
+  return told(await listModelKeys(context, { scope: { groupId: GROUP }, limit: 50, ...request }, quiet()));
 }
 
-function projectsOf(bench: Bench, request: Partial<ProjectListRequest>, allowedProjects?: readonly string[]) {
+async function projectsOf(bench: Bench, request: Partial<ProjectListRequest>, allowedProjects?: readonly string[]) {
   const context = { ...bench.context(), ...(allowedProjects && { allowedProjects }) };
-  return listProjects(context, { limit: 50, ...request }, quiet());
+  return told(await listProjects(context, { limit: 50, ...request }, quiet()));
 }
 
 /** All rows that cursors lead to, with what each answer said was left. */
@@ -30,7 +30,7 @@ async function walkAll(bench: Bench, request: Partial<KeyListRequest>): Promise<
   const left: number[] = [];
   for (let cursor: string | undefined, first = true; first || cursor !== undefined; first = false) {
     const list = await keysOf(bench, { ...request, ...(cursor !== undefined && { cursor }) });
-    if (list.outcome === 'failed') expect.fail(list.failure.message);
+    if ('failure' in list) expect.fail(list.failure.message);
     rows.push(...list.keys);
     left.push(list.remaining);
     cursor = list.nextCursor;
@@ -55,7 +55,7 @@ describe('2,000 keys', () => {
   test('one call asks for one page, and says how many are left', async () => {
     bench.sandbox.clearRequests();
     const list = await keysOf(bench, {});
-    expect(list).toMatchObject({ outcome: 'listed', remaining: 1_950 });
+    expect(list).toMatchObject({ remaining: 1_950 });
     expect(lists(bench)).toHaveLength(1);
     expect(JSON.stringify(list).length).toBeLessThan(20_000);
   });
@@ -78,8 +78,8 @@ describe('2,000 keys', () => {
   }, 60_000);
   test('a cursor is good for its own question alone', async () => {
     const first = await keysOf(bench, { limit: 10 });
-    const cursor = first.outcome === 'listed' ? first.nextCursor : undefined;
-    expect(await keysOf(bench, { limit: 20, cursor })).toMatchObject({ outcome: 'listed' });
+    const cursor = 'failure' in first ? undefined : first.nextCursor;
+    expect(await keysOf(bench, { limit: 20, cursor })).toMatchObject({ keys: { length: 20 } });
     const refused = { failure: { code: 'INVALID_INPUT', message: containing('cursor') } };
     expect(await keysOf(bench, { cursor, nameContains: 'x' })).toMatchObject(refused);
     expect(await keysOf(bench, { cursor: 'bm90aGluZw' })).toMatchObject(refused);
@@ -100,7 +100,7 @@ test('days without use count from the last use, or the creation; what is not kno
   seed('old and long not used', 400, 31);
   const names = async (unusedForDays: number) => {
     const list = await keysOf(bench, { unusedForDays });
-    return list.outcome === 'listed' ? list.keys.map(({ name }) => name) : list.failure.code;
+    return 'failure' in list ? list.failure.code : list.keys.map(({ name }) => name);
   };
   expect(await names(30)).toEqual(['old and never used', 'old and long not used']);
   expect(await names(35)).toEqual(['old and never used']);
@@ -135,7 +135,7 @@ describe('an organization', () => {
     expect(await getModelKey(context, { scope, apiKeyId }, quiet())).toMatchObject({
       failure: { code: 'PROJECT_NOT_ALLOWED' },
     });
-    expect(await getModelKey(bench.context(), { scope, apiKeyId }, quiet())).toMatchObject({ outcome: 'found' });
+    expect(await getModelKey(bench.context(), { scope, apiKeyId }, quiet())).toMatchObject({ ok: true });
   });
 });
 
@@ -144,10 +144,10 @@ describe('projects', () => {
     const bench = await freshBench();
     for (let index = 0; index < 297; index += 1) bench.sandbox.addProject({ name: `project ${index}` });
     const first = await projectsOf(bench, { limit: 200 });
-    if (first.outcome === 'failed') expect.fail(first.failure.message);
+    if ('failure' in first) expect.fail(first.failure.message);
     expect(first.remaining).toBe(100);
     const rest = await projectsOf(bench, { limit: 200, cursor: first.nextCursor });
-    const seen = [...first.projects, ...(rest.outcome === 'listed' ? rest.projects : [])];
+    const seen = [...first.projects, ...('failure' in rest ? [] : rest.projects)];
     expect(seen.map(({ groupId }) => groupId)).toEqual(bench.sandbox.projects.map(({ id }) => id));
   });
   test('a name is found by a part of it, and else by its nearest', async () => {
