@@ -63,8 +63,9 @@ async function tryLocked<T>(
   try {
     return await withNewFile(directory, own, Buffer.from(JSON.stringify(thisProcess())), async () => {
       const live = await liveLocks(directory, prefix);
-      // Its own is missing where this process was stopped for so long that others took it for dead.
-      return live.length === 1 && live[0] === own ? action() : undefined;
+      // Its own is missing where this process was stopped for so long that others took it for dead. A disk may list it by
+      // another spelling.
+      return live.length === 1 && folded(live[0] ?? '') === folded(own) ? action() : undefined;
     });
   } finally {
     remove(directory, own);

@@ -49,7 +49,7 @@ function asServiceAccount(world: World, call: Call, act: (caller: Caller, form: 
     return oauthError(400, 'invalid_request', 'The body must be application/x-www-form-urlencoded.');
   }
   const form = new URLSearchParams(call.body.toString('utf8'));
-  return act({ kind: 'service_account', name: 'Sandbox Service Account' }, form);
+  return act({ kind: 'service_account', name: 'Simulated Service Account' }, form);
 }
 
 /** These endpoints have errors of a shape of their own. */

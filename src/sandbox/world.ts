@@ -95,7 +95,7 @@ export interface World {
 
 export function createWorld(baseUrl: string, rules: Partial<Rules>): World {
   const credentials = newCredentials();
-  const person = { kind: 'person', name: 'Sandbox User' } as const;
+  const person = { kind: 'person', name: 'Simulated User' } as const;
   const world: World = {
     baseUrl,
     rules: { ...RULES, ...rules },

@@ -121,7 +121,7 @@ function keyControls(
 }
 
 function seededKey(groupId: string, seed: KeySeed): LiveKey {
-  const { name, cloud = 'ANY', geography = 'ANY', createdBy = 'Sandbox User' } = seed;
+  const { name, cloud = 'ANY', geography = 'ANY', createdBy = 'Simulated User' } = seed;
   const key = newKey(groupId, { name, cloud, geography, createdBy });
   return {
     ...key,

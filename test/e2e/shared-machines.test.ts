@@ -2,12 +2,12 @@
 // .env, the state directory and the configuration are used, and the doctor, a dry run and a create say the same.
 
 import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test, type TestContext } from 'vitest';
 import { startSimulator } from '../atlas-simulator/simulator.ts';
 import { STRANGER, isRoot, mountedIn, run } from '../sinks/file-fixture.ts';
-import { BUNDLE, credentialsFor, startHost, startServer, temporaryHome, type ServerSettings } from './host.ts';
+import { copyBundle, credentialsFor, startHost, startServer, temporaryHome, type ServerSettings } from './host.ts';
 import { structuredOf } from './result.ts';
 
 const GROUP = '69681d39c9e8cfd375386316';
@@ -22,10 +22,9 @@ interface Machine {
 
 /** Sinks, state directory and configuration in a folder of this machine. */
 async function serverOn({ folder, by, env: more }: Machine) {
-  const bundle = join(temporaryHome(), 'server.mjs');
+  const { bundle } = copyBundle(temporaryHome());
   chmodSync(join(bundle, '../..'), 0o755);
   chmodSync(dirname(bundle), 0o755);
-  copyFileSync(BUNDLE, bundle);
   const sandbox = await startSimulator();
   const env = {
     ...credentialsFor(sandbox),

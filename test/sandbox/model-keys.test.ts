@@ -28,7 +28,7 @@ describe('create', () => {
       geography: 'ANY',
       endpoint: 'ai.mongodb.com',
       status: 'ACTIVE',
-      createdBy: 'Sandbox User',
+      createdBy: 'Simulated User',
       lastUsedAt: null,
       maskedSecret: `al-****${String(secret).slice(-4)}`,
     });

@@ -13,7 +13,7 @@ test('a token for the id and the secret, which the API then takes', async () => 
     authorization,
     body: { name: 'n', cloud: 'ANY', geography: 'ANY' },
   });
-  expect(made.json).toMatchObject({ createdBy: 'Sandbox Service Account' });
+  expect(made.json).toMatchObject({ createdBy: 'Simulated Service Account' });
 });
 
 test('the forms of the credentials, and that no two sandboxes share them', async () => {

@@ -39,7 +39,7 @@ describe('a key is read', () => {
         groupId: PROJECT,
         maskedSecret,
         createdAt,
-        createdBy: 'Sandbox User',
+        createdBy: 'Simulated User',
         status: 'ACTIVE',
         lastUsedAt: null,
         cloud: 'ANY',

@@ -59,6 +59,9 @@ test.for(Object.keys(KINDS))('two %s sinks of two spellings, on a disk that fold
   if (folder === undefined) return skip('this machine has no disk that folds case');
   folderIn(folder, 'Conf');
   expect(await createAt(kind, join(folder, 'Conf/.env'), join(folder, 'conf/.ENV'))).toEqual(ONE_REFUSED);
+  // Such a disk may list a name by another spelling than it was made with, in lower case or decomposed.
+  for (const name of ['UPPER', 'lower'])
+    expect(await createAt(kind, join(folder, `conf/${name}`), join(folder, `conf/${name}`))).toEqual(ONE_REFUSED);
   mkdirSync(join(folder, 'later'), { mode: 0o700 });
   expect(await createAt(kind, join(folder, 'later/New/k'), join(folder, 'Later/new/K'))).toEqual(ONE_REFUSED);
 });
