@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync, unlinkSync } from 'node:fs';
 import { extname } from 'node:path';
 import { unlessMissing } from './file-problem.ts';
+import { folded } from './identity.ts';
 import type { SafeDirectory } from './safe-directory.ts';
 
 const TOKEN = /^[0-9A-Za-z]{1,64}$/;
@@ -23,8 +24,10 @@ export function temporaryName(name: string, token?: string): string {
 
 /** The names of the temporary files beside `name` that a call with this token left. */
 export function leftovers(directory: SafeDirectory, name: string, token: string): string[] {
-  const [prefix, end] = [prefixOf(name, token), `.tmp${endOf(name)}`];
-  return readdirSync(directory.path('.')).filter((each) => each.startsWith(prefix) && each.endsWith(end));
+  const [prefix, end] = [folded(prefixOf(name, token)), folded(`.tmp${endOf(name)}`)];
+  // A disk may list them by another spelling. The token is that of one call.
+  const isLeft = (each: string) => each.startsWith(prefix) && each.endsWith(end);
+  return readdirSync(directory.path('.')).filter((each) => isLeft(folded(each)));
 }
 
 /** Removes them; nobody may be at that call any more. */

@@ -17,6 +17,7 @@ import {
   WRITTEN,
   dotenvSinkAt,
   fileSinkAt,
+  foldingFolder,
   folderIn,
   isRoot,
   scratch,
@@ -133,4 +134,15 @@ test.skipIf(isRoot)('nor is one that cannot be read (needs an ordinary user)', a
   const sink = fileSinkAt(join(parent, 'k'));
   expect([await leftoversOf(sink), await removed(sink)]).toEqual([undefined, false]);
   chmodSync(parent, 0o700);
+});
+
+test('is found on a disk that lists names by another spelling', async ({ skip }) => {
+  const disk = foldingFolder();
+  if (disk === undefined) return skip('this machine has no disk that folds case');
+  const sink = fileSinkAt(join(disk, 'Upper.KEY'));
+  writeFileSync(join(disk, `.Upper.KEY.atlas-model-keys-${NONCE}-0123.tmp.KEY`), 'canary', { mode: 0o600 });
+  writeFileSync(join(disk, `.Upper.KEY.atlas-model-keys-ba9876543210-0123.tmp.KEY`), 'canary', { mode: 0o600 });
+  expect(await sink.leftovers?.(ADDRESS, NONCE)).toHaveLength(1);
+  expect(await sink.removeLeftovers?.(ADDRESS, NONCE)).toBe(true);
+  expect(readdirSync(disk)).toHaveLength(1);
 });
