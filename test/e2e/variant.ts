@@ -17,9 +17,9 @@ const exchanged: Record<Layer, { readonly files: RegExp; readonly from: RegExp; 
     to: 'const redact = (text: string) => text; const redactJson = (text: string) => text.trimEnd(); void redact; void redactJson;',
   },
   structure: {
-    files: /src\/atlas\/outside-text\.ts$/,
+    files: /src\/atlas\/api\/untrusted-text\.ts$/,
     from: /import \{[^}]*\} from '[^']*redaction\.ts';/,
-    to: 'const redactOutside = (text: string) => text; const redactProse = redactOutside; const hasModelKey = () => false;',
+    to: 'const redactOutside = (text: string) => text; const redactProse = redactOutside; const hasModelKey = () => false; const sharesRun = hasModelKey;',
   },
 };
 
@@ -27,7 +27,9 @@ const exchanged: Record<Layer, { readonly files: RegExp; readonly from: RegExp; 
 export async function bundleWithout(...layers: readonly Layer[]): Promise<{ bundle: string; remove: () => void }> {
   const folder = mkdtempSync(join(tmpdir(), 'amk-variant-'));
   const bundle = join(folder, 'server.mjs');
-  await buildServer(bundle, { plugins: layers.map(withoutLayer) });
+  const taken = new Set<Layer>();
+  await buildServer(bundle, { plugins: layers.map((layer) => withoutLayer(layer, taken)) });
+  for (const layer of layers) if (!taken.has(layer)) throw new Error(`no file is of the layer ${layer}`);
   return {
     bundle,
     remove: () => {
@@ -36,7 +38,8 @@ export async function bundleWithout(...layers: readonly Layer[]): Promise<{ bund
   };
 }
 
-function withoutLayer(layer: Layer): Plugin {
+/** @param taken gets the layer once a file of it is in the bundle */
+function withoutLayer(layer: Layer, taken: Set<Layer>): Plugin {
   const { files, from, to } = exchanged[layer];
   return {
     name: `without ${layer}`,
@@ -44,6 +47,7 @@ function withoutLayer(layer: Layer): Plugin {
       building.onLoad({ filter: files }, ({ path }) => {
         const source = readFileSync(path, 'utf8');
         if (!from.test(source)) throw new Error(`${path} is not protected where the test thinks`);
+        taken.add(layer);
         return { contents: source.replace(from, to), loader: 'ts' };
       });
     },

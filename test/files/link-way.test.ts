@@ -119,12 +119,12 @@ describe('a path that the operator trusts', () => {
   test('may hold a program that is run', () => {
     const home = folderIn(scratch(), 'home', 0o777);
     const path = programIn(home);
-    expect(findExecutable(path, '')).toMatchObject({ found: false });
+    expect(findExecutable(path, '')).toMatchObject({ ok: false });
     configureMachine({ trustPaths: [home], environment: {} });
     onTestFinished(() => {
       configureMachine({ trustPaths: [], environment: {} });
     });
-    expect(findExecutable(path, '')).toEqual({ found: true, path });
+    expect(findExecutable(path, '')).toEqual({ ok: true, value: path });
   });
 });
 

@@ -153,7 +153,9 @@ describe('without owners and modes', () => {
     const [check] = await stateChecks({ ...(await configured()), stateDir: join(folder, 'file') });
     expect(check).toMatchObject({ status: 'failed', advice: expect.not.stringContaining('mode') as unknown });
     const opened = await openJournal(join(folder, 'file')).open(PLAN, { since: 0, maxPerHour: 1, isOnePlace: true });
-    expect(opened).toMatchObject({ code: 'CONFIG_INVALID', hint: expect.not.stringContaining('mode') as unknown });
+    expect(opened).toMatchObject({
+      failure: { code: 'CONFIG_INVALID', hint: expect.not.stringContaining('mode') as unknown },
+    });
     expect(journalUnreadable().hint).not.toContain('mode');
   });
 

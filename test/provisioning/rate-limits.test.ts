@@ -167,8 +167,8 @@ test('a limit that changes while the person reads is asked for anew', async () =
     return { answer: 'given', value: 'embed_large' };
   };
   expect(await updateRateLimit(context, asked, { ...quiet(), ask })).toMatchObject({
-    outcome: 'updated',
-    rateLimit: { requestsPerMinuteLimit: 7, tokensPerMinuteLimit: 250 },
+    ok: true,
+    value: { rateLimit: { requestsPerMinuteLimit: 7, tokensPerMinuteLimit: 250 } },
   });
   expect(forms).toEqual([containing('1000 (now 1000)'), containing('250 (now 250)')]);
 });

@@ -82,7 +82,8 @@ describe('an entry that Windows reserves, or cannot keep, is refused on every sy
     ]),
     {},
   );
-  const refusal = { code: 'INVALID_INPUT', message: expect.stringMatching(/^entry: Windows reserves/) as unknown };
+  const failure = { code: 'INVALID_INPUT', message: expect.stringMatching(/^entry: Windows reserves/) as unknown };
+  const refusal = { ok: false, failure };
 
   test.each(['NUL', 'CON', 'aux', 'Com1', 'lpt9.txt', 'nul.key', 'prod.'])('%s', async (entry) => {
     for (const sink of takers.keys()) {
