@@ -28,7 +28,7 @@ const mayImport = {
   secret: [],
   files: [],
   programs: ['files'],
-  atlas: ['text', 'secret', 'config', 'programs'],
+  atlas: ['text', 'secret', 'config', 'files', 'programs'],
   sinks: ['secret', 'config', 'files', 'programs'],
   provisioning: ['text', 'secret', 'files', 'atlas', 'sinks'],
   tools: ['text', 'provisioning', 'atlas', 'sinks', 'config'],

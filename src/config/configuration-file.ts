@@ -43,7 +43,10 @@ export async function readConfigurationFile(
     if (!stat.isFile()) throw new ConfigError(path, 'is not a regular file');
     if (stat.size > LARGEST) throw new ConfigError(path, 'is larger than a configuration can be (1 MiB)');
     if (isForeign(place, stat, machine)) {
-      throw new ConfigError(path, 'belongs to another user; it is not read');
+      throw new ConfigError(
+        path,
+        "belongs to another user and is not read; make it yours or root's, or name its directory in ATLAS_MODEL_KEYS_TRUST_PATHS",
+      );
     }
     if (isOpenToOthers(place, stat, machine)) {
       throw new ConfigError(path, `can be written by others; run: chmod go-w '${path}'`);

@@ -91,7 +91,9 @@ test.skipIf(!isRoot)(
   async () => {
     const path = configurationFile({});
     chownSync(path, 65_534, 65_534);
-    expect(await refusalOf(['--config', path])).toBe(`${path}: belongs to another user; it is not read`);
+    expect(await refusalOf(['--config', path])).toBe(
+      `${path}: belongs to another user and is not read; make it yours or root's, or name its directory in ATLAS_MODEL_KEYS_TRUST_PATHS`,
+    );
   },
 );
 
@@ -112,7 +114,9 @@ describe.skipIf(!isRoot)('in a folder that the operator trusts (needs root)', ()
       expect((await load(['--config', each], { ATLAS_MODEL_KEYS_TRUST_PATHS: dirname(path) })).readOnly).toBe(true);
     }
     const other = { ATLAS_MODEL_KEYS_TRUST_PATHS: `${dirname(path)}-2` };
-    expect(await refusalOf(['--config', path], other)).toBe(`${path}: belongs to another user; it is not read`);
+    expect(await refusalOf(['--config', path], other)).toBe(
+      `${path}: belongs to another user and is not read; make it yours or root's, or name its directory in ATLAS_MODEL_KEYS_TRUST_PATHS`,
+    );
   });
 
   test('a link to elsewhere is judged by where it leads', async () => {
@@ -128,7 +132,9 @@ describe.skipIf(!isRoot)('in a folder that the operator trusts (needs root)', ()
     const path = configurationFile({});
     writeFileSync(path, JSON.stringify({ trustPaths: [dirname(path)] }));
     chownSync(path, STRANGER, STRANGER);
-    expect(await refusalOf(['--config', path])).toBe(`${path}: belongs to another user; it is not read`);
+    expect(await refusalOf(['--config', path])).toBe(
+      `${path}: belongs to another user and is not read; make it yours or root's, or name its directory in ATLAS_MODEL_KEYS_TRUST_PATHS`,
+    );
   });
 });
 

@@ -164,11 +164,15 @@ describe.skipIf(!isRoot)(
       if (stderr.includes('unshare')) return skip('namespaces are not permitted here');
       expect(stdout).toBe('{"readOnly":true}\n');
       chownSync(join(folder, 'etc'), STRANGER, STRANGER);
-      expect(read().stderr).toContain(`${path}: belongs to another user; it is not read`);
+      expect(read().stderr).toContain(
+        `${path}: belongs to another user and is not read; make it yours or root's, or name its directory in ATLAS_MODEL_KEYS_TRUST_PATHS`,
+      );
       // Nor where others could put another one there.
       chownSync(join(folder, 'etc'), 0, 0);
       chmodSync(join(folder, 'etc'), 0o777);
-      expect(read().stderr).toContain(`${path}: belongs to another user; it is not read`);
+      expect(read().stderr).toContain(
+        `${path}: belongs to another user and is not read; make it yours or root's, or name its directory in ATLAS_MODEL_KEYS_TRUST_PATHS`,
+      );
     });
   },
 );

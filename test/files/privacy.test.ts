@@ -3,8 +3,10 @@
 
 import fs, { mkdirSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
+import fsPromises from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { secretSource } from '../../src/atlas/auth/secret-source.ts';
 import { parseCommandLine } from '../../src/config/command-line.ts';
 import { loadConfig, type Config } from '../../src/config/config.ts';
 import type { SinkSpec } from '../../src/config/sink-spec.ts';
@@ -218,5 +220,21 @@ describe('the question', () => {
     expect(await attempt('x', () => Promise.reject(elsewhere))).toMatchObject({
       problem: { remedy: 'Give the user who runs this server permission to write there.' },
     });
+  });
+});
+
+test('a file of a secret in such a folder is told with what to allow', async () => {
+  const path = join(folderAt('Documents'), 'client-secret');
+  writeFileSync(path, 'x'.repeat(40), { mode: 0o600 });
+  const { open } = fsPromises;
+  Reflect.set(fsPromises, 'open', () => Promise.reject(Object.assign(new Error('EPERM'), { code: 'EPERM', path })));
+  syncBuiltinESMExports();
+  onTestFinished(() => {
+    Reflect.set(fsPromises, 'open', open);
+    syncBuiltinESMExports();
+  });
+  const answer = await secretSource({ setting: 'A_FILE', file: path }, 'A_FILE').get(undefined);
+  expect(answer).toMatchObject({
+    failure: { message: expect.stringMatching(REMEDY) as unknown },
   });
 });

@@ -6,6 +6,7 @@ import { open } from 'node:fs/promises';
 import type { HeldSecret, SecretCommand, SecretFile } from '../../config/credentials.ts';
 import { secretProblem } from '../../config/secret-text.ts';
 import { failed, ok, refusal, type Failure, type Result } from '../../failure.ts';
+import { privacyWords } from '../../files/privacy.ts';
 import { searchPathOf } from '../../programs/child-environment.ts';
 import { readProgram, type Program } from '../../programs/child-process.ts';
 import { findExecutable } from '../../programs/executable.ts';
@@ -119,8 +120,9 @@ async function readText(path: string): Promise<Result<string, string>> {
     } finally {
       await handle.close();
     }
-  } catch {
-    return failed('cannot be read; check that it exists and that this user may read it');
+  } catch (error) {
+    const words = privacyWords(error)?.join('. ').replace(/\.$/, '');
+    return failed(`cannot be read; ${words ?? 'check that it exists and that this user may read it'}`);
   }
 }
 
