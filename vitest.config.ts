@@ -27,6 +27,8 @@ export default defineConfig({
     maxConcurrency: 16,
     sequence: { sequencer: LongFilesFirst },
     testTimeout: 30_000,
+    // On a busy machine a server loads its program in seconds.
+    expect: { poll: { timeout: 10_000 } },
     hookTimeout: 60_000,
     reporters: process.env.CI ? ['default', 'json'] : ['default'],
     outputFile: { json: '.test-results/vitest.json' },
