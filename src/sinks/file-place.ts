@@ -12,7 +12,7 @@ import { isReservedName } from '../files/reserved-name.ts';
 import { withDirectory, withMadeDirectory, type SafeDirectory } from '../files/safe-directory.ts';
 import { leftovers, removeLeftovers } from '../files/temporary-name.ts';
 import { tryInNew, tryPlacing, tryReplacing } from '../files/trial.ts';
-import { inTurn } from '../files/turns.ts';
+import { inTurn } from '../files/serialized.ts';
 import { accessWarnings } from '../files/windows-access.ts';
 import { keptReaders, listedWriters } from './access-list.ts';
 import { gitProblem, type Environment } from './git-ignore.ts';

@@ -1,5 +1,5 @@
 // The sink that puts a secret into a file of its own: exactly its bytes, mode 0600, whole or not at all. It overwrites
-// nothing but the secret of a key that is replaced, and leaves that to file-exchange.ts.
+// nothing but the secret of a key that is replaced, and leaves that to file-replace.ts.
 
 import type { FileSpec } from '../config/sink-spec.ts';
 import { placeNew, removeIfSame } from '../files/atomic-file.ts';
@@ -7,7 +7,7 @@ import { passed } from '../files/file-problem.ts';
 import { placeKey, type Identity } from '../files/identity.ts';
 import { fingerprintOfBytes, type Fingerprint } from '../secret/fingerprint.ts';
 import { openSecret } from '../secret/secret.ts';
-import { exchangingTarget } from './file-exchange.ts';
+import { exchangingTarget } from './file-replace.ts';
 import { examinePlace, heldBy, inTurnAt, locationOf, placeOf, sweeperOf, type Place } from './file-place.ts';
 import type { Environment } from './git-ignore.ts';
 import { heldAt, judgeFile, readFile, verdictOn } from './secret-file.ts';

@@ -14,7 +14,7 @@ import { askFirst } from '../../src/files/privacy.ts';
 import { appendAudit } from '../../src/provisioning/journal/audit.ts';
 import { openJournal } from '../../src/provisioning/journal/journal.ts';
 import { fingerprintOfBytes } from '../../src/secret/fingerprint.ts';
-import { openSinks } from '../../src/sinks/open-sinks.ts';
+import { openSinks } from '../../src/sinks/kinds.ts';
 import { pretendPlatform } from '../pretend-platform.ts';
 import { ADDRESS, notReady, scratch } from '../sinks/file-fixture.ts';
 

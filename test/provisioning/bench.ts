@@ -40,7 +40,7 @@ import { FIRST_PROJECT } from '../../src/sandbox/first-project.ts';
 import { startSimulator, type Simulator, type SimulatorOptions } from '../atlas-simulator/simulator.ts';
 import { disclose } from '../../src/secret/redaction.ts';
 import { Secret } from '../../src/secret/secret.ts';
-import { openSinks } from '../../src/sinks/open-sinks.ts';
+import { openSinks } from '../../src/sinks/kinds.ts';
 import { type Sink, type Target } from '../../src/sinks/sink.ts';
 
 export const GROUP = FIRST_PROJECT;

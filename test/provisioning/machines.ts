@@ -11,7 +11,7 @@ import { thisProcess, type ProcessOwner } from '../../src/files/process-owner.ts
 import { openJournal, type Journal, type OpenIntent } from '../../src/provisioning/journal/journal.ts';
 import type { CreateContext } from '../../src/provisioning/keys/create.ts';
 import type { RotateContext } from '../../src/provisioning/keys/rotate.ts';
-import { openSinks } from '../../src/sinks/open-sinks.ts';
+import { openSinks } from '../../src/sinks/kinds.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
 import { scratchFolder } from './bench.ts';
 

@@ -6,7 +6,7 @@ import { parseJson } from '../../text/json.ts';
 import { redactJson } from '../../secret/redaction.ts';
 import { attempt, passed, unlessMissing } from '../../files/file-problem.ts';
 import { withDirectory, withMadeDirectory, type SafeDirectory } from '../../files/safe-directory.ts';
-import { inTurn } from '../../files/turns.ts';
+import { inTurn } from '../../files/serialized.ts';
 import { appendLine, lastLines } from '../../files/append-line.ts';
 
 const NAME = 'audit.jsonl';

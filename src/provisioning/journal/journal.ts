@@ -16,7 +16,7 @@ import { isHeldIn, lifeFileIn } from '../../files/life-file.ts';
 import { askFirst } from '../../files/privacy.ts';
 import { isAlive, thisProcess, type ProcessOwner } from '../../files/process-owner.ts';
 import { withDirectory, withMadeDirectory, type SafeDirectory } from '../../files/safe-directory.ts';
-import { inTurn } from '../../files/turns.ts';
+import { inTurn } from '../../files/serialized.ts';
 import { failed, ok, refusal, type Failure, type Result } from '../../failure.ts';
 import { appendLine } from '../../files/append-line.ts';
 import { findRival, HOUR_MS, isSpent, quotaExceeded } from './claims.ts';

@@ -8,7 +8,7 @@ import { createKey, type CreateContext, type CreateRequest } from '../../../src/
 import { openJournal } from '../../../src/provisioning/journal/journal.ts';
 import { startSimulator, type Simulator } from '../../atlas-simulator/simulator.ts';
 import { Secret } from '../../../src/secret/secret.ts';
-import { openSinks } from '../../../src/sinks/open-sinks.ts';
+import { openSinks } from '../../../src/sinks/kinds.ts';
 import { type Sink, type Target } from '../../../src/sinks/sink.ts';
 import { told } from '../bench.ts';
 
