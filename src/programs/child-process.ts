@@ -59,21 +59,22 @@ export function readProgram(program: Program): Promise<ProgramEnd> {
   return run(program, { keep: true });
 }
 
-interface Exchange {
+/** What goes in, and whether what comes out is kept. */
+interface Streams {
   readonly input?: Uint8Array;
   readonly keep: boolean;
 }
 
-async function run(program: Program, exchange: Exchange): Promise<ProgramEnd> {
+async function run(program: Program, streams: Streams): Promise<ProgramEnd> {
   if (isShuttingDown) return { by: 'no start', code: 'ESHUTDOWN' };
   let child: ChildProcess;
   try {
-    child = start(program, exchange);
+    child = start(program, streams);
   } catch (error) {
     return { by: 'no start', code: codeOf(error) };
   }
   const shutdown = new AbortController();
-  const ended = follow(child, program, exchange, shutdown.signal);
+  const ended = follow(child, program, streams, shutdown.signal);
   const stop = async () => {
     shutdown.abort();
     await ended;
@@ -89,15 +90,15 @@ async function run(program: Program, exchange: Exchange): Promise<ProgramEnd> {
 async function follow(
   child: ChildProcess,
   program: Program,
-  exchange: Exchange,
+  streams: Streams,
   shutdown: AbortSignal,
 ): Promise<ProgramEnd> {
   const closed = new Promise((resolve) => child.once('close', resolve));
-  const tookInput = exchange.input === undefined ? () => true : feed(child.stdin, exchange.input);
+  const tookInput = streams.input === undefined ? () => true : feed(child.stdin, streams.input);
   const kept: Buffer[] = [];
-  const end = await endOf(child, program.timeoutMs, exchange.keep ? kept : undefined, shutdown);
+  const end = await endOf(child, program.timeoutMs, streams.keep ? kept : undefined, shutdown);
   await killGroup(child, program.env);
-  if (end.by === 'exit' && exchange.keep) {
+  if (end.by === 'exit' && streams.keep) {
     await Promise.race([closed, delay(LAST_OUTPUT_MS, undefined, { ref: false })]);
   }
   for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe?.destroy();
@@ -108,14 +109,14 @@ async function follow(
   return end;
 }
 
-function start(program: Program, exchange: Exchange): ChildProcess {
+function start(program: Program, streams: Streams): ChildProcess {
   return spawn(program.path, program.args, {
     // Not the working directory of the server, where files of others may steer a program.
     cwd: '/',
     env: program.env,
     // A session of its own, and with it a process group that can be killed as one. It has no terminal.
     detached: process.platform !== 'win32',
-    stdio: [exchange.input === undefined ? (program.file ?? 'ignore') : 'pipe', 'pipe', 'pipe'],
+    stdio: [streams.input === undefined ? (program.file ?? 'ignore') : 'pipe', 'pipe', 'pipe'],
     windowsHide: true,
   });
 }

@@ -105,7 +105,7 @@ function commandTarget(commands: Commands, old: OldSecret | undefined): Target {
       return problem ? { ...problem, hint: hints.verify } : { outcome: 'verified', verification: 'read-back' };
     },
     async retract() {
-      // Where nothing was exchanged, nobody but the operator knows what would take the secret back.
+      // Where nothing was replaced, nobody but the operator knows what would take the secret back.
       if (reader === undefined || old === undefined || delivered === undefined) return;
       const isHeld = (await readBackProblem(reader, delivered)) === undefined;
       if (isHeld) await feed(writer, old.secret);

@@ -12,7 +12,7 @@ import { isReservedName } from '../files/reserved-name.ts';
 import { withDirectory, withMadeDirectory, type SafeDirectory } from '../files/safe-directory.ts';
 import { leftovers, removeLeftovers } from '../files/temporary-name.ts';
 import { tryInNew, tryPlacing, tryReplacing } from '../files/trial.ts';
-import { inTurn } from '../files/serialized.ts';
+import { serialized } from '../files/serialized.ts';
 import { accessWarnings } from '../files/windows-access.ts';
 import { keptReaders, listedWriters } from './access-list.ts';
 import { gitProblem, type Environment } from './git-ignore.ts';
@@ -108,9 +108,9 @@ export function examinePlace<T>(
 }
 
 /** Runs `action` when all earlier ones of that place in this process have ended, however their paths were spelled. */
-export async function inTurnAt<T>(place: Place, action: () => Promise<T>): Promise<T> {
+export async function serializedAt<T>(place: Place, action: () => Promise<T>): Promise<T> {
   await askFirst(place.directory);
-  return inTurn(placeKey(place.path), action);
+  return serialized(placeKey(place.path), action);
 }
 
 /** What a look at a place finds. A directory that is missing holds nothing; one that is not safe tells nothing. */

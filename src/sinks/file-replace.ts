@@ -1,5 +1,5 @@
-// Exchanges the secret in a file for another, and back. At any moment the file holds the whole old secret or the whole
-// new one; it never overwrites a third. Which secret may be exchanged was judged before.
+// Replaces the secret in a file by another, and back. At any moment the file holds the whole old secret or the whole
+// new one; it never overwrites a third. Which secret may be replaced was judged before.
 
 import { PRIVATE, replaceVersion, type FoundFile } from '../files/atomic-file.ts';
 import { withLock } from '../files/file-lock.ts';
@@ -9,15 +9,15 @@ import { placeKey } from '../files/identity.ts';
 import { holdsExactly } from '../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../secret/secret.ts';
 import { keptReaders } from './access-list.ts';
-import { inTurnAt, locationOf, type Place } from './file-place.ts';
+import { serializedAt, locationOf, type Place } from './file-place.ts';
 import type { Environment } from './git-ignore.ts';
 import { bytesOf, changedMeanwhile, type OldSecret } from './old-secret.ts';
 import { readFile, readReplaceable, verdictOn } from './secret-file.ts';
-import { attempt, failedExchange, inDirectory, worded, type Checked } from './sink-problem.ts';
+import { attempt, failedReplace, inDirectory, worded, type Checked } from './sink-problem.ts';
 import type { Delivery, Target } from './sink.ts';
 
 /** @param access what a person should know of the directory */
-export function exchangingTarget(
+export function replacingTarget(
   place: Place,
   old: OldSecret,
   access: readonly string[],
@@ -35,15 +35,15 @@ export function exchangingTarget(
     place: placeKey(path),
     exchanges: 'old secret',
     async deliver(secret, call): Promise<Delivery> {
-      const exchange = { secret, nonce: call?.nonce, environment };
-      delivered = exchange;
-      const given = await attempt(`${path} could not be written`, () =>
-        inTurnAt(place, () => give(place, exchange, old)),
+      const given = { secret, nonce: call?.nonce, environment };
+      delivered = given;
+      const written = await attempt(`${path} could not be written`, () =>
+        serializedAt(place, () => give(place, given, old)),
       );
-      if (given.ok) return { outcome: 'written', warnings: [...access, ...given.value] };
+      if (written.ok) return { outcome: 'written', warnings: [...access, ...written.value] };
       // It may be in the file all the same, when only the disk failed to confirm it.
       await takeBack();
-      return failedExchange(given, path, () => isHeld(place, secret));
+      return failedReplace(written, path, () => isHeld(place, secret));
     },
     verify: (secret) => verdictOn(place, secret, 0o640),
     retract: takeBack,
@@ -88,7 +88,7 @@ async function restore(place: Place, given: Given, old: OldSecret): Promise<void
   try {
     // Nobody needs to be waited for where there is nothing to undo.
     const held = await isHeld(place, given.secret);
-    if (held.ok && held.value) await inTurnAt(place, () => putBack(place, given, old));
+    if (held.ok && held.value) await serializedAt(place, () => putBack(place, given, old));
   } catch {
     // Out of reach: the new key itself is deleted.
   }

@@ -7,8 +7,8 @@ import { passed } from '../files/file-problem.ts';
 import { placeKey, type Identity } from '../files/identity.ts';
 import { fingerprintOfBytes, type Fingerprint } from '../secret/fingerprint.ts';
 import { openSecret } from '../secret/secret.ts';
-import { exchangingTarget } from './file-replace.ts';
-import { examinePlace, heldBy, inTurnAt, locationOf, placeOf, sweeperOf, type Place } from './file-place.ts';
+import { replacingTarget } from './file-replace.ts';
+import { examinePlace, heldBy, serializedAt, locationOf, placeOf, sweeperOf, type Place } from './file-place.ts';
 import type { Environment } from './git-ignore.ts';
 import { heldAt, judgeFile, readFile, verdictOn } from './secret-file.ts';
 import { attempt, failedDelivery, ifInReach, inDirectory, type Checked } from './sink-problem.ts';
@@ -30,7 +30,7 @@ export function fileSink(name: string, spec: FileSpec, environment: Environment)
       const examined = await examinePlace(place.value, mode, environment, judgeFile(replaced));
       if (!examined.ok) return { ready: false, problem: examined.problem };
       const { judged: old, warnings, access } = examined.value;
-      const target = old ? exchangingTarget(place.value, old, access, environment) : newTarget(place.value, access);
+      const target = old ? replacingTarget(place.value, old, access, environment) : newTarget(place.value, access);
       return { ready: true, target, warnings };
     },
     async lookUp(address): Promise<Held> {
@@ -39,7 +39,7 @@ export function fileSink(name: string, spec: FileSpec, environment: Environment)
     },
     async withdraw(address, fingerprint) {
       const place = placeOf(spec.path, address);
-      if (place.ok) await ifInReach(() => inTurnAt(place.value, () => withdrawFrom(place.value, fingerprint)));
+      if (place.ok) await ifInReach(() => serializedAt(place.value, () => withdrawFrom(place.value, fingerprint)));
     },
     ...sweeperOf(spec.path),
   };

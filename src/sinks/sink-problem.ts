@@ -61,7 +61,7 @@ export function failedDelivery({ problem }: Refused): Delivery {
  * The end of a delivery that failed where an old secret was, after that was to be put back. It did not fail for certain
  * unless the new secret is seen not to be there: `look` says whether it is.
  */
-export async function failedExchange(
+export async function failedReplace(
   refused: Refused,
   path: string,
   look: () => Promise<Checked<boolean>>,

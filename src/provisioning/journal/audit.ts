@@ -6,7 +6,7 @@ import { parseJson } from '../../text/json.ts';
 import { redactJson } from '../../secret/redaction.ts';
 import { attempt, passed, unlessMissing } from '../../files/file-problem.ts';
 import { withDirectory, withMadeDirectory, type SafeDirectory } from '../../files/safe-directory.ts';
-import { inTurn } from '../../files/serialized.ts';
+import { serialized } from '../../files/serialized.ts';
 import { appendLine, lastLines } from '../../files/append-line.ts';
 
 const NAME = 'audit.jsonl';
@@ -29,7 +29,7 @@ export async function appendAudit(stateDirectory: string, record: object, larges
         return passed(undefined);
       }),
     );
-  const written = await inTurn(stateDirectory, write);
+  const written = await serialized(stateDirectory, write);
   return written.ok;
 }
 

@@ -16,7 +16,7 @@ import { isHeldIn, lifeFileIn } from '../../files/life-file.ts';
 import { askFirst } from '../../files/privacy.ts';
 import { isAlive, thisProcess, type ProcessOwner } from '../../files/process-owner.ts';
 import { withDirectory, withMadeDirectory, type SafeDirectory } from '../../files/safe-directory.ts';
-import { inTurn } from '../../files/serialized.ts';
+import { serialized } from '../../files/serialized.ts';
 import { failed, ok, refusal, type Failure, type Result } from '../../failure.ts';
 import { appendLine } from '../../files/append-line.ts';
 import { findRival, HOUR_MS, isSpent, quotaExceeded } from './claims.ts';
@@ -83,7 +83,7 @@ export function openJournal(stateDirectory: string, self: ProcessOwner = thisPro
   return {
     async open(plan, limits) {
       // One after the other, so that only another process can come in between.
-      const opened = await inTurn(directory, () =>
+      const opened = await serialized(directory, () =>
         attempt(`the journal ${directory} cannot be written`, () => open(directory, { plan, self }, limits, settled)),
       );
       if (!opened.ok) return failed(cannotWrite(opened.problem.message));
@@ -94,7 +94,7 @@ export function openJournal(stateDirectory: string, self: ProcessOwner = thisPro
       return found.ok ? found.value : undefined;
     },
     async claim(nonce) {
-      const claimed = await inTurn(directory, () =>
+      const claimed = await serialized(directory, () =>
         attempt(`the journal ${directory} cannot be written`, () =>
           withDirectory(directory, (opened) => claim(opened, nonce, signed(self, opened, directory))),
         ),

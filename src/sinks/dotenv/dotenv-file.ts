@@ -1,4 +1,4 @@
-// Reads, edits and exchanges a .env file as one step. Other processes of this program wait meanwhile; a change by any
+// Reads, edits and replaces a .env file as one step. Other processes of this program wait meanwhile; a change by any
 // other program is noticed, and the step done again.
 
 import type { BigIntStats } from 'node:fs';
@@ -13,7 +13,7 @@ import type { Place } from '../file-place.ts';
 import type { Environment } from '../git-ignore.ts';
 import { changedMeanwhile } from '../old-secret.ts';
 import { entryExists, inDirectory, notReady, refusedBy, worded, type Checked, type Refused } from '../sink-problem.ts';
-import { exchangeVariable, linesWith, setVariable, takeBack, type Trace } from './dotenv-text.ts';
+import { replaceVariable, linesWith, setVariable, takeBack, type Trace } from './dotenv-text.ts';
 import { foreignFormat } from './foreign-format.ts';
 import { valueOf } from './node-reader.ts';
 
@@ -86,7 +86,7 @@ function textOf(place: Place, { bytes, stats }: FoundFile): Checked<DotenvFile> 
 /** The text with the value in it, or why not. Only the old secret, if there is one, gives way to it. */
 export function edited({ place, variable }: Variable, text: string, value: string, old?: Secret) {
   const edit = old
-    ? exchangeVariable(text, variable, openSecret(old), value)
+    ? replaceVariable(text, variable, openSecret(old), value)
     : setVariable(text, variable, value, isForDirenv(place));
   switch (edit.outcome) {
     case 'edited':

@@ -1,5 +1,5 @@
 // The sink that gives one variable of a .env file its value and keeps everything else in the file. It overwrites no value
-// but the secret of a key that is replaced. How the text is edited is in dotenv-text.ts, and how the file is exchanged in
+// but the secret of a key that is replaced. How the text is edited is in dotenv-text.ts, and how the file is replaced in
 // dotenv-file.ts.
 
 import type { DotenvSpec } from '../../config/sink-spec.ts';
@@ -8,13 +8,13 @@ import { passed, shellWord } from '../../files/file-problem.ts';
 import { placeKey } from '../../files/identity.ts';
 import { fingerprintOfBytes, holdsExactly, type Fingerprint } from '../../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../../secret/secret.ts';
-import { examinePlace, heldBy, inTurnAt, locationOf, placeOf, sweeperOf } from '../file-place.ts';
+import { examinePlace, heldBy, serializedAt, locationOf, placeOf, sweeperOf } from '../file-place.ts';
 import type { Environment } from '../git-ignore.ts';
 import { notTheOldSecret, oldSecretIn } from '../old-secret.ts';
 import {
   attempt,
   failedDelivery,
-  failedExchange,
+  failedReplace,
   ifInReach,
   inDirectory,
   notReady,
@@ -66,7 +66,7 @@ export function dotenvSink(name: string, spec: DotenvSpec, environment: Environm
       const assignment = assignmentOf(spec, address, environment);
       if (!assignment.ok) return;
       const { place } = assignment.value;
-      await ifInReach(() => inTurnAt(place, () => withdrawFrom(assignment.value, fingerprint)));
+      await ifInReach(() => serializedAt(place, () => withdrawFrom(assignment.value, fingerprint)));
     },
     ...sweeperOf(spec.path),
   };
@@ -138,13 +138,13 @@ function dotenvTarget(assignment: Assignment, old: Secret | undefined, access: r
       const note = (assigned: Assigned) => {
         delivered = { ...assigned, secret, nonce };
       };
-      const given = await inTurnAt(assignment.place, () => give({ ...assignment, nonce }, secret, old, note));
+      const given = await serializedAt(assignment.place, () => give({ ...assignment, nonce }, secret, old, note));
       if (given.ok) return { outcome: 'written', warnings: [...access, ...warningsFor(assignment, given.value)] };
       if (old === undefined) {
         delivered = undefined;
         return failedDelivery(given);
       }
-      return failedExchange(given, path, () => isHeld(assignment, openSecret(secret)));
+      return failedReplace(given, path, () => isHeld(assignment, openSecret(secret)));
     },
     async verify(secret): Promise<Verdict> {
       const isNew = delivered?.old === undefined && delivered?.oldMode === undefined;
@@ -155,7 +155,7 @@ function dotenvTarget(assignment: Assignment, old: Secret | undefined, access: r
     async retract() {
       if (delivered === undefined) return;
       const { secret, nonce, ...assigned } = delivered;
-      await inTurnAt(assignment.place, () => takeBack({ ...assignment, nonce }, secret, assigned));
+      await serializedAt(assignment.place, () => takeBack({ ...assignment, nonce }, secret, assigned));
     },
   };
 }
