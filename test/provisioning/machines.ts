@@ -179,10 +179,9 @@ function haltingSink(sink: Sink, halt: Halt): Sink {
     ...sink,
     async preflight(...given) {
       const found = await sink.preflight(...given);
-      if (!found.ready) return found;
-      const { target } = found;
-      return {
-        ready: true,
+      if (!found.ok) return found;
+      const { target } = found.value;
+      return ok({
         target: {
           ...target,
           async deliver(secret) {
@@ -194,7 +193,7 @@ function haltingSink(sink: Sink, halt: Halt): Sink {
             await target.retract();
           },
         },
-      };
+      });
     },
   };
 }
