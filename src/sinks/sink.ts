@@ -1,11 +1,10 @@
 // The contract of a sink: preflight -> deliver -> verify, and retract when the key is deleted again.
 // Outcomes are values. A sink throws only where the program itself is wrong.
 
+import type { SinkKind } from '../config/sink-kinds.ts';
 import type { Result } from '../failure.ts';
 import type { Fingerprint } from '../secret/fingerprint.ts';
 import type { Secret } from '../secret/secret.ts';
-
-export type SinkKind = 'file' | 'dotenv' | 'command' | 'inline';
 
 /**
  * How "delivered" was checked: the bytes were read back (those of a .env file by the rules of each of its readers, and a
