@@ -9,9 +9,15 @@ import { fingerprintOfBytes, holdsExactly } from '../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../secret/secret.ts';
 import { childEnvironment, searchPathOf } from '../programs/child-environment.ts';
 import { notTheOldSecret, oldSecretIn, type OldSecret } from './old-secret.ts';
-import { feedProgram, readProgram, type Program, type ProgramEnd } from '../programs/child-process.ts';
+import {
+  describe,
+  feedProgram,
+  readProgram,
+  subjectOf,
+  type Program,
+  type ProgramEnd,
+} from '../programs/child-process.ts';
 import { findExecutable } from '../programs/executable.ts';
-import { describe, subjectOf } from '../programs/program-end.ts';
 import { attempt, entryExists, failedDelivery, notReady } from './sink-problem.ts';
 import type { Address, Delivery, Held, Preflight, Replaced, Sink, Target, Verdict, SinkProblem } from './sink.ts';
 import { expand, takesEntry } from './template.ts';

@@ -6,9 +6,8 @@ import { dirname, isAbsolute, delimiter, join, relative, resolve, sep } from 'no
 import { shellWord } from '../files/file-problem.ts';
 import { placeKey, spellingOnDisk } from '../files/identity.ts';
 import { searchPathOf } from '../programs/child-environment.ts';
-import { readProgram, type Program } from '../programs/child-process.ts';
+import { describe, readProgram, type Program } from '../programs/child-process.ts';
 import { findExecutable } from '../programs/executable.ts';
-import { describe } from '../programs/program-end.ts';
 import { notReady } from './sink-problem.ts';
 import type { SinkProblem } from './sink.ts';
 

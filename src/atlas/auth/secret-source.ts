@@ -7,9 +7,8 @@ import type { HeldSecret, SecretCommand, SecretFile } from '../../config/credent
 import { secretProblem } from '../../config/secret-text.ts';
 import { failed, ok, refusal, type Failure, type Result } from '../../failure.ts';
 import { searchPathOf } from '../../programs/child-environment.ts';
-import { readProgram, type Program } from '../../programs/child-process.ts';
+import { describe, readProgram, type Program } from '../../programs/child-process.ts';
 import { findExecutable } from '../../programs/executable.ts';
-import { describe } from '../../programs/program-end.ts';
 import { isSameSecret, Secret } from '../../secret/secret.ts';
 import { tokenEnd } from '../../secret/token-end.ts';
 import { noResponseFailure } from '../http/no-response.ts';
