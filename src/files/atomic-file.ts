@@ -110,7 +110,7 @@ export function placeNew(directory: SafeDirectory, name: string, bytes: Uint8Arr
   });
 }
 
-export interface Replacing {
+interface Replacing {
   /** As of {@link placeNew}. */
   readonly token?: string | undefined;
   /** Only its owner may read the new file, if nothing is said. */

@@ -29,7 +29,7 @@ const HALF_MADE_MS = 3_000;
 const LARGEST_LOCK = 4096;
 
 /** The file that is locked: its name in the directory, and its path for people. */
-export interface Locked {
+interface Locked {
   readonly name: string;
   readonly path: string;
 }

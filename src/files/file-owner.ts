@@ -26,7 +26,7 @@ const STICKY = 0o1000;
 const MACOS_ADMIN = 80;
 
 /** A directory on the way, as {@link ancestorProblem} asks for it. */
-export interface Ancestor {
+interface Ancestor {
   readonly path: string;
   readonly stats: Metadata;
   /** Whether a file system is mounted there. */

@@ -6,7 +6,7 @@ import { failed, type Result } from '../failure.ts';
 import { privacyWords } from './privacy.ts';
 
 /** Why a place cannot be used. */
-export type Reason =
+type Reason =
   | 'symbolic link'
   | 'not a directory'
   | 'not a file'

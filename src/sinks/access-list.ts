@@ -18,7 +18,7 @@ import type { SinkProblem } from './sink.ts';
 type Environment = Readonly<Record<string, string>>;
 
 /** Who can read a file that takes the place of another, and what a person should know of that. */
-export interface Readers {
+interface Readers {
   readonly access: Access;
   readonly warnings: readonly string[];
 }

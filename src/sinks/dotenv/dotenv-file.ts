@@ -47,7 +47,7 @@ export interface Assigned {
   readonly old?: Secret;
 }
 
-export interface DotenvFile {
+interface DotenvFile {
   readonly text: string;
   readonly stats: BigIntStats;
 }

@@ -1,5 +1,5 @@
 // The dotenv sink where the secret of a key that is replaced may stand. The editing itself is in
-// files/dotenv-exchange.test.ts.
+// dotenv-text-replace.test.ts.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
