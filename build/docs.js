@@ -1,19 +1,22 @@
-// Writes the parts of docs/ that are made from the code: `node build/docs.js`. With `--check` it writes nothing, and fails
+// Writes the parts of docs/ and the README that are made from the code: `node build/docs.js`. With `--check` it writes nothing, and fails
 // where a part is not what the code says. A part stands between two comments, `<!-- NAME -->` and `<!-- end NAME -->`.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { run } from '../build.js';
 
-const folder = fileURLToPath(new URL('../docs/', import.meta.url));
+const folder = fileURLToPath(new URL('../', import.meta.url));
 
 const { settings, settingNames } = await run('src/config/settings.ts');
 const { credentialVariables } = await run('src/config/credentials.ts');
+const { sinkKinds } = await run('src/config/sink-kinds.ts');
 const { toolDefinitions } = await run('src/tools/tool-definitions.ts');
 
 const PARTS = {
-  'settings.md': { settings: settingsTable, credentials: credentialsTable },
-  'tools.md': { tools: toolsTable },
+  'docs/settings.md': { settings: settingsTable, credentials: credentialsTable },
+  'docs/tools.md': { tools: toolsTable },
+  'docs/sinks.md': { kinds: kindsTable },
+  'README.md': { kinds: briefKindsTable },
 };
 
 function settingsTable() {
@@ -40,6 +43,16 @@ function toolsTable() {
     return [code(name), kindOf(annotations), description, parameters.join(', ') || 'none'];
   });
   return table([['Tool', 'Kind', 'What the model is told of it', 'Parameters'], ...rows]);
+}
+
+function kindsTable() {
+  const rows = Object.values(sinkKinds).map(({ uri, delivers, verifiedBy }) => [code(uri), delivers, verifiedBy]);
+  return table([['URI', 'Delivers to', 'Verified by'], ...rows]);
+}
+
+function briefKindsTable() {
+  const rows = Object.values(sinkKinds).map(({ uri, brief }) => [code(uri), brief]);
+  return table([['Sink', 'Delivers to'], ...rows]);
 }
 
 function kindOf({ readOnlyHint, destructiveHint }) {
@@ -69,7 +82,7 @@ for (const [file, parts] of Object.entries(PARTS)) {
   const after = Object.entries(parts).reduce((text, [name, make]) => withPart(text, name, make()), before);
   if (after === before) continue;
   if (process.argv.includes('--check')) {
-    process.stderr.write(`docs/${file} does not say what the code says; run node build/docs.js\n`);
+    process.stderr.write(`${file} does not say what the code says; run node build/docs.js\n`);
     process.exitCode = 1;
   } else writeFileSync(path, after);
 }

@@ -21,6 +21,8 @@ const COPIED = [
   'src/config/base-url.ts',
   'src/config/schema-issue.ts',
   'src/config/secret-text.ts',
+  'src/config/sink-kinds.ts',
+  'src/failure.ts',
   'src/files/file-owner.ts',
   'src/files/file-problem.ts',
   'src/files/link-way.ts',

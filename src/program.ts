@@ -19,7 +19,7 @@ import { appendAudit } from './provisioning/journal/audit.ts';
 import { openJournal } from './provisioning/journal/journal.ts';
 import type { Log } from './secret/redacted-output.ts';
 import { Secret } from './secret/secret.ts';
-import { openSinks } from './sinks/open-sinks.ts';
+import { openSinks } from './sinks/kinds.ts';
 import { createCatalog, refusingCatalog } from './tools/catalog.ts';
 
 export interface Start extends HandshakeOptions {

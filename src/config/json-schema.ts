@@ -3,6 +3,7 @@
 import * as z from 'zod/v4-mini';
 import { fileSchema } from './settings-schema.ts';
 import { settingNames, settings } from './settings.ts';
+import { sinkKinds, type SinkKind } from './sink-kinds.ts';
 import { pathPatterns, sinkSchema, variablePattern } from './sink-spec.ts';
 
 type Schema = z.core.JSONSchema.BaseSchema;
@@ -46,24 +47,27 @@ function asUriOrObject(schema: Schema): void {
 }
 
 function uris(): Schema[] {
-  const description = (what: string) => ({ description: what, type: 'string' as const });
+  const described = (kind: SinkKind) => ({
+    description: `${sinkKinds[kind].uri}, ${sinkKinds[kind].brief}`,
+    type: 'string' as const,
+  });
   return [
     {
-      ...description('file:PATH, a new file that holds exactly the secret'),
+      ...described('file'),
       pattern: String.raw`^file:[\s\S]*[^\\/]$`,
       allOf: behind('file:', pathPatterns),
     },
     {
-      ...description('dotenv:PATH#VARIABLE, one variable of a .env file'),
+      ...described('dotenv'),
       // The variable follows the last `#`.
       pattern: String.raw`^dotenv:(?:[^#]*[^\\/#]|[\s\S]*[^\\/]#${body(variablePattern)})$`,
       allOf: behind('dotenv:', pathPatterns),
     },
     {
-      ...description('command:["program","argument",…], a program that gets the secret on its standard input'),
+      ...described('command'),
       pattern: String.raw`^command:\s*\[\s*${STRING}(?:\s*,\s*${STRING})*\s*\]\s*$`,
     },
-    { ...description('The result of the tool, which the model sees; wants allowInlineSecret'), const: 'inline' },
+    { ...described('inline'), const: 'inline' },
   ];
 }
 

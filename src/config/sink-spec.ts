@@ -3,6 +3,7 @@
 import { isAbsolute, normalize } from 'node:path';
 import * as z from 'zod/v4-mini';
 import { parseJson } from '../text/json.ts';
+import { sinkUris } from './sink-kinds.ts';
 import { expandHome, foreignPathWords } from './home-path.ts';
 
 export type SinkSpec = FileSpec | DotenvSpec | CommandSpec | InlineSpec;
@@ -132,7 +133,7 @@ const sinkObject = z.discriminatedUnion(
     }),
     z.strictObject({ type: z.literal('inline') }),
   ],
-  'must be file:PATH, dotenv:PATH#VARIABLE, command:["program","argument",…], inline, or an object with a type',
+  `must be ${sinkUris}, or an object with a type`,
 );
 
 /** A sink as an object, or as a URI that stands for one. */

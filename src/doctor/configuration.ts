@@ -4,7 +4,8 @@ import { resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { ConfigError } from '../config/config-error.ts';
 import type { Credentials } from '../config/credentials.ts';
-import { attempt, passed } from '../files/file-problem.ts';
+import { ok as found } from '../failure.ts';
+import { attempt } from '../files/file-problem.ts';
 import { followLinks } from '../files/link-way.ts';
 import { failed, ok, warning, type Check } from './check.ts';
 
@@ -24,10 +25,10 @@ export function configurationChecks(config: Config): Check[] {
 /** Whoever can remove or replace the file takes away the restrictions in it. */
 export async function folderCheck({ configurationFile: { path, exists } }: Config): Promise<Check[]> {
   if (!exists || path === undefined) return [];
-  const judged = await attempt(`The way to ${path} cannot be judged`, () => passed(followLinks(resolve(path))));
+  const judged = await attempt(`The way to ${path} cannot be judged`, () => found(followLinks(resolve(path))));
   const weakPart = judged.ok ? judged.value.weakPart : undefined;
   if (judged.ok && weakPart === undefined) return [];
-  const finding = judged.ok ? `Others can write to ${weakPart ?? path}.` : judged.problem.message;
+  const finding = judged.ok ? `Others can write to ${weakPart ?? path}.` : judged.failure.message;
   return [
     warning(
       'configuration folder',

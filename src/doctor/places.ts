@@ -7,13 +7,14 @@ import { temporaryFilesOf } from '../provisioning/delivery/destination.ts';
 import type { Intent } from '../provisioning/journal/intent.ts';
 import { isUnderWay, isUnfinished, openJournal } from '../provisioning/journal/journal.ts';
 import { walk } from '../files/ancestors.ts';
-import { attempt, passed } from '../files/file-problem.ts';
+import { ok as found } from '../failure.ts';
+import { attempt } from '../files/file-problem.ts';
 import { privateMode } from '../files/file-owner.ts';
 import { thisMachine } from '../files/machine.ts';
 import { askFirst } from '../files/privacy.ts';
 import { tryInNew } from '../files/trial.ts';
 import { accessWarnings } from '../files/windows-access.ts';
-import { openSinks } from '../sinks/open-sinks.ts';
+import { openSinks } from '../sinks/kinds.ts';
 import type { Sink } from '../sinks/sink.ts';
 import { counted, failed, listed, ok, warning, type Check } from './check.ts';
 
@@ -31,8 +32,8 @@ async function sinkCheck(sink: Sink, groupId: string): Promise<Check> {
   const check = `sink ${sink.name}`;
   const place = `${sink.kind}, ${sink.location}`;
   const preflight = await sink.preflight({ groupId, ...(sink.takesEntry && { entry: ENTRY }) }, 'inspect');
-  if (!preflight.ready) {
-    const { code, message, hint } = preflight.problem;
+  if (!preflight.ok) {
+    const { code, message, hint } = preflight.failure;
     return code === 'SINK_ENTRY_EXISTS'
       ? ok(check, `${place}: ready; holds a value already`)
       : failed(check, `${place}: ${message}`, hint);
@@ -42,7 +43,7 @@ async function sinkCheck(sink: Sink, groupId: string): Promise<Check> {
       return warning(check, 'shows the secret to the model and to everyone who reads the chat');
     default: {
       const finding = `${place}: ready; verified by ${sink.verification}`;
-      const { warnings = [] } = preflight;
+      const { warnings = [] } = preflight.value;
       return warnings.length === 0 ? ok(check, finding) : warning(check, `${finding}. ${warnings.join(' ')}`);
     }
   }
@@ -56,19 +57,19 @@ export async function stateChecks({ stateDir }: Config): Promise<Check[]> {
     if (!way.ok) return way;
     accessSync(way.value.existing, constants.W_OK | constants.X_OK);
     if (way.value.missing.length > 0) {
-      const tried = await tryInNew(way.value, () => Promise.resolve(passed(undefined)));
+      const tried = await tryInNew(way.value, () => Promise.resolve(found(undefined)));
       if (!tried.ok) return tried;
-      return passed({ is: 'will be made with the first create', access: await accessWarnings(way.value, true) });
+      return found({ is: 'will be made with the first create', access: await accessWarnings(way.value, true) });
     }
     const intents = walk(join(stateDir, 'intents'));
     if (!intents.ok) return intents;
     accessSync(intents.value.existing, constants.W_OK | constants.X_OK);
     // Where there are no owners and modes (Windows), nothing of that was looked at.
     const is = thisMachine().user === undefined ? 'can be used' : 'only this user can change it';
-    return passed({ is, access: await accessWarnings(way.value, true) });
+    return found({ is, access: await accessWarnings(way.value, true) });
   });
   if (judged.ok) return [stateCheck(stateDir, judged.value), await journalCheck(stateDir)];
-  const { message, remedy } = judged.problem;
+  const { message, remedy } = judged.failure;
   const advice = `Set ATLAS_MODEL_KEYS_STATE_DIR to a directory that only this user can write to${privateMode()}`;
   return [
     failed('state directory', message, remedy === undefined ? `${advice}.` : `${advice}, or mend this one. ${remedy}`),

@@ -13,8 +13,9 @@ import {
   type Stats,
 } from 'node:fs';
 import { dirname, join, parse } from 'node:path';
+import { failed, ok, type Result } from '../failure.ts';
 import { ancestorProblem, isForEverybody, kindOf, parentProblem, privateMode } from './file-owner.ts';
-import { passed, refused, systemCode, type Checked, type Refused } from './file-problem.ts';
+import { problemAt, systemCode, type FileProblem } from './file-problem.ts';
 import { partsOf } from './link-way.ts';
 import { isTrusted, thisMachine, type Machine } from './machine.ts';
 import { directoryToDisk } from './to-disk.ts';
@@ -31,7 +32,7 @@ export interface Way {
 }
 
 /** Changes nothing. Every part that exists is checked, the last one more strictly. */
-export function walk(directory: string, machine = thisMachine()): Checked<Way> {
+export function walk(directory: string, machine = thisMachine()): Result<Way, FileProblem> {
   const found = follow(directory, machine);
   if (!found.ok) return found;
   const { parts, rest } = found.value;
@@ -40,9 +41,9 @@ export function walk(directory: string, machine = thisMachine()): Checked<Way> {
   const problem =
     firstProblem(parts, rest.length === 0 ? parts.length - 1 : parts.length, machine) ??
     (rest.length === 0 ? parentProblem(last.path, last.stats, machine) : founderProblem(last, parts, machine));
-  if (problem !== undefined) return problem;
+  if (problem !== undefined) return failed(problem);
   const missing = rest.map((_, index) => join(last.path, ...rest.slice(0, index + 1)));
-  return passed({ directory: missing.at(-1) ?? last.path, existing: last.path, missing });
+  return ok({ directory: missing.at(-1) ?? last.path, existing: last.path, missing });
 }
 
 interface Part {
@@ -51,7 +52,10 @@ interface Part {
 }
 
 /** From the root to the last part that exists, and the names of those that do not; no link but one of the system. */
-function follow(directory: string, machine: Machine): Checked<{ parts: readonly Part[]; rest: readonly string[] }> {
+function follow(
+  directory: string,
+  machine: Machine,
+): Result<{ parts: readonly Part[]; rest: readonly string[] }, FileProblem> {
   const { root } = parse(directory);
   const parts: Part[] = [{ path: root, stats: lstatSync(root) }];
   let path = root;
@@ -71,15 +75,15 @@ function follow(directory: string, machine: Machine): Checked<{ parts: readonly 
     }
     const problem = kindProblem(next, stats);
     // What stands above it is judged all the same, and first: who can change that could change this too.
-    if (problem !== undefined) return firstProblem(parts, parts.length, machine) ?? problem;
+    if (problem !== undefined) return failed(firstProblem(parts, parts.length, machine) ?? problem);
     parts.push({ path: next, stats });
     [path, rest] = [next, rest.slice(1)];
   }
-  return passed({ parts, rest });
+  return ok({ parts, rest });
 }
 
 /** What is wrong with the first so many, which are on the way to the directory that is written to. */
-function firstProblem(parts: readonly Part[], count: number, machine: Machine): Refused | undefined {
+function firstProblem(parts: readonly Part[], count: number, machine: Machine): FileProblem | undefined {
   for (const [index, { path, stats }] of parts.slice(0, count).entries()) {
     const above = parts[index - 1];
     const below = parts[index + 1];
@@ -129,12 +133,16 @@ function isOfTheSystem(link: Stats, machine: Machine): boolean {
   return machine.user !== undefined && (link.uid === 0 || link.uid === machine.overflowUser);
 }
 
-function kindProblem(path: string, stats: Stats): Refused | undefined {
+function kindProblem(path: string, stats: Stats): FileProblem | undefined {
   if (stats.isSymbolicLink()) {
-    return refused('symbolic link', path, `${path} is a symbolic link, and who can change it decides where it leads.`);
+    return problemAt(
+      'symbolic link',
+      path,
+      `${path} is a symbolic link, and who can change it decides where it leads.`,
+    );
   }
   if (!stats.isDirectory()) {
-    return refused('not a directory', path, `${path} is ${kindOf(stats)}, not a directory.`);
+    return problemAt('not a directory', path, `${path} is ${kindOf(stats)}, not a directory.`);
   }
   return undefined;
 }
@@ -144,14 +152,14 @@ function kindProblem(path: string, stats: Stats): Refused | undefined {
  * one and nobody else may touch it afterwards, or the root of a mount. Whoever was there first is found by the check
  * that follows.
  */
-function founderProblem({ path, stats }: Part, parts: readonly Part[], machine: Machine): Refused | undefined {
+function founderProblem({ path, stats }: Part, parts: readonly Part[], machine: Machine): FileProblem | undefined {
   const { user } = machine;
   if (user === undefined || stats.uid === user || isForEverybody(stats, machine) || isTrusted(path, machine)) {
     return undefined;
   }
   const isMountRoot = parts.at(-2)?.stats.dev !== stats.dev;
   if (machine.platform === 'linux' && isMountRoot && isWritable(path)) return undefined;
-  return refused(
+  return problemAt(
     'foreign founder',
     path,
     `A directory is missing, and ${path} does not belong to the user who runs this server.`,

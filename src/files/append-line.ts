@@ -10,7 +10,7 @@ const APPEND = constants.O_RDWR | constants.O_APPEND | constants.O_NOFOLLOW | co
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const LINE_END = 0x0a;
 
-export interface Appending {
+interface Appending {
   /** Whether a file that is not there is made; otherwise ENOENT is thrown. */
   readonly creates: boolean;
   /** Whether to wait for the disk. */

@@ -110,7 +110,7 @@ export function placeNew(directory: SafeDirectory, name: string, bytes: Uint8Arr
   });
 }
 
-export interface Replacing {
+interface Replacing {
   /** As of {@link placeNew}. */
   readonly token?: string | undefined;
   /** Only its owner may read the new file, if nothing is said. */
@@ -118,7 +118,7 @@ export interface Replacing {
 }
 
 /**
- * Exchanges an existing file, if it still is of the version that the bytes were made from. Answers false
+ * Replaces an existing file, if it still is of the version that the bytes were made from. Answers false
  * where it is not; then nothing was changed. The old file stays until the new one is synced and was read back.
  */
 export function replaceVersion(

@@ -8,8 +8,9 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { readdirSync, unlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { failed, type Result } from '../failure.ts';
 import { readFound, statsOf, withNewFile, type FoundFile } from './atomic-file.ts';
-import { refused, systemCode, type Checked, type FileProblem, type Refused } from './file-problem.ts';
+import { problemAt, systemCode, type FileProblem } from './file-problem.ts';
 import { folded } from './identity.ts';
 import { isAlive, parseOwner, thisProcess } from './process-owner.ts';
 import type { SafeDirectory } from './safe-directory.ts';
@@ -28,23 +29,23 @@ const HALF_MADE_MS = 3_000;
 const LARGEST_LOCK = 4096;
 
 /** The file that is locked: its name in the directory, and its path for people. */
-export interface Locked {
+interface Locked {
   readonly name: string;
   readonly path: string;
 }
 
 /** Runs `action` while no other process of this program runs one for that file; fails when that takes too long. */
-export async function withLock<T, P = FileProblem>(
+export async function withLock<T, E = FileProblem>(
   directory: SafeDirectory,
   { name, path }: Locked,
-  action: () => Promise<Checked<T, P>>,
+  action: () => Promise<Result<T, E>>,
   waitMs = LONGEST_WAIT_MS,
-): Promise<Checked<T, P | FileProblem>> {
+): Promise<Result<T, E | FileProblem>> {
   const prefix = lockPrefix(name);
   const end = performance.now() + waitMs;
   let result = await tryLocked(directory, prefix, action);
   while (result === undefined) {
-    if (performance.now() > end) return busy(path);
+    if (performance.now() > end) return failed(busy(path));
     await delay(randomInt(PAUSE.least, PAUSE.most + 1));
     result = await tryLocked(directory, prefix, action);
   }
@@ -118,8 +119,8 @@ function remove(directory: SafeDirectory, name: string): void {
   }
 }
 
-function busy(path: string): Refused {
-  return refused(
+function busy(path: string): FileProblem {
+  return problemAt(
     'locked',
     path,
     `Other processes of this program keep writing to ${path}.`,

@@ -2,7 +2,7 @@
 
 import type { Stats } from 'node:fs';
 import type { Access } from './atomic-file.ts';
-import { refused, shellWord, type Refused } from './file-problem.ts';
+import { problemAt, shellWord, type FileProblem } from './file-problem.ts';
 import { isTrusted, thisMachine, type Machine } from './machine.ts';
 
 /** What is asked of metadata, whether read as numbers or as bigints. */
@@ -26,7 +26,7 @@ const STICKY = 0o1000;
 const MACOS_ADMIN = 80;
 
 /** A directory on the way, as {@link ancestorProblem} asks for it. */
-export interface Ancestor {
+interface Ancestor {
   readonly path: string;
   readonly stats: Metadata;
   /** Whether a file system is mounted there. */
@@ -42,7 +42,7 @@ export interface Ancestor {
  * (root:root, 0777), may be writable where the directory below is this user's own: whoever exchanges that cannot give
  * it this user as its owner, and is found out.
  */
-export function ancestorProblem(ancestor: Ancestor, machine: Machine): Refused | undefined {
+export function ancestorProblem(ancestor: Ancestor, machine: Machine): FileProblem | undefined {
   const { path, stats, isMountRoot, isAboveOwn, isBelowOwn } = ancestor;
   if (isTrusted(path, machine)) return undefined;
   const owner = Number(stats.uid);
@@ -60,19 +60,19 @@ export function isForEverybody({ uid, mode }: Metadata, machine: Machine): boole
 }
 
 /** The directory that is written to: only this user's, and not even a sticky one may be shared. */
-export function parentProblem(path: string, stats: Metadata, machine = thisMachine()): Refused | undefined {
+export function parentProblem(path: string, stats: Metadata, machine = thisMachine()): FileProblem | undefined {
   if (isTrusted(path, machine)) return undefined;
   if (isForeign(Number(stats.uid), machine)) return foreign(path);
   return sharedProblem(path, stats, machine);
 }
 
 /** A file that holds, or is to hold, a secret. Its mode is for the caller to judge: see {@link modeOf}. */
-export function fileProblem(path: string, stats: Metadata, machine = thisMachine()): Refused | undefined {
+export function fileProblem(path: string, stats: Metadata, machine = thisMachine()): FileProblem | undefined {
   if (!stats.isFile()) {
-    return refused('not a file', path, `${path} is ${kindOf(stats)}, not a file.`);
+    return problemAt('not a file', path, `${path} is ${kindOf(stats)}, not a file.`);
   }
   if (Number(stats.nlink) !== 1) {
-    return refused(
+    return problemAt(
       'hard link',
       path,
       `${path} has another name elsewhere (a hard link), where the secret would show up too.`,
@@ -157,14 +157,14 @@ export function kindOf(stats: Metadata): string {
   return stats.isBlockDevice() || stats.isCharacterDevice() ? 'a device' : 'something special';
 }
 
-function sharedProblem(path: string, stats: Metadata, machine: Machine): Refused | undefined {
+function sharedProblem(path: string, stats: Metadata, machine: Machine): FileProblem | undefined {
   if (!isWritableByOthers(stats, machine)) return undefined;
   if ((Number(stats.mode) & STICKY) !== 0) {
-    return refused('everybody can write', path, `Every user can write to the directory ${path}.`);
+    return problemAt('everybody can write', path, `Every user can write to the directory ${path}.`);
   }
   // Only its owner and root can change that.
   const isOwn = machine.user === 0 || Number(stats.uid) === machine.user;
-  return refused(
+  return problemAt(
     'others can write',
     path,
     `Other users can write to the directory ${path}, and so exchange what is in it.`,
@@ -177,6 +177,6 @@ function isForeign(owner: number, { user }: Machine): boolean {
   return user !== undefined && owner !== user;
 }
 
-function foreign(path: string): Refused {
-  return refused('foreign', path, `${path} does not belong to the user who runs this server.`);
+function foreign(path: string): FileProblem {
+  return problemAt('foreign', path, `${path} does not belong to the user who runs this server.`);
 }

@@ -2,23 +2,11 @@
 // advice on other places, which are for the caller to name. An error of the system gives only its code: its message
 // quotes paths and, for some calls, the data.
 
+import { failed, type Result } from '../failure.ts';
 import { privacyWords } from './privacy.ts';
 
-/** What a check yields: something to go on with, or why not. */
-export type Checked<T, P = FileProblem> = Passed<T> | Refused<P>;
-
-export interface Passed<T> {
-  readonly ok: true;
-  readonly value: T;
-}
-
-export interface Refused<P = FileProblem> {
-  readonly ok: false;
-  readonly problem: P;
-}
-
 /** Why a place cannot be used. */
-export type Reason =
+type Reason =
   | 'symbolic link'
   | 'not a directory'
   | 'not a file'
@@ -64,19 +52,15 @@ export interface FileProblem {
   readonly remedy?: string;
 }
 
-export function passed<T>(value: T): Passed<T> {
-  return { ok: true, value };
-}
-
-export function refused(reason: Reason, path: string, message: string, remedy?: string): Refused {
-  return { ok: false, problem: { reason, path, message, ...(remedy !== undefined && { remedy }) } };
+export function problemAt(reason: Reason, path: string, message: string, remedy?: string): FileProblem {
+  return { reason, path, message, ...(remedy !== undefined && { remedy }) };
 }
 
 /** Runs `action`; where the system refuses something, that becomes a problem whose message begins with `what`. */
-export async function attempt<T, P = FileProblem>(
+export async function attempt<T, E = FileProblem>(
   what: string,
-  action: () => Checked<T, P> | Promise<Checked<T, P>>,
-): Promise<Checked<T, P | FileProblem>> {
+  action: () => Result<T, E> | Promise<Result<T, E>>,
+): Promise<Result<T, E | FileProblem>> {
   try {
     return await action();
   } catch (error) {
@@ -84,9 +68,9 @@ export async function attempt<T, P = FileProblem>(
     // Not the system's refusal but a mistake of this program.
     if (code === undefined) throw error;
     const privacy = privacyWords(error);
-    if (privacy) return { ok: false, problem: { reason: 'no permission', ...said(what, ...privacy) } };
+    if (privacy) return failed({ reason: 'no permission', ...said(what, ...privacy) });
     const [reason, words, remedy] = REFUSALS[code] ?? ['refused by the system', `the system refused it (${code})`];
-    return { ok: false, problem: { reason, ...said(what, words, remedy) } };
+    return failed({ reason, ...said(what, words, remedy) });
   }
 }
 

@@ -65,7 +65,7 @@ export function isBelow(path: string, directory: string): boolean {
 }
 
 /** The files in which a machine keeps its users and groups; undefined where they are not all there is. */
-export interface UserFiles {
+interface UserFiles {
   readonly passwd: string;
   readonly group: string;
   /** The groups of this process. */

@@ -12,7 +12,7 @@ const GUARDED = ['Desktop', 'Documents', 'Downloads', 'Library/CloudStorage/*', 
 const LONGEST_WAIT_MS = 20_000;
 
 /** Opens a directory and closes it; an error of the system rejects. */
-export type Touch = (directory: string) => Promise<void>;
+type Touch = (directory: string) => Promise<void>;
 
 /** Folders that this process was let into, and questions that are still open: a held call keeps a thread. */
 const allowed = new Set<string>();

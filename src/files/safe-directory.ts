@@ -9,10 +9,11 @@
 
 import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { failed, type Result } from '../failure.ts';
 import { makeMissing, walk, type Way } from './ancestors.ts';
 import { parentProblem } from './file-owner.ts';
 import { isSame } from './identity.ts';
-import { systemCode, systemError, type Checked, type FileProblem } from './file-problem.ts';
+import { systemCode, systemError, type FileProblem } from './file-problem.ts';
 import { askFirst } from './privacy.ts';
 import { directoryToDisk } from './to-disk.ts';
 
@@ -30,28 +31,28 @@ export type Reach = 'descriptor' | 'path';
 
 const REACH: Reach = process.platform === 'linux' ? 'descriptor' : 'path';
 
-type Use<T, P> = (opened: SafeDirectory) => Checked<T, P> | Promise<Checked<T, P>>;
+type Use<T, E> = (opened: SafeDirectory) => Result<T, E> | Promise<Result<T, E>>;
 
 /**
  * Checks the way to the directory, opens it, checks that it is the one that was checked, and closes it
  * when `use` is done. It does not look again after that, when nothing could be undone: `use` confirms for
  * itself. `reach` is a parameter so that both ways can be tested on one system.
  */
-export async function withDirectory<T, P = FileProblem>(
+export async function withDirectory<T, E = FileProblem>(
   directory: string,
-  use: Use<T, P>,
+  use: Use<T, E>,
   reach: Reach = REACH,
-): Promise<Checked<T, P | FileProblem>> {
+): Promise<Result<T, E | FileProblem>> {
   await askFirst(directory);
   const way = walk(directory);
   return way.ok ? enter(directory, way.value, use, reach) : way;
 }
 
 /** As {@link withDirectory}, and makes before what is missing of the directory. */
-export async function withMadeDirectory<T, P = FileProblem>(
+export async function withMadeDirectory<T, E = FileProblem>(
   directory: string,
-  use: Use<T, P>,
-): Promise<Checked<T, P | FileProblem>> {
+  use: Use<T, E>,
+): Promise<Result<T, E | FileProblem>> {
   await askFirst(directory);
   const way = walk(directory);
   if (!way.ok) return way;
@@ -60,17 +61,17 @@ export async function withMadeDirectory<T, P = FileProblem>(
   return withDirectory(directory, use);
 }
 
-async function enter<T, P>(
+async function enter<T, E>(
   directory: string,
   { directory: path }: Way,
-  use: Use<T, P>,
+  use: Use<T, E>,
   reach: Reach,
-): Promise<Checked<T, P | FileProblem>> {
+): Promise<Result<T, E | FileProblem>> {
   // On Windows the two flags do not exist and count as 0.
   const descriptor = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   try {
     const problem = parentProblem(directory, fstatSync(descriptor));
-    if (problem !== undefined) return problem;
+    if (problem !== undefined) return failed(problem);
     const link = reach === 'descriptor' ? linkOf(descriptor) : undefined;
     const opened = link === undefined ? byPath(descriptor, path) : byDescriptor(descriptor, path);
     opened.confirm();

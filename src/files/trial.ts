@@ -3,10 +3,11 @@
 
 import { chownSync, fstatSync, linkSync, mkdirSync, readFileSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { failed, ok, type Result } from '../failure.ts';
 import type { Way } from './ancestors.ts';
 import { withNewFile, type Access } from './atomic-file.ts';
 import { isReadableByOthers, type Metadata } from './file-owner.ts';
-import { passed, refused, shellWord, systemCode, type Checked, type Refused } from './file-problem.ts';
+import { problemAt, shellWord, systemCode, type FileProblem } from './file-problem.ts';
 import { thisMachine } from './machine.ts';
 import type { SafeDirectory } from './safe-directory.ts';
 import { temporaryName } from './temporary-name.ts';
@@ -18,20 +19,24 @@ const CONTENT = Buffer.alloc(4096);
 const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 
 /** Whether a new file can be put in place: written, seen to be this user's only, and linked. */
-export function tryPlacing(directory: SafeDirectory, path: string, name: string): Promise<Checked<undefined>> {
+export function tryPlacing(
+  directory: SafeDirectory,
+  path: string,
+  name: string,
+): Promise<Result<undefined, FileProblem>> {
   const [temporary, linked] = [temporaryName(name), temporaryName(name)];
   return withNewFile(directory, temporary, CONTENT, async (_identity, file) => {
     try {
       const problem = modeProblem(path, fstatSync(file));
-      if (problem !== undefined) return problem;
+      if (problem !== undefined) return failed(problem);
       linkSync(directory.path(temporary), directory.path(linked));
       unlinkSync(directory.path(linked));
       await directory.sync();
-      return passed(undefined);
+      return ok(undefined);
     } catch (error) {
       if (!NO_LINKS.has(systemCode(error) ?? '')) throw error;
       const message = `The file system of ${path} has no hard links, without which no new file can be put in place whole.`;
-      return refused('no hard links', path, message);
+      return failed(problemAt('no hard links', path, message));
     } finally {
       unlinkSync(directory.path(temporary));
     }
@@ -44,31 +49,26 @@ export async function tryReplacing(
   { path, name }: { readonly path: string; readonly name: string },
   stats: Metadata,
   { uid, gid, give }: Access,
-): Promise<Checked<undefined>> {
+): Promise<Result<undefined, FileProblem>> {
   if ((Number(stats.mode) & 0o200) === 0) {
-    return refused(
-      'read-only',
-      path,
-      `${path} is read-only.`,
-      `If it may be changed, run: ${process.platform === 'win32' ? `attrib -r "${path}"` : `chmod u+w ${shellWord(path)}`}`,
-    );
+    return failed(readOnly(path));
   }
   const problem = removalProblem(directory, path, name) ?? mountProblem(path);
-  if (problem !== undefined) return problem;
+  if (problem !== undefined) return failed(problem);
   const [temporary, renamed] = [temporaryName(name), temporaryName(name)];
   return withNewFile(directory, temporary, CONTENT, async (_identity, file) => {
     let at = temporary;
     try {
       const chown = (user: number, group: number) => mayGive(directory.path(temporary), user, group);
-      if (uid !== undefined && !chown(uid, -1)) return foreignOwner(path, uid);
-      if (gid !== undefined && !chown(-1, gid)) return foreignGroup(path, gid);
+      if (uid !== undefined && !chown(uid, -1)) return failed(foreignOwner(path, uid));
+      if (gid !== undefined && !chown(-1, gid)) return failed(foreignGroup(path, gid));
       const modes = modeProblem(path, fstatSync(file));
-      if (modes !== undefined) return modes;
-      if (give !== undefined && !(await give(file))) return noList(path);
+      if (modes !== undefined) return failed(modes);
+      if (give !== undefined && !(await give(file))) return failed(noList(path));
       renameSync(directory.path(temporary), directory.path(renamed));
       at = renamed;
       await directory.sync();
-      return passed(undefined);
+      return ok(undefined);
     } finally {
       unlinkSync(directory.path(at));
     }
@@ -78,8 +78,8 @@ export async function tryReplacing(
 /** Makes a directory in one that exists, as the missing ones will be made, tries `use` in it, and removes it. */
 export async function tryInNew<T>(
   { existing, missing }: Way,
-  use: (directory: string) => Promise<Checked<T>>,
-): Promise<Checked<T>> {
+  use: (directory: string) => Promise<Result<T, FileProblem>>,
+): Promise<Result<T, FileProblem>> {
   const path = join(existing, temporaryName('new'));
   mkdirSync(path, 0o700);
   try {
@@ -91,10 +91,14 @@ export async function tryInNew<T>(
 }
 
 /** What a file system made of mode 0600: exFAT, NTFS and SMB give every file the same. */
-export function modeProblem(path: string, stats: Metadata, machine = thisMachine()): Refused | undefined {
+export function modeProblem(path: string, stats: Metadata, machine = thisMachine()): FileProblem | undefined {
   if (!isReadableByOthers(stats, machine)) return undefined;
   const mode = (Number(stats.mode) & 0o777).toString(8);
-  return refused('no modes', path, `The file system of ${path} has no modes: a new file has 0${mode} instead of 0600.`);
+  return problemAt(
+    'no modes',
+    path,
+    `The file system of ${path} has no modes: a new file has 0${mode} instead of 0600.`,
+  );
 }
 
 function mayGive(path: string, uid: number, gid: number): boolean {
@@ -107,8 +111,13 @@ function mayGive(path: string, uid: number, gid: number): boolean {
   }
 }
 
-function foreignOwner(path: string, uid: number): Refused {
-  return refused(
+function readOnly(path: string): FileProblem {
+  const command = process.platform === 'win32' ? `attrib -r "${path}"` : `chmod u+w ${shellWord(path)}`;
+  return problemAt('read-only', path, `${path} is read-only.`, `If it may be changed, run: ${command}`);
+}
+
+function foreignOwner(path: string, uid: number): FileProblem {
+  return problemAt(
     'cannot give',
     path,
     `${path} belongs to the user ${uid}, and this user cannot give that one the file that is to replace it.`,
@@ -116,8 +125,8 @@ function foreignOwner(path: string, uid: number): Refused {
   );
 }
 
-function foreignGroup(path: string, gid: number): Refused {
-  return refused(
+function foreignGroup(path: string, gid: number): FileProblem {
+  return problemAt(
     'cannot give',
     path,
     `The group ${gid} can read ${path}, and this user cannot give that group the file that is to replace it.`,
@@ -125,8 +134,8 @@ function foreignGroup(path: string, gid: number): Refused {
   );
 }
 
-function noList(path: string): Refused {
-  return refused(
+function noList(path: string): FileProblem {
+  return problemAt(
     'cannot give',
     path,
     `The file that is to replace ${path} cannot be given its access control list.`,
@@ -138,7 +147,7 @@ function noList(path: string): Refused {
  * Asks Linux to remove the file as if it were a directory: it looks whether anything protects the file (permissions,
  * chattr +i and +a, a read-only file system) before it sees that this is none.
  */
-function removalProblem(directory: SafeDirectory, path: string, name: string): Refused | undefined {
+function removalProblem(directory: SafeDirectory, path: string, name: string): FileProblem | undefined {
   if (process.platform !== 'linux') return undefined;
   try {
     rmdirSync(directory.path(name));
@@ -147,15 +156,15 @@ function removalProblem(directory: SafeDirectory, path: string, name: string): R
     if (code === 'ENOTDIR') return undefined;
     if (code !== 'EPERM') throw error;
     const message = `${path} cannot be replaced: the system does not permit it.`;
-    return refused('protected', path, message, 'See lsattr, and take the protection away (chattr -i -a).');
+    return problemAt('protected', path, message, 'See lsattr, and take the protection away (chattr -i -a).');
   }
   return undefined;
 }
 
 /** A file that a container got by itself: nothing can be renamed over it (EBUSY). */
-function mountProblem(path: string): Refused | undefined {
+function mountProblem(path: string): FileProblem | undefined {
   if (process.platform !== 'linux' || !mountPoints().includes(path)) return undefined;
-  return refused(
+  return problemAt(
     'mounted',
     path,
     `${path} is mounted by itself, so that no other file can be put in its place.`,

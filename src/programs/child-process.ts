@@ -1,10 +1,16 @@
 // Runs one program to its end, within limits of time and output, and leaves nothing of it running, not even when this
 // process ends. It knows nothing of secrets or sinks: bytes go in, and an end comes out. Nothing of standard error is kept.
+//
+// A program ends together with the programs that it started. On POSIX those are its process group; a process that moved to
+// a session of its own (a daemon such as gpg-agent) is not reached. On Windows they are what taskkill finds below it while
+// it runs; of a program that has ended, what it started is not found any more.
 
 import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { basename } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { killGroup, terminateGroup } from './process-group.ts';
+import { systemProgram } from '../files/windows.ts';
 
 export interface Program {
   /** An absolute path. There is no shell between it and its arguments. */
@@ -36,6 +42,9 @@ const LAST_OUTPUT_MS = 500;
 /** How long a program may take to end by itself after it was asked to, so that it can remove its temporary files. */
 const TERMINATION_MS = 1000;
 
+/** For taskkill. It takes a tenth of a second; on a machine that is very busy, more. */
+const TASKKILL_LIMIT_MS = 3000;
+
 /** One entry for each program that runs: stops it, and resolves when nothing of it runs any more. */
 const running = new Set<() => Promise<void>>();
 let isShuttingDown = false;
@@ -59,21 +68,22 @@ export function readProgram(program: Program): Promise<ProgramEnd> {
   return run(program, { keep: true });
 }
 
-interface Exchange {
+/** What goes in, and whether what comes out is kept. */
+interface Streams {
   readonly input?: Uint8Array;
   readonly keep: boolean;
 }
 
-async function run(program: Program, exchange: Exchange): Promise<ProgramEnd> {
+async function run(program: Program, streams: Streams): Promise<ProgramEnd> {
   if (isShuttingDown) return { by: 'no start', code: 'ESHUTDOWN' };
   let child: ChildProcess;
   try {
-    child = start(program, exchange);
+    child = start(program, streams);
   } catch (error) {
     return { by: 'no start', code: codeOf(error) };
   }
   const shutdown = new AbortController();
-  const ended = follow(child, program, exchange, shutdown.signal);
+  const ended = follow(child, program, streams, shutdown.signal);
   const stop = async () => {
     shutdown.abort();
     await ended;
@@ -89,15 +99,15 @@ async function run(program: Program, exchange: Exchange): Promise<ProgramEnd> {
 async function follow(
   child: ChildProcess,
   program: Program,
-  exchange: Exchange,
+  streams: Streams,
   shutdown: AbortSignal,
 ): Promise<ProgramEnd> {
   const closed = new Promise((resolve) => child.once('close', resolve));
-  const tookInput = exchange.input === undefined ? () => true : feed(child.stdin, exchange.input);
+  const tookInput = streams.input === undefined ? () => true : feed(child.stdin, streams.input);
   const kept: Buffer[] = [];
-  const end = await endOf(child, program.timeoutMs, exchange.keep ? kept : undefined, shutdown);
+  const end = await endOf(child, program.timeoutMs, streams.keep ? kept : undefined, shutdown);
   await killGroup(child, program.env);
-  if (end.by === 'exit' && exchange.keep) {
+  if (end.by === 'exit' && streams.keep) {
     await Promise.race([closed, delay(LAST_OUTPUT_MS, undefined, { ref: false })]);
   }
   for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe?.destroy();
@@ -108,14 +118,14 @@ async function follow(
   return end;
 }
 
-function start(program: Program, exchange: Exchange): ChildProcess {
+function start(program: Program, streams: Streams): ChildProcess {
   return spawn(program.path, program.args, {
     // Not the working directory of the server, where files of others may steer a program.
     cwd: '/',
     env: program.env,
     // A session of its own, and with it a process group that can be killed as one. It has no terminal.
     detached: process.platform !== 'win32',
-    stdio: [exchange.input === undefined ? (program.file ?? 'ignore') : 'pipe', 'pipe', 'pipe'],
+    stdio: [streams.input === undefined ? (program.file ?? 'ignore') : 'pipe', 'pipe', 'pipe'],
     windowsHide: true,
   });
 }
@@ -186,7 +196,82 @@ function feed(stdin: Writable | null, input: Uint8Array): () => boolean {
   return () => taken;
 }
 
+/** Asks the whole group to end. False where the system has no such request (Windows), or no such process. */
+function terminateGroup(child: ChildProcess): boolean {
+  return process.platform !== 'win32' && signalGroup(child, 'SIGTERM');
+}
+
+/** Ends what is left of the group. `env` is the program's: it says where Windows is. */
+async function killGroup(child: ChildProcess, env: Readonly<Record<string, string>>): Promise<void> {
+  if (process.platform !== 'win32') {
+    signalGroup(child, 'SIGKILL');
+    return;
+  }
+  if (child.exitCode !== null || child.pid === undefined) return;
+  // Before the program itself is ended: its children are found by the id of their parent.
+  await endTree(child.pid, env);
+  child.kill('SIGKILL');
+}
+
+function signalGroup({ pid }: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): boolean {
+  if (pid === undefined) return false;
+  try {
+    return process.kill(-pid, signal);
+  } catch {
+    // ESRCH: nobody is left. EPERM: what is left runs as another user (sudo), and only that user can end it.
+    return false;
+  }
+}
+
+async function endTree(pid: number, env: Readonly<Record<string, string>>): Promise<void> {
+  const taskkill = spawn(systemProgram('taskkill.exe', env), ['/T', '/F', '/PID', String(pid)], {
+    env,
+    stdio: 'ignore',
+    timeout: TASKKILL_LIMIT_MS,
+    windowsHide: true,
+  });
+  // A Windows without it: the program itself is ended all the same.
+  await once(taskkill, 'exit').catch(() => undefined);
+}
+
 /** Only the code: the message of such an error quotes the arguments. */
 function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown';
 }
+
+export function subjectOf(program: Program): string {
+  return `The program "${basename(program.path)}"`;
+}
+
+/** How it ended, in words for a person. Neither the arguments, which may hold the operator's data, nor any output. */
+export function describe(program: Program, end: ProgramEnd, subject = subjectOf(program)): string {
+  switch (end.by) {
+    case 'exit':
+      if (end.code !== 0) return `${subject} ended with exit code ${end.code}.`;
+      return `${subject} closed its input before it had the whole secret.`;
+    case 'signal':
+      return `${subject} was ended by signal ${end.signal}.`;
+    case 'timeout':
+      return `${subject} did not end within ${program.timeoutMs / 1000} s and was stopped.`;
+    case 'flood':
+      return `${subject} printed far too much and was stopped.`;
+    case 'shutdown':
+      return `${subject} was stopped because this server ends.`;
+    case 'no start':
+      return `${subject} could not be started: ${START_PROBLEMS[end.code] ?? 'the system refused'}.`;
+  }
+}
+
+const START_PROBLEMS: Readonly<Record<string, string>> = {
+  ENOENT: 'it is gone, or the interpreter it names is missing',
+  EACCES: 'it, or the interpreter it names, may not be executed',
+  EPERM: 'it may not be executed',
+  ENOEXEC: 'it is not a program for this system',
+  ETXTBSY: 'it is being written',
+  E2BIG: 'its arguments and environment are too long',
+  EAGAIN: 'there are too many processes',
+  ENOMEM: 'there is too little memory',
+  EMFILE: 'too many files are open',
+  ENFILE: 'too many files are open',
+  ESHUTDOWN: 'this server ends',
+};

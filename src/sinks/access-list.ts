@@ -4,19 +4,21 @@
 
 import { lstatSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { failed, ok, type Result } from '../failure.ts';
 import { PRIVATE, type Access } from '../files/atomic-file.ts';
 import { isWritableByOthers, keptAccess, modeWarnings, type Metadata } from '../files/file-owner.ts';
-import { passed, shellWord } from '../files/file-problem.ts';
+import { shellWord } from '../files/file-problem.ts';
 import { isTrusted, thisMachine, type Machine } from '../files/machine.ts';
 import { searchPathOf } from '../programs/child-environment.ts';
 import { readProgram } from '../programs/child-process.ts';
 import { findExecutable } from '../programs/executable.ts';
-import { notReady, type Checked, type Refused } from './sink-problem.ts';
+import { notReady } from './sink-problem.ts';
+import type { SinkProblem } from './sink.ts';
 
 type Environment = Readonly<Record<string, string>>;
 
 /** Who can read a file that takes the place of another, and what a person should know of that. */
-export interface Readers {
+interface Readers {
   readonly access: Access;
   readonly warnings: readonly string[];
 }
@@ -47,13 +49,17 @@ const TIME_LIMIT_MS = 5_000;
 const OPENED = '/proc/self/fd/0';
 
 /** The readers of the file at `path` that the one in its place will have. Refuses a file that its list lets others write. */
-export async function keptReaders(path: string, stats: Owned, environment: Environment): Promise<Checked<Readers>> {
+export async function keptReaders(
+  path: string,
+  stats: Owned,
+  environment: Environment,
+): Promise<Result<Readers, SinkProblem>> {
   const machine = thisMachine();
   const kept = await keptBeside(path, stats, environment, machine);
   const uid = Number(stats.uid);
   // Only in a place that the operator trusts; what is private to that user stays so.
   if (!kept.ok || machine.user === undefined || uid === machine.user) return kept;
-  return passed({ ...kept.value, access: { ...kept.value.access, uid } });
+  return ok({ ...kept.value, access: { ...kept.value.access, uid } });
 }
 
 /** As {@link keptReaders}, but for the owner. */
@@ -62,29 +68,31 @@ async function keptBeside(
   stats: Bits,
   environment: Environment,
   machine: Machine,
-): Promise<Checked<Readers>> {
+): Promise<Result<Readers, SinkProblem>> {
   const mode = Number(stats.mode);
-  if (machine.platform === 'darwin') return passed(await keptOnMacos(path, stats, environment, machine));
-  if (machine.user === undefined || (mode & GROUP_BITS) === 0) return passed(readersOf(path, stats, [], machine));
+  if (machine.platform === 'darwin') return ok(await keptOnMacos(path, stats, environment, machine));
+  if (machine.user === undefined || (mode & GROUP_BITS) === 0) return ok(readersOf(path, stats, [], machine));
   const list = await listOf([path, dirname(path)], environment);
-  if (list === undefined) return passed({ access: PRIVATE, warnings: [lost(path)] });
+  if (list === undefined) return ok({ access: PRIVATE, warnings: [lost(path)] });
   const writer = writerIn(list, machine);
   if (writer !== undefined && !isTrusted(path, machine)) {
-    return notReady(
-      `Other users can write to ${path}: by its access control list, ${inWords([writer])} can.`,
-      `Check what is in it, then run: setfacl -b ${shellWord(path)}`,
+    return failed(
+      notReady(
+        `Other users can write to ${path}: by its access control list, ${inWords([writer])} can.`,
+        `Check what is in it, then run: setfacl -b ${shellWord(path)}`,
+      ),
     );
   }
   const named = list.named.filter(({ rights }) => (rights & READS) !== 0);
   const bits = list.group === undefined ? mode : (mode & ~GROUP_BITS) | (list.group << 3);
   const kept = readersOf(path, { mode: bits, gid: stats.gid }, named, machine);
   const setfacl = kept.access.mode === PRIVATE.mode ? undefined : programOf('setfacl', environment);
-  if (setfacl === undefined) return passed(kept);
-  return passed({ ...kept, access: { ...kept.access, give: giver(setfacl, kept.access, named) } });
+  if (setfacl === undefined) return ok(kept);
+  return ok({ ...kept, access: { ...kept.access, give: giver(setfacl, kept.access, named) } });
 }
 
 /** Refuses a way on which a list lets others write to a directory, where its mode says that only a private group can. */
-export async function listedWriters(directory: string, environment: Environment): Promise<Refused | undefined> {
+export async function listedWriters(directory: string, environment: Environment): Promise<SinkProblem | undefined> {
   const machine = thisMachine();
   if (machine.user === undefined || machine.platform === 'darwin') return undefined;
   for (let path = directory; path !== dirname(path); path = dirname(path)) {

@@ -2,18 +2,24 @@
 // What the program says is never shown, not even in an error: it may be the secret.
 
 import { basename } from 'node:path';
+import { failed, ok, type Result } from '../failure.ts';
 import type { CommandSpec } from '../config/sink-spec.ts';
-import { passed } from '../files/file-problem.ts';
 import { askFirst } from '../files/privacy.ts';
 import { fingerprintOfBytes, holdsExactly } from '../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../secret/secret.ts';
 import { childEnvironment, searchPathOf } from '../programs/child-environment.ts';
 import { notTheOldSecret, oldSecretIn, type OldSecret } from './old-secret.ts';
-import { feedProgram, readProgram, type Program, type ProgramEnd } from '../programs/child-process.ts';
+import {
+  describe,
+  feedProgram,
+  readProgram,
+  subjectOf,
+  type Program,
+  type ProgramEnd,
+} from '../programs/child-process.ts';
 import { findExecutable } from '../programs/executable.ts';
-import { describe, subjectOf } from '../programs/program-end.ts';
-import { attempt, entryExists, failedDelivery, type Checked, type Refused } from './sink-problem.ts';
-import type { Address, Delivery, Held, Preflight, Replaced, Sink, Target, Verdict } from './sink.ts';
+import { attempt, entryExists, failedDelivery, notReady } from './sink-problem.ts';
+import type { Address, Delivery, Held, Preflight, Replaced, Sink, Target, Verdict, SinkProblem } from './sink.ts';
 import { expand, takesEntry } from './template.ts';
 
 type Argv = CommandSpec['argv'];
@@ -28,9 +34,9 @@ export function commandSink(name: string, spec: CommandSpec, environment: Readon
   const prepare = async (argv: Argv, address: Address) => {
     const reached = await attempt('The program of a command cannot be looked at', async () => {
       await askFirst(argv[0]);
-      return passed(undefined);
+      return ok(undefined);
     });
-    if (!reached.ok) return { ready: false, ...reached.problem } as const;
+    if (!reached.ok) return reached;
     return prepareProgram(argv, address, env, spec.timeoutMs);
   };
   return {
@@ -40,19 +46,19 @@ export function commandSink(name: string, spec: CommandSpec, environment: Readon
     takesEntry: takesEntry(...spec.argv, ...(spec.verify ?? [])),
     mayWriteForMs: spec.timeoutMs,
     verification: spec.verify ? 'read-back' : 'none',
-    async preflight(address, _mode, replaced): Promise<Preflight> {
+    async preflight(address, _mode, replaced): Promise<Result<Preflight, SinkProblem>> {
       const writer = await prepare(spec.argv, address);
-      if (!writer.ready) return notReady(writer);
+      if (!writer.ok) return writer;
       const reader = spec.verify && (await prepare(spec.verify, address));
-      if (reader && !reader.ready) return notReady(reader);
-      const commands: Commands = { name, location, writer: writer.program, reader: reader?.program, replaced };
+      if (reader && !reader.ok) return reader;
+      const commands: Commands = { name, location, writer: writer.value, reader: reader?.value, replaced };
       const old = await findOld(commands);
-      if (!old.ok) return { ready: false, problem: old.problem };
-      return { ready: true, target: commandTarget(commands, old.value) };
+      if (!old.ok) return old;
+      return ok({ target: commandTarget(commands, old.value) });
     },
     async lookUp(address): Promise<Held> {
       const reader = spec.verify && (await prepare(spec.verify, address));
-      return reader?.ready ? lookUpWith(reader.program) : { held: 'unknown' };
+      return reader?.ok ? lookUpWith(reader.value) : { held: 'unknown' };
     },
   };
 }
@@ -68,18 +74,18 @@ interface Commands {
 }
 
 /** The old secret where it is printed, undefined where nothing is; refused where it is anything else. */
-async function findOld({ name, reader, replaced }: Commands): Promise<Checked<OldSecret | undefined>> {
-  if (reader === undefined) return passed(undefined);
+async function findOld({ name, reader, replaced }: Commands): Promise<Result<OldSecret | undefined, SinkProblem>> {
+  if (reader === undefined) return ok(undefined);
   const value = await printedBy(reader);
-  if (value === undefined) return passed(undefined);
+  if (value === undefined) return ok(undefined);
   const old = replaced && oldSecretIn(value, replaced);
   value.fill(0);
-  if (old?.lineEnd === '') return passed(old);
+  if (old?.lineEnd === '') return ok(old);
   if (replaced) {
     const what = `${subjectOf(reader)} prints something already, so the place of sink "${name}" is taken`;
-    return notTheOldSecret(what, replaced);
+    return failed(notTheOldSecret(what, replaced));
   }
-  return taken(name, reader);
+  return failed(taken(name, reader));
 }
 
 function commandTarget(commands: Commands, old: OldSecret | undefined): Target {
@@ -90,8 +96,8 @@ function commandTarget(commands: Commands, old: OldSecret | undefined): Target {
     location,
     exchanges: old ? 'old secret' : 'unknown',
     async deliver(secret): Promise<Delivery> {
-      const still = old ? await findOld(commands) : passed(undefined);
-      if (!still.ok) return failedDelivery(still);
+      const still = old ? await findOld(commands) : ok(undefined);
+      if (!still.ok) return failedDelivery(still.failure);
       delivered = secret;
       const end = await feed(writer, secret);
       if (hasTaken(end)) return { outcome: 'written', warnings: [] };
@@ -105,7 +111,7 @@ function commandTarget(commands: Commands, old: OldSecret | undefined): Target {
       return problem ? { ...problem, hint: hints.verify } : { outcome: 'verified', verification: 'read-back' };
     },
     async retract() {
-      // Where nothing was exchanged, nobody but the operator knows what would take the secret back.
+      // Where nothing was replaced, nobody but the operator knows what would take the secret back.
       if (reader === undefined || old === undefined || delivered === undefined) return;
       const isHeld = (await readBackProblem(reader, delivered)) === undefined;
       if (isHeld) await feed(writer, old.secret);
@@ -166,33 +172,22 @@ function isPrintedSecret(output: Buffer, secret: Secret): boolean {
   });
 }
 
-type Preparation =
-  | { readonly ready: true; readonly program: Program }
-  | { readonly ready: false; readonly message: string; readonly hint: string };
-
 function prepareProgram(
   [program, ...args]: Argv,
   address: Address,
   env: Readonly<Record<string, string>>,
   timeoutMs: number,
-): Preparation {
+): Result<Program, SinkProblem> {
   if (expand(program, address) !== program) {
     const message = 'The program of a command may not hold {groupId} or {entry}.';
-    return { ready: false, message, hint: 'Use them in the arguments only.' };
+    return failed(notReady(message, 'Use them in the arguments only.'));
   }
   const search = findExecutable(program, searchPathOf(env));
-  if (!search.ok) return { ready: false, ...search.failure };
-  return {
-    ready: true,
-    program: { path: search.value, args: args.map((arg) => expand(arg, address)), env, timeoutMs },
-  };
+  if (!search.ok) return failed(notReady(search.failure.message, search.failure.hint));
+  return ok({ path: search.value, args: args.map((arg) => expand(arg, address)), env, timeoutMs });
 }
 
-function notReady({ message, hint }: { message: string; hint: string }): Preflight {
-  return { ready: false, problem: { code: 'SINK_NOT_READY', message, hint } };
-}
-
-function taken(name: string, reader: Program): Refused {
+function taken(name: string, reader: Program): SinkProblem {
   return entryExists(
     `${subjectOf(reader)} prints something already, so the place of sink "${name}" is taken.`,
     'Nothing is overwritten. Pass another entry, or have that one removed first.',

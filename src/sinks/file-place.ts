@@ -3,21 +3,22 @@
 
 import { accessSync, constants, lstatSync, realpathSync, statfsSync, type Stats } from 'node:fs';
 import { basename, dirname, isAbsolute, join, normalize, sep } from 'node:path';
+import { failed, ok, type Result } from '../failure.ts';
 import { walk, type Way } from '../files/ancestors.ts';
 import type { Access } from '../files/atomic-file.ts';
-import { passed, systemCode } from '../files/file-problem.ts';
+import { systemCode } from '../files/file-problem.ts';
 import { placeKey } from '../files/identity.ts';
 import { askFirst } from '../files/privacy.ts';
 import { isReservedName } from '../files/reserved-name.ts';
 import { withDirectory, withMadeDirectory, type SafeDirectory } from '../files/safe-directory.ts';
 import { leftovers, removeLeftovers } from '../files/temporary-name.ts';
 import { tryInNew, tryPlacing, tryReplacing } from '../files/trial.ts';
-import { inTurn } from '../files/turns.ts';
+import { serialized } from '../files/serialized.ts';
 import { accessWarnings } from '../files/windows-access.ts';
 import { keptReaders, listedWriters } from './access-list.ts';
 import { gitProblem, type Environment } from './git-ignore.ts';
-import { attempt, notReady, worded, type Checked, type Refused } from './sink-problem.ts';
-import type { Address, Held, PreflightMode, Sink } from './sink.ts';
+import { attempt, notReady, worded } from './sink-problem.ts';
+import type { Address, Held, PreflightMode, Sink, SinkProblem } from './sink.ts';
 import { expand, takesEntry } from './template.ts';
 
 /** Where one secret goes: the file `name` in `directory`. */
@@ -28,28 +29,30 @@ export interface Place {
 }
 
 /** What a sink says of whatever exists at its place. */
-export type JudgeExisting<T> = (place: Place, stats: Stats) => Checked<T> | Promise<Checked<T>>;
+export type JudgeExisting<T> = (place: Place, stats: Stats) => Result<T, SinkProblem> | Promise<Result<T, SinkProblem>>;
 
 /** The place of an address. The values of an address cannot leave the directory that the operator named. */
-export function placeOf(template: string, address: Address): Checked<Place> {
+export function placeOf(template: string, address: Address): Result<Place, SinkProblem> {
   const path = expand(template, address);
   if (takesEntry(template) && !address.entry) {
-    return notReady('This sink needs an entry, and there is none.', 'Pass an entry.');
+    return failed(notReady('This sink needs an entry, and there is none.', 'Pass an entry.'));
   }
   const isProper = isAbsolute(path) && normalize(path) === path && !path.endsWith(sep) && !path.includes('\0');
   if (!isProper || path.split(sep).length !== template.split(sep).length) {
-    return notReady(
-      `${template} is no plain path of a file once its placeholders are replaced.`,
-      'Configure an absolute path without "." and "..", doubled or trailing slashes.',
+    return failed(
+      notReady(
+        `${template} is not a plain path of a file once its placeholders are replaced.`,
+        'Configure an absolute path without "." and "..", doubled or trailing slashes.',
+      ),
     );
   }
   // The entry was judged by itself; here, what is made of it.
   const written = template.split(sep);
   const made = path.split(sep).filter((part, index) => part !== written[index]);
   if (made.some(isReservedName)) {
-    return notReady('Windows reserves the name that this entry gives to a file.', 'Pass another entry.');
+    return failed(notReady('Windows reserves the name that this entry gives to a file.', 'Pass another entry.'));
   }
-  return passed({ path, directory: dirname(path), name: basename(path) });
+  return ok({ path, directory: dirname(path), name: basename(path) });
 }
 
 /**
@@ -82,20 +85,20 @@ export function examinePlace<T>(
   mode: PreflightMode,
   environment: Environment,
   judge: JudgeExisting<T>,
-): Promise<Checked<Examined<T>>> {
+): Promise<Result<Examined<T>, SinkProblem>> {
   return attempt(`${place.path} cannot be written`, async () => {
     await askFirst(place.directory);
     const way = worded(walk(place.directory));
     if (!way.ok) return way;
     const { directory, existing, missing } = way.value;
     const writers = await listedWriters(existing, environment);
-    if (writers !== undefined) return writers;
+    if (writers !== undefined) return failed(writers);
     const target = join(directory, place.name);
     const found = missing.length === 0 ? lstatSync(target, { throwIfNoEntry: false }) : undefined;
-    const judged = found === undefined ? passed(undefined) : await judge(place, found);
+    const judged = found === undefined ? ok(undefined) : await judge(place, found);
     if (!judged.ok) return judged;
     const problem = (await gitProblem(target, existing, environment)) ?? roomProblem(existing);
-    if (problem !== undefined) return problem;
+    if (problem !== undefined) return failed(problem);
     const readers = found?.isFile() === true ? await keptReaders(place.path, found, environment) : undefined;
     if (readers?.ok === false) return readers;
     const old = found && readers && { stats: found, access: readers.value.access };
@@ -103,18 +106,18 @@ export function examinePlace<T>(
     if (!tried.ok) return tried;
     const access = await accessWarnings(way.value);
     const warnings = [...access, ...(readers?.value.warnings ?? [])];
-    return passed({ ...(judged.value !== undefined && { judged: judged.value }), warnings, access });
+    return ok({ ...(judged.value !== undefined && { judged: judged.value }), warnings, access });
   });
 }
 
 /** Runs `action` when all earlier ones of that place in this process have ended, however their paths were spelled. */
-export async function inTurnAt<T>(place: Place, action: () => Promise<T>): Promise<T> {
+export async function serializedAt<T>(place: Place, action: () => Promise<T>): Promise<T> {
   await askFirst(place.directory);
-  return inTurn(placeKey(place.path), action);
+  return serialized(placeKey(place.path), action);
 }
 
 /** What a look at a place finds. A directory that is missing holds nothing; one that is not safe tells nothing. */
-export async function heldBy(look: () => Promise<Checked<Held>>): Promise<Held> {
+export async function heldBy(look: () => Promise<Result<Held, SinkProblem>>): Promise<Held> {
   try {
     const found = await look();
     return found.ok ? found.value : { held: 'unknown' };
@@ -152,7 +155,7 @@ async function ifReadable<T>(
   use: (opened: SafeDirectory) => T | Promise<T>,
 ): Promise<T | undefined> {
   try {
-    const used = await withDirectory(directory, async (opened) => passed(await use(opened)));
+    const used = await withDirectory(directory, async (opened) => ok(await use(opened)));
     return used.ok ? used.value : undefined;
   } catch (error) {
     return systemCode(error) === 'ENOENT' ? missing : undefined;
@@ -160,7 +163,7 @@ async function ifReadable<T>(
 }
 
 /** `access` also finds a file system that is mounted read-only. */
-function roomProblem(directory: string): Refused | undefined {
+function roomProblem(directory: string): SinkProblem | undefined {
   accessSync(directory, constants.W_OK | constants.X_OK);
   const { blocks, bavail } = statfsSync(directory);
   // Some network file systems do not know their size and say 0 of 0.
@@ -177,7 +180,7 @@ async function tryPlace(
   mode: PreflightMode,
   way: Way,
   old: { readonly stats: Stats; readonly access: Access } | undefined,
-): Promise<Checked<undefined>> {
+): Promise<Result<undefined, SinkProblem>> {
   const target = { name: place.name, path: join(way.directory, place.name) };
   const use = (directory: SafeDirectory) =>
     old ? tryReplacing(directory, target, old.stats, old.access) : tryPlacing(directory, place.directory, place.name);

@@ -6,10 +6,10 @@ import { dirname, isAbsolute, delimiter, join, relative, resolve, sep } from 'no
 import { shellWord } from '../files/file-problem.ts';
 import { placeKey, spellingOnDisk } from '../files/identity.ts';
 import { searchPathOf } from '../programs/child-environment.ts';
-import { readProgram, type Program } from '../programs/child-process.ts';
+import { describe, readProgram, type Program } from '../programs/child-process.ts';
 import { findExecutable } from '../programs/executable.ts';
-import { describe } from '../programs/program-end.ts';
-import { notReady, type Refused } from './sink-problem.ts';
+import { notReady } from './sink-problem.ts';
+import type { SinkProblem } from './sink.ts';
 
 /** Variables of this process, by name; git gets few of them. */
 export type Environment = Readonly<Record<string, string>>;
@@ -36,7 +36,7 @@ export async function gitProblem(
   target: string,
   existing: string,
   environment: Environment,
-): Promise<Refused | undefined> {
+): Promise<SinkProblem | undefined> {
   const top = workTreeOf(existing);
   if (top === undefined) return undefined;
   const search = findExecutable('git', searchPathOf(environment));
@@ -107,7 +107,7 @@ function absoluteSearchPath(environment: Environment): string {
   return searchPathOf(environment).split(delimiter).filter(isAbsolute).join(delimiter);
 }
 
-function noAnswer(target: string, reason: string, hint: string): Refused {
+function noAnswer(target: string, reason: string, hint: string): SinkProblem {
   return notReady(
     `${target} lies in a git work tree, and whether git ignores it could not be found out. ${reason}`,
     `${hint} Or configure a path outside of the work tree.`,

@@ -1,6 +1,7 @@
 // The sink that shows a secret in the tool's result, where the model and everyone who reads the chat can
 // see it. Whether it may exist is the operator's decision, made in the configuration.
 
+import { ok } from '../failure.ts';
 import { disclose, remember } from '../secret/redaction.ts';
 import { openSecret } from '../secret/secret.ts';
 import type { Sink, Target } from './sink.ts';
@@ -19,7 +20,7 @@ export function inlineSink(name: string): Sink {
     takesEntry: false,
     mayWriteForMs: 0,
     verification: 'none',
-    preflight: () => Promise.resolve({ ready: true, target: inlineTarget() }),
+    preflight: () => Promise.resolve(ok({ target: inlineTarget() })),
     lookUp: () => Promise.resolve({ held: 'unknown' }),
   };
 }

@@ -4,8 +4,8 @@
 import { fingerprintOfBytes } from '../secret/fingerprint.ts';
 import { fits, isSecretOfKey, maskOf } from '../secret/mask.ts';
 import { openSecret, Secret } from '../secret/secret.ts';
-import { entryExists, type Refused } from './sink-problem.ts';
-import type { Replaced } from './sink.ts';
+import { entryExists } from './sink-problem.ts';
+import type { Replaced, SinkProblem } from './sink.ts';
 
 /** As a sink holds it. */
 export interface OldSecret {
@@ -36,20 +36,20 @@ export function bytesOf({ secret, lineEnd }: OldSecret): Buffer {
 }
 
 /** @param what says that the place is taken, as the beginning of a sentence */
-export function notTheOldSecret(what: string, { maskedSecret, fingerprints = [] }: Replaced): Refused {
+export function notTheOldSecret(what: string, { maskedSecret, fingerprints = [] }: Replaced): SinkProblem {
   const byMask = fingerprints.length === 0;
   const cannotTell = byMask && maskOf(maskedSecret) === undefined;
   const reason = cannotTell
     ? 'and Atlas shows too little of the old secret to tell whether that is it'
     : 'and that is not the secret of the key that is to be replaced';
-  const { problem } = entryExists(
+  const problem = entryExists(
     `${what}, ${reason}.`,
     'Nothing is overwritten, since it may belong to another key. Pass another entry or sink, or take it away first if nobody needs it.',
   );
-  return { ok: false, problem: { ...problem, ...(byMask && !cannotTell && { isRefusedLook: true }) } };
+  return { ...problem, ...(byMask && !cannotTell && { isRefusedLook: true }) };
 }
 
-export function changedMeanwhile(what: string): Refused {
+export function changedMeanwhile(what: string): SinkProblem {
   return entryExists(
     `${what} is not what it was when the sink was checked.`,
     'It was not overwritten. Find out what else writes there, then try again.',

@@ -2,25 +2,26 @@
 // It writes nothing.
 
 import type { Stats } from 'node:fs';
+import { failed, ok, type Result } from '../failure.ts';
 import { readFound, type FoundFile } from '../files/atomic-file.ts';
 import { fileProblem, isOpenToOthers, kindOf, modeOf } from '../files/file-owner.ts';
-import { passed, shellWord } from '../files/file-problem.ts';
+import { shellWord } from '../files/file-problem.ts';
 import type { SafeDirectory } from '../files/safe-directory.ts';
 import { fingerprintOfBytes, holdsExactly } from '../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../secret/secret.ts';
 import type { JudgeExisting, Place } from './file-place.ts';
 import { notTheOldSecret, oldSecretIn, type OldSecret } from './old-secret.ts';
-import { attempt, entryExists, inDirectory, notReady, refusedBy, type Checked, type Refused } from './sink-problem.ts';
-import type { Held, Replaced, Verdict } from './sink.ts';
+import { attempt, entryExists, inDirectory, notReady, sinkProblem } from './sink-problem.ts';
+import type { Held, Replaced, Verdict, SinkProblem } from './sink.ts';
 
 /** In bytes; a larger file holds something else. */
 const LARGEST_SECRET = 4096;
 
-export function heldAt(place: Place): Promise<Checked<Held>> {
+export function heldAt(place: Place): Promise<Result<Held, SinkProblem>> {
   return inDirectory<Held>(place.directory, async (directory) => {
     const found = await readFile(directory, place);
-    if (found === undefined) return passed({ held: 'nothing' });
-    return passed(
+    if (found === undefined) return ok({ held: 'nothing' });
+    return ok(
       found.bytes === undefined ? { held: 'unknown' } : { held: 'value', fingerprint: fingerprintOfBytes(found.bytes) },
     );
   });
@@ -29,19 +30,19 @@ export function heldAt(place: Place): Promise<Checked<Held>> {
 /** What may give way there, if anything; without `replaced` nothing may. */
 export function judgeFile(replaced: Replaced | undefined): JudgeExisting<OldSecret> {
   return (place, stats) => {
-    if (replaced === undefined || !stats.isFile()) return taken(place, stats);
+    if (replaced === undefined || !stats.isFile()) return failed(taken(place, stats));
     return inDirectory(place.directory, async (directory) => {
       const found = await readReplaceable(directory, place);
       if (!found.ok) return found;
       const bytes = found.value?.bytes;
       const old = bytes && oldSecretIn(bytes, replaced);
       bytes?.fill(0);
-      return old ? passed(old) : notTheOldSecret(`${place.path} exists already`, replaced);
+      return old ? ok(old) : failed(notTheOldSecret(`${place.path} exists already`, replaced));
     });
   };
 }
 
-function taken({ path }: Place, stats: Stats): Refused {
+function taken({ path }: Place, stats: Stats): SinkProblem {
   const what = kindOf(stats);
   const hint = 'Nothing is overwritten. Pass another entry, or move that away first.';
   return entryExists(`${path} exists already; it is ${what}.`, hint);
@@ -53,28 +54,34 @@ export function readFile(directory: SafeDirectory, { name }: Place): Promise<Fou
 }
 
 /** The file, if there is one; refuses one that is not this user's alone to change. The caller wipes its bytes. */
-export async function readReplaceable(directory: SafeDirectory, place: Place): Promise<Checked<FoundFile | undefined>> {
+export async function readReplaceable(
+  directory: SafeDirectory,
+  place: Place,
+): Promise<Result<FoundFile | undefined, SinkProblem>> {
   const { path } = place;
   const found = await readFile(directory, place);
-  if (found === undefined) return passed(undefined);
+  if (found === undefined) return ok(undefined);
   const problem = fileProblem(path, found.stats);
-  if (problem !== undefined) return refusedBy(problem.problem);
-  if (!isOpenToOthers(path, found.stats)) return passed(found);
-  return notReady(`Other users can write to ${path}.`, `Check what is in it, then run: chmod 600 ${shellWord(path)}`);
+  if (problem !== undefined) return failed(sinkProblem(problem));
+  if (!isOpenToOthers(path, found.stats)) return ok(found);
+  return failed(
+    notReady(`Other users can write to ${path}.`, `Check what is in it, then run: chmod 600 ${shellWord(path)}`),
+  );
 }
 
 /** @param widest the widest mode that it may have */
 export async function verdictOn(place: Place, secret: Secret, widest = 0o600): Promise<Verdict> {
   const checked = await attempt(`${place.path} could not be read back`, () => readBack(place, secret, widest));
   if (checked.ok) return { outcome: 'verified', verification: 'read-back' };
-  return { outcome: 'mismatch', message: checked.problem.message, hint: checked.problem.hint };
+  return { outcome: 'mismatch', message: checked.failure.message, hint: checked.failure.hint };
 }
 
-function readBack(place: Place, secret: Secret, widest: number): Promise<Checked<undefined>> {
+function readBack(place: Place, secret: Secret, widest: number): Promise<Result<undefined, SinkProblem>> {
   const limit = Buffer.byteLength(openSecret(secret));
   return inDirectory(place.directory, async (directory) => {
     const found = await readFound(directory, place.name, limit);
-    return changeProblem(place.path, found, secret, widest) ?? passed(undefined);
+    const problem = changeProblem(place.path, found, secret, widest);
+    return problem === undefined ? ok(undefined) : failed(problem);
   });
 }
 
@@ -83,10 +90,10 @@ function changeProblem(
   found: FoundFile | undefined,
   secret: Secret,
   widest: number,
-): Refused | undefined {
+): SinkProblem | undefined {
   if (found === undefined) return notReady(`${path} is gone again.`, FIND_OUT);
   const problem = fileProblem(path, found.stats);
-  if (problem !== undefined) return refusedBy(problem.problem);
+  if (problem !== undefined) return sinkProblem(problem);
   const mode = modeOf(found.stats);
   if ((mode & 0o077 & ~widest) !== 0)
     return notReady(`${path} has mode 0${mode.toString(8)} instead of 0600.`, FIND_OUT);

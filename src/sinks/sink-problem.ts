@@ -1,46 +1,41 @@
 // Words a sink's problem for a person: what the file layer found, with the advice that fits a sink, and what sinks find
 // for themselves.
 
-import {
-  attempt as attemptWith,
-  systemCode,
-  type Checked as CheckedWith,
-  type FileProblem,
-  type Refused as RefusedWith,
-} from '../files/file-problem.ts';
+import { failed, type Result } from '../failure.ts';
+import { attempt as attemptWith, systemCode, type FileProblem } from '../files/file-problem.ts';
 import { withDirectory, type SafeDirectory } from '../files/safe-directory.ts';
 import type { Delivery, SinkProblem } from './sink.ts';
 
-export type Checked<T> = CheckedWith<T, SinkProblem>;
-export type Refused = RefusedWith<SinkProblem>;
-
-export function notReady(message: string, hint: string): Refused {
-  return { ok: false, problem: { code: 'SINK_NOT_READY', message, hint } };
+export function notReady(message: string, hint: string): SinkProblem {
+  return { code: 'SINK_NOT_READY', message, hint };
 }
 
-export function entryExists(message: string, hint: string): Refused {
-  return { ok: false, problem: { code: 'SINK_ENTRY_EXISTS', message, hint } };
+export function entryExists(message: string, hint: string): SinkProblem {
+  return { code: 'SINK_ENTRY_EXISTS', message, hint };
 }
 
-/** What the file layer answered, with the hint of a sink where it refused. */
-export function worded<T>(checked: CheckedWith<T, SinkProblem | FileProblem>): Checked<T> {
-  return checked.ok ? checked : refusedBy(checked.problem);
+/** What the file layer answered, with the hint of a sink where it failed. */
+export function worded<T>(checked: Result<T, SinkProblem | FileProblem>): Result<T, SinkProblem> {
+  return checked.ok ? checked : failed(sinkProblem(checked.failure));
 }
 
-export function refusedBy(problem: SinkProblem | FileProblem): Refused {
-  return 'reason' in problem ? notReady(problem.message, hintFor(problem)) : { ok: false, problem };
+export function sinkProblem(problem: SinkProblem | FileProblem): SinkProblem {
+  return 'reason' in problem ? notReady(problem.message, hintFor(problem)) : problem;
 }
 
 /** As the one of the file layer, with the hint of a sink. */
-export async function attempt<T>(what: string, action: () => Checked<T> | Promise<Checked<T>>): Promise<Checked<T>> {
+export async function attempt<T>(
+  what: string,
+  action: () => Result<T, SinkProblem> | Promise<Result<T, SinkProblem>>,
+): Promise<Result<T, SinkProblem>> {
   return worded(await attemptWith(what, action));
 }
 
 /** Runs `use` in the safe directory of a place. */
 export async function inDirectory<T>(
   directory: string,
-  use: (opened: SafeDirectory) => Checked<T> | Promise<Checked<T>>,
-): Promise<Checked<T>> {
+  use: (opened: SafeDirectory) => Result<T, SinkProblem> | Promise<Result<T, SinkProblem>>,
+): Promise<Result<T, SinkProblem>> {
   return worded(await withDirectory(directory, use));
 }
 
@@ -53,25 +48,25 @@ export async function ifInReach(action: () => Promise<unknown>): Promise<void> {
   }
 }
 
-export function failedDelivery({ problem }: Refused): Delivery {
-  return { outcome: 'failed', message: problem.message, hint: problem.hint };
+export function failedDelivery({ message, hint }: SinkProblem): Delivery {
+  return { outcome: 'failed', message, hint };
 }
 
 /**
  * The end of a delivery that failed where an old secret was, after that was to be put back. It did not fail for certain
  * unless the new secret is seen not to be there: `look` says whether it is.
  */
-export async function failedExchange(
-  refused: Refused,
+export async function failedReplace(
+  problem: SinkProblem,
   path: string,
-  look: () => Promise<Checked<boolean>>,
+  look: () => Promise<Result<boolean, SinkProblem>>,
 ): Promise<Delivery> {
-  if (!(await mayHold(look))) return failedDelivery(refused);
-  const { message, hint } = refused.problem;
-  return { outcome: 'uncertain', message, hint: `The old secret could not be put back: look into ${path}. ${hint}` };
+  if (!(await mayHold(look))) return failedDelivery(problem);
+  const hint = `The old secret could not be put back: look into ${path}. ${problem.hint}`;
+  return { outcome: 'uncertain', message: problem.message, hint };
 }
 
-async function mayHold(look: () => Promise<Checked<boolean>>): Promise<boolean> {
+async function mayHold(look: () => Promise<Result<boolean, SinkProblem>>): Promise<boolean> {
   try {
     const held = await look();
     return held.ok && held.value;

@@ -1,10 +1,10 @@
 // The contract of a sink: preflight -> deliver -> verify, and retract when the key is deleted again.
 // Outcomes are values. A sink throws only where the program itself is wrong.
 
+import type { SinkKind } from '../config/sink-kinds.ts';
+import type { Result } from '../failure.ts';
 import type { Fingerprint } from '../secret/fingerprint.ts';
 import type { Secret } from '../secret/secret.ts';
-
-export type SinkKind = 'file' | 'dotenv' | 'command' | 'inline';
 
 /**
  * How "delivered" was checked: the bytes were read back (those of a .env file by the rules of each of its readers, and a
@@ -36,14 +36,12 @@ export interface SinkProblem {
  */
 export type PreflightMode = 'inspect' | 'prove';
 
-export type Preflight =
-  | {
-      readonly ready: true;
-      readonly target: Target;
-      /** What a person should know before: a delivery says the same again. */
-      readonly warnings?: readonly string[];
-    }
-  | { readonly ready: false; readonly problem: SinkProblem };
+/** What a preflight that found nothing wrong answers. */
+export interface Preflight {
+  readonly target: Target;
+  /** What a person should know before: a delivery says the same again. */
+  readonly warnings?: readonly string[];
+}
 
 /**
  * The key whose secret may give way to another. Where its fingerprint is known, what stands at the place must have it; else
@@ -74,7 +72,7 @@ export interface Sink {
    * Checks that the target is free, safe and writable. Called before anything is sent to Atlas. With `replaced`, the
    * target may also hold the secret of that key; anything else there is SINK_ENTRY_EXISTS, as it is without.
    */
-  preflight(address: Address, mode: PreflightMode, replaced?: Replaced): Promise<Preflight>;
+  preflight(address: Address, mode: PreflightMode, replaced?: Replaced): Promise<Result<Preflight, SinkProblem>>;
   /** What the place of an address holds now, for a create that nobody finished. Changes nothing; never throws. */
   lookUp(address: Address): Promise<Held>;
   /**

@@ -1,6 +1,7 @@
 // The parts of tool results that several tools share, as schemas. They are public: a change is a breaking one.
 
 import * as z from 'zod/v4';
+import { sinkKinds } from '../config/sink-kinds.ts';
 import { ERROR_CODES, KEY_STATES } from '../failure.ts';
 
 export const errorSchema = z.strictObject({
@@ -67,7 +68,7 @@ export const rateLimitSchema = z.strictObject({
   endpoint: z.string().optional(),
 });
 
-export const sinkKind = z.enum(['file', 'dotenv', 'command', 'inline']);
+export const sinkKind = z.enum(Object.keys(sinkKinds));
 export const verification = z.enum(['read-back', 'metadata', 'none']);
 
 const deliverySchema = z.strictObject({

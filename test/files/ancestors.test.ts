@@ -90,7 +90,7 @@ describe('a directory of somebody else', () => {
 /** What is found wrong with the way to a directory, on a machine that is as this one but for some facts. */
 function found(directory: string, facts: Partial<Machine> = {}): string {
   const way = walk(directory, { ...thisMachine(), ...facts });
-  return way.ok ? 'nothing' : way.problem.reason;
+  return way.ok ? 'nothing' : way.failure.reason;
 }
 
 describe('a directory that a group can write to (the groups are simulated)', () => {
@@ -211,7 +211,7 @@ describe('a symbolic link on the way', () => {
     const path = `/${systemLink ?? ''}`;
     const way = walk(join(path, 'amk-not-there'));
     // Whoever runs this may not own it, but what is found wrong is not the link.
-    if (!way.ok) expect(way.problem.message).not.toContain('symbolic link');
+    if (!way.ok) expect(way.failure.message).not.toContain('symbolic link');
     else expect(way.value.directory.startsWith(`${path}/`)).toBe(false);
   });
 });
@@ -229,7 +229,7 @@ test.each([
 test('missing directories are listed, outermost first, and made for this user alone', async () => {
   const folder = scratch();
   const way = walk(join(folder, 'a', 'b'));
-  if (!way.ok) return expect.fail(way.problem.message);
+  if (!way.ok) return expect.fail(way.failure.message);
   expect(way.value).toEqual({
     directory: join(folder, 'a/b'),
     existing: folder,

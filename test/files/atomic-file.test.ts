@@ -14,9 +14,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { ok } from '../../src/failure.ts';
 import { placeNew, readFound, replaceVersion, whileBusy, withNewFile } from '../../src/files/atomic-file.ts';
 import { assign } from '../../src/sinks/dotenv/dotenv-file.ts';
-import { passed } from '../../src/files/file-problem.ts';
 import { isSame } from '../../src/files/identity.ts';
 import { withDirectory, type Reach, type SafeDirectory } from '../../src/files/safe-directory.ts';
 import { folderIn, scratch } from '../sinks/file-fixture.ts';
@@ -24,8 +24,8 @@ import { folderIn, scratch } from '../sinks/file-fixture.ts';
 const BYTES = Buffer.from('x');
 
 async function inside<T>(folder: string, use: (directory: SafeDirectory) => Promise<T>, reach?: Reach): Promise<T> {
-  const result = await withDirectory(folder, async (directory) => passed(await use(directory)), reach);
-  return result.ok ? result.value : expect.fail(result.problem.message);
+  const result = await withDirectory(folder, async (directory) => ok(await use(directory)), reach);
+  return result.ok ? result.value : expect.fail(result.failure.message);
 }
 
 test('a directory that is exchanged gets no byte, not even for a moment', async () => {
@@ -168,7 +168,7 @@ test('two servers that make the same new .env at once both get their line in', a
     const assigned = await Promise.all(
       ['A', 'B'].map((variable) => assign({ place, variable, environment: {} }, 'value', undefined, () => undefined)),
     );
-    expect(assigned.map((each) => (each.ok ? 'ok' : each.problem.message))).toEqual(['ok', 'ok']);
+    expect(assigned.map((each) => (each.ok ? 'ok' : each.failure.message))).toEqual(['ok', 'ok']);
     expect(readFileSync(place.path, 'utf8').split('\n').sort()).toEqual(['', 'A=value', 'B=value']);
   }
 });

@@ -4,10 +4,10 @@
 import { once } from 'node:events';
 import { basename, dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { ok } from '../../src/failure.ts';
 import { Secret } from '../../src/secret/secret.ts';
 import { dotenvSink } from '../../src/sinks/dotenv/dotenv-sink.ts';
 import { withLock } from '../../src/files/file-lock.ts';
-import { passed } from '../../src/files/file-problem.ts';
 import { withDirectory } from '../../src/files/safe-directory.ts';
 
 const [, , path = '', task, ...variables] = process.argv;
@@ -15,16 +15,16 @@ const [, , path = '', task, ...variables] = process.argv;
 async function add(variable: string): Promise<string> {
   const sink = dotenvSink('env', { type: 'dotenv', path, variable }, { PATH: process.env.PATH ?? '' });
   const preflight = await sink.preflight({ groupId: '0123456789abcdef01234567' }, 'prove');
-  if (!preflight.ready) return preflight.problem.message;
+  if (!preflight.ok) return preflight.failure.message;
   const secret = new Secret(`al-writer-${variable}`);
-  const delivery = await preflight.target.deliver(secret);
+  const delivery = await preflight.value.target.deliver(secret);
   if (delivery.outcome !== 'written') return delivery.message;
-  return (await preflight.target.verify(secret)).outcome;
+  return (await preflight.value.target.verify(secret)).outcome;
 }
 
 function locked(action: () => Promise<unknown>) {
   return withDirectory(dirname(path), (directory) =>
-    withLock(directory, { name: basename(path), path }, async () => passed(await action())),
+    withLock(directory, { name: basename(path), path }, async () => ok(await action())),
   );
 }
 

@@ -10,8 +10,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseEnv } from 'node:util';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { ok, type Result } from '../../src/failure.ts';
 import { withLock } from '../../src/files/file-lock.ts';
-import { passed, type Checked } from '../../src/files/file-problem.ts';
+import type { FileProblem } from '../../src/files/file-problem.ts';
 import { thisProcess } from '../../src/files/process-owner.ts';
 import { withDirectory } from '../../src/files/safe-directory.ts';
 import { CANARY, SECRET, VARIABLE, WRITTEN, dotenvSinkAt, scratch, targetOf } from '../sinks/file-fixture.ts';
@@ -54,7 +55,11 @@ function beside(path: string): string[] {
   return readdirSync(dirname(path)).filter((name) => name !== basename(path));
 }
 
-function locked<T>(path: string, action: () => Promise<Checked<T>>, waitMs?: number): Promise<Checked<T>> {
+function locked<T>(
+  path: string,
+  action: () => Promise<Result<T, FileProblem>>,
+  waitMs?: number,
+): Promise<Result<T, FileProblem>> {
   return withDirectory(dirname(path), (directory) =>
     withLock(directory, { name: basename(path), path }, action, waitMs),
   );
@@ -69,9 +74,9 @@ const BEFORE = '# é\r\nA=1\r\nB="x\r\ny" # c\r\n\r\nexport C=3\r\n';
 test('two spellings of a name, which may be one file, have one lock', async () => {
   const path = join(scratch(), 'Caf\u00e9.env');
   const other = join(dirname(path), 'cafe\u0301.ENV');
-  const inner = () => locked(other, () => Promise.resolve(passed('both')), 50);
-  expect(await locked(path, inner)).toMatchObject({ ok: false, problem: { reason: 'locked' } });
-  expect(await inner()).toEqual(passed('both'));
+  const inner = () => locked(other, () => Promise.resolve(ok('both')), 50);
+  expect(await locked(path, inner)).toMatchObject({ ok: false, failure: { reason: 'locked' } });
+  expect(await inner()).toEqual(ok('both'));
 });
 
 test('of eight processes that add five variables each, none loses any', { timeout: 60_000 }, async () => {
@@ -99,7 +104,7 @@ describe('the lock of a process', () => {
       order.push(`${name} begins`);
       return delay(50).then(() => {
         order.push(`${name} ends`);
-        return passed(undefined);
+        return ok(undefined);
       });
     };
     await Promise.all(['a', 'b', 'c'].map((name) => locked(path, edit(name))));
@@ -129,12 +134,12 @@ describe('the lock of a process', () => {
     let ran = false;
     const action = () => {
       ran = true;
-      return Promise.resolve(passed(undefined));
+      return Promise.resolve(ok(undefined));
     };
     const refused = await locked(path, action, 200);
     expect(refused).toEqual({
       ok: false,
-      problem: {
+      failure: {
         reason: 'locked',
         path,
         message: expect.stringContaining('keep writing') as unknown,
@@ -158,7 +163,7 @@ describe('the lock of a process', () => {
     await locked(path, async () => {
       expect(await deliverTo(`${path}.local`)).toEqual(WRITTEN);
       expect(await dotenvSinkAt(path).lookUp({ groupId: '' })).toMatchObject({ held: 'value' });
-      return passed(undefined);
+      return ok(undefined);
     });
   });
 
@@ -170,9 +175,9 @@ describe('the lock of a process', () => {
   });
 });
 
-const notReadyNow: Checked<never> = {
+const notReadyNow: Result<never, FileProblem> = {
   ok: false,
-  problem: { reason: 'locked', message: 'not now' },
+  failure: { reason: 'locked', message: 'not now' },
 };
 
 describe('a lock file', () => {
@@ -186,7 +191,7 @@ describe('a lock file', () => {
   }
 
   const ME = thisProcess();
-  const run = () => Promise.resolve(passed('ran'));
+  const run = () => Promise.resolve(ok('ran'));
 
   test.each<[string, string, number]>([
     ['of this process', JSON.stringify(ME), 3600],
@@ -210,7 +215,7 @@ describe('a lock file', () => {
   ])('%s does not count, and is removed', async (_whose, content, secondsOld) => {
     const path = dotenv('');
     leave(path, content, secondsOld);
-    expect(await locked(path, run, 0)).toEqual(passed('ran'));
+    expect(await locked(path, run, 0)).toEqual(ok('ran'));
     expect(beside(path)).toEqual([]);
   });
 });

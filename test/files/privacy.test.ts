@@ -7,16 +7,17 @@ import fsPromises from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { secretSource } from '../../src/atlas/auth/secret-source.ts';
+import { ok } from '../../src/failure.ts';
 import { parseCommandLine } from '../../src/config/command-line.ts';
 import { loadConfig, type Config } from '../../src/config/config.ts';
 import type { SinkSpec } from '../../src/config/sink-spec.ts';
 import { sinkChecks, stateChecks, temporaryFilesCheck } from '../../src/doctor/places.ts';
-import { attempt, passed } from '../../src/files/file-problem.ts';
+import { attempt } from '../../src/files/file-problem.ts';
 import { askFirst } from '../../src/files/privacy.ts';
 import { appendAudit } from '../../src/provisioning/journal/audit.ts';
 import { openJournal } from '../../src/provisioning/journal/journal.ts';
 import { fingerprintOfBytes } from '../../src/secret/fingerprint.ts';
-import { openSinks } from '../../src/sinks/open-sinks.ts';
+import { openSinks } from '../../src/sinks/kinds.ts';
 import { pretendPlatform } from '../pretend-platform.ts';
 import { ADDRESS, notReady, scratch } from '../sinks/file-fixture.ts';
 
@@ -128,8 +129,8 @@ describe.each(GUARDED)('~/%s', (name) => {
     for (const sink of openSinks(sinksAt(folder), {}).values()) {
       for (const mode of ['inspect', 'prove'] as const) {
         expect(await sink.preflight(ADDRESS, mode)).toEqual({
-          ready: false,
-          problem: notReady(/: macOS does not let the app that started this server into \/.*\.$/, REMEDY),
+          ok: false,
+          failure: notReady(/: macOS does not let the app that started this server into \/.*\.$/, REMEDY),
         });
       }
     }
@@ -192,11 +193,11 @@ describe('the question', () => {
     const held = () =>
       attempt('It cannot be used', async () => {
         await askFirst(path, touch, 10);
-        return passed(undefined);
+        return ok(undefined);
       });
     for (let tries = 0; tries < 2; tries += 1) {
       expect(await held()).toMatchObject({
-        problem: {
+        failure: {
           reason: 'no permission',
           message: `It cannot be used: macOS has not let the app that started this server into ${home}/Documents yet.`,
           remedy: expect.stringMatching(/^Answer its question, if it asks\. In System Settings, Privacy/) as unknown,
@@ -218,7 +219,7 @@ describe('the question', () => {
     await askFirst(join(home, 'Desktop/x'), touching(Promise.reject(gone)));
     const elsewhere = Object.assign(new Error('EPERM'), { code: 'EPERM', path: join(home, 'app/.env') });
     expect(await attempt('x', () => Promise.reject(elsewhere))).toMatchObject({
-      problem: { remedy: 'Give the user who runs this server permission to write there.' },
+      failure: { remedy: 'Give the user who runs this server permission to write there.' },
     });
   });
 });

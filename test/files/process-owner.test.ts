@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { passed } from '../../src/files/file-problem.ts';
+import { ok } from '../../src/failure.ts';
 import { holderOf, isHeldIn, lifeFileIn, type Holder } from '../../src/files/life-file.ts';
 import { isAlive, parseOwner, thisProcess, type ProcessOwner } from '../../src/files/process-owner.ts';
 import { withDirectory } from '../../src/files/safe-directory.ts';
@@ -154,7 +154,7 @@ describe('a life file (simulated: held by flock)', () => {
         // Where it cannot be seen, the number decides, for an hour.
         expect(isAlive(owner, now(), undefined, () => undefined)).toBe(true);
         expect(isAlive(owner, long(), undefined, () => undefined)).toBe(false);
-        return passed(undefined);
+        return ok(undefined);
       },
       'path',
     );
@@ -166,7 +166,7 @@ describe('a life file (simulated: held by flock)', () => {
       expect(lifeFileIn(directory, folder, holderOf('linux'))).toBeUndefined();
       expect(isHeldIn(directory, '../../etc/passwd', flockHolder())).toBeUndefined();
       expect(isHeldIn(directory, `alive-${'0'.repeat(32)}`, holderOf('linux'))).toBeUndefined();
-      return passed(undefined);
+      return ok(undefined);
     });
     expect([holderOf('win32'), holderOf('darwin')].map((holder) => holder !== undefined)).toEqual([true, true]);
   });

@@ -14,8 +14,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { ok } from '../../src/failure.ts';
 import { placeNew, readFound, withNewFile } from '../../src/files/atomic-file.ts';
-import { passed } from '../../src/files/file-problem.ts';
 import { withDirectory, type Reach } from '../../src/files/safe-directory.ts';
 import { temporaryName } from '../../src/files/temporary-name.ts';
 import type { Target } from '../../src/sinks/sink.ts';
@@ -48,7 +48,7 @@ describe.each(REACHES)('reached by its %s', (reach) => {
     const folder = scratch();
     const placed = await withDirectory(
       folder,
-      async (directory) => passed(await placeNew(directory, 'k', Buffer.from('x'))),
+      async (directory) => ok(await placeNew(directory, 'k', Buffer.from('x'))),
       reach,
     );
     expect(placed).toMatchObject({ ok: true });
@@ -64,7 +64,7 @@ describe.each(REACHES)('reached by its %s', (reach) => {
       async (directory) => {
         renameSync(parent, join(folder, 'moved'));
         symlinkSync(other, parent);
-        return passed(await placeNew(directory, 'k', Buffer.from('x')));
+        return ok(await placeNew(directory, 'k', Buffer.from('x')));
       },
       reach,
     );
@@ -82,7 +82,7 @@ describe.each(REACHES)('reached by its %s', (reach) => {
       async (directory) => {
         renameSync(parent, join(folder, 'moved'));
         writeFileSync(join(folderIn(folder, 'parent'), 'k'), 'y');
-        return passed(await readFound(directory, 'k', 10));
+        return ok(await readFound(directory, 'k', 10));
       },
       reach,
     );
@@ -98,7 +98,7 @@ describe.each(REACHES)('reached by its %s', (reach) => {
       symlinkSync(aim, join(folder, name));
       const attempt = withDirectory(
         folder,
-        (directory) => withNewFile(directory, name, Buffer.from('x'), () => Promise.resolve(passed('made'))),
+        (directory) => withNewFile(directory, name, Buffer.from('x'), () => Promise.resolve(ok('made'))),
         reach,
       );
       await expect(attempt).rejects.toMatchObject({ code: 'EEXIST' });

@@ -3,8 +3,8 @@
 import { chmodSync, chownSync, lstatSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { ok } from '../../src/failure.ts';
 import { isReadableByOthers, keptAccess, modeWarnings } from '../../src/files/file-owner.ts';
-import { passed } from '../../src/files/file-problem.ts';
 import { thisMachine, configureMachine } from '../../src/files/machine.ts';
 import { withDirectory } from '../../src/files/safe-directory.ts';
 import { modeProblem } from '../../src/files/trial.ts';
@@ -92,7 +92,7 @@ describe('who can read a file that is replaced', () => {
       chownSync(path, 0, 33);
       const preflight = await dotenvSinkAt(path).preflight({ groupId: '' }, 'inspect');
       const warning = `The group 33 can read ${path} and the secret in it (mode 0640).`;
-      expect(preflight).toMatchObject({ ready: true, warnings: [warning] });
+      expect(preflight).toMatchObject({ ok: true, value: { warnings: [warning] } });
       const target = await targetOf(dotenvSinkAt(path));
       expect(await target.deliver(SECRET)).toEqual({ outcome: 'written', warnings: [warning] });
       expect(await target.verify(SECRET)).toEqual(READ_BACK);
@@ -201,7 +201,7 @@ test.each([
   const stats = Object.assign(lstatSync(dotenv()), { mode: 0o100000 | mode });
   const machine = { ...thisMachine(), user: 1000, isPrivateGroup: () => false };
   expect(isReadableByOthers(stats, machine)).toBe(isOpen);
-  expect(modeProblem('/x', stats, machine)?.problem.reason).toBe(isOpen ? 'no modes' : undefined);
+  expect(modeProblem('/x', stats, machine)?.reason).toBe(isOpen ? 'no modes' : undefined);
 });
 
 test.skipIf(!isRoot || process.platform !== 'linux')(
@@ -209,9 +209,9 @@ test.skipIf(!isRoot || process.platform !== 'linux')(
   async () => {
     const synced = await withDirectory('/sys/kernel', async (directory) => {
       await directory.sync();
-      return passed('synced');
+      return ok('synced');
     });
-    expect(synced).toEqual(passed('synced'));
+    expect(synced).toEqual(ok('synced'));
   },
 );
 

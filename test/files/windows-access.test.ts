@@ -5,9 +5,9 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { ok } from '../../src/failure.ts';
 import { stateChecks } from '../../src/doctor/places.ts';
 import { walk } from '../../src/files/ancestors.ts';
-import { passed } from '../../src/files/file-problem.ts';
 import { configureMachine } from '../../src/files/machine.ts';
 import { withMadeDirectory } from '../../src/files/safe-directory.ts';
 import { accessWarnings, leftOpenWarnings } from '../../src/files/windows-access.ts';
@@ -60,10 +60,10 @@ const calls = () => (tools.has('calls') ? tools.read('calls').split('\n').filter
 const changes = () => calls().filter((call) => call.includes('/inheritance:r'));
 const openAt = (path: string) =>
   `Other users of this machine may be able to read what is in ${path}: its access is not seen to be limited to this user. See icacls.`;
-const make = (path: string) => withMadeDirectory(path, () => passed(undefined));
+const make = (path: string) => withMadeDirectory(path, () => ok(undefined));
 const warningsAt = async (path: string, isOwn?: boolean) => {
   const way = walk(path);
-  return way.ok ? accessWarnings(way.value, isOwn) : expect.fail(way.problem.message);
+  return way.ok ? accessWarnings(way.value, isOwn) : expect.fail(way.failure.message);
 };
 
 test('nobody is told to be this user where whoami does not say it', async () => {
@@ -100,7 +100,7 @@ describe('where icacls fails', () => {
     writeFileSync(tools.at('broken'), '');
     const sink = sinkAt(join(folder, 'made', 'k'));
     const expected = [openAt(join(folder, 'made'))];
-    expect(await sink.preflight(ADDRESS, 'inspect')).toMatchObject({ ready: true, warnings: expected });
+    expect(await sink.preflight(ADDRESS, 'inspect')).toMatchObject({ ok: true, value: { warnings: expected } });
     expect(existsSync(join(folder, 'made'))).toBe(false);
     const target = await targetOf(sink);
     expect(await target.deliver(SECRET)).toEqual({ outcome: 'written', warnings: expected });
@@ -171,7 +171,7 @@ describe('a directory that was there', () => {
   test('is looked at outside the user’s profile, each time', async () => {
     expect(await warningsAt(folder)).toEqual([openAt(folder)]);
     expect(await fileSinkAt(join(folder, 'k')).preflight(ADDRESS, 'inspect')).toMatchObject({
-      warnings: [openAt(folder)],
+      value: { warnings: [openAt(folder)] },
     });
     expect(readdirSync(folder)).toEqual([]);
   });

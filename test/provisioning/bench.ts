@@ -35,12 +35,12 @@ import {
   type RotateRequest,
   type RotationPlanned,
 } from '../../src/provisioning/keys/rotate.ts';
-import { type FailureAfterCreate, type KeyState, type Result } from '../../src/failure.ts';
+import { ok, type FailureAfterCreate, type KeyState, type Result } from '../../src/failure.ts';
 import { FIRST_PROJECT } from '../../src/sandbox/first-project.ts';
 import { startSimulator, type Simulator, type SimulatorOptions } from '../atlas-simulator/simulator.ts';
 import { disclose } from '../../src/secret/redaction.ts';
 import { Secret } from '../../src/secret/secret.ts';
-import { openSinks } from '../../src/sinks/open-sinks.ts';
+import { openSinks } from '../../src/sinks/kinds.ts';
 import { type Sink, type Target } from '../../src/sinks/sink.ts';
 
 export const GROUP = FIRST_PROJECT;
@@ -218,7 +218,7 @@ export function behaving(sink: Sink, change: (target: Target) => Partial<Target>
     ...sink,
     async preflight(address, mode, replaced) {
       const found = await sink.preflight(address, mode, replaced);
-      return found.ready ? { ready: true, target: { ...found.target, ...change(found.target) } } : found;
+      return found.ok ? ok({ target: { ...found.value.target, ...change(found.value.target) } }) : found;
     },
   };
 }

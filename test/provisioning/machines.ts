@@ -11,7 +11,7 @@ import { thisProcess, type ProcessOwner } from '../../src/files/process-owner.ts
 import { openJournal, type Journal, type OpenIntent } from '../../src/provisioning/journal/journal.ts';
 import type { CreateContext } from '../../src/provisioning/keys/create.ts';
 import type { RotateContext } from '../../src/provisioning/keys/rotate.ts';
-import { openSinks } from '../../src/sinks/open-sinks.ts';
+import { openSinks } from '../../src/sinks/kinds.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
 import { scratchFolder } from './bench.ts';
 
@@ -179,10 +179,9 @@ function haltingSink(sink: Sink, halt: Halt): Sink {
     ...sink,
     async preflight(...given) {
       const found = await sink.preflight(...given);
-      if (!found.ready) return found;
-      const { target } = found;
-      return {
-        ready: true,
+      if (!found.ok) return found;
+      const { target } = found.value;
+      return ok({
         target: {
           ...target,
           async deliver(secret) {
@@ -194,7 +193,7 @@ function haltingSink(sink: Sink, halt: Halt): Sink {
             await target.retract();
           },
         },
-      };
+      });
     },
   };
 }

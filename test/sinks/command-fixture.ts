@@ -40,8 +40,8 @@ export function sinkOf(argv: Argv, setting: Setting = {}, environment = environm
 
 export async function targetOf(argv: Argv, setting: Setting = {}, environment = environmentOf()): Promise<Target> {
   const preflight = await sinkOf(argv, setting, environment).preflight(ADDRESS, 'prove');
-  if (!preflight.ready) throw new Error(preflight.problem.message);
-  return preflight.target;
+  if (!preflight.ok) throw new Error(preflight.failure.message);
+  return preflight.value.target;
 }
 
 export async function deliver(argv: Argv, setting: Setting = {}, value = CANARY): Promise<Delivery> {

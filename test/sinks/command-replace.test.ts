@@ -28,12 +28,12 @@ type Argv = CommandSpec['argv'];
 
 async function replacing(argv: Argv, verify?: Argv, replaced = REPLACED, timeoutMs = NEVER_MS): Promise<Target> {
   const preflight = await sinkOf(argv, { verify, timeoutMs }).preflight(ADDRESS, 'prove', replaced);
-  return preflight.ready ? preflight.target : expect.fail(preflight.problem.message);
+  return preflight.ok ? preflight.value.target : expect.fail(preflight.failure.message);
 }
 
 async function problemOf(verify: Argv, replaced = REPLACED, mode: PreflightMode = 'prove'): Promise<SinkProblem> {
   const preflight = await sinkOf([folder.sh('keep', 'cat > /dev/null')], { verify }).preflight(ADDRESS, mode, replaced);
-  return preflight.ready ? expect.fail('The preflight found nothing wrong.') : withoutCanary(preflight.problem);
+  return preflight.ok ? expect.fail('The preflight found nothing wrong.') : withoutCanary(preflight.failure);
 }
 
 /** A store of one value: a program that puts its input there, and one that prints it. */
@@ -138,7 +138,7 @@ describe('a command that can be read', () => {
   test('is as strict as ever where no key is replaced', async () => {
     const { keep, show } = store(OLD);
     const preflight = await sinkOf(keep, { verify: show }).preflight(ADDRESS, 'prove');
-    expect(preflight).toMatchObject({ ready: false, problem: { code: 'SINK_ENTRY_EXISTS' } });
+    expect(preflight).toMatchObject({ ok: false, failure: { code: 'SINK_ENTRY_EXISTS' } });
   });
 });
 
@@ -238,8 +238,8 @@ describe('a delivery that fails', () => {
 
   test('while a key is created says nothing of an old secret', async () => {
     const preflight = await sinkOf([folder.sh('keep', 'exit 1')]).preflight(ADDRESS, 'prove');
-    if (!preflight.ready) return expect.fail(preflight.problem.message);
-    expect(preflight.target.exchanges).toBe('unknown');
-    expect(JSON.stringify(await preflight.target.deliver(SECRET))).not.toContain('old secret');
+    if (!preflight.ok) return expect.fail(preflight.failure.message);
+    expect(preflight.value.target.exchanges).toBe('unknown');
+    expect(JSON.stringify(await preflight.value.target.deliver(SECRET))).not.toContain('old secret');
   });
 });

@@ -53,8 +53,8 @@ async function targetOf(argv: CommandSpec['argv'], verify?: CommandSpec['argv'],
   const spec: CommandSpec = { type: 'command', argv, env: {}, timeoutMs: 20_000, ...(verify && { verify }) };
   const address = { ...ADDRESS, ...(entry !== undefined && { entry }) };
   const preflight = await commandSink('vault', spec, environment).preflight(address, 'prove');
-  if (!preflight.ready) throw new Error(preflight.problem.message);
-  return preflight.target;
+  if (!preflight.ok) throw new Error(preflight.failure.message);
+  return preflight.value.target;
 }
 
 /** Runs a program to set the scene, in the environment that the sink has too. */
@@ -98,7 +98,7 @@ describe('pass', () => {
     const sink = commandSink('vault', spec, environment);
     expect(await sink.lookUp(ADDRESS)).toEqual({ held: 'value', fingerprint: fingerprintOf(SECRET) });
     expect(await sink.lookUp({ ...ADDRESS, entry: 'other' })).toEqual({ held: 'unknown' });
-    expect(await sink.preflight({ ...ADDRESS, entry: 'other' }, 'prove')).toMatchObject({ ready: true });
+    expect(await sink.preflight({ ...ADDRESS, entry: 'other' }, 'prove')).toMatchObject({ ok: true });
   });
 
   realTest(programs, 'gives away the secret of the key that is replaced, and gets it back', async () => {
@@ -107,14 +107,14 @@ describe('pass', () => {
     const spec: CommandSpec = { type: 'command', argv: insert, verify: show, env: {}, timeoutMs: 20_000 };
     const sink = commandSink('vault', spec, environment);
     const other = await sink.preflight(ADDRESS, 'prove', { maskedSecret: 'al-****xyz9' });
-    expect(other).toMatchObject({ ready: false, problem: { code: 'SINK_ENTRY_EXISTS' } });
+    expect(other).toMatchObject({ ok: false, failure: { code: 'SINK_ENTRY_EXISTS' } });
     const preflight = await sink.preflight(ADDRESS, 'prove', { maskedSecret: 'al-****ghij' });
-    if (!preflight.ready) return expect.fail(preflight.problem.message);
-    expect(preflight.target.exchanges).toBe('old secret');
+    if (!preflight.ok) return expect.fail(preflight.failure.message);
+    expect(preflight.value.target.exchanges).toBe('old secret');
     const secret = new Secret('al-real-canary-of-the-new-key-0123456789');
-    expect(await preflight.target.deliver(secret)).toEqual(WRITTEN);
-    expect(await preflight.target.verify(secret)).toEqual(READ_BACK);
-    await preflight.target.retract();
+    expect(await preflight.value.target.deliver(secret)).toEqual(WRITTEN);
+    expect(await preflight.value.target.verify(secret)).toEqual(READ_BACK);
+    await preflight.value.target.retract();
     expect(prepare('pass', ['show', `atlas/${ADDRESS.groupId}/voyage.dev`])).toBe(VALUE);
   });
 

@@ -94,8 +94,8 @@ describe('a place that is taken', () => {
     const sink = sinkOf([folder.sh('keep', 'cat > /dev/null')], { verify: [folder.sh('show', body), 'ARGUMENT'] });
     for (const mode of ['inspect', 'prove'] as const) {
       expect(withoutCanary(await sink.preflight(ADDRESS, mode))).toEqual({
-        ready: false,
-        problem: {
+        ok: false,
+        failure: {
           code: 'SINK_ENTRY_EXISTS',
           message: 'The program "show" prints something already, so the place of sink "vault" is taken.',
           hint: 'Nothing is overwritten. Pass another entry, or have that one removed first.',
@@ -120,7 +120,7 @@ describe('a place that is taken', () => {
     const timeoutMs = body?.includes('sleep') === true ? 500 : NEVER_MS;
     for (const mode of ['inspect', 'prove'] as const) {
       expect(await sinkOf(['true'], { verify: [show], timeoutMs }).preflight(ADDRESS, mode)).toMatchObject({
-        ready: true,
+        ok: true,
       });
     }
   });
@@ -129,8 +129,8 @@ describe('a place that is taken', () => {
     const show = folder.sh('show', 'cat "$F/$1" 2> /dev/null');
     folder.write('taken', CANARY, 0o600);
     const sink = sinkOf(['true'], { verify: [show, '{entry}'] });
-    expect(await sink.preflight({ ...ADDRESS, entry: 'taken' }, 'prove')).toMatchObject({ ready: false });
-    expect(await sink.preflight({ ...ADDRESS, entry: 'free' }, 'prove')).toMatchObject({ ready: true });
+    expect(await sink.preflight({ ...ADDRESS, entry: 'taken' }, 'prove')).toMatchObject({ ok: false });
+    expect(await sink.preflight({ ...ADDRESS, entry: 'free' }, 'prove')).toMatchObject({ ok: true });
   });
 
   test('is not overwritten by a command that would', async () => {

@@ -42,8 +42,8 @@ describe('the preflight', () => {
     const keep = folder.sh('keep', 'true');
     const show = folder.sh('show', 'echo x >> "$F/runs"');
     for (const mode of ['inspect', 'prove'] as const) {
-      expect((await sinkOf([keep]).preflight(ADDRESS, mode)).ready).toBe(true);
-      expect((await sinkOf([keep], { verify: [show] }).preflight(ADDRESS, mode)).ready).toBe(true);
+      expect((await sinkOf([keep]).preflight(ADDRESS, mode)).ok).toBe(true);
+      expect((await sinkOf([keep], { verify: [show] }).preflight(ADDRESS, mode)).ok).toBe(true);
     }
     expect(folder.has('keep.pid')).toBe(false);
     expect(folder.read('runs')).toBe('x\nx\n');
@@ -61,17 +61,17 @@ describe('the preflight', () => {
     const program = make();
     for (const sink of [sinkOf([program]), sinkOf(['true'], { verify: [program] })]) {
       const preflight = await sink.preflight(ADDRESS, 'inspect');
-      if (preflight.ready) throw new Error('It should not be ready.');
-      expect(preflight.problem.code).toBe('SINK_NOT_READY');
-      expect(preflight.problem.message).toContain(words);
+      if (preflight.ok) throw new Error('It should not be ready.');
+      expect(preflight.failure.code).toBe('SINK_NOT_READY');
+      expect(preflight.failure.message).toContain(words);
     }
   });
 
   test('finds a program in the PATH of the command', async () => {
     folder.sh('keep', 'true');
-    expect((await sinkOf(['keep']).preflight(ADDRESS, 'inspect')).ready).toBe(false);
-    expect((await sinkOf(['keep'], { env: { PATH: folder.path } }).preflight(ADDRESS, 'inspect')).ready).toBe(true);
-    expect((await sinkOf(['keep'], {}, {}).preflight(ADDRESS, 'inspect')).ready).toBe(false);
+    expect((await sinkOf(['keep']).preflight(ADDRESS, 'inspect')).ok).toBe(false);
+    expect((await sinkOf(['keep'], { env: { PATH: folder.path } }).preflight(ADDRESS, 'inspect')).ok).toBe(true);
+    expect((await sinkOf(['keep'], {}, {}).preflight(ADDRESS, 'inspect')).ok).toBe(false);
   });
 });
 

@@ -66,8 +66,8 @@ function failSyncs(from: number, to: number): void {
 
 async function prepare(): Promise<Target> {
   const preflight = await sink.preflight({ groupId: '0123456789abcdef01234567' }, 'inspect', { maskedSecret });
-  if (!preflight.ready) throw new Error(preflight.problem.message);
-  return preflight.target;
+  if (!preflight.ok) throw new Error(preflight.failure.message);
+  return preflight.value.target;
 }
 
 async function exchange(target: Target, secret: Secret): Promise<void> {

@@ -69,8 +69,8 @@ export function dotenvSinkAt(path: string, variable = VARIABLE, environment = en
 
 export async function targetOf(sink: Sink, address: Address = ADDRESS, replaced?: Replaced): Promise<Target> {
   const preflight = await sink.preflight(address, 'prove', replaced);
-  if (!preflight.ready) return expect.fail(`${preflight.problem.message} ${preflight.problem.hint}`);
-  return preflight.target;
+  if (!preflight.ok) return expect.fail(`${preflight.failure.message} ${preflight.failure.hint}`);
+  return preflight.value.target;
 }
 
 export async function problemOf(
@@ -80,7 +80,7 @@ export async function problemOf(
   replaced?: Replaced,
 ): Promise<SinkProblem> {
   const preflight = await sink.preflight(address, mode, replaced);
-  return preflight.ready ? expect.fail('The preflight found nothing wrong.') : preflight.problem;
+  return preflight.ok ? expect.fail('The preflight found nothing wrong.') : preflight.failure;
 }
 
 export function notReady(message: RegExp, hint = /./): unknown {

@@ -118,7 +118,7 @@ describe('the old secret', () => {
     const path = fileWith(OLD);
     const before = treeOf(dirname(path));
     for (const step of ['inspect', 'prove'] as const) {
-      expect(await fileSinkAt(path).preflight(ADDRESS, step, REPLACED)).toMatchObject({ ready: true });
+      expect(await fileSinkAt(path).preflight(ADDRESS, step, REPLACED)).toMatchObject({ ok: true });
       expect(await problemOf(fileSinkAt(path), step)).toEqual(entryExists(/is a file/));
     }
     await (await replacing(path)).retract();

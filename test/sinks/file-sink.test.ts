@@ -42,7 +42,7 @@ import {
   withUmask,
 } from './file-fixture.ts';
 
-const notAPath = notReady(/no plain path/, /absolute path/);
+const notAPath = notReady(/not a plain path/, /absolute path/);
 
 describe('a delivery', () => {
   test('puts exactly the bytes into a new file of its own', async () => {
@@ -113,7 +113,7 @@ describe('a preflight', () => {
     const folder = scratch();
     folderIn(folder, 'there');
     for (const path of ['there/k', 'not/there/k', 'k']) {
-      expect(await fileSinkAt(join(folder, path)).preflight(ADDRESS, 'inspect')).toMatchObject({ ready: true });
+      expect(await fileSinkAt(join(folder, path)).preflight(ADDRESS, 'inspect')).toMatchObject({ ok: true });
     }
     expect(readdirSync(folder, { recursive: true })).toEqual(['there']);
   });
@@ -219,7 +219,7 @@ describe('a preflight', () => {
 
   test.each(['NULL', 'console', 'com', 'com10', 'a.nul', 'my.con.key'])('takes the entry %j', async (entry) => {
     const sink = fileSinkAt(join(scratch(), '{entry}'));
-    expect(await sink.preflight({ ...ADDRESS, entry }, 'inspect')).toMatchObject({ ready: true });
+    expect(await sink.preflight({ ...ADDRESS, entry }, 'inspect')).toMatchObject({ ok: true });
   });
 
   test('refuses values that would leave the place', async () => {

@@ -68,7 +68,7 @@ async function problemsAt(path: string, { environment }: Pick<Repository, 'envir
     dotenvSink('env', { type: 'dotenv', path, variable: VARIABLE }, environment),
   ];
   const preflights = await Promise.all(sinks.map((sink) => sink.preflight(ADDRESS, 'inspect')));
-  return preflights.map((preflight) => (preflight.ready ? undefined : preflight.problem));
+  return preflights.map((preflight) => (preflight.ok ? undefined : preflight.failure));
 }
 
 const GOOD = [undefined, undefined];
@@ -113,7 +113,7 @@ describe('a path in a work tree', () => {
     const problem = (path = join(repo.folder, '.env')) => gitProblem(path, repo.folder, repo.environment);
     expect(await problem()).toBeUndefined();
     repo.git('add', '-f', '.env');
-    expect(await problem()).toEqual({ ok: false, problem: TRACKED });
+    expect(await problem()).toEqual(TRACKED);
     expect((await problemsAt(join(repo.folder, '.env'), repo))[1]).toEqual(TRACKED);
     rmSync(join(repo.folder, '.env'));
     expect(await problemsAt(join(repo.folder, '.env'), repo)).toEqual(twice(TRACKED));
@@ -297,14 +297,14 @@ describe('where git cannot answer', () => {
     run('mkfifo', join(repo.home, 'fifo'));
     repo.git('config', 'core.excludesFile', join(repo.home, 'fifo'));
     const problem = await gitProblem(join(repo.folder, '.env.other'), repo.folder, repo.environment);
-    expect(problem?.problem).toEqual(notReady(/"git" did not end within 5 s and was stopped/));
+    expect(problem).toEqual(notReady(/"git" did not end within 5 s and was stopped/));
   });
 
   test.skipIf(!isRoot)('a repository of somebody else: the path is refused (needs root)', async () => {
     const repo = repository({ '.gitignore': '.env\n' });
     for (const path of [repo.folder, join(repo.folder, '.git')]) chownSync(path, STRANGER, STRANGER);
     const problem = await gitProblem(join(repo.folder, '.env'), repo.folder, repo.environment);
-    expect(problem?.problem).toEqual(NO_ANSWER);
+    expect(problem).toEqual(NO_ANSWER);
   });
 });
 

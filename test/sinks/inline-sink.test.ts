@@ -8,8 +8,8 @@ const ADDRESS = { groupId: '0123456789abcdef01234567' };
 
 async function freeTarget(): Promise<Target> {
   const preflight = await inlineSink('chat').preflight(ADDRESS, 'prove');
-  if (!preflight.ready) throw new Error('The inline sink is always ready.');
-  return preflight.target;
+  if (!preflight.ok) throw new Error('The inline sink is always ready.');
+  return preflight.value.target;
 }
 
 describe('the inline sink', () => {
@@ -57,7 +57,7 @@ describe('the inline sink', () => {
 
   test('replaces nothing, whatever key is replaced', async () => {
     const preflight = await inlineSink('chat').preflight(ADDRESS, 'prove', { maskedSecret: 'al-****odu2' });
-    expect(preflight).toMatchObject({ ready: true, target: { exchanges: 'nothing' } });
+    expect(preflight).toMatchObject({ ok: true, value: { target: { exchanges: 'nothing' } } });
   });
 
   test('cannot tell what it showed', async () => {

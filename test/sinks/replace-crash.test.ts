@@ -11,9 +11,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { build } from 'esbuild';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { ok } from '../../src/failure.ts';
 import { Secret } from '../../src/secret/secret.ts';
 import { withLock } from '../../src/files/file-lock.ts';
-import { passed } from '../../src/files/file-problem.ts';
 import { withDirectory } from '../../src/files/safe-directory.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
 import {
@@ -93,9 +93,9 @@ function beside(path: string): string[] {
 async function whileLocked<T extends object>(path: string, action: () => Promise<T>): Promise<T> {
   const place = { name: basename(path), path };
   const result = await withDirectory(dirname(path), (directory) =>
-    withLock(directory, place, async () => passed(await action())),
+    withLock(directory, place, async () => ok(await action())),
   );
-  return result.ok ? result.value : expect.fail(result.problem.message);
+  return result.ok ? result.value : expect.fail(result.failure.message);
 }
 
 /** What a killed process leaves keeps nobody from exchanging what is there. */

@@ -2,7 +2,7 @@
 
 import { createAtlas } from '../../src/atlas/atlas.ts';
 import { openJournal } from '../../src/provisioning/journal/journal.ts';
-import { openSinks } from '../../src/sinks/open-sinks.ts';
+import { openSinks } from '../../src/sinks/kinds.ts';
 import { createCatalog, toolsOf, type Catalog, type ToolContext } from '../../src/tools/catalog.ts';
 import { configuredTools, type ToolDefinition } from '../../src/tools/tool-definition.ts';
 import { toolDefinitions } from '../../src/tools/tool-definitions.ts';

@@ -2,12 +2,12 @@
 
 import type { ModelKey } from '../../atlas/api/keys.ts';
 import type { Fingerprint } from '../../secret/fingerprint.ts';
-import type { SinkKind, Verification } from '../../sinks/sink.ts';
+import type { Sink, Verification } from '../../sinks/sink.ts';
 import type { Destination } from './destination.ts';
 
 export interface DeliveryReceipt {
   readonly sink: string;
-  readonly kind: SinkKind;
+  readonly kind: Sink['kind'];
   readonly location: string;
   readonly entry?: string;
   readonly verification: Verification;

@@ -1,12 +1,13 @@
 // The audit log: one JSON line a tool call, appended, never changed, in the state directory. It never holds a secret.
 
 import { lstatSync, renameSync } from 'node:fs';
+import { ok } from '../../failure.ts';
 import { cleanName } from '../../atlas/api/untrusted-text.ts';
 import { parseJson } from '../../text/json.ts';
 import { redactJson } from '../../secret/redaction.ts';
-import { attempt, passed, unlessMissing } from '../../files/file-problem.ts';
+import { attempt, unlessMissing } from '../../files/file-problem.ts';
 import { withDirectory, withMadeDirectory, type SafeDirectory } from '../../files/safe-directory.ts';
-import { inTurn } from '../../files/turns.ts';
+import { serialized } from '../../files/serialized.ts';
 import { appendLine, lastLines } from '../../files/append-line.ts';
 
 const NAME = 'audit.jsonl';
@@ -26,10 +27,10 @@ export async function appendAudit(stateDirectory: string, record: object, larges
       withMadeDirectory(stateDirectory, async (directory) => {
         const { size, ino } = await appendLine(directory, NAME, line, { creates: true, syncs: false });
         if (size > largest) turnOver(directory, ino);
-        return passed(undefined);
+        return ok(undefined);
       }),
     );
-  const written = await inTurn(stateDirectory, write);
+  const written = await serialized(stateDirectory, write);
   return written.ok;
 }
 
@@ -49,7 +50,7 @@ function turnOver(directory: SafeDirectory, full: number): void {
 export async function formerNameOf(stateDirectory: string, apiKeyId: string): Promise<string | undefined> {
   const lines = await attempt('the audit log cannot be read', () =>
     withDirectory(stateDirectory, (directory) =>
-      passed([OLDER, NAME].flatMap((name) => lastLines(directory, name, LOOKED_AT))),
+      ok([OLDER, NAME].flatMap((name) => lastLines(directory, name, LOOKED_AT))),
     ),
   );
   if (!lines.ok) return undefined;

@@ -11,12 +11,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { walk } from '../../files/ancestors.ts';
 import { placeNew, readFound } from '../../files/atomic-file.ts';
 import { privateMode } from '../../files/file-owner.ts';
-import { attempt, passed, unlessMissing, type Checked } from '../../files/file-problem.ts';
+import { attempt, unlessMissing, type FileProblem } from '../../files/file-problem.ts';
 import { isHeldIn, lifeFileIn } from '../../files/life-file.ts';
 import { askFirst } from '../../files/privacy.ts';
 import { isAlive, thisProcess, type ProcessOwner } from '../../files/process-owner.ts';
 import { withDirectory, withMadeDirectory, type SafeDirectory } from '../../files/safe-directory.ts';
-import { inTurn } from '../../files/turns.ts';
+import { serialized } from '../../files/serialized.ts';
 import { failed, ok, refusal, type Failure, type Result } from '../../failure.ts';
 import { appendLine } from '../../files/append-line.ts';
 import { findRival, HOUR_MS, isSpent, quotaExceeded } from './claims.ts';
@@ -83,10 +83,10 @@ export function openJournal(stateDirectory: string, self: ProcessOwner = thisPro
   return {
     async open(plan, limits) {
       // One after the other, so that only another process can come in between.
-      const opened = await inTurn(directory, () =>
+      const opened = await serialized(directory, () =>
         attempt(`the journal ${directory} cannot be written`, () => open(directory, { plan, self }, limits, settled)),
       );
-      if (!opened.ok) return failed(cannotWrite(opened.problem.message));
+      if (!opened.ok) return failed(cannotWrite(opened.failure.message));
       return opened.value.ok ? ok(handle(opened.value.value)) : opened.value;
     },
     async read() {
@@ -94,7 +94,7 @@ export function openJournal(stateDirectory: string, self: ProcessOwner = thisPro
       return found.ok ? found.value : undefined;
     },
     async claim(nonce) {
-      const claimed = await inTurn(directory, () =>
+      const claimed = await serialized(directory, () =>
         attempt(`the journal ${directory} cannot be written`, () =>
           withDirectory(directory, (opened) => claim(opened, nonce, signed(self, opened, directory))),
         ),
@@ -124,23 +124,23 @@ async function open(
   { plan, self }: Opening,
   limits: OpenLimits,
   settled: Settled,
-): Promise<Checked<Result<Intent>>> {
+): Promise<Result<Result<Intent>, FileProblem>> {
   return withMadeDirectory<Result<Intent>>(directory, async (opened) => {
     for (let tries = 1; ; tries += 1) {
       const { intents, unreadable } = await readFrom(opened, settled);
       removeOld(opened, intents);
       for (const nonce of unreadable) setAside(opened, nonce);
       const refused = refusalOf(plan, intents, limits);
-      if (refused) return passed(failed(refused));
+      if (refused) return ok(failed(refused));
       const intent = begun(plan, signed(self, opened, directory));
       await placeNew(opened, fileOf(plan.nonce), Buffer.from(`${serializeIntent(intent)}\n`, 'utf8'));
       const known = new Set([plan.nonce, ...intents.map(({ nonce }) => nonce)]);
       const { intents: now } = await readFrom(opened, settled);
       const isAlone = now.every(({ nonce }) => known.has(nonce));
       const rival = isAlone ? undefined : refusalOf(plan, now.filter(isOther(plan)), limits);
-      if (!rival) return passed(ok(intent));
+      if (!rival) return ok(ok(intent));
       unlinkSync(opened.path(fileOf(plan.nonce)));
-      if (tries === MOST_TRIES) return passed(failed(rival));
+      if (tries === MOST_TRIES) return ok(failed(rival));
       await delay(randomInt(LONGEST_PAUSE_MS));
     }
   });
@@ -182,16 +182,16 @@ async function claim(
   directory: SafeDirectory,
   nonce: string,
   owner: ProcessOwner,
-): Promise<Checked<Intent | undefined>> {
+): Promise<Result<Intent | undefined, FileProblem>> {
   const found = await readFile(directory, nonce);
   const told = found === undefined ? undefined : parseIntent(nonce, found);
-  if (!told || told.intent.state.step === 'ended') return passed(undefined);
-  if (isUnderWay(withLivingOwner(directory, told.intent))) return passed(undefined);
+  if (!told || told.intent.state.step === 'ended') return ok(undefined);
+  if (isUnderWay(withLivingOwner(directory, told.intent))) return ok(undefined);
   const line = serializeClaim({ owner, at: now(), after: told.lines });
   await appendLine(directory, fileOf(nonce), line, { creates: false, syncs: true });
   const lines = (await readFile(directory, nonce))?.split('\n') ?? [];
   const isFirst = lines[told.lines] === line;
-  return passed(isFirst ? { ...told.intent, owner } : undefined);
+  return ok(isFirst ? { ...told.intent, owner } : undefined);
 }
 
 async function write(directory: string, intent: Intent, state: Step): Promise<boolean> {
@@ -199,7 +199,7 @@ async function write(directory: string, intent: Intent, state: Step): Promise<bo
     withDirectory(directory, async (opened) => {
       const line = serializeIntent({ ...planOf(intent), updatedAt: now(), state });
       await appendLine(opened, fileOf(intent.nonce), line, { creates: false, syncs: state.step !== 'ended' });
-      return passed(undefined);
+      return ok(undefined);
     }),
   );
   return written.ok;
@@ -212,12 +212,12 @@ function planOf({ groupId, name, nonce, sink, entry, place, replaces, owner, ope
   return { groupId, name, nonce, sink, ...rest, owner, openedAt };
 }
 
-async function readAll(directory: string, settled: Settled): Promise<Checked<Kept>> {
+async function readAll(directory: string, settled: Settled): Promise<Result<Kept, FileProblem>> {
   await askFirst(directory);
   const way = walk(directory);
   if (!way.ok) return way;
-  if (way.value.missing.length > 0) return passed({ intents: [], unreadable: [] });
-  return withDirectory(directory, async (opened) => passed(await readFrom(opened, settled)));
+  if (way.value.missing.length > 0) return ok({ intents: [], unreadable: [] });
+  return withDirectory(directory, async (opened) => ok(await readFrom(opened, settled)));
 }
 
 async function readFrom(directory: SafeDirectory, settled: Settled): Promise<Kept> {

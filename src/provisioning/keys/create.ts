@@ -94,8 +94,8 @@ async function findFreePlace(
   if (namesake) return failed(nameInUse(namesake.apiKeyId));
   const rival = youngRivalOf(name, keys.value, kept);
   if (rival) return failed(rival);
-  if (!preflight.ready) return failed(fromSink(preflight.problem));
-  const { target, warnings = [] } = preflight;
+  if (!preflight.ok) return failed(fromSink(preflight.failure));
+  const { target, warnings = [] } = preflight.value;
   const told = [...(dryRun ? warnings : []), ...leftoverWarnings(groupId, keys.value, kept)];
   return ok({ target, seen: keys.value, warnings: told });
 }

@@ -116,12 +116,12 @@ async function examine(
   const destination = chosen.value;
   const replaced = replacedBy(old, intents);
   const preflight = await destination.sink.preflight(destination.address, 'inspect', replaced);
-  if (!preflight.ready) {
-    const { isRefusedLook } = preflight.problem;
+  if (!preflight.ok) {
+    const { isRefusedLook } = preflight.failure;
     const spent = isRefusedLook ? await countLook(context, request, destination, looked) : undefined;
-    return failed(spent ?? fromSink(preflight.problem));
+    return failed(spent ?? fromSink(preflight.failure));
   }
-  const { target, warnings: ofPlace = [] } = preflight;
+  const { target, warnings: ofPlace = [] } = preflight.value;
   const taken = target.exchanges === 'unknown' && placeOfAnother(intents, destination, apiKeyId);
   if (taken) return failed(taken);
   const name = finalName(request, old, keys.value, keepsOld(request, { destination, target }));
@@ -244,9 +244,9 @@ async function carryOut(
 ): Promise<Result<Rotated>> {
   const { destination, replaced } = rotation;
   const preflight = await destination.sink.preflight(destination.address, 'prove', replaced);
-  if (!preflight.ready) return failed(fromSink(preflight.problem));
+  if (!preflight.ok) return failed(fromSink(preflight.failure));
   if (call.signal.aborted) return failed(cancelled);
-  return issueAndRetire(context, request, { ...rotation, target: preflight.target }, call);
+  return issueAndRetire(context, request, { ...rotation, target: preflight.value.target }, call);
 }
 
 async function issueAndRetire(

@@ -1,21 +1,23 @@
-// Reads, edits and exchanges a .env file as one step. Other processes of this program wait meanwhile; a change by any
+// Reads, edits and replaces a .env file as one step. Other processes of this program wait meanwhile; a change by any
 // other program is noticed, and the step done again.
 
 import type { BigIntStats } from 'node:fs';
+import { failed, ok, type Result } from '../../failure.ts';
 import { PRIVATE, placeNew, readFound, removeIfSame, replaceVersion, type FoundFile } from '../../files/atomic-file.ts';
 import { withLock } from '../../files/file-lock.ts';
 import { fileProblem, isOpenToOthers, modeOf } from '../../files/file-owner.ts';
-import { passed, shellWord, systemCode } from '../../files/file-problem.ts';
+import { shellWord, systemCode } from '../../files/file-problem.ts';
 import type { SafeDirectory } from '../../files/safe-directory.ts';
 import { openSecret, type Secret } from '../../secret/secret.ts';
 import { keptReaders } from '../access-list.ts';
 import type { Place } from '../file-place.ts';
 import type { Environment } from '../git-ignore.ts';
 import { changedMeanwhile } from '../old-secret.ts';
-import { entryExists, inDirectory, notReady, refusedBy, worded, type Checked, type Refused } from '../sink-problem.ts';
-import { exchangeVariable, linesWith, setVariable, takeBack, type Trace } from './dotenv-text.ts';
+import { entryExists, inDirectory, notReady, sinkProblem, worded } from '../sink-problem.ts';
+import { replaceVariable, linesWith, setVariable, takeBack, type Trace } from './dotenv-text.ts';
 import { foreignFormat } from './foreign-format.ts';
 import { valueOf } from './node-reader.ts';
+import type { SinkProblem } from '../sink.ts';
 
 /** One variable of one file. */
 interface Variable {
@@ -45,7 +47,7 @@ export interface Assigned {
   readonly old?: Secret;
 }
 
-export interface DotenvFile {
+interface DotenvFile {
   readonly text: string;
   readonly stats: BigIntStats;
 }
@@ -55,54 +57,64 @@ const LARGEST = 64 * 1024;
 const MOST_TRIES = 5;
 
 /** The file, or undefined where there is none. Refuses what is not safe to hold a secret, or no text. */
-export async function readDotenv(directory: SafeDirectory, place: Place): Promise<Checked<DotenvFile | undefined>> {
+export async function readDotenv(
+  directory: SafeDirectory,
+  place: Place,
+): Promise<Result<DotenvFile | undefined, SinkProblem>> {
   const found = await readFound(directory, place.name, LARGEST);
-  if (found === undefined) return passed(undefined);
+  if (found === undefined) return ok(undefined);
   const problem = fileProblem(place.path, found.stats);
-  if (problem !== undefined) return refusedBy(problem.problem);
+  if (problem !== undefined) return failed(sinkProblem(problem));
   if (isOpenToOthers(place.path, found.stats)) {
-    return notReady(`Other users can write to ${place.path}.`, `Run: chmod 600 ${shellWord(place.path)}`);
+    return failed(notReady(`Other users can write to ${place.path}.`, `Run: chmod 600 ${shellWord(place.path)}`));
   }
   return textOf(place, found);
 }
 
 /** As {@link readDotenv}, but of any regular file: what was delivered is taken back from an unsafe one too. */
-async function readDelivered(directory: SafeDirectory, place: Place): Promise<Checked<DotenvFile | undefined>> {
+async function readDelivered(
+  directory: SafeDirectory,
+  place: Place,
+): Promise<Result<DotenvFile | undefined, SinkProblem>> {
   const found = await readFound(directory, place.name, LARGEST);
-  return found?.stats.isFile() === true ? textOf(place, found) : passed(undefined);
+  return found?.stats.isFile() === true ? textOf(place, found) : ok(undefined);
 }
 
-function textOf(place: Place, { bytes, stats }: FoundFile): Checked<DotenvFile> {
-  if (bytes === undefined) return tooLarge(place);
+function textOf(place: Place, { bytes, stats }: FoundFile): Result<DotenvFile, SinkProblem> {
+  if (bytes === undefined) return failed(tooLarge(place));
   const foreign = foreignFormat(bytes, place.path);
-  if (foreign !== undefined) return foreign;
+  if (foreign !== undefined) return failed(foreign);
   const text = decode(bytes);
-  if (text !== undefined) return passed({ text, stats });
-  return bytes.includes(0)
-    ? notReady(`${place.path} holds a NUL character.`, 'Write it without it, or configure another path.')
-    : notReady(`${place.path} is not UTF-8 text.`, 'Convert it to UTF-8, or configure another path.');
+  if (text !== undefined) return ok({ text, stats });
+  return failed(
+    bytes.includes(0)
+      ? notReady(`${place.path} holds a NUL character.`, 'Write it without it, or configure another path.')
+      : notReady(`${place.path} is not UTF-8 text.`, 'Convert it to UTF-8, or configure another path.'),
+  );
 }
 
 /** The text with the value in it, or why not. Only the old secret, if there is one, gives way to it. */
 export function edited({ place, variable }: Variable, text: string, value: string, old?: Secret) {
   const edit = old
-    ? exchangeVariable(text, variable, openSecret(old), value)
+    ? replaceVariable(text, variable, openSecret(old), value)
     : setVariable(text, variable, value, isForDirenv(place));
   switch (edit.outcome) {
     case 'edited':
       // It could be written, but not be read back.
-      return Buffer.byteLength(edit.text) > LARGEST ? tooLarge(place) : passed(edit);
+      return Buffer.byteLength(edit.text) > LARGEST ? failed(tooLarge(place)) : ok(edit);
     case 'has value': {
       const whose = edit.readers.includes('Node') ? '' : `, as ${inWords(edit.readers)} would read it`;
-      return entryExists(
-        `${variable} has a value in ${place.path} already${whose}.`,
-        'Nothing is overwritten. Take the variable out of the file first, or use another one.',
+      return failed(
+        entryExists(
+          `${variable} has a value in ${place.path} already${whose}.`,
+          'Nothing is overwritten. Take the variable out of the file first, or use another one.',
+        ),
       );
     }
     case 'has changed':
-      return changedMeanwhile(`${variable} in ${place.path}`);
+      return failed(changedMeanwhile(`${variable} in ${place.path}`));
     case 'unclear':
-      return unclear({ place, variable }, edit.readers, linesWith(text, variable), old);
+      return failed(unclear({ place, variable }, edit.readers, linesWith(text, variable), old));
   }
 }
 
@@ -133,7 +145,7 @@ export function assign(
   value: string,
   old: Secret | undefined,
   note: (assigned: Assigned) => void,
-): Promise<Checked<Assigned>> {
+): Promise<Result<Assigned, SinkProblem>> {
   return untilSettled(assignment.place, async (directory) => {
     const { place, nonce, environment } = assignment;
     const current = await readDotenv(directory, place);
@@ -159,69 +171,73 @@ export function assign(
       stats === undefined
         ? await placeUnlessTaken(directory, place.name, bytes, nonce)
         : await replaceVersion(directory, place.name, bytes, stats, { token: nonce, access });
-    return isWritten ? passed(assigned) : undefined;
+    return isWritten ? ok(assigned) : undefined;
   });
 }
 
 /** Undoes {@link assign}, but only while the variable has that value. The file goes where it holds nothing else. */
-export async function unassign(assignment: Assignment, value: string, assigned: Assigned): Promise<Checked<undefined>> {
+export async function unassign(
+  assignment: Assignment,
+  value: string,
+  assigned: Assigned,
+): Promise<Result<undefined, SinkProblem>> {
   // Nobody needs to be waited for where there is nothing to undo.
   const held = await isHeld(assignment, value);
   if (!held.ok) return held;
-  if (!held.value) return passed(undefined);
+  if (!held.value) return ok(undefined);
   return untilSettled(assignment.place, async (directory) => {
     const { place, variable, nonce, environment } = assignment;
     // An old secret comes back in any case.
     const current = await (assigned.old ? readDelivered : readDotenv)(directory, place);
     if (!current.ok) return current;
-    if (current.value === undefined) return passed(undefined);
+    if (current.value === undefined) return ok(undefined);
     const { text, stats } = current.value;
     const undone = takeBack(text, variable, value, assigned.trace, assigned.old && openSecret(assigned.old));
-    if (undone === undefined) return passed(undefined);
+    if (undone === undefined) return ok(undefined);
     if (undone === '' && assigned.oldMode === undefined) {
       await removeIfSame(directory, place.name, stats);
-      return passed(undefined);
+      return ok(undefined);
     }
     const bytes = Buffer.from(undone, 'utf8');
     const readers = await keptReaders(place.path, stats, environment);
     const access = readers.ok ? readers.value.access : PRIVATE;
     const replaced = await replaceVersion(directory, place.name, bytes, stats, { token: nonce, access });
-    return replaced ? passed(undefined) : undefined;
+    return replaced ? ok(undefined) : undefined;
   });
 }
 
 /** Whether the variable has that value. */
-export function isHeld({ place, variable }: Variable, value: string): Promise<Checked<boolean>> {
+export function isHeld({ place, variable }: Variable, value: string): Promise<Result<boolean, SinkProblem>> {
   return inDirectory(place.directory, async (directory) => {
     const current = await readDelivered(directory, place);
     if (!current.ok) return current;
-    return passed(current.value !== undefined && valueOf(current.value.text, variable) === value);
+    return ok(current.value !== undefined && valueOf(current.value.text, variable) === value);
   });
 }
 
 /** Tries again while `step` answers undefined, which means that somebody else changed the file. */
 async function untilSettled<T>(
   place: Place,
-  step: (directory: SafeDirectory) => Promise<Checked<T> | undefined>,
-): Promise<Checked<T>> {
+  step: (directory: SafeDirectory) => Promise<Result<T, SinkProblem> | undefined>,
+): Promise<Result<T, SinkProblem>> {
   for (let tries = 0; tries < MOST_TRIES; tries += 1) {
     const result = await inDirectory(place.directory, async (directory) =>
-      worded(await withLock(directory, place, async () => passed(await step(directory)))),
+      worded(await withLock(directory, place, async () => ok(await step(directory)))),
     );
     if (!result.ok) return result;
     if (result.value !== undefined) return result.value;
   }
-  return restless(place);
+  return failed(restless(place));
 }
 
-function tooLarge(place: Place): Refused {
+function tooLarge(place: Place): SinkProblem {
   return notReady(
     `${place.path} is larger than ${LARGEST / 1024} KiB, or would be.`,
     'Make it smaller, or configure the path of another .env file.',
   );
 }
 
-function restless(place: Place): Refused {
+function restless(place: Place): SinkProblem {
   return notReady(
     `${place.path} was changed by another program again and again.`,
     'Close the program that writes to it, then try again.',

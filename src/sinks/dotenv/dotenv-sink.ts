@@ -1,26 +1,19 @@
 // The sink that gives one variable of a .env file its value and keeps everything else in the file. It overwrites no value
-// but the secret of a key that is replaced. How the text is edited is in dotenv-text.ts, and how the file is exchanged in
+// but the secret of a key that is replaced. How the text is edited is in dotenv-text.ts, and how the file is replaced in
 // dotenv-file.ts.
 
+import { failed, ok, type Result } from '../../failure.ts';
 import type { DotenvSpec } from '../../config/sink-spec.ts';
 import { modeOf } from '../../files/file-owner.ts';
-import { passed, shellWord } from '../../files/file-problem.ts';
+import { shellWord } from '../../files/file-problem.ts';
 import { placeKey } from '../../files/identity.ts';
 import { fingerprintOfBytes, holdsExactly, type Fingerprint } from '../../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../../secret/secret.ts';
-import { examinePlace, heldBy, inTurnAt, locationOf, placeOf, sweeperOf } from '../file-place.ts';
+import { examinePlace, heldBy, serializedAt, locationOf, placeOf, sweeperOf } from '../file-place.ts';
 import type { Environment } from '../git-ignore.ts';
 import { notTheOldSecret, oldSecretIn } from '../old-secret.ts';
-import {
-  attempt,
-  failedDelivery,
-  failedExchange,
-  ifInReach,
-  inDirectory,
-  notReady,
-  type Checked,
-} from '../sink-problem.ts';
-import type { Address, Delivery, Held, Preflight, Replaced, Sink, Target, Verdict } from '../sink.ts';
+import { attempt, failedDelivery, failedReplace, ifInReach, inDirectory, notReady } from '../sink-problem.ts';
+import type { Address, Delivery, Held, Preflight, Replaced, Sink, Target, Verdict, SinkProblem } from '../sink.ts';
 import { expand, takesEntry } from '../template.ts';
 import { misreaders, seeingReaders } from './agreement.ts';
 import {
@@ -49,14 +42,14 @@ export function dotenvSink(name: string, spec: DotenvSpec, environment: Environm
     takesEntry: takesEntry(spec.path, spec.variable),
     mayWriteForMs: 0,
     verification: 'read-back',
-    async preflight(address, mode, replaced): Promise<Preflight> {
+    async preflight(address, mode, replaced): Promise<Result<Preflight, SinkProblem>> {
       const assignment = assignmentOf(spec, address, environment);
-      if (!assignment.ok) return { ready: false, problem: assignment.problem };
+      if (!assignment.ok) return assignment;
       const judge = () => rehearse(assignment.value, replaced);
       const rehearsed = await examinePlace(assignment.value.place, mode, environment, judge);
-      if (!rehearsed.ok) return { ready: false, problem: rehearsed.problem };
+      if (!rehearsed.ok) return rehearsed;
       const { judged, warnings, access } = rehearsed.value;
-      return { ready: true, target: dotenvTarget(assignment.value, judged?.old, access), warnings };
+      return ok({ target: dotenvTarget(assignment.value, judged?.old, access), warnings });
     },
     async lookUp(address): Promise<Held> {
       const assignment = assignmentOf(spec, address, environment);
@@ -66,31 +59,33 @@ export function dotenvSink(name: string, spec: DotenvSpec, environment: Environm
       const assignment = assignmentOf(spec, address, environment);
       if (!assignment.ok) return;
       const { place } = assignment.value;
-      await ifInReach(() => inTurnAt(place, () => withdrawFrom(assignment.value, fingerprint)));
+      await ifInReach(() => serializedAt(place, () => withdrawFrom(assignment.value, fingerprint)));
     },
     ...sweeperOf(spec.path),
   };
 }
 
-function assignmentOf(spec: DotenvSpec, address: Address, environment: Environment): Checked<Assignment> {
+function assignmentOf(spec: DotenvSpec, address: Address, environment: Environment): Result<Assignment, SinkProblem> {
   const place = placeOf(spec.path, address);
   if (!place.ok) return place;
   const variable = expand(spec.variable, address);
-  if (isVariableName(variable)) return passed({ place: place.value, variable, environment });
-  return notReady(
-    `"${variable}" is no name of a variable.`,
-    'A variable has only the letters A to Z and a to z, digits and "_", and does not begin with a digit. ' +
-      (takesEntry(spec.variable) ? 'Pass another entry.' : 'Configure another variable for this sink.'),
+  if (isVariableName(variable)) return ok({ place: place.value, variable, environment });
+  return failed(
+    notReady(
+      `"${variable}" is not a variable name.`,
+      'A variable has only the letters A to Z and a to z, digits and "_", and does not begin with a digit. ' +
+        (takesEntry(spec.variable) ? 'Pass another entry.' : 'Configure another variable for this sink.'),
+    ),
   );
 }
 
-function heldIn({ place, variable }: Assignment): Promise<Checked<Held>> {
-  return inDirectory(place.directory, async (directory): Promise<Checked<Held>> => {
+function heldIn({ place, variable }: Assignment): Promise<Result<Held, SinkProblem>> {
+  return inDirectory(place.directory, async (directory): Promise<Result<Held, SinkProblem>> => {
     const current = await readDotenv(directory, place);
     if (!current.ok) return current;
     const value = current.value && valueOf(current.value.text, variable);
-    if (value === undefined || value === '') return passed({ held: 'nothing' });
-    return passed({ held: 'value', fingerprint: fingerprintOfBytes(Buffer.from(value, 'utf8')) });
+    if (value === undefined || value === '') return ok({ held: 'nothing' });
+    return ok({ held: 'value', fingerprint: fingerprintOfBytes(Buffer.from(value, 'utf8')) });
   });
 }
 
@@ -100,14 +95,17 @@ interface Rehearsed {
 }
 
 /** Edits the existing file with a stand-in for the secret, and writes nothing. */
-async function rehearse(assignment: Assignment, replaced: Replaced | undefined): Promise<Checked<Rehearsed>> {
+async function rehearse(
+  assignment: Assignment,
+  replaced: Replaced | undefined,
+): Promise<Result<Rehearsed, SinkProblem>> {
   const { place } = assignment;
   return inDirectory<Rehearsed>(place.directory, async (directory) => {
     const current = await readDotenv(directory, place);
     if (!current.ok) return current;
-    if (current.value === undefined) return passed({});
+    if (current.value === undefined) return ok({});
     const { text } = current.value;
-    const found = replaced ? findOld(assignment, text, replaced) : passed<Rehearsed>({});
+    const found = replaced ? findOld(assignment, text, replaced) : ok<Rehearsed>({});
     if (!found.ok) return found;
     const edit = edited(assignment, text, STAND_IN, found.value.old);
     return edit.ok ? found : edit;
@@ -115,13 +113,13 @@ async function rehearse(assignment: Assignment, replaced: Replaced | undefined):
 }
 
 /** Answers without one where the variable is free. */
-function findOld({ place, variable }: Assignment, text: string, replaced: Replaced): Checked<Rehearsed> {
+function findOld({ place, variable }: Assignment, text: string, replaced: Replaced): Result<Rehearsed, SinkProblem> {
   const value = valueOf(text, variable);
-  if (value === undefined || value.trim() === '') return passed({});
+  if (value === undefined || value.trim() === '') return ok({});
   const old = oldSecretIn(Buffer.from(value, 'utf8'), replaced);
   // A value of several lines is none that could be written back without quotes.
-  if (old?.lineEnd === '') return passed({ old: old.secret });
-  return notTheOldSecret(`${variable} has a value in ${place.path} already`, replaced);
+  if (old?.lineEnd === '') return ok({ old: old.secret });
+  return failed(notTheOldSecret(`${variable} has a value in ${place.path} already`, replaced));
 }
 
 function dotenvTarget(assignment: Assignment, old: Secret | undefined, access: readonly string[]): Target {
@@ -138,24 +136,24 @@ function dotenvTarget(assignment: Assignment, old: Secret | undefined, access: r
       const note = (assigned: Assigned) => {
         delivered = { ...assigned, secret, nonce };
       };
-      const given = await inTurnAt(assignment.place, () => give({ ...assignment, nonce }, secret, old, note));
+      const given = await serializedAt(assignment.place, () => give({ ...assignment, nonce }, secret, old, note));
       if (given.ok) return { outcome: 'written', warnings: [...access, ...warningsFor(assignment, given.value)] };
       if (old === undefined) {
         delivered = undefined;
-        return failedDelivery(given);
+        return failedDelivery(given.failure);
       }
-      return failedExchange(given, path, () => isHeld(assignment, openSecret(secret)));
+      return failedReplace(given.failure, path, () => isHeld(assignment, openSecret(secret)));
     },
     async verify(secret): Promise<Verdict> {
       const isNew = delivered?.old === undefined && delivered?.oldMode === undefined;
       const checked = await attempt(`${path} could not be read back`, () => readBack(assignment, secret, isNew));
       if (checked.ok) return { outcome: 'verified', verification: 'read-back' };
-      return { outcome: 'mismatch', message: checked.problem.message, hint: checked.problem.hint };
+      return { outcome: 'mismatch', message: checked.failure.message, hint: checked.failure.hint };
     },
     async retract() {
       if (delivered === undefined) return;
       const { secret, nonce, ...assigned } = delivered;
-      await inTurnAt(assignment.place, () => takeBack({ ...assignment, nonce }, secret, assigned));
+      await serializedAt(assignment.place, () => takeBack({ ...assignment, nonce }, secret, assigned));
     },
   };
 }
@@ -188,11 +186,11 @@ async function give(
   secret: Secret,
   old: Secret | undefined,
   note: (assigned: Assigned) => void,
-): Promise<Checked<Assigned>> {
+): Promise<Result<Assigned, SinkProblem>> {
   const value = openSecret(secret);
   if (!needsNoQuotes(value)) {
     const message = 'The secret has characters that a .env file cannot hold without quotes.';
-    return notReady(message, 'Use a sink of type file.');
+    return failed(notReady(message, 'Use a sink of type file.'));
   }
   let tried: Assigned | undefined;
   const noteTried = (assigned: Assigned) => {
@@ -203,7 +201,7 @@ async function give(
     assign(assignment, value, old, noteTried),
   );
   // It may be in the file all the same, when only the disk failed to confirm it. The file itself stays.
-  if (!given.ok && given.problem.code !== 'SINK_ENTRY_EXISTS' && tried !== undefined) {
+  if (!given.ok && given.failure.code !== 'SINK_ENTRY_EXISTS' && tried !== undefined) {
     await takeBack(assignment, secret, { oldMode: 0o600, ...tried });
   }
   return given;
@@ -223,23 +221,27 @@ function takeBack(assignment: Assignment, secret: Secret, assigned: Assigned): P
   return ifInReach(() => unassign(assignment, openSecret(secret), assigned));
 }
 
-function readBack({ place, variable }: Assignment, secret: Secret, isNew: boolean): Promise<Checked<undefined>> {
+function readBack(
+  { place, variable }: Assignment,
+  secret: Secret,
+  isNew: boolean,
+): Promise<Result<undefined, SinkProblem>> {
   return inDirectory(place.directory, async (directory) => {
     const current = await readDotenv(directory, place);
     if (!current.ok) return current;
-    if (current.value === undefined) return notReady(`${place.path} is gone again.`, FIND_OUT);
+    if (current.value === undefined) return failed(notReady(`${place.path} is gone again.`, FIND_OUT));
     const mode = modeOf(current.value.stats);
     // A file that was there keeps the group that reads it.
     if ((mode & 0o077 & ~(isNew ? 0 : 0o040)) !== 0) {
-      return notReady(`${place.path} has mode 0${mode.toString(8)} instead of 0600.`, FIND_OUT);
+      return failed(notReady(`${place.path} has mode 0${mode.toString(8)} instead of 0600.`, FIND_OUT));
     }
     const value = valueOf(current.value.text, variable);
     if (value === undefined || !holdsExactly(Buffer.from(value, 'utf8'), secret)) {
-      return notReady(`${variable} in ${place.path} is not the secret that was delivered.`, FIND_OUT);
+      return failed(notReady(`${variable} in ${place.path} is not the secret that was delivered.`, FIND_OUT));
     }
     const wrong = misreaders(current.value.text, variable, value);
-    if (wrong.length === 0) return passed(undefined);
-    return notReady(`${variable} in ${place.path} is not the secret for ${inWords(wrong)}.`, FIND_OUT);
+    if (wrong.length === 0) return ok(undefined);
+    return failed(notReady(`${variable} in ${place.path} is not the secret for ${inWords(wrong)}.`, FIND_OUT));
   });
 }
 

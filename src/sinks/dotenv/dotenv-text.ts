@@ -1,4 +1,4 @@
-// Edits the text of a .env file: fills in one variable, exchanges its value, or takes it back, and leaves all else byte
+// Edits the text of a .env file: fills in one variable, replaces its value, or takes it back, and leaves all else byte
 // for byte. The line is written plainly, since that is what all readers of such files understand; an edit after which one
 // of them would read anything else than before, but the variable, is not made. It touches no file.
 
@@ -9,7 +9,7 @@ export type Edit =
   | ({ readonly outcome: 'edited'; readonly blind: readonly string[] } & Written)
   /** The readers that find a value. */
   | { readonly outcome: 'has value'; readonly readers: readonly string[] }
-  /** The variable does not read as the value that is to be exchanged. */
+  /** The variable does not read as the value that is to be replaced. */
   | { readonly outcome: 'has changed' }
   /** By no edit all readers would find what they found before, and the variable. These would not. */
   | { readonly outcome: 'unclear'; readonly readers: readonly string[] };
@@ -55,7 +55,7 @@ export function setVariable(text: string, variable: string, value: string, isScr
 }
 
 /** Gives the variable another value, in the one line whose value readers see; earlier lines of the variable stay. */
-export function exchangeVariable(text: string, variable: string, from: string, to: string): Edit {
+export function replaceVariable(text: string, variable: string, from: string, to: string): Edit {
   if (valueOf(text, variable) !== from) return { outcome: 'has changed' };
   const values = valuesIn(text, variable);
   // Where versions of Node do not agree on the variable, the line that all readers see cannot be told.

@@ -2,7 +2,8 @@
 // itself, or in UTF-16. Each is named as what it is, with that program's own command.
 
 import { shellWord } from '../../files/file-problem.ts';
-import { notReady, type Refused } from '../sink-problem.ts';
+import { notReady } from '../sink-problem.ts';
+import type { SinkProblem } from '../sink.ts';
 
 interface Format {
   readonly pattern: RegExp;
@@ -57,7 +58,7 @@ const FORMATS: readonly Format[] = [
   },
 ];
 
-export function foreignFormat(bytes: Buffer, path: string): Refused | undefined {
+export function foreignFormat(bytes: Buffer, path: string): SinkProblem | undefined {
   const text = bytes.toString('latin1').replace(/^\xEF\xBB\xBF/, '');
   const format = FORMATS.find(({ pattern }) => pattern.test(text));
   return format && notReady(format.message(path), format.hint(path));

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Answer, type Question } from '../../../src/provisioning/request-context.ts';
 import { chooseDestination as choose, ENTRY } from '../../../src/provisioning/delivery/destination.ts';
-import { openSinks } from '../../../src/sinks/open-sinks.ts';
+import { openSinks } from '../../../src/sinks/kinds.ts';
 
 const GROUP = '69681d39c9e8cfd375386316';
 const sinks = openSinks(

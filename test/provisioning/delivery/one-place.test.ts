@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { SinkSpec } from '../../../src/config/sink-spec.ts';
-import { openSinks } from '../../../src/sinks/open-sinks.ts';
+import { openSinks } from '../../../src/sinks/kinds.ts';
 import { foldingFolder, folderIn } from '../../sinks/file-fixture.ts';
 import { startBench } from '../bench.ts';
 

@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createAtlas } from '../../../src/atlas/atlas.ts';
+import { ok } from '../../../src/failure.ts';
 import { type RequestContext } from '../../../src/provisioning/request-context.ts';
 import { createKey, type CreateContext, type CreateRequest } from '../../../src/provisioning/keys/create.ts';
 import { openJournal } from '../../../src/provisioning/journal/journal.ts';
 import { startSimulator, type Simulator } from '../../atlas-simulator/simulator.ts';
 import { Secret } from '../../../src/secret/secret.ts';
-import { openSinks } from '../../../src/sinks/open-sinks.ts';
+import { openSinks } from '../../../src/sinks/kinds.ts';
 import { type Sink, type Target } from '../../../src/sinks/sink.ts';
 import { told } from '../bench.ts';
 
@@ -85,7 +86,7 @@ function behaving(sink: Sink, change: (target: Target) => Partial<Target>): Sink
     ...sink,
     async preflight(address, mode) {
       const found = await sink.preflight(address, mode);
-      return found.ready ? { ready: true, target: { ...found.target, ...change(found.target) } } : found;
+      return found.ok ? ok({ target: { ...found.value.target, ...change(found.value.target) } }) : found;
     },
   };
 }

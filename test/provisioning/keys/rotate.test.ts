@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Answer } from '../../../src/provisioning/request-context.ts';
 import { rotateKey } from '../../../src/provisioning/keys/rotate.ts';
-import { openSinks } from '../../../src/sinks/open-sinks.ts';
+import { openSinks } from '../../../src/sinks/kinds.ts';
 import { type Sink } from '../../../src/sinks/sink.ts';
 import { containing } from '../../matching.ts';
 import { behaving, GROUP, program, quiet, startBench, told, type Bench, type BenchOptions } from '../bench.ts';

@@ -1,5 +1,5 @@
 // The dotenv sink where the secret of a key that is replaced may stand. The editing itself is in
-// files/dotenv-exchange.test.ts.
+// dotenv-text-replace.test.ts.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -136,7 +136,7 @@ describe('the old secret', () => {
     const path = dotenv(around(`${VARIABLE}=${OLD}`));
     const before = treeOf(dirname(path));
     for (const step of ['inspect', 'prove'] as const) {
-      expect(await dotenvSinkAt(path).preflight(ADDRESS, step, REPLACED)).toMatchObject({ ready: true });
+      expect(await dotenvSinkAt(path).preflight(ADDRESS, step, REPLACED)).toMatchObject({ ok: true });
       expect(await problemOf(dotenvSinkAt(path), step)).toEqual(entryExists(/has a value/));
     }
     await (await replacing(path)).retract();
@@ -346,11 +346,11 @@ describe('the old secret comes back', () => {
         const text = mark + [...above, each, ...below].join(ending) + (isEnded ? ending : '');
         writeFileSync(path, text, { mode: 0o600 });
         const preflight = await dotenvSinkAt(path).preflight(ADDRESS, 'inspect', REPLACED);
-        if (preflight.ready) {
+        if (preflight.ok) {
           exchanged += 1;
-          expect(await preflight.target.deliver(SECRET)).toMatchObject({ outcome: 'written' });
+          expect(await preflight.value.target.deliver(SECRET)).toMatchObject({ outcome: 'written' });
           expect(parseEnv(readFileSync(path, 'utf8'))[VARIABLE]).toBe(CANARY);
-          await preflight.target.retract();
+          await preflight.value.target.retract();
         }
         expect(readFileSync(path)).toEqual(Buffer.from(text));
       }),
@@ -381,9 +381,9 @@ test('while another program edits the file, it stays whole, and the variable is 
   let exchanges = 0;
   for (let each = 0; child.exitCode === null; each += 1) {
     const preflight = await dotenvSinkAt(path).preflight(ADDRESS, 'inspect', REPLACED);
-    if (!preflight.ready) continue;
+    if (!preflight.ok) continue;
     const value = `al-rival-canary-0123456789-${each}-odu2`;
-    const { outcome } = await preflight.target.deliver(new Secret(value));
+    const { outcome } = await preflight.value.target.deliver(new Secret(value));
     if (outcome === 'written') exchanges += 1;
     const found = parseEnv(readFileSync(path, 'utf8'));
     expect(found).toMatchObject({ A: '1' });

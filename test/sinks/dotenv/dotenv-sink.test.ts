@@ -166,11 +166,11 @@ describe('a preflight', () => {
     const folder = join(path, '..');
     const before = treeOf(folder);
     for (const mode of ['inspect', 'prove'] as const) {
-      expect(await dotenvSinkAt(path).preflight(ADDRESS, mode)).toMatchObject({ ready: true });
+      expect(await dotenvSinkAt(path).preflight(ADDRESS, mode)).toMatchObject({ ok: true });
     }
     expect(treeOf(folder)).toEqual(before);
     expect(await dotenvSinkAt(join(folder, 'not/there/.env')).preflight(ADDRESS, 'inspect')).toMatchObject({
-      ready: true,
+      ok: true,
     });
     expect(treeOf(folder)).toEqual(before);
   });
@@ -184,7 +184,7 @@ describe('a preflight', () => {
   });
 
   test.each([
-    ['my.key-1', /"KEY_my\.key-1" is no name of a variable/],
+    ['my.key-1', /"KEY_my\.key-1" is not a variable name/],
     ['a b', /"KEY_a b"/],
   ])('says which characters a variable may have: %s', async (entry, message) => {
     const sink = dotenvSinkAt(dotenv(''), 'KEY_{entry}');
@@ -378,8 +378,8 @@ test('while another program edits the file, it stays whole', async () => {
   for (let each = 0; child.exitCode === null; each += 1) {
     const preflight = await dotenvSinkAt(path, `KEY_${each}`).preflight(ADDRESS, 'prove');
     // Where the file never keeps still, the sink may give up, but not do any harm.
-    if (!preflight.ready) continue;
-    const { outcome } = await preflight.target.deliver(SECRET);
+    if (!preflight.ok) continue;
+    const { outcome } = await preflight.value.target.deliver(SECRET);
     if (outcome === 'written') written.add(`KEY_${each}`);
     const { A, ...others } = parseEnv(readFileSync(path, 'utf8'));
     expect(A).toBe('1');

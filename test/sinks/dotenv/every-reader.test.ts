@@ -3,7 +3,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { exchangeVariable, setVariable } from '../../../src/sinks/dotenv/dotenv-text.ts';
+import { replaceVariable, setVariable } from '../../../src/sinks/dotenv/dotenv-text.ts';
 import { readAsDocumentedByCompose, readAsDocumentedByDocker } from './docker-and-compose.ts';
 import { REAL_READERS, type Found, type RealReader } from './real-readers.ts';
 
@@ -23,7 +23,7 @@ function filled(text: string): string {
 }
 
 function exchanged(text: string): string {
-  const edit = exchangeVariable(text, VARIABLE, OLD, VALUE);
+  const edit = replaceVariable(text, VARIABLE, OLD, VALUE);
   return edit.outcome === 'edited' ? edit.text : expect.fail(edit.outcome);
 }
 
@@ -62,7 +62,7 @@ describe('a line that is filled or gets another value is plain', () => {
     const plain = (value: string) => `A=1\n${VARIABLE}=${value}\nB=2\n`;
     const around = (value: string) => `A=1\n${lineOf(value)}\nB=2\n`;
     expect(setVariable(around(''), VARIABLE, VALUE)).toMatchObject({ text: plain(VALUE), dropped });
-    expect(exchangeVariable(around(OLD), VARIABLE, OLD, VALUE)).toMatchObject({ text: plain(VALUE), dropped });
+    expect(replaceVariable(around(OLD), VARIABLE, OLD, VALUE)).toMatchObject({ text: plain(VALUE), dropped });
   });
 
   test('but keeps its export', () => {
@@ -113,7 +113,7 @@ describe('an assignment that would win for one of the readers', () => {
       'python-dotenv',
     ],
   ])('keeps a value from being exchanged: %s', (_where, text, reader) => {
-    expect(exchangeVariable(text, VARIABLE, OLD, VALUE)).toMatchObject({
+    expect(replaceVariable(text, VARIABLE, OLD, VALUE)).toMatchObject({
       outcome: 'unclear',
       readers: expect.arrayContaining([reader]) as unknown,
     });
@@ -134,7 +134,7 @@ describe('a name without a sign, which takes the value of a line above it away f
   });
 
   test('keeps a value from being exchanged', () => {
-    expect(exchangeVariable(`${VARIABLE}=${OLD}\n${VARIABLE}\n`, VARIABLE, OLD, VALUE)).toEqual({
+    expect(replaceVariable(`${VARIABLE}=${OLD}\n${VARIABLE}\n`, VARIABLE, OLD, VALUE)).toEqual({
       outcome: 'unclear',
       readers: expect.arrayContaining(['python-dotenv']) as unknown,
     });
@@ -287,7 +287,7 @@ describe('whatever is in the file', { timeout: 120_000 }, () => {
         .map(([above, line, below]) => `${above}\n${line}\n${below.replace('\uFEFF', '')}`);
       expectRead(
         reader,
-        madeBy(taken, (text, value) => exchangeVariable(text, VARIABLE, OLD, value)),
+        madeBy(taken, (text, value) => replaceVariable(text, VARIABLE, OLD, value)),
       );
     });
   }

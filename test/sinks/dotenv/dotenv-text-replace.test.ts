@@ -4,13 +4,13 @@
 import { parseEnv } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { exchangeVariable, takeBack, type Trace } from '../../../src/sinks/dotenv/dotenv-text.ts';
+import { replaceVariable, takeBack, type Trace } from '../../../src/sinks/dotenv/dotenv-text.ts';
 
 const VARIABLE = 'VOYAGE_API_KEY';
 const FROM = 'al-Xy_9.~+/z==old';
 const TO = 'al-Zy_8.~+/y==new-and-longer';
 
-const exchange = (text: string) => exchangeVariable(text, VARIABLE, FROM, TO);
+const exchange = (text: string) => replaceVariable(text, VARIABLE, FROM, TO);
 
 /** What an exchange leaves behind of a line that was plain. */
 const PLAIN: Trace = { lead: '', was: { start: `${VARIABLE}=`, rest: '' } };
@@ -194,7 +194,7 @@ describe('properties', () => {
     fc.assert(
       fc.property(textOf(lines.map(([above, own, below]) => [...above, own, ...below])), value, (text, to) => {
         fc.pre(!text.includes(to));
-        const edit = exchangeVariable(text, VARIABLE, FROM, to);
+        const edit = replaceVariable(text, VARIABLE, FROM, to);
         if (edit.outcome !== 'edited') return;
         edited += 1;
         expect(parseEnv(text)[VARIABLE]).toBe(FROM);
@@ -219,7 +219,7 @@ describe('properties', () => {
     fc.assert(
       fc.property(fc.tuple(lines, fc.constantFrom('\n', '\r\n')), value, ([parts, ending], to) => {
         const text = [...parts, ''].join(ending);
-        expect(exchangeVariable(text, VARIABLE, FROM, to).outcome).toBe('edited');
+        expect(replaceVariable(text, VARIABLE, FROM, to).outcome).toBe('edited');
       }),
       RUNS,
     );

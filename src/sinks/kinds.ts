@@ -1,4 +1,5 @@
-// Makes the configured sinks. The only place that knows which kinds there are.
+// Opens the configured sinks: the one place that knows what opens each kind. What people are told of the kinds is in
+// config/sink-kinds.ts.
 
 import type { SinkSpec } from '../config/sink-spec.ts';
 import { commandSink } from './command-sink.ts';
