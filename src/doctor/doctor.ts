@@ -16,7 +16,7 @@ import {
 import { sinkChecks, stateChecks, temporaryFilesCheck } from './places.ts';
 import { isWell, jsonReport, tableReport, type Check } from './report.ts';
 
-export interface Examination {
+interface Examination {
   /** Rejects with a ConfigError as at the start of the server. */
   readonly load: () => Promise<Config>;
   readonly openAtlas: (config: Config) => Promise<Atlas>;

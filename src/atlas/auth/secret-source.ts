@@ -11,7 +11,7 @@ import { readProgram, type Program } from '../../programs/child-process.ts';
 import { findExecutable } from '../../programs/executable.ts';
 import { describe } from '../../programs/program-end.ts';
 import { isSameSecret, Secret } from '../../secret/secret.ts';
-import { tokenEnd } from '../../secret/token-end.ts';
+import { tokenEnd } from '../../secret/authorization.ts';
 import { noResponseFailure } from '../http/no-response.ts';
 
 export interface SecretSource {
