@@ -2,6 +2,7 @@
 // Starts: the operator's settings, the first answers to a host, and then the rest of the program. No logic.
 
 import './first-statements.ts';
+import packageJson from '../package.json' with { type: 'json' };
 import { isForPeople, parseCommandLine, type CommandLine } from './config/command-line.ts';
 import { ConfigError } from './config/config-error.ts';
 import { loadConfig, type Config } from './config/config.ts';
@@ -10,14 +11,12 @@ import { createHandshake } from './mcp/handshake.ts';
 import { closeSideDoors } from './mcp/hardening.ts';
 import { instructions } from './mcp/instructions.ts';
 import { serveStdio } from './mcp/stdio.ts';
-import { VERSION } from './mcp/version.ts';
 import { followable } from './prompts/prompt-definition.ts';
 import { promptDefinitions } from './prompts/prompt-definitions.ts';
 import { FIRST_PROJECT } from './sandbox/first-project.ts';
-import { createLog } from './secret/redacted-output.ts';
+import { createLog, classOf } from './secret/redacted-output.ts';
 import { configuredTools, type ToolDefinition } from './tools/tool-definition.ts';
 import { toolDefinitions } from './tools/tool-definitions.ts';
-import { classOf } from './text/error-class.ts';
 
 async function main(argv: readonly string[]): Promise<number> {
   if (isForPeople(argv)) return carryOut(parseCommandLine(argv));
@@ -36,7 +35,7 @@ function serveHost(settings: Config | string): Promise<number> {
   const uncaught = closeSideDoors(log);
   const shown = config ? definitionsWith(config) : configuredTools(toolDefinitions, { readOnly: false });
   const start = {
-    version: VERSION,
+    version: packageJson.version,
     instructions: instructions(
       shown.map(({ name }) => name),
       config && !config.atlas ? FIRST_PROJECT : undefined,
@@ -57,7 +56,7 @@ function serveHost(settings: Config | string): Promise<number> {
 
 async function carryOut(commandLine: CommandLine): Promise<number> {
   if (commandLine.doctor) return examine(commandLine);
-  process.stdout.write(commandLine.help ? helpText() : `${VERSION}\n`);
+  process.stdout.write(commandLine.help ? helpText() : `${packageJson.version}\n`);
   return 0;
 }
 

@@ -10,11 +10,11 @@ import { folderCheck } from './doctor/configuration.ts';
 import { configureMachine } from './files/machine.ts';
 import { connect } from './mcp/connect.ts';
 import type { HandshakeOptions } from './mcp/handshake.ts';
-import { INSPECTOR_OPENED, isInspectorOpened } from './mcp/open-inspector.ts';
+import { inspectorProblem } from './mcp/hardening.ts';
 import { type CallRecord, createServer } from './mcp/server.ts';
 import type { Serving } from './mcp/stdio.ts';
 import { endPrograms } from './programs/child-process.ts';
-import { createPrompts, silentPrompts } from './prompts/prompt-catalog.ts';
+import { createPrompts } from './prompts/prompt-catalog.ts';
 import { appendAudit } from './provisioning/journal/audit.ts';
 import { openJournal } from './provisioning/journal/journal.ts';
 import type { Log } from './secret/redacted-output.ts';
@@ -29,13 +29,13 @@ export interface Start extends HandshakeOptions {
 }
 
 export async function serve(start: Start, input: Readable, output: Writable): Promise<Serving> {
-  const { settings } = start;
-  if (isInspectorOpened(typeof settings === 'string' ? undefined : settings.environment.NODE_OPTIONS))
-    throw new ConfigError('inspector', INSPECTOR_OPENED);
+  const { settings, toolDefinitions } = start;
+  const opened = inspectorProblem(typeof settings === 'string' ? undefined : settings.environment.NODE_OPTIONS);
+  if (opened !== undefined) throw new ConfigError('inspector', opened);
   if (typeof settings !== 'string') return serveWith(settings, start, input, output);
   const parts = {
     catalog: refusingCatalog(settings),
-    prompts: silentPrompts(start.toolDefinitions),
+    prompts: createPrompts(undefined, namesOf(toolDefinitions)),
     audit: () => Promise.resolve(),
   };
   const adapter = createServer({ ...start, ...parts });
@@ -53,10 +53,7 @@ async function serveWith(config: Config, start: Start, input: Readable, output: 
     sinks: openSinks(config.sinks, config.environment),
   };
   const catalog = createCatalog(context);
-  const prompts = createPrompts(
-    context,
-    toolDefinitions.map(({ name }) => name),
-  );
+  const prompts = createPrompts(context, namesOf(toolDefinitions));
   const audit = async (record: CallRecord) => {
     if (!(await appendAudit(config.stateDir, record)))
       log('error', 'the audit log cannot be written (ATLAS_MODEL_KEYS_STATE_DIR)');
@@ -72,6 +69,10 @@ async function serveWith(config: Config, start: Start, input: Readable, output: 
     },
     endPrograms,
   };
+}
+
+function namesOf(tools: Start['toolDefinitions']): string[] {
+  return tools.map(({ name }) => name);
 }
 
 /** For people, and loaded only for them. */

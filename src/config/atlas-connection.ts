@@ -15,7 +15,7 @@ export interface AtlasConnection {
   readonly proxy?: ProxySettings;
 }
 
-export interface AtlasSettings {
+interface AtlasSettings {
   readonly atlas: AtlasConnection;
   /** The variables under which the credentials were found. */
   readonly credentialVariables: readonly string[];

@@ -82,7 +82,7 @@ interface FileCredentials {
 }
 
 /** What was found, and under which variables (never a value of them). */
-export interface FoundCredentials {
+interface FoundCredentials {
   readonly credentials: Credentials;
   readonly variables: readonly string[];
 }

@@ -7,7 +7,7 @@ import { ConfigError } from './config-error.ts';
 import { homeDirectory, homeOrNone, homeVariable } from './home-path.ts';
 
 /** `data`: of the sink `local`. `state`: of the journal and the audit log. */
-export type DirectoryKind = 'config' | 'data' | 'state';
+type DirectoryKind = 'config' | 'data' | 'state';
 
 const APPLICATION = 'atlas-model-keys';
 const hasXdg = process.platform !== 'darwin' && process.platform !== 'win32';

@@ -1,11 +1,16 @@
 // What Atlas says of the credential: whether it is accepted, what it may do, which projects it sees, and what time it is.
-// Sends reads only.
+// And which keys of Atlas say in their own name that they are not delivered: those of this machine, which can be completed or
+// deleted, and those of other machines. It only reads.
 
 import type { Atlas } from '../atlas/atlas.ts';
 import type { CredentialDescription, Project } from '../atlas/api/projects.ts';
 import type { Config } from '../config/config.ts';
-import { undeliveredCheck } from './undelivered.ts';
-import { counted, failed, listed, ok, warning, type Check } from './check.ts';
+import { counted, failed, listed, ok, warning, type Check } from './report.ts';
+import { hasId, type ModelKey } from '../atlas/api/keys.ts';
+import { undeliveredOf } from '../provisioning/delivery/leftovers.ts';
+import { nonceOf } from '../provisioning/delivery/marked-name.ts';
+import { isUnderWay, openJournal, type Kept } from '../provisioning/journal/journal.ts';
+import { isAllowed } from '../provisioning/policy.ts';
 
 const TOLERATED_SECONDS = 60;
 /** A token's times and the digests of replies are judged by clocks. */
@@ -21,7 +26,7 @@ export async function atlasChecks(atlas: Atlas, config: Config): Promise<Check[]
   const place = placeOf(config);
   if (!described.ok && described.failure.atlas?.status !== 404) {
     const { code, message, hint } = described.failure;
-    // The file or the program could not give it, and so nothing was sent.
+    // The file or the program did not give the secret, so nothing was sent.
     return [
       code === 'CREDENTIALS_MISSING' ? failed('secret', message, hint) : failed('Atlas', `${place}: ${message}`, hint),
     ];
@@ -36,7 +41,7 @@ export async function atlasChecks(atlas: Atlas, config: Config): Promise<Check[]
     rolesCheck(roles, config),
     accessListCheck(description, accessList),
     await projectsCheck(atlas, config),
-    await undeliveredCheck(atlas, config, wantedProjects(config)),
+    await undeliveredCheck(atlas, config),
     clockCheck(date, now),
   ];
 }
@@ -50,7 +55,7 @@ function placeOf({ atlas }: Config): string {
 function rolesCheck(roles: CredentialDescription['roles'], config: Config): Check {
   if (roles.length === 0) return warning('roles', 'unknown: Atlas names none for this credential');
   const finding = listed(roles.map(roleText));
-  if (config.readOnly) return ok('roles', `${finding} (to create keys is not needed: readOnly)`);
+  if (config.readOnly) return ok('roles', `${finding} (the right to create keys is not needed: readOnly)`);
   const creating = roles.filter(({ role }) => CREATING_ROLE.test(role));
   if (creating.length === 0) {
     return failed('roles', `${finding}: none that may create keys`, `${GRANT} the projects that are used.`);
@@ -118,4 +123,41 @@ function clockCheck(date: number | undefined, now: number): Check {
   return difference > TOLERATED_SECONDS
     ? warning('clock', finding, 'Set the clock of this machine (NTP).')
     : ok('clock', finding);
+}
+
+const UNDELIVERED = 'undelivered keys';
+
+/** Looks at the projects that the operator named, and at those of the journal. */
+async function undeliveredCheck(atlas: Atlas, config: Config): Promise<Check> {
+  const kept = await openJournal(config.stateDir).read();
+  if (!kept) return warning(UNDELIVERED, 'unknown: the journal cannot be read');
+  const groups = new Set([...wantedProjects(config), ...kept.intents.map(({ groupId }) => groupId)]);
+  const keys: ModelKey[] = [];
+  for (const groupId of [...groups].filter((each) => isAllowed(config, each))) {
+    const found = await atlas.listKeys(groupId);
+    if (!found.ok) return warning(UNDELIVERED, `unknown in ${groupId}: ${found.failure.message}`, found.failure.hint);
+    keys.push(...found.value.filter(hasId).filter((key) => nonceOf(key) !== undefined && !isBeingDelivered(key, kept)));
+  }
+  return judgeUndelivered(keys, kept);
+}
+
+function judgeUndelivered(keys: readonly ModelKey[], kept: Kept): Check {
+  const own = keys.filter((key) => undeliveredOf(key, kept)?.knownHere);
+  if (own.length > 0) {
+    return failed(
+      UNDELIVERED,
+      `${counted(own.length, 'key')} of calls on this machine: ${listed(own.map(({ apiKeyId }) => apiKeyId))}`,
+      'Have reconcile_ai_model_api_keys called: it says what is true of each, and with apply brings them to their end.',
+    );
+  }
+  if (keys.length === 0) return ok(UNDELIVERED, 'none');
+  return warning(
+    UNDELIVERED,
+    `${counted(keys.length, 'key')} of other machines: ${listed(keys.map(({ apiKeyId }) => apiKeyId))}`,
+    'reconcile_ai_model_api_keys on the machine that made them says what is true of each.',
+  );
+}
+
+function isBeingDelivered(key: ModelKey, { intents }: Kept): boolean {
+  return intents.some((intent) => intent.nonce === nonceOf(key) && isUnderWay(intent));
 }

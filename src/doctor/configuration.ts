@@ -1,13 +1,15 @@
-// What is configured, and where that was found. Tells names and places, no values.
+// What is configured, where that was found, and who else can change or read it. It tells names and places, not values.
 
 import { resolve } from 'node:path';
+import { stat } from 'node:fs/promises';
 import type { Config } from '../config/config.ts';
 import type { ConfigError } from '../config/config-error.ts';
-import type { Credentials } from '../config/credentials.ts';
+import type { Credentials, HeldSecret, SecretFile } from '../config/credentials.ts';
 import { ok as found } from '../failure.ts';
-import { attempt } from '../files/file-problem.ts';
+import { attempt, shellWord } from '../files/file-problem.ts';
 import { followLinks } from '../files/link-way.ts';
-import { failed, ok, warning, type Check } from './check.ts';
+import { failed, ok, warning, type Check } from './report.ts';
+import { isReadableByOthers } from '../files/file-owner.ts';
 
 export function brokenConfiguration({ message }: ConfigError): Check {
   return failed('configuration', message, 'Correct that setting (see --help). Nothing else was looked at.');
@@ -70,7 +72,7 @@ const NAMES: Readonly<Record<Exclude<Credentials['kind'], 'missing'>, string>> =
 
 function sourceOf({ configurationFile: { path, exists } }: Config): string {
   const place = path === undefined ? 'no file, since this user has no home directory' : `no file at ${path}`;
-  return exists ? `read from ${path ?? ''}` : `${place}; environment and flags alone`;
+  return exists ? `read from ${path ?? ''}` : `${place}; only environment and flags`;
 }
 
 function originsOf({ origins }: Config): string {
@@ -79,7 +81,7 @@ function originsOf({ origins }: Config): string {
   return `${set.map(([name, origin]) => `${name} from ${origin}`).join('; ')}; all others by default`;
 }
 
-/** Named each time, since nothing else says that these are not checked. */
+/** Reported each time, since nothing else says that these paths are not checked. */
 function trustOf({ trustPaths, origins }: Config): Check[] {
   if (trustPaths.length === 0) return [];
   return [
@@ -91,7 +93,7 @@ function trustOf({ trustPaths, origins }: Config): Check[] {
   ];
 }
 
-/** What is valid by itself, and yet stands in its own way. */
+/** Settings that are valid by themselves and contradict each other. */
 function defaultsOf({ projectId, allowedProjects }: Config): Check[] {
   if (projectId === undefined || (allowedProjects?.includes(projectId) ?? true)) return [];
   return [
@@ -101,4 +103,41 @@ function defaultsOf({ projectId, allowedProjects }: Config): Check[] {
       'Add it to allowedProjects, or unset it.',
     ),
   ];
+}
+
+/**
+ * Whether others can read the file that holds the secret of the credential. The file is not opened here. The server uses it
+ * in either case: Docker and Kubernetes mount such files for everybody in the container.
+ */
+export async function secretFileChecks({ atlas }: Config): Promise<Check[]> {
+  const held = atlas && secretOf(atlas.credentials);
+  if (!held) return [];
+  const { setting, file } = held;
+  const found = await stat(file).catch(() => undefined);
+  if (!found || !isReadableByOthers(found)) return [];
+  return [
+    warning(
+      'secret file',
+      `other users of this machine can read the file of ${setting}`,
+      `Run: chmod go-rwx ${shellWord(file)}`,
+    ),
+  ];
+}
+
+function secretOf(credentials: Credentials): SecretFile | undefined {
+  switch (credentials.kind) {
+    case 'token':
+      return fileOf(credentials.token);
+    case 'service-account':
+      return fileOf(credentials.clientSecret);
+    case 'api-key':
+      return fileOf(credentials.privateKey);
+    case 'atlas-cli':
+    case 'missing':
+      return undefined;
+  }
+}
+
+function fileOf(held: HeldSecret): SecretFile | undefined {
+  return 'file' in held ? held : undefined;
 }

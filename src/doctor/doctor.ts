@@ -6,19 +6,23 @@ import type { Atlas } from '../atlas/atlas.ts';
 import { ConfigError } from '../config/config-error.ts';
 import type { Config } from '../config/config.ts';
 import { atlasChecks } from './atlas-side.ts';
-import type { Check } from './check.ts';
-import { brokenConfiguration, configurationChecks, credentialCheck, folderCheck } from './configuration.ts';
+import {
+  brokenConfiguration,
+  configurationChecks,
+  credentialCheck,
+  folderCheck,
+  secretFileChecks,
+} from './configuration.ts';
 import { sinkChecks, stateChecks, temporaryFilesCheck } from './places.ts';
-import { secretFileChecks } from './secret-file.ts';
-import { isWell, jsonReport, tableReport } from './report.ts';
+import { isWell, jsonReport, tableReport, type Check } from './report.ts';
 
-export interface Examination {
+interface Examination {
   /** Rejects with a ConfigError as at the start of the server. */
   readonly load: () => Promise<Config>;
   readonly openAtlas: (config: Config) => Promise<Atlas>;
 }
 
-/** Writes the report; answers the exit code: 0 only where nothing failed, 2 where the settings cannot be used. */
+/** Writes the report. Resolves with the exit code: 0 if nothing failed, 1 if something did, 2 if the settings cannot be used. */
 export async function runDoctor(examination: Examination, json: boolean, output: Writable): Promise<number> {
   const config = await loaded(examination.load);
   const isBroken = config instanceof ConfigError;

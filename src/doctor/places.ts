@@ -1,4 +1,4 @@
-// The places on this machine: every sink, the state directory, and what the journal keeps. Looks, and changes nothing.
+// The places on this machine: every sink, the state directory, and what is in the journal. It changes nothing.
 
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
@@ -16,9 +16,9 @@ import { tryInNew } from '../files/trial.ts';
 import { accessWarnings } from '../files/windows-access.ts';
 import { openSinks } from '../sinks/kinds.ts';
 import type { Sink } from '../sinks/sink.ts';
-import { counted, failed, listed, ok, warning, type Check } from './check.ts';
+import { counted, failed, listed, ok, warning, type Check } from './report.ts';
 
-/** Stands for the project and the key of a call. */
+/** In place of the project and the entry of a real call. */
 const NO_PROJECT = '0'.repeat(24);
 const ENTRY = 'doctor';
 
@@ -49,7 +49,7 @@ async function sinkCheck(sink: Sink, groupId: string): Promise<Check> {
   }
 }
 
-/** Judged as the journal and the audit log judge it; a missing directory is made by them. */
+/** Judged as the journal and the audit log judge it. They make a missing directory. */
 export async function stateChecks({ stateDir }: Config): Promise<Check[]> {
   const judged = await attempt<StateDirectory>(`${stateDir} cannot be used`, async () => {
     await askFirst(stateDir);
@@ -64,7 +64,7 @@ export async function stateChecks({ stateDir }: Config): Promise<Check[]> {
     const intents = walk(join(stateDir, 'intents'));
     if (!intents.ok) return intents;
     accessSync(intents.value.existing, constants.W_OK | constants.X_OK);
-    // Where there are no owners and modes (Windows), nothing of that was looked at.
+    // Windows has no owners and modes, so none were checked.
     const is = thisMachine().user === undefined ? 'can be used' : 'only this user can change it';
     return found({ is, access: await accessWarnings(way.value, true) });
   });
@@ -78,7 +78,7 @@ export async function stateChecks({ stateDir }: Config): Promise<Check[]> {
 
 interface StateDirectory {
   readonly is: string;
-  /** Of other users who may read what is in it. */
+  /** Warnings about other users who may read what is in it. */
   readonly access: readonly string[];
 }
 
@@ -90,7 +90,7 @@ function stateCheck(stateDir: string, { is, access }: StateDirectory): Check {
   return warning('state directory', `${finding}. ${access.join(' ')}`, advice);
 }
 
-/** What a killed process left beside a place: temporary files with the secret, known by the nonces of the journal. */
+/** Temporary files with a secret that a killed process left beside a sink's file, found by the nonces of the journal. */
 export async function temporaryFilesCheck(config: Config): Promise<Check[]> {
   const kept = await openJournal(config.stateDir).read();
   const sinks = openSinks(config.sinks, config.environment);
@@ -113,7 +113,7 @@ async function journalCheck(stateDir: string): Promise<Check> {
   if (unreadable.length > 0) {
     return warning(
       'journal',
-      `${counted(unreadable.length, 'file')} of it cannot be read: ${listed(unreadable)}`,
+      `${counted(unreadable.length, 'file')} of the journal cannot be read: ${listed(unreadable)}`,
       'Look in Atlas for keys whose names end with these digits; the next create sets the files aside.',
     );
   }
@@ -121,7 +121,7 @@ async function journalCheck(stateDir: string): Promise<Check> {
   if (unfinished.length > 0) {
     return failed(
       'journal',
-      `${counted(unfinished.length, 'call')} never came to an end: ${listed(unfinished.map(intentText))}`,
+      `${counted(unfinished.length, 'call')} did not finish: ${listed(unfinished.map(intentText))}`,
       'Have reconcile_ai_model_api_keys called: it says what is true of each, and with apply deletes their orphans.',
     );
   }
@@ -129,7 +129,7 @@ async function journalCheck(stateDir: string): Promise<Check> {
   return ok('journal', underWay.length > 0 ? `${counted(underWay.length, 'call')} under way` : 'no leftovers');
 }
 
-/** A create whose reply was lost: the check of undelivered keys finds its key, should it appear. */
+/** A create whose reply was lost: if its key appears, the check of undelivered keys finds it. */
 function isWaitedFor({ state, owner }: Intent): boolean {
   return state.step === 'sending' && owner === null;
 }

@@ -1,10 +1,44 @@
-// Puts what the doctor found into a table for people, or one JSON document for scripts. Both without any secret.
+// What the doctor found, as a table for people or as one JSON document for scripts. Neither contains a secret.
 
 import { redact, redactJson } from '../secret/redaction.ts';
 import { BLANK } from '../text/invisible.ts';
-import { counted, type Check } from './check.ts';
 
-/** Nothing of a path or a name may steer a terminal. */
+/** One thing that the doctor looked at, and what it found. */
+export interface Check {
+  /** What was looked at, such as `credential` or `sink app`. */
+  readonly check: string;
+  readonly status: 'ok' | 'warning' | 'failed';
+  readonly finding: string;
+  /** What a person should do; always present where the status is `failed`. */
+  readonly advice?: string;
+}
+
+export function ok(check: string, finding: string): Check {
+  return { check, status: 'ok', finding };
+}
+
+export function warning(check: string, finding: string, advice?: string): Check {
+  return { check, status: 'warning', finding, ...(advice !== undefined && { advice }) };
+}
+
+export function failed(check: string, finding: string, advice: string): Check {
+  return { check, status: 'failed', finding, advice };
+}
+
+const MOST_SHOWN = 5;
+
+/** The first five in one line, and how many more there are. */
+export function listed(items: readonly string[]): string {
+  const shown = items.slice(0, MOST_SHOWN).join(', ');
+  return items.length > MOST_SHOWN ? `${shown} and ${items.length - MOST_SHOWN} more` : shown;
+}
+
+/** `1 key`, `2 keys`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** A path or a name must not contain what a terminal takes for a command. */
 const UNSHOWABLE = new RegExp(
   String.raw`[\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2028\u2029${BLANK}]`,
   'gu',
@@ -35,7 +69,7 @@ function summary(checks: readonly Check[]): string {
   return isWell(checks) ? `All is well${beside}.` : `${counted(numberOf('failed'), 'check')} failed${beside}.`;
 }
 
-/** Redacted before and after, since a secret may be cut up by what goes in between. */
+/** Redacted before and after, since the characters that are removed may stand within a secret. */
 function shown(text: string): string {
   return redact(redact(text).replace(UNSHOWABLE, ''));
 }

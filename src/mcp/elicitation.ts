@@ -1,5 +1,5 @@
-// Asks the person at the host through a form (MCP 2025-11-25, client/elicitation), and judges the answer itself: some
-// hosts accept forms that nobody saw. What an answer means is decided by whoever asked.
+// Asks the person at the host through a form (MCP 2025-11-25, client/elicitation), and judges whether a person answered: some
+// hosts accept forms that nobody saw. The use case that asked decides what the answer means.
 
 import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
 import {
@@ -10,10 +10,9 @@ import {
   type ServerNotification,
   type ServerRequest,
 } from '@modelcontextprotocol/sdk/types.js';
-import type { Log } from '../secret/redacted-output.ts';
+import { type Log, classOf } from '../secret/redacted-output.ts';
 import type { RequestContext, Unseen } from '../tools/tool.ts';
 import type { Progress } from './progress.ts';
-import { classOf } from '../text/error-class.ts';
 
 type Ask = NonNullable<RequestContext['ask']>;
 type Question = Parameters<Ask>[0];
@@ -21,11 +20,11 @@ type Answer = Awaited<ReturnType<Ask>>;
 
 /** How long a person may take, below the time after which hosts give up a call; in milliseconds. */
 const ASK_TIMEOUT_MS = 180_000;
-/** Of a host that is known to wait as long as it is told of progress. */
+/** For hosts that wait as long as they are told of progress. */
 const PATIENT_TIMEOUT_MS = 600_000;
 const PATIENT_HOSTS = ['claude-code'];
 
-/** An answer that comes sooner is the host's own: no person reads a form so fast. In milliseconds. */
+/** An answer that comes sooner is the host's own: no person reads a form that fast. In milliseconds. */
 export const SEEN_AFTER_MS = 300;
 
 export function askTimeoutOf(host: string | undefined, progressToken: unknown): number {
@@ -46,7 +45,7 @@ interface Form {
   readonly log: Log;
 }
 
-/** An empty capability means forms, as it did before there were other modes; `url` alone means none. */
+/** An empty capability means forms, as it did before there were other modes; only `url` means no forms. */
 export function takesForms(host: ClientCapabilities | undefined): boolean {
   const elicitation = host?.elicitation;
   return elicitation !== undefined && (elicitation.form !== undefined || elicitation.url === undefined);
@@ -60,8 +59,8 @@ export function askThrough(form: Form): Ask {
       const result = await form.progress.during('Waiting for the person to answer a form.', asked);
       return performance.now() - shown < form.seenAfterMs ? unseen('at once') : judge(question, result);
     } catch (error) {
-      // Silence, an error of the host, an answer that is none of the protocol's, or a host that has gone. The message
-      // may quote what the host said.
+      // No answer in time, an error of the host, an answer that the protocol does not know, or a host that has gone. The
+      // message may quote what the host said.
       form.log('warning', `a form got no answer (${classOf(error)})`);
       return unseen('silence');
     }
@@ -69,7 +68,7 @@ export function askThrough(form: Form): Ask {
 }
 
 async function fillIn({ extra, signal, timeoutMs }: Form, question: Question): Promise<ElicitResult> {
-  // Of its own, since the SDK would cancel an answered form when the call is cancelled later.
+  // Not the call's signal itself: the SDK would cancel an answered form when the call is cancelled later.
   const open = new AbortController();
   const stop = () => {
     open.abort('the call was stopped');
@@ -84,7 +83,7 @@ async function fillIn({ extra, signal, timeoutMs }: Form, question: Question): P
   }
 }
 
-/** Without a default, so that no answer comes from a form that was only waved through. */
+/** Without a default, so that a form that nobody filled in has no answer. */
 function formOf({ message, title, description, options }: Question): ElicitRequestFormParams {
   const field = { type: 'string' as const, title, description, ...(options && { enum: [...options] }) };
   return {
@@ -96,7 +95,7 @@ function formOf({ message, title, description, options }: Question): ElicitReque
 
 function judge({ options }: Question, { action, content }: ElicitResult): Answer {
   if (action === 'decline') return { answer: 'declined' };
-  // A closed form decides nothing, and hosts that show none close it as well.
+  // A closed form decides nothing, and hosts that show no forms close them as well.
   if (action === 'cancel') return unseen('cancelled');
   const value = content?.[FIELD];
   const isAnswer =

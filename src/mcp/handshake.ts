@@ -1,10 +1,10 @@
-// Answers what hosts ask first, what there is and what is not, before the rest of the server is loaded. It answers as the SDK
-// would (a test compares), and leaves to it whatever is broken, or anything else.
+// Answers what hosts ask first (the introduction, the lists of tools and prompts, what this server does not have) before the
+// rest of the server is loaded. It answers as the SDK would; a test compares. The SDK answers everything else, and everything
+// that is malformed.
 
 import { parseJson } from '../text/json.ts';
 import type { PromptDefinition } from '../prompts/prompt-definition.ts';
 import type { ToolDefinition } from '../tools/tool-definition.ts';
-import { CAPABILITIES, PROTOCOL_VERSIONS, serverInfo } from './identity.ts';
 
 /** The id under which the server is told again of an `initialize` that was answered. No host sees it. */
 export const REPEATED = 'initialize-answered-at-the-handshake';
@@ -176,3 +176,18 @@ const isUsualMeta = within({
   // Of a task: this server has none.
   'io.modelcontextprotocol/related-task': () => false,
 });
+
+export const CAPABILITIES = { tools: {}, prompts: {}, completions: {} } as const;
+
+export function serverInfo(version: string) {
+  return { name: 'atlas-model-keys-mcp', title: 'Atlas model keys', version };
+}
+
+/** The versions that the SDK speaks, the latest first; a test compares. */
+export const PROTOCOL_VERSIONS: readonly string[] = [
+  '2025-11-25',
+  '2025-06-18',
+  '2025-03-26',
+  '2024-11-05',
+  '2024-10-07',
+];

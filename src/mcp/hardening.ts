@@ -1,16 +1,16 @@
-// Closes the side doors of a Node process through which a secret in memory could get out.
+// Closes the ways by which a secret could get out of the memory of a Node process: the inspector, reports, error messages.
 
-import type { Log } from '../secret/redacted-output.ts';
-import { classOf } from '../text/error-class.ts';
+import { url } from 'node:inspector';
+import { type Log, classOf } from '../secret/redacted-output.ts';
 
 /**
- * No inspector by SIGUSR1, no diagnostic reports, files of the programs that sinks start for this user alone, and of
- * an error that nothing caught its class alone.
+ * SIGUSR1 opens no inspector, Node writes no diagnostic reports, only this user can read files that the programs of sinks
+ * make, and of an uncaught error only the class is logged.
  *
- * @returns resolves at the first uncaught error
+ * @returns a promise that resolves at the first uncaught error
  */
 export function closeSideDoors(log: Log): Promise<void> {
-  // That it is no longer Node's own listener is the work of first-statements.ts.
+  // first-statements.ts has already replaced Node's own listener.
   process.on('SIGUSR1', () => {
     log('warning', 'SIGUSR1 ignored: this process has no inspector');
   });
@@ -28,4 +28,17 @@ export function closeSideDoors(log: Log): Promise<void> {
     process.on('uncaughtException', onUncaught);
     process.on('unhandledRejection', onUncaught);
   });
+}
+
+/**
+ * The reason to end, where somebody opened Node's inspector before this program could prevent it. Called before the secret of
+ * a key can be in the process: whoever is connected to the inspector reads all of its memory.
+ *
+ * @param nodeOptions the operator's NODE_OPTIONS, which may ask for an inspector as the flags of Node may
+ */
+export function inspectorProblem(nodeOptions: string | undefined): string | undefined {
+  const isWanted = [...process.execArgv, nodeOptions ?? ''].join(' ').includes('--inspect');
+  return url() === undefined || isWanted
+    ? undefined
+    : "Node's inspector was opened on this process by SIGUSR1 while it started, so that it ends before it has a secret; start it again (NODE_OPTIONS=--disable-sigusr1 prevents it, from Node 22.14 on)";
 }

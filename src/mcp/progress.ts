@@ -1,13 +1,13 @@
 // Progress notifications of the MCP specification (2025-11-25, Base Protocol, Utilities, Progress), where the host asked
-// for them. It knows no call's steps: their words come from the use cases.
+// for them. The messages come from the use cases.
 
 import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
 import type { ServerNotification, ServerRequest } from '@modelcontextprotocol/sdk/types.js';
 import type { Log } from '../secret/redacted-output.ts';
 
-/** A call that ends before that tells nothing. In milliseconds. */
+/** A call that ends sooner sends no progress. In milliseconds. */
 const FIRST_AFTER_MS = 1_000;
-/** Hosts give up a call that is silent for too long. In milliseconds. */
+/** Hosts give up a call that sends nothing for too long. In milliseconds. */
 const REPEATED_EVERY_MS = 2_000;
 
 export interface Progress {
@@ -29,7 +29,7 @@ export function progressOf(
   if (progressToken === undefined) return silent;
   let progress = 0;
   return paced(begun, (message) => {
-    // The specification wants the number to rise with each notification; how much is left to do nobody knows.
+    // The specification wants the number to rise with each notification. No total, since it is not known.
     progress += 1;
     sendNotification({ method: 'notifications/progress', params: { progressToken, progress, message } }).catch(() => {
       log('debug', 'a progress notification could not be sent');

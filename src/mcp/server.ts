@@ -1,4 +1,4 @@
-// The SDK adapter: offers the catalog's tools over MCP and gives their results the protocol's form.
+// The SDK adapter: offers tools and prompts over MCP and gives their results the protocol's form.
 //
 // It uses the low-level Server, since McpServer answers invalid arguments in bare text before a tool sees them.
 
@@ -10,18 +10,22 @@ import {
   ListToolsRequestSchema,
   type ServerNotification,
   type ServerRequest,
+  type CompleteRequest,
+  CompleteRequestSchema,
+  ErrorCode,
+  GetPromptRequestSchema,
+  ListPromptsRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js';
 import type { Prompts } from '../prompts/prompt-catalog.ts';
-import type { Log } from '../secret/redacted-output.ts';
-import { classOf } from '../text/error-class.ts';
+import { type Log, classOf } from '../secret/redacted-output.ts';
 import { nearest } from '../text/nearest.ts';
 import type { Catalog } from '../tools/catalog.ts';
 import type { ToolDefinition } from '../tools/tool-definition.ts';
 import { internalFailure, type RequestContext, type Tool, type ToolResult } from '../tools/tool.ts';
 import { askThrough, askTimeoutOf, SEEN_AFTER_MS, takesForms } from './elicitation.ts';
-import { CAPABILITIES, serverInfo } from './identity.ts';
+import { CAPABILITIES, serverInfo } from './handshake.ts';
 import { type Progress, progressOf } from './progress.ts';
-import { invalidParams, servePrompts } from './prompt-requests.ts';
+import { promptDefinition } from '../prompts/prompt-definition.ts';
 
 /** Of tools, as this server and most others name them. */
 const TOOL_NAME = /^[a-z][a-z0-9_]{0,63}$/;
@@ -40,7 +44,7 @@ export interface ServerOptions {
   readonly audit: (record: CallRecord) => Promise<void>;
   /** How long a person may take to answer a form; what suits the host where absent. In milliseconds. */
   readonly askTimeoutMs?: number | undefined;
-  /** What answers a form sooner is no person. In milliseconds. */
+  /** An answer to a form that comes sooner is not a person's. In milliseconds. */
   readonly seenAfterMs?: number | undefined;
 }
 
@@ -86,7 +90,7 @@ export function createServer(options: ServerOptions): McpAdapter {
   };
 }
 
-/** A name is repeated where it looks like one of a tool: anything may have got into its place. */
+/** The message repeats a name only if it has the form of a tool's name: anything may have been passed. */
 function unknownTool(name: string, toolDefinitions: readonly ToolDefinition[]): string {
   const [like] = nearest(name.slice(0, LONGEST_TOOL_NAME), toolDefinitions, ({ name: known }) => known, 1);
   const known = like ? ` The nearest is ${like.name}.` : '';
@@ -127,7 +131,7 @@ async function callSafely(tool: Tool, input: unknown, control: RequestContext, l
   try {
     const result = await tool.call(input, control);
     log(result.isError ? 'warning' : 'info', `${tool.name}: ${result.outcome}`);
-    // The answer may never reach anybody (a cancelled call gets none), and this key must not be forgotten.
+    // Nobody may get the answer (a cancelled call has none), and somebody must know of this key.
     if (result.alarm !== undefined) log('error', `${tool.name}: ${result.alarm}`);
     return result;
   } catch (error) {
@@ -136,7 +140,7 @@ async function callSafely(tool: Tool, input: unknown, control: RequestContext, l
   }
 }
 
-/** Some hosts show the model `content` alone, others `structuredContent` alone: each says everything. */
+/** Some hosts show the model only `content`, others only `structuredContent`: each says everything. */
 function render({ isError, structured, summary, text = JSON.stringify(structured) }: ToolResult): CallToolResult {
   return {
     content: [{ type: 'text', text: `${summary}\n${text}` }],
@@ -176,4 +180,54 @@ function callRecord(
     outcome,
     durationMs: Math.round(durationMs),
   };
+}
+
+interface PromptRequests {
+  readonly prompts: Prompts;
+  readonly log: Log;
+  /** Aborted when the server stops. */
+  readonly stopping: AbortSignal;
+}
+
+// eslint-disable-next-line @typescript-eslint/no-deprecated -- as in server.ts
+function servePrompts(server: Server, requests: PromptRequests): void {
+  const { prompts } = requests;
+  server.setRequestHandler(ListPromptsRequestSchema, () => ({ prompts: prompts.offered.map(promptDefinition) }));
+  server.setRequestHandler(GetPromptRequestSchema, ({ params }) => {
+    const prompt = prompts.find(params.name);
+    if (!prompt) throw invalidParams(unknownPrompt(prompts));
+    const filled = prompt.fill(params.arguments ?? {});
+    if (!filled.ok) throw invalidParams(filled.failure);
+    const content = { type: 'text' as const, text: filled.value };
+    return { description: prompt.description, messages: [{ role: 'user' as const, content }] };
+  });
+  server.setRequestHandler(CompleteRequestSchema, async ({ params }) => ({
+    completion: { ...(await completeSafely(requests, params)) },
+  }));
+}
+
+function unknownPrompt({ offered }: Prompts): string {
+  return offered.length === 0
+    ? 'Unknown prompt. This server offers no prompts, since the operator does not offer the tools for them.'
+    : `Unknown prompt. There are: ${offered.map(({ name }) => name).join(', ')}.`;
+}
+
+/** A person who types sees no suggestions rather than an error. */
+async function completeSafely(
+  { prompts, log, stopping }: PromptRequests,
+  { ref, argument: { name, value }, context }: CompleteRequest['params'],
+) {
+  const nothing = { values: [], total: 0, hasMore: false };
+  if (ref.type !== 'ref/prompt') return nothing;
+  try {
+    return await prompts.complete(ref.name, { argument: name, value, others: context?.arguments ?? {} }, stopping);
+  } catch (error) {
+    log('error', `completion: INTERNAL (${classOf(error)})`);
+    return nothing;
+  }
+}
+
+/** Not the SDK's McpError, which begins its message with the code: the host's SDK puts the code there again. */
+function invalidParams(message: string): Error {
+  return Object.assign(new Error(message), { code: ErrorCode.InvalidParams });
 }

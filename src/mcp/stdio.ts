@@ -1,20 +1,20 @@
-// Serves over stdin and stdout until the host goes away, and then lets what is under way come to its end.
+// Serves over stdin and stdout until the host goes away, and then waits for the calls under way. The handshake reads stdin line
+// by line until the whole server is needed; from then on the server reads.
 
-import type { Readable, Writable } from 'node:stream';
+import { type Readable, type Writable, PassThrough } from 'node:stream';
 import { redacted, type Log } from '../secret/redacted-output.ts';
 import type { Handshake } from './handshake.ts';
-import { receive } from './stdin-handoff.ts';
 
-/** How long calls under way may take to end once the host has gone, and their answers to be read. In milliseconds. */
+/** How long calls may still run, and their answers be read, once the host has gone. In milliseconds. */
 const LONGEST_END_MS = 10_000;
-/** Programs of sinks are stopped earlier, so that a call that waits for one can still write what is true of its key. */
+/** Programs of sinks are stopped earlier, so that a call that waits for one can still write what became of its key. */
 const LONGEST_PROGRAM_MS = 8_000;
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** The whole server, once it is loaded. */
 export interface Serving {
-  /** Resolves when the transport has closed of itself. */
+  /** Resolves when the transport has closed itself. */
   readonly closed: Promise<void>;
   /** Asks the calls under way to stop, and resolves when the last of them has ended and nothing is open any more. */
   readonly drain: () => Promise<void>;
@@ -22,7 +22,7 @@ export interface Serving {
   readonly endPrograms: () => Promise<void>;
 }
 
-export interface StdioOptions {
+interface StdioOptions {
   readonly handshake: Handshake;
   /** Loads the server and lets it read and write these. */
   readonly serve: (input: Readable, output: Writable) => Promise<Serving>;
@@ -60,7 +60,7 @@ export async function serveStdio({ handshake, serve, uncaught, log }: StdioOptio
 async function finish(serving: Promise<Serving> | undefined, output: Writable): Promise<void> {
   if (serving) {
     const { drain } = await serving;
-    // What was read last is understood in the next turn.
+    // The SDK handles what was read last in the next turn.
     await new Promise(setImmediate);
     await drain();
     // The answers of the calls that ended just now are written in the next turn.
@@ -81,5 +81,45 @@ function hostGone(output: Writable): Promise<void> {
     output.on('error', gone);
     // Not `once`: a second signal must not end the process before the calls have ended.
     for (const signal of SIGNALS) process.on(signal, gone);
+  });
+}
+
+/** As much as the SDK's transport takes of one message. In bytes. */
+const LONGEST_LINE = 10 * 1024 * 1024;
+const LINE_END = 0x0a;
+
+/** Resolves, once or never, with the stream that the server is to read, beginning with what it missed. */
+export function receive(input: Readable, output: Writable, handshake: Handshake): Promise<Readable> {
+  const forServer = new PassThrough();
+  let kept = Buffer.alloc(0);
+  let isHandedOver = false;
+  return new Promise<Readable>((resolve) => {
+    const handOver = () => {
+      if (isHandedOver) return;
+      isHandedOver = true;
+      for (const line of handshake.heard()) forServer.write(line);
+      forServer.write(kept);
+      kept = Buffer.alloc(0);
+      resolve(forServer);
+    };
+    const attend = () => {
+      for (let end = kept.indexOf(LINE_END); end !== -1; end = kept.indexOf(LINE_END)) {
+        const answer = handshake.answer(kept.toString('utf8', 0, end));
+        if (answer === undefined) {
+          handOver();
+          return;
+        }
+        kept = kept.subarray(end + 1);
+        if (answer !== null) output.write(answer);
+      }
+      if (kept.length > LONGEST_LINE) handOver();
+    };
+    input.on('data', (chunk: Buffer) => {
+      if (isHandedOver) forServer.write(chunk);
+      else {
+        kept = Buffer.concat([kept, chunk]);
+        attend();
+      }
+    });
   });
 }

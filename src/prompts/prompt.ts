@@ -1,4 +1,4 @@
-// What a prompt is: a value with arguments and one message for an agent. It knows nothing of the SDK, and calls nothing.
+// What a prompt is: a value with arguments and one message for an agent. It does not use the SDK.
 
 import { failed, ok, type Result } from '../failure.ts';
 import { INVISIBLE } from '../text/invisible.ts';
@@ -8,7 +8,7 @@ export interface PromptArgument {
   readonly name: string;
   readonly description: string;
   readonly required: boolean;
-  /** Where not any text will do. */
+  /** Absent where any text is accepted. */
   readonly accepts?: { readonly pattern: RegExp; readonly rule: string };
 }
 
@@ -17,7 +17,7 @@ export interface Prompt {
   readonly title: string;
   readonly description: string;
   readonly arguments: readonly PromptArgument[];
-  /** The tools that it walks an agent through; where one of them is not offered, neither is the prompt. */
+  /** The tools that its steps call; where one of them is not offered, neither is the prompt. */
   readonly tools: readonly string[];
   /** The message of the user's role; or in a sentence what is wrong with the arguments. */
   fill(given: Readonly<Record<string, string>>): Result<string, string>;

@@ -1,4 +1,4 @@
-// The prompts of this server: the steps that each walks an agent through. Words only; nothing is looked up here.
+// The prompts of this server: the steps that each gives an agent. Only texts; nothing is looked up here.
 
 import { definePrompt, type Prompt } from './prompt.ts';
 

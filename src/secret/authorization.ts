@@ -1,4 +1,5 @@
-// Makes the values of Authorization headers from a Secret, so that nobody else needs to open one.
+// What Atlas's authentication needs of an opened Secret: Authorization headers, the form that revokes a token, and when a token
+// expires. So `src/atlas` never opens one.
 
 import { createHash } from 'node:crypto';
 import { remember } from './redaction.ts';
@@ -12,7 +13,7 @@ export function bearerAuthorization(token: Secret): string {
 /** RFC 7617. User and password go in raw: Atlas refuses ids that are percent-encoded first (as RFC 6749, 2.3.1 asks). */
 export function basicAuthorization(user: string, password: Secret): string {
   const credentials = Buffer.from(`${user}:${openSecret(password)}`, 'utf8').toString('base64');
-  // As good as the password, so an echo of it in yet another encoding must be recognised too.
+  // It is worth as much as the password, so that an echo of it in another encoding must be recognised too.
   if (isCompared(password)) remember(credentials);
   return `Basic ${credentials}`;
 }
@@ -27,4 +28,21 @@ export function digestHa1(user: string, realm: string, password: Secret): string
 /** The form that revokes an access token (RFC 7009, section 2.1). */
 export function revocationForm(token: Secret): string {
   return new URLSearchParams({ token: openSecret(token), token_type_hint: 'access_token' }).toString();
+}
+
+/**
+ * When an access token expires, in milliseconds since the epoch: the claim `exp` of RFC 7519, section 4.1.4. Undefined where the
+ * token is not a JWT or has no such claim. Nothing is verified: the API that takes the token does that.
+ */
+export function tokenEnd(token: Secret): number | undefined {
+  const [, payload, signature] = openSecret(token).split('.');
+  if (payload === undefined || signature === undefined) return undefined;
+  let claims: unknown;
+  try {
+    claims = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
+  } catch {
+    return undefined;
+  }
+  if (typeof claims !== 'object' || claims === null || !('exp' in claims)) return undefined;
+  return typeof claims.exp === 'number' && Number.isFinite(claims.exp) ? claims.exp * 1000 : undefined;
 }

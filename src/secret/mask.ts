@@ -1,7 +1,7 @@
 // The mask by which Atlas shows the secret of a key, such as `al-****odu2`, and whether a value fits it. It holds no
-// secret. A mask of another form tells too little: tokens of other services end in the same four characters.
+// secret. A mask of another form shows too little: tokens of other services may end in the same four characters.
 
-export interface Mask {
+interface Mask {
   readonly beginning: string;
   readonly ending: string;
 }

@@ -1,5 +1,4 @@
-// The one way to stdout and stderr, and to the audit log: everything passes through redaction. It decides nothing about
-// content.
+// What is written to stdout and stderr: everything passes through redaction.
 
 import { Writable } from 'node:stream';
 import { redact, redactJson } from './redaction.ts';
@@ -16,7 +15,7 @@ export function redacted(stream: Writable): Writable {
 
 const LEVELS = ['debug', 'info', 'warning', 'error', 'silent'] as const;
 
-export type LogLevel = (typeof LEVELS)[number];
+type LogLevel = (typeof LEVELS)[number];
 
 /** One line to stderr. Callers pass fixed texts, names and codes, never a value from outside. */
 export type Log = (level: Exclude<LogLevel, 'silent'>, message: string) => void;
@@ -27,4 +26,9 @@ export function createLog(stream: Writable, threshold: LogLevel): Log {
       stream.write(`${redact(`atlas-model-keys-mcp ${level}: ${message}`)}\n`);
     }
   };
+}
+
+/** Of an unforeseen error only the class may be logged: its message may quote anything. */
+export function classOf(error: unknown): string {
+  return error instanceof Error ? error.constructor.name : typeof error;
 }

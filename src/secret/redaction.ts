@@ -1,17 +1,18 @@
 // Knows every secret value of this process and takes it out of a text, in the plain form and in the encodings in which
-// values usually travel. The second layer: what is written should be clean before.
+// values usually travel. It is the second layer: what is written should not contain a secret in the first place.
 //
-// Ids, outcomes and other words of this server are no free text: they are never to become something else because a
-// reply called such a word a secret. So only a value that has the form of a secret is looked for everywhere.
-
-import { createRuns } from './runs.ts';
+// Ids, outcomes and other words of this server are not free text: they must stay as they are even if a reply called such a
+// word a secret. So only a value that has the form of a secret is looked for everywhere.
+//
+// A reply can also repeat a part of a secret, cut, wrapped, spaced or reversed, which no search for the whole value finds. Such
+// runs are searched for among letters and digits only and without regard to case, so that what stands between them hides nothing.
 
 const REDACTED = '[redacted]';
 
 /** Shorter values (an empty or one-letter setting) would blank out ordinary text. */
 const SHORTEST = 8;
 const SHORTEST_SECRET = 16;
-/** From this length on, upper and lower case without a digit are no name of a member or a setting. */
+/** From this length on, a text of both cases without a digit is not the name of a member or a setting. */
 const LONG = 32;
 /** An id of Atlas, a time, a fingerprint. */
 const STRUCTURAL = /^[a-z0-9]{24}$|^[0-9]{4}-[0-9]{2}-[0-9]{2}T|^sha256:/;
@@ -45,7 +46,7 @@ export function remember(value: string): void {
   runs.add(value);
 }
 
-/** Takes a value off the list: one that the operator wants shown (the inline sink), or a token that has expired. */
+/** Forgets a value: one that the operator wants shown (the inline sink), or a token that has expired. */
 export function disclose(value: string): void {
   known.delete(value);
   strong.delete(value);
@@ -95,7 +96,7 @@ export function redactJson(json: string): string {
   } catch {
     return redact(json);
   }
-  // Most documents hold no form, and one look at all their strings together tells.
+  // Most documents contain no form; one search in all their strings together tells.
   const isClean = formsIn(stringsOf(value).join('\n'), strong).length === 0;
   return JSON.stringify(isClean ? value : redactStrings(value));
 }
@@ -108,7 +109,7 @@ function withoutForms(text: string, values: Forms): string {
   return found.reduce((clean, form) => clean.replaceAll(form, REDACTED), text);
 }
 
-/** One look a form: a single expression of all forms grows without bound, and with it the time to compile it. */
+/** One search per form: a single expression of all forms grows without bound, and with it the time to compile it. */
 function formsIn(text: string, values: Forms): string[] {
   const found: string[] = [];
   for (const forms of values.values()) {
@@ -158,4 +159,117 @@ function base64At(bytes: Buffer, offset: number): string[] {
   const last = Math.floor(((offset + bytes.length) * 8) / 6);
   const inner = encoded.slice(first, last);
   return [inner, inner.replaceAll('+', '-').replaceAll('/', '_')];
+}
+
+/** Eight equal characters are not a coincidence, and fewer are of no use to anybody. */
+const RUN = 8;
+/** Eight characters of a hexadecimal value occur in other ids by chance. */
+const HEXADECIMAL_RUN = 12;
+const SYMBOLS = 36;
+const DIGRAM = SYMBOLS * SYMBOLS;
+/** Text in which a part may be encoded: base64, base64url, hexadecimal or percent-encoded hexadecimal. */
+const ENCODED = /[A-Za-z0-9+/_=%-]{16,}/g;
+
+interface Runs {
+  add(value: string): void;
+  remove(value: string): void;
+  /** Whether the text shares a run of characters with a value. */
+  isIn(text: string): boolean;
+  /** The text with each such run, and whatever encodes one, replaced. */
+  without(text: string, replacement: string): string;
+}
+
+function createRuns(): Runs {
+  const values = new Set<string>();
+  let pieces = new Map<number, Set<string>>();
+  let beginnings = new Uint8Array(0);
+  const note = (value: string) => {
+    const length = /^[0-9a-f-]+$/i.test(value) ? HEXADECIMAL_RUN : RUN;
+    const letters = lettersOf(value);
+    if (beginnings.length === 0) beginnings = new Uint8Array(DIGRAM * DIGRAM);
+    for (const order of [letters, Array.from(letters).reverse().join('')]) {
+      for (let at = 0; at + length <= order.length; at += 1) {
+        const known = pieces.get(length) ?? new Set();
+        pieces.set(length, known.add(order.slice(at, at + length)));
+        beginnings[beginningAt(order, at)] = 1;
+      }
+    }
+  };
+  const find = (letters: string) => spansIn(letters, pieces, beginnings);
+  return {
+    add(value) {
+      values.add(value);
+      note(value);
+    },
+    remove(value) {
+      if (!values.delete(value)) return;
+      pieces = new Map();
+      beginnings.fill(0);
+      for (const left of values) note(left);
+    },
+    isIn: (text) => find(lettersOf(text)).length > 0,
+    without(text, replacement) {
+      const spans = find(lettersOf(text));
+      const plain = spans.length === 0 ? text : cut(text, spans, replacement);
+      return plain.replace(ENCODED, (token) =>
+        readings(token).some((reading) => find(lettersOf(reading)).length > 0) ? replacement : token,
+      );
+    },
+  };
+}
+
+type Span = readonly [from: number, to: number];
+
+function spansIn(letters: string, pieces: ReadonlyMap<number, ReadonlySet<string>>, beginnings: Uint8Array): Span[] {
+  const spans: Span[] = [];
+  for (let at = 0; at + RUN <= letters.length; at += 1) {
+    if (beginnings[beginningAt(letters, at)] !== 1) continue;
+    for (const [length, known] of pieces) {
+      if (!known.has(letters.slice(at, at + length))) continue;
+      const last = spans.at(-1);
+      if (last && last[1] >= at) spans[spans.length - 1] = [last[0], Math.max(last[1], at + length)];
+      else spans.push([at, at + length]);
+    }
+  }
+  return spans;
+}
+
+function lettersOf(text: string): string {
+  return text.replace(/[^A-Za-z0-9]+/g, '').toLowerCase();
+}
+
+/** The number of a letter or digit; -1 for anything else. */
+function symbolOf(code: number): number {
+  if (code >= 48 && code <= 57) return code - 48;
+  const lower = code | 32;
+  return lower >= 97 && lower <= 122 && code < 128 ? lower - 87 : -1;
+}
+
+/** The number of the four letters there. */
+function beginningAt(letters: string, at: number): number {
+  const symbol = (offset: number) => symbolOf(letters.charCodeAt(at + offset));
+  return (symbol(0) * SYMBOLS + symbol(1)) * DIGRAM + symbol(2) * SYMBOLS + symbol(3);
+}
+
+/** @param spans of the text's letters and digits */
+function cut(text: string, spans: readonly Span[], replacement: string): string {
+  const places: number[] = [];
+  for (let at = 0; at < text.length; at += 1) if (symbolOf(text.charCodeAt(at)) >= 0) places.push(at);
+  let clean = '';
+  let rest = 0;
+  for (const [from, to] of spans) {
+    clean += text.slice(rest, places[from]) + replacement;
+    rest = (places[to - 1] ?? text.length) + 1;
+  }
+  return clean + text.slice(rest);
+}
+
+/** What the text is where it is the encoding of another, from any place in it on. */
+function readings(token: string): string[] {
+  const hexadecimal = token.replaceAll('%', '');
+  const latin1 = (text: string, encoding: 'base64' | 'hex') => Buffer.from(text, encoding).toString('latin1');
+  return [
+    ...[0, 1, 2, 3].map((start) => latin1(token.slice(start), 'base64')),
+    ...(/^[0-9a-f]+$/i.test(hexadecimal) ? [0, 1].map((start) => latin1(hexadecimal.slice(start), 'hex')) : []),
+  ];
 }

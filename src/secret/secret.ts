@@ -15,8 +15,8 @@ export class Secret {
   readonly #value: string;
 
   /**
-   * Takes the value in and makes it known to redaction, so that no later text can carry it out. A password that a person
-   * chose may be guessed: `isCompared: false` has no text compared with it, since each answer would judge a guess.
+   * Makes the value known to redaction, so that no later text contains it. A password that a person chose can be guessed:
+   * with `isCompared: false` no text is compared with it, since each answer would confirm or deny a guess.
    */
   constructor(value: string, { isCompared = true }: { readonly isCompared?: boolean } = {}) {
     this.#value = value;
@@ -57,7 +57,7 @@ export function isCompared(secret: Secret): boolean {
   return isRemembered(reveal(secret));
 }
 
-/** Lets redaction forget a value that is no secret any more: an access token that has expired. */
+/** Lets redaction forget a value that is not a secret any more: an access token that has expired. */
 export function forgetExpired(secret: Secret): void {
   disclose(reveal(secret));
 }

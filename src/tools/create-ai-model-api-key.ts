@@ -5,7 +5,7 @@ import { createKey, type CreateContext, type CreateRequest } from '../provisioni
 import type { Delivered, Planned } from '../provisioning/delivery/receipt.ts';
 import { dryRun, entryName, groupId, keyName, keyScope, sinkName, type Defaults } from './parameter.ts';
 import { delivery, errorSchema, keySchema } from './result-schema.ts';
-import { howVerified } from './sentence.ts';
+import { howVerified } from './result-text.ts';
 import { defineTool, type Answer, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 

@@ -6,7 +6,7 @@ import { getModelKey } from '../provisioning/keys/known-key.ts';
 import type { KeyListContext } from '../provisioning/lists/key-list.ts';
 import { apiKeyId, chooseScope, scopeOf, subjectOf, type Defaults } from './parameter.ts';
 import { errorSchema, shownKeySchema } from './result-schema.ts';
-import { quoted, shown } from './sentence.ts';
+import { quoted, shown } from './result-text.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 

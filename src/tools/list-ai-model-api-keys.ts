@@ -2,7 +2,7 @@
 
 import * as z from 'zod/v4';
 import { listModelKeys, type KeyListContext } from '../provisioning/lists/key-list.ts';
-import { keyLine, listResult } from './list-result.ts';
+import { keyLine, listResult } from './result-text.ts';
 import { chooseScope, nameContains, page, scopeOf, subjectOf, type Defaults } from './parameter.ts';
 import { errorSchema, listedKeySchema, rest } from './result-schema.ts';
 import { defineTool, type Tool } from './tool.ts';

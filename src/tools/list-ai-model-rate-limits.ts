@@ -3,7 +3,7 @@
 import * as z from 'zod/v4';
 import type { KeyContext } from '../provisioning/keys/known-key.ts';
 import { listRateLimits } from '../provisioning/rate-limits.ts';
-import { listResult, rateLimitLine } from './list-result.ts';
+import { listResult, rateLimitLine } from './result-text.ts';
 import { chooseScope, limitScope, modelGroupName, scopeOf, subjectOf, type Defaults } from './parameter.ts';
 import { errorSchema, rateLimitSchema } from './result-schema.ts';
 import { defineTool, type Tool } from './tool.ts';

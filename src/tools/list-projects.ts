@@ -3,10 +3,9 @@
 import * as z from 'zod/v4';
 import type { KeyContext } from '../provisioning/keys/known-key.ts';
 import { listProjects } from '../provisioning/lists/projects.ts';
-import { listResult, projectLine } from './list-result.ts';
+import { listResult, projectLine, quoted } from './result-text.ts';
 import { nameContains, orgId, page, type Defaults } from './parameter.ts';
 import { errorSchema, projectSchema, rest } from './result-schema.ts';
-import { quoted } from './sentence.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 

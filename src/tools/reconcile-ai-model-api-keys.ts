@@ -3,7 +3,7 @@
 import * as z from 'zod/v4';
 import { reconcile, type ReconcileContext, type Stray } from '../provisioning/reconcile.ts';
 import { errorSchema } from './result-schema.ts';
-import { quoted } from './sentence.ts';
+import { quoted } from './result-text.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 

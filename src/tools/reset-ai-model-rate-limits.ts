@@ -4,7 +4,7 @@ import * as z from 'zod/v4';
 import { resetRateLimits, type LimitContext, type RateLimitReset } from '../provisioning/rate-limits.ts';
 import { groupId, limitScope, modelGroupName, type Defaults } from './parameter.ts';
 import { errorSchema, limitsSchema, rateLimitSchema } from './result-schema.ts';
-import { counted } from './sentence.ts';
+import { counted } from './result-text.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 

@@ -5,7 +5,7 @@ import type { Rotated } from '../provisioning/keys/retire.ts';
 import { rotateKey, type RotateContext, type RotationPlanned } from '../provisioning/keys/rotate.ts';
 import { apiKeyId, confirmName, dryRun, entryName, groupId, keyName, sinkName, type Defaults } from './parameter.ts';
 import { delivery, errorSchema, keySchema } from './result-schema.ts';
-import { howVerified, quoted } from './sentence.ts';
+import { howVerified, quoted } from './result-text.ts';
 import { defineTool, type Answer, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 

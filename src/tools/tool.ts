@@ -1,11 +1,10 @@
-// What a tool is: a value with schemas and a call that never throws for bad input. It knows nothing of the SDK.
+// What a tool is: a value with schemas and a call that never throws for bad input. It does not use the SDK.
 
-import type * as z from 'zod/v4';
+import * as z from 'zod/v4';
 import { parseWith, type SchemaProblem } from '../config/schema-issue.ts';
 import type { RequestContext, Unseen } from '../provisioning/request-context.ts';
 import { refusal, type Failure, type KeyState, type Result } from '../failure.ts';
-import type { ToolDefinition, ToolAnnotations } from './tool-definition.ts';
-import { inputSchemaOf, outputSchemaOf } from './published-schema.ts';
+import type { ToolDefinition, ToolAnnotations, ObjectSchema } from './tool-definition.ts';
 
 export type { RequestContext, Unseen };
 
@@ -16,7 +15,7 @@ export interface Answer extends Pick<ToolResult, 'summary' | 'text'> {
   readonly subject?: Subject;
 }
 
-/** What a call comes to, before a host's form is given to it. */
+/** The result of a call, before it gets the protocol's form. */
 export interface ToolResult {
   readonly isError: boolean;
   /** For the log: the outcome, or the code of the failure. */
@@ -27,7 +26,7 @@ export interface ToolResult {
   readonly summary: string;
   /** Says the same as `structured` in less room; absent where its JSON is short enough. */
   readonly text?: string | undefined;
-  /** For the log of errors: a key that may be alive without anybody having its secret. */
+  /** For the log, as an error: a key that may exist although nobody has its secret. */
   readonly alarm?: string;
   /** For the audit log: what the call was about, as far as it got. */
   readonly subject: Subject;
@@ -45,9 +44,9 @@ export interface Tool {
   readonly name: string;
   readonly title: string;
   readonly annotations: ToolAnnotations;
-  /** What hosts are shown. Made anew each time: the server answers from what the build has made of it. */
+  /** What hosts are shown. Computed on each call; the build runs it, and the server has the result. */
   readonly definition: () => ToolDefinition;
-  /** What every result fits, to the letter. */
+  /** Every result fits it exactly. */
   readonly output: z.ZodObject;
   /** What a refusal before anything was done says of the key: `not_created` for the tools that create one. */
   readonly keyStateOfRefusal: KeyState;
@@ -100,7 +99,7 @@ export function defineTool<Input extends z.ZodObject>(parts: ToolParts<Input>): 
   };
 }
 
-/** What n8n adds to the arguments of every tool of its own accord. */
+/** What n8n adds to the arguments of every tool. */
 const ADDED_BY_HOSTS = ['sessionId', 'toolCallId', 'chatInput', 'action'];
 
 /**
@@ -133,7 +132,7 @@ function inputFailure<Input extends z.ZodObject>(
 }
 
 /**
- * Only what is named here of a failure gets out.
+ * Only the members of a failure that are named here reach the caller.
  *
  * @see https://modelcontextprotocol.io/specification/2025-11-25/server/tools (errors that a model can act on)
  */
@@ -171,7 +170,7 @@ export function failedResult(
   };
 }
 
-/** For an error that no tool foresaw. Whether a tool that creates keys has made one cannot be said. */
+/** For an unforeseen error. Whether a tool that creates keys has created one is then unknown. */
 export function internalFailure({ keyStateOfRefusal }: Tool): ToolResult {
   const failure = refusal(
     'INTERNAL',
@@ -181,5 +180,51 @@ export function internalFailure({ keyStateOfRefusal }: Tool): ToolResult {
   return failedResult(
     { keyStateOfRefusal: keyStateOfRefusal === 'not_created' ? 'unknown' : keyStateOfRefusal },
     failure,
+  );
+}
+
+/** What hosts are shown of the input. They give it to the model in each conversation, so it is kept short. */
+function inputSchemaOf(input: z.ZodObject): ObjectSchema {
+  const json = z.toJSONSchema(input, {
+    io: 'input',
+    override({ jsonSchema }) {
+      // What zod says of every whole number.
+      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+    },
+  });
+  return withoutDialect(json);
+}
+
+function outputSchemaOf(output: z.ZodObject): ObjectSchema {
+  return withoutDialect(oneTypeEach(z.toJSONSchema(output, { io: 'output' })));
+}
+
+/** Some hosts know schemas of one type only. */
+function oneTypeEach<Schema extends object>(schema: Schema): Schema {
+  for (const part of Object.values(schema)) if (typeof part === 'object' && part !== null) oneTypeEach(part);
+  const types: unknown = Reflect.get(schema, 'type');
+  if (!Array.isArray(types)) return schema;
+  Reflect.deleteProperty(schema, 'type');
+  Reflect.set(
+    schema,
+    'anyOf',
+    types.map((type: unknown) => ({ type })),
+  );
+  return schema;
+}
+
+/** 2020-12 is what the specification assumes. */
+function withoutDialect(schema: z.core.JSONSchema.BaseSchema): ObjectSchema {
+  delete schema.$schema;
+  const { properties = {}, required, ...rest } = schema;
+  return { ...rest, type: 'object', properties: objects(properties), ...(required && { required }) };
+}
+
+/** None of the schemas here is `true` or `false`. */
+function objects(properties: Readonly<Record<string, unknown>>): Record<string, object> {
+  return Object.fromEntries(
+    Object.entries(properties).flatMap(([name, schema]) =>
+      typeof schema === 'object' && schema ? [[name, schema]] : [],
+    ),
   );
 }

@@ -4,7 +4,7 @@ import * as z from 'zod/v4';
 import { renameKey, type RenameContext } from '../provisioning/keys/rename.ts';
 import { apiKeyId, groupId, keyName, type Defaults } from './parameter.ts';
 import { errorSchema, shownKeySchema } from './result-schema.ts';
-import { quoted } from './sentence.ts';
+import { quoted } from './result-text.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 

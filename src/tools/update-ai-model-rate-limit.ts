@@ -5,7 +5,7 @@ import { LARGEST_LIMIT, type Limits } from '../atlas/api/limits.ts';
 import { updateRateLimit, type LimitContext, type RateLimitUpdated } from '../provisioning/rate-limits.ts';
 import { groupId, limitScope, modelGroupName, type Defaults } from './parameter.ts';
 import { errorSchema, limitsSchema, rateLimitSchema } from './result-schema.ts';
-import { quoted } from './sentence.ts';
+import { quoted } from './result-text.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 

@@ -65,7 +65,7 @@ describe('prompts/get is refused', () => {
 
   test('where none is offered, with the reason', async () => {
     const client = await hostOf(noPrompts);
-    await expect(client.getPrompt({ name: 'audit_model_keys' })).rejects.toThrow('This server offers none');
+    await expect(client.getPrompt({ name: 'audit_model_keys' })).rejects.toThrow('This server offers no prompts');
   });
 
   test('an argument that is no text, without its value', async () => {

@@ -11,7 +11,7 @@ import { searchPathOf } from '../../programs/child-environment.ts';
 import { describe, readProgram, type Program } from '../../programs/child-process.ts';
 import { findExecutable } from '../../programs/executable.ts';
 import { isSameSecret, Secret } from '../../secret/secret.ts';
-import { tokenEnd } from '../../secret/token-end.ts';
+import { tokenEnd } from '../../secret/authorization.ts';
 import { noResponseFailure } from '../http/no-response.ts';
 
 export interface SecretSource {

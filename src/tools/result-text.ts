@@ -1,12 +1,33 @@
-// The result of a tool that lists: the rows in full for programs, and one line a row for readers of text.
+// The words of results: facts for the sentence with which a result begins, and the text of a list, with one line per row.
 //
-// A line says every field of its row. Names, and whatever is not one word, are quoted, so that none can imitate a line.
+// A line has every field of its row. Names, and whatever is not one word, are quoted: they are data, and must not be taken for a
+// line or for words of this server.
 
 import type { Project } from '../atlas/api/projects.ts';
 import type { RateLimit } from '../atlas/api/limits.ts';
 import type { KeyRow } from '../provisioning/lists/key-list.ts';
-import { counted, quoted, shown } from './sentence.ts';
 import type { Answer } from './tool.ts';
+
+export const howVerified = {
+  'read-back': 'verified by reading back',
+  metadata: 'verified by metadata',
+  none: 'not verified: the sink cannot be read',
+} as const;
+
+/** In JSON's quotes, so that it is certain where a name ends, whatever is in it. */
+export function quoted(text: string): string {
+  return JSON.stringify(text);
+}
+
+/** A word, a time or a number as it is; any other text of Atlas in quotes. */
+export function shown(text: string): string {
+  return /^[A-Za-z0-9_:.+-]+$/.test(text) ? text : quoted(text);
+}
+
+/** `1 key`, `2 keys`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
 
 interface List<Row> {
   /** The field of the result that has the rows. */
