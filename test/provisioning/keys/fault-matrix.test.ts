@@ -197,7 +197,7 @@ function traces(bench: Bench, outcome: Told<Delivered | Planned>): string[] {
   return [...foreign.map((path) => `${path} was left`), ...(leaks.length > 0 ? ['a secret leaked'] : [])];
 }
 
-test(`${CELLS.length} cells: what is reported is what is true`, { timeout: 120_000 }, async () => {
+test(`${CELLS.length} cells: what is reported is what is true`, { timeout: 300_000 }, async () => {
   const wrong: string[] = [];
   const seen = new Map<string, number>();
   await inParallel(CELLS, 24, async (cell) => {

@@ -194,7 +194,7 @@ test(`${ROTATION_CELLS.length} cells of a rotation`, { timeout: 240_000 }, async
 
 const DELETE_CELLS = cellsOf(DELETES);
 
-test(`${DELETE_CELLS.length} cells of a delete`, { timeout: 120_000 }, async () => {
+test(`${DELETE_CELLS.length} cells of a delete`, { timeout: 300_000 }, async () => {
   const wrong: string[] = [];
   const seen = new Set<string>();
   await inParallel(DELETE_CELLS, 24, async (cell) => {
