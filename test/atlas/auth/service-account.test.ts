@@ -20,6 +20,7 @@ import {
   valueOf,
   type Settings,
 } from '../connection.ts';
+import { FAULTS } from '../fault-samples.ts';
 
 const connectAs = (sandbox: Simulator, settings?: Settings) => connect(sandbox, serviceAccountOf(sandbox), settings);
 const ACCOUNT: Credentials = {
@@ -335,19 +336,10 @@ describe('the token endpoint', () => {
   });
 
   const faults = {
-    status: { kind: 'status', status: 503 },
-    reset: { kind: 'reset' },
-    stall: { kind: 'stall' },
-    delay: { kind: 'delay', ms: 5_000 },
-    late: { kind: 'late', status: 504 },
-    truncate: { kind: 'truncate' },
+    ...FAULTS,
     flood: { kind: 'flood', bytes: 20_000_000 },
-    garbage: { kind: 'garbage' },
-    content_type: { kind: 'content_type', contentType: 'text/plain' },
     omit: { kind: 'omit', fields: ['access_token'] },
     replace: { kind: 'replace', fields: { access_token: {} } },
-    echo: { kind: 'echo' },
-    redirect: { kind: 'redirect', status: 307, location: 'http://127.0.0.1:9/' },
   } as const satisfies Record<FaultKind['kind'], FaultKind>;
   const harmless = new Set<string>(['content_type']);
 
