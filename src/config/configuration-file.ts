@@ -4,7 +4,7 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, typ
 import { resolve } from 'node:path';
 import { isOpenToOthers } from '../files/file-owner.ts';
 import { systemCode } from '../files/file-problem.ts';
-import { askFirst, privacyWords } from '../files/privacy.ts';
+import { askFirst, privacySentence } from '../files/privacy.ts';
 import { followLinks } from '../files/link-way.ts';
 import { isTrusted, thisMachine, type Machine } from '../files/machine.ts';
 import { parseJson } from '../text/json.ts';
@@ -100,8 +100,7 @@ function open(path: string, setting: string | undefined, machine: Machine): Open
 }
 
 function unreadable(path: string, error: unknown): ConfigError {
-  const words = privacyWords(error)?.join('. ').replace(/\.$/, '');
-  return new ConfigError(path, `cannot be read; ${words ?? 'check its permissions'}`);
+  return new ConfigError(path, `cannot be read; ${privacySentence(error) ?? 'check its permissions'}`);
 }
 
 /** As a ConfigMap of Kubernetes is mounted: a link to a link, which only root can change. */

@@ -59,6 +59,11 @@ export function privacyWords(error: unknown): readonly [words: string, remedy: s
   ];
 }
 
+/** The same in one text, for a sentence that goes on: without the last full stop. */
+export function privacySentence(error: unknown): string | undefined {
+  return privacyWords(error)?.join('. ').replace(/\.$/, '');
+}
+
 function isRefusal(error: unknown): error is Error & { readonly code: string } {
   return error instanceof Error && 'code' in error && (error.code === 'EPERM' || error.code === 'ETIMEDOUT');
 }

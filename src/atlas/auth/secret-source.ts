@@ -6,7 +6,7 @@ import { open } from 'node:fs/promises';
 import type { HeldSecret, SecretCommand, SecretFile } from '../../config/credentials.ts';
 import { secretProblem } from '../../config/secret-text.ts';
 import { failed, ok, refusal, type Failure, type Result } from '../../failure.ts';
-import { privacyWords } from '../../files/privacy.ts';
+import { privacySentence } from '../../files/privacy.ts';
 import { searchPathOf } from '../../programs/child-environment.ts';
 import { describe, readProgram, type Program } from '../../programs/child-process.ts';
 import { findExecutable } from '../../programs/executable.ts';
@@ -120,8 +120,8 @@ async function readText(path: string): Promise<Result<string, string>> {
       await handle.close();
     }
   } catch (error) {
-    const words = privacyWords(error)?.join('. ').replace(/\.$/, '');
-    return failed(`cannot be read; ${words ?? 'check that it exists and that this user may read it'}`);
+    const advice = privacySentence(error) ?? 'check that it exists and that this user may read it';
+    return failed(`cannot be read; ${advice}`);
   }
 }
 
