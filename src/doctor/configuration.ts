@@ -5,7 +5,7 @@ import { stat } from 'node:fs/promises';
 import type { Config } from '../config/config.ts';
 import type { ConfigError } from '../config/config-error.ts';
 import type { Credentials, HeldSecret, SecretFile } from '../config/credentials.ts';
-import { ok as found } from '../failure.ts';
+import { ok as passed } from '../failure.ts';
 import { attempt, shellWord } from '../files/file-problem.ts';
 import { followLinks } from '../files/link-way.ts';
 import { failed, ok, warning, type Check } from './report.ts';
@@ -27,7 +27,7 @@ export function configurationChecks(config: Config): Check[] {
 /** Whoever can remove or replace the file takes away the restrictions in it. */
 export async function folderCheck({ configurationFile: { path, exists } }: Config): Promise<Check[]> {
   if (!exists || path === undefined) return [];
-  const judged = await attempt(`The way to ${path} cannot be judged`, () => found(followLinks(resolve(path))));
+  const judged = await attempt(`The way to ${path} cannot be judged`, () => passed(followLinks(resolve(path))));
   const weakPart = judged.ok ? judged.value.weakPart : undefined;
   if (judged.ok && weakPart === undefined) return [];
   const finding = judged.ok ? `Others can write to ${weakPart ?? path}.` : judged.failure.message;

@@ -7,7 +7,7 @@ import { temporaryFilesOf } from '../provisioning/delivery/destination.ts';
 import type { Intent } from '../provisioning/journal/intent.ts';
 import { isUnderWay, isUnfinished, openJournal } from '../provisioning/journal/journal.ts';
 import { walk } from '../files/ancestors.ts';
-import { ok as found } from '../failure.ts';
+import { ok as passed } from '../failure.ts';
 import { attempt } from '../files/file-problem.ts';
 import { privateMode } from '../files/file-owner.ts';
 import { thisMachine } from '../files/machine.ts';
@@ -57,16 +57,16 @@ export async function stateChecks({ stateDir }: Config): Promise<Check[]> {
     if (!way.ok) return way;
     accessSync(way.value.existing, constants.W_OK | constants.X_OK);
     if (way.value.missing.length > 0) {
-      const tried = await tryInNew(way.value, () => Promise.resolve(found(undefined)));
+      const tried = await tryInNew(way.value, () => Promise.resolve(passed(undefined)));
       if (!tried.ok) return tried;
-      return found({ is: 'will be made with the first create', access: await accessWarnings(way.value, true) });
+      return passed({ is: 'will be made with the first create', access: await accessWarnings(way.value, true) });
     }
     const intents = walk(join(stateDir, 'intents'));
     if (!intents.ok) return intents;
     accessSync(intents.value.existing, constants.W_OK | constants.X_OK);
     // Windows has no owners and modes, so none were checked.
     const is = thisMachine().user === undefined ? 'can be used' : 'only this user can change it';
-    return found({ is, access: await accessWarnings(way.value, true) });
+    return passed({ is, access: await accessWarnings(way.value, true) });
   });
   if (judged.ok) return [stateCheck(stateDir, judged.value), await journalCheck(stateDir)];
   const { message, remedy } = judged.failure;

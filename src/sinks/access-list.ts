@@ -12,10 +12,9 @@ import { isTrusted, thisMachine, type Machine } from '../files/machine.ts';
 import { searchPathOf } from '../programs/child-environment.ts';
 import { readProgram } from '../programs/child-process.ts';
 import { findExecutable } from '../programs/executable.ts';
+import type { Environment } from './git-ignore.ts';
 import { notReady } from './sink-problem.ts';
 import type { SinkProblem } from './sink.ts';
-
-type Environment = Readonly<Record<string, string>>;
 
 /** Who can read a file that takes the place of another, and what a person should know of that. */
 interface Readers {

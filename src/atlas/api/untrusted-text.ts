@@ -42,7 +42,7 @@ export function cleanText(text: string, longest: number): string {
 }
 
 /** {@link cleanText} for a name, by which a person tells one thing from another: what cannot be seen is shown as an escape. */
-export function cleanName(name: string, longest: number): string {
+export function cleanName(name: string, longest = LONGEST_NAME): string {
   const isClean = [name, withoutInvisible(name)].every((text) => redactOutside(text) === text);
   return isClean ? shortened(withEscapes(name), longest) : cleanText(name, longest);
 }
@@ -109,7 +109,7 @@ export function idField(row: JsonObject, name: string, form: RegExp): string | u
 
 /** A name is prose, for reading only; empty where there is none. */
 export function nameField(row: JsonObject): string {
-  return typeof row.name === 'string' ? cleanName(row.name, LONGEST_NAME) : '';
+  return typeof row.name === 'string' ? cleanName(row.name) : '';
 }
 
 /** A whole number of at least `least` that no rounding has changed. */

@@ -17,7 +17,6 @@ const LARGEST = 5 * 1024 * 1024;
 /** Of the end of each file, where a name is looked for: some 1,000 calls. */
 const LOOKED_AT = 256 * 1024;
 const HOUR_MS = 60 * 60 * 1000;
-const LONGEST_NAME = 250;
 
 /** Appends one record; answers false where that failed. */
 export async function appendAudit(stateDirectory: string, record: object, largest: number = LARGEST): Promise<boolean> {
@@ -56,7 +55,7 @@ export async function formerNameOf(stateDirectory: string, apiKeyId: string): Pr
   if (!lines.ok) return undefined;
   for (const line of lines.value) {
     const name = line.includes(apiKeyId) ? previousNameIn(parseJson(line), apiKeyId) : undefined;
-    if (name !== undefined) return cleanName(name, LONGEST_NAME);
+    if (name !== undefined) return cleanName(name);
   }
   return undefined;
 }
