@@ -1,5 +1,5 @@
 // One lint configuration: typed strictness, and the direction of imports
-// (tools -> provisioning -> atlas, sinks -> files) with its four exclusive rights.
+// (tools -> keys -> atlas, sinks -> files) with its four exclusive rights.
 
 import js from '@eslint/js';
 import { defineConfig } from 'eslint/config';
@@ -13,7 +13,7 @@ const folders = [
   'atlas',
   'programs',
   'sinks',
-  'provisioning',
+  'keys',
   'tools',
   'prompts',
   'mcp',
@@ -30,12 +30,12 @@ const mayImport = {
   programs: ['files'],
   atlas: ['text', 'secret', 'config', 'files', 'programs'],
   sinks: ['secret', 'config', 'files', 'programs'],
-  provisioning: ['text', 'secret', 'files', 'atlas', 'sinks'],
-  tools: ['text', 'provisioning', 'atlas', 'sinks', 'config'],
-  prompts: ['text', 'provisioning', 'atlas'],
+  keys: ['text', 'secret', 'files', 'atlas', 'sinks'],
+  tools: ['text', 'keys', 'atlas', 'sinks', 'config'],
+  prompts: ['text', 'keys', 'atlas'],
   mcp: ['text', 'tools', 'prompts', 'secret'],
   sandbox: [],
-  doctor: ['text', 'config', 'secret', 'files', 'atlas', 'sinks', 'provisioning'],
+  doctor: ['text', 'config', 'secret', 'files', 'atlas', 'sinks', 'keys'],
 };
 
 /** Packages and functions that one folder has for itself. */

@@ -6,7 +6,7 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Real processes over stdio, and the matrices of faults: minutes in all. Begun last, they would be waited for alone. */
-const LONG = /\/test\/(?:e2e|provisioning\/keys)\//;
+const LONG = /\/test\/(?:e2e|keys)\//;
 
 class LongFilesFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -20,15 +20,15 @@ async function rulesBrokenBy(code: string, filePath: string): Promise<string[]> 
 
 const IMPORTS = '@typescript-eslint/no-restricted-imports';
 
-describe('tools -> provisioning -> { atlas, sinks } -> files, and nothing back', () => {
+describe('tools -> keys -> { atlas, sinks } -> files, and nothing back', () => {
   test.each([
     ['atlas', '../sinks/sink.ts'],
-    ['atlas', '../provisioning/create.ts'],
+    ['atlas', '../keys/create.ts'],
     ['programs', '../sinks/sink.ts'],
     ['programs', '../secret/secret.ts'],
     ['sinks', '../atlas/atlas.ts'],
-    ['provisioning', '../tools/tool.ts'],
-    ['provisioning', '../config/config.ts'],
+    ['keys', '../tools/tool.ts'],
+    ['keys', '../config/config.ts'],
     ['tools', '../mcp/server.ts'],
     ['mcp', '../atlas/atlas.ts'],
     ['mcp', '../config/config.ts'],
@@ -81,7 +81,7 @@ describe('exclusive rights', () => {
     ['HTTP', "import { Agent } from 'undici';\nexport { Agent };\n", ['atlas']],
     ['schemas', "import * as z from 'zod/v4';\nexport { z };\n", ['config', 'tools']],
   ])('%s', async (_right, code, owners) => {
-    for (const folder of ['atlas', 'config', 'mcp', 'provisioning', 'sandbox', 'sinks', 'tools']) {
+    for (const folder of ['atlas', 'config', 'mcp', 'keys', 'sandbox', 'sinks', 'tools']) {
       expect([folder, (await rulesBrokenBy(code, `src/${folder}/probe.ts`)).includes(IMPORTS)]).toEqual([
         folder,
         !owners.includes(folder),

@@ -3,9 +3,9 @@
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
-import { temporaryFilesOf } from '../provisioning/delivery/destination.ts';
-import type { Intent } from '../provisioning/journal/intent.ts';
-import { isUnderWay, isUnfinished, openJournal } from '../provisioning/journal/journal.ts';
+import { temporaryFilesOf } from '../keys/destination.ts';
+import type { Intent } from '../keys/journal/intent.ts';
+import { isUnderWay, isUnfinished, openJournal } from '../keys/journal/journal.ts';
 import { walk } from '../files/ancestors.ts';
 import { ok as passed } from '../failure.ts';
 import { attempt } from '../files/file-problem.ts';

@@ -5,10 +5,10 @@
 import { followable } from './prompt-definition.ts';
 import type { Prompt } from './prompt.ts';
 import { PROMPTS } from './prompts.ts';
-import { listModelKeys, type KeyListContext } from '../provisioning/lists/key-list.ts';
+import { listModelKeys, type KeyListContext } from '../keys/key-list.ts';
 import type { Project } from '../atlas/api/projects.ts';
-import { listProjects } from '../provisioning/lists/projects.ts';
-import type { RequestContext } from '../provisioning/request-context.ts';
+import { listProjects } from '../keys/projects.ts';
+import type { RequestContext } from '../keys/request-context.ts';
 
 export interface PromptsContext extends NamesContext {
   /** By name. */

@@ -1,7 +1,7 @@
 // All tools of this server, and which of them the operator's policy lets be called.
 
 import { deferredAtlas } from '../atlas/deferred.ts';
-import { openJournal } from '../provisioning/journal/journal.ts';
+import { openJournal } from '../keys/journal/journal.ts';
 import { refusal, type Failure } from '../failure.ts';
 import { createAiModelApiKey, type CreateToolContext } from './create-ai-model-api-key.ts';
 import { deleteAiModelApiKey } from './delete-ai-model-api-key.ts';

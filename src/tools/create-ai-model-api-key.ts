@@ -1,8 +1,8 @@
 // The tool that creates a key and hands its secret to a sink.
 
 import * as z from 'zod/v4';
-import { createKey, type CreateContext, type CreateRequest } from '../provisioning/keys/create.ts';
-import type { Delivered, Planned } from '../provisioning/delivery/receipt.ts';
+import { createKey, type CreateContext, type CreateRequest } from '../keys/create.ts';
+import type { Delivered, Planned } from '../keys/receipt.ts';
 import { dryRun, entryName, groupId, keyName, keyScope, sinkName, type Defaults } from './parameter.ts';
 import { delivery, errorSchema, keySchema } from './result-schema.ts';
 import { howVerified } from './result-text.ts';

@@ -1,7 +1,7 @@
 // The tool that deletes a key, whose name the caller must know.
 
 import * as z from 'zod/v4';
-import { deleteKey, type DeleteContext } from '../provisioning/keys/delete.ts';
+import { deleteKey, type DeleteContext } from '../keys/delete.ts';
 import { apiKeyId, confirmName, dryRun, groupId, type Defaults } from './parameter.ts';
 import { errorSchema, shownKeySchema } from './result-schema.ts';
 import { quoted } from './result-text.ts';

@@ -1,9 +1,9 @@
 // The tool that shows one key.
 
 import * as z from 'zod/v4';
-import { undeliveredOf } from '../provisioning/delivery/leftovers.ts';
-import { getModelKey } from '../provisioning/keys/known-key.ts';
-import type { KeyListContext } from '../provisioning/lists/key-list.ts';
+import { undeliveredOf } from '../keys/leftovers.ts';
+import { getModelKey } from '../keys/known-key.ts';
+import type { KeyListContext } from '../keys/key-list.ts';
 import { apiKeyId, chooseScope, scopeOf, subjectOf, type Defaults } from './parameter.ts';
 import { errorSchema, shownKeySchema } from './result-schema.ts';
 import { quoted, shown } from './result-text.ts';

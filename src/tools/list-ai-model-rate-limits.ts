@@ -1,8 +1,8 @@
 // The tool that lists the rate limits of a project or an organization.
 
 import * as z from 'zod/v4';
-import type { KeyContext } from '../provisioning/keys/known-key.ts';
-import { listRateLimits } from '../provisioning/rate-limits.ts';
+import type { KeyContext } from '../keys/known-key.ts';
+import { listRateLimits } from '../keys/rate-limits.ts';
 import { listResult, rateLimitLine } from './result-text.ts';
 import { chooseScope, limitScope, modelGroupName, scopeOf, subjectOf, type Defaults } from './parameter.ts';
 import { errorSchema, rateLimitSchema } from './result-schema.ts';

@@ -1,8 +1,8 @@
 // The tool that lists the projects which the operator's credential sees and policy allows.
 
 import * as z from 'zod/v4';
-import type { KeyContext } from '../provisioning/keys/known-key.ts';
-import { listProjects } from '../provisioning/lists/projects.ts';
+import type { KeyContext } from '../keys/known-key.ts';
+import { listProjects } from '../keys/projects.ts';
 import { listResult, projectLine, quoted } from './result-text.ts';
 import { nameContains, orgId, page, type Defaults } from './parameter.ts';
 import { errorSchema, projectSchema, rest } from './result-schema.ts';

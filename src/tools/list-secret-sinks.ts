@@ -1,7 +1,7 @@
 // The tool that says which sinks there are. It looks at no sink's place.
 
 import * as z from 'zod/v4';
-import type { SinkChoice } from '../provisioning/delivery/destination.ts';
+import type { SinkChoice } from '../keys/destination.ts';
 import { errorSchema, sinkKind, verification } from './result-schema.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';

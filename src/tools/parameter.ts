@@ -3,7 +3,7 @@
 import * as z from 'zod/v4';
 import { looksLikeModelKey } from '../atlas/api/untrusted-text.ts';
 import type { Scope } from '../atlas/api/admin-api.ts';
-import type { SinkChoice } from '../provisioning/delivery/destination.ts';
+import type { SinkChoice } from '../keys/destination.ts';
 import { failed, ok, refusal, type Result } from '../failure.ts';
 import { firstInvisible } from '../text/invisible.ts';
 

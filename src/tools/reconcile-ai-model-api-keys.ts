@@ -1,7 +1,7 @@
 // The tool that finds creates which never came to an end, and deletes their orphans when asked to.
 
 import * as z from 'zod/v4';
-import { reconcile, type ReconcileContext, type Stray } from '../provisioning/reconcile.ts';
+import { reconcile, type ReconcileContext, type Stray } from '../keys/reconcile.ts';
 import { errorSchema } from './result-schema.ts';
 import { quoted } from './result-text.ts';
 import { defineTool, type Tool } from './tool.ts';

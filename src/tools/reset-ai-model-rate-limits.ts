@@ -1,7 +1,7 @@
 // The tool that takes the limits of a project back to those of its organization.
 
 import * as z from 'zod/v4';
-import { resetRateLimits, type LimitContext, type RateLimitReset } from '../provisioning/rate-limits.ts';
+import { resetRateLimits, type LimitContext, type RateLimitReset } from '../keys/rate-limits.ts';
 import { groupId, limitScope, modelGroupName, type Defaults } from './parameter.ts';
 import { errorSchema, limitsSchema, rateLimitSchema } from './result-schema.ts';
 import { counted } from './result-text.ts';

@@ -1,8 +1,8 @@
 // The tool that puts a new key in the place of an old one.
 
 import * as z from 'zod/v4';
-import type { Rotated } from '../provisioning/keys/retire.ts';
-import { rotateKey, type RotateContext, type RotationPlanned } from '../provisioning/keys/rotate.ts';
+import type { Rotated } from '../keys/retire.ts';
+import { rotateKey, type RotateContext, type RotationPlanned } from '../keys/rotate.ts';
 import { apiKeyId, confirmName, dryRun, entryName, groupId, keyName, sinkName, type Defaults } from './parameter.ts';
 import { delivery, errorSchema, keySchema } from './result-schema.ts';
 import { howVerified, quoted } from './result-text.ts';

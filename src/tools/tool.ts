@@ -2,7 +2,7 @@
 
 import * as z from 'zod/v4';
 import { parseWith, type SchemaProblem } from '../config/schema-issue.ts';
-import type { RequestContext, Unseen } from '../provisioning/request-context.ts';
+import type { RequestContext, Unseen } from '../keys/request-context.ts';
 import { refusal, type Failure, type KeyState, type Result } from '../failure.ts';
 import type { ToolDefinition, ToolAnnotations, ObjectSchema } from './tool-definition.ts';
 

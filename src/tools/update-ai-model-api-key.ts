@@ -1,7 +1,7 @@
 // The tool that renames a key. Nothing else of a key can be changed.
 
 import * as z from 'zod/v4';
-import { renameKey, type RenameContext } from '../provisioning/keys/rename.ts';
+import { renameKey, type RenameContext } from '../keys/rename.ts';
 import { apiKeyId, groupId, keyName, type Defaults } from './parameter.ts';
 import { errorSchema, shownKeySchema } from './result-schema.ts';
 import { quoted } from './result-text.ts';

@@ -2,7 +2,7 @@
 
 import * as z from 'zod/v4';
 import { LARGEST_LIMIT, type Limits } from '../atlas/api/limits.ts';
-import { updateRateLimit, type LimitContext, type RateLimitUpdated } from '../provisioning/rate-limits.ts';
+import { updateRateLimit, type LimitContext, type RateLimitUpdated } from '../keys/rate-limits.ts';
 import { groupId, limitScope, modelGroupName, type Defaults } from './parameter.ts';
 import { errorSchema, limitsSchema, rateLimitSchema } from './result-schema.ts';
 import { quoted } from './result-text.ts';

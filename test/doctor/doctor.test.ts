@@ -3,7 +3,7 @@
 import { chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { openJournal } from '../../src/provisioning/journal/journal.ts';
+import { openJournal } from '../../src/keys/journal/journal.ts';
 import { fileIn } from '../e2e/host.ts';
 import { GROUP, openWard, pictureOf, runDoctor } from './examination.ts';
 

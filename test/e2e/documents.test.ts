@@ -121,7 +121,7 @@ test('every file and folder that the documents point at exists', () => {
     [...document(page).matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)].map(([, path = '']) => join(dirname(page), path)),
   );
   const quoted = documents.matchAll(
-    /`((?:src|test|demo|docs|config|secret|atlas|sinks|provisioning|tools|mcp|sandbox)\/(?!list\b)[\w./-]*)`/g,
+    /`((?:src|test|demo|docs|config|secret|atlas|sinks|keys|tools|mcp|sandbox)\/(?!list\b)[\w./-]*)`/g,
   );
   const named = [...linked, ...[...quoted].map(([, path = '']) => path)];
   const missing = named.filter((path) => [path, `src/${path}`].every((candidate) => !exists(`${root}/${candidate}`)));

@@ -12,7 +12,7 @@ export type Layer = 'redacted-output' | 'structure';
 
 const exchanged: Record<Layer, { readonly files: RegExp; readonly from: RegExp; readonly to: string }> = {
   'redacted-output': {
-    files: /src\/(?:secret\/redacted-output|provisioning\/journal\/audit)\.ts$/,
+    files: /src\/(?:secret\/redacted-output|keys\/journal\/audit)\.ts$/,
     from: /import \{[^}]*\} from '[^']*redaction\.ts';/,
     to: 'const redact = (text: string) => text; const redactJson = (text: string) => text.trimEnd(); void redact; void redactJson;',
   },

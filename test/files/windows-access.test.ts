@@ -11,12 +11,12 @@ import { walk } from '../../src/files/ancestors.ts';
 import { configureMachine } from '../../src/files/machine.ts';
 import { withMadeDirectory } from '../../src/files/safe-directory.ts';
 import { accessWarnings, leftOpenWarnings } from '../../src/files/windows-access.ts';
-import { journalUnreadable } from '../../src/provisioning/refusals.ts';
-import { openJournal } from '../../src/provisioning/journal/journal.ts';
+import { journalUnreadable } from '../../src/keys/refusals.ts';
+import { openJournal } from '../../src/keys/journal/journal.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
 import { load } from '../config/fixture.ts';
 import { pretendPlatform } from '../pretend-platform.ts';
-import { startBench } from '../provisioning/bench.ts';
+import { startBench } from '../keys/bench.ts';
 import { ADDRESS, SECRET, dotenvSinkAt, fileSinkAt, problemOf, scratch, targetOf } from '../sinks/file-fixture.ts';
 import { scriptFolder, type ScriptFolder } from '../sinks/script-folder.ts';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { createAtlas } from '../../src/atlas/atlas.ts';
-import { openJournal } from '../../src/provisioning/journal/journal.ts';
+import { openJournal } from '../../src/keys/journal/journal.ts';
 import { createPrompts, type PromptsContext, knownNames } from '../../src/prompts/prompt-catalog.ts';
 import { FIRST_PROJECT } from '../../src/sandbox/first-project.ts';
 import { startSimulator } from '../atlas-simulator/simulator.ts';

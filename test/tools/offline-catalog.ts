@@ -1,7 +1,7 @@
 // The catalog of tools as an operator's settings make it, where no Atlas can be reached and nothing is stored.
 
 import { createAtlas } from '../../src/atlas/atlas.ts';
-import { openJournal } from '../../src/provisioning/journal/journal.ts';
+import { openJournal } from '../../src/keys/journal/journal.ts';
 import { openSinks } from '../../src/sinks/kinds.ts';
 import { createCatalog, toolsOf, type Catalog, type ToolContext } from '../../src/tools/catalog.ts';
 import { configuredTools, type ToolDefinition } from '../../src/tools/tool-definition.ts';

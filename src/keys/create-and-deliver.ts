@@ -1,0 +1,250 @@
+// Makes a key and delivers its secret: from the journal's first line to a secret that is verified in a sink, or to a true
+// account of why it is in none. Steps 3 to 5 of the delivery protocol, for a create and for a rotation. The key still has its
+// marked name then.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Atlas } from '../atlas/atlas.ts';
+import { failed, ok, refusal, type Failure, type FailureAfterCreate, type KeyState, type Result } from '../failure.ts';
+import { cancelled } from './refusals.ts';
+import { scopeDifference, type CreatedKey, type ListedKey, type ModelKey, type NewKey } from '../atlas/api/keys.ts';
+import { LONGEST_WAIT_SECONDS } from '../atlas/api/retry-timing.ts';
+import { leftOpenWarnings } from '../files/windows-access.ts';
+import { fingerprintOf, type Fingerprint } from '../secret/fingerprint.ts';
+import type { Secret } from '../secret/secret.ts';
+import type { Target } from '../sinks/sink.ts';
+import type { RequestContext } from './request-context.ts';
+import type { Plan } from './journal/intent.ts';
+import type { Journal, OpenIntent } from './journal/journal.ts';
+import { abortedAfter } from './deadline.ts';
+import { deliver, type DeliveryOutcome } from './delivery.ts';
+import { holdsSecret, type Destination } from './destination.ts';
+import { findByNonce, resolveLostCreate } from './lost-create.ts';
+import { markedName, newNonce, nonceOf } from './marked-name.ts';
+import { receipt, type DeliveryReceipt } from './receipt.ts';
+import { takeBack } from './roll-back.ts';
+import { protocolFailure } from '../atlas/api/errors.ts';
+
+/** Once the caller has gone or the server stops, the end must come within 10 seconds. In milliseconds. */
+const LONGEST_REPLY_MS = 3_000;
+const LONGEST_SEARCH_MS = 6_000;
+/** For Atlas's rate limit. */
+const MOST_WAITS = 2;
+
+export interface IssueContext {
+  readonly atlas: Atlas;
+  readonly journal: Journal;
+  /** Creates and rotations of this machine together. */
+  readonly maxCreatesPerHour: number;
+}
+
+/** A key that may be created: its name is free, and its sink has proved ready. */
+export interface Prepared {
+  /** With the name that it is to have in the end, as Atlas is to get it. */
+  readonly key: NewKey;
+  /** That name as it may be kept and shown. */
+  readonly name: string;
+  readonly destination: Destination;
+  readonly target: Target;
+  /** What it is to end in, where it is a rotation. */
+  readonly replaces?: Plan['replaces'];
+  /** When the project's keys were looked at, in milliseconds since the epoch. */
+  readonly looked: number;
+  /** The keys that there were. */
+  readonly seen: readonly ListedKey[];
+}
+
+/** A key whose secret is in the sink, and whose name does not say so yet. */
+export interface Issued {
+  readonly key: ModelKey;
+  readonly delivery: DeliveryReceipt;
+  readonly warnings: readonly string[];
+  readonly fingerprint: Fingerprint;
+  readonly intent: OpenIntent;
+  readonly destination: Destination;
+  readonly target: Target;
+  /** Whether its id was taken only from the reply, and is to be looked at before the key is changed. */
+  readonly isUnsure: boolean;
+}
+
+/** From here on everything is in the journal, and comes to a true end. */
+export async function createAndDeliver(
+  context: IssueContext,
+  prepared: Prepared,
+  call: RequestContext,
+): Promise<Result<Issued, FailureAfterCreate>> {
+  const { atlas, journal, maxCreatesPerHour: maxPerHour } = context;
+  const plan = planOf(prepared);
+  const isOnePlace = prepared.destination.sink.kind !== 'inline';
+  const opened = await journal.open(plan, { since: prepared.looked, maxPerHour, isOnePlace });
+  if (!opened.ok) return notCreated(opened.failure);
+  const intent = opened.value;
+  if (call.signal.aborted) {
+    await intent.release({ step: 'ended', outcome: 'not_created' });
+    return notCreated(cancelled);
+  }
+  call.progress('Creating the key');
+  const key = { ...prepared.key, name: markedName(prepared.key.name, plan.nonce) };
+  const reply = await createOnce(atlas, key, call);
+  if (!reply.ok && !reply.failure.maybeCarriedOut) {
+    await intent.release({ step: 'ended', outcome: 'not_created' });
+    return notCreated(reply.failure);
+  }
+  const limit = abortedAfter(call.signal, LONGEST_SEARCH_MS);
+  const made = reply.ok ? await identify(atlas, intent, reply.value, prepared.seen, limit) : undefined;
+  if (made?.secret === undefined) {
+    call.progress('Looking what became of the key');
+    const cause = reply.ok ? protocolFailure('a created key without a secret or an id') : reply.failure;
+    return failed(await resolveLostCreate(atlas, intent, cause, limit));
+  }
+  call.progress('Delivering the secret');
+  return handOver(atlas, prepared, intent, { ...made, secret: made.secret });
+}
+
+function notCreated(failure: Failure): Result<never, FailureAfterCreate> {
+  return failed({ ...failure, keyState: 'not_created' });
+}
+
+function planOf({ key: { groupId }, name, destination: { sink, address }, target, replaces }: Prepared): Plan {
+  const { entry } = address;
+  const { place } = target;
+  const where = { ...(entry !== undefined && { entry }), ...(place !== undefined && { place }) };
+  const rest = { ...where, ...(replaces && { replaces }) };
+  return { groupId, name, nonce: newNonce(), sink: sink.name, ...rest };
+}
+
+/** Sent again only where Atlas has definitely refused it, because of its rate, and says when. */
+async function createOnce(
+  atlas: Atlas,
+  key: NewKey,
+  { signal, progress }: RequestContext,
+): Promise<Result<CreatedKey>> {
+  for (let waits = 0; ; waits += 1) {
+    const reply = await atlas.createKey(key, abortedAfter(signal, LONGEST_REPLY_MS));
+    if (reply.ok || reply.failure.code !== 'ATLAS_RATE_LIMITED' || reply.failure.maybeCarriedOut) return reply;
+    const seconds = reply.failure.retryAfterSeconds ?? Number.POSITIVE_INFINITY;
+    if (seconds > LONGEST_WAIT_SECONDS || waits >= MOST_WAITS || !(await waited(seconds, signal, progress)))
+      return reply;
+  }
+}
+
+/** Answers false where the caller did not want to wait so long. */
+async function waited(seconds: number, signal: AbortSignal, progress: RequestContext['progress']): Promise<boolean> {
+  for (let left = seconds; left > 0; left -= 1) {
+    progress(`Atlas limits the rate of requests: trying again in ${left} s`);
+    await delay(1000, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) return false;
+  }
+  return !signal.aborted;
+}
+
+interface Made extends Pick<CreatedKey, 'secret' | 'warnings'> {
+  readonly key: ModelKey;
+  readonly isUnsure: boolean;
+}
+
+/**
+ * Which key a reply is about. One that was there before is not the one that was made; one without an id, or of another name,
+ * is looked for by its nonce. Undefined where nobody can tell.
+ */
+async function identify(
+  atlas: Atlas,
+  intent: OpenIntent,
+  { key, secret, warnings }: CreatedKey,
+  seen: readonly ListedKey[],
+  signal: AbortSignal,
+): Promise<Made | undefined> {
+  const isNew = key !== undefined && seen.every(({ apiKeyId }) => apiKeyId !== key.apiKeyId);
+  const rest = { ...(secret && { secret }), warnings };
+  if (isNew && nonceOf(key) === intent.nonce) return { key, ...rest, isUnsure: false };
+  const own = await findByNonce(atlas, intent, signal);
+  const [found, ...others] = own;
+  if (found && others.length === 0) return { key: found, ...rest, isUnsure: false };
+  return isNew && own.length === 0 && key.name === '' ? { key, ...rest, isUnsure: true } : undefined;
+}
+
+/** The journal learns the id, the sink gets the secret, and a key whose secret is in no sink is deleted again. */
+async function handOver(
+  atlas: Atlas,
+  prepared: Prepared,
+  intent: OpenIntent,
+  { key, secret, warnings, isUnsure }: Made & { readonly secret: Secret },
+): Promise<Result<Issued, FailureAfterCreate>> {
+  const { destination, target } = prepared;
+  const { apiKeyId } = key;
+  const fingerprint = fingerprintOf(secret);
+  // What the journal does not know is not delivered: a key that it knows as being sent may be deleted later.
+  const known = await intent.record({ step: 'created', apiKeyId, fingerprint });
+  const outcome = known ? await deliver(target, secret, intent.nonce) : journalLost;
+  if (outcome.outcome === 'delivered') {
+    await intent.record({ step: 'delivered', apiKeyId, fingerprint });
+    const { verification, disclosed } = outcome;
+    const delivery = receipt(destination, {
+      location: target.location,
+      verification,
+      fingerprint,
+      ...(disclosed !== undefined && { secret: disclosed }),
+    });
+    const issued = { key, delivery, fingerprint, intent, destination, target, isUnsure };
+    const difference = scopeDifference(prepared.key, key);
+    const scope = difference === undefined ? [] : [difference];
+    // A directory of the journal or the audit log may have been made meanwhile.
+    const told = new Set([...warnings, ...scope, ...outcome.warnings, ...leftOpenWarnings()]);
+    return ok({ ...issued, warnings: [...told] });
+  }
+  const isOut = outcome.outcome === 'failed' && (await isTakenOut(prepared, fingerprint));
+  return failed(
+    isOut
+      ? await undelivered(atlas, intent, apiKeyId, outcome)
+      : await uncertain(intent, target, outcome, apiKeyId, fingerprint),
+  );
+}
+
+/**
+ * Takes the secret back. Where an old secret gave way, a new one that may be in its place all the same must not become the
+ * secret of a key that is dead: then both keys live, and a person looks.
+ */
+async function isTakenOut({ destination, target, replaces }: Prepared, fingerprint: Fingerprint): Promise<boolean> {
+  await target.retract();
+  if (!replaces) return true;
+  const held = await holdsSecret(destination, fingerprint);
+  // Of a command that cannot be read, its exit code is all that there is.
+  return held === 'no' || (held === 'unknown' && destination.sink.verification === 'none');
+}
+
+async function uncertain(
+  intent: OpenIntent,
+  { location }: Target,
+  cause: Exclude<DeliveryOutcome, { outcome: 'delivered' }>,
+  apiKeyId: string,
+  fingerprint: Fingerprint,
+): Promise<FailureAfterCreate> {
+  await intent.release({ step: 'created', apiKeyId, fingerprint });
+  const ending = `The key ${apiKeyId} is alive. Check whether ${location} holds a secret with the fingerprint ${fingerprint}; if not, delete the key.`;
+  return { ...writeFailure(cause, ending, 'unknown'), apiKeyId };
+}
+
+async function undelivered(
+  atlas: Atlas,
+  intent: OpenIntent,
+  apiKeyId: string,
+  cause: Exclude<DeliveryOutcome, { outcome: 'delivered' }>,
+): Promise<FailureAfterCreate> {
+  const { keyState, ending } = await takeBack(atlas, intent, apiKeyId);
+  return { ...writeFailure(cause, ending, keyState), apiKeyId };
+}
+
+function writeFailure(
+  { message, hint }: { readonly message: string; readonly hint: string },
+  ending: string,
+  keyState: KeyState,
+): FailureAfterCreate {
+  const what =
+    keyState === 'unknown' ? 'Whether the secret was delivered is not known' : 'The secret was not delivered';
+  return { ...refusal('SINK_WRITE_FAILED', `${what}: ${message}`, `${ending} ${hint}`), keyState };
+}
+
+const journalLost: DeliveryOutcome = {
+  outcome: 'failed',
+  message: 'the journal could not be written any more.',
+  hint: 'Make room on the disk of ATLAS_MODEL_KEYS_STATE_DIR, then call again.',
+};

@@ -1,0 +1,84 @@
+// Deletes a key for good, once its present name and, where that can be asked, a person have said that it is the one.
+
+import type { ModelKey } from '../atlas/api/keys.ts';
+import type { RequestContext } from './request-context.ts';
+import { askConsent, described, typedNameOf, type ConfirmPolicy } from './consent.ts';
+import { deleteForGood } from './deletion.ts';
+import { explained } from './explain.ts';
+import { cancelled, outcomeUnknown } from './refusals.ts';
+import { formerNameOf } from './journal/audit.ts';
+import { getModelKey, refuseOtherName, type KeyContext } from './known-key.ts';
+import { failed, ok, type Result } from '../failure.ts';
+
+export interface DeleteRequest {
+  readonly groupId: string;
+  readonly apiKeyId: string;
+  /** The name that the key must have at this moment. */
+  readonly confirmName: string;
+  /** Check everything, change nothing. */
+  readonly dryRun: boolean;
+}
+
+export interface DeleteContext extends KeyContext {
+  /** Of the audit log. */
+  readonly stateDir: string;
+  readonly confirm: ConfirmPolicy;
+}
+
+export interface Deleted {
+  readonly outcome: 'deleted' | 'planned';
+  readonly key: ModelKey;
+}
+
+export async function deleteKey(
+  context: DeleteContext,
+  request: DeleteRequest,
+  call: RequestContext,
+): Promise<Result<Deleted>> {
+  let found = await findNamed(context, request, call);
+  if (!found.ok) return found;
+  if (request.dryRun) return ok({ outcome: 'planned', key: found.value });
+  const former = call.ask && (await formerNameOf(context.stateDir, request.apiKeyId));
+  const consent = await askConsent(context.confirm, call.ask, {
+    message: `Delete this AI model API key of Atlas for good?\nWhatever uses it stops working.\n${described(found.value, request.groupId, former)}`,
+    ...typedNameOf(found.value),
+  });
+  if (!consent.ok) return consent;
+  // The person took a while.
+  if (consent.value === 'given') found = await findNamed(context, request, call);
+  if (!found.ok) return found;
+  if (call.signal.aborted) return failed(cancelled);
+  call.progress('Deleting the key');
+  return deleteAndLook(context, request, found.value, call.signal);
+}
+
+async function findNamed(
+  context: KeyContext,
+  { groupId, apiKeyId, confirmName }: DeleteRequest,
+  call: RequestContext,
+): Promise<Result<ModelKey>> {
+  const found = await getModelKey(context, { scope: { groupId }, apiKeyId }, call);
+  if (!found.ok) return found;
+  const mismatch = refuseOtherName(found.value, confirmName);
+  return mismatch ? failed(mismatch) : found;
+}
+
+async function deleteAndLook(
+  context: KeyContext,
+  { groupId, apiKeyId }: DeleteRequest,
+  key: ModelKey,
+  signal: AbortSignal,
+): Promise<Result<Deleted>> {
+  const deletion = await deleteForGood(context.atlas, groupId, apiKeyId);
+  if (deletion.state === 'deleted') return ok({ outcome: 'deleted', key });
+  const { failure } = deletion;
+  if (deletion.state === 'alive') {
+    const refused = await explained(context, failure, { groupId, apiKeyId }, signal);
+    return failed({ ...refused, retryable: refused.retryable || failure.maybeCarriedOut === true, apiKeyId });
+  }
+  const hint = 'Call get_ai_model_api_key: an answer that it is not found means that it is deleted.';
+  return failed({
+    ...outcomeUnknown(failure, 'Whether the key was deleted is not known.', hint),
+    apiKeyId,
+  });
+}

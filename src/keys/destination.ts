@@ -1,0 +1,137 @@
+// Chooses where a secret goes: the sink by its name or by asking, and the entry within it. Nothing here looks at a
+// sink's place.
+
+import { isReservedName } from '../files/reserved-name.ts';
+import type { Fingerprint } from '../secret/fingerprint.ts';
+import type { Address, Sink } from '../sinks/sink.ts';
+import type { Ask } from './request-context.ts';
+import { inLines } from './consent.ts';
+import { failed, ok, refusal, type Result } from '../failure.ts';
+import type { Intent } from './journal/intent.ts';
+
+export interface Destination {
+  readonly sink: Sink;
+  readonly address: Address;
+}
+
+export interface SinkChoice {
+  readonly sinks: ReadonlyMap<string, Sink>;
+  /** Absent where the operator has several and made none the default. */
+  readonly defaultSink?: string | undefined;
+}
+
+export const ENTRY = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+
+/**
+ * @param wish what the caller named; the entry is by default made from the key's name
+ * @param ask puts the question which sink, where there are several and no default
+ */
+export async function chooseDestination(
+  { sinks, defaultSink }: SinkChoice,
+  wish: {
+    readonly groupId: string;
+    readonly name: string;
+    readonly sink?: string | undefined;
+    readonly entry?: string | undefined;
+  },
+  ask: Ask | undefined,
+): Promise<Result<Destination>> {
+  const chosen = await chooseSink({ sinks, defaultSink }, wish, ask);
+  if (!chosen.ok) return chosen;
+  const sink = chosen.value;
+  if (!sink.takesEntry) {
+    if (wish.entry === undefined) return ok({ sink, address: { groupId: wish.groupId } });
+    const hint = 'Leave out entry, or choose another sink (see list_secret_sinks).';
+    return failed(refusal('INVALID_INPUT', `entry: the sink ${sink.name} has a fixed target.`, hint));
+  }
+  const entry = wish.entry ?? entryFrom(wish.name);
+  if (!ENTRY.test(entry) || entry.includes('..')) {
+    const message =
+      wish.entry === undefined ? 'entry: none can be made from the name of the key.' : 'entry: is not accepted.';
+    const hint =
+      'Pass entry: 1-128 letters, digits, dots, dashes or underscores, beginning with a letter or digit, without "..".';
+    return failed(refusal('INVALID_INPUT', message, hint));
+  }
+  // Whatever the sink makes of it: files of the person's own program have such names too.
+  if (isReservedName(entry)) {
+    const message = `entry: Windows reserves the name ${entry}, or cannot keep it; it is refused on every system.`;
+    return failed(refusal('INVALID_INPUT', message, 'Pass another entry, such as this one with a word before it.'));
+  }
+  return ok({ sink, address: { groupId: wish.groupId, entry } });
+}
+
+/** `Production key (EU)` becomes `Production-key-EU`. Empty where nothing is left. */
+function entryFrom(name: string): string {
+  return name
+    .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
+    .replace(/[^A-Za-z0-9._-]+/g, '-')
+    .replace(/\.{2,}/g, '.')
+    .replace(/^[^A-Za-z0-9]+/, '')
+    .slice(0, 128)
+    .replace(/[^A-Za-z0-9]+$/, '');
+}
+
+async function chooseSink(
+  { sinks, defaultSink }: SinkChoice,
+  wish: { readonly name: string; readonly sink?: string | undefined },
+  ask: Ask | undefined,
+): Promise<Result<Sink>> {
+  const named = wish.sink ?? defaultSink;
+  const sink = sinks.get(named ?? '');
+  if (sink) return ok(sink);
+  const names = [...sinks.keys()];
+  const known = `Pass sink as one of: ${names.join(', ')}.`;
+  if (named !== undefined)
+    return failed(refusal('SINK_UNKNOWN', 'There is no sink of that name.', `${known} Only the operator can add one.`));
+  const answer = await ask?.({
+    message: inLines(`Where shall the secret of this AI model API key go?\nKey: ${JSON.stringify(wish.name)}`),
+    title: 'Sink',
+    description: 'One of the places for secrets that the operator configured',
+    options: names,
+  });
+  if (answer?.answer === 'declined') {
+    const hint = 'Nothing was changed. Do not call again unless the user asks for it.';
+    return failed(refusal('DECLINED', 'The person who was asked named no sink.', hint));
+  }
+  const chosen = answer?.answer === 'given' ? sinks.get(answer.value) : undefined;
+  if (chosen) return ok(chosen);
+  return failed(
+    refusal('SINK_UNKNOWN', 'There are several sinks and none is the default.', `${known} Ask the user which.`),
+  );
+}
+
+/** Whether the place holds that secret now; `unknown` where it cannot be read. */
+export async function holdsSecret(
+  { sink, address }: Destination,
+  fingerprint: Fingerprint,
+): Promise<'yes' | 'no' | 'unknown'> {
+  const held = await sink.lookUp(address);
+  if (held.held === 'value') return held.fingerprint === fingerprint ? 'yes' : 'no';
+  return held.held === 'nothing' ? 'no' : 'unknown';
+}
+
+/** {@link holdsSecret} for a call that the journal knows; `unknown` also where its sink is configured no more. */
+export async function holdsSecretOf(sinks: SinkChoice['sinks'], intent: Intent): Promise<'yes' | 'no' | 'unknown'> {
+  const { state } = intent;
+  const sink = sinks.get(intent.sink);
+  if (!sink || !('fingerprint' in state)) return 'unknown';
+  return holdsSecret({ sink, address: addressOf(intent) }, state.fingerprint);
+}
+
+/** Where the secret of a call that the journal knows goes. */
+export function addressOf({ groupId, entry }: Intent): Address {
+  return { groupId, ...(entry !== undefined && { entry }) };
+}
+
+/**
+ * The temporary files with the secret that a killed process left, by the nonce in their names; undefined where that cannot
+ * be seen.
+ */
+export async function temporaryFilesOf(
+  sinks: SinkChoice['sinks'],
+  intent: Intent,
+): Promise<readonly string[] | undefined> {
+  const sink = sinks.get(intent.sink);
+  return sink?.leftovers ? sink.leftovers(addressOf(intent), intent.nonce) : [];
+}

@@ -1,0 +1,337 @@
+// Finds the creates and rotations that never came to an end, says of each what is true now at Atlas and in the sink, and, when
+// asked to, brings them to their end: delivered keys get their name, keys whose secret nobody has are deleted. It deletes
+// only keys that carry the nonce of a call of this journal and were never used; what it does to an intent it does under a
+// claim, by what is true at that moment.
+
+import type { Atlas } from '../atlas/atlas.ts';
+import { hasId, type ModelKey } from '../atlas/api/keys.ts';
+import type { Sink } from '../sinks/sink.ts';
+import type { RequestContext } from './request-context.ts';
+import { askConsent, type ConfirmPolicy } from './consent.ts';
+import { commitName, ownKey, type Commit } from './commit.ts';
+import { addressOf, temporaryFilesOf } from './destination.ts';
+import { undeliveredOf } from './leftovers.ts';
+import { finalNameOf } from './marked-name.ts';
+import { rollBackKey } from './roll-back.ts';
+import { failed, ok, type Result } from '../failure.ts';
+import { journalUnreadable } from './refusals.ts';
+import type { Ending, Intent } from './journal/intent.ts';
+import { isUnderWay, isUnfinished, type Journal, type OpenIntent } from './journal/journal.ts';
+import { judgeIntent, type Verdict } from './judge-intent.ts';
+import { datedName } from './successor-name.ts';
+import { isAllowed, type ProjectPolicy } from './policy.ts';
+
+/**
+ * `under_way`: its process is still at it. `delivered`: the sink holds the secret. `orphan`: the key is alive, was never
+ * used, and its secret is in no sink. `deleted`: it was such an orphan, until now. `gone`: no such key is alive.
+ */
+type Finding = 'under_way' | 'delivered' | 'orphan' | 'deleted' | 'gone' | 'unknown';
+
+export interface Reconciled {
+  readonly groupId: string;
+  readonly name: string;
+  readonly sink: string;
+  readonly entry?: string;
+  readonly openedAt: string;
+  readonly finding: Finding;
+  readonly apiKeyIds: readonly string[];
+  /** What a person should know or do. */
+  readonly advice: string;
+}
+
+/** A key that another machine has not delivered, as its name says. It is never touched here. */
+export interface Stray {
+  readonly groupId: string;
+  readonly apiKeyId: string;
+  readonly name: string;
+  readonly ageSeconds?: number;
+  readonly inUse: boolean;
+}
+
+export interface Reconciliation {
+  readonly creates: readonly Reconciled[];
+  readonly others: readonly Stray[];
+}
+
+export interface ReconcileContext extends ProjectPolicy {
+  readonly atlas: Atlas;
+  readonly journal: Journal;
+  readonly sinks: ReadonlyMap<string, Sink>;
+  readonly confirm: ConfirmPolicy;
+  /** The operator's own, which is looked at too. */
+  readonly projectId?: string | undefined;
+}
+
+const KEYS_A_FORM = 10;
+
+/** @param apply brings to their end what it finds; otherwise nothing is changed, at Atlas or in the journal */
+export async function reconcile(
+  context: ReconcileContext,
+  apply: boolean,
+  call: RequestContext,
+): Promise<Result<Reconciliation>> {
+  const kept = await context.journal.read();
+  if (!kept) return failed(journalUnreadable());
+  const looking = { ...context, atlas: listingOnce(context.atlas) };
+  const looks: Look[] = [];
+  for (const intent of kept.intents) {
+    if (call.signal.aborted) break;
+    if (isUnderWay(intent)) looks.push({ intent });
+    else if (isUnfinished(intent) || isWatched(intent))
+      looks.push({ intent, verdict: await judgeIntent(looking, intent, call.signal) });
+  }
+  const mayDelete = apply ? await consented(context, looks, call) : new Set<string>();
+  const creates: Reconciled[] = [];
+  for (const { intent, verdict } of looks) {
+    if (!verdict) creates.push(report(intent, 'under_way', [], 'Its process is still at it; look again later.'));
+    else if (!isWatched(intent) || keysIn(verdict).length > 0)
+      creates.push(
+        apply ? await act(context, intent, { verdict, mayDelete, call }) : await look(context, intent, verdict),
+      );
+  }
+  return ok({ creates, others: await straysIn(looking, looks, kept.intents, call.signal) });
+}
+
+interface Look {
+  readonly intent: Intent;
+  /** Absent while its process is at it. */
+  readonly verdict?: Verdict;
+}
+
+/** What is said without apply, and which files hold a secret that nobody will read. */
+async function look({ sinks }: ReconcileContext, intent: Intent, verdict: Verdict): Promise<Reconciled> {
+  const row = told(intent, verdict);
+  const temporary = (await temporaryFilesOf(sinks, intent)) ?? [];
+  if (temporary.length === 0) return row;
+  const files = `Temporary files with the secret were left: ${temporary.join(', ')}. Call again with apply to remove them.`;
+  return { ...row, advice: `${row.advice} ${files}` };
+}
+
+/** Each project is listed once for all that is looked at. */
+function listingOnce(atlas: Atlas): Atlas {
+  const lists = new Map<string, ReturnType<Atlas['listKeys']>>();
+  return {
+    ...atlas,
+    listKeys(groupId, signal) {
+      const list = lists.get(groupId) ?? atlas.listKeys(groupId, signal);
+      lists.set(groupId, list);
+      return list;
+    },
+  };
+}
+
+/** A key that no list showed, or that was deleted, may still appear. */
+function isWatched({ state }: Intent): boolean {
+  return state.step === 'ended' && state.outcome !== 'delivered' && state.outcome !== 'not_created';
+}
+
+/** The ids of the orphans that may be deleted: all, or those to which the person who was asked has said yes. */
+async function consented(
+  { confirm }: ReconcileContext,
+  looks: readonly Look[],
+  { ask }: RequestContext,
+): Promise<ReadonlySet<string>> {
+  const orphans = looks.flatMap(({ verdict }) => (verdict?.is === 'orphan' ? [verdict.key] : []));
+  const allowed = new Set<string>();
+  for (let from = 0; from < orphans.length; from += KEYS_A_FORM) {
+    const keys = orphans.slice(from, from + KEYS_A_FORM);
+    const consent = await askConsent(confirm, ask, {
+      message: `Delete these undelivered AI model API keys of Atlas for good?\n${keys.map(orphanLine).join('\n')}`,
+      what: 'number of keys',
+      expected: `delete ${keys.length} keys`,
+    });
+    if (!consent.ok) break;
+    for (const { apiKeyId } of keys) allowed.add(apiKeyId);
+  }
+  return allowed;
+}
+
+function orphanLine(key: ModelKey): string {
+  const { ageSeconds } = undeliveredOf(key, undefined) ?? {};
+  const age = ageSeconds === undefined ? 'age unknown' : `${Math.round(ageSeconds / 60)} min old`;
+  return `${key.apiKeyId} (${key.maskedSecret ?? 'no mask'}), ${age}, ${key.lastUsedAt === null ? 'never used' : `last used ${key.lastUsedAt}`}`;
+}
+
+interface Action {
+  /** As it was when the call looked. */
+  readonly verdict: Verdict;
+  readonly mayDelete: ReadonlySet<string>;
+  readonly call: RequestContext;
+}
+
+/** Judges once more, under a claim that keeps every other process away from the intent. */
+async function act(context: ReconcileContext, intent: Intent, action: Action): Promise<Reconciled> {
+  const { verdict, mayDelete } = action;
+  const temporary = (await temporaryFilesOf(context.sinks, intent)) ?? [];
+  // A claim is a line of the journal: none where nothing would be done.
+  const isRefused = verdict.is === 'orphan' && !mayDelete.has(verdict.key.apiKeyId);
+  if ((verdict.is === 'unknown' || isRefused) && temporary.length === 0) return told(intent, verdict);
+  if (isWatched(intent)) return carryOut(context, intent, undefined, action);
+  const claimed = await context.journal.claim(intent.nonce);
+  return claimed ? carryOut(context, claimed, claimed, action) : endedElsewhere(context, intent);
+}
+
+async function carryOut(
+  context: ReconcileContext,
+  intent: Intent,
+  open: OpenIntent | undefined,
+  { mayDelete, call }: Action,
+): Promise<Reconciled> {
+  // A file that has another name still, the temporary one, is not read.
+  await context.sinks.get(intent.sink)?.removeLeftovers?.(addressOf(intent), intent.nonce);
+  const verdict = await judgeIntent(context, intent, call.signal);
+  const end = async (outcome: Ending, apiKeyId?: string) => {
+    await open?.release({ step: 'ended', outcome, ...(apiKeyId !== undefined && { apiKeyId }) });
+  };
+  switch (verdict.is) {
+    case 'settled':
+      if (!verdict.key) await withdraw(context.sinks, intent);
+      await end(verdict.as, verdict.key?.apiKeyId);
+      return told(intent, verdict);
+    case 'uncommitted':
+      if (open) return commit(context, open, verdict);
+      break;
+    case 'orphan': {
+      if (!mayDelete.has(verdict.key.apiKeyId)) break;
+      const { apiKeyId } = verdict.key;
+      await withdraw(context.sinks, intent);
+      const rolledBack = await rollBackKey(context.atlas, ownKey(intent, apiKeyId));
+      if (rolledBack.state === 'gone') {
+        await end('rolled_back', apiKeyId);
+        return report(intent, 'deleted', [apiKeyId], 'The key was deleted. Nothing is left to do.');
+      }
+      await open?.release(intent.state);
+      return report(intent, 'orphan', [apiKeyId], `It could not be deleted: ${rolledBack.reason}`);
+    }
+    case 'unknown':
+      break;
+  }
+  await open?.release(intent.state);
+  return told(intent, verdict);
+}
+
+/** The secret of a key that is to be dead goes, where its server was killed before it could take it back. */
+async function withdraw(sinks: ReconcileContext['sinks'], intent: Intent): Promise<void> {
+  const { state } = intent;
+  if (state.step !== 'undelivered' || state.fingerprint === undefined) return;
+  await sinks.get(intent.sink)?.withdraw?.(addressOf(intent), state.fingerprint);
+}
+
+/** The sink holds the secret: the key gets its name. A rotation takes a dated one where the name is another key's. */
+async function commit(
+  { atlas }: ReconcileContext,
+  intent: OpenIntent,
+  { key, listed }: Extract<Verdict, { is: 'uncommitted' }>,
+): Promise<Reconciled> {
+  const { apiKeyId } = key;
+  const own = ownKey(intent, apiKeyId);
+  const name = finalNameOf(key) ?? intent.name;
+  let committed: Commit = await commitName(atlas, own, name, true);
+  if (committed.state === 'taken' && intent.replaces)
+    committed = await commitName(atlas, own, datedName(name, listed), true);
+  switch (committed.state) {
+    case 'committed':
+      await intent.release({ step: 'ended', outcome: 'delivered', apiKeyId });
+      return delivered(intent, committed.key, listed, '');
+    case 'gone':
+      await intent.release({ step: 'ended', outcome: 'gone', apiKeyId });
+      return report(intent, 'gone', [], 'No such key is alive. The sink holds the secret of a key that is gone.');
+    case 'taken': {
+      await intent.release(intent.state);
+      const ids = [apiKeyId, ...committed.holders.flatMap((holder) => holder.apiKeyId ?? [])];
+      const advice =
+        'Another key has got its name, so it keeps the one that it has; its secret is in the sink and may be in use. update_ai_model_api_key gives it another name.';
+      return report(intent, 'delivered', ids, advice);
+    }
+    case 'pending':
+      await intent.release(intent.state);
+      return delivered(intent, key, listed, ` It could not get its name: ${committed.failure.message}`);
+  }
+}
+
+/** Another process was quicker. */
+async function endedElsewhere({ journal }: ReconcileContext, intent: Intent): Promise<Reconciled> {
+  const now = (await journal.read())?.intents.find(({ nonce }) => nonce === intent.nonce);
+  if (now && now.state.step !== 'ended')
+    return report(intent, 'under_way', [], 'Another process is at it; look again later.');
+  const finding = now?.state.step === 'ended' && now.state.outcome === 'delivered' ? 'delivered' : 'gone';
+  return report(intent, finding, [], 'Another process brought it to its end.');
+}
+
+/** What is said of an intent where nothing is done about it. */
+function told(intent: Intent, verdict: Verdict): Reconciled {
+  switch (verdict.is) {
+    case 'unknown':
+      return report(intent, 'unknown', idsOf(verdict.keys), verdict.advice);
+    case 'orphan': {
+      const advice =
+        'The key is alive, was never used, and nobody has its secret. Call again with apply to delete it; the user may be asked.';
+      return report(intent, 'orphan', [verdict.key.apiKeyId], advice);
+    }
+    case 'uncommitted':
+      return delivered(intent, verdict.key, verdict.listed, ' Call again with apply to give it its name.');
+    case 'settled': {
+      if (verdict.key) return delivered(intent, verdict.key, verdict.listed, '');
+      const old = oldKeyOf(intent, verdict.listed);
+      const rest = old
+        ? `The key that it was to replace, ${old.apiKeyId}, is alive; look whether the sink still holds its secret.`
+        : 'Nothing is left to do.';
+      return report(intent, 'gone', [], `No such key is alive. ${rest}`);
+    }
+  }
+}
+
+function delivered(intent: Intent, key: ModelKey, keys: readonly ModelKey[], rest: string): Reconciled {
+  const old = intent.replaces?.keepOld === false ? oldKeyOf(intent, keys) : undefined;
+  const todo = old
+    ? ` The key that it replaces, ${old.apiKeyId}, is still alive: delete_ai_model_api_key deletes it.`
+    : '';
+  const ids = [key.apiKeyId, ...(old ? [old.apiKeyId] : [])];
+  return report(intent, 'delivered', ids, `The sink has got the secret. The key can be used.${rest}${todo}`);
+}
+
+function oldKeyOf({ replaces }: Intent, keys: readonly ModelKey[]): ModelKey | undefined {
+  return keys.find(({ apiKeyId }) => apiKeyId === replaces?.apiKeyId);
+}
+
+/** The undelivered keys of other machines, in the projects that were looked at. */
+async function straysIn(
+  context: ReconcileContext,
+  looks: readonly Look[],
+  intents: readonly Intent[],
+  signal: AbortSignal,
+): Promise<readonly Stray[]> {
+  const { projectId } = context;
+  const looked = looks.filter(({ verdict }) => verdict).map(({ intent }) => intent.groupId);
+  const groups = new Set([...looked, ...(projectId === undefined ? [] : [projectId])]);
+  const strays: Stray[] = [];
+  for (const groupId of groups) {
+    const keys = isAllowed(context, groupId) ? await context.atlas.listKeys(groupId, signal) : undefined;
+    for (const key of keys?.ok ? keys.value.filter(hasId) : []) {
+      const undelivered = undeliveredOf(key, { intents, unreadable: [] });
+      if (undelivered && !undelivered.knownHere) strays.push(strayOf(groupId, key, undelivered.ageSeconds));
+    }
+  }
+  return strays;
+}
+
+function strayOf(groupId: string, { apiKeyId, name, lastUsedAt }: ModelKey, ageSeconds: number | undefined): Stray {
+  return { groupId, apiKeyId, name, ...(ageSeconds !== undefined && { ageSeconds }), inUse: lastUsedAt !== null };
+}
+
+function report(
+  { groupId, name, sink, entry, openedAt }: Intent,
+  finding: Finding,
+  apiKeyIds: readonly string[],
+  advice: string,
+): Reconciled {
+  return { groupId, name, sink, ...(entry !== undefined && { entry }), openedAt, finding, apiKeyIds, advice };
+}
+
+function keysIn(verdict: Verdict): readonly ModelKey[] {
+  return verdict.is === 'unknown' ? verdict.keys : verdict.key ? [verdict.key] : [];
+}
+
+function idsOf(keys: readonly ModelKey[]): string[] {
+  return keys.map(({ apiKeyId }) => apiKeyId);
+}

@@ -1,0 +1,118 @@
+// Gives a key another name, if no other key of the project has it.
+
+import type { Atlas } from '../atlas/atlas.ts';
+import { failed, ok, type Failure, type Result } from '../failure.ts';
+import { cancelled, journalUnreadable, nameInUse, outcomeUnknown } from './refusals.ts';
+import { hasId, isNamed, originalName, type ModelKey } from '../atlas/api/keys.ts';
+import type { Sink } from '../sinks/sink.ts';
+import type { RequestContext } from './request-context.ts';
+import { askConsent, described, typedNameOf, type ConfirmPolicy } from './consent.ts';
+import { holdsSecretOf } from './destination.ts';
+import { nonceOf } from './marked-name.ts';
+import { explained } from './explain.ts';
+import { isUnderWay, type Journal } from './journal/journal.ts';
+import { refuseMarkedKey, refuseMarkedName, refuseOtherName, type KeyContext } from './known-key.ts';
+import { refuseProject } from './policy.ts';
+
+export interface RenameRequest {
+  readonly groupId: string;
+  readonly apiKeyId: string;
+  readonly name: string;
+}
+
+export interface RenameContext extends KeyContext {
+  readonly journal: Journal;
+  readonly sinks: ReadonlyMap<string, Sink>;
+  readonly confirm: ConfirmPolicy;
+}
+
+export interface Renamed {
+  readonly key: ModelKey;
+  readonly previousName: string;
+}
+
+export async function renameKey(
+  context: RenameContext,
+  request: RenameRequest,
+  { signal, progress, ask }: RequestContext,
+): Promise<Result<Renamed>> {
+  const { groupId, name } = request;
+  const refused = refuseProject(context, groupId) ?? refuseMarkedName('name', name);
+  if (refused) return failed(refused);
+  progress('Looking whether the name is free');
+  let found = await findRenamable(context, request, signal);
+  if (!found.ok) return found;
+  const key = found.value;
+  if (context.confirm === 'required' && !isNamed(key, name)) {
+    const consent = await askConsent('required', ask, {
+      message: `Rename this AI model API key of Atlas?\nNew name: ${JSON.stringify(name)}\n${described(key, groupId)}`,
+      ...typedNameOf(key),
+    });
+    if (!consent.ok) return consent;
+    // The person took a while, and consented to renaming the key that had this name.
+    found = await findRenamable(context, request, signal);
+    if (!found.ok) return found;
+    const mismatch = refuseOtherName(found.value, originalName(key));
+    if (mismatch) return failed(mismatch);
+  }
+  return carryOut(context, request, found.value, signal);
+}
+
+async function carryOut(
+  context: RenameContext,
+  request: RenameRequest,
+  key: ModelKey,
+  signal: AbortSignal,
+): Promise<Result<Renamed>> {
+  const { groupId, apiKeyId, name } = request;
+  const updated = (now: ModelKey) => ok({ key: now, previousName: key.name });
+  if (isNamed(key, name)) return updated(key);
+  if (signal.aborted) return failed(cancelled);
+  const renamed = await changeName(context.atlas, request);
+  if (renamed.ok) return updated(renamed.value);
+  const { failure } = renamed;
+  if (failure.atlas?.status === 409) return failed({ ...nameInUse(), atlas: failure.atlas });
+  if (!failure.maybeCarriedOut) return failed(await explained(context, failure, { groupId, apiKeyId }, signal));
+  const hint = 'Call get_ai_model_api_key to see; the same call can be made again.';
+  const unknown = outcomeUnknown(failure, 'Whether the key was renamed is not known.', hint);
+  return failed({ ...unknown, apiKeyId, previousName: key.name });
+}
+
+/** Sent once; where the reply is lost, the key itself is asked. */
+async function changeName(atlas: Atlas, { groupId, apiKeyId, name }: RenameRequest): Promise<Result<ModelKey>> {
+  const renamed = await atlas.renameKey(groupId, apiKeyId, name);
+  if (renamed.ok || !renamed.failure.maybeCarriedOut) return renamed;
+  const now = await atlas.getKey({ groupId }, apiKeyId);
+  if (!now.ok) return renamed;
+  return isNamed(now.value, name) ? now : failed({ ...renamed.failure, maybeCarriedOut: false, retryable: true });
+}
+
+/** The key as it is now, or why it cannot have that name. */
+async function findRenamable(
+  context: RenameContext,
+  { groupId, apiKeyId, name }: RenameRequest,
+  signal: AbortSignal,
+): Promise<Result<ModelKey>> {
+  const { atlas } = context;
+  const keys = await atlas.listKeys(groupId, signal);
+  if (!keys.ok) return failed(await explained(context, keys.failure, { groupId }, signal));
+  const namesake = keys.value.find((key) => key.apiKeyId !== apiKeyId && isNamed(key, name));
+  if (namesake) return failed(nameInUse(namesake.apiKeyId));
+  const listed = keys.value.filter(hasId).find((key) => key.apiKeyId === apiKeyId);
+  // A new key may not be listed yet.
+  const key = listed ? ok(listed) : await atlas.getKey({ groupId }, apiKeyId, signal);
+  if (!key.ok) return failed(await explained(context, key.failure, { groupId, apiKeyId }, signal));
+  const refused = await refuseUndelivered(context, key.value);
+  return refused ? failed(refused) : key;
+}
+
+/** A marked key gets a name by hand only where somebody has its secret: it is in use, or a sink here holds it. */
+async function refuseUndelivered({ journal, sinks }: RenameContext, key: ModelKey): Promise<Failure | undefined> {
+  const refused = refuseMarkedKey(key);
+  if (!refused || key.lastUsedAt !== null) return undefined;
+  const kept = await journal.read();
+  if (!kept) return journalUnreadable();
+  const intent = kept.intents.find(({ nonce }) => nonce === nonceOf(key));
+  if (!intent || isUnderWay(intent)) return refused;
+  return (await holdsSecretOf(sinks, intent)) === 'yes' ? undefined : refused;
+}

@@ -1,0 +1,290 @@
+// Gives a key a successor: a new key, its secret in the place of the old one, and only then the end of the old key. Until
+// the new secret is verified in the sink the old key lives, and its secret is where it was.
+
+import { hasId, isNamed, originalName, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
+import { cleanText } from '../atlas/api/untrusted-text.ts';
+import { PROJECT_WRITER } from '../atlas/api/admin-api.ts';
+import type { Replaced, Target } from '../sinks/sink.ts';
+import type { RequestContext } from './request-context.ts';
+import { askConsent, described, typedNameOf, type ConfirmPolicy } from './consent.ts';
+import { chooseDestination, type Destination, type SinkChoice } from './destination.ts';
+import { explained } from './explain.ts';
+import { failed, ok, refusal, type Failure, type FailureAfterCreate, type Result } from '../failure.ts';
+import { cancelled, fromSink, journalUnreadable, nameInUse } from './refusals.ts';
+import { formerNameOf } from './journal/audit.ts';
+import { isDelivered, keyOf, openRotationOf, type Intent } from './journal/intent.ts';
+import { leftoverWarnings } from './leftovers.ts';
+import { newNonce } from './marked-name.ts';
+import { createAndDeliver, type IssueContext } from './create-and-deliver.ts';
+import { refuseMarkedKey, refuseMarkedName, refuseOtherName } from './known-key.ts';
+import { refuseProject, type ProjectPolicy } from './policy.ts';
+import { receipt, type DeliveryReceipt } from './receipt.ts';
+import { keptBecause, retire, type Rotated } from './retire.ts';
+import { datedName } from './successor-name.ts';
+
+export interface RotateRequest {
+  readonly groupId: string;
+  readonly apiKeyId: string;
+  /** The name that the key must have at this moment. */
+  readonly confirmName: string;
+  readonly sink?: string | undefined;
+  readonly entry?: string | undefined;
+  /** Absent where the new key is to have the old one's name. */
+  readonly newName?: string | undefined;
+  readonly keepOld: boolean;
+  /** Check everything, change nothing. */
+  readonly dryRun: boolean;
+}
+
+export interface RotateContext extends SinkChoice, IssueContext, ProjectPolicy {
+  /** Of the audit log. */
+  readonly stateDir: string;
+  readonly confirm: ConfirmPolicy;
+}
+
+export interface RotationPlanned {
+  readonly outcome: 'planned';
+  /** The key that there would be, at the end. */
+  readonly key: { readonly name: string; readonly groupId: string; readonly cloud: string; readonly geography: string };
+  readonly delivery: DeliveryReceipt;
+  readonly oldKey: { readonly apiKeyId: string; readonly name: string };
+  readonly warnings: readonly string[];
+}
+
+export async function rotateKey(
+  context: RotateContext,
+  request: RotateRequest,
+  call: RequestContext,
+): Promise<Result<Rotated | RotationPlanned>> {
+  const refused = refuseProject(context, request.groupId) ?? refuseMarkedName('newName', request.newName ?? '');
+  if (refused) return failed(refused);
+  let found = await examine(context, request, call);
+  if (!found.ok) return found;
+  const { old, target, destination } = found.value;
+  if (request.dryRun) return ok(planned(request, found.value));
+  const former = call.ask && (await formerNameOf(context.stateDir, request.apiKeyId));
+  const consent = await askConsent(context.confirm, call.ask, {
+    message: `Rotate this AI model API key of Atlas?\nA new key takes its place in:\n${target.location}\nThe old key is ${keepsOld(request, found.value) ? 'kept' : 'deleted'}.\n${described(old, request.groupId, former)}`,
+    ...typedNameOf(old),
+  });
+  if (!consent.ok) return consent;
+  // The person took a while.
+  if (consent.value === 'given') {
+    const { sink, address } = destination;
+    found = await examine(context, { ...request, sink: sink.name, entry: address.entry }, call);
+  }
+  return found.ok ? carryOut(context, request, found.value, call) : found;
+}
+
+/** A rotation that may begin. */
+interface Rotation {
+  readonly old: ModelKey;
+  /** What the new key is to be named in the end, as Atlas is to get it. */
+  readonly name: string;
+  readonly destination: Destination;
+  readonly target: Target;
+  readonly looked: number;
+  readonly seen: readonly ListedKey[];
+  readonly replaced: Replaced;
+  readonly warnings: readonly string[];
+}
+
+/** Looks at the key, the names of its project and the place of its secret. Changes nothing but the quota. */
+async function examine(
+  context: RotateContext,
+  request: RotateRequest,
+  call: RequestContext,
+): Promise<Result<Rotation>> {
+  const { groupId, apiKeyId } = request;
+  const looked = Date.now();
+  call.progress('Looking at the key and the sink');
+  const [keys, kept] = await Promise.all([
+    context.atlas.listKeys(groupId, call.signal, PROJECT_WRITER),
+    context.journal.read(),
+  ]);
+  if (!kept) return failed(journalUnreadable());
+  if (!keys.ok) return failed(await explained(context, keys.failure, { groupId }, call.signal));
+  const { intents } = kept;
+  const old = keys.value.filter(hasId).find((key) => key.apiKeyId === apiKeyId);
+  if (!old) return failed(await notListed(context, request, call.signal));
+  const refused =
+    refuseOtherName(old, request.confirmName) ?? refuseMarkedKey(old) ?? rotationUnfinished(intents, apiKeyId);
+  if (refused) return failed(refused);
+  const place = { ...placeKnown(request, intents, context.sinks), name: old.name };
+  const chosen = await chooseDestination(context, place, call.ask);
+  if (!chosen.ok) return chosen;
+  const destination = chosen.value;
+  const replaced = replacedBy(old, intents);
+  const preflight = await destination.sink.preflight(destination.address, 'inspect', replaced);
+  if (!preflight.ok) {
+    const { isRefusedLook } = preflight.failure;
+    const spent = isRefusedLook ? await countLook(context, request, destination, looked) : undefined;
+    return failed(spent ?? fromSink(preflight.failure));
+  }
+  const { target, warnings: ofPlace = [] } = preflight.value;
+  const taken = target.exchanges === 'unknown' && placeOfAnother(intents, destination, apiKeyId);
+  if (taken) return failed(taken);
+  const name = finalName(request, old, keys.value, keepsOld(request, { destination, target }));
+  const taker = keys.value.find((key) => key.apiKeyId !== apiKeyId && isNamed(key, name));
+  if (taker && request.newName !== undefined) return failed(nameInUse(taker.apiKeyId));
+  const warnings = [...(request.dryRun ? ofPlace : []), ...leftoverWarnings(groupId, keys.value, kept)];
+  return ok({ old, name, destination, target, looked, seen: keys.value, replaced, warnings });
+}
+
+/** Fixed before the new key is made: the old one's name where that is free in the end. */
+function finalName({ newName }: RotateRequest, old: ModelKey, keys: readonly ListedKey[], staysOld: boolean): string {
+  if (newName !== undefined && !(staysOld && isNamed(old, newName))) return newName;
+  return staysOld || old.name === '' ? datedName(originalName(old), keys) : originalName(old);
+}
+
+/** A refused look may tell something of what stands at the place, so that it counts as a rotation. */
+async function countLook(
+  { journal, maxCreatesPerHour: maxPerHour }: RotateContext,
+  { groupId, apiKeyId, keepOld }: RotateRequest,
+  { sink, address: { entry } }: Destination,
+  since: number,
+): Promise<Failure | undefined> {
+  const nonce = newNonce();
+  const rest = { ...(entry !== undefined && { entry }), replaces: { apiKeyId, keepOld } };
+  const plan = { groupId, name: `look ${nonce}`, nonce, sink: sink.name, ...rest };
+  const opened = await journal.open(plan, { since, maxPerHour, isOnePlace: false });
+  if (!opened.ok) return opened.failure;
+  await opened.value.release({ step: 'ended', outcome: 'not_created' });
+  return undefined;
+}
+
+/** Whose secret may give way: known by its fingerprint where this machine delivered it, else by the mask. */
+function replacedBy({ apiKeyId, maskedSecret }: ModelKey, intents: readonly Intent[]): Replaced {
+  const own = intents.filter((intent) => keyOf(intent) === apiKeyId && isDelivered(intent));
+  const fingerprints = own.flatMap(({ state }) => ('fingerprint' in state ? (state.fingerprint ?? []) : []));
+  return { maskedSecret, fingerprints };
+}
+
+/** A key that no list of the project shows may be new, or its id may be a name. */
+async function notListed(
+  context: RotateContext,
+  { groupId, apiKeyId }: RotateRequest,
+  signal: AbortSignal,
+): Promise<Failure> {
+  const key = await context.atlas.getKey({ groupId }, apiKeyId, signal);
+  if (!key.ok) return explained(context, key.failure, { groupId, apiKeyId }, signal);
+  return {
+    code: 'ATLAS_NOT_FOUND',
+    message: 'The key is not in the list of its project yet.',
+    hint: 'Atlas may show a new key late. Call again in a minute.',
+    retryable: true,
+    apiKeyId,
+  };
+}
+
+function rotationUnfinished(intents: readonly Intent[], apiKeyId: string): Failure | undefined {
+  const open = openRotationOf(intents, apiKeyId);
+  if (!open) return undefined;
+  const successor = keyOf(open);
+  return {
+    ...refusal(
+      'NAME_IN_USE',
+      `An earlier rotation of this key has not ended${successor === undefined ? '' : `; its new key is ${successor}`}.`,
+      'Call reconcile_ai_model_api_keys: it says what is true of it, and what to do.',
+    ),
+    ...(successor !== undefined && { apiKeyId: successor }),
+  };
+}
+
+/** A sink that cannot be read would take the secret over whatever it holds: the journal may know that it is another's. */
+function placeOfAnother(
+  intents: readonly Intent[],
+  { sink, address: { groupId, entry } }: Destination,
+  apiKeyId: string,
+): Failure | undefined {
+  const last = intents.findLast(
+    (intent) =>
+      isDelivered(intent) && intent.sink === sink.name && intent.groupId === groupId && intent.entry === entry,
+  );
+  if (!last || keyOf(last) === apiKeyId) return undefined;
+  return refusal(
+    'SINK_ENTRY_EXISTS',
+    `The sink ${sink.name} has got the secret of another key there: ${keyOf(last) ?? ''}.`,
+    'Nothing is overwritten. Pass the entry that holds the secret of the key to rotate, or another one.',
+  );
+}
+
+/** Where this machine delivered the key's secret, if it did so lately and the caller names no other place. */
+function placeKnown(
+  { groupId, apiKeyId, sink, entry }: RotateRequest,
+  intents: readonly Intent[],
+  sinks: SinkChoice['sinks'],
+): Pick<RotateRequest, 'groupId' | 'sink' | 'entry'> {
+  if (entry !== undefined) return { groupId, sink, entry };
+  const delivered = intents.findLast((intent) => keyOf(intent) === apiKeyId && isDelivered(intent));
+  // The operator may have changed the sink since.
+  const isGood = sinks.get(delivered?.sink ?? '')?.takesEntry === (delivered?.entry !== undefined);
+  const isMeant = isGood && (sink === undefined || sink === delivered?.sink);
+  return { groupId, ...(isMeant ? { sink: delivered?.sink, entry: delivered?.entry } : { sink }) };
+}
+
+function planned(request: RotateRequest, { old, name, destination, target, warnings }: Rotation): RotationPlanned {
+  const { location } = target;
+  const { verification } = destination.sink;
+  const isKept = keepsOld(request, { destination, target }) && !request.keepOld;
+  return {
+    outcome: 'planned',
+    key: { name: cleanText(name, name.length), groupId: request.groupId, ...scopeOf(old) },
+    delivery: receipt(destination, { location, verification }),
+    oldKey: { apiKeyId: old.apiKeyId, name: old.name },
+    warnings: [...warnings, ...(isKept ? [keptBecause(old, target)] : [])],
+  };
+}
+
+async function carryOut(
+  context: RotateContext,
+  request: RotateRequest,
+  rotation: Rotation,
+  call: RequestContext,
+): Promise<Result<Rotated>> {
+  const { destination, replaced } = rotation;
+  const preflight = await destination.sink.preflight(destination.address, 'prove', replaced);
+  if (!preflight.ok) return failed(fromSink(preflight.failure));
+  if (call.signal.aborted) return failed(cancelled);
+  return issueAndRetire(context, request, { ...rotation, target: preflight.value.target }, call);
+}
+
+async function issueAndRetire(
+  context: RotateContext,
+  request: RotateRequest,
+  { old, name, destination, target, looked, seen, warnings }: Rotation,
+  call: RequestContext,
+): Promise<Result<Rotated, FailureAfterCreate>> {
+  const { groupId } = request;
+  const keepOld = keepsOld(request, { destination, target });
+  const key = { groupId, name, ...scopeOf(old) };
+  const shown = cleanText(name, name.length);
+  const replaces = { apiKeyId: old.apiKeyId, keepOld };
+  const issued = await createAndDeliver(
+    context,
+    { key, name: shown, destination, target, replaces, looked, seen },
+    call,
+  );
+  if (!issued.ok) {
+    const { failure } = issued;
+    return failed({ ...failure, hint: `${failure.hint} The old key ${old.apiKeyId} is alive.` });
+  }
+  const told = { ...issued.value, warnings: [...issued.value.warnings, ...warnings] };
+  return retire(context.atlas, told, { old, name, keepOld, isAsked: request.keepOld }, call);
+}
+
+/** An old key goes only where its secret was, and where the new one was seen in its place. */
+function keepsOld(
+  { keepOld }: RotateRequest,
+  { destination, target }: Pick<Rotation, 'destination' | 'target'>,
+): boolean {
+  return keepOld || target.exchanges !== 'old secret' || destination.sink.verification !== 'read-back';
+}
+
+/** The scope of a key is fixed for life, so its successor gets the same. */
+function scopeOf({ cloud = 'ANY', geography = 'ANY' }: ModelKey): {
+  readonly cloud: string;
+  readonly geography: string;
+} {
+  return { cloud, geography };
+}
