@@ -7,10 +7,9 @@ import type { CredentialDescription, Project } from '../atlas/api/projects.ts';
 import type { Config } from '../config/config.ts';
 import { counted, failed, listed, ok, warning, type Check } from './report.ts';
 import { hasId, type ModelKey } from '../atlas/api/keys.ts';
-import { undeliveredOf } from '../keys/leftovers.ts';
-import { nonceOf } from '../keys/marked-name.ts';
+import { undeliveredOf, nonceOf } from '../keys/undelivered.ts';
 import { isUnderWay, openJournal, type Kept } from '../keys/journal/journal.ts';
-import { isAllowed } from '../keys/policy.ts';
+import { isAllowed } from '../keys/refusals.ts';
 
 const TOLERATED_SECONDS = 60;
 /** A token's times and the digests of replies are judged by clocks. */

@@ -11,17 +11,13 @@ import { LONGEST_WAIT_SECONDS } from '../atlas/api/retry-timing.ts';
 import { leftOpenWarnings } from '../files/windows-access.ts';
 import { fingerprintOf, type Fingerprint } from '../secret/fingerprint.ts';
 import type { Secret } from '../secret/secret.ts';
-import type { Target } from '../sinks/sink.ts';
+import type { Target, Verification } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
 import type { Plan } from './journal/intent.ts';
 import type { Journal, OpenIntent } from './journal/journal.ts';
-import { abortedAfter } from './deadline.ts';
-import { deliver, type DeliveryOutcome } from './delivery.ts';
-import { holdsSecret, type Destination } from './destination.ts';
-import { findByNonce, resolveLostCreate } from './lost-create.ts';
-import { markedName, newNonce, nonceOf } from './marked-name.ts';
-import { receipt, type DeliveryReceipt } from './receipt.ts';
-import { takeBack } from './roll-back.ts';
+import { holdsSecret, type Destination, receipt, type DeliveryReceipt } from './destination.ts';
+import { findByNonce, resolveLostCreate, takeBack } from './own-key.ts';
+import { markedName, newNonce, nonceOf } from './undelivered.ts';
 import { protocolFailure } from '../atlas/api/errors.ts';
 
 /** Once the caller has gone or the server stops, the end must come within 10 seconds. In milliseconds. */
@@ -248,3 +244,62 @@ const journalLost: DeliveryOutcome = {
   message: 'the journal could not be written any more.',
   hint: 'Make room on the disk of ATLAS_MODEL_KEYS_STATE_DIR, then call again.',
 };
+
+type DeliveryOutcome =
+  | {
+      readonly outcome: 'delivered';
+      readonly verification: Verification;
+      readonly warnings: readonly string[];
+      /** Only from the inline sink. */
+      readonly disclosed?: string;
+    }
+  /** The secret is certainly not in the sink. */
+  | { readonly outcome: 'failed'; readonly message: string; readonly hint: string }
+  /** It may be in the sink, and nobody can tell. */
+  | { readonly outcome: 'uncertain'; readonly message: string; readonly hint: string };
+
+/** What can be read back is read back, whatever the delivery itself said. */
+async function deliver(target: Target, secret: Secret, nonce: string): Promise<DeliveryOutcome> {
+  try {
+    const delivery = await target.deliver(secret, { nonce });
+    if (delivery.outcome === 'failed') return delivery;
+    const verdict = await target.verify(secret);
+    if (verdict.outcome === 'mismatch') return { outcome: 'failed', message: verdict.message, hint: verdict.hint };
+    if (verdict.outcome === 'unreadable') return { outcome: 'uncertain', message: verdict.message, hint: verdict.hint };
+    if (delivery.outcome === 'written') {
+      const { warnings, disclosed } = delivery;
+      return {
+        outcome: 'delivered',
+        verification: verdict.verification,
+        warnings,
+        ...(disclosed !== undefined && { disclosed }),
+      };
+    }
+    if (verdict.verification === 'none') return delivery;
+    return {
+      outcome: 'delivered',
+      verification: verdict.verification,
+      warnings: [`The secret is in the sink, but: ${delivery.message}`],
+    };
+  } catch {
+    // A key exists by now: whatever went wrong in a sink must end in a roll-back. The error may quote anything.
+    return {
+      outcome: 'failed',
+      message: 'The sink failed in an unforeseen way.',
+      hint: 'Report this as a defect of this server.',
+    };
+  }
+}
+
+/** Aborted `ms` milliseconds after `signal` was: what is under way gets that long to come to its end. */
+function abortedAfter(signal: AbortSignal, ms: number): AbortSignal {
+  const controller = new AbortController();
+  const begin = () => {
+    setTimeout(() => {
+      controller.abort();
+    }, ms).unref();
+  };
+  if (signal.aborted) begin();
+  else signal.addEventListener('abort', begin, { once: true });
+  return controller.signal;
+}

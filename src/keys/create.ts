@@ -6,17 +6,29 @@ import { isNamed, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
 import { PROJECT_WRITER } from '../atlas/api/admin-api.ts';
 import type { Target } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
-import { commitName, ownKey, type Commit } from './commit.ts';
+import { commitName, ownKey, type Commit, takeBack } from './own-key.ts';
 import { createAndDeliver, type IssueContext, type Issued, type Prepared } from './create-and-deliver.ts';
-import { chooseDestination, holdsSecret, type Destination, type SinkChoice } from './destination.ts';
-import { leftoverWarnings, youngRivalOf } from './leftovers.ts';
-import { receipt, type Delivered, type Planned } from './receipt.ts';
-import { takeBack } from './roll-back.ts';
-import { explained } from './explain.ts';
+import {
+  chooseDestination,
+  holdsSecret,
+  type Destination,
+  type SinkChoice,
+  receipt,
+  type Delivered,
+  type Planned,
+} from './destination.ts';
+import { leftoverWarnings, youngRivalOf } from './undelivered.ts';
+import {
+  explained,
+  cancelled,
+  fromSink,
+  journalUnreadable,
+  nameInUse,
+  refuseProject,
+  type ProjectPolicy,
+} from './refusals.ts';
 import { failed, ok, refusal, type FailureAfterCreate, type Result } from '../failure.ts';
-import { cancelled, fromSink, journalUnreadable, nameInUse } from './refusals.ts';
 import { refuseMarkedName } from './known-key.ts';
-import { refuseProject, type ProjectPolicy } from './policy.ts';
 
 export interface CreateRequest {
   readonly groupId: string;

@@ -1,14 +1,13 @@
 // Deletes a key for good, once its present name and, where that can be asked, a person have said that it is the one.
 
-import type { ModelKey } from '../atlas/api/keys.ts';
+import { type ModelKey, saysNoSuchKey } from '../atlas/api/keys.ts';
 import type { RequestContext } from './request-context.ts';
 import { askConsent, described, typedNameOf, type ConfirmPolicy } from './consent.ts';
-import { deleteForGood } from './deletion.ts';
-import { explained } from './explain.ts';
-import { cancelled, outcomeUnknown } from './refusals.ts';
+import { explained, cancelled, outcomeUnknown } from './refusals.ts';
 import { formerNameOf } from './journal/audit.ts';
 import { getModelKey, refuseOtherName, type KeyContext } from './known-key.ts';
-import { failed, ok, type Result } from '../failure.ts';
+import { failed, ok, type Result, type Failure } from '../failure.ts';
+import type { Atlas } from '../atlas/atlas.ts';
 
 export interface DeleteRequest {
   readonly groupId: string;
@@ -81,4 +80,26 @@ async function deleteAndLook(
     ...outcomeUnknown(failure, 'Whether the key was deleted is not known.', hint),
     apiKeyId,
   });
+}
+
+export type Deletion =
+  | { readonly state: 'deleted' }
+  | { readonly state: 'alive'; readonly failure: Failure }
+  /** Atlas may have deleted it, and does not say. */
+  | { readonly state: 'unknown'; readonly failure: Failure };
+
+/**
+ * A page in place of Atlas's own reply says nothing of the key: the second reply may. A key that Atlas does not find, or of
+ * which it did not say what it did, is gone only where a read by its id agrees.
+ */
+export async function deleteForGood(atlas: Atlas, groupId: string, apiKeyId: string): Promise<Deletion> {
+  let deletion = await atlas.deleteKey(groupId, apiKeyId);
+  if (!deletion.ok && deletion.failure.maybeCarriedOut && deletion.failure.code !== 'ATLAS_UNAVAILABLE')
+    deletion = await atlas.deleteKey(groupId, apiKeyId);
+  if (deletion.ok) return { state: 'deleted' };
+  const { failure } = deletion;
+  if (!failure.maybeCarriedOut && failure.code !== 'ATLAS_NOT_FOUND') return { state: 'alive', failure };
+  const now = await atlas.getKey({ groupId }, apiKeyId);
+  if (now.ok) return { state: 'alive', failure };
+  return saysNoSuchKey(now.failure) ? { state: 'deleted' } : { state: 'unknown', failure };
 }

@@ -1,13 +1,14 @@
-// Chooses where a secret goes: the sink by its name or by asking, and the entry within it. Nothing here looks at a
-// sink's place.
+// Chooses where a secret goes: the sink by its name or by asking, and the entry within it; and says afterwards what was
+// delivered there. Only `holdsSecret` and `temporaryFilesOf` look at a sink's place.
 
 import { isReservedName } from '../files/reserved-name.ts';
 import type { Fingerprint } from '../secret/fingerprint.ts';
-import type { Address, Sink } from '../sinks/sink.ts';
+import type { Address, Sink, Verification } from '../sinks/sink.ts';
 import type { Ask } from './request-context.ts';
 import { inLines } from './consent.ts';
 import { failed, ok, refusal, type Result } from '../failure.ts';
 import type { Intent } from './journal/intent.ts';
+import type { ModelKey } from '../atlas/api/keys.ts';
 
 export interface Destination {
   readonly sink: Sink;
@@ -134,4 +135,35 @@ export async function temporaryFilesOf(
 ): Promise<readonly string[] | undefined> {
   const sink = sinks.get(intent.sink);
   return sink?.leftovers ? sink.leftovers(addressOf(intent), intent.nonce) : [];
+}
+
+export interface DeliveryReceipt {
+  readonly sink: string;
+  readonly kind: Sink['kind'];
+  readonly location: string;
+  readonly entry?: string;
+  readonly verification: Verification;
+  readonly fingerprint?: Fingerprint;
+  /** Only from the inline sink, which the operator must allow. */
+  readonly secret?: string;
+}
+
+export interface Delivered {
+  readonly outcome: 'delivered';
+  readonly key: ModelKey;
+  readonly delivery: DeliveryReceipt;
+  readonly warnings: readonly string[];
+}
+
+export interface Planned {
+  readonly outcome: 'planned';
+  readonly delivery: DeliveryReceipt;
+  readonly warnings: readonly string[];
+}
+
+export function receipt(
+  { sink, address }: Destination,
+  rest: Pick<DeliveryReceipt, 'location' | 'verification' | 'fingerprint' | 'secret'>,
+): DeliveryReceipt {
+  return { sink: sink.name, kind: sink.kind, ...(address.entry !== undefined && { entry: address.entry }), ...rest };
 }

@@ -2,11 +2,11 @@
 // reads Atlas and the sink, and changes nothing.
 
 import { hasId, type ModelKey } from '../atlas/api/keys.ts';
-import { ownKey, readKey } from './commit.ts';
+import { ownKey, readKey } from './own-key.ts';
 import { holdsSecretOf } from './destination.ts';
-import { nonceOf } from './marked-name.ts';
+import { nonceOf } from './undelivered.ts';
 import { keyOf, type Ending, type Intent } from './journal/intent.ts';
-import { isAllowed } from './policy.ts';
+import { isAllowed } from './refusals.ts';
 import type { ReconcileContext } from './reconcile.ts';
 import { ok } from '../failure.ts';
 

@@ -5,10 +5,9 @@ import { isNamed, type ModelKey } from '../atlas/api/keys.ts';
 import type { Scope } from '../atlas/api/admin-api.ts';
 import type { RequestContext } from './request-context.ts';
 import { typedNameOf } from './consent.ts';
-import { explained } from './explain.ts';
+import { explained, refuseProject, type ProjectPolicy } from './refusals.ts';
 import { failed, refusal, type Failure, type Result } from '../failure.ts';
-import { nonceIn, nonceOf } from './marked-name.ts';
-import { refuseProject, type ProjectPolicy } from './policy.ts';
+import { nonceIn, nonceOf } from './undelivered.ts';
 
 export interface KeyContext extends ProjectPolicy {
   readonly atlas: Atlas;

@@ -3,15 +3,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Atlas } from '../atlas/atlas.ts';
 import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
-import { cancelled, outcomeUnknown } from './refusals.ts';
+import { cancelled, outcomeUnknown, explained, refuseProject } from './refusals.ts';
 import { ANY, isSamePlace, type LimitPlace, type Limits, type RateLimit } from '../atlas/api/limits.ts';
 import type { Scope } from '../atlas/api/admin-api.ts';
 import { nearest } from '../text/nearest.ts';
 import type { RequestContext } from './request-context.ts';
 import { askConsent, isTypable, type ConfirmPolicy, type ConsentQuestion } from './consent.ts';
-import { explained } from './explain.ts';
 import type { KeyContext } from './known-key.ts';
-import { refuseProject } from './policy.ts';
 
 export interface LimitContext extends KeyContext {
   readonly confirm: ConfirmPolicy;

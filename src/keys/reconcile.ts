@@ -8,18 +8,15 @@ import { hasId, type ModelKey } from '../atlas/api/keys.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
 import { askConsent, type ConfirmPolicy } from './consent.ts';
-import { commitName, ownKey, type Commit } from './commit.ts';
+import { commitName, ownKey, type Commit, rollBackKey } from './own-key.ts';
 import { addressOf, temporaryFilesOf } from './destination.ts';
-import { undeliveredOf } from './leftovers.ts';
-import { finalNameOf } from './marked-name.ts';
-import { rollBackKey } from './roll-back.ts';
+import { undeliveredOf, finalNameOf } from './undelivered.ts';
 import { failed, ok, type Result } from '../failure.ts';
-import { journalUnreadable } from './refusals.ts';
+import { journalUnreadable, isAllowed, type ProjectPolicy } from './refusals.ts';
 import type { Ending, Intent } from './journal/intent.ts';
 import { isUnderWay, isUnfinished, type Journal, type OpenIntent } from './journal/journal.ts';
 import { judgeIntent, type Verdict } from './judge-intent.ts';
-import { datedName } from './successor-name.ts';
-import { isAllowed, type ProjectPolicy } from './policy.ts';
+import { datedName } from './retire.ts';
 
 /**
  * `under_way`: its process is still at it. `delivered`: the sink holds the secret. `orphan`: the key is alive, was never

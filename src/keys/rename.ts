@@ -2,17 +2,15 @@
 
 import type { Atlas } from '../atlas/atlas.ts';
 import { failed, ok, type Failure, type Result } from '../failure.ts';
-import { cancelled, journalUnreadable, nameInUse, outcomeUnknown } from './refusals.ts';
+import { cancelled, journalUnreadable, nameInUse, outcomeUnknown, explained, refuseProject } from './refusals.ts';
 import { hasId, isNamed, originalName, type ModelKey } from '../atlas/api/keys.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
 import { askConsent, described, typedNameOf, type ConfirmPolicy } from './consent.ts';
 import { holdsSecretOf } from './destination.ts';
-import { nonceOf } from './marked-name.ts';
-import { explained } from './explain.ts';
+import { nonceOf } from './undelivered.ts';
 import { isUnderWay, type Journal } from './journal/journal.ts';
 import { refuseMarkedKey, refuseMarkedName, refuseOtherName, type KeyContext } from './known-key.ts';
-import { refuseProject } from './policy.ts';
 
 export interface RenameRequest {
   readonly groupId: string;

@@ -1,19 +1,19 @@
-// What follows once a key's successor is in the sink: the new key gets its name, and the old one goes, if its secret gave way
-// to one that was read back. From here on nothing is taken back, and the new key is never deleted.
+// What follows once a key's successor is in the sink: the new key gets its name, and the old one is deleted, if its secret was
+// replaced by one that was read back. From here on the new key is never deleted.
 
 import type { Atlas } from '../atlas/atlas.ts';
 import { failed, ok, type Failure, type FailureAfterCreate, type Result } from '../failure.ts';
-import { originalName, sameName, saysNoSuchKey, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
+import { originalName, sameName, saysNoSuchKey, type ListedKey, type ModelKey, isNamed } from '../atlas/api/keys.ts';
 import type { Target } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
-import type { Commit } from './commit.ts';
+import type { Commit } from './own-key.ts';
 import type { Issued } from './create-and-deliver.ts';
-import { deleteForGood } from './deletion.ts';
-import type { DeliveryReceipt } from './receipt.ts';
+import { deleteForGood } from './delete.ts';
+import type { DeliveryReceipt } from './destination.ts';
 import type { Step } from './journal/intent.ts';
 import { commitIssued, recordDelivered } from './create.ts';
-import { datedName } from './successor-name.ts';
 import { protocolFailure } from '../atlas/api/errors.ts';
+import { withSuffix } from './undelivered.ts';
 
 export interface Rotated {
   readonly outcome: 'rotated';
@@ -186,4 +186,13 @@ export function keptBecause({ apiKeyId }: ModelKey, { exchanges }: Pick<Target, 
 
 function nameLost(name: string, others: readonly ListedKey[]): string {
   return `The old key is kept, and the new one has a name with the date: the key ${others[0]?.apiKeyId ?? ''} has the name ${JSON.stringify(name)}.`;
+}
+
+/** The name with the date of today (UTC), and a count where a key has it already. */
+export function datedName(name: string, keys: readonly ListedKey[]): string {
+  const date = new Date().toISOString().slice(0, 10);
+  for (let count = 1; ; count += 1) {
+    const candidate = withSuffix(name, count === 1 ? `-${date}` : `-${date}-${count}`);
+    if (!keys.some((key) => isNamed(key, candidate))) return candidate;
+  }
 }

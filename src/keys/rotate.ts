@@ -7,20 +7,23 @@ import { PROJECT_WRITER } from '../atlas/api/admin-api.ts';
 import type { Replaced, Target } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
 import { askConsent, described, typedNameOf, type ConfirmPolicy } from './consent.ts';
-import { chooseDestination, type Destination, type SinkChoice } from './destination.ts';
-import { explained } from './explain.ts';
+import { chooseDestination, type Destination, type SinkChoice, receipt, type DeliveryReceipt } from './destination.ts';
+import {
+  explained,
+  cancelled,
+  fromSink,
+  journalUnreadable,
+  nameInUse,
+  refuseProject,
+  type ProjectPolicy,
+} from './refusals.ts';
 import { failed, ok, refusal, type Failure, type FailureAfterCreate, type Result } from '../failure.ts';
-import { cancelled, fromSink, journalUnreadable, nameInUse } from './refusals.ts';
 import { formerNameOf } from './journal/audit.ts';
 import { isDelivered, keyOf, openRotationOf, type Intent } from './journal/intent.ts';
-import { leftoverWarnings } from './leftovers.ts';
-import { newNonce } from './marked-name.ts';
+import { leftoverWarnings, newNonce } from './undelivered.ts';
 import { createAndDeliver, type IssueContext } from './create-and-deliver.ts';
 import { refuseMarkedKey, refuseMarkedName, refuseOtherName } from './known-key.ts';
-import { refuseProject, type ProjectPolicy } from './policy.ts';
-import { receipt, type DeliveryReceipt } from './receipt.ts';
-import { keptBecause, retire, type Rotated } from './retire.ts';
-import { datedName } from './successor-name.ts';
+import { keptBecause, retire, type Rotated, datedName } from './retire.ts';
 
 export interface RotateRequest {
   readonly groupId: string;

@@ -5,9 +5,8 @@
 import { followable } from './prompt-definition.ts';
 import type { Prompt } from './prompt.ts';
 import { PROMPTS } from './prompts.ts';
-import { listModelKeys, type KeyListContext } from '../keys/key-list.ts';
+import { listModelKeys, type KeyListContext, listProjects } from '../keys/lists.ts';
 import type { Project } from '../atlas/api/projects.ts';
-import { listProjects } from '../keys/projects.ts';
 import type { RequestContext } from '../keys/request-context.ts';
 
 export interface PromptsContext extends NamesContext {

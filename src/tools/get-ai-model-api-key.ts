@@ -1,9 +1,9 @@
 // The tool that shows one key.
 
 import * as z from 'zod/v4';
-import { undeliveredOf } from '../keys/leftovers.ts';
+import { undeliveredOf } from '../keys/undelivered.ts';
 import { getModelKey } from '../keys/known-key.ts';
-import type { KeyListContext } from '../keys/key-list.ts';
+import type { KeyListContext } from '../keys/lists.ts';
 import { apiKeyId, chooseScope, scopeOf, subjectOf, type Defaults } from './parameter.ts';
 import { errorSchema, shownKeySchema } from './result-schema.ts';
 import { quoted, shown } from './result-text.ts';

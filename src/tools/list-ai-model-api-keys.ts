@@ -1,7 +1,7 @@
 // The tool that lists the keys of a project or an organization.
 
 import * as z from 'zod/v4';
-import { listModelKeys, type KeyListContext } from '../keys/key-list.ts';
+import { listModelKeys, type KeyListContext } from '../keys/lists.ts';
 import { keyLine, listResult } from './result-text.ts';
 import { chooseScope, nameContains, page, scopeOf, subjectOf, type Defaults } from './parameter.ts';
 import { errorSchema, listedKeySchema, rest } from './result-schema.ts';

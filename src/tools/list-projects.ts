@@ -2,7 +2,7 @@
 
 import * as z from 'zod/v4';
 import type { KeyContext } from '../keys/known-key.ts';
-import { listProjects } from '../keys/projects.ts';
+import { listProjects } from '../keys/lists.ts';
 import { listResult, projectLine, quoted } from './result-text.ts';
 import { nameContains, orgId, page, type Defaults } from './parameter.ts';
 import { errorSchema, projectSchema, rest } from './result-schema.ts';

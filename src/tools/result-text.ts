@@ -5,7 +5,7 @@
 
 import type { Project } from '../atlas/api/projects.ts';
 import type { RateLimit } from '../atlas/api/limits.ts';
-import type { KeyRow } from '../keys/key-list.ts';
+import type { KeyRow } from '../keys/lists.ts';
 import type { Answer } from './tool.ts';
 
 export const howVerified = {

@@ -21,9 +21,9 @@ import { createKey, type CreateContext, type CreateRequest } from '../../src/key
 import { serializeIntent, type Intent } from '../../src/keys/journal/intent.ts';
 import { openJournal, type Journal } from '../../src/keys/journal/journal.ts';
 import { thisProcess, type ProcessOwner } from '../../src/files/process-owner.ts';
-import { type Delivered, type Planned } from '../../src/keys/receipt.ts';
+import type { Delivered, Planned } from '../../src/keys/destination.ts';
 import { reconcile, type ReconcileContext, type Reconciled, type Reconciliation } from '../../src/keys/reconcile.ts';
-import { type Rotated } from '../../src/keys/retire.ts';
+import type { Rotated } from '../../src/keys/retire.ts';
 import { rotateKey, type RotateContext, type RotateRequest, type RotationPlanned } from '../../src/keys/rotate.ts';
 import { ok, type FailureAfterCreate, type KeyState, type Result } from '../../src/failure.ts';
 import { FIRST_PROJECT } from '../../src/sandbox/first-project.ts';

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { type Step } from '../../src/keys/journal/intent.ts';
+import type { Step } from '../../src/keys/journal/intent.ts';
 import { reconcile } from '../../src/keys/reconcile.ts';
 import { fingerprintOfBytes } from '../../src/secret/fingerprint.ts';
 import { deadProcess, GROUP, plant, quiet, startBench, type Bench } from './bench.ts';

@@ -1,8 +1,13 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { listModelKeys, type KeyListRequest, type KeyRow } from '../../src/keys/key-list.ts';
+import {
+  listModelKeys,
+  type KeyListRequest,
+  type KeyRow,
+  listProjects,
+  type ProjectListRequest,
+} from '../../src/keys/lists.ts';
 import { getModelKey } from '../../src/keys/known-key.ts';
-import { listProjects, type ProjectListRequest } from '../../src/keys/projects.ts';
 import { containing } from '../matching.ts';
 import { GROUP, quiet, startBench, told, type Bench } from './bench.ts';
 

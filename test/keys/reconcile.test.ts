@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { temporaryName } from '../../src/files/temporary-name.ts';
 import { thisProcess } from '../../src/files/process-owner.ts';
 import { type Answer, type Question } from '../../src/keys/request-context.ts';
-import { type Intent, type Step } from '../../src/keys/journal/intent.ts';
+import type { Intent, Step } from '../../src/keys/journal/intent.ts';
 import { reconcile, type Reconciled } from '../../src/keys/reconcile.ts';
 import { reconcileAiModelApiKeys } from '../../src/tools/reconcile-ai-model-api-keys.ts';
 import { fingerprintOfBytes, type Fingerprint } from '../../src/secret/fingerprint.ts';

@@ -4,7 +4,7 @@
 import { expect, test } from 'vitest';
 import { deleteKey, type Deleted } from '../../src/keys/delete.ts';
 import { isUnfinished } from '../../src/keys/journal/journal.ts';
-import { type Rotated } from '../../src/keys/retire.ts';
+import type { Rotated } from '../../src/keys/retire.ts';
 import { type RotationPlanned } from '../../src/keys/rotate.ts';
 import { type Operation } from '../../src/sandbox/routes.ts';
 import { type Simulator } from '../atlas-simulator/simulator.ts';

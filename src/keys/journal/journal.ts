@@ -19,8 +19,18 @@ import { withDirectory, withMadeDirectory, type SafeDirectory } from '../../file
 import { serialized } from '../../files/serialized.ts';
 import { failed, ok, refusal, type Failure, type Result } from '../../failure.ts';
 import { appendLine } from '../../files/append-line.ts';
-import { findRival, HOUR_MS, isSpent, quotaExceeded } from './claims.ts';
-import { parseIntent, serializeClaim, serializeIntent, type Intent, type Plan, type Step } from './intent.ts';
+import {
+  findRival,
+  HOUR_MS,
+  isSpent,
+  quotaExceeded,
+  parseIntent,
+  serializeClaim,
+  serializeIntent,
+  type Intent,
+  type Plan,
+  type Step,
+} from './intent.ts';
 
 export interface Journal {
   /**

@@ -1,12 +1,64 @@
-// Keys that say in their own name that they are not delivered: which of them are this machine's, which stand in the way of a
-// new key, and what a person is told of them. Pure.
+// Keys that are not delivered yet say so in their name, `<final name>-undelivered-<nonce>`: so a create whose reply was lost
+// is found again by a name that no other call can have made. Here is which of them this machine made, which stand in the
+// way of a new key, and what a person is told of them. Pure.
 
-import type { ListedKey } from '../atlas/api/keys.ts';
+import { randomBytes } from 'node:crypto';
+import { originalName, sameName, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
 import type { Failure } from '../failure.ts';
 import { nameInUse } from './refusals.ts';
 import { isUncommitted, keyOf, type Intent } from './journal/intent.ts';
 import { isUnderWay, isUnfinished, type Kept } from './journal/journal.ts';
-import { ageOf, isMarkedFor, nonceOf } from './marked-name.ts';
+
+/** In code points, as Atlas counts them. */
+const LONGEST_NAME = 250;
+const MARK = /-undelivered-([0-9a-f]{12})$/;
+
+/** 12 hexadecimal digits: what tells one call from every other, on every machine. */
+export function newNonce(): string {
+  return randomBytes(6).toString('hex');
+}
+
+/** The final name is cut where the whole would be longer than 250 code points. */
+export function markedName(finalName: string, nonce: string): string {
+  return withSuffix(finalName, `-undelivered-${nonce}`);
+}
+
+/** The name with that end, at most 250 code points in all. */
+export function withSuffix(name: string, suffix: string): string {
+  return `${Array.from(name)
+    .slice(0, LONGEST_NAME - suffix.length)
+    .join('')}${suffix}`;
+}
+
+/** The nonce of a marked name, however Atlas spells the letters; undefined for a name that is not marked. */
+export function nonceIn(name: string): string | undefined {
+  return MARK.exec(name.normalize('NFKC').toLowerCase())?.[1];
+}
+
+/** The nonce of a key that is not delivered, by its name as Atlas has it. */
+export function nonceOf(key: ListedKey): string | undefined {
+  return nonceIn(originalName(key));
+}
+
+/** Whether the key is marked, and is to have that name in the end. */
+function isMarkedFor(key: ListedKey, finalName: string): boolean {
+  const nonce = nonceOf(key);
+  return nonce !== undefined && sameName(originalName(key), markedName(finalName, nonce));
+}
+
+/** The name that a marked key is to have in the end; undefined where it is cut, or the key is not marked. */
+export function finalNameOf(key: ModelKey): string | undefined {
+  const name = originalName(key);
+  const nonce = nonceIn(name);
+  if (nonce === undefined || Array.from(name).length >= LONGEST_NAME) return undefined;
+  return name.slice(0, name.length - `-undelivered-${nonce}`.length);
+}
+
+/** How old the key is by its own account, in milliseconds; undefined where Atlas does not say. */
+function ageOf({ createdAt }: ListedKey): number | undefined {
+  const made = Date.parse(createdAt ?? '');
+  return Number.isNaN(made) ? undefined : Date.now() - made;
+}
 
 /** As long as that a key that is being delivered by another machine is waited for. */
 const YOUNG_MS = 10 * 60 * 1000;
