@@ -5,10 +5,11 @@ import { mkdtempSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { difference, pairwise, rotated, summary } from './measure.js';
+import { fileURLToPath } from 'node:url';
+import { difference, pairwise, ratio, rotated, summary } from './measure.js';
 import { bundle } from './package.js';
-import { startGreetedServer, timeCall } from './stdio-server.js';
-import { spread, table } from './table.js';
+import { greet, startGreetedServer, startServer, timeCall } from './stdio-server.js';
+import { spread, table, times } from './table.js';
 import { operations, requireSameTraffic } from './traffic.js';
 import { undiciAlone } from './undici-alone.js';
 
@@ -22,14 +23,16 @@ export async function measureCreate(given) {
   const { atlas, folder, pace } = given;
   const least = await bundle('bench/least-server.js', join(folder, 'least-server.mjs'), { minify: true });
   const setting = { ...given, least };
-  const samples = LATENCIES.map((latency) => ({ latency, first: [], second: [], further: [] }));
+  const samples = LATENCIES.map((latency) => ({ latency, bareMs: [], first: [], second: [], further: [] }));
   const starts = STARTS[pace];
   // Start 0 is a warm-up of the stand-in, of undici and of the disk.
   for (let start = 0; start <= Math.max(...Object.values(starts)); start += 1) {
     for (const each of samples.filter(({ latency }) => start <= starts[latency])) {
       await atlas.delay(each.latency);
+      const bareMs = await startOfBareResponder(setting);
       const [first, second, ...further] = await createsOfOneServer(setting, start);
       if (start === 0) continue;
+      each.bareMs.push(bareMs);
       each.first.push(first);
       each.second.push(second);
       each.further.push(...further);
@@ -37,6 +40,14 @@ export async function measureCreate(given) {
   }
   await atlas.delay(0);
   return { diskMs: summary(await syncedWrites(folder)), latencies: samples.map(summaries) };
+}
+
+/** What a first create loads is measured by it: both are the time that Node takes to load a program on this machine. */
+async function startOfBareResponder({ folder }) {
+  const bare = startServer(fileURLToPath(new URL('bare.js', import.meta.url)), { folder });
+  const { toolsListMs } = await greet(bare);
+  await bare.end();
+  return toolsListMs;
 }
 
 async function createsOfOneServer(setting, start) {
@@ -76,14 +87,15 @@ export function create(server, name) {
   return timeCall(server, { name: 'create_ai_model_api_key', arguments: { name }, outcome: 'delivered' });
 }
 
-function summaries({ latency, first, second, further }) {
+function summaries({ latency, bareMs, first, second, further }) {
   const firstMore = pairwise(first, second, (one, other) => one.serverMs - other.serverMs);
   return {
     latency,
     first: summarize(first),
     second: summarize(second),
     further: summarize(further),
-    firstMore: summary(firstMore),
+    firstMoreMs: summary(firstMore),
+    firstMoreStarts: summary(pairwise(firstMore, bareMs, ratio)),
   };
 }
 
@@ -142,10 +154,12 @@ export function createTable({ diskMs, latencies }) {
       return [`${latency} ms`, which, ...cells, requests.join('; or '), sockets.join('; or ')];
     }),
   );
-  const { leastOwnMs } = latencies[0].further;
+  const { firstMoreMs, firstMoreStarts, further } = latencies[0];
+  const { leastOwnMs } = further;
   return [
     '### One create, next to the same HTTP requests sent by undici alone, and to the least server that does the same',
     table([head, ...rows]),
+    `The first create takes ${spread(firstMoreMs)} ms more than the second: ${spread(firstMoreStarts, times)} times the start of a bare responder.`,
     `A further create costs the least server ${spread(leastOwnMs)} ms of its own: stdio, the SDK and the waits for the disk. A file of 500 bytes written with fsync takes ${spread(diskMs)} ms here; a create waits for the disk several times, one after the other. Requests and new sockets as the stand-in counted them, the same of all three.`,
   ].join('\n\n');
 }

@@ -17,7 +17,11 @@ export interface Results {
     readonly server: { readonly toolsList: Ratio; readonly memory: Ratio; readonly memoryLater: Ratio };
   };
   readonly create?: {
-    readonly latencies: readonly { readonly second: Creates; readonly further: Creates; readonly firstMore: Summary }[];
+    readonly latencies: readonly {
+      readonly second: Creates;
+      readonly further: Creates;
+      readonly firstMoreStarts: Summary;
+    }[];
   };
   readonly size?: { readonly bundle: number; readonly toolList: { readonly shown: number } };
 }

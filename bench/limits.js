@@ -9,7 +9,13 @@ const LIMITS = [
   ['memory 2 s later, times a bare responder', 1.1, times, ({ startup }) => startup?.server.memoryLater.ratio],
   ['requests of a create, after authentication', 3, whole, ({ create }) => mostRequests(create)],
   ['ms of a create above the least server', 3, milliseconds, ({ create }) => create?.latencies[0].further.aboveLeastMs],
-  ['first create above the second, ms', 60, milliseconds, ({ create }) => create?.latencies[0].firstMore],
+  // 60 ms on a machine where a bare responder starts in 28.
+  [
+    'first create above the second, times a bare start',
+    2.14,
+    times,
+    ({ create }) => create?.latencies[0].firstMoreStarts,
+  ],
   ['bytes of the two files of the bundle', 1e6, whole, ({ size }) => size?.bundle],
   ['bytes that a model sees of a tool, on average', 900, whole, ({ size }) => size?.toolList.shown],
 ];

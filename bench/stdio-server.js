@@ -8,8 +8,6 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
 
-/** Long enough for a server to load in the background what its first call needs. */
-
 /** As VS Code introduces itself, with everything that it can do. */
 const INITIALIZE = {
   protocolVersion: '2025-11-25',

@@ -16,12 +16,12 @@ function row(table: string, name: string): string[] | undefined {
 const creates = { requests: ['list_keys, create_key'], ownMs: summary([5]), aboveLeastMs: summary([2]) };
 
 function createsWith(firstMore: readonly number[]) {
-  return { create: { latencies: [{ second: creates, further: creates, firstMore: summary(firstMore) }] } };
+  return { create: { latencies: [{ second: creates, further: creates, firstMoreStarts: summary(firstMore) }] } };
 }
 
 test('what has a spread is shown with it, and its median is judged', () => {
-  expect(row(limitsTable(createsWith([12, 15, 30])), 'first create')).toEqual(['15.0 (13.5 to 22.5)', '60.0', 'yes']);
-  expect(row(limitsTable(createsWith([12, 61, 62])), 'first create')).toEqual(['61.0 (36.5 to 61.5)', '60.0', 'NO']);
+  expect(row(limitsTable(createsWith([1.2, 1.5, 3])), 'first create')).toEqual(['1.50 (1.35 to 2.25)', '2.14', 'yes']);
+  expect(row(limitsTable(createsWith([1.2, 2.2, 3])), 'first create')).toEqual(['2.20 (1.70 to 2.60)', '2.14', 'NO']);
 });
 
 test('a count is shown alone, and may be as much as the limit', () => {
@@ -32,7 +32,7 @@ test('a count is shown alone, and may be as much as the limit', () => {
 
 test('of the requests of a create the most that there were count', () => {
   const second = { ...creates, requests: ['list_keys, create_key', 'token, list_keys, list_keys, create_key'] };
-  const latencies = [{ second, further: creates, firstMore: summary([1]) }];
+  const latencies = [{ second, further: creates, firstMoreStarts: summary([1]) }];
   expect(row(limitsTable({ create: { latencies } }), 'requests of a create')).toEqual(['4', '3', 'NO']);
 });
 
