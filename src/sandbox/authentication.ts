@@ -1,8 +1,9 @@
 // Who is calling the Admin API, by bearer token or by HTTP digest, and what this caller may do. Whoever brings neither is
-// challenged. The digest is that of RFC 7616 as Atlas asks for it: MD5, qop `auth`, the query as part of the `uri`.
+// challenged. The digest is that of RFC 7616 as Atlas asks for it: MD5, qop `auth`, the query as part of the `uri`. Also the
+// OAuth endpoints of a service account: a token for its id and secret, and the end of a token.
 
 import { createHash, randomBytes, randomInt, randomUUID } from 'node:crypto';
-import { empty, refusal, refusedId, type Refused, type Reply } from './replies.ts';
+import { refusal, reply, type Call, type Handler, type Refused, type Reply } from './call.ts';
 import type { World } from './world.ts';
 
 /** What signs in at the sandbox: random for each start. */
@@ -21,16 +22,12 @@ export interface Caller {
   readonly name: string;
 }
 
-export interface LiveToken {
-  readonly caller: Caller;
-  /** In milliseconds since 1970. */
-  readonly expiresAt: number;
-}
-
 const REALM = 'MMS Public API';
 
 /** Enough for any run; the oldest nonce is forgotten, and a client that still holds it is told `stale`. */
 const MOST_NONCES = 10_000;
+
+const MOST_LIVE_TOKENS = 100;
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz';
 
@@ -45,12 +42,12 @@ export function newCredentials(): Credentials {
   };
 }
 
-export function newToken(): string {
+function newToken(): string {
   return `sandbox-token.${randomBytes(48).toString('base64url')}`;
 }
 
 /** Drops the tokens that have expired and gives the others. */
-export function dropExpiredTokens({ state }: World): ReadonlyMap<string, LiveToken> {
+function dropExpiredTokens({ state }: World): World['state']['tokens'] {
   for (const [token, { expiresAt }] of state.tokens) if (expiresAt <= Date.now()) state.tokens.delete(token);
   return state.tokens;
 }
@@ -67,7 +64,7 @@ export function authenticate(world: World, request: SignedRequest): { readonly c
   if (/^Bearer /i.test(authorization)) {
     const caller = dropExpiredTokens(world).get(authorization.slice('Bearer '.length).trim())?.caller;
     // No body, no challenge: all that Atlas says about a token that it does not take.
-    return caller === undefined ? { refused: empty(401) } : { caller };
+    return caller === undefined ? { refused: reply(401) } : { caller };
   }
   if (!/^Digest /i.test(authorization)) return { refused: challenge(world, false) };
   const verdict = checkDigest(world, authorization, request);
@@ -93,18 +90,22 @@ export function refuseAccess(
 function refuseProject(world: World, groupId: string): Reply | undefined {
   const project = world.projects.get(groupId);
   if (project === undefined) {
-    return refusedId(404, 'GROUP_NOT_FOUND', groupId, `The group ${groupId} could not be found.`);
+    const detail = `The group ${groupId} could not be found.`;
+    return refusal(404, { errorCode: 'GROUP_NOT_FOUND', detail, parameters: [groupId] });
   }
   if (project.orgId === world.organization.id) return undefined;
-  return refusedId(401, 'USER_CANNOT_ACCESS_GROUP', groupId, `The credential has no access to the group ${groupId}.`);
+  const detail = `The credential has no access to the group ${groupId}.`;
+  return refusal(401, { errorCode: 'USER_CANNOT_ACCESS_GROUP', detail, parameters: [groupId] });
 }
 
 function refuseOrganization(world: World, orgId: string | undefined): Reply | undefined {
   if (orgId === undefined || orgId === world.organization.id) return undefined;
   if (orgId !== world.foreignOrganization.id) {
-    return refusedId(404, 'ORG_NOT_FOUND', orgId, `The organization ${orgId} could not be found.`);
+    const detail = `The organization ${orgId} could not be found.`;
+    return refusal(404, { errorCode: 'ORG_NOT_FOUND', detail, parameters: [orgId] });
   }
-  return refusedId(401, 'USER_CANNOT_ACCESS_ORG', orgId, `The credential has no access to the organization ${orgId}.`);
+  const detail = `The credential has no access to the organization ${orgId}.`;
+  return refusal(401, { errorCode: 'USER_CANNOT_ACCESS_ORG', detail, parameters: [orgId] });
 }
 
 /** With a new nonce. `stale`: the keys were right, the nonce cannot be used (any more). */
@@ -113,9 +114,9 @@ function challenge({ nonces }: World, stale: boolean): Reply {
   nonces.set(nonce, { count: 0, uses: 0 });
   const [oldest] = nonces.keys();
   if (nonces.size > MOST_NONCES && oldest !== undefined) nonces.delete(oldest);
-  const { headers, ...reply } = refusal(401, { detail: 'You are not authorized for this resource.' });
+  const { headers, ...rest } = refusal(401, { detail: 'You are not authorized for this resource.' });
   const digest = `Digest realm="${REALM}", domain="", nonce="${nonce}", algorithm=MD5, qop="auth", stale=${String(stale)}`;
-  return { ...reply, headers: { ...headers, 'www-authenticate': digest } };
+  return { ...rest, headers: { ...headers, 'www-authenticate': digest } };
 }
 
 function checkDigest(world: World, authorization: string, request: SignedRequest): 'accepted' | 'refused' | 'stale' {
@@ -154,4 +155,58 @@ function directivesOf(authorization: string): Directives {
 
 function md5(text: string): string {
   return createHash('md5').update(text, 'utf8').digest('hex');
+}
+
+export const tokenHandlers = {
+  issueToken: (world, call) =>
+    asServiceAccount(world, call, (caller, form) => {
+      if (form.get('grant_type') !== 'client_credentials') {
+        return oauthError(400, 'unsupported_grant_type', 'The grant type must be client_credentials.');
+      }
+      const live = [...dropExpiredTokens(world).values()].filter((token) => token.caller.kind === 'service_account');
+      if (live.length >= MOST_LIVE_TOKENS) {
+        return oauthError(403, 'access_denied', `The service account has ${MOST_LIVE_TOKENS} live tokens.`);
+      }
+      const { tokenLifetimeSeconds } = world.rules;
+      const token = newToken();
+      world.state.tokens.set(token, { caller, expiresAt: Date.now() + tokenLifetimeSeconds * 1000 });
+      return oauthReply(200, { access_token: token, expires_in: tokenLifetimeSeconds, token_type: 'Bearer' });
+    }),
+
+  /** A token that is not alive is revoked already (RFC 7009, section 2.2). */
+  revokeToken: (world, call) =>
+    asServiceAccount(world, call, (_caller, form) => {
+      const token = form.get('token');
+      if (token === null || token === '') return oauthError(400, 'invalid_request', 'The token is missing.');
+      if ((form.get('token_type_hint') ?? 'access_token') !== 'access_token') {
+        return oauthError(400, 'unsupported_token_type', 'Only an access_token can be revoked.');
+      }
+      world.state.tokens.delete(token);
+      return reply(200);
+    }),
+} satisfies Record<string, Handler>;
+
+function asServiceAccount(world: World, call: Call, act: (caller: Caller, form: URLSearchParams) => Reply): Reply {
+  const { clientId, clientSecret } = world.credentials;
+  // Raw, as Atlas reads it: an id that was percent-encoded first is another id.
+  const expected = Buffer.from(`${clientId}:${clientSecret}`, 'utf8').toString('base64');
+  const given = /^Basic +(\S+) *$/i.exec(call.headers.authorization ?? '')?.[1];
+  if (given?.replace(/=+$/, '') !== expected.replace(/=+$/, '')) {
+    return oauthError(401, 'invalid_client', 'The id or the secret of the service account is wrong or has expired.');
+  }
+  const type = (call.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase();
+  if (type !== 'application/x-www-form-urlencoded') {
+    return oauthError(400, 'invalid_request', 'The body must be application/x-www-form-urlencoded.');
+  }
+  const form = new URLSearchParams(call.body.toString('utf8'));
+  return act({ kind: 'service_account', name: 'Simulated Service Account' }, form);
+}
+
+/** These endpoints have errors of a shape of their own. */
+function oauthError(status: number, error: string, description: string): Reply {
+  return oauthReply(status, { error, error_description: description });
+}
+
+function oauthReply(status: number, content: Record<string, unknown>): Reply {
+  return { status, headers: { 'content-type': 'application/json', 'cache-control': 'no-store' }, content };
 }

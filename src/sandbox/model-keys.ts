@@ -2,19 +2,19 @@
 // Access to the project or organization was checked before.
 
 import { randomBytes, randomInt } from 'node:crypto';
-import { isPreview, readJson, segment, type Call, type Handler } from './call.ts';
-import { pageOf } from './pages.ts';
 import {
-  empty,
   invalidAttributes,
+  pageOf,
+  readJson,
   refusal,
-  refusedId,
-  success,
+  reply,
   type AttributeProblem,
+  type Call,
+  type Handler,
   type Json,
   type Refused,
   type Reply,
-} from './replies.ts';
+} from './call.ts';
 import { ownProjects, type World } from './world.ts';
 
 /** A key as it really is, with its secret: never for a reply. */
@@ -41,7 +41,7 @@ const CLOUDS = ['ANY', 'AWS', 'GCP', 'AZURE'];
 const GEOGRAPHIES = ['ANY', 'eu', 'us'];
 
 export const keyHandlers = {
-  listKeys: (world, call) => listOf(world, call, [segment(call, 'groupId')]),
+  listKeys: (world, call) => listOf(world, call, [call.segments.groupId ?? '']),
 
   listOrgKeys: (world, call) =>
     listOf(
@@ -51,16 +51,16 @@ export const keyHandlers = {
     ),
 
   createKey: (world, call) => {
-    const checked = readKeyFields(world, call, isPreview(call) ? ['name'] : ['name', 'cloud', 'geography']);
+    const checked = readKeyFields(world, call, call.isPreview ? ['name'] : ['name', 'cloud', 'geography']);
     if ('refused' in checked) return checked.refused;
-    const groupId = segment(call, 'groupId');
+    const { groupId = '' } = call.segments;
     if (isTaken(world, groupId, checked.name)) return nameTaken(checked.name);
     const key = newKey(groupId, { ...checked, createdBy: call.caller.name });
     world.state.keys.set(key.apiKeyId, key);
-    return success({ ...shownKey(key, call), secret: key.secret }, 201);
+    return reply(201, { ...shownKey(key, call), secret: key.secret });
   },
 
-  getKey: (world, call) => withKey(world, call, (key) => success(shownKey(key, call))),
+  getKey: (world, call) => withKey(world, call, (key) => reply(200, shownKey(key, call))),
 
   updateKey: (world, call) =>
     withKey(world, call, (key) => {
@@ -69,13 +69,13 @@ export const keyHandlers = {
       if (isTaken(world, key.groupId, checked.name, key)) return nameTaken(checked.name);
       const renamed = { ...key, name: checked.name };
       world.state.keys.set(key.apiKeyId, renamed);
-      return success(shownKey(renamed, call));
+      return reply(200, shownKey(renamed, call));
     }),
 
   deleteKey: (world, call) =>
     withKey(world, call, (key) => {
       world.state.keys.delete(key.apiKeyId);
-      return empty(204);
+      return reply(204);
     }),
 } satisfies Record<string, Handler>;
 
@@ -134,7 +134,7 @@ function shownKey(key: LiveKey, call: Call): Json {
     maskedSecret: key.maskedSecret,
     name: key.name,
     status: key.status,
-    ...(!isPreview(call) && { cloud: key.cloud, geography: key.geography, endpoint: key.endpoint }),
+    ...(!call.isPreview && { cloud: key.cloud, geography: key.geography, endpoint: key.endpoint }),
   };
 }
 
@@ -145,15 +145,13 @@ function listOf(world: World, call: Call, groupIds: readonly string[]): Reply {
 
 /** Finds the key of the path. A key of another project is as absent as one that never was. */
 function withKey(world: World, call: Call, act: (key: LiveKey) => Reply): Reply {
-  const id = segment(call, 'apiKeyId');
+  const { apiKeyId: id = '', groupId, orgId } = call.segments;
   const key = world.state.keys.get(id);
-  const groupId = call.segments.groupId;
   const inScope =
     key !== undefined &&
-    (groupId === undefined
-      ? world.projects.get(key.groupId)?.orgId === segment(call, 'orgId')
-      : key.groupId === groupId);
-  return inScope ? act(key) : refusedId(404, 'RESOURCE_NOT_FOUND', id, `Cannot find resource ${id}.`);
+    (groupId === undefined ? world.projects.get(key.groupId)?.orgId === orgId : key.groupId === groupId);
+  if (inScope) return act(key);
+  return refusal(404, { errorCode: 'RESOURCE_NOT_FOUND', detail: `Cannot find resource ${id}.`, parameters: [id] });
 }
 
 /**

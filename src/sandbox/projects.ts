@@ -1,40 +1,30 @@
 // The calls that tell a credential what it can see: projects, organizations, and itself.
 
 import type { Caller } from './authentication.ts';
-import { segment, type Handler } from './call.ts';
-import { pageOf } from './pages.ts';
-import { refusedId, success, type Json, type Reply } from './replies.ts';
-import { ownProjects, type Organization, type Project, type World } from './world.ts';
+import { pageOf, refusal, reply, type Handler, type Json, type Reply } from './call.ts';
+import { ownProjects, type Project, type World } from './world.ts';
 
 export const projectHandlers = {
   /** Of all projects, and of those of one organization: the sandbox's credentials see one organization. */
   listProjects: (world, call) =>
     pageOf(world, call, { rows: ownProjects(world), show: shownProject, countIsOptional: true }),
 
-  listOrgs: (world, call) =>
-    pageOf(world, call, {
-      rows: [world.organization],
-      show: shownOrg,
-      countIsOptional: true,
-    }),
+  listOrgs: (world, call) => pageOf(world, call, { rows: [world.organization], show: shownOrg, countIsOptional: true }),
 
-  getProject: (world, call) => {
-    const project = world.projects.get(segment(call, 'groupId'));
-    return project ? success(shownProject(project)) : noSuchProject(segment(call, 'groupId'));
-  },
+  getProject: (world, { segments: { groupId = '' } }) => projectOrRefusal(world.projects.get(groupId), groupId),
 
-  getProjectByName: (world, call) => {
-    const name = segment(call, 'groupName');
-    const project = ownProjects(world).find((each) => each.name === name);
-    return project ? success(shownProject(project)) : noSuchProject(name);
-  },
+  getProjectByName: (world, { segments: { groupName = '' } }) =>
+    projectOrRefusal(
+      ownProjects(world).find(({ name }) => name === groupName),
+      groupName,
+    ),
 
   /** Access to it was checked before, and there is one organization to which it is given. */
-  getOrg: (world) => success(shownOrg(world.organization)),
+  getOrg: (world) => reply(200, shownOrg(world.organization)),
 
   /** `apiKey` is published as null for a credential that is none; what describes the others is not published. */
   describeCredential: (world, call) =>
-    success({
+    reply(200, {
       appName: 'MongoDB Atlas',
       build: '0000000000000000000000000000000000000000',
       throttling: false,
@@ -70,10 +60,12 @@ function shownProject({ id, name, orgId, created }: Project): Json {
   return { id, name, orgId, created, clusterCount: 0, links: [] };
 }
 
-function shownOrg({ id, name }: Organization): Json {
+function shownOrg({ id, name }: World['organization']): Json {
   return { id, name, isDeleted: false, links: [] };
 }
 
-function noSuchProject(idOrName: string): Reply {
-  return refusedId(404, 'GROUP_NOT_FOUND', idOrName, `The group ${idOrName} could not be found.`);
+function projectOrRefusal(project: Project | undefined, idOrName: string): Reply {
+  if (project) return reply(200, shownProject(project));
+  const detail = `The group ${idOrName} could not be found.`;
+  return refusal(404, { errorCode: 'GROUP_NOT_FOUND', detail, parameters: [idOrName] });
 }

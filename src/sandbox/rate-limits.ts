@@ -1,18 +1,19 @@
 // The calls on rate limits: what a project may use of each group of models, up to what its organization has.
 
-import { isPreview, readJson, segment, type Call, type Handler } from './call.ts';
-import { endpointOf } from './model-keys.ts';
-import { pageOf } from './pages.ts';
 import {
   invalidAttributes,
+  pageOf,
+  readJson,
   refusal,
-  refusedId,
-  success,
+  reply,
+  type Call,
   type FieldProblem,
+  type Handler,
   type Json,
   type Refused,
   type Reply,
-} from './replies.ts';
+} from './call.ts';
+import { endpointOf } from './model-keys.ts';
 import type { LimitRow, Limits, World } from './world.ts';
 
 const LIMIT_FIELDS = ['requestsPerMinuteLimit', 'tokensPerMinuteLimit'] as const;
@@ -27,9 +28,10 @@ export const limitHandlers = {
     return listOf(world, call, (row) => limitsOf(world, call, row));
   },
 
-  getRateLimit: (world, call) => withRow(world, call, (row) => success(shown(call, row, limitsOf(world, call, row)))),
+  getRateLimit: (world, call) =>
+    withRow(world, call, (row) => reply(200, shown(call, row, limitsOf(world, call, row)))),
 
-  getOrgRateLimit: (world, call) => withRow(world, call, (row) => success(shown(call, row, row.maximum))),
+  getOrgRateLimit: (world, call) => withRow(world, call, (row) => reply(200, shown(call, row, row.maximum))),
 
   updateRateLimit: (world, call) =>
     withRow(world, call, (row) => {
@@ -38,13 +40,13 @@ export const limitHandlers = {
       const checked = checkLimits(read.body, row.maximum);
       if ('refused' in checked) return checked.refused;
       world.state.limits.set(limitKey(call, row), checked);
-      return success(shown(call, row, checked));
+      return reply(200, shown(call, row, checked));
     }),
 
   resetRateLimit: (world, call) =>
     withRow(world, call, (row) => {
       world.state.limits.delete(limitKey(call, row));
-      return success(shown(call, row, row.maximum));
+      return reply(200, shown(call, row, row.maximum));
     }),
 } satisfies Record<string, Handler>;
 
@@ -77,18 +79,18 @@ function listOf(world: World, call: Call, limits: (row: LimitRow) => Limits): Re
 
 /** The preview shows no scopes, so it has no rows that only a scope tells apart. */
 function rowsFor({ limitRows }: World, call: Call): readonly LimitRow[] {
-  if (!isPreview(call)) return limitRows;
+  if (!call.isPreview) return limitRows;
   return limitRows.filter(({ cloud, geography }) => cloud === 'ANY' && geography === 'ANY');
 }
 
 /** The row of the path; in the preview the path has no scope. Words are the same in any case. */
 function withRow(world: World, call: Call, act: (row: LimitRow) => Reply): Reply {
-  const name = segment(call, 'modelGroupName');
-  const { cloud = 'ANY', geography = 'ANY' } = call.segments;
+  const { modelGroupName: name = '', cloud = 'ANY', geography = 'ANY' } = call.segments;
   const found = rowsFor(world, call).find(
     (row) => row.modelGroupName === name && isSame(row.cloud, cloud) && isSame(row.geography, geography),
   );
-  return found ? act(found) : refusedId(404, 'RESOURCE_NOT_FOUND', name, `Cannot find resource ${name}.`);
+  if (found) return act(found);
+  return refusal(404, { errorCode: 'RESOURCE_NOT_FOUND', detail: `Cannot find resource ${name}.`, parameters: [name] });
 }
 
 function isSame(one: string, other: string): boolean {
@@ -100,7 +102,7 @@ function limitsOf(world: World, call: Call, row: LimitRow): Limits {
 }
 
 function limitKey(call: Call, { cloud, geography, modelGroupName }: LimitRow): string {
-  return [segment(call, 'groupId'), cloud, geography, modelGroupName].join('/');
+  return [call.segments.groupId ?? '', cloud, geography, modelGroupName].join('/');
 }
 
 function shown(call: Call, { modelGroupName, modelNames, cloud, geography }: LimitRow, limits: Limits): Json {
@@ -109,6 +111,6 @@ function shown(call: Call, { modelGroupName, modelNames, cloud, geography }: Lim
     modelNames,
     requestsPerMinuteLimit: limits.requestsPerMinuteLimit,
     tokensPerMinuteLimit: limits.tokensPerMinuteLimit,
-    ...(!isPreview(call) && { cloud, geography, endpoint: endpointOf(geography) }),
+    ...(!call.isPreview && { cloud, geography, endpoint: endpointOf(geography) }),
   };
 }

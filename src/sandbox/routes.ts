@@ -1,18 +1,16 @@
-// The calls that the sandbox answers: which of them a request is, what it asks of its sender, and how it is carried out.
+// The calls that the sandbox answers: which of them a request is, what it asks of its sender, in which version of the API it
+// is answered, and how it is carried out.
 
 import type { IncomingHttpHeaders } from 'node:http';
-import { authenticate, refuseAccess } from './authentication.ts';
-import type { Call, Handler } from './call.ts';
-import { inVersion, negotiate, refuseContentType, type Span } from './media-types.ts';
+import { authenticate, refuseAccess, tokenHandlers as tokens } from './authentication.ts';
+import { refusal, type Call, type Handler, type Refused, type Reply } from './call.ts';
 import { keyHandlers as keys } from './model-keys.ts';
 import { projectHandlers as projects } from './projects.ts';
 import { limitHandlers as limits } from './rate-limits.ts';
-import { refusal, type Reply } from './replies.ts';
-import { tokenHandlers as tokens } from './token-endpoint.ts';
-import type { World } from './world.ts';
+import type { Rules, World } from './world.ts';
 
 /** A request that has arrived whole. */
-export interface HttpRequest {
+interface HttpRequest {
   readonly method: string;
   /** With the query, exactly as it was sent. */
   readonly path: string;
@@ -31,36 +29,23 @@ export interface AtlasRequest extends HttpRequest {
   carryOut(): Reply;
 }
 
-export const OPERATIONS = [
-  'token',
-  'revoke',
-  'credential',
-  'list_projects',
-  'list_orgs',
-  'list_org_projects',
-  'get_project',
-  'get_project_by_name',
-  'get_org',
-  'list_keys',
-  'create_key',
-  'get_key',
-  'update_key',
-  'delete_key',
-  'list_org_keys',
-  'get_org_key',
-  'list_rate_limits',
-  'list_org_rate_limits',
-  'get_rate_limit',
-  'get_org_rate_limit',
-  'update_rate_limit',
-  'reset_rate_limit',
-  'reset_rate_limits',
-] as const;
+const FIRST_VERSION = '2023-01-01';
 
-export type Operation = (typeof OPERATIONS)[number];
+const DATE = /^\d{4}-\d{2}-\d{2}$/;
 
-interface Route {
-  readonly operation: Operation;
+const VERSIONED = /^application\/vnd\.atlas\.([0-9a-z-]+)\+json$/;
+
+const DEPRECATED_SINCE = 'Thu, 16 Jul 2026 00:00:00 GMT';
+const SUNSET = 'Fri, 16 Jul 2027 00:00:00 GMT';
+
+/**
+ * In which versions a path exists: all that are offered, the dated ones of them, the preview of them; or only the first
+ * version there was, to which any later date resolves.
+ */
+type Span = 'all' | 'dated' | 'preview' | 'first';
+
+interface Route<Name extends string = string> {
+  readonly operation: Name;
   readonly method: string;
   readonly path: readonly string[];
   readonly handle: Handler;
@@ -74,7 +59,7 @@ interface Route {
 }
 
 type Match =
-  | { readonly route: Route; readonly segments: Readonly<Record<string, string>> }
+  | { readonly route: Route<Operation>; readonly segments: Readonly<Record<string, string>> }
   /** No such path (404), or none for this method (405). */
   | { readonly route?: undefined; readonly segments?: undefined; readonly status: 404 | 405 };
 
@@ -93,7 +78,7 @@ const first = { span: 'first' } as const;
 const dated = { span: 'dated' } as const;
 const preview = { span: 'preview' } as const;
 
-const ROUTES: readonly Route[] = [
+const ROUTES = [
   route('token', 'POST', '/api/oauth/token', tokens.issueToken, { oauth: true }),
   route('revoke', 'POST', '/api/oauth/revoke', tokens.revokeToken, { oauth: true }),
   route('credential', 'GET', '/api/atlas/v2', projects.describeCredential, first),
@@ -121,6 +106,10 @@ const ROUTES: readonly Route[] = [
   route('reset_rate_limit', 'POST', `${GROUP}${PREVIEW_LIMIT}:reset`, limits.resetRateLimit, { ...preview, ...writes }),
 ];
 
+export type Operation = (typeof ROUTES)[number]['operation'];
+
+export const OPERATIONS: ReadonlySet<Operation> = new Set(ROUTES.map(({ operation }) => operation));
+
 /** Without credentials not even a wrong path is told from a right one. */
 export function understand(world: World, request: HttpRequest): AtlasRequest {
   const matched = match(request.method, request.path);
@@ -144,15 +133,15 @@ export function understand(world: World, request: HttpRequest): AtlasRequest {
   return { ...request, operation, segments, isAdmitted: true, carryOut: () => carryOut(world, route, call) };
 }
 
-function carryOut(world: World, route: Route, call: Omit<Call, 'version'>): Reply {
-  if (route.oauth) return route.handle(world, { ...call, version: '' });
+function carryOut(world: World, route: Route, call: Omit<Call, 'isPreview'>): Reply {
+  if (route.oauth) return route.handle(world, { ...call, isPreview: false });
   const negotiated = negotiate(call.headers.accept, world.rules, route.span);
   if ('refused' in negotiated) return negotiated.refused;
   const { version } = negotiated;
   const refused =
     refuseAccess(world, call.segments, route.writes) ??
     (route.takesBody ? refuseContentType(call.headers['content-type'], version) : undefined);
-  return inVersion(version, world.rules, refused ?? route.handle(world, { ...call, version }));
+  return inVersion(version, world.rules, refused ?? route.handle(world, { ...call, isPreview: version === 'preview' }));
 }
 
 /** Nothing is normalised: `..` is a name like any. */
@@ -167,7 +156,13 @@ function match(method: string, path: string): Match {
 
 type Demands = Partial<Pick<Route, 'oauth' | 'writes' | 'takesBody' | 'span'>>;
 
-function route(operation: Operation, method: string, path: string, handle: Handler, demands: Demands = {}): Route {
+function route<const Name extends string>(
+  operation: Name,
+  method: string,
+  path: string,
+  handle: Handler,
+  demands: Demands = {},
+): Route<Name> {
   const none = { oauth: false, writes: false, takesBody: false, span: 'all' } as const;
   return { operation, method, path: path.split('/'), handle, ...none, ...demands };
 }
@@ -190,4 +185,51 @@ function decoded(part: string): string {
   } catch {
     return part;
   }
+}
+
+/** The version in which a request is answered. */
+function negotiate(accept: string | undefined, rules: Rules, span: Span): { readonly version: string } | Refused {
+  const asked = versionsIn(accept);
+  const [version] = asked.flatMap((each) => resolved(each, rules, span) ?? []);
+  if (version !== undefined) return { version };
+  const gone = asked.find((each) => rules.withdrawn.includes(each));
+  if (gone !== undefined) {
+    const detail = `Version ${gone} was withdrawn.`;
+    return { refused: refusal(410, { errorCode: 'VERSION_GONE', detail, parameters: [gone] }) };
+  }
+  const detail = 'The Accept header names no version of this resource.';
+  return { refused: refusal(406, { errorCode: 'INVALID_VERSION_DATE', detail, parameters: asked }) };
+}
+
+function resolved(asked: string, { versions }: Rules, span: Span): string | undefined {
+  if (span === 'first') return DATE.test(asked) && asked >= FIRST_VERSION ? FIRST_VERSION : undefined;
+  const within = span === 'all' || (span === 'preview') === (asked === 'preview');
+  return within && versions.includes(asked) ? asked : undefined;
+}
+
+/** A body must be of the version that the reply will be of. */
+function refuseContentType(contentType: string | undefined, version: string): Reply | undefined {
+  if (versionsIn(contentType)[0] === version) return undefined;
+  return refusal(415, {
+    errorCode: 'UNSUPPORTED_MEDIA_TYPE',
+    detail: `The Content-Type of this body must be ${mediaType(version)}.`,
+  });
+}
+
+/** The reply with the headers of its version; those that it has itself stay. */
+function inVersion(version: string, rules: Rules, reply: Reply): Reply {
+  const type = reply.content === undefined ? {} : { 'content-type': `${mediaType(version)};charset=utf-8` };
+  const end = rules.deprecated.includes(version) ? { deprecation: DEPRECATED_SINCE, sunset: SUNSET } : {};
+  return { ...reply, headers: { ...type, ...end, ...reply.headers } };
+}
+
+function mediaType(version: string): string {
+  return `application/vnd.atlas.${version}+json`;
+}
+
+function versionsIn(header: string | undefined): string[] {
+  return (header ?? '').split(',').flatMap((item) => {
+    const type = (item.split(';')[0] ?? '').trim().toLowerCase();
+    return VERSIONED.exec(type)?.slice(1) ?? [];
+  });
 }

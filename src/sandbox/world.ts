@@ -2,7 +2,7 @@
 // Plain state; who may see or change it is decided elsewhere.
 
 import { randomBytes } from 'node:crypto';
-import { newCredentials, type Credentials, type LiveToken } from './authentication.ts';
+import { newCredentials, type Caller, type Credentials } from './authentication.ts';
 import { FIRST_PROJECT } from './first-project.ts';
 import type { LiveKey } from './model-keys.ts';
 
@@ -43,7 +43,7 @@ const RULES: Rules = {
 /** What a person's login gives. */
 const PERSONAL_MS = 12 * 60 * 60 * 1000;
 
-export interface Organization {
+interface Organization {
   readonly id: string;
   readonly name: string;
 }
@@ -75,7 +75,8 @@ interface State {
   readonly keys: Map<string, LiveKey>;
   /** Limits that a project changed, by project and scope. */
   readonly limits: Map<string, Limits>;
-  readonly tokens: Map<string, LiveToken>;
+  /** They expire at that time, in milliseconds since 1970. */
+  readonly tokens: Map<string, { readonly caller: Caller; readonly expiresAt: number }>;
 }
 
 export interface World {

@@ -1,6 +1,6 @@
 // Turns a fault, and the reply that there would have been, into what goes on the wire.
 
-import { refusal, type FieldProblem, type Reply } from '../../src/sandbox/replies.ts';
+import { refusal, type FieldProblem, type Reply } from '../../src/sandbox/call.ts';
 import type { Fault } from './faults.ts';
 import { withFields, withoutFields } from './reply-shape.ts';
 import { bytesOf, whole, type Answer, type WireReply } from './wire.ts';

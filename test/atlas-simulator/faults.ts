@@ -1,6 +1,6 @@
 // What can go wrong on purpose, and the queue of what shall. What a fault puts on the wire is fault-answers.ts.
 
-import type { FieldProblem } from '../../src/sandbox/replies.ts';
+import type { FieldProblem } from '../../src/sandbox/call.ts';
 import type { Operation } from '../../src/sandbox/routes.ts';
 
 export interface FaultScope {

@@ -1,6 +1,6 @@
 // Where a test stops a request and decides what becomes of it: before it is carried out, and before it is answered.
 
-import { isJson } from '../../src/sandbox/replies.ts';
+import { isJson } from '../../src/sandbox/call.ts';
 import type { AtlasRequest } from '../../src/sandbox/routes.ts';
 import type { Fault, FaultKind } from './faults.ts';
 import type { RecordedRequest } from './request-log.ts';

@@ -2,7 +2,7 @@
 // knows nothing of it: it carries such a request out with other keys in its state, which are put back then.
 
 import type { LiveKey } from '../../src/sandbox/model-keys.ts';
-import type { Reply } from '../../src/sandbox/replies.ts';
+import type { Reply } from '../../src/sandbox/call.ts';
 import type { AtlasRequest } from '../../src/sandbox/routes.ts';
 import { ownProjects, type World } from '../../src/sandbox/world.ts';
 

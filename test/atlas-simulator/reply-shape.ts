@@ -1,6 +1,6 @@
 // Changes the members of a reply: of an object, or of each row of a page and of the page itself.
 
-import { isJson, type Json, type Reply } from '../../src/sandbox/replies.ts';
+import { isJson, type Json, type Reply } from '../../src/sandbox/call.ts';
 
 /** How replies differ from the published ones, whatever they are about. */
 export interface Shape {

@@ -3,8 +3,8 @@
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { Reply } from '../../src/sandbox/replies.ts';
-import { sendReply } from '../../src/sandbox/server.ts';
+import type { Reply } from '../../src/sandbox/call.ts';
+import { sendReply } from '../../src/sandbox/sandbox.ts';
 
 /** A reply that may differ from those of Atlas in its status line and its body. */
 export interface WireReply extends Reply {

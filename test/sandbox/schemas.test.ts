@@ -70,7 +70,7 @@ async function sceneIn(version: Version): Promise<Scene> {
   };
 }
 
-const everyCall = OPERATIONS.flatMap((operation) => {
+const everyCall = [...OPERATIONS].flatMap((operation) => {
   const { versions } = FACTS[operation];
   return (versions.length === 0 ? (['2025-03-12'] as const) : versions).map((version) => [operation, version] as const);
 });
