@@ -15,18 +15,14 @@ import type { Position } from '../../src/atlas/api/pages.ts';
 import type { Transport, TransportOptions } from '../../src/atlas/http/transport.ts';
 import type { Credentials } from '../../src/config/credentials.ts';
 import { FIRST_PROJECT } from '../../src/sandbox/first-project.ts';
-import { startSimulator, type Simulator, type SimulatorOptions } from '../atlas-simulator/simulator.ts';
+import type { Simulator } from '../atlas-simulator/simulator.ts';
 import { Secret } from '../../src/secret/secret.ts';
 import { createAtlas, createTransport } from './shipped-atlas.ts';
 
+export { sandboxFor } from '../atlas-simulator/sandbox-for.ts';
+
 export const PROJECT = FIRST_PROJECT;
 export const NEW_KEY: NewKey = { groupId: PROJECT, name: 'Production key', cloud: 'ANY', geography: 'ANY' };
-
-export async function sandboxFor(options?: SimulatorOptions): Promise<Simulator> {
-  const sandbox = await startSimulator(options);
-  onTestFinished(() => sandbox.close());
-  return sandbox;
-}
 
 export type Settings = Partial<Parameters<typeof createAtlas>[0]>;
 

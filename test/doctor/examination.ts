@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import * as z from 'zod/v4';
 import { FIRST_PROJECT } from '../../src/sandbox/first-project.ts';
-import { startSimulator, type Simulator, type SimulatorOptions } from '../atlas-simulator/simulator.ts';
+import { sandboxFor } from '../atlas-simulator/sandbox-for.ts';
+import type { Simulator, SimulatorOptions } from '../atlas-simulator/simulator.ts';
 import { credentialsFor, startServer, temporaryHome } from '../e2e/host.ts';
 
 export const GROUP = FIRST_PROJECT;
@@ -33,8 +34,7 @@ export interface Examined {
 }
 
 export async function openWard(options: SimulatorOptions = {}) {
-  const sandbox = await startSimulator(options);
-  onTestFinished(() => sandbox.close());
+  const sandbox = await sandboxFor(options);
   const home = temporaryHome();
   mkdirSync(join(home, 'sink'), { mode: 0o700 });
   const env = { ...credentialsFor(sandbox), ATLAS_MODEL_KEYS_SINKS: `app=file:${home}/sink/{entry}.key` };

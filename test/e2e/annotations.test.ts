@@ -1,9 +1,10 @@
 // What the tools say of themselves, held against what they send; and text from Atlas that would like to be obeyed.
 
 import { type CallToolResult } from '@modelcontextprotocol/sdk/types.js';
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import * as z from 'zod/v4';
-import { startSimulator, type Simulator } from '../atlas-simulator/simulator.ts';
+import { sandboxFor } from '../atlas-simulator/sandbox-for.ts';
+import type { Simulator } from '../atlas-simulator/simulator.ts';
 import { catalogOf } from '../tools/offline-catalog.ts';
 import { expectTheSameInText, rowsIn } from './content.ts';
 import { credentialsFor, startHost, temporaryHome, type Host } from './host.ts';
@@ -17,9 +18,7 @@ let sandbox: Simulator;
 let host: Host;
 
 async function startOwn(): Promise<void> {
-  sandbox = await startSimulator();
-  const running = sandbox;
-  onTestFinished(() => running.close());
+  sandbox = await sandboxFor();
   host = await startHost({ home: temporaryHome(), env: credentialsFor(sandbox) });
 }
 

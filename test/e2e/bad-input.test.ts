@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { startSimulator, type Simulator } from '../atlas-simulator/simulator.ts';
-import { BUNDLE, credentialsFor, fileIn, filesBelow, startHost, startServer, temporaryHome } from './host.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { Simulator } from '../atlas-simulator/simulator.ts';
+import { BUNDLE, atlasAndHome, fileIn, filesBelow, startHost, startServer } from './host.ts';
 import { structuredOf, textOf } from './result.ts';
 import { sharedHost } from './shared-host.ts';
 
@@ -13,11 +13,7 @@ let home: string;
 let env: Record<string, string>;
 
 beforeEach(async () => {
-  sandbox = await startSimulator();
-  const running = sandbox;
-  home = temporaryHome();
-  env = credentialsFor(sandbox);
-  onTestFinished(() => running.close());
+  ({ sandbox, home, env } = await atlasAndHome());
 });
 
 // The servers below are shared: what one test makes them send too late, the next one sees.

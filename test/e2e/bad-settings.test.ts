@@ -3,10 +3,9 @@
 
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync } from 'node:fs';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { toolDefinitions } from '../../src/tools/tool-definitions.ts';
-import { startSimulator } from '../atlas-simulator/simulator.ts';
-import { BUNDLE, credentialsFor, fileIn, filesBelow, startHost, temporaryHome } from './host.ts';
+import { BUNDLE, atlasAndHome, credentialsFor, fileIn, filesBelow, startHost, temporaryHome } from './host.ts';
 import { structuredOf, textOf } from './result.ts';
 
 interface Broken {
@@ -37,9 +36,7 @@ const CASES: [string, Broken, RegExp][] = [
 ];
 
 async function openWard({ args = [], env = {} }: Broken) {
-  const sandbox = await startSimulator();
-  onTestFinished(() => sandbox.close());
-  const home = temporaryHome();
+  const { sandbox, home } = await atlasAndHome();
   const server = await startHost({ home, args, env: { ...credentialsFor(sandbox), ...env } });
   return { sandbox, home, ...server };
 }

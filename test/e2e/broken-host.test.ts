@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { onTestFinished, expect, test, vi } from 'vitest';
 import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js';
-import { startSimulator } from '../atlas-simulator/simulator.ts';
+import { sandboxFor } from '../atlas-simulator/sandbox-for.ts';
 import { BUNDLE, startHost, temporaryHome } from './host.ts';
 
 const GROUP = '69681d39c9e8cfd375386316';
@@ -61,8 +61,7 @@ test.each([
 });
 
 test('a second signal does not cut short a create that was sent', async () => {
-  const sandbox = await startSimulator();
-  onTestFinished(() => sandbox.close());
+  const sandbox = await sandboxFor();
   const { clientId, clientSecret } = sandbox.credentials;
   sandbox.inject({ operation: 'create_key', when: 'after', kind: 'delay', ms: 700 });
   const host = await startHost({
@@ -82,8 +81,7 @@ test('a second signal does not cut short a create that was sent', async () => {
 });
 
 test('the very first request, of id 0, can be cancelled, and its answer keeps its id', async () => {
-  const sandbox = await startSimulator();
-  onTestFinished(() => sandbox.close());
+  const sandbox = await sandboxFor();
   sandbox.inject({ operation: 'list_keys', when: 'before', kind: 'delay', ms: 60_000 });
   const { accessToken } = sandbox.credentials;
   const home = temporaryHome();

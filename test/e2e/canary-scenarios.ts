@@ -2,11 +2,11 @@
 
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { type Fault } from '../atlas-simulator/faults.ts';
-import { startSimulator, type Simulator } from '../atlas-simulator/simulator.ts';
+import type { Simulator } from '../atlas-simulator/simulator.ts';
 import { leaksIn } from '../canary.ts';
-import { credentialsFor, filesBelow, startHost, temporaryHome, type Host } from './host.ts';
+import { atlasAndHome, credentialsFor, filesBelow, startHost, type Host } from './host.ts';
 import { structuredOf } from './result.ts';
 
 export const GROUP = '69681d39c9e8cfd375386316';
@@ -116,9 +116,7 @@ export async function startIn(
   sink?: Scenario['sink'],
   flags: string[] = [],
 ): Promise<{ sandbox: Simulator; host: Host; home: string; sinkFolder: string }> {
-  const sandbox = await startSimulator();
-  onTestFinished(() => sandbox.close());
-  const home = temporaryHome();
+  const { sandbox, home } = await atlasAndHome();
   const sinkFolder = join(home, 'sink');
   mkdirSync(sinkFolder, { mode: 0o700 });
   const uri = sink?.(sinkFolder) ?? `file:${sinkFolder}/{entry}`;

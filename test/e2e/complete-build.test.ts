@@ -5,14 +5,13 @@ import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/sdk/types.js';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import * as z from 'zod/v4';
 import { buildServer } from '../../build.js';
 import { FIRST_PROJECT } from '../../src/sandbox/first-project.ts';
 import { type LiveKey } from '../../src/sandbox/model-keys.ts';
-import { startSimulator } from '../atlas-simulator/simulator.ts';
 import { fingerprintOfBytes } from '../../src/secret/fingerprint.ts';
-import { BUNDLE, credentialsFor, startServer, temporaryHome } from './host.ts';
+import { BUNDLE, atlasAndHome, credentialsFor, startServer } from './host.ts';
 
 let folder: string;
 let completeBundle: string;
@@ -64,9 +63,7 @@ async function expectSame(
   env: Environment = {},
 ): Promise<void> {
   const written = async (bundle: string) => {
-    const sandbox = await startSimulator();
-    onTestFinished(() => sandbox.close());
-    const home = temporaryHome();
+    const { sandbox, home } = await atlasAndHome();
     const key = sandbox.addKey(FIRST_PROJECT, { name: 'prod' });
     const server = start(bundle, home, { ...credentialsFor(sandbox), ATLAS_MODEL_KEYS_LOG_LEVEL: 'debug', ...env });
     await conversation(server, key.apiKeyId);

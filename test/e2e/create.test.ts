@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { startSimulator, type Simulator } from '../atlas-simulator/simulator.ts';
-import { credentialsFor, fileIn, filesBelow, startHost, temporaryHome } from './host.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { sandboxFor } from '../atlas-simulator/sandbox-for.ts';
+import type { Simulator } from '../atlas-simulator/simulator.ts';
+import { atlasAndHome, fileIn, filesBelow, startHost } from './host.ts';
 import { structuredOf, textOf } from './result.ts';
 
 const GROUP = '69681d39c9e8cfd375386316';
@@ -13,11 +14,7 @@ let home: string;
 let env: Record<string, string>;
 
 beforeEach(async () => {
-  sandbox = await startSimulator();
-  const running = sandbox;
-  home = temporaryHome();
-  env = credentialsFor(sandbox);
-  onTestFinished(() => running.close());
+  ({ sandbox, home, env } = await atlasAndHome());
 });
 
 describe('without any sink configured, the secret is in a file of the data directory', () => {
@@ -143,8 +140,7 @@ test('a dry run says where the secret would go, and changes nothing', async () =
 });
 
 test('an older Atlas is spoken to in its own version, with a warning', async () => {
-  const older = await startSimulator({ versions: ['preview'] });
-  onTestFinished(() => older.close());
+  const older = await sandboxFor({ versions: ['preview'] });
   const { clientId, clientSecret } = older.credentials;
   const host = await startHost({
     home,

@@ -3,12 +3,12 @@
 
 import { chmodSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { thisMachine } from '../../src/files/machine.ts';
-import { startSimulator, type Simulator } from '../atlas-simulator/simulator.ts';
+import type { Simulator } from '../atlas-simulator/simulator.ts';
 import { leaksIn } from '../canary.ts';
 import { namesOf, readReport, runDoctor } from '../doctor/examination.ts';
-import { fileIn, filesBelow, startHost, startServer, temporaryHome } from './host.ts';
+import { atlasAndHome, fileIn, filesBelow, startHost, startServer } from './host.ts';
 
 const GROUP = '69681d39c9e8cfd375386316';
 const NEW_KEY = { groupId: GROUP, name: 'a key' };
@@ -17,10 +17,7 @@ let sandbox: Simulator;
 let home: string;
 
 beforeEach(async () => {
-  sandbox = await startSimulator();
-  const running = sandbox;
-  home = temporaryHome();
-  onTestFinished(() => running.close());
+  ({ sandbox, home } = await atlasAndHome());
 });
 
 /** A program that leaves a file `ran` and then does this; `$F` is its folder. */

@@ -10,10 +10,9 @@ import {
   type ElicitResult,
   type Progress,
 } from '@modelcontextprotocol/sdk/types.js';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { FIRST_PROJECT } from '../../src/sandbox/first-project.ts';
-import { startSimulator } from '../atlas-simulator/simulator.ts';
-import { credentialsFor, filesBelow, startServer, temporaryHome } from './host.ts';
+import { atlasAndHome, credentialsFor, filesBelow, startServer } from './host.ts';
 
 const AS_LONG_AS_A_PERSON_MS = 400;
 
@@ -32,9 +31,7 @@ async function openScene(
   fill: ((form: ElicitRequestFormParams, signal: AbortSignal) => ElicitResult | Promise<ElicitResult>) | undefined,
   { env = {}, capabilities = FORMS, keyName = 'prod', readingMs = AS_LONG_AS_A_PERSON_MS }: Settings = {},
 ) {
-  const sandbox = await startSimulator();
-  onTestFinished(() => sandbox.close());
-  const home = temporaryHome();
+  const { sandbox, home } = await atlasAndHome();
   const { apiKeyId } = sandbox.addKey(FIRST_PROJECT, { name: keyName });
   const { transport, ...server } = startServer({ home, env: { ...credentialsFor(sandbox), ...env } });
   const client = new Client({ name: 'test-host', version: '1.0.0' }, { capabilities });

@@ -22,6 +22,7 @@ import { CallToolResultSchema, type CallToolResult, type ClientCapabilities } fr
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv';
 import { type JsonSchemaType, type jsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/types.js';
 import { afterAll, onTestFinished } from 'vitest';
+import { sandboxFor } from '../atlas-simulator/sandbox-for.ts';
 import { type Simulator } from '../atlas-simulator/simulator.ts';
 import { holdToSchema } from '../tools/strict-result.ts';
 
@@ -75,6 +76,12 @@ export function credentialsFor({
     MONGODB_ATLAS_CLIENT_ID: credentials.clientId,
     MONGODB_ATLAS_CLIENT_SECRET: credentials.clientSecret,
   };
+}
+
+/** A simulated Atlas, a home, and the variables with which a server that has that home is admitted; until the test ends. */
+export async function atlasAndHome() {
+  const sandbox = await sandboxFor();
+  return { sandbox, home: temporaryHome(), env: credentialsFor(sandbox) };
 }
 
 interface RunningServer {

@@ -8,9 +8,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import * as z from 'zod/v4';
-import { startSimulator } from '../atlas-simulator/simulator.ts';
 import { leaksIn } from '../canary.ts';
-import { BUNDLE, credentialsFor, fileIn, temporaryHome } from './host.ts';
+import { BUNDLE, atlasAndHome, credentialsFor, fileIn, temporaryHome } from './host.ts';
 import { structuredOf, type Result } from './result.ts';
 import { CREATE, GROUP } from './scene.ts';
 
@@ -87,9 +86,7 @@ function resultIn(value: unknown): Result {
 }
 
 async function openScene() {
-  const sandbox = await startSimulator();
-  onTestFinished(() => sandbox.close());
-  const home = temporaryHome();
+  const { sandbox, home } = await atlasAndHome();
   const path = join(home, 'app.key');
   const { expectNoLeaks, ...inspector } = inspect(home, ['--sink', `app=file:${path}`], credentialsFor(sandbox));
   return {

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import * as z from 'zod/v4';
 import { type LiveKey } from '../../src/sandbox/model-keys.ts';
-import { startSimulator, type Simulator } from '../atlas-simulator/simulator.ts';
+import type { Simulator } from '../atlas-simulator/simulator.ts';
 import { expectTheSameInText, rowsIn } from './content.ts';
-import { credentialsFor, startHost, temporaryHome, type Host } from './host.ts';
+import { atlasAndHome, startHost, type Host } from './host.ts';
 import { structuredOf, textOf } from './result.ts';
 
 const GROUP = '69681d39c9e8cfd375386316';
@@ -26,12 +26,8 @@ let env: Record<string, string>;
 let staging: string;
 
 beforeEach(async () => {
-  sandbox = await startSimulator();
-  const running = sandbox;
-  home = temporaryHome();
-  env = credentialsFor(sandbox);
+  ({ sandbox, home, env } = await atlasAndHome());
   staging = sandbox.projects[1]?.id ?? '';
-  onTestFinished(() => running.close());
 });
 
 const start = (args: readonly string[] = [], more: Record<string, string> = {}) =>

@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { type Plugin } from 'esbuild';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildServer, LEFT_OUT } from '../../build.js';
 import { exchanged } from '../../build/split.js';
-import { startSimulator } from '../atlas-simulator/simulator.ts';
+import { sandboxFor } from '../atlas-simulator/sandbox-for.ts';
 import { makeCertificate, NAME, proxyFor, tlsGatewayFor } from '../atlas/http/tls-servers.ts';
 import { credentialsFor, startHost, temporaryHome } from './host.ts';
 import { structuredOf } from './result.ts';
@@ -52,8 +52,7 @@ test('everything that is left out has its trap, and each is in the bundle', () =
 });
 
 test('none of it is used', async () => {
-  const sandbox = await startSimulator();
-  onTestFinished(() => sandbox.close());
+  const sandbox = await sandboxFor();
   const proxy = await proxyFor(await tlsGatewayFor(join(folder, 'tls'), sandbox.baseUrl));
   const home = temporaryHome();
   const sinks = Object.fromEntries(['app', 'vault'].map((name) => [name, `file:${home}/{entry}.${name}`]));

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { startSimulator, type Simulator } from '../atlas-simulator/simulator.ts';
-import { credentialsFor, filesBelow, startHost, startServer, temporaryHome } from './host.ts';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Simulator } from '../atlas-simulator/simulator.ts';
+import { atlasAndHome, filesBelow, startHost, startServer } from './host.ts';
 
 const GROUP = '69681d39c9e8cfd375386316';
 
@@ -10,11 +10,7 @@ let home: string;
 let env: Record<string, string>;
 
 beforeEach(async () => {
-  sandbox = await startSimulator();
-  const running = sandbox;
-  home = temporaryHome();
-  env = credentialsFor(sandbox);
-  onTestFinished(() => running.close());
+  ({ sandbox, home, env } = await atlasAndHome());
 });
 
 test('a host that only looks (starts, lists, leaves) causes no request, no port and no file', async () => {

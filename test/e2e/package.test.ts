@@ -12,9 +12,8 @@ import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import * as z from 'zod/v4';
 import { buildPart } from '../../build.js';
-import { startSimulator } from '../atlas-simulator/simulator.ts';
 import { leaksIn } from '../canary.ts';
-import { credentialsFor, filesBelow, temporaryHome, transportOver } from './host.ts';
+import { atlasAndHome, credentialsFor, filesBelow, transportOver } from './host.ts';
 import { structuredOf } from './result.ts';
 import { CREATE, GROUP } from './scene.ts';
 
@@ -144,9 +143,7 @@ function startCommand(home: string, args: readonly string[], env: Readonly<Recor
 }
 
 test('its command lists the tools, and creates a key whose secret is in the sink and nowhere else', async () => {
-  const sandbox = await startSimulator();
-  onTestFinished(() => sandbox.close());
-  const home = temporaryHome();
+  const { sandbox, home } = await atlasAndHome();
   const path = join(home, 'app.key');
   const command = startCommand(home, ['--sink', `app=file:${path}`], credentialsFor(sandbox));
   const client = new Client({ name: 'test-host', version: '1.0.0' });

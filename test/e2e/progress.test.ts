@@ -1,14 +1,13 @@
 // Progress as a host sees it, in calls that Atlas holds up.
 
 import { type Progress } from '@modelcontextprotocol/sdk/types.js';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { FIRST_PROJECT } from '../../src/sandbox/first-project.ts';
-import { startSimulator } from '../atlas-simulator/simulator.ts';
+import { sandboxFor } from '../atlas-simulator/sandbox-for.ts';
 import { credentialsFor, startHost, temporaryHome } from './host.ts';
 
 async function openScene() {
-  const sandbox = await startSimulator();
-  onTestFinished(() => sandbox.close());
+  const sandbox = await sandboxFor();
   const host = await startHost({ home: temporaryHome(), env: credentialsFor(sandbox) });
   const told: Progress[] = [];
   const onprogress = (progress: Progress) => told.push(progress);

@@ -1,8 +1,8 @@
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import * as z from 'zod/v4';
-import { startSimulator, type Simulator } from '../atlas-simulator/simulator.ts';
+import type { Simulator } from '../atlas-simulator/simulator.ts';
 import { expectTheSameInText, rowsIn } from './content.ts';
-import { credentialsFor, startHost, temporaryHome, type Host } from './host.ts';
+import { atlasAndHome, startHost, type Host } from './host.ts';
 import { structuredOf, textOf } from './result.ts';
 
 const project = z.object({ groupId: z.string(), name: z.string(), orgId: z.string() });
@@ -19,11 +19,7 @@ let home: string;
 let env: Record<string, string>;
 
 beforeEach(async () => {
-  sandbox = await startSimulator();
-  const running = sandbox;
-  home = temporaryHome();
-  env = credentialsFor(sandbox);
-  onTestFinished(() => running.close());
+  ({ sandbox, home, env } = await atlasAndHome());
 });
 
 const start = (more: Record<string, string> = {}) => startHost({ home, env: { ...env, ...more } });

@@ -1,13 +1,12 @@
 // Prompts and their completion as a host uses them, and that an agent who follows one gets where it leads.
 
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { FIRST_PROJECT } from '../../src/sandbox/first-project.ts';
-import { startSimulator } from '../atlas-simulator/simulator.ts';
+import { sandboxFor } from '../atlas-simulator/sandbox-for.ts';
 import { credentialsFor, startHost, temporaryHome } from './host.ts';
 
 async function openScene(env: Readonly<Record<string, string>> = {}, args: readonly string[] = []) {
-  const sandbox = await startSimulator();
-  onTestFinished(() => sandbox.close());
+  const sandbox = await sandboxFor();
   const host = await startHost({ home: temporaryHome(), env: { ...credentialsFor(sandbox), ...env }, args });
   const { client } = host;
   return {

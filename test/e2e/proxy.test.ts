@@ -4,7 +4,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { startSimulator } from '../atlas-simulator/simulator.ts';
+import { sandboxFor } from '../atlas-simulator/sandbox-for.ts';
 import {
   hasOpenssl,
   makeCertificate,
@@ -34,8 +34,7 @@ describe.skipIf(!hasOpenssl && !process.env.CI)('with certificates by openssl', 
   });
 
   async function behindProxy(tunnelling: Tunnelling = 'open', env: Readonly<Record<string, string>> = {}) {
-    const sandbox = await startSimulator();
-    onTestFinished(() => sandbox.close());
+    const sandbox = await sandboxFor();
     const proxy = await proxyFor(await tlsGatewayFor(folder, sandbox.baseUrl), tunnelling);
     const host = await startHost({
       home: temporaryHome(),

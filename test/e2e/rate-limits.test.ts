@@ -1,5 +1,6 @@
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { startSimulator, type Simulator } from '../atlas-simulator/simulator.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { sandboxFor } from '../atlas-simulator/sandbox-for.ts';
+import type { Simulator } from '../atlas-simulator/simulator.ts';
 import { expectTheSameInText, rowsIn } from './content.ts';
 import { credentialsFor, startHost, temporaryHome, type Host } from './host.ts';
 import { structuredOf, textOf } from './result.ts';
@@ -16,9 +17,7 @@ let sandbox: Simulator;
 let host: Host;
 
 beforeEach(async () => {
-  sandbox = await startSimulator();
-  const running = sandbox;
-  onTestFinished(() => running.close());
+  sandbox = await sandboxFor();
   host = await startHost({ home: temporaryHome(), env: credentialsFor(sandbox) });
 });
 

@@ -1,8 +1,8 @@
 // A reply that repeats the new secret in other members, in a form that no look for the whole value finds; and one whose
 // secret is a word or an id of this server, which must not change what an answer says.
 
-import { expect, onTestFinished, test } from 'vitest';
-import { startSimulator } from '../atlas-simulator/simulator.ts';
+import { expect, test } from 'vitest';
+import { sandboxFor } from '../atlas-simulator/sandbox-for.ts';
 import { GROUP, startIn } from './canary-scenarios.ts';
 import { BUNDLE, credentialsFor, startHost, temporaryHome } from './host.ts';
 import { structuredOf } from './result.ts';
@@ -57,8 +57,7 @@ test.each([GROUP, 'rotate_ai_model_api_key'])('a secret that is %j changes nothi
 });
 
 test.each(['ATLAS_UNAUTHENTICATED', 'not_applicable'])('a token that is %j changes nothing of one', async (token) => {
-  const sandbox = await startSimulator();
-  onTestFinished(() => sandbox.close());
+  const sandbox = await sandboxFor();
   const env = { MONGODB_ATLAS_BASE_URL: sandbox.baseUrl, MONGODB_ATLAS_ACCESS_TOKEN: token };
   const host = await startHost({ home: temporaryHome(), env });
   const { error } = structuredOf(await host.call('list_ai_model_api_keys', { groupId: GROUP }));
@@ -68,8 +67,7 @@ test.each(['ATLAS_UNAUTHENTICATED', 'not_applicable'])('a token that is %j chang
 
 test("a key's name is compared with no password: that of the proxy is shown as any other", async () => {
   const password = 'tr0ub4dor-and-3-more-words';
-  const sandbox = await startSimulator();
-  onTestFinished(() => sandbox.close());
+  const sandbox = await sandboxFor();
   const env = { ...credentialsFor(sandbox), HTTPS_PROXY: `http://user:${password}@127.0.0.1:9` };
   const host = await startHost({ home: temporaryHome(), env });
   const guesses = [password, 'tr0ub4dor-and-3-less-words'];

@@ -1,8 +1,10 @@
 // The plainest client there is, for tests of the sandbox: one request, one reply, nothing clever.
 
 import { createHash } from 'node:crypto';
-import { afterEach, expect } from 'vitest';
-import { startSimulator, type Simulator, type SimulatorOptions } from '../atlas-simulator/simulator.ts';
+import { expect } from 'vitest';
+import type { Simulator } from '../atlas-simulator/simulator.ts';
+
+export { sandboxFor } from '../atlas-simulator/sandbox-for.ts';
 
 const VERSION = '2025-03-12';
 export const FIRST_PROJECT = '69681d39c9e8cfd375386316';
@@ -27,20 +29,6 @@ export interface Sending {
   readonly contentType?: string | null;
   /** Null: no credentials. Default: the access token. */
   readonly authorization?: string | null;
-}
-
-const open = new Set<Simulator>();
-
-afterEach(async () => {
-  await Promise.all([...open].map((sandbox) => sandbox.close()));
-  open.clear();
-});
-
-/** A sandbox that ends with the test. */
-export async function sandboxFor(options?: SimulatorOptions): Promise<Simulator> {
-  const sandbox = await startSimulator(options);
-  open.add(sandbox);
-  return sandbox;
 }
 
 export async function call(sandbox: Simulator, method: string, path: string, sending: Sending = {}): Promise<Received> {
