@@ -2,37 +2,21 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseEnv } from 'node:util';
-import { build } from 'esbuild';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { builtProgram } from '../built-program.ts';
 import { ok, type Result } from '../../src/failure.ts';
 import { withLock } from '../../src/files/file-lock.ts';
 import type { FileProblem } from '../../src/files/file-problem.ts';
 import { thisProcess } from '../../src/files/process-owner.ts';
 import { withDirectory } from '../../src/files/safe-directory.ts';
-import { CANARY, SECRET, VARIABLE, WRITTEN, dotenvSinkAt, scratch, targetOf } from '../sinks/file-fixture.ts';
+import { CANARY, SECRET, VARIABLE, WRITTEN, dotenvSinkAt, fileWith, scratch, targetOf } from '../sinks/file-fixture.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'amk-writer-'));
-const program = join(folder, 'dotenv-writer.mjs');
-
-beforeAll(async () => {
-  await build({
-    entryPoints: [join(import.meta.dirname, 'dotenv-writer.ts')],
-    outfile: program,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    logLevel: 'warning',
-  });
-});
-afterAll(() => {
-  rmSync(folder, { recursive: true, force: true });
-});
+const program = builtProgram(join(import.meta.dirname, 'dotenv-writer.ts'));
 
 /** Started, and waiting for the end of its input. */
 async function writer(path: string, ...task: string[]) {
@@ -43,12 +27,6 @@ async function writer(path: string, ...task: string[]) {
   const ended = once(child, 'exit');
   await once(child.stdout, 'data');
   return { child, ended };
-}
-
-function dotenv(content: string): string {
-  const path = join(scratch(), '.env');
-  writeFileSync(path, content, { mode: 0o600 });
-  return path;
 }
 
 function beside(path: string): string[] {
@@ -80,7 +58,7 @@ test('two spellings of a name, which may be one file, have one lock', async () =
 });
 
 test('of eight processes that add five variables each, none loses any', { timeout: 60_000 }, async () => {
-  const path = dotenv(BEFORE);
+  const path = fileWith(BEFORE);
   const names = Array.from({ length: 40 }, (_, each) => `KEY_${each}`);
   const writers = await Promise.all(
     Array.from({ length: 8 }, (_, each) => writer(path, 'add', ...names.slice(each * 5, each * 5 + 5))),
@@ -98,7 +76,7 @@ test('of eight processes that add five variables each, none loses any', { timeou
 
 describe('the lock of a process', () => {
   test('that only begins to write waits for one that is at it, also in this process', async () => {
-    const path = dotenv('');
+    const path = fileWith('');
     const order: string[] = [];
     const edit = (name: string) => () => {
       order.push(`${name} begins`);
@@ -113,7 +91,7 @@ describe('the lock of a process', () => {
   });
 
   test('that was killed keeps nobody out, and is removed', async () => {
-    const path = dotenv('A=1\n');
+    const path = fileWith('A=1\n');
     const { child, ended } = await writer(path, 'die');
     child.stdin.end();
     expect(await ended).toEqual([null, 'SIGKILL']);
@@ -123,7 +101,7 @@ describe('the lock of a process', () => {
   });
 
   test('that lives keeps others out until it ends, and they say so', async () => {
-    const path = dotenv('A=1\n');
+    const path = fileWith('A=1\n');
     const { child, ended } = await writer(path, 'hold');
     child.stdin.end();
     await once(child.stdout, 'data');
@@ -159,7 +137,7 @@ describe('the lock of a process', () => {
   });
 
   test('is not that of another file, nor needed to read', async () => {
-    const path = dotenv(`${VARIABLE}=${CANARY}\n`);
+    const path = fileWith(`${VARIABLE}=${CANARY}\n`);
     await locked(path, async () => {
       expect(await deliverTo(`${path}.local`)).toEqual(WRITTEN);
       expect(await dotenvSinkAt(path).lookUp({ groupId: '' })).toMatchObject({ held: 'value' });
@@ -168,7 +146,7 @@ describe('the lock of a process', () => {
   });
 
   test('is given back whatever comes of the edit', async () => {
-    const path = dotenv('');
+    const path = fileWith('');
     await expect(locked(path, () => Promise.reject(new Error('defect')))).rejects.toThrow('defect');
     expect(await locked(path, () => Promise.resolve(notReadyNow))).toBe(notReadyNow);
     expect(beside(path)).toEqual([]);
@@ -199,7 +177,7 @@ describe('a lock file', () => {
     ['of a process in another container', JSON.stringify({ ...ME, pidNamespace: 'pid:[1]' }), 30],
     ['of a process on a system that tells little', JSON.stringify({ pid: process.pid }), 30],
   ])('%s counts', async (_whose, content, secondsOld) => {
-    const path = dotenv('');
+    const path = fileWith('');
     leave(path, content, secondsOld);
     expect(await locked(path, run, 0)).toMatchObject({ ok: false });
     expect(beside(path)).toHaveLength(1);
@@ -213,7 +191,7 @@ describe('a lock file', () => {
     ['that was left in another container', JSON.stringify({ ...ME, pidNamespace: 'pid:[1]' }), 90],
     ['that is too large', 'x'.repeat(5000), 60],
   ])('%s does not count, and is removed', async (_whose, content, secondsOld) => {
-    const path = dotenv('');
+    const path = fileWith('');
     leave(path, content, secondsOld);
     expect(await locked(path, run, 0)).toEqual(ok('ran'));
     expect(beside(path)).toEqual([]);

@@ -18,6 +18,7 @@ import {
   VARIABLE,
   dotenvSinkAt,
   fileSinkAt,
+  fileWith,
   folderIn,
   isRoot,
   modeAt,
@@ -28,13 +29,6 @@ import {
   scratch,
   targetOf,
 } from '../sinks/file-fixture.ts';
-
-function dotenv(mode = 0o600): string {
-  const path = join(scratch(), '.env');
-  writeFileSync(path, 'A=1\n');
-  chmodSync(path, mode);
-  return path;
-}
 
 /** By a dry run and by a create. */
 async function problemsOf(path: string): Promise<unknown[]> {
@@ -47,8 +41,8 @@ function twice(problem: unknown): unknown[] {
 
 describe('a file that cannot be replaced', () => {
   test.skipIf(!isRoot)('since it is mounted by itself (needs root, and to mount)', async ({ skip }) => {
-    const path = dotenv();
-    const other = dotenv();
+    const path = fileWith('A=1\n');
+    const other = fileWith('A=1\n');
     try {
       run('mount', '--bind', other, path);
     } catch {
@@ -62,7 +56,7 @@ describe('a file that cannot be replaced', () => {
   });
 
   test.skipIf(!isRoot).for(['+i', '+a'])('since chattr %s protects it (needs root)', async (attribute, { skip }) => {
-    const path = dotenv();
+    const path = fileWith('A=1\n');
     try {
       run('chattr', attribute, path);
     } catch {
@@ -78,7 +72,7 @@ describe('a file that cannot be replaced', () => {
   });
 
   test('since its owner made it read-only', async () => {
-    const path = dotenv(0o400);
+    const path = fileWith('A=1\n', 0o400);
     expect(await problemsOf(path)).toEqual(twice(notReady(/is read-only/, /chmod u\+w/)));
     expect([modeAt(path), readFileSync(path, 'utf8')]).toEqual([0o400, 'A=1\n']);
   });
@@ -88,7 +82,7 @@ describe('who can read a file that is replaced', () => {
   test.skipIf(!isRoot)(
     'a group that could goes on, as that of a web server, and all are told (needs root)',
     async () => {
-      const path = dotenv(0o640);
+      const path = fileWith('A=1\n', 0o640);
       chownSync(path, 0, 33);
       const preflight = await dotenvSinkAt(path).preflight({ groupId: '' }, 'inspect');
       const warning = `The group 33 can read ${path} and the secret in it (mode 0640).`;
@@ -105,7 +99,7 @@ describe('who can read a file that is replaced', () => {
   test.skipIf(!isRoot)(
     'a group that this user cannot give is said before (needs root, and to become another)',
     async () => {
-      const path = dotenv(0o640);
+      const path = fileWith('A=1\n', 0o640);
       chownSync(path, STRANGER, 33);
       chownSync(join(path, '..'), STRANGER, STRANGER);
       process.seteuid?.(STRANGER);
@@ -182,7 +176,7 @@ describe('who can read a file that is replaced', () => {
     [0o604, 100, { mode: 0o600 }],
     [0o777, 100, { mode: 0o600 }],
   ])('of mode %o and group %i', (mode, gid, access) => {
-    const stats = Object.assign(lstatSync(dotenv()), { mode: 0o100000 | mode, gid });
+    const stats = Object.assign(lstatSync(fileWith('A=1\n')), { mode: 0o100000 | mode, gid });
     const machine = { ...thisMachine(), user: 1000, group: 100, isPrivateGroup: () => false };
     expect(keptAccess(stats, machine)).toEqual(access);
     expect(modeWarnings('/x', stats, machine).length > 0).toBe(mode !== 0o600);
@@ -198,7 +192,7 @@ test.each([
   [0o755, true],
   [0o777, true],
 ])('a file system without modes that gives every file %o (simulated)', (mode, isOpen) => {
-  const stats = Object.assign(lstatSync(dotenv()), { mode: 0o100000 | mode });
+  const stats = Object.assign(lstatSync(fileWith('A=1\n')), { mode: 0o100000 | mode });
   const machine = { ...thisMachine(), user: 1000, isPrivateGroup: () => false };
   expect(isReadableByOthers(stats, machine)).toBe(isOpen);
   expect(modeProblem('/x', stats, machine)?.reason).toBe(isOpen ? 'no modes' : undefined);

@@ -2,7 +2,7 @@
 // nobody else can, and what cannot be kept is said before.
 
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, lstatSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, lstatSync, readFileSync, readdirSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Sink } from '../../src/sinks/sink.ts';
@@ -19,6 +19,7 @@ import {
   dotenvSinkAt,
   environmentIn,
   fileSinkAt,
+  fileWith,
   folderIn,
   isRoot,
   modeAt,
@@ -62,20 +63,13 @@ function entriesOf(path: string): string[] {
 
 /** Each sink at a file that holds the old secret, which gives way. */
 const kinds: [string, (mode?: number) => string, (path: string, environment?: Record<string, string>) => Sink][] = [
-  ['file', (mode) => fileOf(OLD, mode), (path, environment) => fileSinkAt(path, environment)],
+  ['file', (mode) => fileWith(OLD, mode), (path, environment) => fileSinkAt(path, environment)],
   [
     'dotenv',
-    (mode) => fileOf(`${VARIABLE}=${OLD}\n`, mode),
+    (mode) => fileWith(`${VARIABLE}=${OLD}\n`, mode),
     (path, environment) => dotenvSinkAt(path, VARIABLE, environment),
   ],
 ];
-
-function fileOf(text: string, mode = 0o600): string {
-  const path = join(scratch(), '.env');
-  writeFileSync(path, text);
-  chmodSync(path, mode);
-  return path;
-}
 
 /** What a dry run and a create say before, and the result of the create. */
 async function deliveredTo(sink: Sink): Promise<{ told: readonly string[]; retract: () => Promise<void> }> {

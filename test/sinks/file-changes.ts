@@ -1,5 +1,7 @@
 // What other programs may do to a file between two steps of a sink.
 
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   appendFileSync,
   chmodSync,
@@ -11,6 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import { onTestFinished } from 'vitest';
 import { run } from './file-fixture.ts';
 
 export type Change = (path: string) => void;
@@ -76,3 +79,24 @@ export const directory: Change = (path) => {
   rmSync(path, { force: true });
   mkdirSync(path);
 };
+
+const EDITOR = `
+  const { renameSync, readFileSync, writeFileSync } = require('node:fs');
+  const [, path, lines] = process.argv;
+  for (let line = 0; line < Number(lines); line += 1) {
+    const text = readFileSync(path, 'utf8');
+    writeFileSync(path + '.editor', text + 'LINE_' + line + '=1\\n', { mode: 0o600 });
+    // It is considerate: it tries again where the file changed since it read it.
+    if (readFileSync(path, 'utf8') === text) renameSync(path + '.editor', path); else line -= 1;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3);
+  }`;
+
+/** Starts a process that adds so many lines to the file, one every 3 ms, each by a new file of that name. */
+export function startEditor(path: string, lines: number) {
+  const args = ['-e', EDITOR, path, String(lines)];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+  onTestFinished(() => {
+    child.kill('SIGKILL');
+  });
+  return { child, ended: once(child, 'exit') };
+}

@@ -47,6 +47,14 @@ export function scratch(): string {
   return folder;
 }
 
+/** A file in a folder of its own, with the mode as it is given, whatever the umask. */
+export function fileWith(content: string | Buffer, mode = 0o600, name = '.env'): string {
+  const path = join(scratch(), name);
+  writeFileSync(path, content);
+  chmodSync(path, mode);
+  return path;
+}
+
 export function folderIn(parent: string, name: string, mode = 0o700): string {
   const path = join(parent, name);
   mkdirSync(path);

@@ -1,6 +1,6 @@
 // The file sink where the secret of a key that is replaced may stand: what gives way, what stays, what comes back.
 
-import { chmodSync, chownSync, existsSync, lstatSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, lstatSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { fingerprintOf } from '../../src/secret/fingerprint.ts';
@@ -34,6 +34,7 @@ import {
   WRITTEN,
   environmentIn,
   fileSinkAt,
+  fileWith,
   folderIn,
   isRoot,
   modeAt,
@@ -46,13 +47,8 @@ import {
   withUmask,
 } from './file-fixture.ts';
 
-/** A file that nobody else can read, alone in its directory. */
-function fileWith(content: string | Buffer, mode = 0o600): string {
-  const path = join(scratch(), 'k');
-  writeFileSync(path, content);
-  chmodSync(path, mode);
-  return path;
-}
+/** A file of another name than .env. */
+const keyFile = (content: string | Buffer, mode?: number) => fileWith(content, mode, 'k');
 
 const replacing = (path: string, replaced: Replaced = REPLACED) => targetOf(fileSinkAt(path), ADDRESS, replaced);
 
@@ -92,7 +88,7 @@ describe('a place that is free', () => {
 
 describe('the old secret', () => {
   test.each(['', '\n', '\r\n'])('gives way, and comes back byte for byte: before %j', async (ending) => {
-    const path = fileWith(OLD + ending);
+    const path = keyFile(OLD + ending);
     const target = await replacing(path);
     expect(target).toMatchObject({ location: path, exchanges: 'old secret' });
     expect(readFileSync(path, 'utf8')).toBe(OLD + ending);
@@ -109,13 +105,13 @@ describe('the old secret', () => {
 
   test('is known to redaction once it was found, and that of another key is not taken in', async () => {
     const [old, other] = [OLD.replace('old', 'one'), OTHER.replace('other', 'two')];
-    await replacing(fileWith(old));
-    await problemOf(fileSinkAt(fileWith(other)), 'prove', ADDRESS, REPLACED);
+    await replacing(keyFile(old));
+    await problemOf(fileSinkAt(keyFile(other)), 'prove', ADDRESS, REPLACED);
     expect(redact(`${old} ${other}`)).toBe(`[redacted] ${other}`);
   });
 
   test('is not touched by a preflight, nor without one that allows it', async () => {
-    const path = fileWith(OLD);
+    const path = keyFile(OLD);
     const before = treeOf(dirname(path));
     for (const step of ['inspect', 'prove'] as const) {
       expect(await fileSinkAt(path).preflight(ADDRESS, step, REPLACED)).toMatchObject({ ok: true });
@@ -126,7 +122,7 @@ describe('the old secret', () => {
   });
 
   test.each([0o000, 0o022, 0o077, 0o277])('leaves a file that is private under umask %o', async (mask) => {
-    const path = fileWith(OLD);
+    const path = keyFile(OLD);
     withUmask(mask);
     const target = await replacing(path);
     expect(await target.deliver(SECRET)).toEqual(WRITTEN);
@@ -134,7 +130,7 @@ describe('the old secret', () => {
   });
 
   test.each([0o644, 0o604])('could be read by others (mode %o): that is mended, and said', async (bits) => {
-    const path = fileWith(OLD, bits);
+    const path = keyFile(OLD, bits);
     const warning = `Other users could read ${path} (mode 0${bits.toString(8)}); once the secret is in it, its mode is 0600.`;
     expect(await (await replacing(path)).deliver(SECRET)).toEqual({ outcome: 'written', warnings: [warning] });
     expect(modeAt(path)).toBe(0o600);
@@ -142,7 +138,7 @@ describe('the old secret', () => {
 
   test('of a key with a region, and none of another region', async () => {
     const old = OLD.replace('al-', 'al-eu-');
-    const path = fileWith(old);
+    const path = keyFile(old);
     expect(await replacing(path, { maskedSecret: 'al-eu-****odu2' })).toMatchObject({ exchanges: 'old secret' });
     expect(await problemOf(fileSinkAt(path), 'prove', ADDRESS, { maskedSecret: 'al-us-****odu2' })).toEqual(
       entryExists(/not the secret of the key/),
@@ -158,7 +154,7 @@ describe('where the fingerprint of the old secret is known', () => {
 
   test.each([undefined, 'al-****odu2', 'shown otherwise'])('it gives way, whatever the mask (%s)', async (mask) => {
     for (const content of [OLD, `${OLD}\n`]) {
-      const target = await replacing(fileWith(content), known(mask));
+      const target = await replacing(keyFile(content), known(mask));
       expect(target).toMatchObject({ exchanges: 'old secret' });
       expect(await target.deliver(SECRET)).toEqual(WRITTEN);
     }
@@ -166,7 +162,7 @@ describe('where the fingerprint of the old secret is known', () => {
 
   test('another value that fits the mask stays, and no guess of the mask is judged', async () => {
     const other = `${OLD.slice(0, -10)}XXXXXX${OLD.slice(-4)}`;
-    const problem = await problemOf(fileSinkAt(fileWith(other)), 'prove', ADDRESS, known('al-****odu2'));
+    const problem = await problemOf(fileSinkAt(keyFile(other)), 'prove', ADDRESS, known('al-****odu2'));
     expect(problem).toMatchObject({ code: 'SINK_ENTRY_EXISTS', message: matching(/not the secret of the key/) });
     expect(problem).not.toHaveProperty('isRefusedLook');
   });
@@ -175,7 +171,7 @@ describe('where the fingerprint of the old secret is known', () => {
 test.each(['****odu2', 'ghp_****odu2', 'al-****Kodu2'])(
   "a token of another service stays although it ends like the old secret: Atlas's mask %s is of another form",
   async (maskedSecret) => {
-    const path = fileWith('ghp_0123456789abcdefghijklmnopqrstKodu2');
+    const path = keyFile('ghp_0123456789abcdefghijklmnopqrstKodu2');
     expect(await problemOf(fileSinkAt(path), 'prove', ADDRESS, { maskedSecret })).toMatchObject({
       code: 'SINK_ENTRY_EXISTS',
       message: matching(/shows too little of the old secret/),
@@ -198,7 +194,7 @@ describe('what is not certainly the old secret stays', () => {
     ['a mask without an end', OLD, 'al-****', /shows too little/],
     ['a mask with a short end', OLD, 'al-****du2', /shows too little/],
   ])('%s', async (_what, content, maskedSecret, message) => {
-    const path = fileWith(content);
+    const path = keyFile(content);
     const before = treeOf(dirname(path));
     for (const step of ['inspect', 'prove'] as const) {
       const problem = await problemOf(fileSinkAt(path), step, ADDRESS, { maskedSecret });
@@ -214,7 +210,7 @@ describe('what is not certainly the old secret stays', () => {
     ['a link to nothing', /is a symbolic link/, linkedToNothing],
     ['a FIFO, which nobody opens', /is a FIFO/, fifo],
   ])('%s', async (_what, message, make) => {
-    const path = fileWith(OLD);
+    const path = keyFile(OLD);
     make(path);
     const before = treeOf(dirname(path));
     for (const step of ['inspect', 'prove'] as const) {
@@ -230,7 +226,7 @@ describe('the rules for files and directories hold for one that is replaced', ()
     ['a file that others can write', /Other users can write to/, mode(0o602)],
     ['a directory that others can write to', /Other users can write to the dir/, directoryMode(0o707)],
   ])('%s is refused', async (_what, message, change) => {
-    const path = fileWith(OLD);
+    const path = keyFile(OLD);
     change(path);
     const before = treeOf(dirname(path));
     for (const step of ['inspect', 'prove'] as const) {
@@ -240,13 +236,13 @@ describe('the rules for files and directories hold for one that is replaced', ()
   });
 
   test.skipIf(!isRoot)('the file of somebody else is refused (needs root)', async () => {
-    const path = fileWith(OLD);
+    const path = keyFile(OLD);
     chownSync(path, STRANGER, STRANGER);
     expect(await problemOf(fileSinkAt(path), 'prove', ADDRESS, REPLACED)).toEqual(notReady(/does not belong to/));
   });
 
   test('a file that git tracks, or does not ignore, is refused', async () => {
-    const path = fileWith(OLD);
+    const path = keyFile(OLD);
     const folder = dirname(path);
     const sink = fileSinkAt(path, environmentIn(folder));
     run('git', '-C', folder, 'init', '-q');
@@ -272,7 +268,7 @@ describe('what changed between the preflight and the delivery is not overwritten
     ['a file that others can write', mode(0o666)],
     ['a directory that others can write to', directoryMode(0o777)],
   ])('%s', async (_what, change) => {
-    const path = fileWith(OLD);
+    const path = keyFile(OLD);
     const target = await replacing(path);
     change(path);
     const before = treeOf(dirname(path));
@@ -283,14 +279,14 @@ describe('what changed between the preflight and the delivery is not overwritten
   });
 
   test('a file that was only looked at, or copied, is exchanged', async () => {
-    const path = fileWith(OLD);
+    const path = keyFile(OLD);
     const target = await replacing(path);
     renamedOver(OLD)(path);
     expect(await target.deliver(SECRET)).toEqual(WRITTEN);
   });
 
   test('of several that replace the same secret one wins, and the others fail', async () => {
-    const path = fileWith(OLD);
+    const path = keyFile(OLD);
     const secrets = [0, 1, 2, 3].map((each) => new Secret(`${CANARY}${each}`));
     const targets = await Promise.all(secrets.map(() => replacing(path)));
     const deliveries = await Promise.all(targets.map((target, each) => target.deliver(secrets[each] ?? SECRET)));
@@ -311,7 +307,7 @@ describe('the old secret comes back', () => {
     ['the file has a second name', hardLinked],
     ['the file was written again', written(CANARY)],
   ])('while the new one is in its place: %s', async (_what, change) => {
-    const path = fileWith(OLD);
+    const path = keyFile(OLD);
     const target = await replacing(path);
     await target.deliver(SECRET);
     change(path);
@@ -326,7 +322,7 @@ describe('the old secret comes back', () => {
     ['a link to it', linkedTo],
     ['a FIFO', fifo],
   ])('not where there is %s instead', async (_what, change) => {
-    const path = fileWith(OLD);
+    const path = keyFile(OLD);
     const target = await replacing(path);
     await target.deliver(SECRET);
     change(path);

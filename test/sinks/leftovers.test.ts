@@ -3,11 +3,10 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { build } from 'esbuild';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { builtProgram } from '../built-program.ts';
 import { Secret } from '../../src/secret/secret.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
 import {
@@ -24,25 +23,10 @@ import {
   targetOf,
 } from './file-fixture.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'amk-exchanger-'));
-const program = join(folder, 'exchanger.mjs');
+const program = builtProgram(join(import.meta.dirname, 'exchanger.ts'));
 /** As exchanger.ts has it. */
 const NONCE = '0123456789ab';
 const NEW = 'al-new-canary_9876543210-9876543210_odu2';
-
-beforeAll(async () => {
-  await build({
-    entryPoints: [join(import.meta.dirname, 'exchanger.ts')],
-    outfile: program,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    logLevel: 'warning',
-  });
-});
-afterAll(() => {
-  rmSync(folder, { recursive: true, force: true });
-});
 
 async function killedAt(call: number, kind: string, path: string): Promise<boolean> {
   const args = [program, kind, path, REPLACED.maskedSecret ?? '', NEW, 'kill', `${call}`];

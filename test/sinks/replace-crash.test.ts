@@ -3,14 +3,13 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
-import { build } from 'esbuild';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { builtProgram } from '../built-program.ts';
 import { ok } from '../../src/failure.ts';
 import { Secret } from '../../src/secret/secret.ts';
 import { withLock } from '../../src/files/file-lock.ts';
@@ -24,27 +23,12 @@ import {
   VARIABLE,
   dotenvSinkAt,
   fileSinkAt,
+  fileWith,
   modeAt,
-  scratch,
   targetOf,
 } from './file-fixture.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'amk-exchanger-'));
-const program = join(folder, 'exchanger.mjs');
-
-beforeAll(async () => {
-  await build({
-    entryPoints: [join(import.meta.dirname, 'exchanger.ts')],
-    outfile: program,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    logLevel: 'warning',
-  });
-});
-afterAll(() => {
-  rmSync(folder, { recursive: true, force: true });
-});
+const program = builtProgram(join(import.meta.dirname, 'exchanger.ts'));
 
 /** As exchanger.ts has it. */
 const NONCE = '0123456789ab';
@@ -77,12 +61,6 @@ function start(kind: string, path: string, value: string, ...task: string[]) {
     child.kill('SIGKILL');
   });
   return { child, ended: once(child, 'exit'), said: text(child.stdout) };
-}
-
-function fileWith(content: string): string {
-  const path = join(scratch(), '.k.env');
-  writeFileSync(path, content, { mode: 0o600 });
-  return path;
 }
 
 function beside(path: string): string[] {

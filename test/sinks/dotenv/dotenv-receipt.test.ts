@@ -1,7 +1,7 @@
 // What the sink of a .env file says of the line it wrote, and of files that are no plain .env: examples for each warning
 // and each refusal.
 
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
@@ -14,18 +14,13 @@ import {
   VARIABLE,
   WRITTEN,
   dotenvSinkAt,
+  fileWith,
   notReady,
   problemOf,
   scratch,
   targetOf,
   treeOf,
 } from '../file-fixture.ts';
-
-function dotenv(text: string | Buffer, name = '.env'): string {
-  const path = join(scratch(), name);
-  writeFileSync(path, text, { mode: 0o600 });
-  return path;
-}
 
 async function warningsAt(path: string, replaced = REPLACED): Promise<readonly string[]> {
   const target = await targetOf(dotenvSinkAt(path), ADDRESS, replaced);
@@ -40,7 +35,7 @@ describe('the receipt warns', () => {
     ['a comment', `${VARIABLE}=${OLD} # mine\n`, /had a comment;/],
     ['both', `${VARIABLE}="${OLD}" # mine\n`, /had quotes and a comment;/],
   ])('of what stood on the line: %s', async (_what, text, warning) => {
-    const path = dotenv(text);
+    const path = fileWith(text);
     const warnings = await warningsAt(path);
     expect(warnings).toEqual([expect.stringMatching(warning)]);
     expect(JSON.stringify(warnings)).not.toMatch(/mine|canary/);
@@ -55,18 +50,18 @@ describe('the receipt warns', () => {
     ['A=1\r\n', /Not for bash, because of/],
     ['A = 1\n', /Not for Docker's --env-file, because of/],
   ])('by which rules it was read back where not all readers get it: %j', async (text, warning) => {
-    expect(await warningsAt(dotenv(text))).toEqual([expect.stringMatching(warning)]);
+    expect(await warningsAt(fileWith(text))).toEqual([expect.stringMatching(warning)]);
   });
 
   test('nobody of a plain file', async () => {
-    expect(await warningsAt(dotenv('A=1\nB="two words"\n# c'))).toEqual([]);
-    expect(await warningsAt(dotenv(`A=1\n ${VARIABLE}=\n`))).toEqual([]);
+    expect(await warningsAt(fileWith('A=1\nB="two words"\n# c'))).toEqual([]);
+    expect(await warningsAt(fileWith(`A=1\n ${VARIABLE}=\n`))).toEqual([]);
   });
 
   test.each(['.envrc', '.envrc.local'])(
     'that direnv must allow %s again, which is written for a shell',
     async (name) => {
-      const path = dotenv('export A=1\n', name);
+      const path = fileWith('export A=1\n', 0o600, name);
       expect(await warningsAt(path)).toContainEqual(
         `direnv does not load ${path} until it is allowed again: direnv allow ${path}`,
       );
@@ -83,21 +78,21 @@ describe('a value that only some readers see', () => {
     ['in quotes of others', `A="x\n${VARIABLE}=other\n"\n`, /already, as Docker's --env-file would read it/],
     ['of a shell', `A=1; ${VARIABLE}=other\n`, /already, as bash would read it/],
   ])('is not overwritten: %s', async (_where, text, message) => {
-    expect(await problemOf(dotenvSinkAt(dotenv(text)))).toMatchObject({
+    expect(await problemOf(dotenvSinkAt(fileWith(text)))).toMatchObject({
       code: 'SINK_ENTRY_EXISTS',
       message: expect.stringMatching(message) as unknown,
     });
   });
 
   test('keeps the old secret from being replaced, and the lines are named', async () => {
-    const path = dotenv(`${VARIABLE}=${OLD}\nA="x\n${VARIABLE}=\n"\n`);
+    const path = fileWith(`${VARIABLE}=${OLD}\nA="x\n${VARIABLE}=\n"\n`);
     expect(await problemOf(dotenvSinkAt(path), 'inspect', ADDRESS, REPLACED)).toEqual(
       notReady(/without changing what else it says for Docker's --env-file/, /in the lines 1 and 3: leave one of them/),
     );
   });
 
   test('is found when the secret is read back', async () => {
-    const path = dotenv('A=1\n');
+    const path = fileWith('A=1\n');
     const target = await targetOf(dotenvSinkAt(path));
     expect(await target.deliver(SECRET)).toEqual(WRITTEN);
     appendFileSync(path, `A="x\n${VARIABLE}=other\n"\n`);
@@ -145,7 +140,7 @@ describe('a file that only looks like a .env file is refused, and the way is nam
     ['UTF-16 without a mark', utf16('A=1\n'), /UTF-16/, /iconv/],
     ['UTF-16, the big end first', utf16('\uFEFFA=1\n').swap16(), /UTF-16/, /UTF-8/],
   ])('%s', async (_format, content, message, hint) => {
-    const path = dotenv(content);
+    const path = fileWith(content);
     const before = treeOf(join(path, '..'));
     for (const mode of ['inspect', 'prove'] as const) {
       expect(await problemOf(dotenvSinkAt(path), mode)).toEqual(notReady(message, hint));
@@ -155,6 +150,6 @@ describe('a file that only looks like a .env file is refused, and the way is nam
 
   test('but one that only speaks of such programs is taken', async () => {
     const text = '# sops_version=3\nSOPS_AGE_KEY_FILE=/k\nA=dotenvx\n# A: ENC[AES256_GCM,\nB="an encrypted: value"\n';
-    expect(await warningsAt(dotenv(text))).toEqual([]);
+    expect(await warningsAt(fileWith(text))).toEqual([]);
   });
 });

@@ -1,13 +1,11 @@
 // The dotenv sink where the secret of a key that is replaced may stand. The editing itself is in
 // dotenv-text-replace.test.ts.
 
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { chmodSync, chownSync, lstatSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, lstatSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseEnv } from 'node:util';
 import fc from 'fast-check';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { redact } from '../../../src/secret/redaction.ts';
 import { Secret } from '../../../src/secret/secret.ts';
 import type { Replaced } from '../../../src/sinks/sink.ts';
@@ -21,6 +19,7 @@ import {
   mode,
   removed,
   renamedOver,
+  startEditor,
   written,
   type Change,
 } from '../file-changes.ts';
@@ -36,6 +35,7 @@ import {
   VARIABLE,
   WRITTEN,
   dotenvSinkAt,
+  fileWith,
   isRoot,
   modeAt,
   notReady,
@@ -44,13 +44,6 @@ import {
   targetOf,
   treeOf,
 } from '../file-fixture.ts';
-
-function dotenv(text: string | Buffer, bits = 0o600): string {
-  const path = join(scratch(), '.env');
-  writeFileSync(path, text);
-  chmodSync(path, bits);
-  return path;
-}
 
 const replacing = (path: string, replaced: Replaced = REPLACED) => targetOf(dotenvSinkAt(path), ADDRESS, replaced);
 
@@ -76,7 +69,7 @@ describe('a variable that is free', () => {
     'is filled as ever: %j',
     async (text) => {
       for (const replaced of [REPLACED, { maskedSecret: undefined }]) {
-        const path = dotenv(text);
+        const path = fileWith(text);
         const target = await replacing(path, replaced);
         expect(target.exchanges).toBe('nothing');
         expect(await target.deliver(SECRET)).toMatchObject({ outcome: 'written' });
@@ -97,7 +90,7 @@ describe('a variable that is free', () => {
   });
 
   test('and is given the old secret itself in the meantime, is not overwritten', async () => {
-    const path = dotenv('');
+    const path = fileWith('');
     const target = await replacing(path);
     writeFileSync(path, `${VARIABLE}=${OLD}\n`);
     expect(await target.deliver(SECRET)).toMatchObject({ outcome: 'failed' });
@@ -113,7 +106,7 @@ describe('the old secret', () => {
     (value: string) => `${VARIABLE} = '${value}'`,
     (value: string) => `${VARIABLE}=${OTHER}\r\n${VARIABLE}=${value}`,
   ])('gives way, and comes back byte for byte: %#', async (lineOf) => {
-    const path = dotenv(around(lineOf(OLD)));
+    const path = fileWith(around(lineOf(OLD)));
     const target = await replacing(path);
     expect(target).toMatchObject({ location: `${path}#${VARIABLE}`, exchanges: 'old secret' });
     expect(await target.deliver(SECRET)).toMatchObject({ outcome: 'written' });
@@ -127,13 +120,13 @@ describe('the old secret', () => {
 
   test('is known to redaction once it was found, and that of another key is not taken in', async () => {
     const [old, other] = [OLD.replace('old', 'three'), OTHER.replace('other', 'four')];
-    await replacing(dotenv(`${VARIABLE}=${old}\n`));
-    await problemAt(dotenv(`${VARIABLE}=${other}\n`));
+    await replacing(fileWith(`${VARIABLE}=${old}\n`));
+    await problemAt(fileWith(`${VARIABLE}=${other}\n`));
     expect(redact(`${old} ${other}`)).toBe(`[redacted] ${other}`);
   });
 
   test('is not touched by a preflight, nor without one that allows it', async () => {
-    const path = dotenv(around(`${VARIABLE}=${OLD}`));
+    const path = fileWith(around(`${VARIABLE}=${OLD}`));
     const before = treeOf(dirname(path));
     for (const step of ['inspect', 'prove'] as const) {
       expect(await dotenvSinkAt(path).preflight(ADDRESS, step, REPLACED)).toMatchObject({ ok: true });
@@ -144,14 +137,14 @@ describe('the old secret', () => {
   });
 
   test('could be read by others: that is mended, and said', async () => {
-    const path = dotenv(`${VARIABLE}=${OLD}\n`, 0o644);
+    const path = fileWith(`${VARIABLE}=${OLD}\n`, 0o644);
     const warning = `Other users could read ${path} (mode 0644); once the secret is in it, its mode is 0600.`;
     expect(await (await replacing(path)).deliver(SECRET)).toEqual({ outcome: 'written', warnings: [warning] });
     expect(modeAt(path)).toBe(0o600);
   });
 
   test('does not give way to a secret that needs quotes', async () => {
-    const path = dotenv(`${VARIABLE}="${OLD}"\n`);
+    const path = fileWith(`${VARIABLE}="${OLD}"\n`);
     const target = await replacing(path);
     expect(await target.deliver(new Secret(`${CANARY} "`))).toMatchObject({ outcome: 'failed' });
     await target.retract();
@@ -162,7 +155,7 @@ describe('the old secret', () => {
     const entries = Array.from({ length: 12 }, (_, each) => `${each}`);
     const lineOf = (entry: string, value: string) => `KEY_${entry}="${value}${entry}_odu2" # ${entry}\n`;
     const textOf = (value: string) => entries.map((entry) => lineOf(entry, value)).join('# between\n');
-    const path = dotenv(textOf(OLD));
+    const path = fileWith(textOf(OLD));
     const sink = dotenvSinkAt(path, 'KEY_{entry}');
     const targets = await Promise.all(entries.map((entry) => targetOf(sink, { ...ADDRESS, entry }, REPLACED)));
     const secrets = entries.map((entry) => new Secret(`${CANARY}${entry}_odu2`));
@@ -195,7 +188,7 @@ describe('what is not certainly the old secret stays', () => {
     ['no mask', `${VARIABLE}=${OLD}`, undefined, /shows too little of the old secret/],
     ['a mask with a short end', `${VARIABLE}=${OLD}`, 'al-****du2', /shows too little/],
   ])('%s', async (_what, line, maskedSecret, message) => {
-    const path = dotenv(around(line));
+    const path = fileWith(around(line));
     const before = treeOf(dirname(path));
     for (const step of ['inspect', 'prove'] as const) {
       const problem = await problemAt(path, { maskedSecret }, step);
@@ -210,7 +203,7 @@ describe('what is not certainly the old secret stays', () => {
     ['something behind the quotes', `${VARIABLE}="${OLD}"x\n`, /without changing what else it says/],
     ['a sign that some readers take for a comment', `${VARIABLE}=${OLD}#x\n`, /without changing what else it says/],
   ])('where that is not clear: %s', async (_what, text, message) => {
-    const path = dotenv(text);
+    const path = fileWith(text);
     const before = treeOf(dirname(path));
     expect(await problemAt(path)).toEqual(notReady(message, /write the line plainly, as VOYAGE_API_KEY=VALUE/));
     expect(treeOf(dirname(path))).toEqual(before);
@@ -224,7 +217,7 @@ describe('what is not certainly the old secret stays', () => {
     ['a file that others can write', /Other users can write/, mode(0o602)],
     ['a directory that others can write to', /Other users can write to the dir/, directoryMode(0o707)],
   ])('the rules for files hold as ever: %s', async (_what, message, change) => {
-    const path = dotenv(`${VARIABLE}=${OLD}\n`);
+    const path = fileWith(`${VARIABLE}=${OLD}\n`);
     change(path);
     const before = treeOf(dirname(path));
     expect(await problemAt(path)).toEqual(notReady(message));
@@ -232,7 +225,7 @@ describe('what is not certainly the old secret stays', () => {
   });
 
   test.skipIf(!isRoot)('the file of somebody else is refused (needs root)', async () => {
-    const path = dotenv(`${VARIABLE}=${OLD}\n`);
+    const path = fileWith(`${VARIABLE}=${OLD}\n`);
     chownSync(path, STRANGER, STRANGER);
     expect(await problemAt(path)).toEqual(notReady(/does not belong to/));
   });
@@ -253,7 +246,7 @@ describe('what changed between the preflight and the delivery', () => {
     ['a FIFO', fifo],
     ['a file that others can write', mode(0o666)],
   ])('%s: nothing is written', async (_what, change) => {
-    const path = dotenv(`A=1\n${VARIABLE}=${OLD}\n`);
+    const path = fileWith(`A=1\n${VARIABLE}=${OLD}\n`);
     const target = await replacing(path);
     change(path);
     const before = treeOf(dirname(path));
@@ -263,7 +256,7 @@ describe('what changed between the preflight and the delivery', () => {
   });
 
   test('all else is taken as it is then', async () => {
-    const path = dotenv(`A=1\n${VARIABLE}=${OLD}\n`);
+    const path = fileWith(`A=1\n${VARIABLE}=${OLD}\n`);
     const target = await replacing(path);
     renamedOver(`B=2\nexport ${VARIABLE}='${OLD}' # mine`)(path);
     expect(await target.deliver(SECRET)).toMatchObject({ outcome: 'written' });
@@ -271,7 +264,7 @@ describe('what changed between the preflight and the delivery', () => {
   });
 
   test('of several that replace the same secret one wins, and the others fail', async () => {
-    const path = dotenv(`${VARIABLE}=${OLD}\n`);
+    const path = fileWith(`${VARIABLE}=${OLD}\n`);
     const secrets = [0, 1, 2, 3].map((each) => new Secret(`${CANARY}${each}`));
     const targets = await Promise.all(secrets.map(() => replacing(path)));
     const deliveries = await Promise.all(targets.map((target, each) => target.deliver(secrets[each] ?? SECRET)));
@@ -289,7 +282,7 @@ describe('the old secret comes back', () => {
     ['a line was added', appended('B=2'), `${VARIABLE}=${OLD}\nB=2`],
     ['the line was edited', written(`export ${VARIABLE}="${CANARY}" # c`), `export ${VARIABLE}="${OLD}" # c`],
   ])('while the new one is in its place: %s', async (_what, change, expected) => {
-    const path = dotenv(`${VARIABLE}=${OLD}\n`);
+    const path = fileWith(`${VARIABLE}=${OLD}\n`);
     const target = await replacing(path);
     await target.deliver(SECRET);
     change(path);
@@ -304,7 +297,7 @@ describe('the old secret comes back', () => {
     ['a link', linkedTo],
     ['a FIFO', fifo],
   ])('not where there is %s instead, and never with an error', async (_what, change) => {
-    const path = dotenv(`${VARIABLE}=${OLD}\n`);
+    const path = fileWith(`${VARIABLE}=${OLD}\n`);
     const target = await replacing(path);
     await target.deliver(SECRET);
     change(path);
@@ -317,7 +310,7 @@ describe('the old secret comes back', () => {
   });
 
   test('byte for byte, whatever else is in the file', { timeout: 60_000 }, async () => {
-    const path = dotenv('');
+    const path = fileWith('');
     const line = fc.oneof(
       fc.constantFrom(
         '',
@@ -360,24 +353,9 @@ describe('the old secret comes back', () => {
   });
 });
 
-const EDITOR = `
-  const { renameSync, readFileSync, writeFileSync } = require('node:fs');
-  const path = process.argv[1];
-  for (let line = 0; line < 150; line += 1) {
-    const text = readFileSync(path, 'utf8');
-    writeFileSync(path + '.editor', text + 'LINE_' + line + '=1\\n', { mode: 0o600 });
-    // Of good manners: it gives up where the file changed since it read it.
-    if (readFileSync(path, 'utf8') === text) renameSync(path + '.editor', path); else line -= 1;
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3);
-  }`;
-
 test('while another program edits the file, it stays whole, and the variable is one secret or another', async () => {
-  const path = dotenv(`A=1\n${VARIABLE}="${OLD}" # c\n`);
-  const child = spawn(process.execPath, ['-e', EDITOR, path], { stdio: ['ignore', 'inherit', 'inherit'] });
-  onTestFinished(() => {
-    child.kill('SIGKILL');
-  });
-  const ended = once(child, 'exit');
+  const path = fileWith(`A=1\n${VARIABLE}="${OLD}" # c\n`);
+  const { child, ended } = startEditor(path, 150);
   let exchanges = 0;
   for (let each = 0; child.exitCode === null; each += 1) {
     const preflight = await dotenvSinkAt(path).preflight(ADDRESS, 'inspect', REPLACED);

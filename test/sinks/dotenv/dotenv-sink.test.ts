@@ -1,7 +1,5 @@
 // The dotenv sink from preflight to retract, on real files. The editing itself is in dotenv-text.test.ts.
 
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import {
   appendFileSync,
   chmodSync,
@@ -16,9 +14,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Secret } from '../../../src/secret/secret.ts';
 import type { Delivery } from '../../../src/sinks/sink.ts';
+import { startEditor } from '../file-changes.ts';
 import {
   ADDRESS,
   CANARY,
@@ -28,6 +27,7 @@ import {
   VARIABLE,
   WRITTEN,
   dotenvSinkAt,
+  fileWith,
   isRoot,
   modeAt,
   notReady,
@@ -40,14 +40,6 @@ import {
 } from '../file-fixture.ts';
 
 const LINE = `${VARIABLE}=${CANARY}\n`;
-
-/** A .env file as nobody else can read it, with this text. */
-function dotenv(text: string | Buffer, mode = 0o600): string {
-  const path = join(scratch(), '.env');
-  writeFileSync(path, text);
-  chmodSync(path, mode);
-  return path;
-}
 
 async function deliverTo(path: string, variable = VARIABLE): Promise<Delivery> {
   const target = await targetOf(dotenvSinkAt(path, variable));
@@ -81,33 +73,33 @@ describe('a delivery', () => {
     ['an empty file', '', LINE],
     ['a placeholder', `A=1\nexport ${VARIABLE}="" # key\nB=2\n`, `A=1\nexport ${VARIABLE}=${CANARY}\nB=2\n`],
   ])('keeps all else: %s', async (_shape, before, after) => {
-    const path = dotenv(before);
+    const path = fileWith(before);
     expect(await deliverTo(path)).toMatchObject({ outcome: 'written' });
     expect(readFileSync(path, 'utf8')).toBe(after);
   });
 
   test('keeps a byte order mark', async () => {
-    const path = dotenv('\uFEFFA=1\n');
+    const path = fileWith('\uFEFFA=1\n');
     await deliverTo(path);
     expect(readFileSync(path)).toEqual(Buffer.from(`\uFEFFA=1\n${LINE}`));
   });
 
   test.each([0o000, 0o022, 0o077, 0o277])('is private under umask %o', async (mask) => {
-    const [fresh, old] = [join(scratch(), '.env'), dotenv('A=1\n')];
+    const [fresh, old] = [join(scratch(), '.env'), fileWith('A=1\n')];
     withUmask(mask);
     expect(await deliverTo(fresh)).toEqual(WRITTEN);
     expect(await deliverTo(old)).toEqual(WRITTEN);
   });
 
   test.each([0o644, 0o604])('tightens mode %o and says so', async (mode) => {
-    const path = dotenv('A=1\n', mode);
+    const path = fileWith('A=1\n', mode);
     const delivery = await deliverTo(path);
     const warning = `Other users could read ${path} (mode 0${mode.toString(8)}); once the secret is in it, its mode is 0600.`;
     expect(delivery).toEqual({ outcome: 'written', warnings: [warning] });
   });
 
   test('expands the entry into the variable', async () => {
-    const path = dotenv('');
+    const path = fileWith('');
     const sink = dotenvSinkAt(path, 'KEY_{entry}');
     expect(sink.takesEntry).toBe(true);
     const target = await targetOf(sink, { ...ADDRESS, entry: 'blue' });
@@ -119,7 +111,7 @@ describe('a delivery', () => {
   test.each(['with space', 'quo"te', 'dollar$', 'new\nline', 'hash#', ''])(
     'refuses a secret that needs quotes: %j',
     async (value) => {
-      const path = dotenv('A=1\n');
+      const path = fileWith('A=1\n');
       const target = await targetOf(dotenvSinkAt(path));
       const delivery = await target.deliver(new Secret(value && `${CANARY}${value}`));
       expect(delivery).toMatchObject({
@@ -131,7 +123,7 @@ describe('a delivery', () => {
   );
 
   test('of many to one file all arrive', async () => {
-    const path = dotenv('A=1\n');
+    const path = fileWith('A=1\n');
     const sink = dotenvSinkAt(path, 'KEY_{entry}');
     const entries = Array.from({ length: 20 }, (_, each) => `${each}`);
     const targets = await Promise.all(entries.map((entry) => targetOf(sink, { ...ADDRESS, entry })));
@@ -162,7 +154,7 @@ describe('a delivery', () => {
 
 describe('a preflight', () => {
   test('changes nothing, and leaves nothing when it tries', async () => {
-    const path = dotenv('A=1\n', 0o644);
+    const path = fileWith('A=1\n', 0o644);
     const folder = join(path, '..');
     const before = treeOf(folder);
     for (const mode of ['inspect', 'prove'] as const) {
@@ -176,7 +168,7 @@ describe('a preflight', () => {
   });
 
   test('finds a variable that has a value', async () => {
-    expect(await problemOf(dotenvSinkAt(dotenv(`${VARIABLE}=old\n`)), 'inspect')).toEqual({
+    expect(await problemOf(dotenvSinkAt(fileWith(`${VARIABLE}=old\n`)), 'inspect')).toEqual({
       code: 'SINK_ENTRY_EXISTS',
       message: expect.stringContaining(`${VARIABLE} has a value in `) as unknown,
       hint: expect.stringContaining('Nothing is overwritten') as unknown,
@@ -187,11 +179,11 @@ describe('a preflight', () => {
     ['my.key-1', /"KEY_my\.key-1" is not a variable name/],
     ['a b', /"KEY_a b"/],
   ])('says which characters a variable may have: %s', async (entry, message) => {
-    const sink = dotenvSinkAt(dotenv(''), 'KEY_{entry}');
+    const sink = dotenvSinkAt(fileWith(''), 'KEY_{entry}');
     expect(await problemOf(sink, 'inspect', { ...ADDRESS, entry })).toEqual(
       notReady(message, /letters A to Z .* digits and "_".*another entry/),
     );
-    expect(await problemOf(dotenvSinkAt(dotenv(''), '1A'), 'inspect')).toEqual(
+    expect(await problemOf(dotenvSinkAt(fileWith(''), '1A'), 'inspect')).toEqual(
       notReady(/"1A"/, /Configure another variable/),
     );
   });
@@ -288,13 +280,13 @@ describe('a preflight', () => {
   });
 
   test.skipIf(!isRoot)('refuses the file of somebody else (needs root)', async () => {
-    const path = dotenv('');
+    const path = fileWith('');
     chownSync(path, STRANGER, STRANGER);
     expect(await problemOf(dotenvSinkAt(path))).toEqual(notReady(/does not belong to/));
   });
 
   test('refuses a file in which the variable has no room', async () => {
-    const path = dotenv(`#${'x'.repeat(64 * 1024 - 2)}\n`);
+    const path = fileWith(`#${'x'.repeat(64 * 1024 - 2)}\n`);
     expect(await problemOf(dotenvSinkAt(path), 'inspect')).toEqual(notReady(/larger than 64 KiB, or would be/));
   });
 });
@@ -346,7 +338,7 @@ describe('between the preflight and the delivery', () => {
       },
     ],
   ])('%s turned up: nothing is written', async (_kind, change) => {
-    const path = dotenv('A=1\n');
+    const path = fileWith('A=1\n');
     const target = await targetOf(dotenvSinkAt(path));
     change(path);
     const before = treeOf(join(path, '..'));
@@ -356,24 +348,9 @@ describe('between the preflight and the delivery', () => {
   });
 });
 
-const EDITOR = `
-  const { renameSync, readFileSync, writeFileSync } = require('node:fs');
-  const path = process.argv[1];
-  for (let line = 0; line < 300; line += 1) {
-    const text = readFileSync(path, 'utf8');
-    writeFileSync(path + '.editor', text + 'LINE_' + line + '=1\\n', { mode: 0o600 });
-    // Another editor of good manners: it gives up where the file changed since it read it.
-    if (readFileSync(path, 'utf8') === text) renameSync(path + '.editor', path); else line -= 1;
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3);
-  }`;
-
 test('while another program edits the file, it stays whole', async () => {
-  const path = dotenv('A=1\n');
-  const child = spawn(process.execPath, ['-e', EDITOR, path], { stdio: ['ignore', 'inherit', 'inherit'] });
-  onTestFinished(() => {
-    child.kill('SIGKILL');
-  });
-  const ended = once(child, 'exit');
+  const path = fileWith('A=1\n');
+  const { child, ended } = startEditor(path, 300);
   const written = new Set<string>();
   for (let each = 0; child.exitCode === null; each += 1) {
     const preflight = await dotenvSinkAt(path, `KEY_${each}`).preflight(ADDRESS, 'prove');
@@ -444,7 +421,7 @@ describe('a verification sees', () => {
       /is a symbolic link/,
     ],
   ])('%s', async (_change, change, message) => {
-    const path = dotenv('A=1\n');
+    const path = fileWith('A=1\n');
     const target = await targetOf(dotenvSinkAt(path));
     await target.deliver(SECRET);
     change(path);
@@ -458,7 +435,7 @@ describe('a retraction', () => {
   test.each(['', 'A=1', 'A=1\n', 'A=1\r\nB="x\ny"\r\n', `${VARIABLE}=\n`, `A=1\nexport ${VARIABLE} = '' # c`])(
     'brings %j back',
     async (text) => {
-      const path = dotenv(text);
+      const path = fileWith(text);
       const target = await targetOf(dotenvSinkAt(path));
       await target.deliver(SECRET);
       await target.retract();
@@ -481,7 +458,7 @@ describe('a retraction', () => {
   });
 
   test('leaves another value, and never throws', async () => {
-    const path = dotenv('A=1\n');
+    const path = fileWith('A=1\n');
     const target = await targetOf(dotenvSinkAt(path));
     await target.retract();
     await target.deliver(SECRET);
