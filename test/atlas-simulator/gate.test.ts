@@ -98,7 +98,7 @@ describe('beside the faults', () => {
     expect(seen).toEqual([503, 500, 200]);
   });
 
-  test('without credentials nobody comes to a stop; the token endpoint has stops', async () => {
+  test('without credentials no request is held; the token endpoint can be held', async () => {
     const sandbox = await sandboxFor();
     const seen: string[] = [];
     sandbox.gate = ({ operation, when }) => {

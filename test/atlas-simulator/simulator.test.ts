@@ -11,7 +11,7 @@ import { call, create, KEYS, sandboxFor } from '../sandbox/client.ts';
 
 const SIMULATOR = join(import.meta.dirname, 'simulator.ts');
 
-test('close ends what is open: a stall, a delay, a flood, an idle connection; then nobody listens', async () => {
+test('close ends what is open: a stall, a delay, a flood, an idle connection; then nothing listens', async () => {
   const sandbox = await sandboxFor();
   sandbox.inject({ operation: 'list_keys', when: 'before', kind: 'stall' });
   sandbox.inject({ operation: 'create_key', when: 'before', kind: 'delay', ms: 3_600_000 });

@@ -75,7 +75,7 @@ export interface Origin {
   readonly arrivals: readonly Arrival[];
 }
 
-/** An HTTP server that is no Atlas, for replies that the sandbox cannot give. */
+/** An HTTP server that is not Atlas, for replies that the sandbox cannot give. */
 export async function originFor(
   answer: (response: ServerResponse, arrival: Arrival, count: number) => void,
 ): Promise<Origin> {
@@ -103,7 +103,7 @@ export function originOf(
   return originFor((response) => response.writeHead(status, headers).end(text));
 }
 
-/** A TCP server, for what is no HTTP any more. `received` counts the heads of requests. */
+/** A TCP server, for what is not HTTP any more. `received` counts the heads of requests. */
 export async function tcpFor(
   answer: (socket: Socket, count: number) => void,
 ): Promise<{ url: URL; received: () => number }> {

@@ -1,6 +1,6 @@
 // Looks for a secret in a text: whole or in part, plain or in the encodings in which values usually travel.
 
-/** A part of this length is no accident, and more than a mask shows. */
+/** A part of this length is not an accident, and more than a mask shows. */
 const WINDOW = 8;
 
 /** Pieces of the secret that the text holds; empty where it holds none. */

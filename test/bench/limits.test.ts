@@ -24,7 +24,7 @@ test('what has a spread is shown with it, and its median is judged', () => {
   expect(row(limitsTable(createsWith([1.2, 2.2, 3])), 'first create')).toEqual(['2.20 (1.70 to 2.60)', '2.14', 'NO']);
 });
 
-test('a count is shown alone, and may be as much as the limit', () => {
+test('a count is shown without a range, and may be as much as the limit', () => {
   const size = { bundle: 1_000_000, toolList: { shown: 901 } };
   expect(row(limitsTable({ size }), 'bytes of the two files')).toEqual(['1,000,000', '1,000,000', 'yes']);
   expect(row(limitsTable({ size }), 'bytes that a model sees')).toEqual(['901', '900', 'NO']);

@@ -24,12 +24,12 @@ test('an answer is one to the request of its id', async () => {
   await expect(server.request('tools/list', {})).resolves.toMatchObject({ result: { tools: [] } });
 });
 
-test('a question is no answer, whatever its id, and ends the measurement', async () => {
+test('a question is not an answer, whatever its id, and ends the measurement', async () => {
   const server = serverSaying({ jsonrpc: '2.0', id: 1, method: 'elicitation/create', params: {} });
   await expect(server.request('tools/call', {})).rejects.toThrow('The server asks for elicitation/create.');
 });
 
-test('an error is no answer', async () => {
+test('an error is not an answer', async () => {
   const server = serverSaying({ jsonrpc: '2.0', id: 1, error: { code: -32603, message: 'no' } });
   await expect(server.request('tools/list', {})).rejects.toThrow('-32603');
 });

@@ -69,7 +69,7 @@ test.each(['LICENSE', 'license', 'LICENCE.txt', 'LICENSE-MIT', 'LICENSE.BSD', 'l
   },
 );
 
-test('a folder and program files of such names are no licence, and without one licence and author are named', async () => {
+test('a folder and program files of such names are not a licence, and without one licence and author are named', async () => {
   install(
     'node_modules/plain',
     { author: 'A. Person <a@example.org>' },

@@ -7,7 +7,7 @@ const GROUP = '69681d39c9e8cfd375386316';
 
 describe('precedence: flag, then environment, then file', () => {
   const file = configurationFileOutsideTests({ logLevel: 'debug', timeoutMs: 5000, readOnly: true });
-  test('the file alone', async () => {
+  test('only the file', async () => {
     expect(await load([], file())).toMatchObject({ logLevel: 'debug', timeoutMs: 5000, readOnly: true });
   });
   test('the environment beats the file', async () => {
@@ -94,7 +94,7 @@ describe('a variable of this server that it does not know', () => {
     expect(await refusalOf(['--sandbox'], { [name]: 'x' })).toBe(`${name}: is not known here${advice}`);
   });
 
-  test('is not quoted where it is no ordinary name', async () => {
+  test('is not quoted where it is not an ordinary name', async () => {
     expect(await refusalOf([], { 'ATLAS_MODEL_KEYS_al-canary': 'x' })).toBe(
       'ATLAS_MODEL_KEYS_(unreadable name): is not known here',
     );
@@ -140,7 +140,7 @@ describe('a member named __proto__ is refused, not dropped', () => {
     },
   );
 
-  test('however deep a text goes that is no configuration', async () => {
+  test('however deep a text goes that is not a configuration', async () => {
     const path = configurationFile(`{"sinks":${'['.repeat(100_000)}${']'.repeat(100_000)}}`);
     expect(await refusalOf(['--config', path])).toMatch(/: sinks: must be/);
   });

@@ -153,7 +153,7 @@ test('a file that was named must exist', async () => {
   expect(await refusalOf(['--config', `${configurationFile({})}/x`])).toBe(`--config: ${refusal}`);
 });
 
-test('a byte order mark is no part of it', async () => {
+test('a byte order mark is not a part of it', async () => {
   const path = configurationFile('\ufeff{"readOnly":true}');
   expect((await load(['--config', path])).readOnly).toBe(true);
   expect(await refusalOf(['--config', configurationFile('\ufeff\ufeff{}')])).toContain('is not a JSON object');

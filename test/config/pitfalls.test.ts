@@ -73,11 +73,11 @@ describe('a list of sinks in one variable', () => {
   test('nor is a list taken for one path where it is a flag', async () => {
     expect(await refusalOf(['--sink', 'a=file:/srv/a,b=file:/srv/b'])).toMatch(/^--sink: must be one NAME=URI/);
   });
-  test('words of a command are no list', async () => {
+  test('words of a command are not a list', async () => {
     const { sinks } = await load([], { ATLAS_MODEL_KEYS_SINKS: 'a=command:["sh","-c","put --to x=https://x | cat"]' });
     expect([...sinks.keys()]).toEqual(['a']);
   });
-  test('a comma in a path is no list', async () => {
+  test('a comma in a path does not make a list', async () => {
     const { sinks } = await load([], { ATLAS_MODEL_KEYS_SINKS: 'a=file:/srv/a,b/{entry}' });
     expect([...sinks.values()]).toEqual([{ type: 'file', path: '/srv/a,b/{entry}' }]);
     const command = 'a=command:["put","a=file:/x","b=inline"]';

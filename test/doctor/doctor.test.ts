@@ -106,7 +106,7 @@ describe('the configuration', () => {
     expect(checks[0]?.finding).toBe(`${path}: can be written by others; run: chmod go-w '${path}'`);
   });
 
-  test('may not be refused in a command line: that is no health either', async () => {
+  test('may not be refused in a command line: that is not health either', async () => {
     const { run } = await openWard();
     const { code, stdout, stderr } = await run(['--jsno']);
     expect([code, stdout]).toEqual([2, '']);
@@ -147,7 +147,7 @@ describe('the credential', () => {
     expect(checks[3]?.finding).toBe(`${sandbox.baseUrl} answers and accepts the credential (API key)`);
   });
 
-  test('whose roles Atlas does not tell: unknown, which is no failure', async () => {
+  test('whose roles Atlas does not tell: unknown, which is not a failure', async () => {
     const { examine, sandbox } = await openWard();
     const { code, checks, warnings } = await examine({ MONGODB_ATLAS_ACCESS_TOKEN: sandbox.credentials.accessToken });
     expect([code, warnings]).toEqual([0, ['roles', 'access list']]);
@@ -155,7 +155,7 @@ describe('the credential', () => {
   });
 
   test.each(['{"errorCode":"RESOURCE_NOT_FOUND"}', '<h1>Not Found</h1>'])(
-    'that nothing describes (404 %s) is no reason to look at nothing else',
+    'that nothing describes (404 %s) does not keep the doctor from looking at the rest',
     async (body) => {
       const { examine, sandbox } = await openWard();
       sandbox.inject({ operation: 'credential', when: 'before', times: 9, kind: 'status', status: 404, body });
@@ -190,7 +190,7 @@ describe('the credential', () => {
   });
 });
 
-test('a host where nobody answers is a failure of Atlas alone', async () => {
+test('a host where nothing answers is a failure of Atlas only', async () => {
   const { examine, sandbox } = await openWard();
   await sandbox.close();
   const { code, failed, checks } = await examine();
@@ -251,7 +251,7 @@ describe('the state directory', () => {
     const path = fileIn(home, 'state', '');
     const { failed, checks } = await examine({ ATLAS_MODEL_KEYS_STATE_DIR: path });
     expect(failed).toEqual(['state directory']);
-    // It is no sink, and its advice speaks of none.
+    // It is not a sink, and its advice does not speak of one.
     expect(checks.at(-1)?.advice).toMatch(/^Set ATLAS_MODEL_KEYS_STATE_DIR (?!.*sink)/);
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
     writeFileSync(join(stateDir, 'intents'), '');

@@ -91,7 +91,7 @@ describe('nothing is sent and nothing is written for', () => {
     ],
     ['a name of which no entry can be made', { ...NAME, name: '密钥' }, 'INVALID_INPUT', /^entry: none can be made/],
     [
-      'a geography that is no word',
+      'a geography that is not a word',
       { ...NAME, geography: 'eu/../us' },
       'INVALID_INPUT',
       /^geography: must be one word/,

@@ -15,7 +15,7 @@ interface Broken {
 
 const CASES: [string, Broken, RegExp][] = [
   ['a flag that there is not', { args: ['--sinkk', 'a=inline'] }, /^--sinkk: is not understood; see --help$/],
-  ['a word that is no flag', { args: ['sandbox'] }, /^command line: is not understood; see --help$/],
+  ['a word that is not a flag', { args: ['sandbox'] }, /^command line: is not understood; see --help$/],
   ['a flag without its value', { args: ['--sink'] }, /^command line: a flag has no value/],
   ['a variable that there is not', { env: { ATLAS_MODEL_KEYS_READONLY: '1' } }, /^ATLAS_MODEL_KEYS_READONLY: is not/],
   ['a value of the wrong kind', { env: { ATLAS_MODEL_KEYS_TIMEOUT_MS: 'soon' } }, /^ATLAS_MODEL_KEYS_TIMEOUT_MS: must/],

@@ -104,7 +104,7 @@ test('the very first request, of id 0, can be cancelled, and its answer keeps it
   expect(sandbox.requests.map(({ operation }) => operation)).not.toContain('create_key');
 });
 
-test('arguments that are no object are refused without an answer that quotes them', async () => {
+test('arguments that are not an object are refused without an answer that quotes them', async () => {
   const host = await startHost({ home: temporaryHome(), args: ['--sandbox'] });
   const call = host.client.request(
     { method: 'tools/call', params: { name: 'create_ai_model_api_key', arguments: ['al-canary-canary-canary'] } },

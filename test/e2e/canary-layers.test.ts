@@ -1,4 +1,4 @@
-// Each of the two layers of protection holds alone: the server without redaction at the way out, and that without the
+// Each of the two layers of protection is enough: the server without redaction of its output, and that without the
 // cleaning of what comes from Atlas. Without both a secret comes out.
 
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -14,11 +14,11 @@ afterAll(() => {
   withoutRedactedOutput.remove();
 });
 
-describe('without redaction at the way out: what is inside is clean alone', () => {
+describe('without redaction of the output, nothing inside has a secret', () => {
   testEachScenario(() => withoutRedactedOutput.bundle);
 });
 
-describe('redaction at the way out catches what the structure lets through', () => {
+describe('redaction of the output catches what the structure lets through', () => {
   const leaky = 'al-sandbox-0123456789abcdefghijklmnopqrstuvwxyz';
   const seenWithout = async (...layers: readonly Layer[]) => {
     const { bundle, remove } = await bundleWithout(...layers);

@@ -14,7 +14,7 @@ export const GROUP = '69681d39c9e8cfd375386316';
 interface Scenario {
   readonly title: string;
   readonly faults?: readonly Fault[];
-  /** The sink, given a folder that belongs to it alone. */
+  /** The sink, given a folder that only it uses. */
   readonly sink?: (folder: string) => string;
   readonly expected: { readonly code?: string; readonly keyState?: string };
 }

@@ -173,7 +173,7 @@ const requests: readonly (readonly [method: string, params?: unknown])[] = [
   ['initialize', { protocolVersion: LATEST, capabilities: [], clientInfo }],
 ];
 
-/** What no answer is owed to, or what is no message. */
+/** What no answer is owed to, or what is not a message. */
 const unanswered: readonly unknown[] = [
   '',
   '{',

@@ -138,7 +138,7 @@ describe('the key stays for', () => {
 
 test.each<[string, ClientCapabilities]>([
   ['that declares none', {}],
-  ['that opens addresses alone', { elicitation: { url: {} } }],
+  ['that only opens addresses', { elicitation: { url: {} } }],
 ])('a host %s is not asked, unless the operator requires it', async (_what, capabilities) => {
   const { remove, isAlive } = await openScene(undefined, { capabilities });
   expect(await remove()).toMatchObject({ outcome: 'deleted' });
@@ -162,7 +162,7 @@ test('a mistyped name may be corrected', async () => {
   expect(forms[1]?.message.split('\n')[0]).toBe('That was not the name of the key. Nothing was changed yet.');
 });
 
-test('a host that answers before anybody could read is no person, whatever it says', async () => {
+test('a host that answers before anybody could read is not a person, whatever it says', async () => {
   for (const result of [typing('prod')(), { action: 'decline' as const }, { action: 'cancel' as const }]) {
     const { remove, isAlive } = await openScene(() => result, { readingMs: 0 });
     const answer = await remove();

@@ -57,7 +57,7 @@ describe('the state directory', () => {
   });
 
   // The file of the create has its block on the disk, and the steps that follow fit into it.
-  withRoot('runs full while the create is sent: it comes to its end all the same (needs root)', async (context) => {
+  withRoot('runs full while the create is sent: it ends all the same (needs root)', async (context) => {
     const { scene, disk, host, answer } = await createOnDiskOfState(context);
     disk.fill();
     expect(await answer).toMatchObject({ outcome: 'delivered' });

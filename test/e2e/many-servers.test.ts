@@ -93,7 +93,7 @@ test('a create under way is not taken for the orphan of a dead one of its name',
 });
 
 test.each(['before', 'read', 'stored', 'verify'] as const)(
-  'a delivery under way (%s) is left alone, and comes to its end',
+  'a delivery under way (%s) is not disturbed, and ends',
   async (stage) => {
     const scene = await openScene();
     scene.program.stallAt(stage);

@@ -109,7 +109,7 @@ test.each(['@modelcontextprotocol/sdk', 'zod', 'undici'])(
     const source = join(root, 'node_modules', name);
     const { version } = z.object({ version: z.string() }).parse(JSON.parse(textIn(join(source, 'package.json'))));
     const licence = readdirSync(source).find((file) => /^licen[cs]e/i.test(file)) ?? '';
-    // By its section alone, since another package may have the same text.
+    // Only by its section, since another package may have the same text.
     const sections = textIn(join(installed, 'dist/THIRD-PARTY-NOTICES.txt')).split(/^={80}\n\n/m);
     const section = sections.find((text) => text.startsWith(`${name} ${version}\n`)) ?? '';
     expect(section).toContain(textIn(join(source, licence)).replaceAll('\r\n', '\n').trim());

@@ -45,7 +45,7 @@ export function errorOf(called: CallToolResult): NonNullable<Result['error']> {
   return error;
 }
 
-/** What a host shows that passes on `content` alone. */
+/** What a host shows that passes on only `content`. */
 export function textOf(called: CallToolResult): string {
   return called.content.map((part) => (part.type === 'text' ? part.text : '')).join('\n');
 }

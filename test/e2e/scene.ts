@@ -87,7 +87,7 @@ export async function openScene({ place, until = onTestFinished }: SceneSettings
         () => sandbox.requests.some((request) => request.operation === wanted && (!carriedOut || request.carriedOut)),
         { timeout: 10_000, interval: 5 },
       ),
-    /** What stands in the sinks, files that a killed process left half-way excepted. */
+    /** What stands in the sinks, except files that a killed process left unfinished. */
     held: () =>
       [...filesBelow(folder), ...filesBelow(program.vault)].filter(([path]) => !/\.tmp(?:\.\w+)?$/.test(path)),
   };

@@ -1,4 +1,4 @@
-// Builds the server with a layer of its protection taken away, to see that the other one holds alone. Nothing of this
+// Builds the server with a layer of its protection taken away, to see that the other one is enough. Nothing of this
 // ships: the layers are exchanged while the bundle is made.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';

@@ -181,7 +181,7 @@ describe('a directory that the operator trusts', () => {
     expect(found(keys, { trustedPaths: [keys] })).toBe('foreign');
   });
 
-  test('is judged as ever by links and kinds', () => {
+  test('is judged by links and kinds as elsewhere', () => {
     const folder = scratch();
     symlinkSync(folderIn(folder, 'real'), join(folder, 'link'));
     expect(found(join(folder, 'link'), { trustedPaths: [folder] })).toBe('symbolic link');
@@ -226,7 +226,7 @@ test.each([
   expect(await problemsAt(join(path, 'k'))).toEqual(four(notReady(message)));
 });
 
-test('missing directories are listed, outermost first, and made for this user alone', async () => {
+test('missing directories are listed, outermost first, and made for this user only', async () => {
   const folder = scratch();
   const way = walk(join(folder, 'a', 'b'));
   if (!way.ok) return expect.fail(way.failure.message);

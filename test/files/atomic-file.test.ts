@@ -173,7 +173,7 @@ test('two servers that make the same new .env at once both get their line in', a
   }
 });
 
-test('a file of another program that took the name over is left alone', async () => {
+test('a file of another program that took the name over is not touched', async () => {
   const folder = scratch();
   const attempt = inside(folder, (directory) => {
     let isLinked = false;

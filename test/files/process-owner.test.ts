@@ -160,7 +160,7 @@ describe('a life file (simulated: held by flock)', () => {
     );
   });
 
-  test('is no other name, and none where the system has no such thing', async () => {
+  test('is not another name, and is absent where the system has no such thing', async () => {
     const folder = scratch();
     await withDirectory(folder, (directory) => {
       expect(lifeFileIn(directory, folder, holderOf('linux'))).toBeUndefined();

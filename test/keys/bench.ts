@@ -186,7 +186,7 @@ export function quiet(): RequestContext {
   return { signal: new AbortController().signal, progress: () => undefined };
 }
 
-/** A folder of this user alone, which the caller removes. */
+/** A folder that only this user can read, which the caller removes. */
 export function scratchFolder(): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'amk-keys-')));
   chmodSync(folder, 0o700);

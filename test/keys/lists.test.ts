@@ -81,7 +81,7 @@ describe('2,000 keys', () => {
       { numRuns: 12 },
     );
   }, 60_000);
-  test('a cursor is good for its own question alone', async () => {
+  test('a cursor is good only for its own question', async () => {
     const first = await keysOf(bench, { limit: 10 });
     const cursor = 'failure' in first ? undefined : first.nextCursor;
     expect(await keysOf(bench, { limit: 20, cursor })).toMatchObject({ keys: { length: 20 } });
@@ -129,7 +129,7 @@ describe('an organization', () => {
       ],
     });
   });
-  test('shows those of allowed projects alone, in lists and by id', async () => {
+  test('shows only those of allowed projects, in lists and by id', async () => {
     const bench = await freshBench();
     const staging = bench.sandbox.projects[1]?.id ?? '';
     bench.sandbox.addKey(GROUP, { name: 'p' });

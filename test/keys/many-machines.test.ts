@@ -184,7 +184,7 @@ class World {
     await this.late.shift()?.();
   }
 
-  /** Everything comes to its end, and every machine is reconciled by a server that lives. */
+  /** Everything ends, and every machine is reconciled by a server that lives. */
   async settle(): Promise<void> {
     this.isCalm = true;
     this.sandbox.setListLag(0);

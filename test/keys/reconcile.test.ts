@@ -188,7 +188,7 @@ describe('what it finds', () => {
   });
 });
 
-describe('unknown: what it cannot be sure of it leaves alone', () => {
+describe('unknown: it does not touch what it cannot be sure of', () => {
   test.each<[string, (key: ReturnType<typeof created>) => void]>([
     ['sent', () => leave({ step: 'sending' })],
     ['not delivered', ({ apiKeyId }) => leave({ step: 'undelivered', apiKeyId })],
@@ -380,7 +380,7 @@ describe('consent', () => {
   });
 });
 
-test('keys of other machines are told of with their age and use, and are left alone', async () => {
+test('keys of other machines are told of with their age and use, and are not touched', async () => {
   const at = new Date(Date.now() - 3_600_000);
   const name = `${NAME}-undelivered-ffffffffffff`;
   const { apiKeyId } = bench.sandbox.addKey(GROUP, { name, createdAt: at });

@@ -30,7 +30,7 @@ test('a key gets another name', async () => {
   expect(names(bench)).toEqual(['three', 'two']);
 });
 
-test('the name that it has is no change', async () => {
+test('the name that it has is not a change', async () => {
   const { bench, ids } = await benchWithKeys('one');
   expect(await rename(bench, ids[0], 'one')).toMatchObject({ previousName: 'one' });
   expect(operations(bench)).toEqual(['token', 'list_keys']);

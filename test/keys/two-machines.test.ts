@@ -201,7 +201,7 @@ describe('people', () => {
     expect(await bench.create('mine')).toMatchObject({ failure: { keyState: 'rolled_back' } });
     expect(bench.held('mine')).toBeUndefined();
   });
-  test('a key that a person uses before it is rolled back is left alone, and reported', async () => {
+  test('a key that a person uses before it is rolled back is kept, and reported', async () => {
     const bench = await openBench();
     const broken = bench.sinks.get('broken');
     if (!broken) expect.fail('no sink');

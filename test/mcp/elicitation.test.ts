@@ -249,7 +249,7 @@ describe('who can be asked', () => {
     const fill = capabilities.elicitation && answering({ answer: 'prod' });
     expect(await answerTo({ capabilities, ...(fill && { fill }) })).toEqual(expected);
   });
-  test('addresses alone', async () => {
+  test('only addresses', async () => {
     expect(await answerTo({ capabilities: { elicitation: { url: {} } } })).toBe('cannot ask');
   });
 });

@@ -38,7 +38,7 @@ test.each([
   ['rejected', "void Promise.reject(new RangeError('al-canary'));", 'RangeError'],
   ['no error at all', "void Promise.reject('al-canary');", 'string'],
 ])(
-  'of an error that nothing caught (%s) its class alone comes out, and no report is written',
+  'of an error that nothing caught (%s) only its class comes out, and no report is written',
   async (_what, action, name) => {
     const { status, stdout, stderr, files } = await runHardened(action);
     expect(status).toBe(1);

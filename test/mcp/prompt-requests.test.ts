@@ -68,7 +68,7 @@ describe('prompts/get is refused', () => {
     await expect(client.getPrompt({ name: 'audit_model_keys' })).rejects.toThrow('This server offers no prompts');
   });
 
-  test('an argument that is no text, without its value', async () => {
+  test('an argument that is not text, without its value', async () => {
     const client = await hostOf(some);
     const params = { name: 'audit_model_keys', arguments: { project: ['al-canary'] } };
     const asked = client.request({ method: 'prompts/get', params }, GetPromptResultSchema);
@@ -96,7 +96,7 @@ describe('completion/complete', () => {
     expect(asked.completion).toEqual({ values: [], total: 0, hasMore: false });
   });
 
-  test('that fails is nothing, and of the error its class alone is logged', async () => {
+  test('that fails is nothing, and of the error only its class is logged', async () => {
     const lines: string[] = [];
     const client = await hostOf(
       { ...some, complete: () => Promise.reject(new TypeError('al-canary')) },

@@ -170,7 +170,7 @@ test('projects that the operator does not allow are not named, nor are their key
   expect(sent('list_keys')).toBe(0);
 });
 
-test('of the default organization alone, where the operator set one', async () => {
+test('of the default organization only, where the operator set one', async () => {
   const { sandbox, complete } = await openScene({ orgId: '0'.repeat(24) });
   expect((await complete('project')).values).toEqual([]);
   expect(sandbox.requests.map(({ path }) => path).join()).toContain(`/orgs/${'0'.repeat(24)}/groups`);
@@ -189,7 +189,7 @@ test('300 projects and 2,000 keys', async () => {
   expect([sent('list_projects'), sent('list_keys')]).toEqual([1, 5]);
 });
 
-test('of more keys than are read nobody says how many fit', async () => {
+test('of more keys than are read it is not said how many fit', async () => {
   const { sandbox, complete } = await openScene();
   for (let index = 0; index <= 2_000; index += 1) sandbox.addKey(FIRST_PROJECT, { name: `key ${index}` });
   expect(await complete('key', 'key 7', 'Production')).not.toHaveProperty('total');

@@ -33,7 +33,7 @@ describe.each(PROMPTS)('$name', (prompt) => {
       expect(lines).toContain(`${name}: ${JSON.stringify(value)}`);
   });
 
-  test('takes its required arguments alone', () => {
+  test('takes only its required arguments', () => {
     const given = GIVEN[prompt.name] ?? {};
     const required = prompt.arguments.filter((argument) => argument.required).map(({ name }) => name);
     const least = Object.fromEntries(Object.entries(given).filter(([name]) => required.includes(name)));

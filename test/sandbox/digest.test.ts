@@ -55,7 +55,7 @@ describe('is refused, with a challenge that is not stale', () => {
     ['a uri that is not the one of the response', { 'shown uri': '/api/atlas/v2/groups' }],
     ['a public key that is not the one of the response', { 'shown username': 'nobodyxx' }],
     ['a realm that is not the one of the response', { 'shown realm': 'elsewhere' }],
-    ['a count that is no number', { nc: 'zzzzzzzz' }],
+    ['a count that is not a number', { nc: 'zzzzzzzz' }],
     ['no cnonce', { cnonce: '' }],
   ])('%s', async (_what, parts) => {
     const sandbox = await sandboxFor();

@@ -93,7 +93,7 @@ describe('create', () => {
 describe('the preview', () => {
   const preview = 'application/vnd.atlas.preview+json';
 
-  test('takes a name alone and shows no scope', async () => {
+  test('takes only a name and shows no scope', async () => {
     const sandbox = await sandboxFor({ versions: ['preview'] });
     const reply = await call(sandbox, 'POST', KEYS, { accept: preview, contentType: preview, body: { name: 'n' } });
     expect(reply.status).toBe(201);

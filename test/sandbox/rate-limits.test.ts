@@ -34,7 +34,7 @@ test('a row for each group of models, with the limits of the organization by def
   expect(ours.json.totalCount).toBe(ours.rows.length);
 });
 
-test('a change shows in the row and the list of this project alone; a reset takes it back', async () => {
+test('a change shows in the row and the list of this project only; a reset takes it back', async () => {
   const sandbox = await sandboxFor();
   const before = (await call(sandbox, 'GET', ALL)).rows;
   const limits = { requestsPerMinuteLimit: 100, tokensPerMinuteLimit: 10_000 };
@@ -49,7 +49,7 @@ test('a change shows in the row and the list of this project alone; a reset take
   expect((await call(sandbox, 'GET', ALL)).rows).toEqual(before);
 });
 
-test('resetting all of a project leaves other projects alone', async () => {
+test('resetting all of a project does not change other projects', async () => {
   const sandbox = await sandboxFor();
   const before = (await call(sandbox, 'GET', ALL)).rows;
   const limits = { requestsPerMinuteLimit: 1, tokensPerMinuteLimit: 1 };
@@ -63,8 +63,8 @@ test('resetting all of a project leaves other projects alone', async () => {
 
 describe('is refused', () => {
   test.each<[string, unknown, string]>([
-    ['one number alone', { requestsPerMinuteLimit: 1 }, 'BAD_REQUEST'],
-    ['the other alone', { tokensPerMinuteLimit: 1 }, 'BAD_REQUEST'],
+    ['only one number', { requestsPerMinuteLimit: 1 }, 'BAD_REQUEST'],
+    ['only the other', { tokensPerMinuteLimit: 1 }, 'BAD_REQUEST'],
     ['zero', { requestsPerMinuteLimit: 0, tokensPerMinuteLimit: 1 }, 'BAD_REQUEST'],
     ['a fraction', { requestsPerMinuteLimit: 1.5, tokensPerMinuteLimit: 1 }, 'BAD_REQUEST'],
     ['a numeral as text', { requestsPerMinuteLimit: '1', tokensPerMinuteLimit: 1 }, 'BAD_REQUEST'],

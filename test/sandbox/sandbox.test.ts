@@ -1,4 +1,4 @@
-// The sandbox as a whole: where it listens, that it answers by itself, and what it leaves alone.
+// The sandbox as a whole: where it listens, that it answers by itself, and what it does not touch.
 
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -80,7 +80,7 @@ describe('a JSON document', () => {
       ),
     );
 
-  test('holds the value in none of its strings, nor in those of the documents in them (property)', () => {
+  test('has the value in no string, nor in those of the documents in them (property)', () => {
     fc.assert(
       fc.property(document(fc.oneof(fc.string(), withSecret)), (value) => {
         const clean: unknown = JSON.parse(redactJson(JSON.stringify(value)));

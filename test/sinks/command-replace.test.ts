@@ -87,7 +87,7 @@ describe('a command that can be read', () => {
     ['is ended by a signal', `printf %s '${OLD}'; kill -9 $$`],
     ['never ends', `printf %s '${OLD}'; sleep 600`],
     ['floods', 'yes'],
-  ])('but %s is not known to hold anything, and is written as ever', async (_case, body) => {
+  ])('but %s is not known to hold anything, and is written as usual', async (_case, body) => {
     const { keep, held } = store(OLD);
     const show = folder.sh('show', body);
     const timeoutMs = body.includes('sleep') ? 500 : NEVER_MS;
@@ -111,7 +111,7 @@ describe('a command that can be read', () => {
     ],
     ['something before it', `secret: ${OLD}`, 'al-****odu2', 'that is not the secret of the key'],
     ['two line ends', `${OLD}\n\n`, 'al-****odu2', 'that is not the secret of the key'],
-    ['what is no text', `\0${OLD}`, 'al-****odu2', 'that is not the secret of the key'],
+    ['what is not text', `\0${OLD}`, 'al-****odu2', 'that is not the secret of the key'],
     ['anything where there is no mask', OLD, undefined, 'Atlas shows too little of the old secret'],
     ['anything where the mask is short', OLD, 'al-****du2', 'Atlas shows too little of the old secret'],
   ])('and prints %s is not overwritten', async (_case, printed, maskedSecret, reason) => {
@@ -135,7 +135,7 @@ describe('a command that can be read', () => {
     expect(redact(`${old} ${other}`)).toBe(`[redacted] ${other}`);
   });
 
-  test('is as strict as ever where no key is replaced', async () => {
+  test('is as strict as before where no key is replaced', async () => {
     const { keep, show } = store(OLD);
     const preflight = await sinkOf(keep, { verify: show }).preflight(ADDRESS, 'prove');
     expect(preflight).toMatchObject({ ok: false, failure: { code: 'SINK_ENTRY_EXISTS' } });

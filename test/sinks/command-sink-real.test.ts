@@ -193,7 +193,7 @@ describe('secret-tool', () => {
   const lookup: CommandSpec['argv'] = ['secret-tool', 'lookup', 'service', 'voyage', 'key', '{entry}'];
   const daemons: ChildProcess[] = [];
 
-  /** A bus and an unlocked keyring of their own. The sink learns of them by the inherited list alone. */
+  /** A bus and an unlocked keyring of their own. The sink learns of them only by the inherited list. */
   async function startKeyring(): Promise<void> {
     for (const folder of ['run', 'data']) mkdirSync(join(home, folder), { mode: 0o700 });
     environment = { ...environment, XDG_RUNTIME_DIR: join(home, 'run'), XDG_DATA_HOME: join(home, 'data') };

@@ -89,7 +89,7 @@ describe('a place that is taken', () => {
     ['a value and a newline', 'echo something else'],
     ['blanks', "printf '  '"],
     ['two newlines', "printf '\\n\\n'"],
-    ['what is no text', "printf '\\377\\000'"],
+    ['what is not text', "printf '\\377\\000'"],
   ])('is found by what the program that verifies prints: %s', async (_case, body) => {
     const sink = sinkOf([folder.sh('keep', 'cat > /dev/null')], { verify: [folder.sh('show', body), 'ARGUMENT'] });
     for (const mode of ['inspect', 'prove'] as const) {

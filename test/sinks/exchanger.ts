@@ -2,7 +2,7 @@
 // Arguments: the kind of the sink, the path, the mask, the new secret, then one of
 //   kill N    SIGKILL just before the call number N to the file system
 //   sync N    the disk fails at sync number N and at all that follow
-//   once N    it fails at that one alone
+//   once N    it fails at that one only
 //   wait      begins when the standard input ends
 //   swing     exchanges again and again, until somebody kills it
 

@@ -37,7 +37,7 @@ export const REPLACED: Replaced = { maskedSecret: 'al-****odu2' };
 export const WRITTEN = { outcome: 'written', warnings: [] };
 export const READ_BACK = { outcome: 'verified', verification: 'read-back' };
 
-/** A folder of this test alone. It does not go through the umask, which some tests change. */
+/** A folder that only this test has. It does not go through the umask, which some tests change. */
 export function scratch(): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'amk-sink-')));
   chmodSync(folder, 0o700);

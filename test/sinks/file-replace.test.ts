@@ -63,7 +63,7 @@ function entryExists(message: RegExp): unknown {
 
 describe('a place that is free', () => {
   test.each<Replaced>([REPLACED, { maskedSecret: undefined }, { maskedSecret: 'al-****' }])(
-    'is filled as ever: %j',
+    'is filled as without a key to replace: %j',
     async (replaced) => {
       const path = join(scratch(), 'a/k');
       const target = await replacing(path, replaced);
@@ -188,7 +188,7 @@ describe('what is not certainly the old secret stays', () => {
     ['something before it', ` ${OLD}`, 'al-****odu2', /not the secret/],
     ['something behind it', `${OLD}\n\n`, 'al-****odu2', /not the secret/],
     ['two of them', `${OLD}\n${OLD}`, 'al-****odu2', /not the secret/],
-    ['what is no text', Buffer.from(`al-\xFF${OLD}`, 'latin1'), 'al-****odu2', /not the secret/],
+    ['what is not text', Buffer.from(`al-\xFF${OLD}`, 'latin1'), 'al-****odu2', /not the secret/],
     ['a large file', OLD.padStart(5000, 'al-'), 'al-****odu2', /not the secret/],
     ['no mask', OLD, undefined, /shows too little of the old secret/],
     ['a mask without an end', OLD, 'al-****', /shows too little/],

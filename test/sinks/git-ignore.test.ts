@@ -123,7 +123,7 @@ describe('a path in a work tree', () => {
     expect(await problemsAt(join(repo.folder, '.env'), repo)).toEqual(twice(NOT_IGNORED));
   });
 
-  test('is no pattern: that "ab" is tracked does not make "a*" tracked', async () => {
+  test('is not a pattern: that "ab" is tracked does not make "a*" tracked', async () => {
     const repo = repository({ ab: '', 'c*': '', '.gitignore': 'a\\*\n' });
     repo.git('add', 'ab');
     expect(await problemsAt(join(repo.folder, 'a*'), repo)).not.toContainEqual(TRACKED);

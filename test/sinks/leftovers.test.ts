@@ -1,4 +1,4 @@
-// What a process that is killed amid a delivery leaves beside the place: by the nonce of its call everything that holds
+// What a process that is killed during a delivery leaves beside the place: by the nonce of its call everything that holds
 // a secret is found, and removed.
 
 import { spawn } from 'node:child_process';

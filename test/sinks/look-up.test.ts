@@ -155,7 +155,7 @@ describe('a look into a .env file', () => {
     ['with a placeholder', `${VARIABLE}=\n`, NOTHING],
     ['with a value in quotes', `export ${VARIABLE}="${CANARY}" # c\n`, THE_SECRET],
     ['with the variable twice, of which the last counts', `${VARIABLE}=x\n${VARIABLE}=${CANARY}\n`, THE_SECRET],
-    ['that is no text', Buffer.from(`${VARIABLE}=\xFF\n`, 'latin1'), UNKNOWN],
+    ['that is not text', Buffer.from(`${VARIABLE}=\xFF\n`, 'latin1'), UNKNOWN],
   ])('%s', async (_shape, content, held) => {
     const folder = scratch();
     writeFileSync(join(folder, '.env'), content, { mode: 0o600 });

@@ -137,7 +137,7 @@ describe('the operator chooses the tools by name', () => {
     expect(catalog.find('delete_ai_model_api_key')).toBeUndefined();
     expect(catalog.find('rotate_ai_model_api_key')).toBeDefined();
   });
-  test.each(['allow', 'deny'])('a name in %s that is no tool is refused, with the nearest that is', (list) => {
+  test.each(['allow', 'deny'])('a name in %s that is not a tool is refused, with the nearest that is', (list) => {
     expect(() => namesOf({ [list]: ['list_projects', 'list_project_keys'] })).toThrow(
       /^tools: .* the nearest is list_projects$/,
     );

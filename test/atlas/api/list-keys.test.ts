@@ -204,7 +204,7 @@ describe('rows', () => {
 });
 
 test.each(['', 'null', '[]', '{}', '{"results":null}', '{"results":{"0":{}}}', '{"results":[', '<html></html>'])(
-  'the body %j is no list',
+  'the body %j is not a list',
   async (body) => {
     const { url } = await originOf(200, body);
     const failure = failureOf(await connect(url, TOKEN).listKeys(PROJECT));

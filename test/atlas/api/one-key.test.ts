@@ -95,7 +95,7 @@ describe('a key is read', () => {
 });
 
 describe('a key is renamed', () => {
-  test('once, by its name alone', async () => {
+  test('once, only by its name', async () => {
     const sandbox = await sandboxFor();
     const { apiKeyId } = sandbox.addKey(PROJECT, { name: 'Old name' });
     const key = valueOf(await connectByToken(sandbox).renameKey(PROJECT, apiKeyId, 'New name'));
@@ -160,7 +160,7 @@ describe('a reply to a read', () => {
     '',
     '{',
     '<html></html>',
-  ])('%j is no such key', (body) => {
+  ])('%j is not such a key', (body) => {
     expect(failureOf(read(body)).code).toBe('ATLAS_PROTOCOL');
   });
 

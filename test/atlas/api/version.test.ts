@@ -34,7 +34,7 @@ describe.each<[number, SimulatorOptions]>([
     expect(accepted(sandbox)).toEqual([media('2025-03-12'), media('preview'), media('preview')]);
   });
 
-  test('creates in the preview, by the name alone, once, and warns', async () => {
+  test('creates in the preview, only by the name, once, and warns', async () => {
     const sandbox = await sandboxFor(options);
     const { key, warnings } = wholeOf(await connectByToken(sandbox).createKey(NEW_KEY));
     const { name, cloud, geography } = NEW_KEY;
@@ -181,7 +181,7 @@ describe('each kind of call has a version of its own', () => {
 });
 
 describe('a 400', () => {
-  /** An Atlas that knows the preview alone, and says so with this error. */
+  /** An Atlas that knows only the preview, and says so with this error. */
   const previewAlone = (errorCode: unknown) =>
     originFor((response, { headers }) => {
       if (headers.accept === media('preview')) response.end('{"results":[]}');

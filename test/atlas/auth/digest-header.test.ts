@@ -81,15 +81,15 @@ describe('a challenge', () => {
     ['after Basic', 'Basic realm="b", Digest realm="MMS Public API", nonce="n", qop="auth"', plain],
     ['before Negotiate', 'Digest realm="MMS Public API", nonce="n", qop="auth", Negotiate YII==', plain],
     ['no qop', 'Digest realm="r", nonce="n"', undefined],
-    ['qop auth-int alone', 'Digest realm="r", nonce="n", qop="auth-int"', undefined],
+    ['only qop auth-int', 'Digest realm="r", nonce="n", qop="auth-int"', undefined],
     ['no nonce', 'Digest realm="r", qop="auth"', undefined],
     ['no realm', 'Digest nonce="n", qop="auth"', undefined],
-    ['SHA-256 alone', 'Digest realm="r", nonce="n", qop="auth", algorithm=SHA-256', undefined],
+    ['only SHA-256', 'Digest realm="r", nonce="n", qop="auth", algorithm=SHA-256', undefined],
     ['sessions', 'Digest realm="r", nonce="n", qop="auth", algorithm=MD5-sess', undefined],
-    ['Basic alone, with the parameters of a digest', 'Basic realm="r", nonce="n", qop="auth"', undefined],
+    ['only Basic, with the parameters of a digest', 'Basic realm="r", nonce="n", qop="auth"', undefined],
     ['parameters of two schemes', 'Digest realm="r", Basic nonce="n", qop="auth"', undefined],
     ['nothing', '', undefined],
-    ['the name alone', 'Digest', undefined],
+    ['only the name', 'Digest', undefined],
   ])('%s', (_what, header, expected) => {
     expect(parseChallenge(header)).toEqual(expected);
   });

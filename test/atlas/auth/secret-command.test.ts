@@ -167,7 +167,7 @@ describe('a program that does it badly is told by its setting, and nothing of it
     expect(failure.message).toContain(SETTING);
     expect(JSON.stringify(failure)).not.toContain('canary');
     expect(sandbox.requests).toEqual([]);
-    // It is left alone for a while.
+    // It is not run again for a while.
     expect(failureOf(await atlas.listKeys(PROJECT))).toMatchObject({
       retryAfterSeconds: expect.any(Number) as unknown,
     });

@@ -206,7 +206,7 @@ describe('the cap on the size of a reply', () => {
   test.each([
     ['a list', 200, (atlas: Atlas) => atlas.listKeys(PROJECT), 'ok'],
     ['a read', 200, (atlas: Atlas) => atlas.getKey({ groupId: PROJECT }, 'id'), 'ATLAS_PROTOCOL'],
-  ] as const)('is high for %s alone', async (_call, status, call, expected) => {
+  ] as const)('is high only for %s', async (_call, status, call, expected) => {
     const padding = 'x'.repeat(2 * 256 * 1024);
     const { url } = await originOf(status, {
       apiKeyId: 'id',

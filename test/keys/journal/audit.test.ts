@@ -44,7 +44,7 @@ const current = () => linesOf('audit.jsonl');
 const older = () => linesOf('audit.1.jsonl');
 
 test.skipIf(process.platform === 'win32').each([0o000, 0o277])(
-  'a record is one line of JSON in a file of this user alone (umask %o)',
+  'a record is one line of JSON in a file that only this user can read (umask %o)',
   async (mask) => {
     const before = process.umask(mask);
     onTestFinished(() => {

@@ -64,7 +64,7 @@ function old(days: number, change: Partial<Intent> & Pick<Intent, 'nonce' | 'sta
 
 describe('an intent on the disk', () => {
   test.skipIf(process.platform === 'win32').each([0o000, 0o022, 0o077, 0o277])(
-    'is its user’s alone under umask %o',
+    'is only its user’s under umask %o',
     async (mask) => {
       const { journal, state, intentsAt } = place();
       const before = process.umask(mask);
@@ -218,7 +218,7 @@ describe('a name', () => {
   });
 });
 
-test('a place is written by one call at a time; an inline result is no place', async () => {
+test('a place is written by one call at a time; an inline result is not a place', async () => {
   const { journal } = place();
   const here = { entry: 'here' };
   const intent = opened(await journal.open(planFor('one', here), looking(Date.now())));
@@ -246,7 +246,7 @@ describe('what is kept', () => {
     expect(await keptAfterAnOpen(journal)).toEqual([0xa1, 0xa3, 0xa6].map(nonceAt));
   });
 
-  test('is no foreign file', async () => {
+  test('is not a foreign file', async () => {
     const { journal, intentsAt } = place();
     plant({ intentsAt }, old(1, { nonce: PLAN.nonce, state: { step: 'sending' } }));
     writeFileSync(join(intentsAt, 'notes.txt'), 'mine');

@@ -1,4 +1,4 @@
-// What the sink of a .env file says of the line it wrote, and of files that are no plain .env: examples for each warning
+// What the sink of a .env file says of the line it wrote, and of files that are not a plain .env: examples for each warning
 // and each refusal.
 
 import { appendFileSync, readFileSync } from 'node:fs';
@@ -53,7 +53,7 @@ describe('the receipt warns', () => {
     expect(await warningsAt(fileWith(text))).toEqual([expect.stringMatching(warning)]);
   });
 
-  test('nobody of a plain file', async () => {
+  test('of nothing where the file is plain', async () => {
     expect(await warningsAt(fileWith('A=1\nB="two words"\n# c'))).toEqual([]);
     expect(await warningsAt(fileWith(`A=1\n ${VARIABLE}=\n`))).toEqual([]);
   });

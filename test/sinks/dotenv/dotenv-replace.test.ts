@@ -66,7 +66,7 @@ const around = (line: string) => `# é\r\nA=1\r\n${line}\r\nB="x\r\ny" # c\r\n`;
 
 describe('a variable that is free', () => {
   test.each(['', 'A=1', `A=1\n${VARIABLE}=\n`, `${VARIABLE}="" # c\n`, `# ${VARIABLE}=${OLD}\n`])(
-    'is filled as ever: %j',
+    'is filled as without a key to replace: %j',
     async (text) => {
       for (const replaced of [REPLACED, { maskedSecret: undefined }]) {
         const path = fileWith(text);
@@ -216,7 +216,7 @@ describe('what is not certainly the old secret stays', () => {
     ['a hard link', /another name elsewhere \(a hard link\)/, hardLinked],
     ['a file that others can write', /Other users can write/, mode(0o602)],
     ['a directory that others can write to', /Other users can write to the dir/, directoryMode(0o707)],
-  ])('the rules for files hold as ever: %s', async (_what, message, change) => {
+  ])('the rules for files hold as for a new key: %s', async (_what, message, change) => {
     const path = fileWith(`${VARIABLE}=${OLD}\n`);
     change(path);
     const before = treeOf(dirname(path));

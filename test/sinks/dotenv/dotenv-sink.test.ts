@@ -138,7 +138,7 @@ describe('a delivery', () => {
     expect(readFileSync(path, 'utf8')).toBe('A=1\n');
   });
 
-  test('of two to one variable, one wins and the other leaves it alone', async () => {
+  test('of two to one variable, one wins and the other does not touch it', async () => {
     const path = join(scratch(), '.env');
     const targets = [await targetOf(dotenvSinkAt(path)), await targetOf(dotenvSinkAt(path))];
     const secrets = [new Secret(`${CANARY}0`), new Secret(`${CANARY}1`)];
@@ -249,7 +249,7 @@ describe('a preflight', () => {
       },
     ],
     [
-      'bytes that are no UTF-8',
+      'bytes that are not UTF-8',
       /not UTF-8/,
       (path) => {
         writeFileSync(path, Buffer.from('A=\xFF\n', 'latin1'));
