@@ -15,12 +15,11 @@ import {
   PROJECT,
   rowAt,
   sandboxFor,
-  tokenOf,
+  TOKEN,
   valueOf,
 } from './connection.ts';
 
 const ID = 'a86r5kwrfsk5r5ku5tgvhmpj';
-const TOKEN = tokenOf('a-token-of-the-test');
 
 describe('a key counts as deleted', () => {
   test('when Atlas deletes it; that it is not there a read must say', async () => {

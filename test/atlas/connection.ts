@@ -8,6 +8,7 @@ import {
 } from 'node:http';
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { expect, onTestFinished } from 'vitest';
+import type { ApiReply } from '../../src/atlas/api/admin-api.ts';
 import type { Atlas } from '../../src/atlas/atlas.ts';
 import type { Failure, Result } from '../../src/failure.ts';
 import type { CreatedKey, NewKey } from '../../src/atlas/api/keys.ts';
@@ -40,6 +41,14 @@ export function connectByToken(sandbox: Simulator, settings?: Settings): Atlas {
 
 export function tokenOf(token: string): Credentials {
   return { kind: 'token', token: new Secret(token) };
+}
+
+/** For an origin that does not check it. */
+export const TOKEN = tokenOf('a-token-of-the-test');
+
+/** A reply of 200 with this body, as a call reads it. */
+export function replyWith(body: unknown): ApiReply {
+  return { status: 200, body: typeof body === 'string' ? body : JSON.stringify(body), warnings: [] };
 }
 
 export function serviceAccountOf({ credentials: { clientId, clientSecret } }: Simulator): Credentials {

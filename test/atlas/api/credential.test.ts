@@ -9,20 +9,19 @@ import {
   failureOf,
   originOf,
   PROJECT,
+  replyWith,
   sandboxFor,
   serviceAccountOf,
-  tokenOf,
+  TOKEN,
   valueOf,
 } from '../connection.ts';
 import { leaksOf } from '../leaks.ts';
 
-const TOKEN = tokenOf('a-token-of-the-test');
 const ORG = 'b'.repeat(24);
 const NONE = { roles: [], accessList: [] };
 
 function read(body: unknown) {
-  const text = typeof body === 'string' ? body : JSON.stringify(body);
-  return describeCredentialCall.read({ status: 200, body: text, warnings: [] });
+  return describeCredentialCall.read(replyWith(body));
 }
 
 describe('of the sandbox', () => {

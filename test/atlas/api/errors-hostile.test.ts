@@ -12,6 +12,7 @@ import {
   PROJECT,
   sandboxFor,
   serviceAccountOf,
+  TOKEN,
   tokenOf,
 } from '../connection.ts';
 import { leaksOf } from '../leaks.ts';
@@ -20,7 +21,7 @@ async function failureFrom(
   status: number,
   body: unknown,
   headers?: Record<string, string>,
-  credentials: Credentials = tokenOf('a-token-of-the-test'),
+  credentials: Credentials = TOKEN,
 ) {
   const { url } = await originOf(status, body, headers);
   return failureOf(await connect(url, credentials).createKey(NEW_KEY));

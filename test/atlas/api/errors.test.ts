@@ -14,7 +14,7 @@ import {
   PROJECT,
   sandboxFor,
   serviceAccountOf,
-  tokenOf,
+  TOKEN,
   valueOf,
 } from '../connection.ts';
 
@@ -192,7 +192,7 @@ describe('the error table', () => {
   ])('the published example of a %s', async (status, code, errorCode) => {
     const sample = await readFile(join(import.meta.dirname, 'fixtures', `error-${status}.json`), 'utf8');
     const { url } = await originOf(Number(status), sample, { 'content-type': 'application/json' });
-    const failure = failureOf(await connect(url, tokenOf('a-token-of-the-test')).createKey(NEW_KEY));
+    const failure = failureOf(await connect(url, TOKEN).createKey(NEW_KEY));
     expect(failure).toMatchObject({ code, atlas: { status: Number(status), errorCode } });
     expect(failure.atlas?.detail).toMatch(/^\(This is just an example/);
   });

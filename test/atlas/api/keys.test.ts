@@ -13,7 +13,7 @@ import {
   originOf,
   PROJECT,
   sandboxFor,
-  tokenOf,
+  TOKEN,
   valueOf,
   wholeOf,
 } from '../connection.ts';
@@ -21,7 +21,6 @@ import { leaksOf } from '../leaks.ts';
 
 const SECRET = 'al-jZsluhPMzPM9CFXepRWwMwvpZDDra6tZMgoAZKdodu2';
 const ID = 'a86r5kwrfsk5r5ku5tgvhmpj';
-const TOKEN = tokenOf('a-token-of-the-test');
 
 function fixture(name: string): Promise<string> {
   return readFile(join(import.meta.dirname, 'fixtures', name), 'utf8');

@@ -1,7 +1,6 @@
 // Rate limits: read, changed and reset, each reply about the limit that was asked for.
 
 import { describe, expect, test } from 'vitest';
-import type { ApiReply } from '../../../src/atlas/api/admin-api.ts';
 import { pageCall, START } from '../../../src/atlas/api/pages.ts';
 import { rateLimitList, resetRateLimitsCall, updateRateLimitCall } from '../../../src/atlas/api/limits.ts';
 import {
@@ -11,12 +10,12 @@ import {
   log,
   originOf,
   PROJECT,
+  replyWith,
   sandboxFor,
-  tokenOf,
+  TOKEN,
   valueOf,
 } from '../connection.ts';
 
-const TOKEN = tokenOf('a-token-of-the-test');
 const PLACE = { groupId: PROJECT, cloud: 'ANY', geography: 'ANY', modelGroupName: 'rerank' };
 const LIMITS = { requestsPerMinuteLimit: 10, tokensPerMinuteLimit: 1_000 };
 const RERANK = {
@@ -31,13 +30,9 @@ const RERANK = {
 const PATH = `/api/atlas/v2/groups/${PROJECT}`;
 const ONE = `${PATH}/aiModelApiClouds/ANY/geographies/ANY/modelGroupNames/rerank/rateLimits`;
 
-function reply(body: unknown): ApiReply {
-  return { status: 200, body: typeof body === 'string' ? body : JSON.stringify(body), warnings: [] };
-}
-
 /** How a list shows this row. */
 function shown(row: Record<string, unknown>) {
-  const list = pageCall(rateLimitList({ groupId: PROJECT }), START).read(reply({ results: [row] }));
+  const list = pageCall(rateLimitList({ groupId: PROJECT }), START).read(replyWith({ results: [row] }));
   return valueOf(list).rows[0];
 }
 
@@ -197,26 +192,26 @@ describe('a reply to a change', () => {
     '{',
   ])('%j is not about it: nobody knows what was changed', (body) => {
     for (const call of [updateRateLimitCall(PLACE, LIMITS), resetRateLimitsCall(PLACE)])
-      expect(failureOf(call.read(reply(body)))).toMatchObject({ code: 'ATLAS_PROTOCOL', maybeCarriedOut: true });
+      expect(failureOf(call.read(replyWith(body)))).toMatchObject({ code: 'ATLAS_PROTOCOL', maybeCarriedOut: true });
   });
 
   test('may leave out all but the group', () => {
     const expected = { modelGroupName: 'rerank', modelNames: [] };
-    expect(valueOf(updateRateLimitCall(PLACE, LIMITS).read(reply({ modelGroupName: 'rerank' })))).toEqual(expected);
-    expect(valueOf(resetRateLimitsCall(PLACE).read(reply({ modelGroupName: 'rerank' }))).rows).toEqual([expected]);
+    expect(valueOf(updateRateLimitCall(PLACE, LIMITS).read(replyWith({ modelGroupName: 'rerank' })))).toEqual(expected);
+    expect(valueOf(resetRateLimitsCall(PLACE).read(replyWith({ modelGroupName: 'rerank' }))).rows).toEqual([expected]);
   });
 
   test('may have its words in another case', () => {
     const spelled = { ...RERANK, modelGroupName: 'Rerank', cloud: 'any', geography: 'Any' };
-    expect(valueOf(updateRateLimitCall(PLACE, LIMITS).read(reply(spelled)))).toEqual(spelled);
+    expect(valueOf(updateRateLimitCall(PLACE, LIMITS).read(replyWith(spelled)))).toEqual(spelled);
   });
 
   test('of all limits is a page', () => {
     const { read } = resetRateLimitsCall({ groupId: PROJECT });
-    expect(valueOf(read(reply({ results: [RERANK] }))).rows).toEqual([RERANK]);
-    expect(valueOf(read(reply({ results: [{}, null] }))).rows).toEqual([{ modelNames: [] }, { modelNames: [] }]);
+    expect(valueOf(read(replyWith({ results: [RERANK] }))).rows).toEqual([RERANK]);
+    expect(valueOf(read(replyWith({ results: [{}, null] }))).rows).toEqual([{ modelNames: [] }, { modelNames: [] }]);
     for (const body of ['', RERANK, { results: {} }])
-      expect(failureOf(read(reply(body)))).toMatchObject({
+      expect(failureOf(read(replyWith(body)))).toMatchObject({
         code: 'ATLAS_PROTOCOL',
         maybeCarriedOut: true,
       });

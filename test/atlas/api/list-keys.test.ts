@@ -11,12 +11,11 @@ import {
   originOf,
   PROJECT,
   sandboxFor,
-  tokenOf,
+  TOKEN,
   valueOf,
 } from '../connection.ts';
 import { isNamed } from '../shipped-atlas.ts';
 
-const TOKEN = tokenOf('a-token-of-the-test');
 const NEXT = [{ rel: 'next', href: 'https://elsewhere.example/api/atlas/v2/groups?pageNum=99' }];
 
 interface Paging {

@@ -2,10 +2,8 @@
 
 import { expect, test } from 'vitest';
 import { scopeDifference } from '../../../src/atlas/api/keys.ts';
-import { connect, originOf, PROJECT, tokenOf, valueOf } from '../connection.ts';
+import { connect, originOf, PROJECT, TOKEN, valueOf } from '../connection.ts';
 import { isNamed } from '../shipped-atlas.ts';
-
-const TOKEN = tokenOf('a-token-of-the-test');
 
 /** A key with that name, as a list gives it. */
 async function listed(name: unknown) {

@@ -1,7 +1,6 @@
 // One key, read and renamed: its own reply or a failure, never another's.
 
 import { describe, expect, test } from 'vitest';
-import type { ApiReply } from '../../../src/atlas/api/admin-api.ts';
 import { getKeyCall, isNamed, renameKeyCall, saysNoSuchKey } from '../../../src/atlas/api/keys.ts';
 import {
   apiKeyOf,
@@ -11,19 +10,15 @@ import {
   log,
   originOf,
   PROJECT,
+  replyWith,
   sandboxFor,
-  tokenOf,
+  TOKEN,
   valueOf,
 } from '../connection.ts';
 
 const ID = 'a86r5kwrfsk5r5ku5tgvhmpj';
 const OTHER_PROJECT = 'f'.repeat(24);
-const TOKEN = tokenOf('a-token-of-the-test');
 const LIKE_A_SECRET = 'al-0123456789abcdefghijABCDEFGHIJ';
-
-function reply(body: unknown): ApiReply {
-  return { status: 200, body: typeof body === 'string' ? body : JSON.stringify(body), warnings: [] };
-}
 
 describe('a key is read', () => {
   test('in its project and in its organization, with its project', async () => {
@@ -140,12 +135,12 @@ describe('a key is renamed', () => {
 
   test('a reply without a name, or in another spelling of it, is about it: its id says so', () => {
     for (const name of [undefined, 'Schlu\u0308ssel', 'Schlussel', ''])
-      expect(renameKeyCall(PROJECT, ID, 'Schlüssel').read(reply({ apiKeyId: ID, name })).ok).toBe(true);
+      expect(renameKeyCall(PROJECT, ID, 'Schlüssel').read(replyWith({ apiKeyId: ID, name })).ok).toBe(true);
   });
 });
 
 describe('a reply to a read', () => {
-  const read = (body: unknown) => getKeyCall({ groupId: PROJECT }, ID).read(reply(body));
+  const read = (body: unknown) => getKeyCall({ groupId: PROJECT }, ID).read(replyWith(body));
 
   test.each([
     { apiKeyId: 'another' },

@@ -10,19 +10,18 @@ import {
   failureOf,
   originOf,
   PROJECT,
+  replyWith,
   rowAt,
   sandboxFor,
-  tokenOf,
+  TOKEN,
   valueOf,
 } from '../connection.ts';
 
-const TOKEN = tokenOf('a-token-of-the-test');
 const ID = 'a'.repeat(24);
 
 /** What a page of these rows comes to. */
 function read(...results: unknown[]) {
-  const body = JSON.stringify({ results });
-  return pageCall(projectList(undefined), START).read({ status: 200, body, warnings: [] });
+  return pageCall(projectList(undefined), START).read(replyWith({ results }));
 }
 
 describe('of the sandbox', () => {

@@ -13,11 +13,10 @@ import {
   PROJECT,
   rowAt,
   sandboxFor,
-  tokenOf,
+  TOKEN,
   valueOf,
 } from '../connection.ts';
 
-const TOKEN = tokenOf('a-token-of-the-test');
 const NEXT = [{ rel: 'next' }];
 const KEYS = { groupId: PROJECT };
 const rows = (count: number) => Array.from({ length: count }, (_, index) => ({ apiKeyId: `id${index}`, name: 'n' }));

@@ -4,16 +4,16 @@ import { describe, expect, test } from 'vitest';
 import { chooseVersion } from '../../../src/atlas/api/version.ts';
 import type { Simulator, SimulatorOptions } from '../../atlas-simulator/simulator.ts';
 import {
-  NEW_KEY,
-  PROJECT,
   apiKeyOf,
   connect,
   connectByToken,
   failureOf,
   log,
+  NEW_KEY,
   originFor,
+  PROJECT,
   sandboxFor,
-  tokenOf,
+  TOKEN,
   valueOf,
   wholeOf,
 } from '../connection.ts';
@@ -115,7 +115,7 @@ describe('each kind of call has a version of its own', () => {
         ({ path, headers }) =>
           `${/\w+(?=\?|$)/.exec(path)?.[0]} ${headers.accept?.includes('preview') ? 'preview' : 'dated'}`,
       );
-    return { atlas: connect(origin.url, tokenOf('a-token-of-the-test')), sent };
+    return { atlas: connect(origin.url, TOKEN), sent };
   };
 
   test('a list of keys that is in the preview leaves limits as they are', async () => {
@@ -168,7 +168,7 @@ describe('each kind of call has a version of its own', () => {
     const { url, arrivals } = await originFor((response) =>
       response.writeHead(406).end('{"errorCode":"INVALID_VERSION_DATE"}'),
     );
-    const atlas = connect(url, tokenOf('a-token-of-the-test'), { apiVersion });
+    const atlas = connect(url, TOKEN, { apiVersion });
     for (const result of [
       await atlas.listProjects(undefined),
       await atlas.listProjects('f'.repeat(24)),
@@ -187,7 +187,6 @@ describe('a 400', () => {
       if (headers.accept === media('preview')) response.end('{"results":[]}');
       else response.writeHead(400).end(JSON.stringify({ error: 400, errorCode }));
     });
-  const TOKEN = tokenOf('a-token-of-the-test');
 
   test('INVALID_VERSION_DATE is a reason to fall back', async () => {
     const { url, arrivals } = await previewAlone('INVALID_VERSION_DATE');

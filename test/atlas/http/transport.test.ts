@@ -16,7 +16,7 @@ import {
   PROJECT,
   sandboxFor,
   tcpFor,
-  tokenOf,
+  TOKEN,
   transportTo,
   valueOf,
   wholeOf,
@@ -214,7 +214,7 @@ describe('the cap on the size of a reply', () => {
       results: [],
       padding,
     });
-    const result = await call(connect(url, tokenOf('a-token-of-the-test')));
+    const result = await call(connect(url, TOKEN));
     expect(result.ok ? 'ok' : result.failure.code).toBe(expected);
   });
 
