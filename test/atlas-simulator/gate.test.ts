@@ -77,7 +77,7 @@ describe('one request', () => {
     });
   });
 
-  test('that nobody lets go ends with the sandbox', async () => {
+  test('that is never released ends with the sandbox', async () => {
     const sandbox = await sandboxFor();
     const held = hold(sandbox, 'any');
     const sent = create(sandbox);

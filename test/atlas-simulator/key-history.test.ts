@@ -72,7 +72,7 @@ describe('a lagging list', () => {
     expect(await listed(sandbox, `${KEYS}?itemsPerPage=1&pageNum=2`)).toEqual(['b']);
   });
 
-  test('of one project says nothing of another, nor of the truth', async () => {
+  test('of one project does not change that of another, or the real state', async () => {
     const sandbox = await sandboxFor({ listLag: 1 });
     const other = sandbox.projects[1]?.id ?? '';
     await call(sandbox, 'POST', `/groups/${other}/aiModelApiKeys`, { body: { name: 'theirs', ...SCOPE } });

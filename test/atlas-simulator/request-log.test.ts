@@ -39,7 +39,7 @@ test('every request is there, in order, with what was sent and what was answered
   expect(sandbox.requests[3]?.body).toBeUndefined();
 });
 
-test('clearing starts anew and leaves a list that was taken before as it was', async () => {
+test('clearing starts a new list and does not change one that was taken before', async () => {
   const sandbox = await sandboxFor();
   await create(sandbox);
   const taken = sandbox.requests;

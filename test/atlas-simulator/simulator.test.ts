@@ -29,7 +29,7 @@ test('close ends what is open: a stall, a delay, a flood, an idle connection; th
   await sandbox.close();
 });
 
-test('a process that closes its simulator ends by itself, with nothing written anywhere, however many requests it holds up', async () => {
+test('a process that closes its simulator ends by itself, with nothing written anywhere, however many requests it delays', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'simulator-'));
   try {
     const script = join(folder, 'script.mjs');

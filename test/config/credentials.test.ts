@@ -100,7 +100,7 @@ describe('a secret may be in a file, or printed by a program', () => {
   });
 });
 
-describe('what nobody filled in', () => {
+describe('a placeholder that was not replaced', () => {
   const FORMS = [
     ['${ATLAS_SECRET}', /\$\{NAME\}/],
     ['${input:secret}', /\$\{NAME\}/],
@@ -175,7 +175,7 @@ describe('beside the environment', () => {
     );
   });
 
-  test('a profile of the Atlas CLI comes last, and gets nothing of the Atlas CLI from the environment', () => {
+  test('a profile of the Atlas CLI comes last, and is not given what the environment has of the Atlas CLI', () => {
     const environment = { MCLI_PRIVATE_API_KEY: 'canary', MONGODB_ATLAS_PROFILE: 'other', HOME: '/home/x' };
     expect(readWith(environment, { atlasCli })).toEqual({
       credentials: {

@@ -137,7 +137,7 @@ test('a create without any reply, cancelled, is given up in time and reported', 
   expect(unfinishedIn(scene)).toEqual([]);
 });
 
-test('a key that cannot be taken back after a cancellation is named on stderr and to whoever asks', async () => {
+test('a key that cannot be taken back after a cancellation is named on stderr and in the answer to whoever asks', async () => {
   const scene = await openScene();
   scene.program.failFromNow();
   scene.sandbox.inject({ operation: 'create_key', when: 'after', kind: 'delay', ms: 500 });

@@ -51,7 +51,7 @@ test('a start, --help and --version open no file of a secret and run no program'
   expect([...filesBelow(home).keys()]).toEqual([join(home, 'printer')]);
 });
 
-test('a program gives the client secret: a key is delivered, and nothing of the secret comes out', async () => {
+test('a program gives the client secret: a key is delivered, and no part of the secret comes out', async () => {
   const { clientSecret } = sandbox.credentials;
   const hidden = fileIn(home, 'hidden', clientSecret);
   const host = await startHost({ home, env: byCommand(program('printer', `cat '${hidden}'; cat '${hidden}' >&2`)) });
@@ -76,7 +76,7 @@ test('the token of a service account is revoked when the host goes', async () =>
   expect(sandbox.requests.map(({ operation }) => operation)).toEqual(['token', 'list_keys', 'revoke']);
 });
 
-test('an Atlas that is gone holds the end up for no longer than a second or so', async () => {
+test('an Atlas that is gone delays the end by about a second at most', async () => {
   const host = await startHost({
     home,
     env: byCommand(program('printer', `echo ${sandbox.credentials.clientSecret}`)),
@@ -127,7 +127,7 @@ describe('the doctor', () => {
     expect([failed, namesOf(checks, 'warning')]).toEqual([[], ['secret file', 'roles', 'access list']]);
   });
 
-  test('tells what nobody filled in', async () => {
+  test('names a placeholder that was not replaced', async () => {
     const { checks, failed } = await examine({
       MONGODB_ATLAS_CLIENT_ID: '<your-client-id>',
       MONGODB_ATLAS_CLIENT_SECRET: 'mdb_sa_sk_1',

@@ -86,7 +86,7 @@ describe('list', () => {
     expectTheSameInText(called);
   });
 
-  test('by a part of the name, and by how long nobody used them', async () => {
+  test('by a part of the name, and by how long they were not used', async () => {
     const ago = (days: number) => new Date(Date.now() - days * DAY_MS);
     sandbox.addKey(GROUP, { name: 'Search, old', createdAt: ago(90), lastUsedAt: ago(40) });
     sandbox.addKey(GROUP, { name: 'search, busy', createdAt: ago(90), lastUsedAt: ago(2) });

@@ -70,7 +70,7 @@ describe.skipIf(!hasOpenssl && !process.env.CI)('with certificates by openssl', 
     expect(sandbox.requests.filter(({ operation }) => operation === 'list_keys')).toHaveLength(8);
   });
 
-  test('what NO_PROXY names goes past it', async () => {
+  test('what NO_PROXY names does not use it', async () => {
     const { proxy, host } = await behindProxy('open', { NO_PROXY: `.example.com, ${NAME}` });
     const { message, hint } = errorOf(await host.call(LIST, { groupId: GROUP }));
     // The name is unknown to any resolver.

@@ -90,7 +90,7 @@ describe('the lock of a process', () => {
     expect(order).toHaveLength(6);
   });
 
-  test('that was killed keeps nobody out, and is removed', async () => {
+  test('that was killed does not block others, and is removed', async () => {
     const path = fileWith('A=1\n');
     const { child, ended } = await writer(path, 'die');
     child.stdin.end();

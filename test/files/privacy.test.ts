@@ -187,7 +187,7 @@ describe('the question', () => {
     expect(touched).toEqual(['Documents', 'Documents', 'documents'].map((name) => join(home, name)));
   });
 
-  test('that nobody answers is waited for a while, and not asked anew meanwhile', async () => {
+  test('that nobody answers is waited for a while, and not asked again meanwhile', async () => {
     const path = join(home, 'Documents/.env');
     const touch = touching(new Promise(() => undefined));
     const held = () =>

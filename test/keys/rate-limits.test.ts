@@ -150,7 +150,7 @@ describe('where the operator requires a person', () => {
   });
 });
 
-test('a limit that changes while the person reads is asked for anew', async () => {
+test('a limit that changes while the person reads is asked for again', async () => {
   const bench = await freshBench();
   await update(bench, 500);
   const context = { ...bench.context(), confirm: 'required' } as const;

@@ -314,7 +314,7 @@ describe('with apply', () => {
     expect(await look()).toEqual([]);
   });
 
-  test('what was seen of an intent minutes ago decides nothing: it is judged anew under a claim', async () => {
+  test('what was seen of an intent minutes ago decides nothing: it is judged again under a claim', async () => {
     const { apiKeyId, secret, step } = created();
     const intent = leave(step);
     // Between the look and the act another server brings the create to its end.

@@ -180,7 +180,7 @@ describe('a rotation', () => {
 });
 
 describe('a rotation that has not ended', () => {
-  test('is not begun anew: reconcile tells what is true of it', async () => {
+  test('is not begun again: reconcile tells what is true of it', async () => {
     const bench = await benchWith();
     bench.sandbox.inject({ operation: 'delete_key', when: 'before', kind: 'status', status: 403, errorCode: 'NO' });
     expect(await bench.rotate('app')).toMatchObject({ failure: { keyState: 'delivered' } });

@@ -243,7 +243,7 @@ test('a name that another key has got meanwhile, with a sink that cannot take th
   expect(await bench.create('mine', { entry: 'x' })).toMatchObject({ failure: { code: 'NAME_IN_USE' } });
 });
 
-test('a reply that lacks the name and has the id of a key that no list shows changes nothing of that key', async () => {
+test('a reply that lacks the name and has the id of a key that no list shows does not change that key', async () => {
   const bench = await openBench();
   const { apiKeyId } = bench.sandbox.addKey(GROUP, { name: 'hidden' });
   const real = bench.connect();

@@ -171,7 +171,7 @@ describe('what others could change is refused, and the hint names it', () => {
     expect(weakPart(path)).toBe(realpathSync(folder.path));
   });
 
-  test('nothing of what this system came with', () => {
+  test('nothing that belongs to the system', () => {
     for (const name of ['sh', 'cat', 'env', 'mkfifo']) {
       expect(findExecutable(name, '/usr/bin:/bin')).toMatchObject({ ok: true });
     }

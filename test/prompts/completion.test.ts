@@ -33,7 +33,7 @@ test('at most 100 values, with how many there are', () => {
   expect(completed(all(names.slice(1)), 'key').hasMore).toBe(false);
 });
 
-test('of a list that was not read to its end nobody knows how many fit', () => {
+test('of a list that was not read to its end it is not known how many fit', () => {
   expect(completed({ names: ['a', 'b'], isAll: false }, 'a')).toEqual({ values: ['a'], hasMore: true });
 });
 

@@ -111,7 +111,7 @@ describe('a JSON document', () => {
   });
 });
 
-test('of two values that begin alike nothing of the longer one is left', () => {
+test('of two values that begin alike the longer one is removed whole', () => {
   remember('al-alike-0123456789');
   remember('al-alike-0123456789-and-more');
   expect(redact('al-alike-0123456789-and-more al-alike-0123456789')).toBe('[redacted] [redacted]');

@@ -237,7 +237,7 @@ describe.skipIf(hasNone).each(kinds)(
       run('setfacl', '-d', '-m', `u:${STRANGER}:rwx,g::---`, dirname(path));
     }
 
-    test('gives a new file to nobody', async () => {
+    test('lets nobody else read a new file', async () => {
       const path = join(scratch(), 'new');
       listedFolder(path);
       const target = await targetOf(sinkAt(path));
@@ -247,7 +247,7 @@ describe.skipIf(hasNone).each(kinds)(
       if (isRoot) expect(canRead(STRANGER, path)).toBe(false);
     });
 
-    test('gives a file in place of one of mode 0600 to nobody', async () => {
+    test('lets nobody else read a file in place of one of mode 0600', async () => {
       const path = make();
       listedFolder(path);
       await deliveredTo(sinkAt(path));

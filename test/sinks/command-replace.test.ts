@@ -236,7 +236,7 @@ describe('a delivery that fails', () => {
     await target.retract();
   });
 
-  test('while a key is created says nothing of an old secret', async () => {
+  test('while a key is created does not speak of an old secret', async () => {
     const preflight = await sinkOf([folder.sh('keep', 'exit 1')]).preflight(ADDRESS, 'prove');
     if (!preflight.ok) return expect.fail(preflight.failure.message);
     expect(preflight.value.target.exchanges).toBe('unknown');

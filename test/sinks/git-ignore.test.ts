@@ -308,7 +308,7 @@ describe('where git cannot answer', () => {
   });
 });
 
-describe('nothing of the repository or the environment takes part', () => {
+describe('neither the repository nor the environment can change what git does', () => {
   /** A program that leaves a mark, and the settings that might run it. */
   function trap(repo: Repository): () => boolean {
     const [program, mark] = [join(repo.home, 'trap'), join(repo.home, 'mark')];

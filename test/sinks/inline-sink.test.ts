@@ -47,7 +47,7 @@ describe('the inline sink', () => {
     expect(redact(other)).toBe('[redacted]');
   });
 
-  test('neither a preflight nor a dry run discloses anything', async () => {
+  test('neither a preflight nor a dry run discloses a secret', async () => {
     const value = 'al-inline-canary-0004';
     expect(new Secret(value)).toBeDefined();
     await inlineSink('chat').preflight(ADDRESS, 'inspect');

@@ -223,7 +223,7 @@ describe('where the token has ended', () => {
     expect(sent).toEqual([operation, 'token', operation]);
   });
 
-  test('a create is not: nobody knows who refused it. The next one has a new token', async () => {
+  test('a create is not: it is not known who refused it. The next one has a new token', async () => {
     const { sandbox, atlas, result, sent } = await afterTheEnd('create_key');
     expect(failureOf(result)).toMatchObject({ code: 'ATLAS_UNAUTHENTICATED', maybeCarriedOut: true });
     expect(sent).toEqual(['create_key']);

@@ -141,7 +141,7 @@ describe('it is run again', () => {
   });
 });
 
-describe('a program that does it badly is told by its setting, and nothing of it is shown', () => {
+describe('a program that fails is named by its setting, and nothing that it wrote is shown', () => {
   test.each<[string, string, RegExp]>([
     ['fails', 'echo canary-out; echo canary-err >&2; exit 3', /exit code 3/],
     ['prints nothing', 'echo canary-err >&2', /printed nothing/],

@@ -279,7 +279,7 @@ describe('the token endpoint', () => {
     },
   );
 
-  test('is not there: this says nothing of the key that was to be deleted', async () => {
+  test('is not there: this does not say that the key that was to be deleted is gone', async () => {
     const sandbox = await sandboxFor();
     sandbox.inject({
       operation: 'token',

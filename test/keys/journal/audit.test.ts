@@ -110,7 +110,7 @@ test('a full file becomes the one before, and the one before that goes', async (
   );
 });
 
-test('calls at once that all find it full throw away no more than one file', async () => {
+test('simultaneous calls that all find it full remove no more than one file', async () => {
   const line = Buffer.byteLength(`${JSON.stringify({ count: 100, padding: 'x'.repeat(80) })}\n`);
   for (let round = 0; round < 5; round += 1) {
     rmSync(state, { recursive: true, force: true });

@@ -340,7 +340,7 @@ describe('the limit of creates an hour', () => {
   const open = (journal: Journal, name: string, most: number) => journal.open(planFor(name), looking(Date.now(), most));
   const QUOTA = { failure: { code: 'QUOTA_EXCEEDED', retryable: true } };
 
-  test('is kept, leaves nothing of what it refused, and says when to come again', async () => {
+  test('is kept, makes no file for what it refused, and says when to try again', async () => {
     const { journal, intentsAt } = place();
     opened(await open(journal, 'one', 2));
     opened(await open(journal, 'two', 2));
