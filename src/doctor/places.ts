@@ -13,7 +13,7 @@ import { privateMode } from '../files/file-owner.ts';
 import { thisMachine } from '../files/machine.ts';
 import { askFirst } from '../files/privacy.ts';
 import { tryInNew } from '../files/trial.ts';
-import { accessWarnings } from '../files/windows-access.ts';
+import { accessWarnings } from '../files/windows.ts';
 import { openSinks } from '../sinks/kinds.ts';
 import type { Sink } from '../sinks/sink.ts';
 import { counted, failed, listed, ok, warning, type Check } from './report.ts';

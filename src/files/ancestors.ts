@@ -1,25 +1,13 @@
-// Walks from the root of the file system to the directory that is to hold what only this user may change, and makes what is
-// missing of it. It checks every step; it does not hold on to anything (see safe-directory.ts).
+// Walks from the root of the file system to the directory that is to hold what only this user may change. It checks every
+// step, and neither makes a directory nor holds on to one (see safe-directory.ts).
 
-import {
-  accessSync,
-  chmodSync,
-  closeSync,
-  constants,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  realpathSync,
-  type Stats,
-} from 'node:fs';
-import { dirname, join, parse } from 'node:path';
+import { accessSync, constants, lstatSync, realpathSync, type Stats } from 'node:fs';
+import { join, parse } from 'node:path';
 import { failed, ok, type Result } from '../failure.ts';
 import { ancestorProblem, isForEverybody, kindOf, parentProblem, privateMode } from './file-owner.ts';
-import { problemAt, systemCode, type FileProblem } from './file-problem.ts';
+import { problemAt, type FileProblem } from './file-problem.ts';
 import { partsOf } from './link-way.ts';
 import { isTrusted, thisMachine, type Machine } from './machine.ts';
-import { directoryToDisk } from './to-disk.ts';
-import { closeToOthers } from './windows-access.ts';
 
 /** A checked way to a directory. */
 export interface Way {
@@ -100,33 +88,6 @@ function firstProblem(parts: readonly Part[], count: number, machine: Machine): 
     if (problem !== undefined) return problem;
   }
   return undefined;
-}
-
-/** Makes the missing directories, for this user alone whatever the umask; then the way must be checked anew. */
-export async function makeMissing(way: Way): Promise<void> {
-  for (const path of way.missing) {
-    try {
-      mkdirSync(path, 0o700);
-      chmodSync(path, 0o700);
-      // What is made in it takes that over.
-      if (path === way.missing[0]) await closeToOthers(path);
-      await syncDirectory(dirname(path));
-    } catch (error) {
-      // Another server was faster; the check that follows judges what it made.
-      if (systemCode(error) !== 'EEXIST') throw error;
-    }
-  }
-}
-
-/** Puts the entries of a directory on the disk, where the system can do that. */
-async function syncDirectory(path: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const file = openSync(path, 'r');
-  try {
-    await directoryToDisk(file);
-  } finally {
-    closeSync(file);
-  }
 }
 
 function isOfTheSystem(link: Stats, machine: Machine): boolean {

@@ -19,9 +19,8 @@ import {
 import { setTimeout as delay } from 'node:timers/promises';
 import { isSame, type Identity } from './identity.ts';
 import { systemCode, systemError, unlessMissing } from './file-problem.ts';
-import type { SafeDirectory } from './safe-directory.ts';
+import { toDisk, type SafeDirectory } from './safe-directory.ts';
 import { temporaryName } from './temporary-name.ts';
-import { toDisk } from './to-disk.ts';
 
 /** As long as any of these differs, somebody changed the file. */
 type Version = Pick<BigIntStats, 'dev' | 'ino' | 'size' | 'mtimeNs'>;

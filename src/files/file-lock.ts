@@ -1,5 +1,6 @@
-// Lets one process of this program at a time change a file that exists. Nobody has to clear up after a process that
-// died: its lock no longer counts. It keeps no other program away, and no reader.
+// Lets one call at a time change a file: in this process those of one key follow one another (`serialized`), and of the
+// processes of this program one at a time changes a file that exists (`withLock`). Nobody has to clear up after a process
+// that died: its lock no longer counts. It keeps no other program away, and no reader.
 //
 // Each process puts a lock file of its own beside the file, and then looks for those of others. Since each writes
 // before it looks, of two at most one finds itself alone; both may find that they are not, and then both go back and
@@ -126,4 +127,21 @@ function busy(path: string): FileProblem {
     `Other processes of this program keep writing to ${path}.`,
     'Try again when they are done. Should none be running, remove the files beside it whose names have "atlas-model-keys-lock".',
   );
+}
+
+/** By key: the last action that waits or runs. */
+const last = new Map<string, Promise<unknown>>();
+
+/** Runs `action` when all earlier ones of that key in this process have ended, however they ended. */
+export function serialized<T>(key: string, action: () => Promise<T>): Promise<T> {
+  const turn = (last.get(key) ?? Promise.resolve()).then(action);
+  const ended = turn.then(
+    () => undefined,
+    () => undefined,
+  );
+  last.set(key, ended);
+  void ended.then(() => {
+    if (last.get(key) === ended) last.delete(key);
+  });
+  return turn;
 }

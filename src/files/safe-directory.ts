@@ -1,5 +1,5 @@
-// Holds on to a checked directory while files are made in it, so that nobody can exchange it in between.
-// It checks the directory; what is done with the files in it is the caller's business.
+// Holds on to a checked directory while files are made in it, so that nobody can exchange it in between. It checks the
+// directory, and makes what is missing of it; what is done with the files in it is the caller's business.
 //
 // The seam: Node has no openat(2). On Linux the same is had by the path /proc/self/fd/N/NAME, which the
 // kernel resolves from the opened directory without walking the path again. Elsewhere (and on a Linux
@@ -7,15 +7,25 @@
 // it still leads to the opened directory, and the use. All of that is in this file: nothing else builds a
 // path to what is in the directory.
 
-import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fstatSync,
+  fsync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readlinkSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { failed, type Result } from '../failure.ts';
-import { makeMissing, walk, type Way } from './ancestors.ts';
+import { walk, type Way } from './ancestors.ts';
 import { parentProblem } from './file-owner.ts';
 import { isSame } from './identity.ts';
 import { systemCode, systemError, type FileProblem } from './file-problem.ts';
 import { askFirst } from './privacy.ts';
-import { directoryToDisk } from './to-disk.ts';
+import { closeToOthers } from './windows.ts';
 
 /** An opened directory. Valid only inside the function that it was given to. */
 export interface SafeDirectory {
@@ -113,5 +123,56 @@ function linkOf(descriptor: number): string | undefined {
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined;
     throw error;
+  }
+}
+
+/** Makes the missing directories, for this user alone whatever the umask; then the way must be checked anew. */
+export async function makeMissing(way: Way): Promise<void> {
+  for (const path of way.missing) {
+    try {
+      mkdirSync(path, 0o700);
+      chmodSync(path, 0o700);
+      // What is made in it takes that over.
+      if (path === way.missing[0]) await closeToOthers(path);
+      await syncDirectory(dirname(path));
+    } catch (error) {
+      // Another server was faster; the check that follows judges what it made.
+      if (systemCode(error) !== 'EEXIST') throw error;
+    }
+  }
+}
+
+/** Puts the entries of a directory on the disk, where the system can do that. */
+async function syncDirectory(path: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const file = openSync(path, 'r');
+  try {
+    await directoryToDisk(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/**
+ * Resolves when what was written to the open file would survive a power failure. Everything else that is asked of files here
+ * the kernel answers from its memory in microseconds, and so is asked synchronously: a create asks a hundred things, and
+ * the way through Node's thread pool costs ten times as much as the answer. A disk may take long, and other calls go on
+ * meanwhile.
+ */
+export function toDisk(file: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fsync(file, (error) => {
+      if (error) reject(error);
+      else resolve();
+    });
+  });
+}
+
+/** As {@link toDisk}, of an open directory. Some file systems (FUSE, SMB) have no such thing and say EINVAL. */
+async function directoryToDisk(directory: number): Promise<void> {
+  try {
+    await toDisk(directory);
+  } catch (error) {
+    if (systemCode(error) !== 'EINVAL') throw error;
   }
 }

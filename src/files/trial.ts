@@ -11,7 +11,7 @@ import { problemAt, shellWord, systemCode, type FileProblem } from './file-probl
 import { thisMachine } from './machine.ts';
 import type { SafeDirectory } from './safe-directory.ts';
 import { temporaryName } from './temporary-name.ts';
-import { closeToOthers } from './windows-access.ts';
+import { closeToOthers } from './windows.ts';
 
 /** As large as what is delivered, or larger, so that a full disk is found. */
 const CONTENT = Buffer.alloc(4096);

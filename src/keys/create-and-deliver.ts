@@ -8,7 +8,7 @@ import { failed, ok, refusal, type Failure, type FailureAfterCreate, type KeySta
 import { cancelled } from './refusals.ts';
 import { scopeDifference, type CreatedKey, type ListedKey, type ModelKey, type NewKey } from '../atlas/api/keys.ts';
 import { LONGEST_WAIT_SECONDS } from '../atlas/api/retry-timing.ts';
-import { leftOpenWarnings } from '../files/windows-access.ts';
+import { leftOpenWarnings } from '../files/windows.ts';
 import { fingerprintOf, type Fingerprint } from '../secret/fingerprint.ts';
 import type { Secret } from '../secret/secret.ts';
 import type { Target, Verification } from '../sinks/sink.ts';

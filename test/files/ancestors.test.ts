@@ -3,8 +3,9 @@
 import { chmodSync, chownSync, existsSync, lstatSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { makeMissing, walk } from '../../src/files/ancestors.ts';
+import { walk } from '../../src/files/ancestors.ts';
 import { thisMachine, type Machine } from '../../src/files/machine.ts';
+import { makeMissing } from '../../src/files/safe-directory.ts';
 import {
   STRANGER,
   dotenvSinkAt,

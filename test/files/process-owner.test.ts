@@ -7,8 +7,16 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { ok } from '../../src/failure.ts';
-import { holderOf, isHeldIn, lifeFileIn, type Holder } from '../../src/files/life-file.ts';
-import { isAlive, parseOwner, thisProcess, type ProcessOwner } from '../../src/files/process-owner.ts';
+import {
+  holderOf,
+  isAlive,
+  isHeldIn,
+  lifeFileIn,
+  parseOwner,
+  thisProcess,
+  type Holder,
+  type ProcessOwner,
+} from '../../src/files/process-owner.ts';
 import { withDirectory } from '../../src/files/safe-directory.ts';
 import { scratch } from '../sinks/file-fixture.ts';
 
@@ -144,7 +152,7 @@ describe('a life file (simulated: held by flock)', () => {
         await vi.waitUntil(() => existsSync(join(folder, name)) && holder.isHeld(join(folder, name)));
         // What another process sees, which has no file there.
         vi.resetModules();
-        const other = await import('../../src/files/life-file.ts');
+        const other = await import('../../src/files/process-owner.ts');
         const isHeld = (file: string) => other.isHeldIn(directory, file, holder);
         const owner: ProcessOwner = { pid: process.pid, lifeFile: name };
         expect(isAlive(owner, long(), undefined, isHeld)).toBe(true);

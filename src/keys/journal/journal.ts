@@ -12,11 +12,10 @@ import { walk } from '../../files/ancestors.ts';
 import { placeNew, readFound } from '../../files/atomic-file.ts';
 import { privateMode } from '../../files/file-owner.ts';
 import { attempt, unlessMissing, type FileProblem } from '../../files/file-problem.ts';
-import { isHeldIn, lifeFileIn } from '../../files/life-file.ts';
+import { isAlive, isHeldIn, lifeFileIn, thisProcess, type ProcessOwner } from '../../files/process-owner.ts';
 import { askFirst } from '../../files/privacy.ts';
-import { isAlive, thisProcess, type ProcessOwner } from '../../files/process-owner.ts';
 import { withDirectory, withMadeDirectory, type SafeDirectory } from '../../files/safe-directory.ts';
-import { serialized } from '../../files/serialized.ts';
+import { serialized } from '../../files/file-lock.ts';
 import { failed, ok, refusal, type Failure, type Result } from '../../failure.ts';
 import { appendLine } from '../../files/append-line.ts';
 import {

@@ -10,7 +10,7 @@ import { stateChecks } from '../../src/doctor/places.ts';
 import { walk } from '../../src/files/ancestors.ts';
 import { configureMachine } from '../../src/files/machine.ts';
 import { withMadeDirectory } from '../../src/files/safe-directory.ts';
-import { accessWarnings, leftOpenWarnings } from '../../src/files/windows-access.ts';
+import { accessWarnings, leftOpenWarnings } from '../../src/files/windows.ts';
 import { journalUnreadable } from '../../src/keys/refusals.ts';
 import { openJournal } from '../../src/keys/journal/journal.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
