@@ -4,17 +4,17 @@
 import { accessSync, constants, lstatSync, readlinkSync, type Stats } from 'node:fs';
 import { isAbsolute, join, parse, sep } from 'node:path';
 import { isWritableByOthers } from './file-owner.ts';
-import { systemCode } from './file-problem.ts';
+import { systemCode, systemError } from './file-problem.ts';
 import { isTrusted, type Machine, thisMachine } from './machine.ts';
 
-export interface Followed {
+interface Followed {
   /** Without any link. */
   readonly path: string;
   /** The first directory or link on the way, or the file itself, that others could change; absent where there is none. */
   readonly weakPart?: string;
 }
 
-export interface WayRules {
+interface WayRules {
   /**
    * What root lets a group write, such as Debian's /usr/local/bin (root:staff, 2775), is for people that root trusts with
    * programs; absent where it is not trusted.
@@ -55,7 +55,7 @@ export function followLinks(path: string, rules: WayRules = {}, machine = thisMa
     weakPart ??= weakPartAt(next, rules, machine);
     if (next.stats.isSymbolicLink()) {
       links += 1;
-      if (links > MOST_LINKS) throw Object.assign(new Error('ELOOP'), { code: 'ELOOP' });
+      if (links > MOST_LINKS) throw systemError('ELOOP');
       const target = readlinkSync(next.path);
       rest = [...partsOf(target), ...further];
       if (isAbsolute(target)) at = rootOf(target);

@@ -30,7 +30,7 @@ const OTHER_HOST_MS = 15 * 60 * 1000;
 let self: ProcessOwner | undefined;
 
 export function thisProcess(): ProcessOwner {
-  self ??= describe();
+  self ??= readThisProcess();
   return self;
 }
 
@@ -61,7 +61,7 @@ export function isAlive(
 
 /** An owner as JSON.stringify wrote it; undefined for any other text. */
 export function parseOwner(text: string): ProcessOwner | undefined {
-  const value = attempt((): unknown => JSON.parse(text));
+  const value = unlessFailed((): unknown => JSON.parse(text));
   if (typeof value !== 'object' || value === null || !('pid' in value)) return undefined;
   const { pid } = value;
   if (typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid < 1) return undefined;
@@ -72,9 +72,9 @@ export function parseOwner(text: string): ProcessOwner | undefined {
   return { ...ownerOf(pid, startTicks, bootId, pidNamespace), ...(lifeFile !== undefined && { lifeFile }) };
 }
 
-function describe(): ProcessOwner {
-  const bootId = attempt(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
-  const pidNamespace = attempt(() => readlinkSync('/proc/self/ns/pid'));
+function readThisProcess(): ProcessOwner {
+  const bootId = unlessFailed(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
+  const pidNamespace = unlessFailed(() => readlinkSync('/proc/self/ns/pid'));
   return ownerOf(process.pid, startTicksOf(process.pid), bootId, pidNamespace);
 }
 
@@ -102,7 +102,7 @@ function textAt(value: object, name: string): string | undefined {
  * parentheses may itself hold spaces and parentheses: fields are counted from the last one.
  */
 function startTicksOf(pid: number): string | undefined {
-  const stat = attempt(() => readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  const stat = unlessFailed(() => readFileSync(`/proc/${pid}/stat`, 'utf8'));
   const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields === undefined || /^[ZXx]$/.test(fields[0] ?? '') ? undefined : fields[19];
 }
@@ -112,11 +112,11 @@ function processExists(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+    return systemCode(error) === 'EPERM';
   }
 }
 
-function attempt<T>(action: () => T): T | undefined {
+function unlessFailed<T>(action: () => T): T | undefined {
   try {
     return action();
   } catch {
@@ -126,7 +126,7 @@ function attempt<T>(action: () => T): T | undefined {
 }
 
 /** How a file is held; a value, so that tests can stand for systems that are not at hand. */
-export interface Holder {
+interface Holder {
   /** Makes the file and holds it until this process ends. */
   hold(path: string): void;
   /** Whether a process holds it. Throws ENOENT where there is none. */

@@ -37,7 +37,7 @@ export interface SafeDirectory {
   sync(): Promise<void>;
 }
 
-export type Reach = 'descriptor' | 'path';
+type Reach = 'descriptor' | 'path';
 
 const REACH: Reach = process.platform === 'linux' ? 'descriptor' : 'path';
 

@@ -10,7 +10,7 @@ import { openSecret, type Secret } from '../secret/secret.ts';
 import { childEnvironment, searchPathOf } from '../programs/child-environment.ts';
 import { notTheOldSecret, oldSecretIn, type OldSecret } from './old-secret.ts';
 import {
-  describe,
+  describeEnd,
   feedProgram,
   readProgram,
   subjectOf,
@@ -103,7 +103,7 @@ function commandTarget(commands: Commands, old: OldSecret | undefined): Target {
       if (hasTaken(end)) return { outcome: 'written', warnings: [] };
       // Only a program that ended of itself has said what it did; one that was stopped may have kept the secret.
       const outcome = end.by === 'exit' || end.by === 'no start' ? 'failed' : 'uncertain';
-      return { outcome, message: describe(writer, end), hint: end.by === 'no start' ? hints.start : hints.delivery };
+      return { outcome, message: describeEnd(writer, end), hint: end.by === 'no start' ? hints.start : hints.delivery };
     },
     async verify(secret): Promise<Verdict> {
       if (reader === undefined) return { outcome: 'verified', verification: 'none' };
@@ -133,8 +133,8 @@ async function readBackProblem(reader: Program, secret: Secret): Promise<ReadBac
   const end = await readProgram(reader);
   const same = end.by === 'exit' && isPrintedSecret(end.output, secret);
   if (end.by === 'exit') end.output.fill(0);
-  if (end.by !== 'exit') return { outcome: 'unreadable', message: describe(reader, end) };
-  if (end.code !== 0) return { outcome: 'mismatch', message: describe(reader, end) };
+  if (end.by !== 'exit') return { outcome: 'unreadable', message: describeEnd(reader, end) };
+  if (end.code !== 0) return { outcome: 'mismatch', message: describeEnd(reader, end) };
   if (same) return undefined;
   const message = `${subjectOf(reader)} printed something else than the secret that was delivered.`;
   return { outcome: 'mismatch', message };

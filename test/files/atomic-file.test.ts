@@ -18,12 +18,16 @@ import { ok } from '../../src/failure.ts';
 import { placeNew, readFound, replaceVersion, whileBusy, withNewFile } from '../../src/files/atomic-file.ts';
 import { assign } from '../../src/sinks/dotenv/dotenv-file.ts';
 import { isSame } from '../../src/files/identity.ts';
-import { withDirectory, type Reach, type SafeDirectory } from '../../src/files/safe-directory.ts';
+import { withDirectory, type SafeDirectory } from '../../src/files/safe-directory.ts';
 import { folderIn, scratch } from '../sinks/file-fixture.ts';
 
 const BYTES = Buffer.from('x');
 
-async function inside<T>(folder: string, use: (directory: SafeDirectory) => Promise<T>, reach?: Reach): Promise<T> {
+async function inside<T>(
+  folder: string,
+  use: (directory: SafeDirectory) => Promise<T>,
+  reach?: 'descriptor' | 'path',
+): Promise<T> {
   const result = await withDirectory(folder, async (directory) => ok(await use(directory)), reach);
   return result.ok ? result.value : expect.fail(result.failure.message);
 }

@@ -14,7 +14,6 @@ import {
   lifeFileIn,
   parseOwner,
   thisProcess,
-  type Holder,
   type ProcessOwner,
 } from '../../src/files/process-owner.ts';
 import { withDirectory } from '../../src/files/safe-directory.ts';
@@ -118,7 +117,7 @@ test('where the system tells no more than numbers, a process that exists has an 
 });
 
 /** As the systems without procfs have it: whoever holds the file does so until it ends (flock(1), simulated). */
-function flockHolder(): Holder & { readonly kill: () => Promise<void> } {
+function flockHolder(): NonNullable<ReturnType<typeof holderOf>> & { readonly kill: () => Promise<void> } {
   let kill = () => Promise.resolve();
   return {
     hold(path) {

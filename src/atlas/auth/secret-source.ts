@@ -8,7 +8,7 @@ import { secretProblem } from '../../config/secret-text.ts';
 import { failed, ok, refusal, type Failure, type Result } from '../../failure.ts';
 import { privacySentence } from '../../files/privacy.ts';
 import { searchPathOf } from '../../programs/child-environment.ts';
-import { describe, readProgram, type Program } from '../../programs/child-process.ts';
+import { describeEnd, readProgram, type Program } from '../../programs/child-process.ts';
 import { findExecutable } from '../../programs/executable.ts';
 import { isSameSecret, Secret } from '../../secret/secret.ts';
 import { tokenEnd } from '../../secret/authorization.ts';
@@ -146,10 +146,10 @@ async function secretOfProgram({
 /** What a program printed, without the blanks around it; or in a sentence why there is nothing. */
 export async function printedBy(program: Program, subject: string): Promise<Result<string, string>> {
   const end = await readProgram(program);
-  if (end.by !== 'exit') return failed(describe(program, end, subject));
+  if (end.by !== 'exit') return failed(describeEnd(program, end, subject));
   const text = end.output.toString('utf8').trim();
   end.output.fill(0);
-  if (end.code !== 0) return failed(describe(program, end, subject));
+  if (end.code !== 0) return failed(describeEnd(program, end, subject));
   return text === '' ? failed(`${subject} printed nothing.`) : ok(text);
 }
 

@@ -5,7 +5,8 @@ import { setFlagsFromString } from 'node:v8';
 import type { Dispatcher } from 'undici';
 import Agent from 'undici/lib/dispatcher/agent.js';
 import type { ProxySettings } from '../../config/proxy.ts';
-import { codeOf, goesThroughProxy, isTlsError, ProxyError, tunnelConnector } from './proxy-tunnel.ts';
+import { systemCode } from '../../files/file-problem.ts';
+import { goesThroughProxy, isTlsError, ProxyError, tunnelConnector } from './proxy-tunnel.ts';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
@@ -180,7 +181,7 @@ function lossFor(error: Error): Loss {
 
 /** By the error's code only: messages of HTTP libraries may quote headers. */
 function reasonFor(error: Error): LostReason {
-  const code = codeOf(error);
+  const code = systemCode(error);
   if (code === 'ECONNREFUSED') return 'refused';
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'unresolved';
   if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') return 'timeout';

@@ -153,7 +153,7 @@ function dotenvTarget(assignment: Assignment, old: Secret | undefined, access: r
     async retract() {
       if (delivered === undefined) return;
       const { secret, nonce, ...assigned } = delivered;
-      await serializedAt(assignment.place, () => takeBack({ ...assignment, nonce }, secret, assigned));
+      await serializedAt(assignment.place, () => unassignIfInReach({ ...assignment, nonce }, secret, assigned));
     },
   };
 }
@@ -202,7 +202,7 @@ async function give(
   );
   // It may be in the file all the same, when only the disk failed to confirm it. The file itself stays.
   if (!given.ok && given.failure.code !== 'SINK_ENTRY_EXISTS' && tried !== undefined) {
-    await takeBack(assignment, secret, { oldMode: 0o600, ...tried });
+    await unassignIfInReach(assignment, secret, { oldMode: 0o600, ...tried });
   }
   return given;
 }
@@ -217,7 +217,7 @@ async function withdrawFrom(assignment: Assignment, fingerprint: Fingerprint): P
   await unassign(assignment, value, written);
 }
 
-function takeBack(assignment: Assignment, secret: Secret, assigned: Assigned): Promise<void> {
+function unassignIfInReach(assignment: Assignment, secret: Secret, assigned: Assigned): Promise<void> {
   return ifInReach(() => unassign(assignment, openSecret(secret), assigned));
 }
 

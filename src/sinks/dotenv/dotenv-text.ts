@@ -5,7 +5,7 @@
 import { blindReaders, holders, judgeOf } from './agreement.ts';
 import { hasOpenQuote, hasSameOthers, othersIn, valueOf, valuesIn } from './node-reader.ts';
 
-export type Edit =
+type Edit =
   | ({ readonly outcome: 'edited'; readonly blind: readonly string[] } & Written)
   /** The readers that find a value. */
   | { readonly outcome: 'has value'; readonly readers: readonly string[] }
