@@ -25,7 +25,7 @@ const COPIED = [
   'src/failure.ts',
   'src/files/file-owner.ts',
   'src/files/file-problem.ts',
-  'src/files/link-way.ts',
+  'src/files/path-walk.ts',
   'src/mcp/handshake.ts',
   'src/mcp/hardening.ts',
   'src/prompts/prompt-definition.ts',

@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { isOpenToOthers } from '../files/file-owner.ts';
 import { systemCode } from '../files/file-problem.ts';
 import { askFirst, privacySentence } from '../files/privacy.ts';
-import { followLinks } from '../files/link-way.ts';
+import { followLinks } from '../files/path-walk.ts';
 import { isTrusted, thisMachine, type Machine } from '../files/machine.ts';
 import { parseJson } from '../text/json.ts';
 import { ConfigError } from './config-error.ts';

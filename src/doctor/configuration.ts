@@ -7,7 +7,7 @@ import type { ConfigError } from '../config/config-error.ts';
 import type { Credentials, HeldSecret, SecretFile } from '../config/credentials.ts';
 import { ok as passed } from '../failure.ts';
 import { attempt, shellWord } from '../files/file-problem.ts';
-import { followLinks } from '../files/link-way.ts';
+import { followLinks } from '../files/path-walk.ts';
 import { failed, ok, warning, type Check } from './report.ts';
 import { isReadableByOthers } from '../files/file-owner.ts';
 

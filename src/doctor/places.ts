@@ -6,7 +6,7 @@ import type { Config } from '../config/config.ts';
 import { temporaryFilesOf } from '../keys/destination.ts';
 import type { Intent } from '../keys/journal/intent.ts';
 import { isUnderWay, isUnfinished, openJournal } from '../keys/journal/journal.ts';
-import { walk } from '../files/ancestors.ts';
+import { walk } from '../files/path-walk.ts';
 import { ok as passed } from '../failure.ts';
 import { attempt } from '../files/file-problem.ts';
 import { privateMode } from '../files/file-owner.ts';

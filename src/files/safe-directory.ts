@@ -20,8 +20,8 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { failed, type Result } from '../failure.ts';
-import { walk, type Way } from './ancestors.ts';
-import { parentProblem } from './file-owner.ts';
+import { walk, type Way } from './path-walk.ts';
+import { directoryProblem } from './file-owner.ts';
 import { isSame } from './identity.ts';
 import { systemCode, systemError, type FileProblem } from './file-problem.ts';
 import { askFirst } from './privacy.ts';
@@ -80,7 +80,7 @@ async function enter<T, E>(
   // On Windows the two flags do not exist and count as 0.
   const descriptor = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   try {
-    const problem = parentProblem(directory, fstatSync(descriptor));
+    const problem = directoryProblem(directory, fstatSync(descriptor));
     if (problem !== undefined) return failed(problem);
     const link = reach === 'descriptor' ? linkOf(descriptor) : undefined;
     const opened = link === undefined ? byPath(descriptor, path) : byDescriptor(descriptor, path);

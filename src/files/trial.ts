@@ -4,7 +4,7 @@
 import { chownSync, fstatSync, linkSync, mkdirSync, readFileSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { failed, ok, type Result } from '../failure.ts';
-import type { Way } from './ancestors.ts';
+import type { Way } from './path-walk.ts';
 import { withNewFile, type Access } from './atomic-file.ts';
 import { isReadableByOthers, type Metadata } from './file-owner.ts';
 import { problemAt, shellWord, systemCode, type FileProblem } from './file-problem.ts';

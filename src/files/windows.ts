@@ -6,7 +6,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync, unlinkSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, win32 } from 'node:path';
-import type { Way } from './ancestors.ts';
+import type { Way } from './path-walk.ts';
 import { environmentOfStart, isBelow } from './machine.ts';
 import { temporaryName } from './temporary-name.ts';
 

@@ -4,7 +4,7 @@
 import { accessSync, constants, lstatSync, realpathSync, statfsSync, type Stats } from 'node:fs';
 import { basename, dirname, isAbsolute, join, normalize, sep } from 'node:path';
 import { failed, ok, type Result } from '../failure.ts';
-import { walk, type Way } from '../files/ancestors.ts';
+import { walk, type Way } from '../files/path-walk.ts';
 import type { Access } from '../files/atomic-file.ts';
 import { systemCode } from '../files/file-problem.ts';
 import { placeKey } from '../files/identity.ts';

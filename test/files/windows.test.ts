@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { ok } from '../../src/failure.ts';
 import { stateChecks } from '../../src/doctor/places.ts';
-import { walk } from '../../src/files/ancestors.ts';
+import { walk } from '../../src/files/path-walk.ts';
 import { configureMachine } from '../../src/files/machine.ts';
 import { withMadeDirectory } from '../../src/files/safe-directory.ts';
 import { accessWarnings, leftOpenWarnings } from '../../src/files/windows.ts';

@@ -8,7 +8,7 @@ import { randomInt } from 'node:crypto';
 import { readdirSync, renameSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { walk } from '../../files/ancestors.ts';
+import { walk } from '../../files/path-walk.ts';
 import { placeNew, readFound } from '../../files/atomic-file.ts';
 import { privateMode } from '../../files/file-owner.ts';
 import { attempt, unlessMissing, type FileProblem } from '../../files/file-problem.ts';

@@ -3,7 +3,7 @@
 import { chmodSync, chownSync, existsSync, lstatSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { walk } from '../../src/files/ancestors.ts';
+import { walk } from '../../src/files/path-walk.ts';
 import { thisMachine, type Machine } from '../../src/files/machine.ts';
 import { makeMissing } from '../../src/files/safe-directory.ts';
 import {

@@ -4,7 +4,7 @@
 import { chmodSync, chownSync, lchownSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { followLinks } from '../../src/files/link-way.ts';
+import { followLinks } from '../../src/files/path-walk.ts';
 import { thisMachine, configureMachine, type Machine } from '../../src/files/machine.ts';
 import { findExecutable } from '../../src/programs/executable.ts';
 import { STRANGER, folderIn, isRoot, mountedIn, run, scratch } from '../sinks/file-fixture.ts';
