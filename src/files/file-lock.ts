@@ -3,7 +3,7 @@
 // that died: its lock no longer counts. It keeps no other program away, and no reader.
 //
 // Each process puts a lock file of its own beside the file, and then looks for those of others. Since each writes
-// before it looks, of two at most one finds itself alone; both may find that they are not, and then both go back and
+// before it looks, of two at most one finds only its own; both may find the other's too, and then both remove their own and
 // wait for a random time. A lock file says whose it is, and holds no secret.
 
 import { randomBytes, randomInt } from 'node:crypto';
@@ -93,7 +93,7 @@ async function liveLocks(directory: SafeDirectory, prefix: string): Promise<stri
   return live;
 }
 
-/** Undefined where it is gone, or is no file at all. */
+/** Undefined where it is gone, or is not a file. */
 async function readLock(directory: SafeDirectory, name: string): Promise<FoundFile | undefined> {
   try {
     const found = await readFound(directory, name, LARGEST_LOCK);

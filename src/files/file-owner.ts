@@ -147,7 +147,7 @@ function sharedProblem(path: string, stats: Metadata, machine: Machine): FilePro
   );
 }
 
-/** Never where the system has no such users. */
+/** False where the system has no such users. */
 function isForeign(owner: number, { user }: Machine): boolean {
   return user !== undefined && owner !== user;
 }

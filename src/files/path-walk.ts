@@ -151,7 +151,7 @@ function isWritable(path: string): boolean {
 interface Followed {
   /** Without any link. */
   readonly path: string;
-  /** The first directory or link on the way, or the file itself, that others could change; absent where there is none. */
+  /** The first directory or link on the way, or the file itself, that others could change; absent where others can change nothing. */
   readonly weakPart?: string;
 }
 
@@ -223,9 +223,9 @@ function weakPartAt(part: PartBelow, rules: WayRules, machine: Machine): string 
   if (machine.user === undefined || isTrusted(path, machine)) return undefined;
   if (isForeign(stats, above, machine)) return path;
   const folder = above.at(-1);
-  // Files and links in /tmp are cleared away, and then anybody can put another one there. A directory hardly ever goes.
+  // Systems remove old files and links from /tmp, and then anybody can put another one there. They seldom remove a directory.
   if (folder !== undefined && !stats.isDirectory() && isOpen(folder, rules, machine)) return folder.path;
-  // Nobody looks at the mode of a link.
+  // The system ignores the mode of a link.
   if (stats.isSymbolicLink() || isProtected(stats, machine)) return undefined;
   return isOpen(part, rules, machine) ? path : undefined;
 }

@@ -18,7 +18,7 @@ export interface ProcessOwner {
   readonly bootId?: string;
   /** Two containers may use the same numbers for different processes. */
   readonly pidNamespace?: string;
-  /** Where there is no procfs: the file that the process holds until it ends: see {@link lifeFileIn}. */
+  /** Where there is no procfs: the file that the process holds until it ends (see {@link lifeFileIn}). */
   readonly lifeFile?: string;
 }
 
@@ -139,7 +139,7 @@ const WINDOWS_EXCLUSIVE = 0x10000000;
 const MACOS_EXCLUSIVE = 0x20 | 0x4;
 const LIFE_FILE = /^alive-[0-9a-f]{32}$/;
 
-/** Undefined on Linux, where procfs tells more, and on systems that have no such flag. */
+/** Undefined on Linux, where procfs tells more, and on systems without such a flag. */
 export function holderOf(platform: NodeJS.Platform = process.platform): Holder | undefined {
   switch (platform) {
     case 'win32':
@@ -174,8 +174,8 @@ function exclusive(flag: number): Holder {
 const heldFiles = new Map<string, string>();
 
 /**
- * The name of the file that this process holds in a directory, made at the first call; undefined where the system has
- * no such thing.
+ * The name of the file that this process holds in a directory, made at the first call; undefined where the system
+ * has no such flag.
  *
  * @param place the directory's path, by which it is known again
  */

@@ -1,8 +1,8 @@
 // Holds on to a checked directory while files are made in it, so that nobody can exchange it in between. It checks the
 // directory, and makes what is missing of it; what is done with the files in it is the caller's business.
 //
-// The seam: Node has no openat(2). On Linux the same is had by the path /proc/self/fd/N/NAME, which the
-// kernel resolves from the opened directory without walking the path again. Elsewhere (and on a Linux
+// Node has no openat(2). On Linux the path /proc/self/fd/N/NAME does the same: the
+// kernel resolves it from the opened directory without walking the path again. Elsewhere (and on a Linux
 // without /proc) the plain path is used, and a short moment remains between `confirm`, which tells whether
 // it still leads to the opened directory, and the use. All of that is in this file: nothing else builds a
 // path to what is in the directory.
@@ -126,7 +126,7 @@ function linkOf(descriptor: number): string | undefined {
   }
 }
 
-/** Makes the missing directories, for this user alone whatever the umask; then the way must be checked anew. */
+/** Makes the missing directories, for this user only, whatever the umask; the way must be checked again afterwards. */
 export async function makeMissing(way: Way): Promise<void> {
   for (const path of way.missing) {
     try {
@@ -154,10 +154,9 @@ async function syncDirectory(path: string): Promise<void> {
 }
 
 /**
- * Resolves when what was written to the open file would survive a power failure. Everything else that is asked of files here
- * the kernel answers from its memory in microseconds, and so is asked synchronously: a create asks a hundred things, and
- * the way through Node's thread pool costs ten times as much as the answer. A disk may take long, and other calls go on
- * meanwhile.
+ * Resolves when what was written to the open file would survive a power failure. All other calls on files here are
+ * synchronous, since the kernel answers them from its memory in microseconds: a create makes a hundred of them, and Node's
+ * thread pool takes ten times as long as the answer. A disk may take long, and other calls of tools go on meanwhile.
  */
 export function toDisk(file: number): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -1,5 +1,5 @@
-// A secret, wherever it comes from (a setting, a file, a program): kept once it was fetched, and fetched anew where Atlas refuses
-// it or it is about to end. One fetch at a time, however many callers wait for it. Nothing that a program prints is shown.
+// Fetches a secret from where it is (a setting, a file, a program), keeps it, and fetches it again where Atlas refuses it or it
+// is about to end. It makes one fetch at a time, however many callers wait. Nothing that a program prints is shown.
 
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -23,7 +23,7 @@ export interface SecretSource {
   renew(refused: Secret): Promise<boolean>;
 }
 
-/** A program that failed, or had nothing new, is left alone for so long: it may ask a person each time. */
+/** A program that failed, or gave nothing new, is not run again for so long: it may ask a person each time. */
 const REST_MS = 30_000;
 const RENEW_AHEAD_MS = 60_000;
 

@@ -50,7 +50,7 @@ export interface Transport {
 const LARGEST_REPLY = 256 * 1024;
 const KEEP_ALIVE_MS = 30_000;
 
-// The seam: undici's HTTP parser is WebAssembly, with one function so large that V8 takes some 60 ms of processor time and
+// undici's HTTP parser is WebAssembly, with one function so large that V8 takes some 60 ms of processor time and
 // 10 MB to optimise it, and does so while the first reply comes in. As first compiled it parses such replies as well. The
 // budget is what may run of it before it is optimised; no other WebAssembly is in this program.
 setFlagsFromString('--wasm-tiering-budget=1000000000');

@@ -76,7 +76,7 @@ function isRead({ isLiteral }: Reader, found: Variables, { variable, value, isEx
   return read === value || (isLiteral && isExport && (read ?? '') === '');
 }
 
-/** Most readers take the comment behind a blank for the value where there is no other. */
+/** Most readers take the comment behind a blank for the value where the line has no other value. */
 function isPlaceholder(value: string, { name }: Reader): boolean {
   return name === 'bash' ? /^(?:``)?$/.test(value) : /^(?:""|''|``)?(?:\s*#.*)?$/s.test(value.trim());
 }

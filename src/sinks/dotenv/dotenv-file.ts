@@ -259,7 +259,7 @@ async function placeUnlessTaken(
   }
 }
 
-/** Exactly the text whose bytes these are, a byte order mark included. */
+/** Exactly the text of these bytes, with its byte order mark; undefined where they are not text. */
 function decode(bytes: Buffer): string | undefined {
   if (bytes.includes(0)) return undefined;
   try {

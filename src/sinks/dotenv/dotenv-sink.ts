@@ -1,5 +1,5 @@
-// The sink that gives one variable of a .env file its value and keeps everything else in the file. It overwrites no value
-// but the secret of a key that is replaced. How the text is edited is in dotenv-text.ts, and how the file is replaced in
+// The sink that gives one variable of a .env file its value and keeps everything else in the file. It overwrites only
+// the secret of a key that is replaced. How the text is edited is in dotenv-text.ts, and how the file is replaced in
 // dotenv-file.ts.
 
 import { failed, ok, type Result } from '../../failure.ts';
@@ -117,7 +117,7 @@ function findOld({ place, variable }: Assignment, text: string, replaced: Replac
   const value = valueOf(text, variable);
   if (value === undefined || value.trim() === '') return ok({});
   const old = oldSecretIn(Buffer.from(value, 'utf8'), replaced);
-  // A value of several lines is none that could be written back without quotes.
+  // A value of several lines could not be written back without quotes.
   if (old?.lineEnd === '') return ok({ old: old.secret });
   return failed(notTheOldSecret(`${variable} has a value in ${place.path} already`, replaced));
 }
