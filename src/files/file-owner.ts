@@ -63,7 +63,7 @@ export function isOpenToOthers(path: string, stats: Metadata, machine = thisMach
 }
 
 /** A group that holds nobody but this user and root is not "others". */
-export function isWritableByOthers(stats: Metadata, machine = thisMachine()): boolean {
+function isWritableByOthers(stats: Metadata, machine: Machine): boolean {
   if (machine.user === undefined) return false;
   const mode = Number(stats.mode);
   return (mode & OTHERS_WRITE) !== 0 || ((mode & GROUP_WRITES) !== 0 && !isSafeGroup(Number(stats.gid), machine));

@@ -5,7 +5,7 @@
 import { accessSync, constants, lstatSync, readlinkSync, realpathSync, type Stats } from 'node:fs';
 import { isAbsolute, join, parse, sep } from 'node:path';
 import { failed, ok, type Result } from '../failure.ts';
-import { directoryProblem, isWritableByOthers, kindOf, privateMode } from './file-owner.ts';
+import { directoryProblem, isOpenToOthers, kindOf, privateMode } from './file-owner.ts';
 import { problemAt, systemCode, systemError, type FileProblem } from './file-problem.ts';
 import { isTrusted, thisMachine, type Machine } from './machine.ts';
 
@@ -247,7 +247,7 @@ function isProtected(stats: Stats, { user, overflowUser }: Machine): boolean {
 
 /** Whether others can write to it. The volume of a ConfigMap is 0777, and mounted read-only. */
 function isOpen({ path, stats }: Part, { trustsGroupsOfRoot }: WayRules, machine: Machine): boolean {
-  if (!isWritableByOthers(stats, machine) || isReadOnly(path)) return false;
+  if (!isOpenToOthers(path, stats, machine) || isReadOnly(path)) return false;
   return !(trustsGroupsOfRoot === true && stats.uid === 0 && (stats.mode & OTHERS_WRITE) === 0);
 }
 
