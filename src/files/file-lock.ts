@@ -60,11 +60,11 @@ async function tryLocked<T>(
   action: () => Promise<T>,
 ): Promise<T | undefined> {
   // A look beforehand, so that those who wait do not disturb one another.
-  if ((await liveLocks(directory, prefix)).length > 0) return undefined;
+  if ((await removeDeadLocks(directory, prefix)).length > 0) return undefined;
   const own = `${prefix}${randomBytes(8).toString('hex')}`;
   try {
     return await withNewFile(directory, own, Buffer.from(JSON.stringify(thisProcess())), async () => {
-      const live = await liveLocks(directory, prefix);
+      const live = await removeDeadLocks(directory, prefix);
       // Its own is missing where this process was stopped for so long that others took it for dead. A disk may list it by
       // another spelling.
       return live.length === 1 && folded(live[0] ?? '') === folded(own) ? action() : undefined;
@@ -79,8 +79,8 @@ function lockPrefix(name: string): string {
   return `${besideName(name)}lock-`;
 }
 
-/** The names of the lock files that count. Those of dead processes are removed on the way. */
-async function liveLocks(directory: SafeDirectory, prefix: string): Promise<string[]> {
+/** Removes the lock files of dead processes, and answers the names of the others, which count. */
+async function removeDeadLocks(directory: SafeDirectory, prefix: string): Promise<string[]> {
   // Two spellings of a name may be one file. Where they are two, one waits for the other without need.
   const names = readdirSync(directory.path('.')).filter((name) => folded(name).startsWith(folded(prefix)));
   const live: string[] = [];

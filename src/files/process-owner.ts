@@ -18,7 +18,7 @@ export interface ProcessOwner {
   readonly bootId?: string;
   /** Two containers may use the same numbers for different processes. */
   readonly pidNamespace?: string;
-  /** Where there is no procfs: the file that the process holds until it ends (see {@link lifeFileIn}). */
+  /** Where there is no procfs: the file that the process holds until it ends (see {@link makeLifeFile}). */
   readonly lifeFile?: string;
 }
 
@@ -174,12 +174,12 @@ function exclusive(flag: number): Holder {
 const heldFiles = new Map<string, string>();
 
 /**
- * The name of the file that this process holds in a directory, made at the first call; undefined where the system
+ * Makes the file that this process holds in a directory, at the first call, and answers its name; undefined where the system
  * has no such flag.
  *
  * @param place the directory's path, by which it is known again
  */
-export function lifeFileIn(directory: SafeDirectory, place: string, holder = holderOf()): string | undefined {
+export function makeLifeFile(directory: SafeDirectory, place: string, holder = holderOf()): string | undefined {
   const known = heldFiles.get(place);
   if (known !== undefined || holder === undefined) return known;
   const name = `alive-${randomBytes(16).toString('hex')}`;
@@ -188,8 +188,8 @@ export function lifeFileIn(directory: SafeDirectory, place: string, holder = hol
   return name;
 }
 
-/** Whether the process that holds that file lives; undefined where that cannot be seen. Removes the file of a dead one. */
-export function isHeldIn(directory: SafeDirectory, name: string, holder = holderOf()): boolean | undefined {
+/** Removes a life file whose process is dead. Answers whether that lives; undefined where it cannot be seen. */
+export function removeUnlessHeld(directory: SafeDirectory, name: string, holder = holderOf()): boolean | undefined {
   if (holder === undefined || !LIFE_FILE.test(name)) return undefined;
   const path = directory.path(name);
   try {

@@ -10,8 +10,8 @@ import { ok } from '../../src/failure.ts';
 import {
   holderOf,
   isAlive,
-  isHeldIn,
-  lifeFileIn,
+  removeUnlessHeld,
+  makeLifeFile,
   parseOwner,
   thisProcess,
   type ProcessOwner,
@@ -145,14 +145,14 @@ describe('a life file (simulated: held by flock)', () => {
     await withDirectory(
       folder,
       async (directory) => {
-        const name = lifeFileIn(directory, folder, holder);
+        const name = makeLifeFile(directory, folder, holder);
         if (name === undefined) return expect.fail('There is no file.');
-        expect(lifeFileIn(directory, folder, holder)).toBe(name);
+        expect(makeLifeFile(directory, folder, holder)).toBe(name);
         await vi.waitUntil(() => existsSync(join(folder, name)) && holder.isHeld(join(folder, name)));
         // What another process sees, which has no file there.
         vi.resetModules();
         const other = await import('../../src/files/process-owner.ts');
-        const isHeld = (file: string) => other.isHeldIn(directory, file, holder);
+        const isHeld = (file: string) => other.removeUnlessHeld(directory, file, holder);
         const owner: ProcessOwner = { pid: process.pid, lifeFile: name };
         expect(isAlive(owner, long(), undefined, isHeld)).toBe(true);
         await holder.kill();
@@ -170,9 +170,9 @@ describe('a life file (simulated: held by flock)', () => {
   test('is no other name, and none where the system has no such thing', async () => {
     const folder = scratch();
     await withDirectory(folder, (directory) => {
-      expect(lifeFileIn(directory, folder, holderOf('linux'))).toBeUndefined();
-      expect(isHeldIn(directory, '../../etc/passwd', flockHolder())).toBeUndefined();
-      expect(isHeldIn(directory, `alive-${'0'.repeat(32)}`, holderOf('linux'))).toBeUndefined();
+      expect(makeLifeFile(directory, folder, holderOf('linux'))).toBeUndefined();
+      expect(removeUnlessHeld(directory, '../../etc/passwd', flockHolder())).toBeUndefined();
+      expect(removeUnlessHeld(directory, `alive-${'0'.repeat(32)}`, holderOf('linux'))).toBeUndefined();
       return ok(undefined);
     });
     expect([holderOf('win32'), holderOf('darwin')].map((holder) => holder !== undefined)).toEqual([true, true]);

@@ -12,7 +12,7 @@ import { walk } from '../../files/path-walk.ts';
 import { placeNew, readFound } from '../../files/atomic-file.ts';
 import { privateMode } from '../../files/file-owner.ts';
 import { attempt, unlessMissing, type FileProblem } from '../../files/file-problem.ts';
-import { isAlive, isHeldIn, lifeFileIn, thisProcess, type ProcessOwner } from '../../files/process-owner.ts';
+import { isAlive, makeLifeFile, removeUnlessHeld, thisProcess, type ProcessOwner } from '../../files/process-owner.ts';
 import { askFirst } from '../../files/privacy.ts';
 import { withDirectory, withMadeDirectory, type SafeDirectory } from '../../files/safe-directory.ts';
 import { serialized } from '../../files/file-lock.ts';
@@ -163,7 +163,7 @@ function refusalOf(plan: Plan, intents: readonly Intent[], limits: OpenLimits): 
 
 /** Where the system has no procfs, a process is told by a file that it holds. */
 function signed(self: ProcessOwner, opened: SafeDirectory, directory: string): ProcessOwner {
-  const lifeFile = lifeFileIn(opened, directory);
+  const lifeFile = makeLifeFile(opened, directory);
   return lifeFile === undefined ? self : { ...self, lifeFile };
 }
 
@@ -172,7 +172,7 @@ function withLivingOwner(directory: SafeDirectory, intent: Intent): Intent {
   const { owner } = intent;
   if (owner?.lifeFile === undefined || intent.state.step === 'ended') return intent;
   const { lifeFile, ...rest } = owner;
-  const isHeld = isHeldIn(directory, lifeFile);
+  const isHeld = removeUnlessHeld(directory, lifeFile);
   if (isHeld === true) return intent;
   return { ...intent, owner: isHeld === undefined ? rest : null };
 }

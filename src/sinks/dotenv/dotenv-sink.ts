@@ -59,7 +59,7 @@ export function dotenvSink(name: string, spec: DotenvSpec, environment: Environm
       const assignment = assignmentOf(spec, address, environment);
       if (!assignment.ok) return;
       const { place } = assignment.value;
-      await ifInReach(() => serializedAt(place, () => withdrawFrom(assignment.value, fingerprint)));
+      await ifInReach(() => serializedAt(place, () => unassignIfFingerprint(assignment.value, fingerprint)));
     },
     ...sweeperOf(spec.path),
   };
@@ -136,7 +136,9 @@ function dotenvTarget(assignment: Assignment, old: Secret | undefined, access: r
       const note = (assigned: Assigned) => {
         delivered = { ...assigned, secret, nonce };
       };
-      const given = await serializedAt(assignment.place, () => give({ ...assignment, nonce }, secret, old, note));
+      const given = await serializedAt(assignment.place, () =>
+        assignOrUndo({ ...assignment, nonce }, secret, old, note),
+      );
       if (given.ok) return { outcome: 'written', warnings: [...access, ...warningsFor(assignment, given.value)] };
       if (old === undefined) {
         delivered = undefined;
@@ -181,7 +183,7 @@ function warningsFor({ place, variable }: Assignment, { access, dropped, blind }
   return warnings;
 }
 
-async function give(
+async function assignOrUndo(
   assignment: Assignment,
   secret: Secret,
   old: Secret | undefined,
@@ -208,7 +210,7 @@ async function give(
 }
 
 /** The file itself stays. */
-async function withdrawFrom(assignment: Assignment, fingerprint: Fingerprint): Promise<void> {
+async function unassignIfFingerprint(assignment: Assignment, fingerprint: Fingerprint): Promise<void> {
   const { place, variable } = assignment;
   const read = await inDirectory(place.directory, (directory) => readDotenv(directory, place));
   const value = read.ok && read.value ? valueOf(read.value.text, variable) : undefined;
