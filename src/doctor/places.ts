@@ -3,7 +3,7 @@
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
-import { temporaryFilesOf } from '../keys/destination.ts';
+import { temporaryFilesOf } from '../keys/sink-choice.ts';
 import type { Intent } from '../keys/journal/intent.ts';
 import { isUnderWay, isUnfinished, openJournal } from '../keys/journal/journal.ts';
 import { walk } from '../files/ancestors.ts';

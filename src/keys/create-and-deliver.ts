@@ -11,11 +11,11 @@ import { LONGEST_WAIT_SECONDS } from '../atlas/api/retry-timing.ts';
 import { leftOpenWarnings } from '../files/windows-access.ts';
 import { fingerprintOf, type Fingerprint } from '../secret/fingerprint.ts';
 import type { Secret } from '../secret/secret.ts';
-import type { Target, Verification } from '../sinks/sink.ts';
+import type { PreparedWrite, Verification } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
 import type { Plan } from './journal/intent.ts';
 import type { Journal, OpenIntent } from './journal/journal.ts';
-import { holdsSecret, type Destination, receipt, type DeliveryReceipt } from './destination.ts';
+import { holdsSecret, type SinkChoice, receipt, type DeliveryReceipt } from './sink-choice.ts';
 import { findByNonce, resolveLostCreate, takeBack } from './own-key.ts';
 import { markedName, newNonce, nonceOf } from './undelivered.ts';
 import { protocolFailure } from '../atlas/api/errors.ts';
@@ -39,8 +39,8 @@ export interface Prepared {
   readonly key: NewKey;
   /** That name as it may be kept and shown. */
   readonly name: string;
-  readonly destination: Destination;
-  readonly target: Target;
+  readonly choice: SinkChoice;
+  readonly write: PreparedWrite;
   /** What it is to end in, where it is a rotation. */
   readonly replaces?: Plan['replaces'];
   /** When the project's keys were looked at, in milliseconds since the epoch. */
@@ -56,8 +56,8 @@ export interface Issued {
   readonly warnings: readonly string[];
   readonly fingerprint: Fingerprint;
   readonly intent: OpenIntent;
-  readonly destination: Destination;
-  readonly target: Target;
+  readonly choice: SinkChoice;
+  readonly write: PreparedWrite;
   /** Whether its id was taken only from the reply, and is to be looked at before the key is changed. */
   readonly isUnsure: boolean;
 }
@@ -70,7 +70,7 @@ export async function createAndDeliver(
 ): Promise<Result<Issued, FailureAfterCreate>> {
   const { atlas, journal, maxCreatesPerHour: maxPerHour } = context;
   const plan = planOf(prepared);
-  const isOnePlace = prepared.destination.sink.kind !== 'inline';
+  const isOnePlace = prepared.choice.sink.kind !== 'inline';
   const opened = await journal.open(plan, { since: prepared.looked, maxPerHour, isOnePlace });
   if (!opened.ok) return notCreated(opened.failure);
   const intent = opened.value;
@@ -100,9 +100,9 @@ function notCreated(failure: Failure): Result<never, FailureAfterCreate> {
   return failed({ ...failure, keyState: 'not_created' });
 }
 
-function planOf({ key: { groupId }, name, destination: { sink, address }, target, replaces }: Prepared): Plan {
-  const { entry } = address;
-  const { place } = target;
+function planOf({ key: { groupId }, name, choice: { sink, reference }, write, replaces }: Prepared): Plan {
+  const { entry } = reference;
+  const { place } = write;
   const where = { ...(entry !== undefined && { entry }), ...(place !== undefined && { place }) };
   const rest = { ...where, ...(replaces && { replaces }) };
   return { groupId, name, nonce: newNonce(), sink: sink.name, ...rest };
@@ -165,22 +165,22 @@ async function handOver(
   intent: OpenIntent,
   { key, secret, warnings, isUnsure }: Made & { readonly secret: Secret },
 ): Promise<Result<Issued, FailureAfterCreate>> {
-  const { destination, target } = prepared;
+  const { choice, write } = prepared;
   const { apiKeyId } = key;
   const fingerprint = fingerprintOf(secret);
   // What the journal does not know is not delivered: a key that it knows as being sent may be deleted later.
   const known = await intent.record({ step: 'created', apiKeyId, fingerprint });
-  const outcome = known ? await deliver(target, secret, intent.nonce) : journalLost;
+  const outcome = known ? await deliver(write, secret, intent.nonce) : journalLost;
   if (outcome.outcome === 'delivered') {
     await intent.record({ step: 'delivered', apiKeyId, fingerprint });
     const { verification, disclosed } = outcome;
-    const delivery = receipt(destination, {
-      location: target.location,
+    const delivery = receipt(choice, {
+      location: write.location,
       verification,
       fingerprint,
       ...(disclosed !== undefined && { secret: disclosed }),
     });
-    const issued = { key, delivery, fingerprint, intent, destination, target, isUnsure };
+    const issued = { key, delivery, fingerprint, intent, choice, write, isUnsure };
     const difference = scopeDifference(prepared.key, key);
     const scope = difference === undefined ? [] : [difference];
     // A directory of the journal or the audit log may have been made meanwhile.
@@ -191,7 +191,7 @@ async function handOver(
   return failed(
     isOut
       ? await undelivered(atlas, intent, apiKeyId, outcome)
-      : await uncertain(intent, target, outcome, apiKeyId, fingerprint),
+      : await uncertain(intent, write, outcome, apiKeyId, fingerprint),
   );
 }
 
@@ -199,17 +199,17 @@ async function handOver(
  * Takes the secret back. Where an old secret gave way, a new one that may be in its place all the same must not become the
  * secret of a key that is dead: then both keys live, and a person looks.
  */
-async function isTakenOut({ destination, target, replaces }: Prepared, fingerprint: Fingerprint): Promise<boolean> {
-  await target.retract();
+async function isTakenOut({ choice, write, replaces }: Prepared, fingerprint: Fingerprint): Promise<boolean> {
+  await write.retract();
   if (!replaces) return true;
-  const held = await holdsSecret(destination, fingerprint);
+  const held = await holdsSecret(choice, fingerprint);
   // Of a command that cannot be read, its exit code is all that there is.
-  return held === 'no' || (held === 'unknown' && destination.sink.verification === 'none');
+  return held === 'no' || (held === 'unknown' && choice.sink.verification === 'none');
 }
 
 async function uncertain(
   intent: OpenIntent,
-  { location }: Target,
+  { location }: PreparedWrite,
   cause: Exclude<DeliveryOutcome, { outcome: 'delivered' }>,
   apiKeyId: string,
   fingerprint: Fingerprint,
@@ -259,11 +259,11 @@ type DeliveryOutcome =
   | { readonly outcome: 'uncertain'; readonly message: string; readonly hint: string };
 
 /** What can be read back is read back, whatever the delivery itself said. */
-async function deliver(target: Target, secret: Secret, nonce: string): Promise<DeliveryOutcome> {
+async function deliver(write: PreparedWrite, secret: Secret, nonce: string): Promise<DeliveryOutcome> {
   try {
-    const delivery = await target.deliver(secret, { nonce });
+    const delivery = await write.deliver(secret, { nonce });
     if (delivery.outcome === 'failed') return delivery;
-    const verdict = await target.verify(secret);
+    const verdict = await write.verify(secret);
     if (verdict.outcome === 'mismatch') return { outcome: 'failed', message: verdict.message, hint: verdict.hint };
     if (verdict.outcome === 'unreadable') return { outcome: 'uncertain', message: verdict.message, hint: verdict.hint };
     if (delivery.outcome === 'written') {

@@ -4,19 +4,19 @@
 import type { Atlas } from '../atlas/atlas.ts';
 import { isNamed, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
 import { PROJECT_WRITER } from '../atlas/api/admin-api.ts';
-import type { Target } from '../sinks/sink.ts';
+import type { PreparedWrite } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
 import { commitName, ownKey, type Commit, takeBack } from './own-key.ts';
 import { createAndDeliver, type IssueContext, type Issued, type Prepared } from './create-and-deliver.ts';
 import {
-  chooseDestination,
+  chooseSink,
   holdsSecret,
-  type Destination,
   type SinkChoice,
+  type ConfiguredSinks,
   receipt,
   type Delivered,
   type Planned,
-} from './destination.ts';
+} from './sink-choice.ts';
 import { leftoverWarnings, youngRivalOf } from './undelivered.ts';
 import {
   explained,
@@ -41,7 +41,7 @@ export interface CreateRequest {
   readonly dryRun: boolean;
 }
 
-export interface CreateContext extends SinkChoice, IssueContext, ProjectPolicy {}
+export interface CreateContext extends ConfiguredSinks, IssueContext, ProjectPolicy {}
 
 export async function createKey(
   context: CreateContext,
@@ -50,23 +50,23 @@ export async function createKey(
 ): Promise<Result<Delivered | Planned>> {
   const refused = refuseProject(context, request.groupId) ?? refuseMarkedName('name', request.name);
   if (refused) return failed(refused);
-  const chosen = await chooseDestination(context, request, call.ask);
+  const chosen = await chooseSink(context, request, call.ask);
   if (!chosen.ok) return chosen;
-  const destination = chosen.value;
+  const choice = chosen.value;
   const looked = Date.now();
   call.progress('Looking at the project and the sink');
-  const free = await findFreePlace(context, destination, request, call.signal);
+  const free = await findFreePlace(context, choice, request, call.signal);
   if (!free.ok) return free;
-  const { target, seen, warnings } = free.value;
+  const { write, seen, warnings } = free.value;
   if (request.dryRun) {
-    const { location } = target;
-    const { verification } = destination.sink;
-    return ok({ outcome: 'planned', delivery: receipt(destination, { location, verification }), warnings });
+    const { location } = write;
+    const { verification } = choice.sink;
+    return ok({ outcome: 'planned', delivery: receipt(choice, { location, verification }), warnings });
   }
   if (call.signal.aborted) return failed(cancelled);
   const { groupId, name, cloud, geography } = request;
   const key = { groupId, name, cloud, geography };
-  return issueAndCommit(context, { key, name, destination, target, looked, seen }, warnings, call);
+  return issueAndCommit(context, { key, name, choice, write, looked, seen }, warnings, call);
 }
 
 async function issueAndCommit(
@@ -83,7 +83,7 @@ async function issueAndCommit(
 }
 
 interface FreePlace {
-  readonly target: Target;
+  readonly write: PreparedWrite;
   readonly seen: readonly ListedKey[];
   readonly warnings: readonly string[];
 }
@@ -91,14 +91,14 @@ interface FreePlace {
 /** Atlas is asked for the name and the sink for the place, side by side. A dry run changes nothing. */
 async function findFreePlace(
   context: CreateContext,
-  { sink, address }: Destination,
+  { sink, reference }: SinkChoice,
   { groupId, name, dryRun }: CreateRequest,
   signal: AbortSignal,
 ): Promise<Result<FreePlace>> {
   const [keys, kept, preflight] = await Promise.all([
     context.atlas.listKeys(groupId, signal, PROJECT_WRITER),
     context.journal.read(),
-    sink.preflight(address, dryRun ? 'inspect' : 'prove'),
+    sink.preflight(reference, dryRun ? 'inspect' : 'prove'),
   ]);
   if (!keys.ok) return failed(await explained(context, keys.failure, { groupId }, signal));
   if (!kept) return failed(journalUnreadable());
@@ -107,9 +107,9 @@ async function findFreePlace(
   const rival = youngRivalOf(name, keys.value, kept);
   if (rival) return failed(rival);
   if (!preflight.ok) return failed(fromSink(preflight.failure));
-  const { target, warnings = [] } = preflight.value;
+  const { write, warnings = [] } = preflight.value;
   const told = [...(dryRun ? warnings : []), ...leftoverWarnings(groupId, keys.value, kept)];
-  return ok({ target, seen: keys.value, warnings: told });
+  return ok({ write, seen: keys.value, warnings: told });
 }
 
 /** Steps 6 and 7 of the delivery protocol for a create: the rename is what commits it. */
@@ -167,7 +167,7 @@ async function withdraw(
   issued: Issued,
   commit: Extract<Commit, { state: 'taken' | 'gone' }>,
 ): Promise<Result<Delivered, FailureAfterCreate>> {
-  const { key, intent, fingerprint, destination, target } = issued;
+  const { key, intent, fingerprint, choice, write } = issued;
   const { apiKeyId } = key;
   const isDead = commit.state === 'gone';
   // From here on a later look may delete the key; so a secret that stays must be known before.
@@ -177,15 +177,15 @@ async function withdraw(
     return ok(delivered(issued, key, [told]));
   }
   await intent.record({ step: 'undelivered', apiKeyId, fingerprint });
-  await target.retract();
-  const held = destination.sink.kind === 'inline' ? 'no' : await holdsSecret(destination, fingerprint);
+  await write.retract();
+  const held = choice.sink.kind === 'inline' ? 'no' : await holdsSecret(choice, fingerprint);
   // It could not be taken out, and may be in use.
   if (!isDead && held === 'yes') {
     await intent.record({ step: 'delivered', apiKeyId, fingerprint });
     return ok(delivered(issued, key, [notNamed(key, intent.name, 'is still')]));
   }
   const { keyState, ending } = await takeBack(atlas, intent, apiKeyId, held === 'no' ? undefined : fingerprint);
-  const rest = held !== 'no' ? ` ${target.location} may still hold the secret of that key.` : '';
+  const rest = held !== 'no' ? ` ${write.location} may still hold the secret of that key.` : '';
   const why = isDead
     ? refusal('ATLAS_NOT_FOUND', 'Somebody deleted the new key before it got its name.', 'Call again.')
     : { ...nameInUse(), message: 'Another key got this name while this one was being delivered.' };
@@ -198,7 +198,7 @@ function holderIdOf(commit: Extract<Commit, { state: 'taken' | 'gone' }>): strin
 }
 
 /** A file can be removed again; what a program did with the secret nobody can take back. */
-function canRetract({ destination: { sink } }: Issued): boolean {
+function canRetract({ choice: { sink } }: Issued): boolean {
   return sink.kind !== 'command';
 }
 

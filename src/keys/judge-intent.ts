@@ -3,7 +3,7 @@
 
 import { hasId, type ModelKey } from '../atlas/api/keys.ts';
 import { ownKey, readKey } from './own-key.ts';
-import { holdsSecretOf } from './destination.ts';
+import { holdsSecretOf } from './sink-choice.ts';
 import { nonceOf } from './undelivered.ts';
 import { keyOf, type Ending, type Intent } from './journal/intent.ts';
 import { isAllowed } from './refusals.ts';

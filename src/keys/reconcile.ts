@@ -9,7 +9,7 @@ import type { Sink } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
 import { askConsent, type ConfirmPolicy } from './consent.ts';
 import { commitName, ownKey, type Commit, rollBackKey } from './own-key.ts';
-import { addressOf, temporaryFilesOf } from './destination.ts';
+import { referenceOf, temporaryFilesOf } from './sink-choice.ts';
 import { undeliveredOf, finalNameOf } from './undelivered.ts';
 import { failed, ok, type Result } from '../failure.ts';
 import { journalUnreadable, isAllowed, type ProjectPolicy } from './refusals.ts';
@@ -175,7 +175,7 @@ async function carryOut(
   { mayDelete, call }: Action,
 ): Promise<Reconciled> {
   // A file that has another name still, the temporary one, is not read.
-  await context.sinks.get(intent.sink)?.removeLeftovers?.(addressOf(intent), intent.nonce);
+  await context.sinks.get(intent.sink)?.removeLeftovers?.(referenceOf(intent), intent.nonce);
   const verdict = await judgeIntent(context, intent, call.signal);
   const end = async (outcome: Ending, apiKeyId?: string) => {
     await open?.release({ step: 'ended', outcome, ...(apiKeyId !== undefined && { apiKeyId }) });
@@ -211,7 +211,7 @@ async function carryOut(
 async function withdraw(sinks: ReconcileContext['sinks'], intent: Intent): Promise<void> {
   const { state } = intent;
   if (state.step !== 'undelivered' || state.fingerprint === undefined) return;
-  await sinks.get(intent.sink)?.withdraw?.(addressOf(intent), state.fingerprint);
+  await sinks.get(intent.sink)?.withdraw?.(referenceOf(intent), state.fingerprint);
 }
 
 /** The sink holds the secret: the key gets its name. A rotation takes a dated one where the name is another key's. */

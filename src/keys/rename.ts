@@ -7,7 +7,7 @@ import { hasId, isNamed, originalName, type ModelKey } from '../atlas/api/keys.t
 import type { Sink } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
 import { askConsent, described, typedNameOf, type ConfirmPolicy } from './consent.ts';
-import { holdsSecretOf } from './destination.ts';
+import { holdsSecretOf } from './sink-choice.ts';
 import { nonceOf } from './undelivered.ts';
 import { isUnderWay, type Journal } from './journal/journal.ts';
 import { refuseMarkedKey, refuseMarkedName, refuseOtherName, type KeyContext } from './known-key.ts';

@@ -4,12 +4,12 @@
 import type { Atlas } from '../atlas/atlas.ts';
 import { failed, ok, type Failure, type FailureAfterCreate, type Result } from '../failure.ts';
 import { originalName, sameName, saysNoSuchKey, type ListedKey, type ModelKey, isNamed } from '../atlas/api/keys.ts';
-import type { Target } from '../sinks/sink.ts';
+import type { PreparedWrite } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
 import type { Commit } from './own-key.ts';
 import type { Issued } from './create-and-deliver.ts';
 import { deleteForGood } from './delete.ts';
-import type { DeliveryReceipt } from './destination.ts';
+import type { DeliveryReceipt } from './sink-choice.ts';
 import type { Step } from './journal/intent.ts';
 import { commitIssued, recordDelivered } from './create.ts';
 import { protocolFailure } from '../atlas/api/errors.ts';
@@ -51,7 +51,7 @@ export async function retire(
   const others = commit.state === 'taken' ? commit.holders.filter(({ apiKeyId }) => apiKeyId !== old.apiKeyId) : [];
   const isReadBack = issued.delivery.verification === 'read-back';
   if (keepOld || !isReadBack || others.length > 0) {
-    const why = others.length > 0 ? [nameLost(name, others)] : isAsked ? [] : [keptBecause(old, issued.target)];
+    const why = others.length > 0 ? [nameLost(name, others)] : isAsked ? [] : [keptBecause(old, issued.write)];
     return keepBoth(atlas, withWarnings(issued, why), old, commit);
   }
   progress('Deleting the old key');
@@ -176,9 +176,9 @@ function stillThere(
 }
 
 /** Why an old key stays although the caller did not ask for that. */
-export function keptBecause({ apiKeyId }: ModelKey, { exchanges }: Pick<Target, 'exchanges'>): string {
+export function keptBecause({ apiKeyId }: ModelKey, { overwrites }: Pick<PreparedWrite, 'overwrites'>): string {
   const why =
-    exchanges === 'nothing'
+    overwrites === 'nothing'
       ? 'since its secret was not there: whatever uses it has it from elsewhere'
       : 'since this sink did not show both the old secret and the new one';
   return `The old key ${apiKeyId} is kept, ${why}. Call delete_ai_model_api_key for it once the new key is in use.`;

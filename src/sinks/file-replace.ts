@@ -9,43 +9,43 @@ import { placeKey } from '../files/identity.ts';
 import { holdsExactly } from '../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../secret/secret.ts';
 import { keptReaders } from './access-list.ts';
-import { serializedAt, locationOf, type Place } from './file-place.ts';
+import { serializedAt, locationOf, type FilePath } from './file-path.ts';
 import type { Environment } from './git-ignore.ts';
 import { bytesOf, changedMeanwhile, type OldSecret } from './old-secret.ts';
 import { readFile, readReplaceable, verdictOn } from './secret-file.ts';
 import { attempt, failedReplace, inDirectory, worded } from './sink-problem.ts';
-import type { Delivery, Target, SinkProblem } from './sink.ts';
+import type { Delivery, PreparedWrite, SinkProblem } from './sink.ts';
 
 /** @param access what a person should know of the directory */
-export function replacingTarget(
-  place: Place,
+export function replacingWrite(
+  file: FilePath,
   old: OldSecret,
   access: readonly string[],
   environment: Environment,
-): Target {
-  const { path } = place;
+): PreparedWrite {
+  const { path } = file;
   let delivered: Given | undefined;
   const takeBack = async () => {
-    if (delivered !== undefined) await restore(place, delivered, old);
+    if (delivered !== undefined) await restore(file, delivered, old);
   };
   return {
     get location() {
       return locationOf(path);
     },
     place: placeKey(path),
-    exchanges: 'old secret',
+    overwrites: 'old secret',
     async deliver(secret, call): Promise<Delivery> {
       const given = { secret, nonce: call?.nonce, environment };
       delivered = given;
       const written = await attempt(`${path} could not be written`, () =>
-        serializedAt(place, () => give(place, given, old)),
+        serializedAt(file, () => give(file, given, old)),
       );
       if (written.ok) return { outcome: 'written', warnings: [...access, ...written.value] };
       // It may be in the file all the same, when only the disk failed to confirm it.
       await takeBack();
-      return failedReplace(written.failure, path, () => isHeld(place, secret));
+      return failedReplace(written.failure, path, () => isHeld(file, secret));
     },
-    verify: (secret) => verdictOn(place, secret, 0o640),
+    verify: (secret) => verdictOn(file, secret, 0o640),
     retract: takeBack,
   };
 }
@@ -59,21 +59,21 @@ interface Given {
 
 /** Answers what a person should know of who reads the file. */
 function give(
-  place: Place,
+  file: FilePath,
   { secret, nonce, environment }: Given,
   old: OldSecret,
 ): Promise<Result<readonly string[], SinkProblem>> {
-  return locked(place, async (directory) => {
-    const found = await readReplaceable(directory, place);
+  return locked(file, async (directory) => {
+    const found = await readReplaceable(directory, file);
     if (!found.ok) return found;
-    if (found.value === undefined || !holdsOld(found.value, old)) return failed(changedMeanwhile(place.path));
+    if (found.value === undefined || !holdsOld(found.value, old)) return failed(changedMeanwhile(file.path));
     const { stats } = found.value;
-    const readers = await keptReaders(place.path, stats, environment);
+    const readers = await keptReaders(file.path, stats, environment);
     if (!readers.ok) return readers;
     const { access, warnings } = readers.value;
     const bytes = Buffer.from(openSecret(secret), 'utf8');
-    const isReplaced = await replaceVersion(directory, place.name, bytes, stats, { token: nonce, access });
-    return isReplaced ? ok(warnings) : failed(changedMeanwhile(place.path));
+    const isReplaced = await replaceVersion(directory, file.name, bytes, stats, { token: nonce, access });
+    return isReplaced ? ok(warnings) : failed(changedMeanwhile(file.path));
   });
 }
 
@@ -84,45 +84,45 @@ function holdsOld({ bytes }: FoundFile, old: OldSecret): boolean {
   return isOld;
 }
 
-async function restore(place: Place, given: Given, old: OldSecret): Promise<void> {
+async function restore(file: FilePath, given: Given, old: OldSecret): Promise<void> {
   try {
     // Nobody needs to be waited for where there is nothing to undo.
-    const held = await isHeld(place, given.secret);
-    if (held.ok && held.value) await serializedAt(place, () => putBack(place, given, old));
+    const held = await isHeld(file, given.secret);
+    if (held.ok && held.value) await serializedAt(file, () => putBack(file, given, old));
   } catch {
     // Out of reach: the new key itself is deleted.
   }
 }
 
 function putBack(
-  place: Place,
+  file: FilePath,
   { secret, nonce, environment }: Given,
   old: OldSecret,
 ): Promise<Result<undefined, SinkProblem>> {
-  return locked(place, async (directory) => {
-    const found = await readFile(directory, place);
+  return locked(file, async (directory) => {
+    const found = await readFile(directory, file);
     if (found?.bytes === undefined || !holdsExactly(found.bytes, secret)) return ok(undefined);
     const bytes = bytesOf(old);
-    const readers = await keptReaders(place.path, found.stats, environment);
+    const readers = await keptReaders(file.path, found.stats, environment);
     const access = readers.ok ? readers.value.access : PRIVATE;
-    await replaceVersion(directory, place.name, bytes, found.stats, { token: nonce, access });
+    await replaceVersion(directory, file.name, bytes, found.stats, { token: nonce, access });
     bytes.fill(0);
     return ok(undefined);
   });
 }
 
-function isHeld(place: Place, secret: Secret): Promise<Result<boolean, SinkProblem>> {
-  return inDirectory(place.directory, async (directory) => {
-    const found = await readFile(directory, place);
+function isHeld(file: FilePath, secret: Secret): Promise<Result<boolean, SinkProblem>> {
+  return inDirectory(file.directory, async (directory) => {
+    const found = await readFile(directory, file);
     return ok(found?.bytes !== undefined && holdsExactly(found.bytes, secret));
   });
 }
 
 function locked<T>(
-  place: Place,
+  file: FilePath,
   action: (directory: SafeDirectory) => Promise<Result<T, SinkProblem>>,
 ): Promise<Result<T, SinkProblem>> {
-  return inDirectory(place.directory, async (directory) =>
-    worded(await withLock(directory, place, () => action(directory))),
+  return inDirectory(file.directory, async (directory) =>
+    worded(await withLock(directory, file, () => action(directory))),
   );
 }

@@ -7,12 +7,12 @@ import { placeNew, removeIfSame } from '../files/atomic-file.ts';
 import { placeKey, type Identity } from '../files/identity.ts';
 import { fingerprintOfBytes, type Fingerprint } from '../secret/fingerprint.ts';
 import { openSecret } from '../secret/secret.ts';
-import { replacingTarget } from './file-replace.ts';
-import { examinePlace, heldBy, serializedAt, locationOf, placeOf, sweeperOf, type Place } from './file-place.ts';
+import { replacingWrite } from './file-replace.ts';
+import { preflightFile, heldBy, serializedAt, locationOf, filePathOf, sweeperOf, type FilePath } from './file-path.ts';
 import type { Environment } from './git-ignore.ts';
 import { heldAt, judgeFile, readFile, verdictOn } from './secret-file.ts';
 import { attempt, failedDelivery, ifInReach, inDirectory } from './sink-problem.ts';
-import type { Delivery, Held, Preflight, Sink, Target, SinkProblem } from './sink.ts';
+import type { Delivery, Held, Preflight, Sink, PreparedWrite, SinkProblem } from './sink.ts';
 import { takesEntry } from './template.ts';
 
 /** `environment` is that of this process; git is found and configured by it. */
@@ -24,35 +24,35 @@ export function fileSink(name: string, spec: FileSpec, environment: Environment)
     takesEntry: takesEntry(spec.path),
     mayWriteForMs: 0,
     verification: 'read-back',
-    async preflight(address, mode, replaced): Promise<Result<Preflight, SinkProblem>> {
-      const place = placeOf(spec.path, address);
-      if (!place.ok) return place;
-      const examined = await examinePlace(place.value, mode, environment, judgeFile(replaced));
+    async preflight(reference, mode, replaced): Promise<Result<Preflight, SinkProblem>> {
+      const file = filePathOf(spec.path, reference);
+      if (!file.ok) return file;
+      const examined = await preflightFile(file.value, mode, environment, judgeFile(replaced));
       if (!examined.ok) return examined;
       const { judged: old, warnings, access } = examined.value;
-      const target = old ? replacingTarget(place.value, old, access, environment) : newTarget(place.value, access);
-      return ok({ target, warnings });
+      const write = old ? replacingWrite(file.value, old, access, environment) : newFileWrite(file.value, access);
+      return ok({ write, warnings });
     },
-    async lookUp(address): Promise<Held> {
-      const place = placeOf(spec.path, address);
-      return place.ok ? heldBy(() => heldAt(place.value)) : { held: 'unknown' };
+    async lookUp(reference): Promise<Held> {
+      const file = filePathOf(spec.path, reference);
+      return file.ok ? heldBy(() => heldAt(file.value)) : { held: 'unknown' };
     },
-    async withdraw(address, fingerprint) {
-      const place = placeOf(spec.path, address);
-      if (place.ok) await ifInReach(() => serializedAt(place.value, () => withdrawFrom(place.value, fingerprint)));
+    async withdraw(reference, fingerprint) {
+      const file = filePathOf(spec.path, reference);
+      if (file.ok) await ifInReach(() => serializedAt(file.value, () => withdrawFrom(file.value, fingerprint)));
     },
     ...sweeperOf(spec.path),
   };
 }
 
-function newTarget(place: Place, access: readonly string[]): Target {
+function newFileWrite(file: FilePath, access: readonly string[]): PreparedWrite {
   let delivered: Identity | undefined;
   const takeBack = async () => {
     const identity = delivered;
     if (identity === undefined) return;
     try {
-      await inDirectory(place.directory, async (directory) => {
-        await removeIfSame(directory, place.name, identity);
+      await inDirectory(file.directory, async (directory) => {
+        await removeIfSame(directory, file.name, identity);
         return ok(undefined);
       });
     } catch {
@@ -61,15 +61,15 @@ function newTarget(place: Place, access: readonly string[]): Target {
   };
   return {
     get location() {
-      return locationOf(place.path);
+      return locationOf(file.path);
     },
-    place: placeKey(place.path),
-    exchanges: 'nothing',
+    place: placeKey(file.path),
+    overwrites: 'nothing',
     async deliver(secret, call): Promise<Delivery> {
       const bytes = Buffer.from(openSecret(secret), 'utf8');
-      const placed = await attempt(`${place.path} could not be written`, () =>
-        inDirectory(place.directory, async (directory) => {
-          delivered = await placeNew(directory, place.name, bytes, call?.nonce);
+      const placed = await attempt(`${file.path} could not be written`, () =>
+        inDirectory(file.directory, async (directory) => {
+          delivered = await placeNew(directory, file.name, bytes, call?.nonce);
           return ok(undefined);
         }),
       );
@@ -77,17 +77,17 @@ function newTarget(place: Place, access: readonly string[]): Target {
       await takeBack();
       return failedDelivery(placed.failure);
     },
-    verify: (secret) => verdictOn(place, secret),
+    verify: (secret) => verdictOn(file, secret),
     retract: takeBack,
   };
 }
 
-function withdrawFrom(place: Place, fingerprint: Fingerprint): Promise<Result<undefined, SinkProblem>> {
-  return inDirectory(place.directory, async (directory) => {
-    const found = await readFile(directory, place);
+function withdrawFrom(file: FilePath, fingerprint: Fingerprint): Promise<Result<undefined, SinkProblem>> {
+  return inDirectory(file.directory, async (directory) => {
+    const found = await readFile(directory, file);
     const isIt = found?.bytes !== undefined && fingerprintOfBytes(found.bytes) === fingerprint;
     found?.bytes?.fill(0);
-    if (found && isIt) await removeIfSame(directory, place.name, found.stats);
+    if (found && isIt) await removeIfSame(directory, file.name, found.stats);
     return ok(undefined);
   });
 }

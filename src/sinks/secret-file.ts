@@ -9,7 +9,7 @@ import { shellWord } from '../files/file-problem.ts';
 import type { SafeDirectory } from '../files/safe-directory.ts';
 import { fingerprintOfBytes, holdsExactly } from '../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../secret/secret.ts';
-import type { JudgeExisting, Place } from './file-place.ts';
+import type { JudgeExisting, FilePath } from './file-path.ts';
 import { notTheOldSecret, oldSecretIn, type OldSecret } from './old-secret.ts';
 import { attempt, entryExists, inDirectory, notReady, sinkProblem } from './sink-problem.ts';
 import type { Held, Replaced, Verdict, SinkProblem } from './sink.ts';
@@ -17,9 +17,9 @@ import type { Held, Replaced, Verdict, SinkProblem } from './sink.ts';
 /** In bytes; a larger file holds something else. */
 const LARGEST_SECRET = 4096;
 
-export function heldAt(place: Place): Promise<Result<Held, SinkProblem>> {
-  return inDirectory<Held>(place.directory, async (directory) => {
-    const found = await readFile(directory, place);
+export function heldAt(file: FilePath): Promise<Result<Held, SinkProblem>> {
+  return inDirectory<Held>(file.directory, async (directory) => {
+    const found = await readFile(directory, file);
     if (found === undefined) return ok({ held: 'nothing' });
     return ok(
       found.bytes === undefined ? { held: 'unknown' } : { held: 'value', fingerprint: fingerprintOfBytes(found.bytes) },
@@ -29,37 +29,37 @@ export function heldAt(place: Place): Promise<Result<Held, SinkProblem>> {
 
 /** What may give way there, if anything; without `replaced` nothing may. */
 export function judgeFile(replaced: Replaced | undefined): JudgeExisting<OldSecret> {
-  return (place, stats) => {
-    if (replaced === undefined || !stats.isFile()) return failed(taken(place, stats));
-    return inDirectory(place.directory, async (directory) => {
-      const found = await readReplaceable(directory, place);
+  return (file, stats) => {
+    if (replaced === undefined || !stats.isFile()) return failed(taken(file, stats));
+    return inDirectory(file.directory, async (directory) => {
+      const found = await readReplaceable(directory, file);
       if (!found.ok) return found;
       const bytes = found.value?.bytes;
       const old = bytes && oldSecretIn(bytes, replaced);
       bytes?.fill(0);
-      return old ? ok(old) : failed(notTheOldSecret(`${place.path} exists already`, replaced));
+      return old ? ok(old) : failed(notTheOldSecret(`${file.path} exists already`, replaced));
     });
   };
 }
 
-function taken({ path }: Place, stats: Stats): SinkProblem {
+function taken({ path }: FilePath, stats: Stats): SinkProblem {
   const what = kindOf(stats);
   const hint = 'Nothing is overwritten. Pass another entry, or move that away first.';
   return entryExists(`${path} exists already; it is ${what}.`, hint);
 }
 
 /** Whatever stands there. */
-export function readFile(directory: SafeDirectory, { name }: Place): Promise<FoundFile | undefined> {
+export function readFile(directory: SafeDirectory, { name }: FilePath): Promise<FoundFile | undefined> {
   return readFound(directory, name, LARGEST_SECRET);
 }
 
 /** The file, if there is one; refuses one that is not this user's alone to change. The caller wipes its bytes. */
 export async function readReplaceable(
   directory: SafeDirectory,
-  place: Place,
+  file: FilePath,
 ): Promise<Result<FoundFile | undefined, SinkProblem>> {
-  const { path } = place;
-  const found = await readFile(directory, place);
+  const { path } = file;
+  const found = await readFile(directory, file);
   if (found === undefined) return ok(undefined);
   const problem = fileProblem(path, found.stats);
   if (problem !== undefined) return failed(sinkProblem(problem));
@@ -70,17 +70,17 @@ export async function readReplaceable(
 }
 
 /** @param widest the widest mode that it may have */
-export async function verdictOn(place: Place, secret: Secret, widest = 0o600): Promise<Verdict> {
-  const checked = await attempt(`${place.path} could not be read back`, () => readBack(place, secret, widest));
+export async function verdictOn(file: FilePath, secret: Secret, widest = 0o600): Promise<Verdict> {
+  const checked = await attempt(`${file.path} could not be read back`, () => readBack(file, secret, widest));
   if (checked.ok) return { outcome: 'verified', verification: 'read-back' };
   return { outcome: 'mismatch', message: checked.failure.message, hint: checked.failure.hint };
 }
 
-function readBack(place: Place, secret: Secret, widest: number): Promise<Result<undefined, SinkProblem>> {
+function readBack(file: FilePath, secret: Secret, widest: number): Promise<Result<undefined, SinkProblem>> {
   const limit = Buffer.byteLength(openSecret(secret));
-  return inDirectory(place.directory, async (directory) => {
-    const found = await readFound(directory, place.name, limit);
-    const problem = changeProblem(place.path, found, secret, widest);
+  return inDirectory(file.directory, async (directory) => {
+    const found = await readFound(directory, file.name, limit);
+    const problem = changeProblem(file.path, found, secret, widest);
     return problem === undefined ? ok(undefined) : failed(problem);
   });
 }

@@ -21,7 +21,7 @@ import { createKey, type CreateContext, type CreateRequest } from '../../src/key
 import { serializeIntent, type Intent } from '../../src/keys/journal/intent.ts';
 import { openJournal, type Journal } from '../../src/keys/journal/journal.ts';
 import { thisProcess, type ProcessOwner } from '../../src/files/process-owner.ts';
-import type { Delivered, Planned } from '../../src/keys/destination.ts';
+import type { Delivered, Planned } from '../../src/keys/sink-choice.ts';
 import { reconcile, type ReconcileContext, type Reconciled, type Reconciliation } from '../../src/keys/reconcile.ts';
 import type { Rotated } from '../../src/keys/retire.ts';
 import { rotateKey, type RotateContext, type RotateRequest, type RotationPlanned } from '../../src/keys/rotate.ts';
@@ -31,7 +31,7 @@ import { startSimulator, type Simulator, type SimulatorOptions } from '../atlas-
 import { disclose } from '../../src/secret/redaction.ts';
 import { Secret } from '../../src/secret/secret.ts';
 import { openSinks } from '../../src/sinks/kinds.ts';
-import { type Sink, type Target } from '../../src/sinks/sink.ts';
+import { type Sink, type PreparedWrite } from '../../src/sinks/sink.ts';
 
 export const GROUP = FIRST_PROJECT;
 
@@ -203,12 +203,12 @@ export function program(folder: string, name: string, body: string): string {
 }
 
 /** The sink, with another way of doing one thing. */
-export function behaving(sink: Sink, change: (target: Target) => Partial<Target>): Sink {
+export function behaving(sink: Sink, change: (target: PreparedWrite) => Partial<PreparedWrite>): Sink {
   return {
     ...sink,
     async preflight(address, mode, replaced) {
       const found = await sink.preflight(address, mode, replaced);
-      return found.ok ? ok({ target: { ...found.value.target, ...change(found.value.target) } }) : found;
+      return found.ok ? ok({ write: { ...found.value.write, ...change(found.value.write) } }) : found;
     },
   };
 }

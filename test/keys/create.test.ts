@@ -10,7 +10,7 @@ import { openJournal } from '../../src/keys/journal/journal.ts';
 import { startSimulator, type Simulator } from '../atlas-simulator/simulator.ts';
 import { Secret } from '../../src/secret/secret.ts';
 import { openSinks } from '../../src/sinks/kinds.ts';
-import { type Sink, type Target } from '../../src/sinks/sink.ts';
+import { type Sink, type PreparedWrite } from '../../src/sinks/sink.ts';
 import { told } from './bench.ts';
 
 const GROUP = '69681d39c9e8cfd375386316';
@@ -81,12 +81,12 @@ function only(sinks: ReadonlyMap<string, Sink>): Sink {
 }
 
 /** The sink, but with another way of doing one thing: what a defect or a lie would look like from outside. */
-function behaving(sink: Sink, change: (target: Target) => Partial<Target>): Sink {
+function behaving(sink: Sink, change: (target: PreparedWrite) => Partial<PreparedWrite>): Sink {
   return {
     ...sink,
     async preflight(address, mode) {
       const found = await sink.preflight(address, mode);
-      return found.ok ? ok({ target: { ...found.value.target, ...change(found.value.target) } }) : found;
+      return found.ok ? ok({ write: { ...found.value.write, ...change(found.value.write) } }) : found;
     },
   };
 }

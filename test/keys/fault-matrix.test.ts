@@ -4,7 +4,7 @@
 import { expect, test } from 'vitest';
 import { type CreateContext } from '../../src/keys/create.ts';
 import { isUnfinished } from '../../src/keys/journal/journal.ts';
-import type { Delivered, Planned } from '../../src/keys/destination.ts';
+import type { Delivered, Planned } from '../../src/keys/sink-choice.ts';
 import { type Simulator } from '../atlas-simulator/simulator.ts';
 import { leaksIn } from '../canary.ts';
 import { behaving, filesIn, GROUP, inParallel, startBench, type Bench, type Told } from './bench.ts';

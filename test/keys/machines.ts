@@ -180,9 +180,9 @@ function haltingSink(sink: Sink, halt: Halt): Sink {
     async preflight(...given) {
       const found = await sink.preflight(...given);
       if (!found.ok) return found;
-      const { target } = found.value;
+      const { write: target } = found.value;
       return ok({
-        target: {
+        write: {
           ...target,
           async deliver(secret) {
             await halt('deliver', false);
