@@ -16,7 +16,7 @@ import type { RequestContext } from './request-context.ts';
 import type { Plan } from './journal/intent.ts';
 import type { Journal, OpenIntent } from './journal/journal.ts';
 import { holdsSecret, type SinkChoice, receipt, type DeliveryReceipt } from './sink-choice.ts';
-import { findByNonce, resolveLostCreate, takeBack } from './own-key.ts';
+import { findByNonce, deleteLostCreate, deleteUndelivered } from './own-key.ts';
 import { markedName, newNonce, nonceOf } from './undelivered.ts';
 import { protocolFailure } from '../atlas/api/errors.ts';
 
@@ -90,7 +90,7 @@ export async function createAndDeliver(
   if (made?.secret === undefined) {
     call.progress('Looking what became of the key');
     const cause = reply.ok ? protocolFailure('a created key without a secret or an id') : reply.failure;
-    return failed(await resolveLostCreate(atlas, intent, cause, limit));
+    return failed(await deleteLostCreate(atlas, intent, cause, limit));
   }
   call.progress('Delivering the secret');
   return handOver(atlas, prepared, intent, { ...made, secret: made.secret });
@@ -187,46 +187,25 @@ async function handOver(
     const told = new Set([...warnings, ...scope, ...outcome.warnings, ...leftOpenWarnings()]);
     return ok({ ...issued, warnings: [...told] });
   }
-  const isOut = outcome.outcome === 'failed' && (await isTakenOut(prepared, fingerprint));
-  return failed(
-    isOut
-      ? await undelivered(atlas, intent, apiKeyId, outcome)
-      : await uncertain(intent, write, outcome, apiKeyId, fingerprint),
-  );
+  if (outcome.outcome === 'failed' && (await retractSecret(prepared, fingerprint))) {
+    const { keyState, ending } = await deleteUndelivered(atlas, intent, apiKeyId);
+    return failed({ ...writeFailure(outcome, ending, keyState), apiKeyId });
+  }
+  await intent.release({ step: 'created', apiKeyId, fingerprint });
+  const ending = `The key ${apiKeyId} is alive. Check whether ${write.location} holds a secret with the fingerprint ${fingerprint}; if not, delete the key.`;
+  return failed({ ...writeFailure(outcome, ending, 'unknown'), apiKeyId });
 }
 
 /**
- * Takes the secret back. Where an old secret gave way, a new one that may be in its place all the same must not become the
- * secret of a key that is dead: then both keys live, and a person looks.
+ * Takes the secret out of the sink, and answers whether it is out. Where an old secret was overwritten, a new one that may
+ * still be there must not become the secret of a deleted key: then both keys stay alive, and a person looks.
  */
-async function isTakenOut({ choice, write, replaces }: Prepared, fingerprint: Fingerprint): Promise<boolean> {
+async function retractSecret({ choice, write, replaces }: Prepared, fingerprint: Fingerprint): Promise<boolean> {
   await write.retract();
   if (!replaces) return true;
   const held = await holdsSecret(choice, fingerprint);
   // Of a command that cannot be read, its exit code is all that there is.
   return held === 'no' || (held === 'unknown' && choice.sink.verification === 'none');
-}
-
-async function uncertain(
-  intent: OpenIntent,
-  { location }: PreparedWrite,
-  cause: Exclude<DeliveryOutcome, { outcome: 'delivered' }>,
-  apiKeyId: string,
-  fingerprint: Fingerprint,
-): Promise<FailureAfterCreate> {
-  await intent.release({ step: 'created', apiKeyId, fingerprint });
-  const ending = `The key ${apiKeyId} is alive. Check whether ${location} holds a secret with the fingerprint ${fingerprint}; if not, delete the key.`;
-  return { ...writeFailure(cause, ending, 'unknown'), apiKeyId };
-}
-
-async function undelivered(
-  atlas: Atlas,
-  intent: OpenIntent,
-  apiKeyId: string,
-  cause: Exclude<DeliveryOutcome, { outcome: 'delivered' }>,
-): Promise<FailureAfterCreate> {
-  const { keyState, ending } = await takeBack(atlas, intent, apiKeyId);
-  return { ...writeFailure(cause, ending, keyState), apiKeyId };
 }
 
 function writeFailure(

@@ -6,7 +6,7 @@ import { isNamed, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
 import { PROJECT_WRITER } from '../atlas/api/admin-api.ts';
 import type { PreparedWrite } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
-import { commitName, ownKey, type Commit, takeBack } from './own-key.ts';
+import { commitName, ownKey, type Commit, deleteUndelivered } from './own-key.ts';
 import { createAndDeliver, type IssueContext, type Issued, type Prepared } from './create-and-deliver.ts';
 import {
   chooseSink,
@@ -18,15 +18,7 @@ import {
   type Planned,
 } from './sink-choice.ts';
 import { leftoverWarnings, youngRivalOf } from './undelivered.ts';
-import {
-  explained,
-  cancelled,
-  fromSink,
-  journalUnreadable,
-  nameInUse,
-  refuseProject,
-  type ProjectPolicy,
-} from './refusals.ts';
+import { explained, cancelled, fromSink, nameInUse, refuseProject, type ProjectPolicy } from './refusals.ts';
 import { failed, ok, refusal, type FailureAfterCreate, type Result } from '../failure.ts';
 import { refuseMarkedName } from './known-key.ts';
 
@@ -101,14 +93,14 @@ async function findFreePlace(
     sink.preflight(reference, dryRun ? 'inspect' : 'prove'),
   ]);
   if (!keys.ok) return failed(await explained(context, keys.failure, { groupId }, signal));
-  if (!kept) return failed(journalUnreadable());
+  if (!kept.ok) return kept;
   const namesake = keys.value.find((key) => isNamed(key, name));
   if (namesake) return failed(nameInUse(namesake.apiKeyId));
-  const rival = youngRivalOf(name, keys.value, kept);
+  const rival = youngRivalOf(name, keys.value, kept.value);
   if (rival) return failed(rival);
   if (!preflight.ok) return failed(fromSink(preflight.failure));
   const { write, warnings = [] } = preflight.value;
-  const told = [...(dryRun ? warnings : []), ...leftoverWarnings(groupId, keys.value, kept)];
+  const told = [...(dryRun ? warnings : []), ...leftoverWarnings(groupId, keys.value, kept.value)];
   return ok({ write, seen: keys.value, warnings: told });
 }
 
@@ -125,17 +117,19 @@ async function commitCreated(
     case 'committed':
       return ok(await recordDelivered(issued, commit.key));
     case 'gone':
-      return withdraw(context, issued, commit);
+      return retractAndDelete(context, issued, commit);
     case 'taken': {
-      const withdrawn = await withdraw(context, issued, commit);
-      if (!withdrawn.ok) return withdrawn;
+      const ended = await retractAndDelete(context, issued, commit);
+      if (!ended.ok) return ended;
       await intent.release({ step: 'delivered', apiKeyId, fingerprint });
-      return withdrawn;
+      return ended;
     }
     case 'pending':
       await intent.release({ step: 'delivered', apiKeyId, fingerprint });
       return ok(
-        delivered(issued, key, [`${notNamed(key, name, 'may still be')} ${commit.failure.message} ${COMMITS_LATER}`]),
+        deliveredOutcome(issued, key, [
+          `${notNamed(key, name, 'may still be')} ${commit.failure.message} ${COMMITS_LATER}`,
+        ]),
       );
   }
 }
@@ -149,11 +143,15 @@ export async function recordDelivered(issued: Issued, now: ModelKey): Promise<De
   const { fingerprint } = issued;
   const { apiKeyId } = issued.key;
   const noted = await issued.intent.release({ step: 'ended', outcome: 'delivered', apiKeyId, fingerprint });
-  return delivered(issued, now, noted ? [] : [NOT_NOTED]);
+  return deliveredOutcome(issued, now, noted ? [] : [NOT_NOTED]);
 }
 
 /** @param now the key as Atlas gave it last; of its reply to the create the rest holds */
-function delivered({ key, delivery, intent, warnings }: Issued, now: ModelKey, more: readonly string[]): Delivered {
+function deliveredOutcome(
+  { key, delivery, intent, warnings }: Issued,
+  now: ModelKey,
+  more: readonly string[],
+): Delivered {
   const shown = { ...key, name: now.name, groupId: intent.groupId };
   return { outcome: 'delivered', key: shown, delivery, warnings: [...warnings, ...more] };
 }
@@ -162,7 +160,7 @@ function delivered({ key, delivery, intent, warnings }: Issued, now: ModelKey, m
  * Takes the secret out of the sink again and the key back, since it cannot have its name. A secret that the sink keeps may be
  * in use already: then the key stays, and says so.
  */
-async function withdraw(
+async function retractAndDelete(
   { atlas }: IssueContext,
   issued: Issued,
   commit: Extract<Commit, { state: 'taken' | 'gone' }>,
@@ -174,7 +172,7 @@ async function withdraw(
   if (!isDead && !canRetract(issued)) {
     const [holder] = commit.holders;
     const told = `${notNamed(key, intent.name, 'is still')} The key ${holder?.apiKeyId ?? ''} has that name.`;
-    return ok(delivered(issued, key, [told]));
+    return ok(deliveredOutcome(issued, key, [told]));
   }
   await intent.record({ step: 'undelivered', apiKeyId, fingerprint });
   await write.retract();
@@ -182,9 +180,14 @@ async function withdraw(
   // It could not be taken out, and may be in use.
   if (!isDead && held === 'yes') {
     await intent.record({ step: 'delivered', apiKeyId, fingerprint });
-    return ok(delivered(issued, key, [notNamed(key, intent.name, 'is still')]));
+    return ok(deliveredOutcome(issued, key, [notNamed(key, intent.name, 'is still')]));
   }
-  const { keyState, ending } = await takeBack(atlas, intent, apiKeyId, held === 'no' ? undefined : fingerprint);
+  const { keyState, ending } = await deleteUndelivered(
+    atlas,
+    intent,
+    apiKeyId,
+    held === 'no' ? undefined : fingerprint,
+  );
   const rest = held !== 'no' ? ` ${write.location} may still hold the secret of that key.` : '';
   const why = isDead
     ? refusal('ATLAS_NOT_FOUND', 'Somebody deleted the new key before it got its name.', 'Call again.')

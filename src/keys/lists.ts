@@ -77,7 +77,7 @@ export async function listModelKeys(
   return ok({
     keys: rows.map((key) => ({
       ...rowOf(key, scope, projects),
-      ...said(undeliveredOf(key, kept)),
+      ...said(undeliveredOf(key, kept.ok ? kept.value : undefined)),
       ...((names.get(nameIn(key)) ?? 0) > 1 && { double: true }),
     })),
     remaining,

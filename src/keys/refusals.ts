@@ -2,7 +2,6 @@
 // this server's own terms. What became of a key is said by who knows it, else by the tool.
 
 import { refusal, type Failure } from '../failure.ts';
-import { privateMode } from '../files/file-owner.ts';
 import type { SinkProblem } from '../sinks/sink.ts';
 import type { Atlas } from '../atlas/atlas.ts';
 import { hasId, isNamed, saysNoSuchKey } from '../atlas/api/keys.ts';
@@ -38,14 +37,6 @@ export function outcomeUnknown(failure: Failure, what: string, hint: string): Fa
     hint,
     retryable: true,
   };
-}
-
-export function journalUnreadable(): Failure {
-  return refusal(
-    'CONFIG_INVALID',
-    'The journal cannot be read, so that nothing can be said of unfinished creates.',
-    `The operator makes ATLAS_MODEL_KEYS_STATE_DIR a directory that belongs only to this user${privateMode()} and can be read, and moves files away from its intents that are no intents.`,
-  );
 }
 
 export interface ProjectPolicy {

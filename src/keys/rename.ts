@@ -2,7 +2,7 @@
 
 import type { Atlas } from '../atlas/atlas.ts';
 import { failed, ok, type Failure, type Result } from '../failure.ts';
-import { cancelled, journalUnreadable, nameInUse, outcomeUnknown, explained, refuseProject } from './refusals.ts';
+import { cancelled, nameInUse, outcomeUnknown, explained, refuseProject } from './refusals.ts';
 import { hasId, isNamed, originalName, type ModelKey } from '../atlas/api/keys.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
@@ -53,10 +53,10 @@ export async function renameKey(
     const mismatch = refuseOtherName(found.value, originalName(key));
     if (mismatch) return failed(mismatch);
   }
-  return carryOut(context, request, found.value, signal);
+  return sendRename(context, request, found.value, signal);
 }
 
-async function carryOut(
+async function sendRename(
   context: RenameContext,
   request: RenameRequest,
   key: ModelKey,
@@ -66,7 +66,7 @@ async function carryOut(
   const updated = (now: ModelKey) => ok({ key: now, previousName: key.name });
   if (isNamed(key, name)) return updated(key);
   if (signal.aborted) return failed(cancelled);
-  const renamed = await changeName(context.atlas, request);
+  const renamed = await renameOnce(context.atlas, request);
   if (renamed.ok) return updated(renamed.value);
   const { failure } = renamed;
   if (failure.atlas?.status === 409) return failed({ ...nameInUse(), atlas: failure.atlas });
@@ -77,7 +77,7 @@ async function carryOut(
 }
 
 /** Sent once; where the reply is lost, the key itself is asked. */
-async function changeName(atlas: Atlas, { groupId, apiKeyId, name }: RenameRequest): Promise<Result<ModelKey>> {
+async function renameOnce(atlas: Atlas, { groupId, apiKeyId, name }: RenameRequest): Promise<Result<ModelKey>> {
   const renamed = await atlas.renameKey(groupId, apiKeyId, name);
   if (renamed.ok || !renamed.failure.maybeCarriedOut) return renamed;
   const now = await atlas.getKey({ groupId }, apiKeyId);
@@ -109,8 +109,8 @@ async function refuseUndelivered({ journal, sinks }: RenameContext, key: ModelKe
   const refused = refuseMarkedKey(key);
   if (!refused || key.lastUsedAt !== null) return undefined;
   const kept = await journal.read();
-  if (!kept) return journalUnreadable();
-  const intent = kept.intents.find(({ nonce }) => nonce === nonceOf(key));
+  if (!kept.ok) return kept.failure;
+  const intent = kept.value.intents.find(({ nonce }) => nonce === nonceOf(key));
   if (!intent || isUnderWay(intent)) return refused;
   return (await holdsSecretOf(sinks, intent)) === 'yes' ? undefined : refused;
 }

@@ -47,22 +47,23 @@ export async function retire(
   progress('Giving the new key its name');
   const commit = await commitIssued(atlas, issued, name);
   // What became of the new key, or of its name, is not known: then the old one stays.
-  if (commit.state === 'gone' || commit.state === 'pending') return conclude(issued, { old, commit, state: 'kept' });
+  if (commit.state === 'gone' || commit.state === 'pending')
+    return recordRotated(issued, { old, commit, state: 'kept' });
   const others = commit.state === 'taken' ? commit.holders.filter(({ apiKeyId }) => apiKeyId !== old.apiKeyId) : [];
   const isReadBack = issued.delivery.verification === 'read-back';
   if (keepOld || !isReadBack || others.length > 0) {
     const why = others.length > 0 ? [nameLost(name, others)] : isAsked ? [] : [keptBecause(old, issued.write)];
-    return keepBoth(atlas, withWarnings(issued, why), old, commit);
+    return commitAndKeepOld(atlas, withWarnings(issued, why), old, commit);
   }
   progress('Deleting the old key');
   const end = await deleteOld(atlas, issued, old);
-  if (end.state === 'changed') return keepBoth(atlas, withWarnings(issued, [end.warning]), old, commit);
+  if (end.state === 'changed') return commitAndKeepOld(atlas, withWarnings(issued, [end.warning]), old, commit);
   if (end.state !== 'deleted') {
     await issued.intent.release(stepOf('retiring', issued));
     return failed(stillThere(issued, old, end));
   }
   const named = commit.state === 'taken' ? await commitIssued(atlas, issued, name) : commit;
-  return conclude(issued, { old, commit: named, state: 'deleted' });
+  return recordRotated(issued, { old, commit: named, state: 'deleted' });
 }
 
 function withWarnings(issued: Issued, warnings: readonly string[]): Issued {
@@ -90,25 +91,23 @@ async function deleteOld(atlas: Atlas, issued: Issued, old: ModelKey): Promise<O
 }
 
 /** Both keys live. Where the name cannot be had, the new one gets a dated one. */
-async function keepBoth(
+async function commitAndKeepOld(
   atlas: Atlas,
   issued: Issued,
   old: ModelKey,
   commit: Commit,
 ): Promise<Result<Rotated, FailureAfterCreate>> {
-  if (commit.state !== 'taken') return conclude(issued, { old, commit, state: 'kept' });
+  if (commit.state !== 'taken') return recordRotated(issued, { old, commit, state: 'kept' });
   const keys = await atlas.listKeys(issued.intent.groupId);
   const name = datedName(originalName(old), keys.ok ? keys.value : commit.holders);
-  return conclude(issued, { old, commit: await commitIssued(atlas, issued, name), state: 'kept' });
+  return recordRotated(issued, { old, commit: await commitIssued(atlas, issued, name), state: 'kept' });
 }
 
-interface Ending {
-  readonly old: ModelKey;
-  readonly commit: Commit;
-  readonly state: OldKey['state'];
-}
-
-async function conclude(issued: Issued, { old, commit, state }: Ending): Promise<Result<Rotated, FailureAfterCreate>> {
+/** Writes the end of a rotation into the journal; `state` is what became of the old key. */
+async function recordRotated(
+  issued: Issued,
+  { old, commit, state }: { readonly old: ModelKey; readonly commit: Commit; readonly state: OldKey['state'] },
+): Promise<Result<Rotated, FailureAfterCreate>> {
   const { key, intent, delivery } = issued;
   const { apiKeyId } = key;
   const oldKey = { apiKeyId: old.apiKeyId, name: old.name, state };

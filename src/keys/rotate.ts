@@ -8,16 +8,8 @@ import type { Replaced, PreparedWrite } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
 import { askConsent, described, typedNameOf, type ConfirmPolicy } from './consent.ts';
 import { chooseSink, type SinkChoice, type ConfiguredSinks, receipt, type DeliveryReceipt } from './sink-choice.ts';
-import {
-  explained,
-  cancelled,
-  fromSink,
-  journalUnreadable,
-  nameInUse,
-  refuseProject,
-  type ProjectPolicy,
-} from './refusals.ts';
-import { failed, ok, refusal, type Failure, type FailureAfterCreate, type Result } from '../failure.ts';
+import { explained, cancelled, fromSink, nameInUse, refuseProject, type ProjectPolicy } from './refusals.ts';
+import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
 import { formerNameOf } from './journal/audit.ts';
 import { isDelivered, keyOf, openRotationOf, type Intent } from './journal/intent.ts';
 import { leftoverWarnings, newNonce } from './undelivered.ts';
@@ -76,7 +68,7 @@ export async function rotateKey(
     const { sink, reference } = choice;
     found = await examine(context, { ...request, sink: sink.name, entry: reference.entry }, call);
   }
-  return found.ok ? carryOut(context, request, found.value, call) : found;
+  return found.ok ? createAndRetire(context, request, found.value, call) : found;
 }
 
 /** A rotation that may begin. */
@@ -105,9 +97,9 @@ async function examine(
     context.atlas.listKeys(groupId, call.signal, PROJECT_WRITER),
     context.journal.read(),
   ]);
-  if (!kept) return failed(journalUnreadable());
+  if (!kept.ok) return kept;
   if (!keys.ok) return failed(await explained(context, keys.failure, { groupId }, call.signal));
-  const { intents } = kept;
+  const { intents } = kept.value;
   const old = keys.value.filter(hasId).find((key) => key.apiKeyId === apiKeyId);
   if (!old) return failed(await notListed(context, request, call.signal));
   const refused =
@@ -121,7 +113,7 @@ async function examine(
   const preflight = await choice.sink.preflight(choice.reference, 'inspect', replaced);
   if (!preflight.ok) {
     const { isRefusedLook } = preflight.failure;
-    const spent = isRefusedLook ? await countLook(context, request, choice, looked) : undefined;
+    const spent = isRefusedLook ? await recordLook(context, request, choice, looked) : undefined;
     return failed(spent ?? fromSink(preflight.failure));
   }
   const { write, warnings: ofPlace = [] } = preflight.value;
@@ -130,7 +122,7 @@ async function examine(
   const name = finalName(request, old, keys.value, keepsOld(request, { choice, write }));
   const taker = keys.value.find((key) => key.apiKeyId !== apiKeyId && isNamed(key, name));
   if (taker && request.newName !== undefined) return failed(nameInUse(taker.apiKeyId));
-  const warnings = [...(request.dryRun ? ofPlace : []), ...leftoverWarnings(groupId, keys.value, kept)];
+  const warnings = [...(request.dryRun ? ofPlace : []), ...leftoverWarnings(groupId, keys.value, kept.value)];
   return ok({ old, name, choice, write, looked, seen: keys.value, replaced, warnings });
 }
 
@@ -141,7 +133,7 @@ function finalName({ newName }: RotateRequest, old: ModelKey, keys: readonly Lis
 }
 
 /** A refused look may tell something of what stands at the place, so that it counts as a rotation. */
-async function countLook(
+async function recordLook(
   { journal, maxCreatesPerHour: maxPerHour }: RotateContext,
   { groupId, apiKeyId, keepOld }: RotateRequest,
   { sink, reference: { entry } }: SinkChoice,
@@ -239,25 +231,17 @@ function planned(request: RotateRequest, { old, name, choice, write, warnings }:
   };
 }
 
-async function carryOut(
+/** The sink proves that it is ready, then the new key is made; the old one goes once its successor is delivered. */
+async function createAndRetire(
   context: RotateContext,
   request: RotateRequest,
-  rotation: Rotation,
+  { old, name, choice, looked, seen, replaced, warnings }: Rotation,
   call: RequestContext,
 ): Promise<Result<Rotated>> {
-  const { choice, replaced } = rotation;
   const preflight = await choice.sink.preflight(choice.reference, 'prove', replaced);
   if (!preflight.ok) return failed(fromSink(preflight.failure));
   if (call.signal.aborted) return failed(cancelled);
-  return issueAndRetire(context, request, { ...rotation, write: preflight.value.write }, call);
-}
-
-async function issueAndRetire(
-  context: RotateContext,
-  request: RotateRequest,
-  { old, name, choice, write, looked, seen, warnings }: Rotation,
-  call: RequestContext,
-): Promise<Result<Rotated, FailureAfterCreate>> {
+  const { write } = preflight.value;
   const { groupId } = request;
   const keepOld = keepsOld(request, { choice, write });
   const key = { groupId, name, ...scopeOf(old) };

@@ -25,7 +25,7 @@ export function replacingWrite(
 ): PreparedWrite {
   const { path } = file;
   let delivered: Given | undefined;
-  const takeBack = async () => {
+  const restoreOld = async () => {
     if (delivered !== undefined) await restore(file, delivered, old);
   };
   return {
@@ -42,11 +42,11 @@ export function replacingWrite(
       );
       if (written.ok) return { outcome: 'written', warnings: [...access, ...written.value] };
       // It may be in the file all the same, when only the disk failed to confirm it.
-      await takeBack();
+      await restoreOld();
       return failedReplace(written.failure, path, () => isHeld(file, secret));
     },
     verify: (secret) => verdictOn(file, secret, 0o640),
-    retract: takeBack,
+    retract: restoreOld,
   };
 }
 

@@ -47,7 +47,7 @@ export function fileSink(name: string, spec: FileSpec, environment: Environment)
 
 function newFileWrite(file: FilePath, access: readonly string[]): PreparedWrite {
   let delivered: Identity | undefined;
-  const takeBack = async () => {
+  const removeDelivered = async () => {
     const identity = delivered;
     if (identity === undefined) return;
     try {
@@ -74,11 +74,11 @@ function newFileWrite(file: FilePath, access: readonly string[]): PreparedWrite 
         }),
       );
       if (placed.ok) return { outcome: 'written', warnings: access };
-      await takeBack();
+      await removeDelivered();
       return failedDelivery(placed.failure);
     },
     verify: (secret) => verdictOn(file, secret),
-    retract: takeBack,
+    retract: removeDelivered,
   };
 }
 

@@ -33,7 +33,8 @@ export function getAiModelApiKey(context: KeyListContext & Defaults): Tool {
       if (!scope.ok) return scope;
       const found = await getModelKey(context, { scope: scope.value, apiKeyId }, call);
       if (!found.ok) return found;
-      const undelivered = undeliveredOf(found.value, await context.journal.read());
+      const kept = await context.journal.read();
+      const undelivered = undeliveredOf(found.value, kept.ok ? kept.value : undefined);
       const key = { ...found.value, ...(undelivered && { undelivered }) };
       const use = key.lastUsedAt === null ? 'never used' : `last used ${shown(key.lastUsedAt)}`;
       return ok({

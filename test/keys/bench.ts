@@ -152,8 +152,8 @@ function secretsOf(sandbox: Simulator): string[] {
 /** All that the journal keeps; it must be readable. */
 export async function intentsOf(journal: Journal): Promise<readonly Intent[]> {
   const kept = await journal.read();
-  if (!kept) throw new Error('The journal cannot be read.');
-  return kept.intents;
+  if (!kept.ok) throw new Error('The journal cannot be read.');
+  return kept.value.intents;
 }
 
 export async function reconciliation(
