@@ -19,18 +19,19 @@ import {
 } from '../programs/child-process.ts';
 import { findExecutable } from '../programs/executable.ts';
 import { attempt, entryExists, failedDelivery, notReady } from './sink-problem.ts';
-import type {
-  SecretReference,
-  Delivery,
-  Held,
-  Preflight,
-  Replaced,
-  Sink,
-  PreparedWrite,
-  Verdict,
-  SinkProblem,
+import {
+  expand,
+  takesEntry,
+  type SecretReference,
+  type Delivery,
+  type Held,
+  type Preflight,
+  type Replaced,
+  type Sink,
+  type PreparedWrite,
+  type Verdict,
+  type SinkProblem,
 } from './sink.ts';
-import { expand, takesEntry } from './template.ts';
 
 type Argv = CommandSpec['argv'];
 

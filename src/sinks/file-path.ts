@@ -18,8 +18,15 @@ import { accessWarnings } from '../files/windows-access.ts';
 import { keptReaders, listedWriters } from './access-list.ts';
 import { gitProblem, type Environment } from './git-ignore.ts';
 import { attempt, notReady, worded } from './sink-problem.ts';
-import type { SecretReference, Held, PreflightMode, Sink, SinkProblem } from './sink.ts';
-import { expand, takesEntry } from './template.ts';
+import {
+  expand,
+  takesEntry,
+  type SecretReference,
+  type Held,
+  type PreflightMode,
+  type Sink,
+  type SinkProblem,
+} from './sink.ts';
 
 /** Where one secret goes: the file `name` in `directory`. */
 export interface FilePath {

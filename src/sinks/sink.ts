@@ -18,6 +18,19 @@ export interface SecretReference {
   readonly entry?: string;
 }
 
+/** Whether one of the templates has `{entry}`. */
+export function takesEntry(...templates: readonly string[]): boolean {
+  return templates.some((template) => template.includes('{entry}'));
+}
+
+/**
+ * Puts a reference into an operator's path, variable or argument. Both values were checked before (24 hexadecimal digits; a
+ * word without separators), so that neither can leave its place.
+ */
+export function expand(template: string, reference: SecretReference): string {
+  return template.replaceAll('{groupId}', reference.groupId).replaceAll('{entry}', reference.entry ?? '');
+}
+
 /** Why a sink cannot take a secret, for a person. Never holds a secret, or output of a command. */
 export interface SinkProblem {
   readonly code: 'SINK_NOT_READY' | 'SINK_ENTRY_EXISTS';
