@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Atlas } from '../atlas/atlas.ts';
 import { failed, ok, refusal, type Failure, type FailureAfterCreate, type KeyState, type Result } from '../failure.ts';
-import { cancelled } from './refusals.ts';
+import { cancelled, type KeyContext } from './refusals.ts';
 import { scopeDifference, type CreatedKey, type ListedKey, type ModelKey, type NewKey } from '../atlas/api/keys.ts';
 import { LONGEST_WAIT_SECONDS } from '../atlas/api/retry-timing.ts';
 import { leftOpenWarnings } from '../files/windows-access.ts';
@@ -15,7 +15,7 @@ import type { PreparedWrite, Verification } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
 import type { Plan } from './journal/intent.ts';
 import type { Journal, OpenIntent } from './journal/journal.ts';
-import { holdsSecret, type SinkChoice, receipt, type DeliveryReceipt } from './sink-choice.ts';
+import { holdsSecret, type ConfiguredSinks, type SinkChoice, receipt, type DeliveryReceipt } from './sink-choice.ts';
 import { findByNonce, deleteLostCreate, deleteUndelivered } from './own-key.ts';
 import { markedName, newNonce, nonceOf } from './undelivered.ts';
 import { protocolFailure } from '../atlas/api/errors.ts';
@@ -26,15 +26,14 @@ const LONGEST_SEARCH_MS = 6_000;
 /** For Atlas's rate limit. */
 const MOST_WAITS = 2;
 
-export interface IssueContext {
-  readonly atlas: Atlas;
+export interface CreateContext extends KeyContext, ConfiguredSinks {
   readonly journal: Journal;
   /** Creates and rotations of this machine together. */
   readonly maxCreatesPerHour: number;
 }
 
 /** A key that may be created: its name is free, and its sink has proved ready. */
-export interface Prepared {
+export interface PreparedCreate {
   /** With the name that it is to have in the end, as Atlas is to get it. */
   readonly key: NewKey;
   /** That name as it may be kept and shown. */
@@ -64,8 +63,8 @@ export interface Issued {
 
 /** From here on everything is in the journal, and comes to a true end. */
 export async function createAndDeliver(
-  context: IssueContext,
-  prepared: Prepared,
+  context: CreateContext,
+  prepared: PreparedCreate,
   call: RequestContext,
 ): Promise<Result<Issued, FailureAfterCreate>> {
   const { atlas, journal, maxCreatesPerHour: maxPerHour } = context;
@@ -100,7 +99,7 @@ function notCreated(failure: Failure): Result<never, FailureAfterCreate> {
   return failed({ ...failure, keyState: 'not_created' });
 }
 
-function planOf({ key: { groupId }, name, choice: { sink, reference }, write, replaces }: Prepared): Plan {
+function planOf({ key: { groupId }, name, choice: { sink, reference }, write, replaces }: PreparedCreate): Plan {
   const { entry } = reference;
   const { place } = write;
   const where = { ...(entry !== undefined && { entry }), ...(place !== undefined && { place }) };
@@ -161,7 +160,7 @@ async function identify(
 /** The journal learns the id, the sink gets the secret, and a key whose secret is in no sink is deleted again. */
 async function handOver(
   atlas: Atlas,
-  prepared: Prepared,
+  prepared: PreparedCreate,
   intent: OpenIntent,
   { key, secret, warnings, isUnsure }: Made & { readonly secret: Secret },
 ): Promise<Result<Issued, FailureAfterCreate>> {
@@ -200,7 +199,7 @@ async function handOver(
  * Takes the secret out of the sink, and answers whether it is out. Where an old secret was overwritten, a new one that may
  * still be there must not become the secret of a deleted key: then both keys stay alive, and a person looks.
  */
-async function retractSecret({ choice, write, replaces }: Prepared, fingerprint: Fingerprint): Promise<boolean> {
+async function retractSecret({ choice, write, replaces }: PreparedCreate, fingerprint: Fingerprint): Promise<boolean> {
   await write.retract();
   if (!replaces) return true;
   const held = await holdsSecret(choice, fingerprint);

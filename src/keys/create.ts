@@ -2,25 +2,15 @@
 // ready; afterwards the delivery protocol runs to a true end, whoever asks it to stop.
 
 import type { Atlas } from '../atlas/atlas.ts';
-import { isNamed, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
+import { isNamed, type ModelKey } from '../atlas/api/keys.ts';
 import { PROJECT_WRITER } from '../atlas/api/admin-api.ts';
-import type { PreparedWrite } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
 import { commitName, ownKey, type Commit, deleteUndelivered } from './own-key.ts';
-import { createAndDeliver, type IssueContext, type Issued, type Prepared } from './create-and-deliver.ts';
-import {
-  chooseSink,
-  holdsSecret,
-  type SinkChoice,
-  type ConfiguredSinks,
-  receipt,
-  type Delivered,
-  type Planned,
-} from './sink-choice.ts';
-import { leftoverWarnings, youngRivalOf } from './undelivered.ts';
-import { explained, cancelled, fromSink, nameInUse, refuseProject, type ProjectPolicy } from './refusals.ts';
+import { createAndDeliver, type CreateContext, type Issued, type PreparedCreate } from './create-and-deliver.ts';
+import { chooseSink, holdsSecret, type SinkChoice, receipt, type Delivered, type Planned } from './sink-choice.ts';
+import { leftoverWarnings, youngRivalOf, refuseMarkedName } from './undelivered.ts';
+import { explained, cancelled, fromSink, nameInUse, refuseProject } from './refusals.ts';
 import { failed, ok, refusal, type FailureAfterCreate, type Result } from '../failure.ts';
-import { refuseMarkedName } from './known-key.ts';
 
 export interface CreateRequest {
   readonly groupId: string;
@@ -32,8 +22,6 @@ export interface CreateRequest {
   /** Check everything, change nothing. */
   readonly dryRun: boolean;
 }
-
-export interface CreateContext extends ConfiguredSinks, IssueContext, ProjectPolicy {}
 
 export async function createKey(
   context: CreateContext,
@@ -47,7 +35,7 @@ export async function createKey(
   const choice = chosen.value;
   const looked = Date.now();
   call.progress('Looking at the project and the sink');
-  const free = await findFreePlace(context, choice, request, call.signal);
+  const free = await prepareWrite(context, choice, request, call.signal);
   if (!free.ok) return free;
   const { write, seen, warnings } = free.value;
   if (request.dryRun) {
@@ -58,35 +46,19 @@ export async function createKey(
   if (call.signal.aborted) return failed(cancelled);
   const { groupId, name, cloud, geography } = request;
   const key = { groupId, name, cloud, geography };
-  return issueAndCommit(context, { key, name, choice, write, looked, seen }, warnings, call);
-}
-
-async function issueAndCommit(
-  context: IssueContext,
-  prepared: Prepared,
-  warnings: readonly string[],
-  call: RequestContext,
-): Promise<Result<Delivered, FailureAfterCreate>> {
-  const issued = await createAndDeliver(context, prepared, call);
+  const issued = await createAndDeliver(context, { key, name, choice, write, looked, seen }, call);
   if (!issued.ok) return issued;
   call.progress('Giving the key its name');
-  const told = { ...issued.value, warnings: [...issued.value.warnings, ...warnings] };
-  return commitCreated(context, told, prepared.name);
-}
-
-interface FreePlace {
-  readonly write: PreparedWrite;
-  readonly seen: readonly ListedKey[];
-  readonly warnings: readonly string[];
+  return commitCreated(context.atlas, { ...issued.value, warnings: [...issued.value.warnings, ...warnings] }, name);
 }
 
 /** Atlas is asked for the name and the sink for the place, side by side. A dry run changes nothing. */
-async function findFreePlace(
+async function prepareWrite(
   context: CreateContext,
   { sink, reference }: SinkChoice,
   { groupId, name, dryRun }: CreateRequest,
   signal: AbortSignal,
-): Promise<Result<FreePlace>> {
+): Promise<Result<Pick<PreparedCreate, 'write' | 'seen'> & { readonly warnings: readonly string[] }>> {
   const [keys, kept, preflight] = await Promise.all([
     context.atlas.listKeys(groupId, signal, PROJECT_WRITER),
     context.journal.read(),
@@ -106,20 +78,20 @@ async function findFreePlace(
 
 /** Steps 6 and 7 of the delivery protocol for a create: the rename is what commits it. */
 async function commitCreated(
-  context: IssueContext,
+  atlas: Atlas,
   issued: Issued,
   name: string,
 ): Promise<Result<Delivered, FailureAfterCreate>> {
   const { key, intent, fingerprint } = issued;
   const { apiKeyId } = key;
-  const commit = await commitIssued(context.atlas, issued, name);
+  const commit = await commitIssued(atlas, issued, name);
   switch (commit.state) {
     case 'committed':
       return ok(await recordDelivered(issued, commit.key));
     case 'gone':
-      return retractAndDelete(context, issued, commit);
+      return retractAndDelete(atlas, issued, commit);
     case 'taken': {
-      const ended = await retractAndDelete(context, issued, commit);
+      const ended = await retractAndDelete(atlas, issued, commit);
       if (!ended.ok) return ended;
       await intent.release({ step: 'delivered', apiKeyId, fingerprint });
       return ended;
@@ -161,7 +133,7 @@ function deliveredOutcome(
  * in use already: then the key stays, and says so.
  */
 async function retractAndDelete(
-  { atlas }: IssueContext,
+  atlas: Atlas,
   issued: Issued,
   commit: Extract<Commit, { state: 'taken' | 'gone' }>,
 ): Promise<Result<Delivered, FailureAfterCreate>> {

@@ -14,7 +14,7 @@ import type { Fingerprint } from '../secret/fingerprint.ts';
 import type { OpenIntent } from './journal/journal.ts';
 
 /** A key that this call made. */
-export interface OwnKey {
+interface OwnKey {
   readonly groupId: string;
   readonly apiKeyId: string;
   readonly nonce: string;
@@ -113,7 +113,7 @@ async function holdersOf(atlas: Atlas, { groupId, apiKeyId }: OwnKey, name: stri
   return keys.ok ? keys.value.filter((key) => key.apiKeyId !== apiKeyId && isNamed(key, name)) : [];
 }
 
-export type RollBack =
+type RollBack =
   | { readonly state: 'gone' }
   /** It is alive, or may be. */
   | { readonly state: 'left'; readonly reason: string };
@@ -151,7 +151,7 @@ export async function deleteOwnKey(atlas: Atlas, own: OwnKey): Promise<RollBack>
   return { state: 'left', reason };
 }
 
-export interface TakenBack {
+interface TakenBack {
   readonly keyState: Extract<KeyState, 'rolled_back' | 'orphaned'>;
   /** What a person is told of the key. */
   readonly ending: string;

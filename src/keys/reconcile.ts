@@ -10,13 +10,12 @@ import type { RequestContext } from './request-context.ts';
 import { askConsent, type ConfirmPolicy } from './consent.ts';
 import { commitName, ownKey, type Commit, deleteOwnKey } from './own-key.ts';
 import { referenceOf, temporaryFilesOf } from './sink-choice.ts';
-import { undeliveredOf, finalNameOf } from './undelivered.ts';
+import { datedName, undeliveredOf, finalNameOf } from './undelivered.ts';
 import { ok, type Result } from '../failure.ts';
 import { isAllowed, type ProjectPolicy } from './refusals.ts';
 import type { Ending, Intent } from './journal/intent.ts';
 import { isUnderWay, isUnfinished, type Journal, type OpenIntent } from './journal/journal.ts';
 import { judgeIntent, type Judgement } from './judge-intent.ts';
-import { datedName } from './retire.ts';
 
 /**
  * `under_way`: its process is still at it. `delivered`: the sink holds the secret. `orphan`: the key is alive, was never
@@ -45,7 +44,7 @@ export interface Stray {
   readonly inUse: boolean;
 }
 
-export interface Reconciliation {
+interface Reconciliation {
   readonly creates: readonly Reconciled[];
   readonly others: readonly Stray[];
 }

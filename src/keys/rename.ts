@@ -2,17 +2,16 @@
 
 import type { Atlas } from '../atlas/atlas.ts';
 import { failed, ok, type Failure, type Result } from '../failure.ts';
-import { cancelled, nameInUse, outcomeUnknown, explained, refuseProject } from './refusals.ts';
+import { cancelled, nameInUse, outcomeUnknown, explained, refuseProject, type KeyContext } from './refusals.ts';
 import { hasId, isNamed, originalName, type ModelKey } from '../atlas/api/keys.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
-import { askConsent, described, typedNameOf, type ConfirmPolicy } from './consent.ts';
+import { askConsent, described, typedNameOf, type ConfirmPolicy, refuseOtherName } from './consent.ts';
 import { holdsSecretOf } from './sink-choice.ts';
-import { nonceOf } from './undelivered.ts';
+import { nonceOf, refuseMarkedKey, refuseMarkedName } from './undelivered.ts';
 import { isUnderWay, type Journal } from './journal/journal.ts';
-import { refuseMarkedKey, refuseMarkedName, refuseOtherName, type KeyContext } from './known-key.ts';
 
-export interface RenameRequest {
+interface RenameRequest {
   readonly groupId: string;
   readonly apiKeyId: string;
   readonly name: string;
@@ -24,7 +23,7 @@ export interface RenameContext extends KeyContext {
   readonly confirm: ConfirmPolicy;
 }
 
-export interface Renamed {
+interface Renamed {
   readonly key: ModelKey;
   readonly previousName: string;
 }

@@ -3,7 +3,7 @@
 
 import type { Atlas } from '../atlas/atlas.ts';
 import { failed, ok, type Failure, type FailureAfterCreate, type Result } from '../failure.ts';
-import { originalName, sameName, saysNoSuchKey, type ListedKey, type ModelKey, isNamed } from '../atlas/api/keys.ts';
+import { originalName, sameName, saysNoSuchKey, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
 import type { PreparedWrite } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
 import type { Commit } from './own-key.ts';
@@ -13,7 +13,7 @@ import type { DeliveryReceipt } from './sink-choice.ts';
 import type { Step } from './journal/intent.ts';
 import { commitIssued, recordDelivered } from './create.ts';
 import { protocolFailure } from '../atlas/api/errors.ts';
-import { withSuffix } from './undelivered.ts';
+import { datedName } from './undelivered.ts';
 
 export interface Rotated {
   readonly outcome: 'rotated';
@@ -29,7 +29,7 @@ interface OldKey {
   readonly state: 'deleted' | 'kept';
 }
 
-export interface Retirement {
+interface Retirement {
   readonly old: ModelKey;
   /** What the new key is to be named. */
   readonly name: string;
@@ -185,13 +185,4 @@ export function keptBecause({ apiKeyId }: ModelKey, { overwrites }: Pick<Prepare
 
 function nameLost(name: string, others: readonly ListedKey[]): string {
   return `The old key is kept, and the new one has a name with the date: the key ${others[0]?.apiKeyId ?? ''} has the name ${JSON.stringify(name)}.`;
-}
-
-/** The name with the date of today (UTC), and a count where a key has it already. */
-export function datedName(name: string, keys: readonly ListedKey[]): string {
-  const date = new Date().toISOString().slice(0, 10);
-  for (let count = 1; ; count += 1) {
-    const candidate = withSuffix(name, count === 1 ? `-${date}` : `-${date}-${count}`);
-    if (!keys.some((key) => isNamed(key, candidate))) return candidate;
-  }
 }

@@ -4,18 +4,17 @@
 import { hasId, isNamed, originalName, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
 import { cleanText } from '../atlas/api/untrusted-text.ts';
 import { PROJECT_WRITER } from '../atlas/api/admin-api.ts';
-import type { Replaced, PreparedWrite } from '../sinks/sink.ts';
+import type { Replaced } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
-import { askConsent, described, typedNameOf, type ConfirmPolicy } from './consent.ts';
+import { askConsent, described, typedNameOf, type ConfirmPolicy, refuseOtherName } from './consent.ts';
 import { chooseSink, type SinkChoice, type ConfiguredSinks, receipt, type DeliveryReceipt } from './sink-choice.ts';
-import { explained, cancelled, fromSink, nameInUse, refuseProject, type ProjectPolicy } from './refusals.ts';
+import { explained, cancelled, fromSink, nameInUse, refuseProject } from './refusals.ts';
 import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
 import { formerNameOf } from './journal/audit.ts';
 import { isDelivered, keyOf, openRotationOf, type Intent } from './journal/intent.ts';
-import { leftoverWarnings, newNonce } from './undelivered.ts';
-import { createAndDeliver, type IssueContext } from './create-and-deliver.ts';
-import { refuseMarkedKey, refuseMarkedName, refuseOtherName } from './known-key.ts';
-import { keptBecause, retire, type Rotated, datedName } from './retire.ts';
+import { datedName, leftoverWarnings, newNonce, refuseMarkedKey, refuseMarkedName } from './undelivered.ts';
+import { createAndDeliver, type CreateContext, type PreparedCreate } from './create-and-deliver.ts';
+import { keptBecause, retire, type Rotated } from './retire.ts';
 
 export interface RotateRequest {
   readonly groupId: string;
@@ -31,7 +30,7 @@ export interface RotateRequest {
   readonly dryRun: boolean;
 }
 
-export interface RotateContext extends ConfiguredSinks, IssueContext, ProjectPolicy {
+export interface RotateContext extends CreateContext {
   /** Of the audit log. */
   readonly stateDir: string;
   readonly confirm: ConfirmPolicy;
@@ -71,15 +70,9 @@ export async function rotateKey(
   return found.ok ? createAndRetire(context, request, found.value, call) : found;
 }
 
-/** A rotation that may begin. */
-interface Rotation {
+/** A rotation that may begin; the new key has the scope of the old one. */
+interface Rotation extends PreparedCreate {
   readonly old: ModelKey;
-  /** What the new key is to be named in the end, as Atlas is to get it. */
-  readonly name: string;
-  readonly choice: SinkChoice;
-  readonly write: PreparedWrite;
-  readonly looked: number;
-  readonly seen: readonly ListedKey[];
   readonly replaced: Replaced;
   readonly warnings: readonly string[];
 }
@@ -123,7 +116,7 @@ async function examine(
   const taker = keys.value.find((key) => key.apiKeyId !== apiKeyId && isNamed(key, name));
   if (taker && request.newName !== undefined) return failed(nameInUse(taker.apiKeyId));
   const warnings = [...(request.dryRun ? ofPlace : []), ...leftoverWarnings(groupId, keys.value, kept.value)];
-  return ok({ old, name, choice, write, looked, seen: keys.value, replaced, warnings });
+  return ok({ ...successorOf(old, groupId, name), choice, write, looked, seen: keys.value, old, replaced, warnings });
 }
 
 /** Fixed before the new key is made: the old one's name where that is free in the end. */
@@ -218,13 +211,13 @@ function placeKnown(
   return { groupId, ...(isMeant ? { sink: delivered?.sink, entry: delivered?.entry } : { sink }) };
 }
 
-function planned(request: RotateRequest, { old, name, choice, write, warnings }: Rotation): RotationPlanned {
+function planned(request: RotateRequest, { key, name, choice, write, old, warnings }: Rotation): RotationPlanned {
   const { location } = write;
   const { verification } = choice.sink;
   const isKept = keepsOld(request, { choice, write }) && !request.keepOld;
   return {
     outcome: 'planned',
-    key: { name: cleanText(name, name.length), groupId: request.groupId, ...scopeOf(old) },
+    key: { ...key, name },
     delivery: receipt(choice, { location, verification }),
     oldKey: { apiKeyId: old.apiKeyId, name: old.name },
     warnings: [...warnings, ...(isKept ? [keptBecause(old, write)] : [])],
@@ -235,25 +228,23 @@ function planned(request: RotateRequest, { old, name, choice, write, warnings }:
 async function createAndRetire(
   context: RotateContext,
   request: RotateRequest,
-  { old, name, choice, looked, seen, replaced, warnings }: Rotation,
+  rotation: Rotation,
   call: RequestContext,
 ): Promise<Result<Rotated>> {
+  const { key, choice, old, replaced, warnings } = rotation;
   const preflight = await choice.sink.preflight(choice.reference, 'prove', replaced);
   if (!preflight.ok) return failed(fromSink(preflight.failure));
   if (call.signal.aborted) return failed(cancelled);
   const { write } = preflight.value;
-  const { groupId } = request;
   const keepOld = keepsOld(request, { choice, write });
-  const key = { groupId, name, ...scopeOf(old) };
-  const shown = cleanText(name, name.length);
   const replaces = { apiKeyId: old.apiKeyId, keepOld };
-  const issued = await createAndDeliver(context, { key, name: shown, choice, write, replaces, looked, seen }, call);
+  const issued = await createAndDeliver(context, { ...rotation, write, replaces }, call);
   if (!issued.ok) {
     const { failure } = issued;
     return failed({ ...failure, hint: `${failure.hint} The old key ${old.apiKeyId} is alive.` });
   }
   const told = { ...issued.value, warnings: [...issued.value.warnings, ...warnings] };
-  return retire(context.atlas, told, { old, name, keepOld, isAsked: request.keepOld }, call);
+  return retire(context.atlas, told, { old, name: key.name, keepOld, isAsked: request.keepOld }, call);
 }
 
 /** An old key goes only where its secret was, and where the new one was seen in its place. */
@@ -262,9 +253,10 @@ function keepsOld({ keepOld }: RotateRequest, { choice, write }: Pick<Rotation, 
 }
 
 /** The scope of a key is fixed for life, so its successor gets the same. */
-function scopeOf({ cloud = 'ANY', geography = 'ANY' }: ModelKey): {
-  readonly cloud: string;
-  readonly geography: string;
-} {
-  return { cloud, geography };
+function successorOf(
+  { cloud = 'ANY', geography = 'ANY' }: ModelKey,
+  groupId: string,
+  name: string,
+): Pick<PreparedCreate, 'key' | 'name'> {
+  return { key: { groupId, name, cloud, geography }, name: cleanText(name, name.length) };
 }

@@ -19,18 +19,17 @@ import {
 } from '../programs/child-process.ts';
 import { findExecutable } from '../programs/executable.ts';
 import { attempt, entryExists, failedDelivery, notReady } from './sink-problem.ts';
-import {
-  expand,
-  takesEntry,
-  type SecretReference,
-  type Delivery,
-  type Held,
-  type Preflight,
-  type Replaced,
-  type Sink,
-  type PreparedWrite,
-  type Verdict,
-  type SinkProblem,
+import { expand, takesEntry } from './sink.ts';
+import type {
+  SecretReference,
+  Delivery,
+  Held,
+  Preflight,
+  Replaced,
+  Sink,
+  PreparedWrite,
+  Verdict,
+  SinkProblem,
 } from './sink.ts';
 
 type Argv = CommandSpec['argv'];

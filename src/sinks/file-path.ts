@@ -18,15 +18,8 @@ import { accessWarnings } from '../files/windows-access.ts';
 import { keptReaders, listedWriters } from './access-list.ts';
 import { gitProblem, type Environment } from './git-ignore.ts';
 import { attempt, notReady, worded } from './sink-problem.ts';
-import {
-  expand,
-  takesEntry,
-  type SecretReference,
-  type Held,
-  type PreflightMode,
-  type Sink,
-  type SinkProblem,
-} from './sink.ts';
+import { expand, takesEntry } from './sink.ts';
+import type { SecretReference, Held, PreflightMode, Sink, SinkProblem } from './sink.ts';
 
 /** Where one secret goes: the file `name` in `directory`. */
 export interface FilePath {
@@ -80,7 +73,7 @@ export function locationOf(path: string): string {
 }
 
 /** What a preflight found at a place. */
-export interface Examined<T> {
+interface Examined<T> {
   /** Of what exists there; absent where nothing does. */
   readonly judged?: T;
   /** Of who will be able to read the secret. */

@@ -36,17 +36,8 @@ import {
   sinkProblem,
   worded,
 } from './sink-problem.ts';
-import {
-  takesEntry,
-  type Delivery,
-  type Held,
-  type PreparedWrite,
-  type Preflight,
-  type Replaced,
-  type Sink,
-  type SinkProblem,
-  type Verdict,
-} from './sink.ts';
+import { takesEntry } from './sink.ts';
+import type { Delivery, Held, PreparedWrite, Preflight, Replaced, Sink, SinkProblem, Verdict } from './sink.ts';
 
 /** `environment` is that of this process; git is found and configured by it. */
 export function fileSink(name: string, spec: FileSpec, environment: Environment): Sink {

@@ -17,12 +17,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAtlas, type Atlas } from '../../src/atlas/atlas.ts';
 import { type RequestContext } from '../../src/keys/request-context.ts';
-import { createKey, type CreateContext, type CreateRequest } from '../../src/keys/create.ts';
+import { createKey, type CreateRequest } from '../../src/keys/create.ts';
+import type { CreateContext } from '../../src/keys/create-and-deliver.ts';
 import { serializeIntent, type Intent } from '../../src/keys/journal/intent.ts';
 import { openJournal, type Journal } from '../../src/keys/journal/journal.ts';
 import { thisProcess, type ProcessOwner } from '../../src/files/process-owner.ts';
 import type { Delivered, Planned } from '../../src/keys/sink-choice.ts';
-import { reconcile, type ReconcileContext, type Reconciled, type Reconciliation } from '../../src/keys/reconcile.ts';
+import { reconcile, type ReconcileContext, type Reconciled } from '../../src/keys/reconcile.ts';
 import type { Rotated } from '../../src/keys/retire.ts';
 import { rotateKey, type RotateContext, type RotateRequest, type RotationPlanned } from '../../src/keys/rotate.ts';
 import { ok, type FailureAfterCreate, type KeyState, type Result } from '../../src/failure.ts';
@@ -156,11 +157,7 @@ export async function intentsOf(journal: Journal): Promise<readonly Intent[]> {
   return kept.value.intents;
 }
 
-export async function reconciliation(
-  context: ReconcileContext,
-  apply: boolean,
-  call: RequestContext = quiet(),
-): Promise<Reconciliation> {
+export async function reconciliation(context: ReconcileContext, apply: boolean, call: RequestContext = quiet()) {
   const found = await reconcile(context, apply, call);
   if (!found.ok) throw new Error(found.failure.message);
   return found.value;

@@ -66,7 +66,7 @@ const STEPS = ['sending', 'created', 'undelivered', 'delivered', 'retiring', 'en
 const NONCE = /^[0-9a-f]{12}$/;
 
 /** A process that takes over what another has left. */
-export interface Claim {
+interface Claim {
   readonly owner: ProcessOwner;
   readonly at: string;
   /** How many lines there were. It counts only where no other line came in between. */
@@ -74,7 +74,7 @@ export interface Claim {
 }
 
 /** An intent as its file says it, and how many lines that are. */
-export interface ParsedIntent {
+interface ParsedIntent {
   readonly intent: Intent;
   readonly lines: number;
 }

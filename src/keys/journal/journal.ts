@@ -52,7 +52,7 @@ export interface Kept {
   readonly unreadable: readonly string[];
 }
 
-export interface OpenLimits {
+interface OpenLimits {
   /**
    * When the caller looked whether the name is free (milliseconds since the epoch): another create of that name, on this
    * machine and since then, makes the look worthless.

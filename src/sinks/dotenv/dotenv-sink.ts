@@ -13,18 +13,17 @@ import { preflightFile, heldBy, serializedAt, locationOf, filePathOf, sweeperOf 
 import type { Environment } from '../git-ignore.ts';
 import { notTheOldSecret, oldSecretIn } from '../old-secret.ts';
 import { attempt, failedDelivery, failedReplace, ifInReach, inDirectory, notReady } from '../sink-problem.ts';
-import {
-  expand,
-  takesEntry,
-  type SecretReference,
-  type Delivery,
-  type Held,
-  type Preflight,
-  type Replaced,
-  type Sink,
-  type PreparedWrite,
-  type Verdict,
-  type SinkProblem,
+import { expand, takesEntry } from '../sink.ts';
+import type {
+  SecretReference,
+  Delivery,
+  Held,
+  Preflight,
+  Replaced,
+  Sink,
+  PreparedWrite,
+  Verdict,
+  SinkProblem,
 } from '../sink.ts';
 import { misreaders, seeingReaders } from './agreement.ts';
 import {

@@ -19,7 +19,7 @@ import {
   type Intent,
   type Plan,
 } from '../../../src/keys/journal/intent.ts';
-import { openJournal, type Journal, type OpenIntent, type OpenLimits } from '../../../src/keys/journal/journal.ts';
+import { openJournal, type Journal, type OpenIntent } from '../../../src/keys/journal/journal.ts';
 import { thisProcess } from '../../../src/files/process-owner.ts';
 import { disclose, remember } from '../../../src/secret/redaction.ts';
 import { containing } from '../../matching.ts';
@@ -38,7 +38,7 @@ function place(): { journal: Journal; state: string; intentsAt: string } {
   return { journal: openJournal(state), state, intentsAt: join(state, 'intents') };
 }
 
-function looking(since: number, maxPerHour = 1000): OpenLimits {
+function looking(since: number, maxPerHour = 1000): Parameters<Journal['open']>[1] {
   return { since, maxPerHour, isOnePlace: true };
 }
 
