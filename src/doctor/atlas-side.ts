@@ -128,8 +128,9 @@ const UNDELIVERED = 'undelivered keys';
 
 /** Looks at the projects that the operator named, and at those of the journal. */
 async function undeliveredCheck(atlas: Atlas, config: Config): Promise<Check> {
-  const kept = await openJournal(config.stateDir).read();
-  if (!kept) return warning(UNDELIVERED, 'unknown: the journal cannot be read');
+  const read = await openJournal(config.stateDir).read();
+  if (!read.ok) return warning(UNDELIVERED, 'unknown: the journal cannot be read');
+  const kept = read.value;
   const groups = new Set([...wantedProjects(config), ...kept.intents.map(({ groupId }) => groupId)]);
   const keys: ModelKey[] = [];
   for (const groupId of [...groups].filter((each) => isAllowed(config, each))) {

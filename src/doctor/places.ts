@@ -3,7 +3,7 @@
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
-import { temporaryFilesOf } from '../keys/destination.ts';
+import { temporaryFilesOf } from '../keys/sink-choice.ts';
 import type { Intent } from '../keys/journal/intent.ts';
 import { isUnderWay, isUnfinished, openJournal } from '../keys/journal/journal.ts';
 import { walk } from '../files/path-walk.ts';
@@ -95,7 +95,7 @@ export async function temporaryFilesCheck(config: Config): Promise<Check[]> {
   const kept = await openJournal(config.stateDir).read();
   const sinks = openSinks(config.sinks, config.environment);
   const found = await Promise.all(
-    (kept?.intents ?? []).filter(isUnfinished).map((intent) => temporaryFilesOf(sinks, intent)),
+    (kept.ok ? kept.value.intents : []).filter(isUnfinished).map((intent) => temporaryFilesOf(sinks, intent)),
   );
   const paths = found.flatMap((each) => each ?? []);
   if (paths.length === 0) return [];
@@ -105,11 +105,11 @@ export async function temporaryFilesCheck(config: Config): Promise<Check[]> {
 
 async function journalCheck(stateDir: string): Promise<Check> {
   const kept = await openJournal(stateDir).read();
-  if (!kept) {
+  if (!kept.ok) {
     const advice = 'See that this user can read the directory "intents" there and the files in it.';
     return failed('journal', `cannot be read in ${stateDir}`, advice);
   }
-  const { intents, unreadable } = kept;
+  const { intents, unreadable } = kept.value;
   if (unreadable.length > 0) {
     return warning(
       'journal',

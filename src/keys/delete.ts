@@ -2,14 +2,13 @@
 
 import { type ModelKey, saysNoSuchKey } from '../atlas/api/keys.ts';
 import type { RequestContext } from './request-context.ts';
-import { askConsent, described, typedNameOf, type ConfirmPolicy } from './consent.ts';
-import { explained, cancelled, outcomeUnknown } from './refusals.ts';
+import { askConsent, described, typedNameOf, type ConfirmPolicy, refuseOtherName } from './consent.ts';
+import { explained, cancelled, outcomeUnknown, getModelKey, type KeyContext } from './refusals.ts';
 import { formerNameOf } from './journal/audit.ts';
-import { getModelKey, refuseOtherName, type KeyContext } from './known-key.ts';
 import { failed, ok, type Result, type Failure } from '../failure.ts';
 import type { Atlas } from '../atlas/atlas.ts';
 
-export interface DeleteRequest {
+interface DeleteRequest {
   readonly groupId: string;
   readonly apiKeyId: string;
   /** The name that the key must have at this moment. */
@@ -82,7 +81,7 @@ async function deleteAndLook(
   });
 }
 
-export type Deletion =
+type Deletion =
   | { readonly state: 'deleted' }
   | { readonly state: 'alive'; readonly failure: Failure }
   /** Atlas may have deleted it, and does not say. */

@@ -19,8 +19,18 @@ import {
 } from '../programs/child-process.ts';
 import { findExecutable } from '../programs/executable.ts';
 import { attempt, entryExists, failedDelivery, notReady } from './sink-problem.ts';
-import type { Address, Delivery, Held, Preflight, Replaced, Sink, Target, Verdict, SinkProblem } from './sink.ts';
-import { expand, takesEntry } from './template.ts';
+import { expand, takesEntry } from './sink.ts';
+import type {
+  SecretReference,
+  Delivery,
+  Held,
+  Preflight,
+  Replaced,
+  Sink,
+  PreparedWrite,
+  Verdict,
+  SinkProblem,
+} from './sink.ts';
 
 type Argv = CommandSpec['argv'];
 
@@ -31,13 +41,13 @@ type Argv = CommandSpec['argv'];
 export function commandSink(name: string, spec: CommandSpec, environment: Readonly<Record<string, string>>): Sink {
   const location = `command ${basename(spec.argv[0])}`;
   const env = childEnvironment(environment, spec.env);
-  const prepare = async (argv: Argv, address: Address) => {
+  const prepare = async (argv: Argv, reference: SecretReference) => {
     const reached = await attempt('The program of a command cannot be looked at', async () => {
       await askFirst(argv[0]);
       return ok(undefined);
     });
     if (!reached.ok) return reached;
-    return prepareProgram(argv, address, env, spec.timeoutMs);
+    return prepareProgram(argv, reference, env, spec.timeoutMs);
   };
   return {
     name,
@@ -46,24 +56,24 @@ export function commandSink(name: string, spec: CommandSpec, environment: Readon
     takesEntry: takesEntry(...spec.argv, ...(spec.verify ?? [])),
     mayWriteForMs: spec.timeoutMs,
     verification: spec.verify ? 'read-back' : 'none',
-    async preflight(address, _mode, replaced): Promise<Result<Preflight, SinkProblem>> {
-      const writer = await prepare(spec.argv, address);
+    async preflight(reference, _mode, replaced): Promise<Result<Preflight, SinkProblem>> {
+      const writer = await prepare(spec.argv, reference);
       if (!writer.ok) return writer;
-      const reader = spec.verify && (await prepare(spec.verify, address));
+      const reader = spec.verify && (await prepare(spec.verify, reference));
       if (reader && !reader.ok) return reader;
       const commands: Commands = { name, location, writer: writer.value, reader: reader?.value, replaced };
       const old = await findOld(commands);
       if (!old.ok) return old;
-      return ok({ target: commandTarget(commands, old.value) });
+      return ok({ write: commandWrite(commands, old.value) });
     },
-    async lookUp(address): Promise<Held> {
-      const reader = spec.verify && (await prepare(spec.verify, address));
+    async lookUp(reference): Promise<Held> {
+      const reader = spec.verify && (await prepare(spec.verify, reference));
       return reader?.ok ? lookUpWith(reader.value) : { held: 'unknown' };
     },
   };
 }
 
-/** What was prepared for one address. */
+/** The commands for one reference. */
 interface Commands {
   /** Of the sink. */
   readonly name: string;
@@ -88,13 +98,13 @@ async function findOld({ name, reader, replaced }: Commands): Promise<Result<Old
   return failed(taken(name, reader));
 }
 
-function commandTarget(commands: Commands, old: OldSecret | undefined): Target {
+function commandWrite(commands: Commands, old: OldSecret | undefined): PreparedWrite {
   const { name, location, writer, reader, replaced } = commands;
   const hints = hintsFor(name, replaced !== undefined);
   let delivered: Secret | undefined;
   return {
     location,
-    exchanges: old ? 'old secret' : 'unknown',
+    overwrites: old ? 'old secret' : 'unknown',
     async deliver(secret): Promise<Delivery> {
       const still = old ? await findOld(commands) : ok(undefined);
       if (!still.ok) return failedDelivery(still.failure);
@@ -174,17 +184,17 @@ function isPrintedSecret(output: Buffer, secret: Secret): boolean {
 
 function prepareProgram(
   [program, ...args]: Argv,
-  address: Address,
+  reference: SecretReference,
   env: Readonly<Record<string, string>>,
   timeoutMs: number,
 ): Result<Program, SinkProblem> {
-  if (expand(program, address) !== program) {
+  if (expand(program, reference) !== program) {
     const message = 'The program of a command may not hold {groupId} or {entry}.';
     return failed(notReady(message, 'Use them in the arguments only.'));
   }
   const search = findExecutable(program, searchPathOf(env));
   if (!search.ok) return failed(notReady(search.failure.message, search.failure.hint));
-  return ok({ path: search.value, args: args.map((arg) => expand(arg, address)), env, timeoutMs });
+  return ok({ path: search.value, args: args.map((arg) => expand(arg, reference)), env, timeoutMs });
 }
 
 function taken(name: string, reader: Program): SinkProblem {

@@ -2,7 +2,7 @@
 // Atlas shows it, such as `al-****odu2`. It reads no sink, and says why whatever else stands at a place stays there.
 
 import { fingerprintOfBytes } from '../secret/fingerprint.ts';
-import { openSecret, Secret } from '../secret/secret.ts';
+import { Secret } from '../secret/secret.ts';
 import { entryExists } from './sink-problem.ts';
 import type { Replaced, SinkProblem } from './sink.ts';
 
@@ -27,11 +27,6 @@ function isOld(value: string, { maskedSecret, fingerprints = [] }: Replaced): bo
     return isSecretOfKey(value) && fingerprints.includes(fingerprintOfBytes(Buffer.from(value, 'latin1')));
   const mask = maskOf(maskedSecret);
   return mask !== undefined && fits(value, mask);
-}
-
-/** The caller wipes them. */
-export function bytesOf({ secret, lineEnd }: OldSecret): Buffer {
-  return Buffer.from(openSecret(secret) + lineEnd, 'utf8');
 }
 
 /** @param what says that the place is taken, as the beginning of a sentence */

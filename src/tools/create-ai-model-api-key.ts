@@ -1,8 +1,9 @@
 // The tool that creates a key and hands its secret to a sink.
 
 import * as z from 'zod/v4';
-import { createKey, type CreateContext, type CreateRequest } from '../keys/create.ts';
-import type { Delivered, Planned } from '../keys/destination.ts';
+import { createKey, type CreateRequest } from '../keys/create.ts';
+import type { CreateContext } from '../keys/create-and-deliver.ts';
+import type { Delivered, Planned } from '../keys/sink-choice.ts';
 import { dryRun, entryName, groupId, keyName, keyScope, sinkName, type Defaults } from './parameter.ts';
 import { delivery, errorSchema, keySchema } from './result-schema.ts';
 import { howVerified } from './result-text.ts';

@@ -2,13 +2,13 @@
 
 import * as z from 'zod/v4';
 import { undeliveredOf } from '../keys/undelivered.ts';
-import { getModelKey } from '../keys/known-key.ts';
 import type { KeyListContext } from '../keys/lists.ts';
 import { apiKeyId, chooseScope, scopeOf, subjectOf, type Defaults } from './parameter.ts';
 import { errorSchema, shownKeySchema } from './result-schema.ts';
 import { quoted, shown } from './result-text.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
+import { getModelKey } from '../keys/refusals.ts';
 
 const output = z.strictObject({
   outcome: z.enum(['found', 'failed']),
@@ -33,7 +33,8 @@ export function getAiModelApiKey(context: KeyListContext & Defaults): Tool {
       if (!scope.ok) return scope;
       const found = await getModelKey(context, { scope: scope.value, apiKeyId }, call);
       if (!found.ok) return found;
-      const undelivered = undeliveredOf(found.value, await context.journal.read());
+      const kept = await context.journal.read();
+      const undelivered = undeliveredOf(found.value, kept.ok ? kept.value : undefined);
       const key = { ...found.value, ...(undelivered && { undelivered }) };
       const use = key.lastUsedAt === null ? 'never used' : `last used ${shown(key.lastUsedAt)}`;
       return ok({

@@ -1,13 +1,13 @@
 // The tool that lists the projects which the operator's credential sees and policy allows.
 
 import * as z from 'zod/v4';
-import type { KeyContext } from '../keys/known-key.ts';
 import { listProjects } from '../keys/lists.ts';
 import { listResult, projectLine, quoted } from './result-text.ts';
 import { nameContains, orgId, page, type Defaults } from './parameter.ts';
 import { errorSchema, projectSchema, rest } from './result-schema.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
+import type { KeyContext } from '../keys/refusals.ts';
 
 const output = z.strictObject({
   outcome: z.enum(['listed', 'failed']),

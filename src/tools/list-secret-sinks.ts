@@ -1,7 +1,7 @@
 // The tool that says which sinks there are. It looks at no sink's place.
 
 import * as z from 'zod/v4';
-import type { SinkChoice } from '../keys/destination.ts';
+import type { ConfiguredSinks } from '../keys/sink-choice.ts';
 import { errorSchema, sinkKind, verification } from './result-schema.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
@@ -23,7 +23,7 @@ const output = z.strictObject({
   error: errorSchema.optional(),
 });
 
-export function listSecretSinks({ sinks, defaultSink }: SinkChoice): Tool {
+export function listSecretSinks({ sinks, defaultSink }: ConfiguredSinks): Tool {
   return defineTool({
     name: 'list_secret_sinks',
     title: 'List secret sinks',

@@ -3,7 +3,7 @@
 import * as z from 'zod/v4';
 import { looksLikeModelKey } from '../atlas/api/untrusted-text.ts';
 import type { Scope } from '../atlas/api/admin-api.ts';
-import type { SinkChoice } from '../keys/destination.ts';
+import type { ConfiguredSinks } from '../keys/sink-choice.ts';
 import { failed, ok, refusal, type Result } from '../failure.ts';
 import { firstInvisible } from '../text/invisible.ts';
 
@@ -131,8 +131,8 @@ export const keyScope = (what: string) =>
     .default('ANY')
     .describe(what);
 
-export function sinkName({ sinks, defaultSink }: SinkChoice, what: string) {
-  // Checked with the destination, so that a wrong name is answered SINK_UNKNOWN with the names there are.
+export function sinkName({ sinks, defaultSink }: ConfiguredSinks, what: string) {
+  // Checked when the sink is chosen, so that a wrong name is answered SINK_UNKNOWN with the names there are.
   return z
     .string()
     .optional()

@@ -66,7 +66,7 @@ const STEPS = ['sending', 'created', 'undelivered', 'delivered', 'retiring', 'en
 const NONCE = /^[0-9a-f]{12}$/;
 
 /** A process that takes over what another has left. */
-export interface Claim {
+interface Claim {
   readonly owner: ProcessOwner;
   readonly at: string;
   /** How many lines there were. It counts only where no other line came in between. */
@@ -74,7 +74,7 @@ export interface Claim {
 }
 
 /** An intent as its file says it, and how many lines that are. */
-export interface Told {
+interface ParsedIntent {
   readonly intent: Intent;
   readonly lines: number;
 }
@@ -83,7 +83,7 @@ export interface Told {
  * Each step was written as a line, and the last whole one counts: a process that was killed, or had no room on the disk,
  * while it wrote one had begun nothing yet of what that was to say. Undefined for what is no intent of that nonce.
  */
-export function parseIntent(nonce: string, text: string): Told | undefined {
+export function parseIntent(nonce: string, text: string): ParsedIntent | undefined {
   const lines = text.split('\n').slice(0, -1);
   let intent: Intent | undefined;
   for (const [index, line] of lines.entries()) {

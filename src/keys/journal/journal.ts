@@ -38,8 +38,8 @@ export interface Journal {
    * One more than `maxPerHour` of this machine is refused, be the earlier ones carried out or refused.
    */
   open(plan: Plan, limits: OpenLimits): Promise<Result<OpenIntent>>;
-  /** What is kept; undefined where it cannot be read. Changes nothing. */
-  read(): Promise<Kept | undefined>;
+  /** What is kept; CONFIG_INVALID where it cannot be read. Changes nothing. */
+  read(): Promise<Result<Kept>>;
   /** Takes over an intent that nobody is at, as it is now; undefined where somebody is, or it has ended, or is gone. */
   claim(nonce: string): Promise<OpenIntent | undefined>;
 }
@@ -51,7 +51,7 @@ export interface Kept {
   readonly unreadable: readonly string[];
 }
 
-export interface OpenLimits {
+interface OpenLimits {
   /**
    * When the caller looked whether the name is free (milliseconds since the epoch): another create of that name, on this
    * machine and since then, makes the look worthless.
@@ -95,12 +95,12 @@ export function openJournal(stateDirectory: string, self: ProcessOwner = thisPro
       const opened = await serialized(directory, () =>
         attempt(`the journal ${directory} cannot be written`, () => open(directory, { plan, self }, limits, settled)),
       );
-      if (!opened.ok) return failed(cannotWrite(opened.failure.message));
+      if (!opened.ok) return failed(notWritable(opened.failure.message));
       return opened.value.ok ? ok(handle(opened.value.value)) : opened.value;
     },
     async read() {
       const found = await attempt(`the journal ${directory} cannot be read`, () => readAll(directory, settled));
-      return found.ok ? found.value : undefined;
+      return found.ok ? found : failed(notReadable());
     },
     async claim(nonce) {
       const claimed = await serialized(directory, () =>
@@ -297,7 +297,15 @@ function now(): string {
   return new Date().toISOString();
 }
 
-function cannotWrite(message: string): Failure {
+function notReadable(): Failure {
+  return refusal(
+    'CONFIG_INVALID',
+    'The journal cannot be read, so that nothing can be said of unfinished creates.',
+    `The operator makes ATLAS_MODEL_KEYS_STATE_DIR a directory that belongs only to this user${privateMode()} and can be read, and moves files away from its intents that are no intents.`,
+  );
+}
+
+function notWritable(message: string): Failure {
   return refusal(
     'CONFIG_INVALID',
     `Nothing was created: ${message}`,

@@ -10,7 +10,7 @@ import { shellWord, systemCode } from '../../files/file-problem.ts';
 import type { SafeDirectory } from '../../files/safe-directory.ts';
 import { openSecret, type Secret } from '../../secret/secret.ts';
 import { keptReaders } from '../access-list.ts';
-import type { Place } from '../file-place.ts';
+import type { FilePath } from '../file-path.ts';
 import type { Environment } from '../git-ignore.ts';
 import { changedMeanwhile } from '../old-secret.ts';
 import { entryExists, inDirectory, notReady, sinkProblem, worded } from '../sink-problem.ts';
@@ -20,7 +20,7 @@ import type { SinkProblem } from '../sink.ts';
 
 /** One variable of one file. */
 interface Variable {
-  readonly place: Place;
+  readonly place: FilePath;
   readonly variable: string;
 }
 
@@ -58,7 +58,7 @@ const MOST_TRIES = 5;
 /** The file, or undefined where there is none. Refuses what is not safe to hold a secret, or no text. */
 export async function readDotenv(
   directory: SafeDirectory,
-  place: Place,
+  place: FilePath,
 ): Promise<Result<DotenvFile | undefined, SinkProblem>> {
   const found = await readFound(directory, place.name, LARGEST);
   if (found === undefined) return ok(undefined);
@@ -73,13 +73,13 @@ export async function readDotenv(
 /** As {@link readDotenv}, but of any regular file: what was delivered is taken back from an unsafe one too. */
 async function readDelivered(
   directory: SafeDirectory,
-  place: Place,
+  place: FilePath,
 ): Promise<Result<DotenvFile | undefined, SinkProblem>> {
   const found = await readFound(directory, place.name, LARGEST);
   return found?.stats.isFile() === true ? textOf(place, found) : ok(undefined);
 }
 
-function textOf(place: Place, { bytes, stats }: FoundFile): Result<DotenvFile, SinkProblem> {
+function textOf(place: FilePath, { bytes, stats }: FoundFile): Result<DotenvFile, SinkProblem> {
   if (bytes === undefined) return failed(tooLarge(place));
   const foreign = foreignFormat(bytes, place.path);
   if (foreign !== undefined) return failed(foreign);
@@ -130,7 +130,7 @@ function unclear({ place, variable }: Variable, readers: readonly string[], line
 }
 
 /** A script of direnv, which it runs with bash. */
-export function isForDirenv({ name }: Place): boolean {
+export function isForDirenv({ name }: FilePath): boolean {
   return /^\.envrc(?:\.|$)/.test(name);
 }
 
@@ -216,7 +216,7 @@ export function isHeld({ place, variable }: Variable, value: string): Promise<Re
 
 /** Tries again while `step` answers undefined, which means that somebody else changed the file. */
 async function untilSettled<T>(
-  place: Place,
+  place: FilePath,
   step: (directory: SafeDirectory) => Promise<Result<T, SinkProblem> | undefined>,
 ): Promise<Result<T, SinkProblem>> {
   for (let tries = 0; tries < MOST_TRIES; tries += 1) {
@@ -229,14 +229,14 @@ async function untilSettled<T>(
   return failed(restless(place));
 }
 
-function tooLarge(place: Place): SinkProblem {
+function tooLarge(place: FilePath): SinkProblem {
   return notReady(
     `${place.path} is larger than ${LARGEST / 1024} KiB, or would be.`,
     'Make it smaller, or configure the path of another .env file.',
   );
 }
 
-function restless(place: Place): SinkProblem {
+function restless(place: FilePath): SinkProblem {
   return notReady(
     `${place.path} was changed by another program again and again.`,
     'Close the program that writes to it, then try again.',

@@ -9,12 +9,22 @@ import { shellWord } from '../../files/file-problem.ts';
 import { placeKey } from '../../files/identity.ts';
 import { fingerprintOfBytes, holdsExactly, type Fingerprint } from '../../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../../secret/secret.ts';
-import { examinePlace, heldBy, serializedAt, locationOf, placeOf, sweeperOf } from '../file-place.ts';
+import { preflightFile, heldBy, serializedAt, locationOf, filePathOf, sweeperOf } from '../file-path.ts';
 import type { Environment } from '../git-ignore.ts';
 import { notTheOldSecret, oldSecretIn } from '../old-secret.ts';
 import { attempt, failedDelivery, failedReplace, ifInReach, inDirectory, notReady } from '../sink-problem.ts';
-import type { Address, Delivery, Held, Preflight, Replaced, Sink, Target, Verdict, SinkProblem } from '../sink.ts';
-import { expand, takesEntry } from '../template.ts';
+import { expand, takesEntry } from '../sink.ts';
+import type {
+  SecretReference,
+  Delivery,
+  Held,
+  Preflight,
+  Replaced,
+  Sink,
+  PreparedWrite,
+  Verdict,
+  SinkProblem,
+} from '../sink.ts';
 import { misreaders, seeingReaders } from './agreement.ts';
 import {
   assign,
@@ -46,10 +56,10 @@ export function dotenvSink(name: string, spec: DotenvSpec, environment: Environm
       const assignment = assignmentOf(spec, address, environment);
       if (!assignment.ok) return assignment;
       const judge = () => rehearse(assignment.value, replaced);
-      const rehearsed = await examinePlace(assignment.value.place, mode, environment, judge);
+      const rehearsed = await preflightFile(assignment.value.place, mode, environment, judge);
       if (!rehearsed.ok) return rehearsed;
       const { judged, warnings, access } = rehearsed.value;
-      return ok({ target: dotenvTarget(assignment.value, judged?.old, access), warnings });
+      return ok({ write: dotenvWrite(assignment.value, judged?.old, access), warnings });
     },
     async lookUp(address): Promise<Held> {
       const assignment = assignmentOf(spec, address, environment);
@@ -65,8 +75,12 @@ export function dotenvSink(name: string, spec: DotenvSpec, environment: Environm
   };
 }
 
-function assignmentOf(spec: DotenvSpec, address: Address, environment: Environment): Result<Assignment, SinkProblem> {
-  const place = placeOf(spec.path, address);
+function assignmentOf(
+  spec: DotenvSpec,
+  address: SecretReference,
+  environment: Environment,
+): Result<Assignment, SinkProblem> {
+  const place = filePathOf(spec.path, address);
   if (!place.ok) return place;
   const variable = expand(spec.variable, address);
   if (isVariableName(variable)) return ok({ place: place.value, variable, environment });
@@ -122,7 +136,7 @@ function findOld({ place, variable }: Assignment, text: string, replaced: Replac
   return failed(notTheOldSecret(`${variable} has a value in ${place.path} already`, replaced));
 }
 
-function dotenvTarget(assignment: Assignment, old: Secret | undefined, access: readonly string[]): Target {
+function dotenvWrite(assignment: Assignment, old: Secret | undefined, access: readonly string[]): PreparedWrite {
   const { path } = assignment.place;
   let delivered: (Assigned & { readonly secret: Secret; readonly nonce: string | undefined }) | undefined;
   return {
@@ -130,7 +144,7 @@ function dotenvTarget(assignment: Assignment, old: Secret | undefined, access: r
       return `${locationOf(path)}#${assignment.variable}`;
     },
     place: `${placeKey(path)}#${assignment.variable}`,
-    exchanges: old ? 'old secret' : 'nothing',
+    overwrites: old ? 'old secret' : 'nothing',
     async deliver(secret, call): Promise<Delivery> {
       const nonce = call?.nonce;
       const note = (assigned: Assigned) => {

@@ -379,7 +379,7 @@ test('while another program edits the file, it stays whole', async () => {
     const preflight = await dotenvSinkAt(path, `KEY_${each}`).preflight(ADDRESS, 'prove');
     // Where the file never keeps still, the sink may give up, but not do any harm.
     if (!preflight.ok) continue;
-    const { outcome } = await preflight.value.target.deliver(SECRET);
+    const { outcome } = await preflight.value.write.deliver(SECRET);
     if (outcome === 'written') written.add(`KEY_${each}`);
     const { A, ...others } = parseEnv(readFileSync(path, 'utf8'));
     expect(A).toBe('1');
