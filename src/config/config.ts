@@ -6,10 +6,9 @@ import type { CommandLine } from './command-line.ts';
 import { ConfigError } from './config-error.ts';
 import { sandboxDirectory, userDirectory } from './directories.ts';
 import { definedVariables, type Environment } from './environment.ts';
-import { rejectUnknownVariables } from './reject-unknown-variables.ts';
-import { settingNames, settings, type SettingName, type Settings } from './settings.ts';
+import { settingNames, type SettingName, type Settings } from './settings.ts';
 import type { SinkSpec } from './sink-spec.ts';
-import { FILE_VARIABLE, fromEnvironment, fromFile, fromFlags, type ConfigurationFile, type Source } from './sources.ts';
+import { fromEnvironment, fromFile, fromFlags, type ConfigurationFile, type Source } from './sources.ts';
 
 /** Everything that the operator decided, checked. */
 export interface Config {
@@ -51,7 +50,7 @@ export interface Config {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** The secrets of the sandbox are not real: they go where a flag beside `--sandbox` says, never where real ones go; likewise its journal. */
+/** The secrets of the sandbox are not real: they and its journal go where a flag beside `--sandbox` says, never where real ones go. */
 const noPlaces: Settings = { sinks: undefined, defaultSink: undefined, stateDir: undefined };
 const DEFAULT_TIMEOUT_MS = 30_000;
 const DEFAULT_CREDENTIAL_TIMEOUT_MS = 30_000;
@@ -65,7 +64,6 @@ export async function loadConfig(commandLine: CommandLine, environment: Environm
       'turns certificate checks off; unset it (add a private CA with NODE_EXTRA_CA_CERTS)',
     );
   }
-  rejectUnknownVariables(environment, [FILE_VARIABLE, ...settingNames.map((name) => settings[name].variable)]);
   const { sandbox } = commandLine;
   const variables = await fromEnvironment(environment);
   const { source, atlas, file } = await fromFile(commandLine, environment, variables.settings.trustPaths);
@@ -74,7 +72,7 @@ export async function loadConfig(commandLine: CommandLine, environment: Environm
   const chosen = sources.reduce<Settings>((weaker, each) => ({ ...weaker, ...each.settings }), {});
   const directory = sandbox ? sandboxDirectory() : userDirectory;
   return {
-    // The sandbox takes no part of this: real credentials are not even read for it.
+    // For the sandbox, real credentials are not even read.
     ...(sandbox ? { credentialVariables: [] } : readAtlasSettings(environment, operatorAtlas(chosen, atlas))),
     ...sinkSettings(chosen, () => directory('data')),
     ...policy(chosen),
@@ -90,7 +88,7 @@ export async function loadConfig(commandLine: CommandLine, environment: Environm
   };
 }
 
-/** What the operator says of Atlas and its credentials beside their own variables. */
+/** What the operator says of Atlas and its credentials elsewhere than in their own variables. */
 function operatorAtlas(chosen: Settings, file: OperatorAtlas['file']): OperatorAtlas {
   const { atlasCliProfile: profile, atlasCli: program = 'atlas', credentialTimeoutMs: timeoutMs } = chosen;
   return {
@@ -104,12 +102,12 @@ function withoutPlaces(source: Source): Source {
   return { ...source, settings: { ...source.settings, ...noPlaces } };
 }
 
-/** The last one that says something counts. */
+/** The last source that has the setting counts. */
 function originOf(name: SettingName, sources: readonly Source[]): string {
   return sources.findLast((source) => source.settings[name] !== undefined)?.origin(name) ?? 'default';
 }
 
-/** What may be done at all. */
+/** What the operator lets the server do. */
 function policy(
   chosen: Settings,
 ): Pick<Config, 'readOnly' | 'allowedProjects' | 'confirm' | 'maxCreatesPerHour' | 'tools'> {
@@ -123,7 +121,7 @@ function policy(
   };
 }
 
-/** The sink that exists where the operator configured none. */
+/** The sink that there is where the operator configured none. */
 function localSink(directory: string): SinkSpec {
   return { type: 'file', path: join(directory, 'keys', '{groupId}', '{entry}.key') };
 }

@@ -74,7 +74,7 @@ function section(title: string, rows: readonly Row[]): string[] {
   return [`${title}:`, ...rows.flatMap(([term, meaning]) => hanging(term.padEnd(width), meaning)), ''];
 }
 
-/** The meaning beside the term, its further lines below its first. */
+/** The meaning beside the term, with its further lines indented as far as its first. */
 function hanging(term: string, meaning: string): string[] {
   const lines = [''];
   for (const word of meaning.split(' ')) {

@@ -3,8 +3,8 @@
 import { isAbsolute, normalize } from 'node:path';
 import * as z from 'zod/v4-mini';
 import { parseJson } from '../text/json.ts';
+import { expandHome, foreignPathWords } from './directories.ts';
 import { sinkUris } from './sink-kinds.ts';
-import { expandHome, foreignPathWords } from './home-path.ts';
 
 export type SinkSpec = FileSpec | DotenvSpec | CommandSpec | InlineSpec;
 

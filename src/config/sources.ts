@@ -1,19 +1,20 @@
-// Reads the settings from each place where an operator may put them: file, environment, flags. It does not decide
-// between them.
+// Reads the settings from each place where an operator may put them: file, environment, flags. Which of them counts is decided
+// in config.ts.
 
 import { join } from 'node:path';
+import { distance } from 'fastest-levenshtein';
 import type { OperatorAtlas } from './atlas-connection.ts';
 import type { CommandLine } from './command-line.ts';
 import { ConfigError } from './config-error.ts';
 import { readConfigurationFile } from './configuration-file.ts';
-import { hasUserDirectory, userDirectory } from './directories.ts';
+import { hasUserDirectory, userDirectory, localPath } from './directories.ts';
 import { readVariable, type Environment } from './environment.ts';
-import { forbiddenName } from './forbidden-name.ts';
-import { localPath } from './home-path.ts';
 import type { FileSettings } from './settings-schema.ts';
 import { settingNames, settings, type SettingName, type Settings } from './settings.ts';
+import { nearest } from '../text/nearest.ts';
+import { looksLikeSecret } from './secret-text.ts';
 
-/** What one place says, and for people where a setting of it stands. */
+/** The settings of one place, and in words for people where each is set. */
 export interface Source {
   readonly settings: Settings;
   readonly origin: (name: SettingName) => string;
@@ -31,8 +32,8 @@ export const FILE_VARIABLE = 'ATLAS_MODEL_KEYS_CONFIG';
 const withoutFile = { source: { settings: {}, origin: () => 'default' }, file: { exists: false } };
 
 /**
- * @param trustedPaths as the environment has them: the file cannot speak for itself
- * @throws ConfigError as all of these: with the name of the flag, variable or key to correct
+ * @param trustedPaths as the environment has them: the file must not declare itself trusted
+ * @throws ConfigError that names the flag, variable or key to correct; so do the two functions below
  */
 export async function fromFile(
   commandLine: CommandLine,
@@ -54,6 +55,7 @@ export async function fromFile(
 }
 
 export async function fromEnvironment(environment: Environment): Promise<Source> {
+  rejectUnknownVariables(environment);
   const given = settingNames.flatMap((name) => {
     const value = readVariable(environment, settings[name].variable);
     return value === undefined ? [] : [[name, settings[name].fromText(value)] as const];
@@ -96,20 +98,46 @@ async function check(
   spell: (field: string, name: SettingName) => string,
 ): Promise<FileSettings> {
   if (Object.keys(input).length === 0) return {};
-  const forbidden = forbiddenName(input);
-  const { value, problems } = forbidden ? { problems: [forbidden] } : await judge(kind, input);
+  const { value, problems } = await judge(kind, input);
   if (!problems) return value;
-  // One line, the first problem: the next start tells the next.
+  // Only the first problem, in one line: the next start names the next one.
   const { field, message } = problems[0] ?? { field: '', message: 'is not valid' };
   const name = settingNames.find((setting) => field.split('.')[0] === setting);
   throw new ConfigError(spell(field, name ?? 'sinks'), message);
 }
 
-/** Loads the schemas, for which a start without any setting does not pay. */
+/** Loads the schemas, which a start without any setting does not need. */
 async function judge(kind: 'file' | 'settings', input: object) {
-  const [{ parseWith }, { fileSchema, settingsSchema }] = await Promise.all([
+  const [{ forbiddenName, parseWith }, { fileSchema, settingsSchema }] = await Promise.all([
     import('./schema-issue.ts'),
     import('./settings-schema.ts'),
   ]);
-  return parseWith(kind === 'file' ? fileSchema : settingsSchema, input);
+  const forbidden = forbiddenName(input);
+  return forbidden ? { problems: [forbidden] } : parseWith(kind === 'file' ? fileSchema : settingsSchema, input);
+}
+
+const PREFIX = 'ATLAS_MODEL_KEYS_';
+/** A name that can be shown: an ordinary variable, not something pasted. */
+const SHOWABLE = /^[A-Z0-9_]{1,60}$/;
+const LIKELY_SLIPS = 3;
+/** Kubernetes sets these in every pod for a service whose name begins as this server's does ("service links"). */
+const SERVICE_LINK =
+  /_(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT(?:_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)$/;
+
+/** A misspelt restriction would not restrict anything, so it is refused. A blank variable counts as unset. */
+function rejectUnknownVariables(environment: Environment): void {
+  const known = [FILE_VARIABLE, ...settingNames.map((name) => settings[name].variable)];
+  const unknown = Object.keys(environment).find(
+    (name) =>
+      name.startsWith(PREFIX) &&
+      !known.includes(name) &&
+      !SERVICE_LINK.test(name) &&
+      readVariable(environment, name) !== undefined,
+  );
+  if (unknown === undefined) return;
+  if (!SHOWABLE.test(unknown) || looksLikeSecret(unknown.slice(PREFIX.length)))
+    throw new ConfigError(`${PREFIX}(unreadable name)`, 'is not known here');
+  const [meant] = nearest(unknown, known, (name) => name, 1);
+  const isLikely = meant !== undefined && distance(unknown, meant) <= LIKELY_SLIPS;
+  throw new ConfigError(unknown, `is not known here${isLikely ? `; did you mean ${meant}?` : ''}`);
 }

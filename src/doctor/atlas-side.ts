@@ -22,7 +22,7 @@ const CREATING_ROLE = /^(?:GROUP_OWNER|ORG_OWNER|[A-Z_]*MODEL_OWNER)$/;
 export async function atlasChecks(atlas: Atlas, config: Config): Promise<Check[]> {
   const described = await atlas.describeCredential();
   const now = Date.now();
-  const place = placeOf(config);
+  const place = atlasPlace(config);
   if (!described.ok && described.failure.atlas?.status !== 404) {
     const { code, message, hint } = described.failure;
     // The file or the program did not give the secret, so nothing was sent.
@@ -45,7 +45,7 @@ export async function atlasChecks(atlas: Atlas, config: Config): Promise<Check[]
   ];
 }
 
-function placeOf({ atlas }: Config): string {
+function atlasPlace({ atlas }: Config): string {
   if (!atlas) return 'the embedded sandbox';
   const { baseUrl, credentials } = atlas;
   return credentials.kind === 'atlas-cli' && credentials.namesBaseUrl ? 'the Atlas of the profile' : baseUrl.origin;

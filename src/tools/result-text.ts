@@ -69,7 +69,7 @@ export function keyLine(key: KeyRow): string {
     lastUsedAt === null ? 'never used' : `last used ${shown(lastUsedAt)}`,
     labelled('created', key.createdAt),
     key.createdBy === undefined ? undefined : `by ${quoted(key.createdBy)}`,
-    ...placeOf(key),
+    ...scopeFields(key),
     project(key),
     undelivered(key),
     key.double === true && 'another key has the same name',
@@ -85,7 +85,7 @@ export function rateLimitLine(limit: RateLimit): string {
     limit.modelGroupName === undefined ? 'modelGroupName absent' : quoted(limit.modelGroupName),
     `models ${limit.modelNames.map(quoted).join(', ')}`,
     ...limitsOf(limit),
-    ...placeOf(limit),
+    ...scopeFields(limit),
   ]);
 }
 
@@ -96,7 +96,7 @@ function limitsOf(limits: { readonly requestsPerMinuteLimit?: number; readonly t
   ];
 }
 
-function placeOf({
+function scopeFields({
   cloud,
   geography,
   endpoint,

@@ -201,7 +201,7 @@ describe('a character that JSON gives a meaning is refused, since redaction coul
       expect(() => readCredentials({ [name]: `canary${character}canary` })).toThrow(
         new ConfigError(
           name,
-          'holds a quotation mark, backslash, comma or brace, which no secret of Atlas does; give the secret alone',
+          'holds a quotation mark, backslash, comma or brace, which no secret of Atlas does; give only the secret',
         ),
       );
     }
