@@ -1,4 +1,4 @@
-// What the model is told of this server at the start of a conversation. At most 1 KB: some hosts cut at 2 KB.
+// What the model is told about this server at the start of a conversation. At most 1 KB: some hosts cut at 2 KB.
 
 /**
  * @param tools the names of the tools that are offered: no other is named

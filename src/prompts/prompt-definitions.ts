@@ -1,4 +1,4 @@
-// What hosts are shown of every prompt. The build runs this file and puts the result in its place, as with tools/tool-definitions.ts.
+// What hosts are shown of every prompt. The build runs this file and bundles the result instead, as with tools/tool-definitions.ts.
 
 import { PROMPTS } from './prompts.ts';
 import { promptDefinition, type PromptDefinition } from './prompt-definition.ts';

@@ -36,7 +36,7 @@ export const provisionModelKey = definePrompt({
   ],
 });
 
-/** Exchanges a key for a new one, with its secret in the place of the old. */
+/** Replaces a key by a new one, and its secret in the sink with it. */
 export const rotateModelKey = definePrompt({
   name: 'rotate_model_key',
   title: 'Rotate a model key',

@@ -25,7 +25,7 @@ export interface ToolContext extends CreateToolContext, RotateToolContext {
 }
 
 export interface Catalog {
-  /** By name; a tool that is not offered because of read-only answers why. One that the operator took away is none. */
+  /** By name. A tool that read-only forbids answers why; one that the operator denies is not found. */
   find(name: string): Tool | undefined;
 }
 
@@ -41,7 +41,7 @@ export function createCatalog(context: ToolContext): Catalog {
   };
 }
 
-/** Where the operator's settings cannot be used: each tool answers why, which hosts tell nobody otherwise. */
+/** Where the operator's settings cannot be used: each tool answers why, since hosts show nobody what is on stderr. */
 export function refusingCatalog(problem: string): Catalog {
   const tools = toolsOf(withoutSettings);
   return {
@@ -52,7 +52,7 @@ export function refusingCatalog(problem: string): Catalog {
   };
 }
 
-/** For tools that are shown or refused, and not called: nothing of it is used. */
+/** For tools that are only shown, or answer only a refusal: nothing of it is used. */
 export const withoutSettings: ToolContext = {
   atlas: deferredAtlas(() => Promise.reject(new Error('no tool is called here'))),
   journal: openJournal('/'),
@@ -84,7 +84,7 @@ export function toolsOf(context: ToolContext): readonly Tool[] {
 const readOnlyRefusal = refusal(
   'READ_ONLY',
   'The operator started this server read-only.',
-  'Use the tools that are listed; only the operator can change this.',
+  'Use the tools that are listed. Only the operator can change this.',
 );
 
 function settingsRefusal(problem: string): Failure {

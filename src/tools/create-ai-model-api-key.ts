@@ -39,8 +39,8 @@ function inputSchema(context: CreateToolContext) {
     name: keyName,
     sink: sinkName(context, 'Where the secret goes'),
     entry: entryName('Name of the secret within the sink; default made from name'),
-    cloud: keyScope('Cloud provider; fixed for life'),
-    geography: keyScope('Where requests are processed, such as eu or us; fixed for life'),
+    cloud: keyScope('Cloud provider; cannot be changed'),
+    geography: keyScope('Where requests are processed, such as eu or us; cannot be changed'),
     dryRun,
   });
 }

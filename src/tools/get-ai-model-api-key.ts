@@ -22,7 +22,7 @@ export function getAiModelApiKey(context: KeyListContext & Defaults): Tool {
     title: 'Get AI model API key',
     description:
       'Show one AI model API key by its id: name, mask, status, when made, by whom, when last used, scope and endpoint. ' +
-      'Use it for the present state of a key whose id is known. The secret cannot be had again.',
+      'Use it for the present state of a key whose id is known. The secret cannot be read again.',
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     input: z.strictObject({ ...scopeOf(context), apiKeyId }),
     output,

@@ -23,7 +23,7 @@ export function listProjectsTool(context: KeyContext & Defaults): Tool {
     title: 'List projects',
     description:
       'List the MongoDB Atlas projects that this server can use: id, name, organization. ' +
-      'Use it to find the groupId of a project by its name; if no name has the text, nearest has those most like it.',
+      'Use it to find the groupId of a project by its name; if no name contains the text, nearest lists the most similar names.',
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     input: z.strictObject({ nameContains, orgId: orgId(context), ...page }),
     output,
@@ -37,7 +37,7 @@ export function listProjectsTool(context: KeyContext & Defaults): Tool {
       return ok({
         ...list,
         structured: { ...list.structured, nearest },
-        summary: `No project has that in its name. The nearest: ${nearest.map(({ name }) => quoted(name)).join(', ')}.`,
+        summary: `No project has that text in its name. The nearest: ${nearest.map(({ name }) => quoted(name)).join(', ')}.`,
         text: [list.text, 'nearest:', ...nearest.map(projectLine)].join('\n'),
       });
     },

@@ -1,4 +1,4 @@
-// The tool that says which sinks there are. It looks at no sink's place.
+// The tool that says which sinks there are. It does not look into any of them.
 
 import * as z from 'zod/v4';
 import type { SinkChoice } from '../keys/destination.ts';

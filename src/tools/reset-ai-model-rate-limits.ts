@@ -1,4 +1,4 @@
-// The tool that takes the limits of a project back to those of its organization.
+// The tool that sets the limits of a project back to those of its organization.
 
 import * as z from 'zod/v4';
 import { resetRateLimits, type LimitContext, type RateLimitReset } from '../keys/rate-limits.ts';

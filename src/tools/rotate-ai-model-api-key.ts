@@ -1,4 +1,4 @@
-// The tool that puts a new key in the place of an old one.
+// The tool that replaces an old key by a new one.
 
 import * as z from 'zod/v4';
 import type { Rotated } from '../keys/retire.ts';

@@ -1,5 +1,5 @@
-// What hosts are shown of every tool, without any settings. The build runs this file and puts the result in its place: the
-// server that starts has the list, and not the schemas from which it is made.
+// What hosts are shown of every tool, without any settings. The build runs this file and bundles the result instead: the file
+// that starts contains the list, and not the schemas from which it is made.
 
 import { toolsOf, withoutSettings } from './catalog.ts';
 import type { ToolDefinition } from './tool-definition.ts';

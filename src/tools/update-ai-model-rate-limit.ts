@@ -53,7 +53,7 @@ export function updateAiModelRateLimit(context: LimitContext & Defaults): Tool {
   });
 }
 
-/** Before and after, so that a caller sees that what was to be raised was lowered. */
+/** Before and after, so that a caller who wanted to raise a limit sees that it was lowered. */
 function sentenceOf({ rateLimit, previous }: RateLimitUpdated): string {
   const changes = LIMITS.map(([name, noun]) => `${noun} ${changed(previous[name], rateLimit[name])}`);
   return `The limits of ${quoted(rateLimit.modelGroupName ?? '')}: ${changes.join(', ')}.`;
