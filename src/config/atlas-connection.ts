@@ -3,8 +3,8 @@
 
 import { DEFAULT_BASE_URL, parseBaseUrl, urlOfService } from './base-url.ts';
 import { ConfigError } from './config-error.ts';
-import { readCredentials, type Credentials, type FileCredentials, type OtherCredentials } from './credentials.ts';
-import { readVariable, type Environment, unfilledWords } from './environment.ts';
+import { readCredentials, type Credentials, type OperatorAtlas } from './credentials.ts';
+import { readVariable, type Environment, placeholderIn } from './environment.ts';
 import { Secret } from '../secret/secret.ts';
 
 /** Where Atlas is, and with which credentials it is called. */
@@ -22,17 +22,6 @@ interface AtlasSettings {
   readonly projectId?: string;
   /** The default for `orgId`. */
   readonly orgId?: string;
-}
-
-export interface OperatorAtlas extends OtherCredentials {
-  /** The section `atlas` of the configuration file. The environment goes before it; it never holds a secret. */
-  readonly file?: FileAtlas | undefined;
-}
-
-interface FileAtlas extends FileCredentials {
-  readonly baseUrl?: string | undefined;
-  readonly projectId?: string | undefined;
-  readonly orgId?: string | undefined;
 }
 
 const BASE_URL = 'MONGODB_ATLAS_BASE_URL';
@@ -104,7 +93,7 @@ function readId(
   const ofVariable = readVariable(environment, variable);
   const [id, setting] = ofVariable === undefined ? [ofFile, key] : [ofVariable, variable];
   if (id === undefined || /^[a-f0-9]{24}$/.test(id)) return id;
-  throw new ConfigError(setting, unfilledWords(id) ?? 'must be 24 lower-case hexadecimal digits');
+  throw new ConfigError(setting, placeholderIn(id)?.words ?? 'must be 24 lower-case hexadecimal digits');
 }
 
 export interface ProxySettings {

@@ -4,9 +4,10 @@
 import { isAbsolute } from 'node:path';
 import { Secret } from '../secret/secret.ts';
 import { ConfigError } from './config-error.ts';
-import { readVariable, withoutAtlasCredentials, type Environment, unfilledWords, unquoted } from './environment.ts';
+import { readVariable, withoutAtlasCredentials, type Environment, placeholderIn } from './environment.ts';
 import { localPath, foreignPathWords } from './directories.ts';
 import { secretProblem, VISIBLE } from './secret-text.ts';
+import type { FileSettings } from './settings-schema.ts';
 import { parseJson } from '../text/json.ts';
 
 /** One complete set of credentials, or what is missing for one. */
@@ -64,22 +65,19 @@ interface Unfilled {
   readonly words: string;
 }
 
-/** What the operator says elsewhere than in the variables of credentials. */
-export interface OtherCredentials {
-  /** Of the configuration file. */
-  readonly file?: FileCredentials | undefined;
+/** What the operator says of Atlas elsewhere than in its own variables. */
+export interface OperatorAtlas {
+  readonly file?: FileAtlas | undefined;
   readonly atlasCli?: Pick<AtlasCliProfile, 'profile' | 'program'> | undefined;
   /** For a program that prints a secret. */
   readonly timeoutMs: number;
 }
 
-export interface FileCredentials {
+/** The section `atlas` of the configuration file. The environment goes before it; it never holds a secret. */
+type FileAtlas = NonNullable<FileSettings['atlas']> & {
   /** What to put before the name of a key, in a message. */
   readonly where: string;
-  readonly clientId?: string | undefined;
-  readonly clientSecretFile?: string | undefined;
-  readonly clientSecretCommand?: string | readonly string[] | undefined;
-}
+};
 
 /** What was found, and under which variables (never a value of them). */
 interface FoundCredentials {
@@ -107,7 +105,7 @@ export const credentialVariables: readonly { readonly name: string; readonly var
  *
  * @throws ConfigError when a value cannot be a credential, or a secret is given in two ways
  */
-export function readCredentials(environment: Environment, others: OtherCredentials): FoundCredentials {
+export function readCredentials(environment: Environment, others: OperatorAtlas): FoundCredentials {
   const search: Search = {
     environment,
     run: { environment: withoutAtlasCredentials(environment), timeoutMs: others.timeoutMs },
@@ -185,11 +183,11 @@ function readFilled(search: Search, names: readonly string[]): Named<string> | u
 }
 
 function isFilled({ unfilled }: Search, setting: string, value: string): boolean {
-  const words = unfilledWords(value);
-  if (words === undefined) return true;
+  const placeholder = placeholderIn(value);
+  if (!placeholder) return true;
+  const { words, unquoted } = placeholder;
   // What is in quotation marks is probably the secret itself, so redaction must know it.
-  const inner = unquoted(value);
-  if (inner !== undefined) new Secret(inner);
+  if (unquoted !== undefined) new Secret(unquoted);
   unfilled.push({ setting, words });
   return false;
 }
@@ -199,7 +197,7 @@ function readIdentifier(search: Search, names: readonly string[]): Named<string>
   return given && checkedIdentifier(given);
 }
 
-function identifierOf(search: Search, { where, clientId }: FileCredentials): Named<string> | undefined {
+function identifierOf(search: Search, { where, clientId }: FileAtlas): Named<string> | undefined {
   const name = `${where}clientId`;
   if (clientId === undefined || clientId === '' || !isFilled(search, name, clientId)) return undefined;
   return checkedIdentifier({ name, value: clientId });
@@ -228,7 +226,7 @@ function readSecret(search: Search, names: readonly string[]): Named<HeldSecret>
   return command && secretCommand(search, command);
 }
 
-function secretOf(search: Search, { where, clientSecretFile, clientSecretCommand }: FileCredentials) {
+function secretOf(search: Search, { where, clientSecretFile, clientSecretCommand }: FileAtlas) {
   const filled = (key: string, value: string | undefined) => {
     const name = where + key;
     return value !== undefined && value !== '' && isFilled(search, name, value) ? { name, value } : undefined;

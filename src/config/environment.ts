@@ -43,12 +43,15 @@ const FORMS: readonly (readonly [form: RegExp, words: string])[] = [
   [QUOTED, 'stands in quotation marks, which belong to a shell or to JSON'],
 ];
 
-/** The words to put behind the setting's name; undefined where the value is not a placeholder. */
-export function unfilledWords(value: string): string | undefined {
-  return FORMS.find(([form]) => form.test(value))?.[1];
+interface Placeholder {
+  /** To put behind the name of the setting. */
+  readonly words: string;
+  /** What is between quotation marks, where there are any: it may be the secret all the same. */
+  readonly unquoted?: string | undefined;
 }
 
-/** What stands between quotation marks, which may be the secret all the same. */
-export function unquoted(value: string): string | undefined {
-  return QUOTED.exec(value)?.[2];
+/** Undefined where the value is not a placeholder. */
+export function placeholderIn(value: string): Placeholder | undefined {
+  const form = FORMS.find(([pattern]) => pattern.test(value));
+  return form && { words: form[1], unquoted: QUOTED.exec(value)?.[2] };
 }

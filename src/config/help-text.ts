@@ -2,8 +2,7 @@
 
 import { connectionVariables } from './atlas-connection.ts';
 import { credentialVariables } from './credentials.ts';
-import { settingNames, settings, type SettingName } from './settings.ts';
-import { FILE_VARIABLE } from './sources.ts';
+import { FILE_VARIABLE, settingNames, settings, type SettingName } from './settings.ts';
 
 type Row = readonly [term: string, meaning: string];
 

@@ -3,7 +3,7 @@
 
 import { safeParse } from 'zod/v4/core';
 import type * as z from 'zod/v4/core';
-import { countOf, looksLikeSecret, SHORTEST_SECRET } from './secret-text.ts';
+import { hasRandomCapitals, looksLikeSecret } from './secret-text.ts';
 
 export interface SchemaProblem {
   /** Where, such as `groupId` or `sinks.prod.argv.0`; empty for the whole value. */
@@ -44,9 +44,7 @@ function isShowable(key: PropertyKey): boolean {
 }
 
 function isWord(key: string): boolean {
-  // In random text about half of the letters are capitals.
-  const isMixed = 3 * countOf(/[A-Z]/g, key) > key.length && /[a-z]/.test(key) && key.length >= SHORTEST_SECRET;
-  return isShowable(key) && WORD.test(key) && !isMixed;
+  return isShowable(key) && WORD.test(key) && !hasRandomCapitals(key);
 }
 
 /** For issues for which the schema itself has no message (zod's order of precedence). */

@@ -7,7 +7,7 @@ const UTF16 = /^\uFFFD{0,2}(?:(?:[^\0]\0){4}|(?:\0[^\0]){4})/;
 /** Redaction could not tell it from the structure of a JSON text around it. */
 const STRUCTURE = /["\\,{}]/;
 const SECRET_PREFIX = /^(?:al-|mdb_)/i;
-export const SHORTEST_SECRET = 16;
+const SHORTEST_SECRET = 16;
 
 /** The words to put behind the name of the setting where it cannot be a secret; else undefined. */
 export function secretProblem(text: string): string | undefined {
@@ -28,6 +28,11 @@ export function looksLikeSecret(text: string): boolean {
   return SECRET_PREFIX.test(text) || (countOf(/[0-9]/g, text) >= 3 && countOf(/[A-Za-z]/g, text) >= 3);
 }
 
-export function countOf(pattern: RegExp, text: string): number {
+/** In random text about half of the letters are capitals; in a word that a person made up, few are. */
+export function hasRandomCapitals(text: string): boolean {
+  return text.length >= SHORTEST_SECRET && 3 * countOf(/[A-Z]/g, text) > text.length && /[a-z]/.test(text);
+}
+
+function countOf(pattern: RegExp, text: string): number {
   return text.match(pattern)?.length ?? 0;
 }

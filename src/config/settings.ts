@@ -9,6 +9,9 @@ import { sinkUris } from './sink-kinds.ts';
 export type Settings = ReturnType<typeof settingsSchema.parse>;
 export type SettingName = keyof Settings;
 
+/** Names the configuration file; the flag `--config` goes before it. */
+export const FILE_VARIABLE = 'ATLAS_MODEL_KEYS_CONFIG';
+
 interface Setting {
   readonly variable: string;
   /** Absent where the setting has no flag. */
