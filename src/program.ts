@@ -6,7 +6,7 @@ import { deferredAtlas } from './atlas/deferred.ts';
 import type { AtlasConnection } from './config/atlas-connection.ts';
 import { ConfigError } from './config/config-error.ts';
 import type { Config } from './config/config.ts';
-import { folderCheck } from './doctor/configuration.ts';
+import { folderCheck } from './doctor/places.ts';
 import { configureMachine } from './files/machine.ts';
 import { connect } from './mcp/connect.ts';
 import type { HandshakeOptions } from './mcp/handshake.ts';
@@ -22,7 +22,7 @@ import { Secret } from './secret/secret.ts';
 import { openSinks } from './sinks/kinds.ts';
 import { createCatalog, refusingCatalog } from './tools/catalog.ts';
 
-export interface Start extends HandshakeOptions {
+interface Start extends HandshakeOptions {
   /** Or why they cannot be used. */
   readonly settings: Config | string;
   readonly log: Log;

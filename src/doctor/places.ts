@@ -1,7 +1,8 @@
-// The places on this machine: every sink, the state directory, and what is in the journal. It changes nothing.
+// The places on this machine: the folder of the configuration, every sink, the state directory, and what is in the journal. It changes
+// nothing.
 
 import { accessSync, constants } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { temporaryFilesOf } from '../keys/destination.ts';
 import type { Intent } from '../keys/journal/intent.ts';
@@ -10,6 +11,7 @@ import { walk } from '../files/ancestors.ts';
 import { ok as passed } from '../failure.ts';
 import { attempt } from '../files/file-problem.ts';
 import { privateMode } from '../files/file-owner.ts';
+import { followLinks } from '../files/link-way.ts';
 import { thisMachine } from '../files/machine.ts';
 import { askFirst } from '../files/privacy.ts';
 import { tryInNew } from '../files/trial.ts';
@@ -17,6 +19,22 @@ import { accessWarnings } from '../files/windows-access.ts';
 import { openSinks } from '../sinks/kinds.ts';
 import type { Sink } from '../sinks/sink.ts';
 import { counted, failed, listed, ok, warning, type Check } from './report.ts';
+
+/** Whoever can remove or replace the file takes away the restrictions in it. */
+export async function folderCheck({ configurationFile: { path, exists } }: Config): Promise<Check[]> {
+  if (!exists || path === undefined) return [];
+  const judged = await attempt(`The way to ${path} cannot be judged`, () => passed(followLinks(resolve(path))));
+  const weakPart = judged.ok ? judged.value.weakPart : undefined;
+  if (judged.ok && weakPart === undefined) return [];
+  const finding = judged.ok ? `Others can write to ${weakPart ?? path}.` : judged.failure.message;
+  return [
+    warning(
+      'configuration folder',
+      `${finding} Whoever can remove ${path} removes the restrictions in it.`,
+      'Take the right to write there away from others (chmod go-w), or keep the configuration in another folder.',
+    ),
+  ];
+}
 
 /** In place of the project and the entry of a real call. */
 const NO_PROJECT = '0'.repeat(24);

@@ -48,11 +48,12 @@ export function isWell(checks: readonly Check[]): boolean {
   return checks.every(({ status }) => status !== 'failed');
 }
 
-export function jsonReport(checks: readonly Check[]): string {
-  return `${redactJson(JSON.stringify({ ok: isWell(checks), checks }))}\n`;
+/** @param json one JSON document instead of a table */
+export function reportOf(checks: readonly Check[], json: boolean): string {
+  return json ? `${redactJson(JSON.stringify({ ok: isWell(checks), checks }))}\n` : table(checks);
 }
 
-export function tableReport(checks: readonly Check[]): string {
+function table(checks: readonly Check[]): string {
   const width = Math.max(...checks.map(({ check }) => check.length));
   const lines = checks.flatMap(({ status, check, finding, advice }) => {
     const lead = `${status.padEnd('warning'.length)}  ${shown(check).padEnd(width)}  `;
