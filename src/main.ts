@@ -11,7 +11,6 @@ import { createHandshake } from './mcp/handshake.ts';
 import { closeSideDoors } from './mcp/hardening.ts';
 import { instructions } from './mcp/instructions.ts';
 import { serveStdio } from './mcp/stdio.ts';
-import { followable } from './prompts/prompt-definition.ts';
 import { promptDefinitions } from './prompts/prompt-definitions.ts';
 import { FIRST_PROJECT } from './sandbox/first-project.ts';
 import { createLog, classOf } from './secret/redacted-output.ts';
@@ -81,9 +80,11 @@ function definitionsWith(config: Config) {
   return configuredTools(toolDefinitions, { ...config, sinkNames: [...config.sinks.keys()] });
 }
 
+/** The prompts that an agent can follow with these tools. */
 function promptsFor(tools: readonly ToolDefinition[]) {
   const names = tools.map(({ name }) => name);
-  return followable(promptDefinitions, names).map(({ definition }) => definition);
+  const followable = promptDefinitions.filter((prompt) => prompt.tools.every((tool) => names.includes(tool)));
+  return followable.map(({ definition }) => definition);
 }
 
 async function examine(commandLine: CommandLine): Promise<number> {

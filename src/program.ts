@@ -29,13 +29,13 @@ interface Start extends HandshakeOptions {
 }
 
 export async function serve(start: Start, input: Readable, output: Writable): Promise<Serving> {
-  const { settings, toolDefinitions } = start;
+  const { settings, promptDefinitions } = start;
   const opened = inspectorProblem(typeof settings === 'string' ? undefined : settings.environment.NODE_OPTIONS);
   if (opened !== undefined) throw new ConfigError('inspector', opened);
   if (typeof settings !== 'string') return serveWith(settings, start, input, output);
   const parts = {
     catalog: refusingCatalog(settings),
-    prompts: createPrompts(undefined, namesOf(toolDefinitions)),
+    prompts: createPrompts(undefined, namesOf(promptDefinitions)),
     audit: () => Promise.resolve(),
   };
   const adapter = createServer({ ...start, ...parts });
@@ -44,7 +44,7 @@ export async function serve(start: Start, input: Readable, output: Writable): Pr
 }
 
 async function serveWith(config: Config, start: Start, input: Readable, output: Writable): Promise<Serving> {
-  const { log, toolDefinitions } = start;
+  const { log, promptDefinitions } = start;
   configureMachine(config);
   const context = {
     ...config,
@@ -53,7 +53,7 @@ async function serveWith(config: Config, start: Start, input: Readable, output: 
     sinks: openSinks(config.sinks, config.environment),
   };
   const catalog = createCatalog(context);
-  const prompts = createPrompts(context, namesOf(toolDefinitions));
+  const prompts = createPrompts(context, namesOf(promptDefinitions));
   const audit = async (record: CallRecord) => {
     if (!(await appendAudit(config.stateDir, record)))
       log('error', 'the audit log cannot be written (ATLAS_MODEL_KEYS_STATE_DIR)');
@@ -71,8 +71,8 @@ async function serveWith(config: Config, start: Start, input: Readable, output: 
   };
 }
 
-function namesOf(tools: Start['toolDefinitions']): string[] {
-  return tools.map(({ name }) => name);
+function namesOf(prompts: Start['promptDefinitions']): string[] {
+  return prompts.map(({ name }) => name);
 }
 
 /** For people, and loaded only for them. */

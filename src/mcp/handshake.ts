@@ -3,7 +3,7 @@
 // that is malformed.
 
 import { parseJson } from '../text/json.ts';
-import type { PromptDefinition } from '../prompts/prompt-definition.ts';
+import type { PromptDefinition } from '../prompts/prompt-definitions.ts';
 import type { ToolDefinition } from '../tools/tool-definition.ts';
 
 /** The id under which the server is told again of an `initialize` that was answered. No host sees it. */

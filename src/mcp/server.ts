@@ -17,6 +17,7 @@ import {
   ListPromptsRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js';
 import type { Prompts } from '../prompts/prompt-catalog.ts';
+import type { PromptDefinition } from '../prompts/prompt-definitions.ts';
 import { type Log, classOf } from '../secret/redacted-output.ts';
 import { nearest } from '../text/nearest.ts';
 import type { Catalog } from '../tools/catalog.ts';
@@ -25,7 +26,6 @@ import { internalFailure, type RequestContext, type Tool, type ToolResult } from
 import { askThrough, askTimeoutOf, SEEN_AFTER_MS, takesForms } from './elicitation.ts';
 import { CAPABILITIES, serverInfo } from './handshake.ts';
 import { type Progress, progressOf } from './progress.ts';
-import { promptDefinition } from '../prompts/prompt-definition.ts';
 
 /** Of tools, as this server and most others name them. */
 const TOOL_NAME = /^[a-z][a-z0-9_]{0,63}$/;
@@ -37,6 +37,7 @@ export interface ServerOptions {
   /** What hosts are shown of its tools. */
   readonly toolDefinitions: readonly ToolDefinition[];
   readonly prompts: Prompts;
+  readonly promptDefinitions: readonly PromptDefinition[];
   /** For the model, at the start of a conversation. At most 1 KB. */
   readonly instructions: string;
   readonly log: Log;
@@ -55,14 +56,16 @@ export interface McpAdapter {
   readonly drain: () => Promise<void>;
 }
 
-type Serving = ServerOptions & Pick<McpAdapter, 'server'>;
+/** `stopping` is aborted when the server stops. */
+type Serving = ServerOptions & Pick<McpAdapter, 'server'> & { readonly stopping: AbortSignal };
 type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
 
 export function createServer(options: ServerOptions): McpAdapter {
-  const { version, catalog, toolDefinitions, prompts, instructions, log } = options;
+  const { version, catalog, toolDefinitions, instructions, log } = options;
   // eslint-disable-next-line @typescript-eslint/no-deprecated -- see above
   const server = new Server(serverInfo(version), { capabilities: CAPABILITIES, instructions });
   const stopping = new AbortController();
+  const serving = { ...options, server, stopping: stopping.signal };
   const underWay = new Set<Promise<unknown>>();
 
   server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: [...toolDefinitions] }));
@@ -70,8 +73,8 @@ export function createServer(options: ServerOptions): McpAdapter {
     const tool = catalog.find(params.name);
     if (!tool) throw invalidParams(unknownTool(params.name, toolDefinitions));
     const progress = progressOf(extra, tool.title, log);
-    const control = controlOf(extra, progress, { ...options, server, stopping: stopping.signal });
-    const call = recorded(tool, params.arguments ?? {}, control, { ...options, server });
+    const control = controlOf(extra, progress, serving);
+    const call = recorded(tool, params.arguments ?? {}, control, serving);
     underWay.add(call);
     try {
       return render(await call);
@@ -80,7 +83,7 @@ export function createServer(options: ServerOptions): McpAdapter {
       underWay.delete(call);
     }
   });
-  servePrompts(server, { prompts, log, stopping: stopping.signal });
+  servePrompts(serving);
   return {
     server,
     async drain() {
@@ -101,7 +104,7 @@ function unknownTool(name: string, toolDefinitions: readonly ToolDefinition[]): 
 function controlOf(
   extra: Extra,
   progress: Progress,
-  { server, stopping, log, askTimeoutMs, seenAfterMs = SEEN_AFTER_MS }: Serving & { readonly stopping: AbortSignal },
+  { server, stopping, log, askTimeoutMs, seenAfterMs = SEEN_AFTER_MS }: Serving,
 ): RequestContext {
   const signal = AbortSignal.any([extra.signal, stopping]);
   const timeoutMs = askTimeoutMs ?? askTimeoutOf(server.getClientVersion()?.name, extra._meta?.progressToken);
@@ -182,31 +185,23 @@ function callRecord(
   };
 }
 
-interface PromptRequests {
-  readonly prompts: Prompts;
-  readonly log: Log;
-  /** Aborted when the server stops. */
-  readonly stopping: AbortSignal;
-}
-
-// eslint-disable-next-line @typescript-eslint/no-deprecated -- as in server.ts
-function servePrompts(server: Server, requests: PromptRequests): void {
-  const { prompts } = requests;
-  server.setRequestHandler(ListPromptsRequestSchema, () => ({ prompts: prompts.offered.map(promptDefinition) }));
+function servePrompts(serving: Serving): void {
+  const { server, prompts, promptDefinitions } = serving;
+  server.setRequestHandler(ListPromptsRequestSchema, () => ({ prompts: [...promptDefinitions] }));
   server.setRequestHandler(GetPromptRequestSchema, ({ params }) => {
     const prompt = prompts.find(params.name);
-    if (!prompt) throw invalidParams(unknownPrompt(prompts));
+    if (!prompt) throw invalidParams(unknownPrompt(promptDefinitions));
     const filled = prompt.fill(params.arguments ?? {});
     if (!filled.ok) throw invalidParams(filled.failure);
     const content = { type: 'text' as const, text: filled.value };
     return { description: prompt.description, messages: [{ role: 'user' as const, content }] };
   });
   server.setRequestHandler(CompleteRequestSchema, async ({ params }) => ({
-    completion: { ...(await completeSafely(requests, params)) },
+    completion: { ...(await completeSafely(serving, params)) },
   }));
 }
 
-function unknownPrompt({ offered }: Prompts): string {
+function unknownPrompt(offered: readonly PromptDefinition[]): string {
   return offered.length === 0
     ? 'Unknown prompt. This server offers no prompts, since the operator does not offer the tools for them.'
     : `Unknown prompt. There are: ${offered.map(({ name }) => name).join(', ')}.`;
@@ -214,7 +209,7 @@ function unknownPrompt({ offered }: Prompts): string {
 
 /** A person who types sees no suggestions rather than an error. */
 async function completeSafely(
-  { prompts, log, stopping }: PromptRequests,
+  { prompts, log, stopping }: Serving,
   { ref, argument: { name, value }, context }: CompleteRequest['params'],
 ) {
   const nothing = { values: [], total: 0, hasMore: false };
