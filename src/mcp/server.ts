@@ -3,13 +3,10 @@
 // It uses the low-level Server, since McpServer answers invalid arguments in bare text before a tool sees them.
 
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
-import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
 import {
   CallToolRequestSchema,
   type CallToolResult,
   ListToolsRequestSchema,
-  type ServerNotification,
-  type ServerRequest,
   type CompleteRequest,
   CompleteRequestSchema,
   ErrorCode,
@@ -23,9 +20,8 @@ import { nearest } from '../text/nearest.ts';
 import type { Catalog } from '../tools/catalog.ts';
 import type { ToolDefinition } from '../tools/tool-definition.ts';
 import { internalFailure, type RequestContext, type Tool, type ToolResult } from '../tools/tool.ts';
-import { askThrough, askTimeoutOf, SEEN_AFTER_MS, takesForms } from './elicitation.ts';
 import { CAPABILITIES, serverInfo } from './handshake.ts';
-import { type Progress, progressOf } from './progress.ts';
+import { requestContextOf } from './request-context.ts';
 
 /** Of tools, as this server and most others name them. */
 const TOOL_NAME = /^[a-z][a-z0-9_]{0,63}$/;
@@ -58,10 +54,9 @@ export interface McpAdapter {
 
 /** `stopping` is aborted when the server stops. */
 type Serving = ServerOptions & Pick<McpAdapter, 'server'> & { readonly stopping: AbortSignal };
-type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
 
 export function createServer(options: ServerOptions): McpAdapter {
-  const { version, catalog, toolDefinitions, instructions, log } = options;
+  const { version, catalog, toolDefinitions, instructions } = options;
   // eslint-disable-next-line @typescript-eslint/no-deprecated -- see above
   const server = new Server(serverInfo(version), { capabilities: CAPABILITIES, instructions });
   const stopping = new AbortController();
@@ -72,14 +67,13 @@ export function createServer(options: ServerOptions): McpAdapter {
   server.setRequestHandler(CallToolRequestSchema, async ({ params }, extra) => {
     const tool = catalog.find(params.name);
     if (!tool) throw invalidParams(unknownTool(params.name, toolDefinitions));
-    const progress = progressOf(extra, tool.title, log);
-    const control = controlOf(extra, progress, serving);
-    const call = recorded(tool, params.arguments ?? {}, control, serving);
+    const { context, end } = requestContextOf(extra, tool.title, serving);
+    const call = recorded(tool, params.arguments ?? {}, context, serving);
     underWay.add(call);
     try {
       return render(await call);
     } finally {
-      progress.end();
+      end();
       underWay.delete(call);
     }
   });
@@ -100,39 +94,22 @@ function unknownTool(name: string, toolDefinitions: readonly ToolDefinition[]): 
   return TOOL_NAME.test(name) ? `Unknown tool: ${name}.${known}` : `Unknown tool.${known}`;
 }
 
-/** What a tool may know of, and ask of, the host that called it. */
-function controlOf(
-  extra: Extra,
-  progress: Progress,
-  { server, stopping, log, askTimeoutMs, seenAfterMs = SEEN_AFTER_MS }: Serving,
-): RequestContext {
-  const signal = AbortSignal.any([extra.signal, stopping]);
-  const timeoutMs = askTimeoutMs ?? askTimeoutOf(server.getClientVersion()?.name, extra._meta?.progressToken);
-  return {
-    signal,
-    progress: progress.tell,
-    ...(takesForms(server.getClientCapabilities()) && {
-      ask: askThrough({ extra, signal, timeoutMs, seenAfterMs, progress, log }),
-    }),
-  };
-}
-
 async function recorded(
   tool: Tool,
   input: unknown,
-  control: RequestContext,
+  context: RequestContext,
   { server, log, audit }: Serving,
 ): Promise<ToolResult> {
   const started = performance.now();
-  const result = await callSafely(tool, input, control, log);
+  const result = await callSafely(tool, input, context, log);
   await audit(callRecord(server.getClientVersion(), tool, result, performance.now() - started));
   return result;
 }
 
 /** A defect of a tool becomes a code. The error itself may quote anything, so only its class is logged. */
-async function callSafely(tool: Tool, input: unknown, control: RequestContext, log: Log): Promise<ToolResult> {
+async function callSafely(tool: Tool, input: unknown, context: RequestContext, log: Log): Promise<ToolResult> {
   try {
-    const result = await tool.call(input, control);
+    const result = await tool.call(input, context);
     log(result.isError ? 'warning' : 'info', `${tool.name}: ${result.outcome}`);
     // Nobody may get the answer (a cancelled call has none), and somebody must know of this key.
     if (result.alarm !== undefined) log('error', `${tool.name}: ${result.alarm}`);
