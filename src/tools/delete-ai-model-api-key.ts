@@ -3,15 +3,13 @@
 import * as z from 'zod/v4';
 import { deleteKey, type DeleteContext } from '../keys/delete.ts';
 import { apiKeyId, confirmName, dryRun, groupId, type Defaults } from './parameter.ts';
-import { errorSchema, shownKeySchema } from './result-schema.ts';
+import { resultSchema, shownKeySchema } from './result-schema.ts';
 import { quoted } from './result-text.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 
-const output = z.strictObject({
-  outcome: z.enum(['deleted', 'planned', 'failed']),
-  key: shownKeySchema.optional(),
-  error: errorSchema.optional(),
+const output = resultSchema(['deleted', 'planned'], {
+  key: shownKeySchema,
 });
 
 export function deleteAiModelApiKey(context: DeleteContext & Defaults): Tool {

@@ -5,15 +5,13 @@ import { undeliveredOf } from '../keys/undelivered.ts';
 import { getModelKey } from '../keys/known-key.ts';
 import type { KeyListContext } from '../keys/lists.ts';
 import { apiKeyId, chooseScope, scopeOf, subjectOf, type Defaults } from './parameter.ts';
-import { errorSchema, shownKeySchema } from './result-schema.ts';
+import { resultSchema, shownKeySchema } from './result-schema.ts';
 import { quoted, shown } from './result-text.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 
-const output = z.strictObject({
-  outcome: z.enum(['found', 'failed']),
-  key: shownKeySchema.optional(),
-  error: errorSchema.optional(),
+const output = resultSchema(['found'], {
+  key: shownKeySchema,
 });
 
 export function getAiModelApiKey(context: KeyListContext & Defaults): Tool {

@@ -5,16 +5,20 @@ import type { KeyContext } from '../keys/known-key.ts';
 import { listProjects } from '../keys/lists.ts';
 import { listResult, projectLine, quoted } from './result-text.ts';
 import { nameContains, orgId, page, type Defaults } from './parameter.ts';
-import { errorSchema, projectSchema, rest } from './result-schema.ts';
+import { rest, resultSchema } from './result-schema.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 
-const output = z.strictObject({
-  outcome: z.enum(['listed', 'failed']),
-  projects: z.array(projectSchema).optional(),
-  nearest: z.array(projectSchema).optional(),
+const projectSchema = z.strictObject({
+  groupId: z.string().optional(),
+  name: z.string(),
+  orgId: z.string().optional(),
+});
+
+const output = resultSchema(['listed'], {
+  projects: z.array(projectSchema),
+  nearest: z.array(projectSchema),
   ...rest,
-  error: errorSchema.optional(),
 });
 
 export function listProjectsTool(context: KeyContext & Defaults): Tool {

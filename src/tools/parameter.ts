@@ -123,14 +123,6 @@ export const limitScope = {
   geography: limitWord('a geography').optional(),
 };
 
-/** Any word: Atlas decides which there are. */
-export const keyScope = (what: string) =>
-  z
-    .string()
-    .regex(/^[A-Za-z0-9_-]{1,40}$/, { error: 'must be one word of letters, digits, dashes or underscores' })
-    .default('ANY')
-    .describe(what);
-
 export function sinkName({ sinks, defaultSink }: SinkChoice, what: string) {
   // Not checked here, so that a wrong name is answered with SINK_UNKNOWN and the names of the sinks.
   return z

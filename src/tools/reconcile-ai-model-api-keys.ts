@@ -2,39 +2,33 @@
 
 import * as z from 'zod/v4';
 import { reconcile, type ReconcileContext, type Stray } from '../keys/reconcile.ts';
-import { errorSchema } from './result-schema.ts';
+import { resultSchema } from './result-schema.ts';
 import { quoted } from './result-text.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 
-const output = z.strictObject({
-  outcome: z.enum(['reconciled', 'failed']),
-  creates: z
-    .array(
-      z.strictObject({
-        groupId: z.string(),
-        name: z.string(),
-        sink: z.string(),
-        entry: z.string().optional(),
-        openedAt: z.string(),
-        finding: z.enum(['under_way', 'delivered', 'orphan', 'deleted', 'gone', 'unknown']),
-        apiKeyIds: z.array(z.string()),
-        advice: z.string(),
-      }),
-    )
-    .optional(),
-  others: z
-    .array(
-      z.strictObject({
-        groupId: z.string(),
-        apiKeyId: z.string(),
-        name: z.string(),
-        ageSeconds: z.number().optional(),
-        inUse: z.boolean(),
-      }),
-    )
-    .optional(),
-  error: errorSchema.optional(),
+const output = resultSchema(['reconciled'], {
+  creates: z.array(
+    z.strictObject({
+      groupId: z.string(),
+      name: z.string(),
+      sink: z.string(),
+      entry: z.string().optional(),
+      openedAt: z.string(),
+      finding: z.enum(['under_way', 'delivered', 'orphan', 'deleted', 'gone', 'unknown']),
+      apiKeyIds: z.array(z.string()),
+      advice: z.string(),
+    }),
+  ),
+  others: z.array(
+    z.strictObject({
+      groupId: z.string(),
+      apiKeyId: z.string(),
+      name: z.string(),
+      ageSeconds: z.number().optional(),
+      inUse: z.boolean(),
+    }),
+  ),
 });
 
 export function reconcileAiModelApiKeys(context: ReconcileContext): Tool {
