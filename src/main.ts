@@ -4,7 +4,7 @@
 import './first-statements.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { isForPeople, parseCommandLine, type CommandLine } from './config/command-line.ts';
-import { ConfigError } from './config/config-error.ts';
+import { ConfigError, orConfigError } from './config/config-error.ts';
 import { loadConfig, type Config } from './config/config.ts';
 import { helpText } from './config/help-text.ts';
 import { createHandshake } from './mcp/handshake.ts';
@@ -19,7 +19,7 @@ import { toolDefinitions } from './tools/tool-definitions.ts';
 
 async function main(argv: readonly string[]): Promise<number> {
   if (isForPeople(argv)) return carryOut(parseCommandLine(argv));
-  const config = await settingsOrProblem(() => parseCommandLine(argv));
+  const config = await orConfigError(async () => settingsFrom(parseCommandLine(argv)));
   const problem = config instanceof ConfigError ? config.message : undefined;
   if (problem !== undefined) process.stderr.write(`atlas-model-keys-mcp: ${problem}\n`);
   // A person at a terminal has read it. A host shows nobody stderr: there the server stays, and says it to every call.
@@ -57,15 +57,6 @@ async function carryOut(commandLine: CommandLine): Promise<number> {
   if (commandLine.doctor) return examine(commandLine);
   process.stdout.write(commandLine.help ? helpText() : `${packageJson.version}\n`);
   return 0;
-}
-
-async function settingsOrProblem(commandLine: () => CommandLine): Promise<Config | ConfigError> {
-  try {
-    return await settingsFrom(commandLine());
-  } catch (error) {
-    if (error instanceof ConfigError) return error;
-    throw error;
-  }
 }
 
 /** The sandbox has a project to begin with. */

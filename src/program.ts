@@ -35,7 +35,7 @@ export async function serve(start: Start, input: Readable, output: Writable): Pr
   if (typeof settings !== 'string') return serveWith(settings, start, input, output);
   const parts = {
     catalog: refusingCatalog(settings),
-    prompts: createPrompts(undefined, namesOf(promptDefinitions)),
+    prompts: createPrompts(undefined, promptDefinitions),
     audit: () => Promise.resolve(),
   };
   const adapter = createServer({ ...start, ...parts });
@@ -53,7 +53,7 @@ async function serveWith(config: Config, start: Start, input: Readable, output: 
     sinks: openSinks(config.sinks, config.environment),
   };
   const catalog = createCatalog(context);
-  const prompts = createPrompts(context, namesOf(promptDefinitions));
+  const prompts = createPrompts(context, promptDefinitions);
   const audit = async (record: CallRecord) => {
     if (!(await appendAudit(config.stateDir, record)))
       log('error', 'the audit log cannot be written (ATLAS_MODEL_KEYS_STATE_DIR)');
@@ -69,10 +69,6 @@ async function serveWith(config: Config, start: Start, input: Readable, output: 
     },
     endPrograms,
   };
-}
-
-function namesOf(prompts: Start['promptDefinitions']): string[] {
-  return prompts.map(({ name }) => name);
 }
 
 /** For people, and loaded only for them. */

@@ -12,3 +12,13 @@ export class ConfigError extends Error {
     super(`${setting}: ${problem}`);
   }
 }
+
+/** What the action gives, or the ConfigError that it throws. It throws every other error itself. */
+export async function orConfigError<T>(action: () => Promise<T>): Promise<T | ConfigError> {
+  try {
+    return await action();
+  } catch (error) {
+    if (error instanceof ConfigError) return error;
+    throw error;
+  }
+}

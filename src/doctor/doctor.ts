@@ -4,14 +4,14 @@
 import { stat } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import type { Atlas } from '../atlas/atlas.ts';
-import { ConfigError } from '../config/config-error.ts';
+import { ConfigError, orConfigError } from '../config/config-error.ts';
 import type { Config } from '../config/config.ts';
 import type { Credentials, HeldSecret, SecretFile } from '../config/credentials.ts';
 import { isReadableByOthers } from '../files/file-owner.ts';
 import { shellWord } from '../files/file-problem.ts';
 import { atlasChecks } from './atlas-side.ts';
 import { folderCheck, sinkChecks, stateChecks, temporaryFilesCheck } from './places.ts';
-import { failed, isWell, ok, reportOf, warning, type Check } from './report.ts';
+import { fails, isWell, passes, reportOf, warns, type Check } from './report.ts';
 
 interface Examination {
   /** Rejects with a ConfigError as at the start of the server. */
@@ -21,7 +21,7 @@ interface Examination {
 
 /** Writes the report. Resolves with the exit code: 0 if nothing failed, 1 if something did, 2 if the settings cannot be used. */
 export async function runDoctor(examination: Examination, json: boolean, output: Writable): Promise<number> {
-  const config = await loaded(examination.load);
+  const config = await orConfigError(examination.load);
   const isBroken = config instanceof ConfigError;
   const checks = isBroken ? [broken(config)] : await examine(config, examination);
   await new Promise<void>((resolve) => {
@@ -47,15 +47,6 @@ async function examine(config: Config, { openAtlas }: Pick<Examination, 'openAtl
   return [...configurationChecks(config), ...folder, credential, ...file, ...atlas, ...places];
 }
 
-async function loaded(load: Examination['load']): Promise<Config | ConfigError> {
-  try {
-    return await load();
-  } catch (error) {
-    if (error instanceof ConfigError) return error;
-    throw error;
-  }
-}
-
 async function askAtlas(atlas: Atlas, config: Config): Promise<Check[]> {
   try {
     return await atlasChecks(atlas, config);
@@ -65,35 +56,35 @@ async function askAtlas(atlas: Atlas, config: Config): Promise<Check[]> {
 }
 
 function broken({ message }: ConfigError): Check {
-  return failed('configuration', message, 'Correct that setting (see --help). Nothing else was looked at.');
+  return fails('configuration', message, 'Correct that setting (see --help). Nothing else was looked at.');
 }
 
 function configurationChecks(config: Config): Check[] {
   return [
-    ok('configuration', sourceOf(config)),
-    ok('settings', originsOf(config)),
+    passes('configuration', sourceOf(config)),
+    passes('settings', originsOf(config)),
     ...trustOf(config),
     ...defaultsOf(config),
   ];
 }
 
 function credentialCheck({ atlas, credentialVariables }: Config): Check {
-  if (!atlas) return ok('credential', 'that of the embedded sandbox');
+  if (!atlas) return passes('credential', 'that of the embedded sandbox');
   const { credentials } = atlas;
   if (credentials.kind !== 'missing') {
-    return ok('credential', `${NAMES[credentials.kind]}, from ${credentialVariables.join(' and ')}`);
+    return passes('credential', `${NAMES[credentials.kind]}, from ${credentialVariables.join(' and ')}`);
   }
   const { wanted, unfilled } = credentials;
   if (unfilled)
-    return failed(
+    return fails(
       'credential',
       `${unfilled.setting} ${unfilled.words}`,
       `Put the value itself into ${unfilled.setting}.`,
     );
   if (wanted !== undefined) {
-    return failed('credential', `incomplete: ${wanted} is not set`, `Set ${wanted} too in the environment.`);
+    return fails('credential', `incomplete: ${wanted} is not set`, `Set ${wanted} too in the environment.`);
   }
-  return failed(
+  return fails(
     'credential',
     'none is configured',
     'Set MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET (a service account with the role Project Model Owner).',
@@ -122,7 +113,7 @@ function originsOf({ origins }: Config): string {
 function trustOf({ trustPaths, origins }: Config): Check[] {
   if (trustPaths.length === 0) return [];
   return [
-    warning(
+    warns(
       'trusted paths',
       `the owners and modes of ${trustPaths.join(', ')} and of what is below are not checked (${origins.get('trustPaths') ?? 'default'})`,
       'Remove from trustPaths what other users can write to.',
@@ -134,7 +125,7 @@ function trustOf({ trustPaths, origins }: Config): Check[] {
 function defaultsOf({ projectId, allowedProjects }: Config): Check[] {
   if (projectId === undefined || (allowedProjects?.includes(projectId) ?? true)) return [];
   return [
-    warning(
+    warns(
       'default project',
       `MONGODB_ATLAS_PROJECT_ID (${projectId}) is not among allowedProjects, so calls that name no project are refused`,
       'Add it to allowedProjects, or unset it.',
@@ -153,7 +144,7 @@ async function secretFileChecks({ atlas }: Config): Promise<Check[]> {
   const found = await stat(file).catch(() => undefined);
   if (!found || !isReadableByOthers(found)) return [];
   return [
-    warning(
+    warns(
       'secret file',
       `other users of this machine can read the file of ${setting}`,
       `Run: chmod go-rwx ${shellWord(file)}`,

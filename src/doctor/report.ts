@@ -1,6 +1,7 @@
 // What the doctor found, as a table for people or as one JSON document for scripts. Neither contains a secret.
 
 import { redact, redactJson } from '../secret/redaction.ts';
+import { counted } from '../text/counted.ts';
 import { BLANK } from '../text/invisible.ts';
 
 /** One thing that the doctor looked at, and what it found. */
@@ -13,15 +14,15 @@ export interface Check {
   readonly advice?: string;
 }
 
-export function ok(check: string, finding: string): Check {
+export function passes(check: string, finding: string): Check {
   return { check, status: 'ok', finding };
 }
 
-export function warning(check: string, finding: string, advice?: string): Check {
+export function warns(check: string, finding: string, advice?: string): Check {
   return { check, status: 'warning', finding, ...(advice !== undefined && { advice }) };
 }
 
-export function failed(check: string, finding: string, advice: string): Check {
+export function fails(check: string, finding: string, advice: string): Check {
   return { check, status: 'failed', finding, advice };
 }
 
@@ -31,11 +32,6 @@ const MOST_SHOWN = 5;
 export function listed(items: readonly string[]): string {
   const shown = items.slice(0, MOST_SHOWN).join(', ');
   return items.length > MOST_SHOWN ? `${shown} and ${items.length - MOST_SHOWN} more` : shown;
-}
-
-/** `1 key`, `2 keys`. */
-export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 /** A path or a name must not contain what a terminal takes for a command. */
@@ -56,9 +52,9 @@ export function reportOf(checks: readonly Check[], json: boolean): string {
 function table(checks: readonly Check[]): string {
   const width = Math.max(...checks.map(({ check }) => check.length));
   const lines = checks.flatMap(({ status, check, finding, advice }) => {
-    const lead = `${status.padEnd('warning'.length)}  ${shown(check).padEnd(width)}  `;
-    const first = `${lead}${shown(finding)}`;
-    return advice === undefined ? [first] : [first, `${' '.repeat(lead.length)}-> ${shown(advice)}`];
+    const lead = `${status.padEnd('warning'.length)}  ${printable(check).padEnd(width)}  `;
+    const first = `${lead}${printable(finding)}`;
+    return advice === undefined ? [first] : [first, `${' '.repeat(lead.length)}-> ${printable(advice)}`];
   });
   return [...lines, '', summary(checks), ''].join('\n');
 }
@@ -71,6 +67,6 @@ function summary(checks: readonly Check[]): string {
 }
 
 /** Redacted before and after, since the characters that are removed may stand within a secret. */
-function shown(text: string): string {
+function printable(text: string): string {
   return redact(redact(text).replace(UNSHOWABLE, ''));
 }

@@ -27,7 +27,9 @@ export interface Handshake {
 
 export interface HandshakeOptions {
   readonly version: string;
+  /** For the model, at the start of a conversation. At most 1 KB. */
   readonly instructions: string;
+  /** What hosts are shown of the tools and prompts that there are with the operator's settings. */
   readonly toolDefinitions: readonly ToolDefinition[];
   readonly promptDefinitions: readonly PromptDefinition[];
 }

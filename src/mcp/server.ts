@@ -20,22 +20,16 @@ import { nearest } from '../text/nearest.ts';
 import type { Catalog } from '../tools/catalog.ts';
 import type { ToolDefinition } from '../tools/tool-definition.ts';
 import { internalFailure, type RequestContext, type Tool, type ToolResult } from '../tools/tool.ts';
-import { CAPABILITIES, serverInfo } from './handshake.ts';
+import { CAPABILITIES, serverInfo, type HandshakeOptions } from './handshake.ts';
 import { requestContextOf } from './request-context.ts';
 
 /** Of tools, as this server and most others name them. */
 const TOOL_NAME = /^[a-z][a-z0-9_]{0,63}$/;
 const LONGEST_TOOL_NAME = 64;
 
-export interface ServerOptions {
-  readonly version: string;
+export interface ServerOptions extends HandshakeOptions {
   readonly catalog: Catalog;
-  /** What hosts are shown of its tools. */
-  readonly toolDefinitions: readonly ToolDefinition[];
   readonly prompts: Prompts;
-  readonly promptDefinitions: readonly PromptDefinition[];
-  /** For the model, at the start of a conversation. At most 1 KB. */
-  readonly instructions: string;
   readonly log: Log;
   /** Keeps a record of each call; must not throw. */
   readonly audit: (record: CallRecord) => Promise<void>;
@@ -53,7 +47,7 @@ export interface McpAdapter {
 }
 
 /** `stopping` is aborted when the server stops. */
-type Serving = ServerOptions & Pick<McpAdapter, 'server'> & { readonly stopping: AbortSignal };
+type ServerParts = ServerOptions & Pick<McpAdapter, 'server'> & { readonly stopping: AbortSignal };
 
 export function createServer(options: ServerOptions): McpAdapter {
   const { version, catalog, toolDefinitions, instructions } = options;
@@ -98,7 +92,7 @@ async function recorded(
   tool: Tool,
   input: unknown,
   context: RequestContext,
-  { server, log, audit }: Serving,
+  { server, log, audit }: ServerParts,
 ): Promise<ToolResult> {
   const started = performance.now();
   const result = await callSafely(tool, input, context, log);
@@ -162,7 +156,7 @@ function callRecord(
   };
 }
 
-function servePrompts(serving: Serving): void {
+function servePrompts(serving: ServerParts): void {
   const { server, prompts, promptDefinitions } = serving;
   server.setRequestHandler(ListPromptsRequestSchema, () => ({ prompts: [...promptDefinitions] }));
   server.setRequestHandler(GetPromptRequestSchema, ({ params }) => {
@@ -186,7 +180,7 @@ function unknownPrompt(offered: readonly PromptDefinition[]): string {
 
 /** A person who types sees no suggestions rather than an error. */
 async function completeSafely(
-  { prompts, log, stopping }: Serving,
+  { prompts, log, stopping }: ServerParts,
   { ref, argument: { name, value }, context }: CompleteRequest['params'],
 ) {
   const nothing = { values: [], total: 0, hasMore: false };

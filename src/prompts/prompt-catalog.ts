@@ -23,10 +23,11 @@ export interface Prompts {
 
 /**
  * @param context undefined where the settings cannot be used: then arguments are not completed
- * @param offered the names of the prompts that hosts are shown
+ * @param offered the prompts that hosts are shown
  */
-export function createPrompts(context: PromptsContext | undefined, offered: readonly string[]): Prompts {
-  const find = (name: string) => PROMPTS.find((prompt) => prompt.name === name && offered.includes(name));
+export function createPrompts(context: PromptsContext | undefined, offered: readonly Pick<Prompt, 'name'>[]): Prompts {
+  const known = PROMPTS.filter(({ name }) => offered.some((shown) => shown.name === name));
+  const find = (name: string) => known.find((prompt) => prompt.name === name);
   const names = context && knownNames(context);
   const candidates = async (argument: string, project: string | undefined, stopping: AbortSignal) => {
     switch (argument) {

@@ -6,7 +6,7 @@ import { getModelKey } from '../keys/known-key.ts';
 import type { KeyListContext } from '../keys/lists.ts';
 import { apiKeyId, chooseScope, scopeOf, subjectOf, type Defaults } from './parameter.ts';
 import { resultSchema, shownKeySchema } from './result-schema.ts';
-import { quoted, shown } from './result-text.ts';
+import { lastUse, quoted } from './result-text.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 
@@ -33,10 +33,9 @@ export function getAiModelApiKey(context: KeyListContext & Defaults): Tool {
       if (!found.ok) return found;
       const undelivered = undeliveredOf(found.value, await context.journal.read());
       const key = { ...found.value, ...(undelivered && { undelivered }) };
-      const use = key.lastUsedAt === null ? 'never used' : `last used ${shown(key.lastUsedAt)}`;
       return ok({
         structured: { outcome: 'found', key },
-        summary: `The key ${quoted(key.name)}, ${use}${undelivered ? ', not delivered' : ''}.`,
+        summary: `The key ${quoted(key.name)}, ${lastUse(key)}${undelivered ? ', not delivered' : ''}.`,
       });
     },
   });

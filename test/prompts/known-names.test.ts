@@ -5,11 +5,11 @@ import { expect, onTestFinished, test } from 'vitest';
 import { createAtlas } from '../../src/atlas/atlas.ts';
 import { openJournal } from '../../src/keys/journal/journal.ts';
 import { createPrompts, type PromptsContext, knownNames } from '../../src/prompts/prompt-catalog.ts';
+import { PROMPTS } from '../../src/prompts/prompts.ts';
 import { FIRST_PROJECT } from '../../src/sandbox/first-project.ts';
 import { startSimulator } from '../atlas-simulator/simulator.ts';
 import { Secret } from '../../src/secret/secret.ts';
 
-const OFFERED = ['provision_model_key', 'rotate_model_key', 'audit_model_keys'];
 const running = new AbortController().signal;
 
 async function openScene(policy: Pick<PromptsContext, 'allowedProjects' | 'orgId'> = {}) {
@@ -34,7 +34,7 @@ async function openScene(policy: Pick<PromptsContext, 'allowedProjects' | 'orgId
         ['vault', 2],
       ]),
     },
-    OFFERED,
+    PROMPTS,
   );
   const complete = (argument: string, value = '', project?: string) =>
     prompts.complete(
