@@ -59,10 +59,10 @@ async function carryOut(commandLine: CommandLine): Promise<number> {
   return 0;
 }
 
-/** The sandbox has a project to begin with. */
+/** In the sandbox, its first project is the default. */
 async function settingsFrom(commandLine: CommandLine): Promise<Config> {
   const config = await loadConfig(commandLine);
-  // For what it refuses of them.
+  // It throws where the settings name a tool that there is not.
   definitionsWith(config);
   return config.atlas ? config : { ...config, projectId: FIRST_PROJECT };
 }
@@ -85,7 +85,7 @@ async function examine(commandLine: CommandLine): Promise<number> {
   return Promise.race([doctor(load, commandLine.json), uncaught.then(() => 1)]);
 }
 
-/** Of a defect only the class: its message may quote anything. */
+/** Writes only the class of a defect: its message may quote anything. */
 function reportEnd(error: unknown): number {
   const isConfig = error instanceof ConfigError;
   const defect = `INTERNAL (${classOf(error)})`;

@@ -1,4 +1,4 @@
-// The whole server and the doctor, composed of their parts: what a host's first look does not need. No logic.
+// Composes the whole server and the doctor of their parts. A host that only lists the tools does not need it. No logic.
 
 import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';

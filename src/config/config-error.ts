@@ -1,4 +1,4 @@
-// The one error that a bad configuration ends in: a line for stderr that names the setting, never its value.
+// The one error for a bad configuration: its message names the setting, never its value.
 
 /** A setting that cannot be used. `main.ts` prints the message and exits with code 2. */
 export class ConfigError extends Error {

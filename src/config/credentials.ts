@@ -144,7 +144,7 @@ export function readCredentials(environment: Environment, others: OperatorAtlas)
 interface Search {
   readonly environment: Environment;
   readonly run: ProgramRun;
-  /** What is passed over, and told where no set is complete. */
+  /** Settings that are ignored, and named where no set is complete. */
   readonly unfilled: Unfilled[];
 }
 

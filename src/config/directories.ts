@@ -1,5 +1,5 @@
-// Paths as operators write them, where no shell expands anything, and the directories that are used where the operator names none.
-// Nothing is made here.
+// Reads paths as operators write them, where no shell expands anything, and says which directories are used where the operator names
+// none. It makes none of them.
 
 import { realpathSync, statSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
@@ -95,7 +95,7 @@ export function userDirectory(kind: DirectoryKind): string {
   );
 }
 
-/** Whether this user has a place for it at all. */
+/** Whether there is such a directory: a home directory, or the XDG variable, names it. */
 export function hasUserDirectory(kind: DirectoryKind): boolean {
   return homeOrNone() !== undefined || (hasXdg && given(xdgVariable(kind)) !== undefined);
 }
@@ -144,7 +144,7 @@ function temporaryDirectory(): string {
     const path = realpathSync(tmpdir());
     if (statSync(path).isDirectory()) return path;
   } catch {
-    // Answered as a file in its place.
+    // The same answer as for a file of that name.
   }
   throw new ConfigError('TMPDIR', 'does not name a directory that exists; --sandbox keeps its files there');
 }

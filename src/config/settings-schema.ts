@@ -1,4 +1,5 @@
-// What a setting may be. It is loaded only where a setting is to be checked: a start without any does not need it.
+// The schemas of the settings and of the configuration file. They are loaded only when there is a setting to check: a start without
+// any does not need them.
 
 import * as z from 'zod/v4-mini';
 import { directory, program, sinkName, sinkSchema } from './sink-spec.ts';

@@ -144,11 +144,11 @@ function names<Name extends string>(table: Readonly<Record<Name, Setting>>): Nam
   return Object.keys(table).filter((name): name is Name => name in table);
 }
 
-/** Where a second sink begins in the same text. Blanks and bars occur in commands too, with addresses behind them. */
+/** Where a second sink begins in the same text. Commands contain blanks and bars too, with addresses behind them. */
 const NEXT_SINK =
   /[,;]\s*[A-Za-z0-9][\w.-]*\s*=\s*(?:[a-z][a-z0-9-]*:|inline\b|reveal\b)|[\s|][A-Za-z0-9][\w.-]*=(?:file:|dotenv:|command:|inline\b)/;
 
-/** One `NAME=URI`, or a JSON object of name to URI or object. A list of several is not taken for one path. */
+/** One `NAME=URI`, or a JSON object of name to URI or object. A list of several is not read as one path. */
 function sinksFromText(value: string): unknown {
   if (value.startsWith('{')) return parseJson(value) ?? value;
   if (NEXT_SINK.test(value)) return value;

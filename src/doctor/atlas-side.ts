@@ -1,6 +1,6 @@
-// What Atlas says of the credential: whether it is accepted, what it may do, which projects it sees, and what time it is.
-// And which keys of Atlas say in their own name that they are not delivered: those of this machine, which can be completed or
-// deleted, and those of other machines. It only reads.
+// Asks Atlas about the credential: whether it is accepted, what it may do, which projects it sees, and what time it is; and which keys
+// have a name that says that they are not delivered: those of this machine, which can be completed or deleted, and those of other
+// machines. It only reads.
 
 import type { Atlas } from '../atlas/atlas.ts';
 import type { CredentialDescription, Project } from '../atlas/api/projects.ts';
@@ -13,13 +13,13 @@ import { isUnderWay, openJournal, type Kept } from '../keys/journal/journal.ts';
 import { isAllowed } from '../keys/refusals.ts';
 
 const TOLERATED_SECONDS = 60;
-/** A token's times and the digests of replies are judged by clocks. */
+/** The lifetimes of tokens are compared with this clock. */
 const HARMFUL_SECONDS = 5 * 60;
 
 /** Roles that may create keys in their project, or in every project of their organization. */
 const CREATING_ROLE = /^(?:GROUP_OWNER|ORG_OWNER|[A-Z_]*MODEL_OWNER)$/;
 
-/** Where Atlas cannot be reached, or does not accept the credential, there is nothing more to ask. */
+/** Only one check where Atlas cannot be reached or does not accept the credential: nothing else can be asked then. */
 export async function atlasChecks(atlas: Atlas, config: Config): Promise<Check[]> {
   const described = await atlas.describeCredential();
   const now = Date.now();
@@ -107,7 +107,7 @@ function projectText({ groupId, name }: Project): string {
   return `${name} (${groupId})`;
 }
 
-/** Those that the operator has named. */
+/** The projects that the operator names. */
 function wantedProjects({ allowedProjects = [], projectId }: Config): string[] {
   return [...new Set([...allowedProjects, ...(projectId === undefined ? [] : [projectId])])];
 }
@@ -147,7 +147,7 @@ function judgeUndelivered(keys: readonly ModelKey[], kept: Kept): Check {
     return fails(
       UNDELIVERED,
       `${counted(own.length, 'key')} of calls on this machine: ${listed(own.map(({ apiKeyId }) => apiKeyId))}`,
-      'Have reconcile_ai_model_api_keys called: it says what is true of each, and with apply brings them to their end.',
+      'Have reconcile_ai_model_api_keys called: it says what is true of each, and with apply completes or deletes them.',
     );
   }
   if (keys.length === 0) return passes(UNDELIVERED, 'none');

@@ -34,7 +34,7 @@ export function listed(items: readonly string[]): string {
   return items.length > MOST_SHOWN ? `${shown} and ${items.length - MOST_SHOWN} more` : shown;
 }
 
-/** A path or a name must not contain what a terminal takes for a command. */
+/** Characters that a terminal may interpret as a command, or does not show. */
 const UNSHOWABLE = new RegExp(
   String.raw`[\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2028\u2029${BLANK}]`,
   'gu',
@@ -66,7 +66,7 @@ function summary(checks: readonly Check[]): string {
   return isWell(checks) ? `All is well${beside}.` : `${counted(numberOf('failed'), 'check')} failed${beside}.`;
 }
 
-/** Redacted before and after, since the characters that are removed may stand within a secret. */
+/** Redacted before and after, since the characters that are removed may be within a secret. */
 function printable(text: string): string {
   return redact(redact(text).replace(UNSHOWABLE, ''));
 }

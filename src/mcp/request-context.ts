@@ -55,7 +55,7 @@ export function requestContextOf(
 
 /** How long a person may take, below the time after which hosts give up a call; in milliseconds. */
 const ASK_TIMEOUT_MS = 180_000;
-/** For hosts that wait as long as they are told of progress. */
+/** For hosts that wait as long as progress comes. */
 const PATIENT_TIMEOUT_MS = 600_000;
 const PATIENT_HOSTS = ['claude-code'];
 
@@ -153,13 +153,13 @@ const REPEATED_EVERY_MS = 2_000;
 interface Progress {
   /** The last message is what the host sees, from the first second on. */
   readonly tell: (message: string) => void;
-  /** Tells this while the action lasts, and afterwards what was told before, unless there is something newer. */
+  /** Shows this message while the action lasts, and afterwards the one before, unless there is a newer one. */
   readonly during: <Result>(message: string, action: () => Promise<Result>) => Promise<Result>;
   /** Nothing is sent from here on. */
   readonly end: () => void;
 }
 
-/** @param begun what is told of a call that tells nothing itself */
+/** @param begun the message of a call that tells nothing itself */
 function progressOf({ _meta, sendNotification }: Extra, begun: string, log: Log): Progress {
   const progressToken = _meta?.progressToken;
   if (progressToken === undefined) return silent;
@@ -173,7 +173,7 @@ function progressOf({ _meta, sendNotification }: Extra, begun: string, log: Log)
   });
 }
 
-/** Nothing in the first second; then each new message at once, and the last one again and again. */
+/** Sends nothing in the first second; then each new message at once, and the last one repeatedly. */
 function paced(begun: string, send: (message: string) => void): Progress {
   let message = begun;
   let repeating: NodeJS.Timeout | undefined;

@@ -118,7 +118,7 @@ export const PROMPTS: readonly [provision: Prompt, rotate: Prompt, audit: Prompt
 
 interface Definition extends Omit<Prompt, 'fill'> {
   readonly purpose: string;
-  /** What to do, in order; told which arguments were given. */
+  /** What to do, in order; `isGiven` says which arguments have a value. */
   readonly steps: (isGiven: (argument: string) => boolean) => readonly string[];
 }
 
