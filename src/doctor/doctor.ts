@@ -6,7 +6,7 @@ import type { Writable } from 'node:stream';
 import type { Atlas } from '../atlas/atlas.ts';
 import { ConfigError, orConfigError } from '../config/config-error.ts';
 import type { Config } from '../config/config.ts';
-import type { Credentials, HeldSecret, SecretFile } from '../config/credentials.ts';
+import type { Credentials, HeldSecret } from '../config/credentials.ts';
 import { isReadableByOthers } from '../files/file-owner.ts';
 import { shellWord } from '../files/file-problem.ts';
 import { atlasChecks } from './atlas-side.ts';
@@ -139,7 +139,7 @@ function defaultsOf({ projectId, allowedProjects }: Config): Check[] {
  */
 async function secretFileChecks({ atlas }: Config): Promise<Check[]> {
   const held = atlas && secretOf(atlas.credentials);
-  if (!held) return [];
+  if (!held || !('file' in held)) return [];
   const { setting, file } = held;
   const found = await stat(file).catch(() => undefined);
   if (!found || !isReadableByOthers(found)) return [];
@@ -152,20 +152,16 @@ async function secretFileChecks({ atlas }: Config): Promise<Check[]> {
   ];
 }
 
-function secretOf(credentials: Credentials): SecretFile | undefined {
+function secretOf(credentials: Credentials): HeldSecret | undefined {
   switch (credentials.kind) {
     case 'token':
-      return fileOf(credentials.token);
+      return credentials.token;
     case 'service-account':
-      return fileOf(credentials.clientSecret);
+      return credentials.clientSecret;
     case 'api-key':
-      return fileOf(credentials.privateKey);
+      return credentials.privateKey;
     case 'atlas-cli':
     case 'missing':
       return undefined;
   }
-}
-
-function fileOf(held: HeldSecret): SecretFile | undefined {
-  return 'file' in held ? held : undefined;
 }

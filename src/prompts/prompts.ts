@@ -91,7 +91,7 @@ const auditModelKeys = definePrompt({
     { ...PROJECT, description: `${PROJECT.description}; all projects where absent`, required: false },
     {
       name: 'unusedForDays',
-      description: 'Only keys that were not used for so many days; all keys where absent',
+      description: 'Only keys unused for this many days; all keys where absent',
       required: false,
       accepts: { pattern: /^(?:0|[1-9]\d{0,3})$/, rule: 'must be a whole number of days, such as 90' },
     },

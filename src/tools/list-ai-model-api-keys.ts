@@ -26,7 +26,7 @@ export function listAiModelApiKeys(context: KeyListContext & Defaults): Tool {
     input: z.strictObject({
       ...scopeOf(context),
       nameContains,
-      unusedForDays: z.int().min(0).max(MOST_DAYS).optional().describe('Only keys not used for so many days'),
+      unusedForDays: z.int().min(0).max(MOST_DAYS).optional().describe('Only keys unused for this many days'),
       ...page,
     }),
     output,
