@@ -28,7 +28,6 @@ const COPIED = [
   'src/files/path-walk.ts',
   'src/mcp/handshake.ts',
   'src/mcp/hardening.ts',
-  'src/prompts/prompt-definition.ts',
   'src/sandbox/first-project.ts',
   'src/secret/redacted-output.ts',
   'src/text/json.ts',
