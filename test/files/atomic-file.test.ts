@@ -177,7 +177,7 @@ test('two servers that make the same new .env at once both get their line in', a
   }
 });
 
-test('a file of another program that took the name over is left alone', async () => {
+test('a file of another program that took the name is not changed', async () => {
   const folder = scratch();
   const attempt = inside(folder, (directory) => {
     let isLinked = false;

@@ -231,7 +231,7 @@ test.each([
   expect(await problemsAt(join(path, 'k'))).toEqual(four(notReady(message)));
 });
 
-test('missing directories are listed, outermost first, and made for this user alone', async () => {
+test('missing directories are listed, outermost first, and made for this user only', async () => {
   const folder = scratch();
   const way = walk(join(folder, 'a', 'b'));
   if (!way.ok) return expect.fail(way.failure.message);

@@ -167,7 +167,7 @@ describe('a life file (simulated: held by flock)', () => {
     );
   });
 
-  test('is no other name, and none where the system has no such thing', async () => {
+  test('has no other form of name, and is not made where the system has no such flag', async () => {
     const folder = scratch();
     await withDirectory(folder, (directory) => {
       expect(makeLifeFile(directory, folder, holderOf('linux'))).toBeUndefined();

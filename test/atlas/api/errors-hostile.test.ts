@@ -98,7 +98,7 @@ describe('of a payload', () => {
     expect(JSON.stringify(failure).length).toBeLessThan(10_000);
   });
 
-  test('a megabyte of it is not even read: the status alone decides', async () => {
+  test('a megabyte of it is not read: only the status decides', async () => {
     const failure = await failureFrom(400, { errorCode: 'VALIDATION_ERROR', detail: 'x '.repeat(512 * 1024) });
     // Without an error code that was read, it may be a page of something in between.
     expect(failure).toMatchObject({ code: 'ATLAS_PROTOCOL', maybeCarriedOut: true });

@@ -216,7 +216,7 @@ describe('a page that is not of Atlas', () => {
     expect(`${message} ${hint}`).not.toMatch(/role|credential|\bids?\b|version/i);
   });
 
-  test.each(STATUSES)('an empty %i is no word of Atlas either', async (status) => {
+  test.each(STATUSES)('an empty %i does not come from Atlas either', async (status) => {
     expect((await failureAfter({ status, body: '' })).code).toBe('ATLAS_PROTOCOL');
   });
 

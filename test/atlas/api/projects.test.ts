@@ -114,7 +114,7 @@ describe('a row', () => {
   });
 });
 
-test.each(['', 'null', '[]', '{}', '{"results":{}}', '<html></html>'])('the body %j is no list', async (body) => {
+test.each(['', 'null', '[]', '{}', '{"results":{}}', '<html></html>'])('the body %j is not a list', async (body) => {
   const { url } = await originOf(200, body);
   expect(failureOf(await connect(url, TOKEN).listProjects(undefined)).message).toContain('list of projects');
 });

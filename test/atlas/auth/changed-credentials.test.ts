@@ -64,7 +64,7 @@ describe('a file that holds a secret is read again', () => {
   });
 });
 
-test('the last newline of a file is no part of the secret, and a symbolic link is followed, as Kubernetes mounts them', async () => {
+test('the last newline of a file is not a part of the secret, and a symbolic link is followed, as Kubernetes mounts them', async () => {
   const sandbox = await sandboxFor();
   const file = secretFile(`${sandbox.credentials.accessToken}\n`);
   symlinkSync('secret', `${file}-link`);
@@ -160,7 +160,7 @@ describe('at the end', () => {
     expect(answer.status).toBe(401);
   });
 
-  test('a token that was handed over is left alone, and nothing is sent where none was fetched', async () => {
+  test('a token that was handed over is not revoked, and nothing is sent where none was fetched', async () => {
     const sandbox = await sandboxFor();
     const atlas = await atlasWith(sandbox, { MONGODB_ATLAS_ACCESS_TOKEN: sandbox.credentials.accessToken });
     valueOf(await atlas.listKeys(PROJECT));

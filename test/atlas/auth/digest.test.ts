@@ -113,7 +113,7 @@ describe('a wrong private key', () => {
     expect(arrivals).toHaveLength(4);
   });
 
-  test('a missing role is no reason to sign again', async () => {
+  test('a missing role is not a reason to sign again', async () => {
     const sandbox = await sandboxFor({ role: 'read_only' });
     const failure = failureOf(await connect(sandbox, apiKeyOf(sandbox)).createKey(NEW_KEY));
     expect(failure).toMatchObject({ code: 'ATLAS_FORBIDDEN', atlas: { errorCode: 'USER_UNAUTHORIZED' } });

@@ -146,7 +146,7 @@ describe('a delivery', () => {
     expect(readFileSync(path, 'utf8')).toBe('A=1\n');
   });
 
-  test('of two to one variable, one wins and the other leaves it alone', async () => {
+  test('of two to one variable, one wins and the other does not change it', async () => {
     const path = join(scratch(), '.env');
     const targets = [await targetOf(dotenvSinkAt(path)), await targetOf(dotenvSinkAt(path))];
     const secrets = [new Secret(`${CANARY}0`), new Secret(`${CANARY}1`)];
