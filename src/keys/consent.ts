@@ -102,7 +102,7 @@ export function inLines(text: string): string {
   return text.split('\n').flatMap(wrapped).join('\n');
 }
 
-/** The line in pieces that a window shows whole; what goes on is indented, so that no piece of a name passes for a fact. */
+/** The line in pieces that a window shows whole. All but the first are indented: no piece of a name looks like a fact. */
 function wrapped(line: string): string[] {
   const pieces: string[] = [];
   for (let rest = line; rest !== '';) {

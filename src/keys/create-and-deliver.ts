@@ -1,6 +1,6 @@
-// Makes a key and delivers its secret: from the journal's first line to a secret that is verified in a sink, or to a true
-// account of why it is in none. Steps 3 to 5 of the delivery protocol, for a create and for a rotation. The key still has its
-// marked name then.
+// Makes a key and delivers its secret: from the journal's first line to a secret that is verified in a sink, or to a failure
+// that says why it is in none. Steps 3 to 5 of the delivery protocol, for a create and for a rotation. The key still has its
+// marked name afterwards.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Atlas } from '../atlas/atlas.ts';
@@ -20,7 +20,7 @@ import { findByNonce, deleteLostCreate, deleteUndelivered } from './own-key.ts';
 import { markedName, newNonce, nonceOf } from './undelivered.ts';
 import { protocolFailure } from '../atlas/api/errors.ts';
 
-/** Once the caller has gone or the server stops, the end must come within 10 seconds. In milliseconds. */
+/** Once the caller has gone or the server stops, a call must end within 10 seconds. In milliseconds. */
 const LONGEST_REPLY_MS = 3_000;
 const LONGEST_SEARCH_MS = 6_000;
 /** For Atlas's rate limit. */
@@ -40,7 +40,7 @@ export interface PreparedCreate {
   readonly name: string;
   readonly choice: SinkChoice;
   readonly write: PreparedWrite;
-  /** What it is to end in, where it is a rotation. */
+  /** In a rotation: the old key. */
   readonly replaces?: Plan['replaces'];
   /** When the project's keys were looked at, in milliseconds since the epoch. */
   readonly looked: number;
@@ -61,7 +61,7 @@ export interface Issued {
   readonly isUnsure: boolean;
 }
 
-/** From here on everything is in the journal, and comes to a true end. */
+/** From here on the journal has every step, and the answer says what became of the key. */
 export async function createAndDeliver(
   context: CreateContext,
   prepared: PreparedCreate,
@@ -203,7 +203,7 @@ async function retractSecret({ choice, write, replaces }: PreparedCreate, finger
   await write.retract();
   if (!replaces) return true;
   const held = await holdsSecret(choice, fingerprint);
-  // Of a command that cannot be read, its exit code is all that there is.
+  // A command that cannot be read says nothing but its exit code.
   return held === 'no' || (held === 'unknown' && choice.sink.verification === 'none');
 }
 
@@ -269,7 +269,7 @@ async function deliver(write: PreparedWrite, secret: Secret, nonce: string): Pro
   }
 }
 
-/** Aborted `ms` milliseconds after `signal` was: what is under way gets that long to come to its end. */
+/** Aborted `ms` milliseconds after `signal` was: what is under way gets that long to end. */
 function abortedAfter(signal: AbortSignal, ms: number): AbortSignal {
   const controller = new AbortController();
   const begin = () => {

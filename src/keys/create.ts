@@ -1,5 +1,5 @@
 // Creates a key and delivers its secret. Nothing is sent to create before the name is free and the sink has proved
-// ready; afterwards the delivery protocol runs to a true end, whoever asks it to stop.
+// ready; afterwards the delivery protocol runs to its end, even where the call is cancelled.
 
 import type { Atlas } from '../atlas/atlas.ts';
 import { isNamed, type ModelKey } from '../atlas/api/keys.ts';
@@ -52,7 +52,7 @@ export async function createKey(
   return commitCreated(context.atlas, { ...issued.value, warnings: [...issued.value.warnings, ...warnings] }, name);
 }
 
-/** Atlas is asked for the name and the sink for the place, side by side. A dry run changes nothing. */
+/** Asks Atlas whether the name is free and the sink whether it can write, both at once. A dry run changes nothing. */
 async function prepareWrite(
   context: CreateContext,
   { sink, reference }: SinkChoice,
@@ -118,7 +118,7 @@ export async function recordDelivered(issued: Issued, now: ModelKey): Promise<De
   return deliveredOutcome(issued, now, noted ? [] : [NOT_NOTED]);
 }
 
-/** @param now the key as Atlas gave it last; of its reply to the create the rest holds */
+/** @param now the key as Atlas gave it last, which may lack what the reply to the create had */
 function deliveredOutcome(
   { key, delivery, intent, warnings }: Issued,
   now: ModelKey,
@@ -129,7 +129,7 @@ function deliveredOutcome(
 }
 
 /**
- * Takes the secret out of the sink again and the key back, since it cannot have its name. A secret that the sink keeps may be
+ * Takes the secret out of the sink again and deletes the key, since it cannot have its name. A secret that the sink keeps may be
  * in use already: then the key stays, and says so.
  */
 async function retractAndDelete(
@@ -172,7 +172,7 @@ function holderIdOf(commit: Extract<Commit, { state: 'taken' | 'gone' }>): strin
   return commit.state === 'taken' ? (commit.holders[0]?.apiKeyId ?? '') : '';
 }
 
-/** A file can be removed again; what a program did with the secret nobody can take back. */
+/** A file can be removed again; what a program did with the secret cannot be undone. */
 function canRetract({ choice: { sink } }: Issued): boolean {
   return sink.kind !== 'command';
 }

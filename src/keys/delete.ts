@@ -1,4 +1,4 @@
-// Deletes a key for good, once its present name and, where that can be asked, a person have said that it is the one.
+// Deletes a key for good, once the caller has given its present name and, where a person can be asked, that person consents.
 
 import { type ModelKey, saysNoSuchKey } from '../atlas/api/keys.ts';
 import type { RequestContext } from './request-context.ts';

@@ -1,4 +1,4 @@
-// Says what is true now of a create or rotation that nobody brings to an end any more, and what is to be done about it. It
+// Says what is true now of a create or rotation that no process works on any more, and what is to be done about it. It
 // reads Atlas and the sink, and changes nothing.
 
 import { hasId, type ModelKey } from '../atlas/api/keys.ts';
@@ -68,7 +68,7 @@ async function judgeMarked(
   const held = step === 'created' ? await holdsSecretOf(sinks, intent) : 'no';
   if (held === 'yes') return { is: 'uncommitted', key, listed };
   if (key.lastUsedAt !== null)
-    return undecided([key], 'The key is in use, so somebody has its secret. It is left alone.');
+    return undecided([key], 'The key is in use, so somebody has its secret. It is not touched.');
   if (wasGone(intent)) return undecided([key], SHOWN_AGAIN);
   if (held === 'unknown') return undecided([key], LOOK_THERE);
   const mayWriteForMs = step === 'created' ? (sinks.get(intent.sink)?.mayWriteForMs ?? 0) : 0;
@@ -85,7 +85,7 @@ function wasGone({ state }: Intent): boolean {
   return state.step === 'ended' && state.outcome === 'gone';
 }
 
-/** Somebody gave the key a name, or its commit was answered late: it is not this server's to delete any more. */
+/** Somebody gave the key a name, or its commit was answered late: this server must not delete it any more. */
 async function judgeUnmarked(
   { sinks }: ReconcileContext,
   intent: Intent,

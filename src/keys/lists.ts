@@ -84,7 +84,7 @@ export async function listModelKeys(
   });
 }
 
-/** Counts the names of all that is read, be it wanted or not. */
+/** Counts the names of all that is read, wanted or not. */
 function countingNames({ atlas }: KeyContext, scope: Scope, names: Map<string, number>) {
   return async (position: Position, signal: AbortSignal): Promise<Result<Slice<ListedKey>>> => {
     const slice = await atlas.readKeys(scope, position, signal);
@@ -256,7 +256,7 @@ function cursorAt({ page, skip, before }: Position, query: object): string {
   return Buffer.from(JSON.stringify([page, skip, before, digestOf(query)])).toString('base64url');
 }
 
-/** The position where the list goes on: its beginning without a cursor. */
+/** The position where the list continues: its beginning without a cursor. */
 function positionOf(cursor: string | undefined, query: object): Result<Position> {
   if (cursor === undefined) return ok(START);
   const content = parseJson(Buffer.from(cursor, 'base64url').toString());

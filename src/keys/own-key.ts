@@ -1,6 +1,5 @@
-// What becomes of a key that this server made: it gets its final name, which commits it, or it is deleted again. Only a key
-// whose name carries the nonce of its call is changed, and only one that was never used is deleted; anything else is left
-// alone, and reported.
+// Gives a key that this server made its final name, which commits it, or deletes it again. It changes only a key whose name
+// has the nonce of its call, and deletes only one that was never used; it reports any other and does not touch it.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Atlas } from '../atlas/atlas.ts';

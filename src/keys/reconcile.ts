@@ -1,5 +1,5 @@
-// Finds the creates and rotations that never came to an end, says of each what is true now at Atlas and in the sink, and, when
-// asked to, brings them to their end: delivered keys get their name, keys whose secret nobody has are deleted. It deletes
+// Finds the creates and rotations that did not end, says of each what is true now at Atlas and in the sink, and, when asked
+// to, ends them: delivered keys get their name, keys whose secret nobody has are deleted. It deletes
 // only keys that carry the nonce of a call of this journal and were never used; what it does to an intent it does under a
 // claim, by what is true at that moment.
 
@@ -18,7 +18,7 @@ import { isUnderWay, isUnfinished, type Journal, type OpenIntent } from './journ
 import { judgeIntent, type Judgement } from './judge-intent.ts';
 
 /**
- * `under_way`: its process is still at it. `delivered`: the sink holds the secret. `orphan`: the key is alive, was never
+ * `under_way`: its process still works on it. `delivered`: the sink holds the secret. `orphan`: the key is alive, was never
  * used, and its secret is in no sink. `deleted`: it was such an orphan, until now. `gone`: no such key is alive.
  */
 type Finding = 'under_way' | 'delivered' | 'orphan' | 'deleted' | 'gone' | 'unknown';
@@ -60,7 +60,7 @@ export interface ReconcileContext extends ProjectPolicy {
 
 const KEYS_A_FORM = 10;
 
-/** @param apply brings to their end what it finds; otherwise nothing is changed, at Atlas or in the journal */
+/** @param apply ends what it finds; otherwise nothing is changed, at Atlas or in the journal */
 export async function reconcile(
   context: ReconcileContext,
   apply: boolean,
@@ -79,7 +79,7 @@ export async function reconcile(
   const mayDelete = apply ? await consented(context, looks, call) : new Set<string>();
   const creates: Reconciled[] = [];
   for (const { intent, judgement } of looks) {
-    if (!judgement) creates.push(report(intent, 'under_way', [], 'Its process is still at it; look again later.'));
+    if (!judgement) creates.push(report(intent, 'under_way', [], 'Its process still works on it; look again later.'));
     else if (!isWatched(intent) || keysIn(judgement).length > 0)
       creates.push(
         apply
@@ -92,7 +92,7 @@ export async function reconcile(
 
 interface Look {
   readonly intent: Intent;
-  /** Absent while its process is at it. */
+  /** Absent while its process works on it. */
   readonly judgement?: Judgement;
 }
 
@@ -208,7 +208,7 @@ async function deleteOrCommit(
   return reportUnchanged(intent, judgement);
 }
 
-/** The secret of a key that is to be dead goes, where its server was killed before it could take it back. */
+/** Takes a secret out of its sink where the key is to be deleted and its server was killed before it could. */
 async function withdrawSecret(sinks: ReconcileContext['sinks'], intent: Intent): Promise<void> {
   const { state } = intent;
   if (state.step !== 'undelivered' || state.fingerprint === undefined) return;
@@ -252,9 +252,9 @@ async function endedElsewhere({ journal }: ReconcileContext, intent: Intent): Pr
   const kept = await journal.read();
   const now = kept.ok ? kept.value.intents.find(({ nonce }) => nonce === intent.nonce) : undefined;
   if (now && now.state.step !== 'ended')
-    return report(intent, 'under_way', [], 'Another process is at it; look again later.');
+    return report(intent, 'under_way', [], 'Another process works on it; look again later.');
   const finding = now?.state.step === 'ended' && now.state.outcome === 'delivered' ? 'delivered' : 'gone';
-  return report(intent, finding, [], 'Another process brought it to its end.');
+  return report(intent, finding, [], 'Another process ended it.');
 }
 
 /** What is said of an intent where nothing is done about it. */

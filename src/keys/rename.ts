@@ -103,7 +103,7 @@ async function findRenamable(
   return refused ? failed(refused) : key;
 }
 
-/** A marked key gets a name by hand only where somebody has its secret: it is in use, or a sink here holds it. */
+/** A marked key may be renamed only where somebody has its secret: it is in use, or a sink here holds it. */
 async function refuseUndelivered({ journal, sinks }: RenameContext, key: ModelKey): Promise<Failure | undefined> {
   const refused = refuseMarkedKey(key);
   if (!refused || key.lastUsedAt !== null) return undefined;

@@ -1,5 +1,5 @@
-// Gives a key a successor: a new key, its secret in the place of the old one, and only then the end of the old key. Until
-// the new secret is verified in the sink the old key lives, and its secret is where it was.
+// Replaces a key: makes a new one, writes its secret over the old one, and only then deletes the old key. Until the new
+// secret is verified in the sink the old key is alive, and its secret is where it was.
 
 import { hasId, isNamed, originalName, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
 import { cleanText } from '../atlas/api/untrusted-text.ts';
@@ -125,7 +125,7 @@ function finalName({ newName }: RotateRequest, old: ModelKey, keys: readonly Lis
   return staysOld || old.name === '' ? datedName(originalName(old), keys) : originalName(old);
 }
 
-/** A refused look may tell something of what stands at the place, so that it counts as a rotation. */
+/** A refused look may say something about the value in the sink, so it counts as a rotation for the hourly limit. */
 async function recordLook(
   { journal, maxCreatesPerHour: maxPerHour }: RotateContext,
   { groupId, apiKeyId, keepOld }: RotateRequest,
@@ -141,7 +141,7 @@ async function recordLook(
   return undefined;
 }
 
-/** Whose secret may give way: known by its fingerprint where this machine delivered it, else by the mask. */
+/** The secret that may be overwritten: known by its fingerprint where this machine delivered it, else by the mask. */
 function replacedBy({ apiKeyId, maskedSecret }: ModelKey, intents: readonly Intent[]): Replaced {
   const own = intents.filter((intent) => keyOf(intent) === apiKeyId && isDelivered(intent));
   const fingerprints = own.flatMap(({ state }) => ('fingerprint' in state ? (state.fingerprint ?? []) : []));
@@ -179,7 +179,7 @@ function rotationUnfinished(intents: readonly Intent[], apiKeyId: string): Failu
   };
 }
 
-/** A sink that cannot be read would take the secret over whatever it holds: the journal may know that it is another's. */
+/** A sink that cannot be read overwrites whatever it holds; the journal may know that it is the secret of another key. */
 function placeOfAnother(
   intents: readonly Intent[],
   { sink, reference: { groupId, entry } }: SinkChoice,
@@ -224,7 +224,7 @@ function planned(request: RotateRequest, { key, name, choice, write, old, warnin
   };
 }
 
-/** The sink proves that it is ready, then the new key is made; the old one goes once its successor is delivered. */
+/** The sink proves that it is ready, then the new key is made; the old one is deleted once its successor is delivered. */
 async function createAndRetire(
   context: RotateContext,
   request: RotateRequest,
@@ -247,7 +247,7 @@ async function createAndRetire(
   return retire(context.atlas, told, { old, name: key.name, keepOld, isAsked: request.keepOld }, call);
 }
 
-/** An old key goes only where its secret was, and where the new one was seen in its place. */
+/** An old key is deleted only where the sink had its secret, and has been seen to hold the new one instead. */
 function keepsOld({ keepOld }: RotateRequest, { choice, write }: Pick<Rotation, 'choice' | 'write'>): boolean {
   return keepOld || write.overwrites !== 'old secret' || choice.sink.verification !== 'read-back';
 }

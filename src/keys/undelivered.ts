@@ -1,6 +1,6 @@
 // Keys that are not delivered yet say so in their name, `<final name>-undelivered-<nonce>`: so a create whose reply was lost
-// is found again by a name that no other call can have made. Here is which of them this machine made, which stand in the
-// way of a new key, and what a person is told of them. Pure.
+// is found again by a name that no other call can have made. This file makes and reads such names, says which keys this
+// machine made and which keep a new key from its name, and what a person is told about them. It reads no file and no network.
 
 import { randomBytes } from 'node:crypto';
 import { isNamed, originalName, sameName, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
@@ -39,7 +39,7 @@ export function datedName(name: string, keys: readonly ListedKey[]): string {
   }
 }
 
-/** The nonce of a marked name, however Atlas spells the letters; undefined for a name that is not marked. */
+/** The nonce of a marked name, in whatever Unicode form Atlas writes it; undefined for a name that is not marked. */
 export function nonceIn(name: string): string | undefined {
   return MARK.exec(name.normalize('NFKC').toLowerCase())?.[1];
 }
@@ -92,7 +92,7 @@ function ageOf({ createdAt }: ListedKey): number | undefined {
   return Number.isNaN(made) ? undefined : Date.now() - made;
 }
 
-/** As long as that a key that is being delivered by another machine is waited for. */
+/** How long a key that another machine may be delivering keeps its name from others. */
 const YOUNG_MS = 10 * 60 * 1000;
 
 /** What a list says of a key that is not delivered. */

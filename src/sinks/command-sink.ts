@@ -111,7 +111,7 @@ function commandWrite(commands: Commands, old: OldSecret | undefined): PreparedW
       delivered = secret;
       const end = await feed(writer, secret);
       if (hasTaken(end)) return { outcome: 'written', warnings: [] };
-      // Only a program that ended of itself has said what it did; one that was stopped may have kept the secret.
+      // Only a program that was not stopped has said what it did; one that was stopped may have kept the secret.
       const outcome = end.by === 'exit' || end.by === 'no start' ? 'failed' : 'uncertain';
       return { outcome, message: describeEnd(writer, end), hint: end.by === 'no start' ? hints.start : hints.delivery };
     },
@@ -121,7 +121,7 @@ function commandWrite(commands: Commands, old: OldSecret | undefined): PreparedW
       return problem ? { ...problem, hint: hints.verify } : { outcome: 'verified', verification: 'read-back' };
     },
     async retract() {
-      // Where nothing was replaced, nobody but the operator knows what would take the secret back.
+      // Where nothing was replaced, only the operator knows what would remove the secret.
       if (reader === undefined || old === undefined || delivered === undefined) return;
       const isHeld = (await readBackProblem(reader, delivered)) === undefined;
       if (isHeld) await feed(writer, old.secret);

@@ -112,7 +112,7 @@ export function preflightFile<T>(
   });
 }
 
-/** Runs `action` when all earlier ones of that place in this process have ended, however their paths were spelled. */
+/** Runs `action` when all earlier ones of that place in this process have ended, however their paths were written. */
 export async function serializedAt<T>(file: FilePath, action: () => Promise<T>): Promise<T> {
   await askFirst(file.directory);
   return serialized(placeKey(file.path), action);

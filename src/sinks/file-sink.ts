@@ -245,7 +245,7 @@ function heldAt(file: FilePath): Promise<Result<Held, SinkProblem>> {
   });
 }
 
-/** What may give way there, if anything; without `replaced` nothing may. */
+/** Finds the old secret that may be overwritten; without `replaced` nothing may. */
 function judgeFile(replaced: Replaced | undefined): JudgeExisting<OldSecret> {
   return (file, stats) => {
     if (replaced === undefined || !stats.isFile()) return failed(taken(file, stats));
@@ -266,12 +266,12 @@ function taken({ path }: FilePath, stats: Stats): SinkProblem {
   return entryExists(`${path} exists already; it is ${what}.`, hint);
 }
 
-/** Whatever stands there. */
+/** Whatever the file holds. */
 function readFile(directory: SafeDirectory, { name }: FilePath): Promise<FoundFile | undefined> {
   return readFound(directory, name, LARGEST_SECRET);
 }
 
-/** The file, if there is one; refuses one that is not this user's alone to change. The caller wipes its bytes. */
+/** The file, if there is one; refuses one that others can change. The caller wipes its bytes. */
 async function readReplaceable(
   directory: SafeDirectory,
   file: FilePath,

@@ -37,8 +37,8 @@ export interface SinkProblem {
   readonly message: string;
   readonly hint: string;
   /**
-   * The value at the place was held against the mask of an old secret, and did not fit. Each such answer rules out a guess
-   * of its characters, so that whoever asks for many must be stopped.
+   * The value in the sink was compared with the mask of an old secret, and did not fit. Each such answer rules out a guess
+   * of its characters, so their number is limited.
    */
   readonly isRefusedLook?: true;
 }
@@ -57,7 +57,7 @@ export interface Preflight {
 }
 
 /**
- * The key whose secret may give way to another. Where its fingerprint is known, what stands at the place must have it; else
+ * The key whose secret may be overwritten. Where its fingerprint is known, the value in the sink must have it; else
  * it must fit the key's mask, such as `al-****odu2`. A mask that is absent, or of another form, fits nothing.
  */
 export interface Replaced {
@@ -122,13 +122,13 @@ export interface PreparedWrite {
   readonly overwrites: 'nothing' | 'old secret' | 'unknown';
   /** For people: the path or program that got the secret. After the delivery, a path is what the system calls the file. */
   readonly location: string;
-  /** One text for the place, however its path is spelled and by whatever sink; absent where there is no path. */
+  /** One text for the place, however its path is written and by whatever sink; absent where there is no path. */
   readonly place?: string;
   deliver(secret: Secret, call?: DeliveryCall): Promise<Delivery>;
   /** Called once after a delivery that was written or is uncertain. */
   verify(secret: Secret): Promise<Verdict>;
   /**
-   * Takes back what `deliver` left, because the key is deleted again: an old secret comes back, byte for byte, but
+   * Removes what `deliver` left, because the key is deleted again: an old secret is written back, byte for byte, but
    * only while the sink still holds the new one. Best effort; never throws.
    */
   retract(): Promise<void>;

@@ -1,6 +1,6 @@
-// What the journal keeps of one create, be it for a rotation: whose it is, where it stands, and which other calls of this
-// machine it stands in the way of. Pure; it is written and read in journal.ts. It holds no text of a reply but ids of the
-// right form and fingerprints, so that nothing in it is redacted.
+// What the journal keeps of one create or rotation: which process owns it, which step it has reached, and which other calls of
+// this machine it excludes. journal.ts reads and writes it. Of a reply it holds only ids of the right form and fingerprints,
+// so that nothing in it is redacted.
 
 import { parseJson } from '../../text/json.ts';
 import type { Fingerprint } from '../../secret/fingerprint.ts';
@@ -81,7 +81,7 @@ interface ParsedIntent {
 
 /**
  * Each step was written as a line, and the last whole one counts: a process that was killed, or had no room on the disk,
- * while it wrote one had begun nothing yet of what that was to say. Undefined for what is no intent of that nonce.
+ * while it wrote one had begun nothing yet of what that was to say. Undefined for what is not an intent of that nonce.
  */
 export function parseIntent(nonce: string, text: string): ParsedIntent | undefined {
   const lines = text.split('\n').slice(0, -1);

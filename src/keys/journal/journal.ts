@@ -1,8 +1,8 @@
 // Keeps every create on the disk, step by step, so that a killed process leaves no key unreported. One file an intent, named
 // by the nonce of its call, a line a step, synced; for several processes at once, without a lock. It never holds a secret.
 //
-// A process writes its intent first and then looks for those of others, and takes its own back where another is at the same
-// name: of two at once, at most one finds itself alone. A dead process keeps nobody out.
+// A process writes its intent first and then looks for those of others, and removes its own where another has the same name:
+// of two at once, at most one finds no other. The intent of a process that has ended excludes nobody.
 
 import { randomInt } from 'node:crypto';
 import { readdirSync, renameSync, unlinkSync } from 'node:fs';
@@ -35,12 +35,12 @@ export interface Journal {
   /**
    * Written before anything is sent. A failure says that nothing may be sent.
    *
-   * One more than `maxPerHour` of this machine is refused, be the earlier ones carried out or refused.
+   * One more than `maxPerHour` of this machine is refused, whether the earlier ones were carried out or refused.
    */
   open(plan: Plan, limits: OpenLimits): Promise<Result<OpenIntent>>;
   /** What is kept; CONFIG_INVALID where it cannot be read. Changes nothing. */
   read(): Promise<Result<Kept>>;
-  /** Takes over an intent that nobody is at, as it is now; undefined where somebody is, or it has ended, or is gone. */
+  /** Takes over an intent that no process works on, as it is now; undefined where one does, or it has ended, or its file is gone. */
   claim(nonce: string): Promise<OpenIntent | undefined>;
 }
 
@@ -58,7 +58,7 @@ interface OpenLimits {
    */
   readonly since: number;
   readonly maxPerHour: number;
-  /** Whether what the sink holds gives way to what comes later, so that only one call at a time may write there. */
+  /** Whether a later write overwrites an earlier one, so that only one call at a time may write there. */
   readonly isOnePlace: boolean;
 }
 
@@ -113,12 +113,12 @@ export function openJournal(stateDirectory: string, self: ProcessOwner = thisPro
   };
 }
 
-/** Whether the process of an intent is still at it. Who has a life file here was seen to hold it. */
+/** Whether the process of an intent still works on it. An owner that has a life file here was seen to hold it. */
 export function isUnderWay({ owner, updatedAt, state }: Intent): boolean {
   return state.step !== 'ended' && owner !== null && isAlive(owner, Date.parse(updatedAt), undefined, () => true);
 }
 
-/** An intent that nobody is at, and whose key may be alive without its final name. */
+/** An intent that no process works on, and whose key may be alive without its final name. */
 export function isUnfinished(intent: Intent): boolean {
   return intent.state.step !== 'ended' && !isUnderWay(intent);
 }
@@ -282,7 +282,7 @@ function removeOld(directory: SafeDirectory, intents: readonly Intent[]): void {
     });
 }
 
-/** Of what Atlas refused nothing needs to be known but that it counts for the quota; a lost create is watched for. */
+/** A refused create is kept only because it counts for the quota; one whose reply was lost may still appear. */
 function isOld({ owner, state, updatedAt }: Intent): boolean {
   const age = Date.now() - Date.parse(updatedAt);
   if (state.step === 'ended') return age > (state.outcome === 'not_created' ? HOUR_MS : KEPT_MS);
@@ -301,7 +301,7 @@ function notReadable(): Failure {
   return refusal(
     'CONFIG_INVALID',
     'The journal cannot be read, so that nothing can be said of unfinished creates.',
-    `The operator makes ATLAS_MODEL_KEYS_STATE_DIR a directory that belongs only to this user${privateMode()} and can be read, and moves files away from its intents that are no intents.`,
+    `The operator makes ATLAS_MODEL_KEYS_STATE_DIR a directory that belongs only to this user${privateMode()} and can be read, and moves files away from its intents that are not intents.`,
   );
 }
 
