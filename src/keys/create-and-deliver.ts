@@ -11,7 +11,7 @@ import { LONGEST_WAIT_SECONDS } from '../atlas/api/retry-timing.ts';
 import { leftOpenWarnings } from '../files/windows.ts';
 import { fingerprintOf, type Fingerprint } from '../secret/fingerprint.ts';
 import type { Secret } from '../secret/secret.ts';
-import type { PreparedWrite, Verification } from '../sinks/sink.ts';
+import type { Delivery, PreparedWrite, Verification } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
 import type { Plan } from './journal/intent.ts';
 import type { Journal, OpenIntent } from './journal/journal.ts';
@@ -99,12 +99,14 @@ function notCreated(failure: Failure): Result<never, FailureAfterCreate> {
   return failed({ ...failure, keyState: 'not_created' });
 }
 
-function planOf({ key: { groupId }, name, choice: { sink, reference }, write, replaces }: PreparedCreate): Plan {
-  const { entry } = reference;
-  const { place } = write;
-  const where = { ...(entry !== undefined && { entry }), ...(place !== undefined && { place }) };
-  const rest = { ...where, ...(replaces && { replaces }) };
-  return { groupId, name, nonce: newNonce(), sink: sink.name, ...rest };
+function planOf({
+  key: { groupId },
+  name,
+  choice: { sink, reference },
+  write: { place },
+  replaces,
+}: PreparedCreate): Plan {
+  return { groupId, name, nonce: newNonce(), sink: sink.name, entry: reference.entry, place, replaces };
 }
 
 /** Sent again only where Atlas has definitely refused it, because of its rate, and says when. */
@@ -224,17 +226,12 @@ const journalLost: DeliveryOutcome = {
 };
 
 type DeliveryOutcome =
-  | {
+  | (Pick<Extract<Delivery, { outcome: 'written' }>, 'warnings' | 'disclosed'> & {
       readonly outcome: 'delivered';
       readonly verification: Verification;
-      readonly warnings: readonly string[];
-      /** Only from the inline sink. */
-      readonly disclosed?: string;
-    }
-  /** The secret is certainly not in the sink. */
-  | { readonly outcome: 'failed'; readonly message: string; readonly hint: string }
-  /** It may be in the sink, and nobody can tell. */
-  | { readonly outcome: 'uncertain'; readonly message: string; readonly hint: string };
+    })
+  /** `failed`: the secret is certainly not in the sink. `uncertain`: it may be, and nobody can tell. */
+  | Exclude<Delivery, { outcome: 'written' }>;
 
 /** What can be read back is read back, whatever the delivery itself said. */
 async function deliver(write: PreparedWrite, secret: Secret, nonce: string): Promise<DeliveryOutcome> {
@@ -242,16 +239,10 @@ async function deliver(write: PreparedWrite, secret: Secret, nonce: string): Pro
     const delivery = await write.deliver(secret, { nonce });
     if (delivery.outcome === 'failed') return delivery;
     const verdict = await write.verify(secret);
-    if (verdict.outcome === 'mismatch') return { outcome: 'failed', message: verdict.message, hint: verdict.hint };
-    if (verdict.outcome === 'unreadable') return { outcome: 'uncertain', message: verdict.message, hint: verdict.hint };
+    if (verdict.outcome === 'mismatch') return { ...verdict, outcome: 'failed' };
+    if (verdict.outcome === 'unreadable') return { ...verdict, outcome: 'uncertain' };
     if (delivery.outcome === 'written') {
-      const { warnings, disclosed } = delivery;
-      return {
-        outcome: 'delivered',
-        verification: verdict.verification,
-        warnings,
-        ...(disclosed !== undefined && { disclosed }),
-      };
+      return { ...delivery, outcome: 'delivered', verification: verdict.verification };
     }
     if (verdict.verification === 'none') return delivery;
     return {

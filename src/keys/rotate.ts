@@ -133,8 +133,8 @@ async function recordLook(
   since: number,
 ): Promise<Failure | undefined> {
   const nonce = newNonce();
-  const rest = { ...(entry !== undefined && { entry }), replaces: { apiKeyId, keepOld } };
-  const plan = { groupId, name: `look ${nonce}`, nonce, sink: sink.name, ...rest };
+  const replaces = { apiKeyId, keepOld };
+  const plan = { groupId, name: `look ${nonce}`, nonce, sink: sink.name, entry, replaces };
   const opened = await journal.open(plan, { since, maxPerHour, isOnePlace: false });
   if (!opened.ok) return opened.failure;
   await opened.value.release({ step: 'ended', outcome: 'not_created' });

@@ -46,11 +46,11 @@ export interface Plan {
   /** In the name that the key has until then: 12 hexadecimal digits. */
   readonly nonce: string;
   readonly sink: string;
-  readonly entry?: string;
+  readonly entry?: string | undefined;
   /** The same for every sink whose path leads there; absent where the sink has no path. */
-  readonly place?: string;
+  readonly place?: string | undefined;
   /** In a rotation. */
-  readonly replaces?: Replacement;
+  readonly replaces?: Replacement | undefined;
 }
 
 export interface Intent extends Plan {

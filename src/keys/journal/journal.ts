@@ -206,19 +206,12 @@ async function claim(
 async function write(directory: string, intent: Intent, state: Step): Promise<boolean> {
   const written = await attempt('the journal cannot be written', () =>
     withDirectory(directory, async (opened) => {
-      const line = serializeIntent({ ...planOf(intent), updatedAt: now(), state });
+      const line = serializeIntent({ ...intent, updatedAt: now(), state });
       await appendLine(opened, fileOf(intent.nonce), line, { creates: false, syncs: state.step !== 'ended' });
       return ok(undefined);
     }),
   );
   return written.ok;
-}
-
-/** Without what a handle has beside it. */
-function planOf({ groupId, name, nonce, sink, entry, place, replaces, owner, openedAt }: Intent) {
-  const where = { ...(entry !== undefined && { entry }), ...(place !== undefined && { place }) };
-  const rest = { ...where, ...(replaces && { replaces }) };
-  return { groupId, name, nonce, sink, ...rest, owner, openedAt };
 }
 
 async function readAll(directory: string, settled: Settled): Promise<Result<Kept, FileProblem>> {
