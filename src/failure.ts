@@ -1,5 +1,5 @@
 // The one form of failing: a result is a value or a failure, and a failure says one of a closed set of codes, what became of
-// the key, and what to do next. Every room may import it; it imports none.
+// the key, and what to do next. Every folder may import it; it imports none.
 
 /** What can fail: outcomes are values, and nothing is thrown. */
 export type Result<T, E = Failure> =
@@ -78,17 +78,17 @@ export interface Failure {
   readonly previousName?: string;
 }
 
-/** Once a request was sent, a failure must say whether it may have been carried out: left out, it would be told as not. */
+/** Once a request was sent, a failure must say whether it may have been carried out: absent would mean that it was not. */
 export interface FailureAfterSend extends Failure {
   readonly maybeCarriedOut: boolean;
 }
 
-/** Once a create was sent, every failure must say what became of the key: left out, it would be told as not created. */
+/** Once a create was sent, every failure must say what became of the key: absent would mean that it was not created. */
 export interface FailureAfterCreate extends Failure {
   readonly keyState: KeyState;
 }
 
-/** A failure that a correction mends and a mere repetition does not. */
+/** A failure that ends with a correction, and not if the same call is repeated. */
 export function refusal(code: ErrorCode, message: string, hint: string): Failure {
   return { code, message, hint, retryable: false };
 }

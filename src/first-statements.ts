@@ -3,7 +3,7 @@
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 
-// Otherwise an old one ends in a SyntaxError of the whole bundle, or in a call of what it does not have.
+// An old Node would end with a SyntaxError of the whole bundle, or with a call of a function that it does not have.
 if (major < 20 || (major === 20 && minor < 19)) {
   process.stderr.write(`atlas-model-keys-mcp: needs Node 20.19 or later; this is Node ${process.versions.node}\n`);
   process.exit(2);

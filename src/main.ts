@@ -4,14 +4,13 @@
 import './first-statements.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { isForPeople, parseCommandLine, type CommandLine } from './config/command-line.ts';
-import { ConfigError } from './config/config-error.ts';
+import { ConfigError, orConfigError } from './config/config-error.ts';
 import { loadConfig, type Config } from './config/config.ts';
 import { helpText } from './config/help-text.ts';
 import { createHandshake } from './mcp/handshake.ts';
 import { closeSideDoors } from './mcp/hardening.ts';
 import { instructions } from './mcp/instructions.ts';
 import { serveStdio } from './mcp/stdio.ts';
-import { followable } from './prompts/prompt-definition.ts';
 import { promptDefinitions } from './prompts/prompt-definitions.ts';
 import { FIRST_PROJECT } from './sandbox/first-project.ts';
 import { createLog, classOf } from './secret/redacted-output.ts';
@@ -20,7 +19,7 @@ import { toolDefinitions } from './tools/tool-definitions.ts';
 
 async function main(argv: readonly string[]): Promise<number> {
   if (isForPeople(argv)) return carryOut(parseCommandLine(argv));
-  const config = await settingsOrProblem(() => parseCommandLine(argv));
+  const config = await orConfigError(async () => settingsFrom(parseCommandLine(argv)));
   const problem = config instanceof ConfigError ? config.message : undefined;
   if (problem !== undefined) process.stderr.write(`atlas-model-keys-mcp: ${problem}\n`);
   // A person at a terminal has read it. A host shows nobody stderr: there the server stays, and says it to every call.
@@ -60,19 +59,10 @@ async function carryOut(commandLine: CommandLine): Promise<number> {
   return 0;
 }
 
-async function settingsOrProblem(commandLine: () => CommandLine): Promise<Config | ConfigError> {
-  try {
-    return await settingsFrom(commandLine());
-  } catch (error) {
-    if (error instanceof ConfigError) return error;
-    throw error;
-  }
-}
-
-/** The sandbox has a project to begin with. */
+/** In the sandbox, its first project is the default. */
 async function settingsFrom(commandLine: CommandLine): Promise<Config> {
   const config = await loadConfig(commandLine);
-  // For what it refuses of them.
+  // It throws where the settings name a tool that there is not.
   definitionsWith(config);
   return config.atlas ? config : { ...config, projectId: FIRST_PROJECT };
 }
@@ -81,9 +71,11 @@ function definitionsWith(config: Config) {
   return configuredTools(toolDefinitions, { ...config, sinkNames: [...config.sinks.keys()] });
 }
 
+/** The prompts that an agent can follow with these tools. */
 function promptsFor(tools: readonly ToolDefinition[]) {
   const names = tools.map(({ name }) => name);
-  return followable(promptDefinitions, names).map(({ definition }) => definition);
+  const followable = promptDefinitions.filter((prompt) => prompt.tools.every((tool) => names.includes(tool)));
+  return followable.map(({ definition }) => definition);
 }
 
 async function examine(commandLine: CommandLine): Promise<number> {
@@ -93,7 +85,7 @@ async function examine(commandLine: CommandLine): Promise<number> {
   return Promise.race([doctor(load, commandLine.json), uncaught.then(() => 1)]);
 }
 
-/** Of a defect only the class: its message may quote anything. */
+/** Writes only the class of a defect: its message may quote anything. */
 function reportEnd(error: unknown): number {
   const isConfig = error instanceof ConfigError;
   const defect = `INTERNAL (${classOf(error)})`;

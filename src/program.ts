@@ -1,4 +1,4 @@
-// The whole server and the doctor, composed of their parts: what a host's first look does not need. No logic.
+// Composes the whole server and the doctor of their parts. A host that only lists the tools does not need it. No logic.
 
 import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
@@ -6,7 +6,7 @@ import { deferredAtlas } from './atlas/deferred.ts';
 import type { AtlasConnection } from './config/atlas-connection.ts';
 import { ConfigError } from './config/config-error.ts';
 import type { Config } from './config/config.ts';
-import { folderCheck } from './doctor/configuration.ts';
+import { folderCheck } from './doctor/places.ts';
 import { configureMachine } from './files/machine.ts';
 import { connect } from './mcp/connect.ts';
 import type { HandshakeOptions } from './mcp/handshake.ts';
@@ -22,20 +22,20 @@ import { Secret } from './secret/secret.ts';
 import { openSinks } from './sinks/kinds.ts';
 import { createCatalog, refusingCatalog } from './tools/catalog.ts';
 
-export interface Start extends HandshakeOptions {
+interface Start extends HandshakeOptions {
   /** Or why they cannot be used. */
   readonly settings: Config | string;
   readonly log: Log;
 }
 
 export async function serve(start: Start, input: Readable, output: Writable): Promise<Serving> {
-  const { settings, toolDefinitions } = start;
+  const { settings, promptDefinitions } = start;
   const opened = inspectorProblem(typeof settings === 'string' ? undefined : settings.environment.NODE_OPTIONS);
   if (opened !== undefined) throw new ConfigError('inspector', opened);
   if (typeof settings !== 'string') return serveWith(settings, start, input, output);
   const parts = {
     catalog: refusingCatalog(settings),
-    prompts: createPrompts(undefined, namesOf(toolDefinitions)),
+    prompts: createPrompts(undefined, promptDefinitions),
     audit: () => Promise.resolve(),
   };
   const adapter = createServer({ ...start, ...parts });
@@ -44,7 +44,7 @@ export async function serve(start: Start, input: Readable, output: Writable): Pr
 }
 
 async function serveWith(config: Config, start: Start, input: Readable, output: Writable): Promise<Serving> {
-  const { log, toolDefinitions } = start;
+  const { log, promptDefinitions } = start;
   configureMachine(config);
   const context = {
     ...config,
@@ -53,7 +53,7 @@ async function serveWith(config: Config, start: Start, input: Readable, output: 
     sinks: openSinks(config.sinks, config.environment),
   };
   const catalog = createCatalog(context);
-  const prompts = createPrompts(context, namesOf(toolDefinitions));
+  const prompts = createPrompts(context, promptDefinitions);
   const audit = async (record: CallRecord) => {
     if (!(await appendAudit(config.stateDir, record)))
       log('error', 'the audit log cannot be written (ATLAS_MODEL_KEYS_STATE_DIR)');
@@ -69,10 +69,6 @@ async function serveWith(config: Config, start: Start, input: Readable, output: 
     },
     endPrograms,
   };
-}
-
-function namesOf(tools: Start['toolDefinitions']): string[] {
-  return tools.map(({ name }) => name);
 }
 
 /** For people, and loaded only for them. */

@@ -22,7 +22,7 @@ import {
   type Limits,
   type RateLimit,
 } from './api/limits.ts';
-import { listAll, LONGEST_LISTING_MS, readSlice, type List, type Position, type Slice } from './api/pages.ts';
+import { listAll, readSlice, type List, type Position, type Slice } from './api/pages.ts';
 import { describeCredentialCall, projectList, type CredentialDescription, type Project } from './api/projects.ts';
 import { chooseVersion, type ApiVersion } from './api/version.ts';
 import { atlasCli } from './auth/atlas-cli.ts';
@@ -31,6 +31,9 @@ import { digestAuthenticator } from './auth/digest.ts';
 import { secretSource } from './auth/secret-source.ts';
 import { serviceAccountAuthenticator } from './auth/service-account.ts';
 import { createTransport, type Transport, type TransportOptions } from './http/transport.ts';
+
+/** Of a whole list, however many pages it has. */
+const LONGEST_LISTING_MS = 60_000;
 
 interface AtlasSettings extends TransportOptions {
   readonly credentials: Credentials;

@@ -1,14 +1,13 @@
-// Where Atlas is, how to be admitted, and what its ids are by default: from the environment, by the
-// ecosystem's names, else from the configuration file.
+// Where Atlas is, through which proxy, with which credentials, and which project and organization are the default: from the
+// environment, by the names that the ecosystem uses, else from the configuration file.
 
 import { DEFAULT_BASE_URL, parseBaseUrl, urlOfService } from './base-url.ts';
 import { ConfigError } from './config-error.ts';
-import { readCredentials, type Credentials, type OtherCredentials } from './credentials.ts';
-import { readVariable, type Environment } from './environment.ts';
-import { unfilledWords } from './placeholder.ts';
-import { readProxy, type ProxySettings } from './proxy.ts';
+import { readCredentials, type Credentials, type OperatorAtlas } from './credentials.ts';
+import { readVariable, type Environment, placeholderIn } from './environment.ts';
+import { Secret } from '../secret/secret.ts';
 
-/** Where Atlas is, and how to be admitted. */
+/** Where Atlas is, and with which credentials it is called. */
 export interface AtlasConnection {
   readonly baseUrl: URL;
   readonly credentials: Credentials;
@@ -25,25 +24,10 @@ interface AtlasSettings {
   readonly orgId?: string;
 }
 
-/** The section `atlas` of the configuration file: weaker than the environment, and never a secret itself. */
-interface FileAtlas {
-  readonly clientId?: string | undefined;
-  readonly clientSecretFile?: string | undefined;
-  readonly clientSecretCommand?: string | readonly string[] | undefined;
-  readonly baseUrl?: string | undefined;
-  readonly projectId?: string | undefined;
-  readonly orgId?: string | undefined;
-}
-
-export interface OperatorAtlas extends Omit<OtherCredentials, 'file'> {
-  /** With what to put before the name of a key, in a message. */
-  readonly file?: (FileAtlas & { readonly where: string }) | undefined;
-}
-
 const BASE_URL = 'MONGODB_ATLAS_BASE_URL';
 const PROJECT_ID = 'MONGODB_ATLAS_PROJECT_ID';
 const ORG_ID = 'MONGODB_ATLAS_ORG_ID';
-/** Names of neighbours: of the Atlas CLI, and of MongoDB's own MCP server. */
+/** Names that the Atlas CLI and MongoDB's own MCP server use. */
 const CLI_URL = 'MONGODB_ATLAS_OPS_MANAGER_URL';
 const CLI_SERVICE = 'MONGODB_ATLAS_SERVICE';
 const MCP_URL = 'MDB_MCP_API_BASE_URL';
@@ -78,7 +62,7 @@ export function readAtlasSettings(environment: Environment, operator: OperatorAt
   };
 }
 
-/** The address by this server's own name, else by that of the neighbour whose variables give the secret. */
+/** The address by this server's own name, else by the name of the program whose variables give the secret. */
 function namedBaseUrl(environment: Environment, credentialNames: readonly string[]): URL | undefined {
   const own = readVariable(environment, BASE_URL);
   if (own !== undefined) return parseBaseUrl(own, BASE_URL);
@@ -109,5 +93,46 @@ function readId(
   const ofVariable = readVariable(environment, variable);
   const [id, setting] = ofVariable === undefined ? [ofFile, key] : [ofVariable, variable];
   if (id === undefined || /^[a-f0-9]{24}$/.test(id)) return id;
-  throw new ConfigError(setting, unfilledWords(id) ?? 'must be 24 lower-case hexadecimal digits');
+  throw new ConfigError(setting, placeholderIn(id)?.words ?? 'must be 24 lower-case hexadecimal digits');
+}
+
+export interface ProxySettings {
+  /** The proxy's own address, without user info. */
+  readonly url: string;
+  readonly login?: { readonly user: string; readonly password: Secret };
+  /** Hosts that are reached directly: the text of NO_PROXY. */
+  readonly noProxy: string;
+}
+
+/**
+ * From the customary variables. Only https goes through a proxy, since plain http is only for loopback.
+ *
+ * @throws ConfigError when the proxy's address is not an http or https URL
+ */
+export function readProxy(environment: Environment): ProxySettings | undefined {
+  const inEither = (name: string) => [name, name.toLowerCase()].find((each) => readVariable(environment, each));
+  const name = inEither('HTTPS_PROXY');
+  if (name === undefined) return undefined;
+  const address = readVariable(environment, name) ?? '';
+  const url = URL.canParse(address) ? new URL(address) : undefined;
+  if (!url || !['http:', 'https:'].includes(url.protocol)) {
+    throw new ConfigError(name, 'must be a URL such as http://proxy.example.com:3128');
+  }
+  const [user, password] = [url.username, url.password].map(decoded);
+  if (user === undefined || password === undefined) {
+    throw new ConfigError(name, 'has a user or password that is not percent-encoded as URLs ask');
+  }
+  return {
+    url: url.origin,
+    ...(user !== '' && { login: { user, password: new Secret(password, { isCompared: false }) } }),
+    noProxy: readVariable(environment, inEither('NO_PROXY') ?? '') ?? '',
+  };
+}
+
+function decoded(component: string): string | undefined {
+  try {
+    return decodeURIComponent(component);
+  } catch {
+    return undefined;
+  }
 }

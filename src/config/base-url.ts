@@ -1,11 +1,11 @@
-// Rules for the address of Atlas. Strict about the written form, since URL parsing itself forgives
-// (octal hosts, backslashes, IPv6-mapped addresses) and a forgiven trick would send credentials elsewhere.
+// Rules for the address of Atlas. They are strict about the written form: URL parsing itself accepts octal hosts, backslashes
+// and IPv6-mapped addresses, by which credentials could be sent elsewhere.
 
 import { ConfigError } from './config-error.ts';
 
 const DEFAULT_SETTING = 'MONGODB_ATLAS_BASE_URL';
 export const DEFAULT_BASE_URL = 'https://cloud.mongodb.com';
-/** By the word that the Atlas CLI has for each. */
+/** By the name that the Atlas CLI has for each. */
 const SERVICES = new Map([
   ['cloud', DEFAULT_BASE_URL],
   ['cloudgov', 'https://cloud.mongodbgov.com'],
@@ -35,12 +35,12 @@ export function parseBaseUrl(text: string, setting = DEFAULT_SETTING): URL {
     );
   }
   if (url.protocol === 'http:' && !LOOPBACK.test(url.hostname)) {
-    throw new ConfigError(setting, 'plain http is allowed for loopback only (localhost, 127.0.0.1, [::1]); use https');
+    throw new ConfigError(setting, 'plain http is allowed only for loopback (localhost, 127.0.0.1, [::1]); use https');
   }
   return url;
 }
 
-/** Where Atlas is by the word that the Atlas CLI has for it; undefined for a word that is not known. */
+/** The address of Atlas by the name that the Atlas CLI has for it; undefined for an unknown name. */
 export function urlOfService(service: string): URL | undefined {
   const url = SERVICES.get(service);
   return url === undefined ? undefined : new URL(url);

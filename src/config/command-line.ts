@@ -34,7 +34,7 @@ const options: NonNullable<ParseArgsConfig['options']> = {
   ),
 };
 
-/** Whether it asks for a command, `--help` or `--version` rather than for the server, be the rest understood or not. */
+/** Whether a person runs it: for a command, `--help` or `--version`, even if the rest is not understood. */
 export function isForPeople(argv: readonly string[]): boolean {
   const { values, positionals } = parseArgs({ args: [...argv], options, strict: false, allowPositionals: true });
   return values.help === true || values.version === true || positionals[0] === 'doctor';

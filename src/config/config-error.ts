@@ -1,4 +1,4 @@
-// The one error that a bad configuration ends in: a line for stderr that names the setting, never its value.
+// The one error for a bad configuration: its message names the setting, never its value.
 
 /** A setting that cannot be used. `main.ts` prints the message and exits with code 2. */
 export class ConfigError extends Error {
@@ -10,5 +10,15 @@ export class ConfigError extends Error {
    */
   constructor(setting: string, problem: string) {
     super(`${setting}: ${problem}`);
+  }
+}
+
+/** What the action gives, or the ConfigError that it throws. It throws every other error itself. */
+export async function orConfigError<T>(action: () => Promise<T>): Promise<T | ConfigError> {
+  try {
+    return await action();
+  } catch (error) {
+    if (error instanceof ConfigError) return error;
+    throw error;
   }
 }

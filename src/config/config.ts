@@ -1,15 +1,20 @@
-// Brings flags, environment and file together into one validated Config. Nothing is sent, written or started.
+// Reads the settings from each place where an operator may put them (file, environment, flags), and makes one validated Config of
+// them. Nothing is sent, written or started.
 
 import { join } from 'node:path';
-import { readAtlasSettings, type AtlasConnection, type OperatorAtlas } from './atlas-connection.ts';
+import { distance } from 'fastest-levenshtein';
+import { readAtlasSettings, type AtlasConnection } from './atlas-connection.ts';
 import type { CommandLine } from './command-line.ts';
 import { ConfigError } from './config-error.ts';
-import { sandboxDirectory, userDirectory } from './directories.ts';
-import { definedVariables, type Environment } from './environment.ts';
-import { rejectUnknownVariables } from './reject-unknown-variables.ts';
-import { settingNames, settings, type SettingName, type Settings } from './settings.ts';
+import { readConfigurationFile } from './configuration-file.ts';
+import type { OperatorAtlas } from './credentials.ts';
+import { hasUserDirectory, localPath, sandboxDirectory, userDirectory } from './directories.ts';
+import { definedVariables, readVariable, type Environment } from './environment.ts';
+import { looksLikeSecret } from './secret-text.ts';
+import type { FileSettings } from './settings-schema.ts';
+import { FILE_VARIABLE, settingNames, settings, type SettingName, type Settings } from './settings.ts';
 import type { SinkSpec } from './sink-spec.ts';
-import { FILE_VARIABLE, fromEnvironment, fromFile, fromFlags, type ConfigurationFile, type Source } from './sources.ts';
+import { nearest } from '../text/nearest.ts';
 
 /** Everything that the operator decided, checked. */
 export interface Config {
@@ -51,7 +56,7 @@ export interface Config {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** The secrets of the sandbox are not real: they go where a flag beside `--sandbox` says, never where real ones go; likewise its journal. */
+/** The secrets of the sandbox are not real: they and its journal go where a flag beside `--sandbox` says, never where real ones go. */
 const noPlaces: Settings = { sinks: undefined, defaultSink: undefined, stateDir: undefined };
 const DEFAULT_TIMEOUT_MS = 30_000;
 const DEFAULT_CREDENTIAL_TIMEOUT_MS = 30_000;
@@ -65,7 +70,6 @@ export async function loadConfig(commandLine: CommandLine, environment: Environm
       'turns certificate checks off; unset it (add a private CA with NODE_EXTRA_CA_CERTS)',
     );
   }
-  rejectUnknownVariables(environment, [FILE_VARIABLE, ...settingNames.map((name) => settings[name].variable)]);
   const { sandbox } = commandLine;
   const variables = await fromEnvironment(environment);
   const { source, atlas, file } = await fromFile(commandLine, environment, variables.settings.trustPaths);
@@ -74,7 +78,7 @@ export async function loadConfig(commandLine: CommandLine, environment: Environm
   const chosen = sources.reduce<Settings>((weaker, each) => ({ ...weaker, ...each.settings }), {});
   const directory = sandbox ? sandboxDirectory() : userDirectory;
   return {
-    // The sandbox takes no part of this: real credentials are not even read for it.
+    // For the sandbox, real credentials are not even read.
     ...(sandbox ? { credentialVariables: [] } : readAtlasSettings(environment, operatorAtlas(chosen, atlas))),
     ...sinkSettings(chosen, () => directory('data')),
     ...policy(chosen),
@@ -90,7 +94,7 @@ export async function loadConfig(commandLine: CommandLine, environment: Environm
   };
 }
 
-/** What the operator says of Atlas and its credentials beside their own variables. */
+/** What the operator says of Atlas and its credentials elsewhere than in their own variables. */
 function operatorAtlas(chosen: Settings, file: OperatorAtlas['file']): OperatorAtlas {
   const { atlasCliProfile: profile, atlasCli: program = 'atlas', credentialTimeoutMs: timeoutMs } = chosen;
   return {
@@ -104,12 +108,12 @@ function withoutPlaces(source: Source): Source {
   return { ...source, settings: { ...source.settings, ...noPlaces } };
 }
 
-/** The last one that says something counts. */
+/** The last source that has the setting counts. */
 function originOf(name: SettingName, sources: readonly Source[]): string {
   return sources.findLast((source) => source.settings[name] !== undefined)?.origin(name) ?? 'default';
 }
 
-/** What may be done at all. */
+/** What the operator lets the server do. */
 function policy(
   chosen: Settings,
 ): Pick<Config, 'readOnly' | 'allowedProjects' | 'confirm' | 'maxCreatesPerHour' | 'tools'> {
@@ -123,7 +127,7 @@ function policy(
   };
 }
 
-/** The sink that exists where the operator configured none. */
+/** The sink that there is where the operator configured none. */
 function localSink(directory: string): SinkSpec {
   return { type: 'file', path: join(directory, 'keys', '{groupId}', '{entry}.key') };
 }
@@ -150,4 +154,130 @@ function sinkSettings(
     throw new ConfigError('--default-sink', `names no configured sink; there are: ${[...sinks.keys()].join(', ')}`);
   }
   return { sinks, ...(defaultSink !== undefined && { defaultSink }), allowInlineSecret };
+}
+
+/** The settings of one place, and in words for people where each is set. */
+interface Source {
+  readonly settings: Settings;
+  readonly origin: (name: SettingName) => string;
+}
+
+interface ConfigurationFile {
+  /** Absent where none is named, and this user has no home directory that could hold one. */
+  readonly path?: string;
+  /** The file at the default place may be absent. */
+  readonly exists: boolean;
+}
+
+const withoutFile = { source: { settings: {}, origin: () => 'default' }, file: { exists: false } };
+
+/**
+ * @param trustedPaths as the environment has them: the file must not declare itself trusted
+ * @throws ConfigError that names the flag, variable or key to correct; so do the two functions below
+ */
+async function fromFile(
+  commandLine: CommandLine,
+  environment: Environment,
+  trustedPaths?: readonly string[],
+): Promise<{ readonly source: Source; readonly atlas?: OperatorAtlas['file']; readonly file: ConfigurationFile }> {
+  const { config } = commandLine;
+  const named = config ?? readVariable(environment, FILE_VARIABLE);
+  if (named === undefined && !hasUserDirectory('config')) return withoutFile;
+  const setting = config === undefined ? FILE_VARIABLE : '--config';
+  const path = named === undefined ? join(userDirectory('config'), 'config.json') : localPath(setting, named);
+  const content = await readConfigurationFile(path, named === undefined ? undefined : setting, trustedPaths);
+  const { atlas, ...settings } = await check('file', content ?? {}, (field) => `${path}: ${field}`);
+  return {
+    source: { settings, origin: () => `file ${path}` },
+    ...(atlas && { atlas: { ...atlas, where: `${path}: atlas.` } }),
+    file: { path, exists: content !== undefined },
+  };
+}
+
+async function fromEnvironment(environment: Environment): Promise<Source> {
+  rejectUnknownVariables(environment);
+  const given = settingNames.flatMap((name) => {
+    const value = readVariable(environment, settings[name].variable);
+    return value === undefined ? [] : [[name, settings[name].fromText(value)] as const];
+  });
+  const spell = (field: string, name: SettingName) => field.replace(name, settings[name].variable);
+  return {
+    settings: await check('settings', Object.fromEntries(given), spell),
+    origin: (name) => `variable ${settings[name].variable}`,
+  };
+}
+
+async function fromFlags(commandLine: CommandLine): Promise<Source> {
+  const given = settingNames.flatMap((name) => {
+    const { flag, fromText } = settings[name];
+    const values = (flag && commandLine.values.get(flag.name)) ?? [];
+    return values.length === 0 ? [] : [[name, merged(values.map(fromText))] as const];
+  });
+  const flagOf = (name: SettingName) => `--${settings[name].flag?.name ?? name}`;
+  return {
+    settings: await check('settings', Object.fromEntries(given), (field, name) => field.replace(name, flagOf(name))),
+    origin: (name) => `flag ${flagOf(name)}`,
+  };
+}
+
+/** One value as it is; several `--sink` flags as one object. */
+function merged(values: readonly unknown[]): unknown {
+  if (values.length === 1) return values[0];
+  const entries = values.flatMap((value) =>
+    typeof value === 'object' && value !== null ? Object.entries(value) : [['', value]],
+  );
+  if (new Set(entries.map(([name]) => name)).size !== entries.length) {
+    throw new ConfigError('--sink', 'names the same sink twice');
+  }
+  return Object.fromEntries(entries);
+}
+
+async function check(
+  kind: 'file' | 'settings',
+  input: object,
+  spell: (field: string, name: SettingName) => string,
+): Promise<FileSettings> {
+  if (Object.keys(input).length === 0) return {};
+  const { value, problems } = await judge(kind, input);
+  if (!problems) return value;
+  // Only the first problem, in one line: the next start names the next one.
+  const { field, message } = problems[0] ?? { field: '', message: 'is not valid' };
+  const name = settingNames.find((setting) => field.split('.')[0] === setting);
+  throw new ConfigError(spell(field, name ?? 'sinks'), message);
+}
+
+/** Loads the schemas, which a start without any setting does not need. */
+async function judge(kind: 'file' | 'settings', input: object) {
+  const [{ forbiddenName, parseWith }, { fileSchema, settingsSchema }] = await Promise.all([
+    import('./schema-issue.ts'),
+    import('./settings-schema.ts'),
+  ]);
+  const forbidden = forbiddenName(input);
+  return forbidden ? { problems: [forbidden] } : parseWith(kind === 'file' ? fileSchema : settingsSchema, input);
+}
+
+const PREFIX = 'ATLAS_MODEL_KEYS_';
+/** A name that can be shown: an ordinary variable, not something pasted. */
+const SHOWABLE = /^[A-Z0-9_]{1,60}$/;
+const LIKELY_SLIPS = 3;
+/** Kubernetes sets these in every pod for a service whose name begins as this server's does ("service links"). */
+const SERVICE_LINK =
+  /_(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT(?:_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)$/;
+
+/** A misspelt restriction would not restrict anything, so it is refused. A blank variable counts as unset. */
+function rejectUnknownVariables(environment: Environment): void {
+  const known = [FILE_VARIABLE, ...settingNames.map((name) => settings[name].variable)];
+  const unknown = Object.keys(environment).find(
+    (name) =>
+      name.startsWith(PREFIX) &&
+      !known.includes(name) &&
+      !SERVICE_LINK.test(name) &&
+      readVariable(environment, name) !== undefined,
+  );
+  if (unknown === undefined) return;
+  if (!SHOWABLE.test(unknown) || looksLikeSecret(unknown.slice(PREFIX.length)))
+    throw new ConfigError(`${PREFIX}(unreadable name)`, 'is not known here');
+  const [meant] = nearest(unknown, known, (name) => name, 1);
+  const isLikely = meant !== undefined && distance(unknown, meant) <= LIKELY_SLIPS;
+  throw new ConfigError(unknown, `is not known here${isLikely ? `; did you mean ${meant}?` : ''}`);
 }

@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { isOpenToOthers } from '../files/file-owner.ts';
 import { systemCode } from '../files/file-problem.ts';
 import { askFirst, privacySentence } from '../files/privacy.ts';
-import { followLinks } from '../files/link-way.ts';
+import { followLinks } from '../files/path-walk.ts';
 import { isTrusted, thisMachine, type Machine } from '../files/machine.ts';
 import { parseJson } from '../text/json.ts';
 import { ConfigError } from './config-error.ts';
@@ -13,7 +13,7 @@ import { ConfigError } from './config-error.ts';
 const LARGEST = 1024 * 1024;
 /** Whoever is root can write to any file. */
 const ROOT = 0;
-/** A FIFO in the file's place must not hold up the start. */
+/** The start must not wait for a FIFO of that name. */
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 /** Some editors begin a file with it; JSON does not allow it (RFC 8259, section 8.1). */
 const BYTE_ORDER_MARK = /^\uFEFF/;
@@ -22,9 +22,9 @@ const BYTE_ORDER_MARK = /^\uFEFF/;
  * The parsed JSON of the file.
  *
  * @param setting by which the operator named the file; the file at the default place may be absent
- * @param trustedPaths of which the environment says that the operator answers for their owners and modes
- * @throws ConfigError for another user's file but root's, one that others can write to, a link that others could
- *   change, or bad JSON
+ * @param trustedPaths whose owners and modes are not checked, since the environment says that the operator answers for them
+ * @throws ConfigError for a file of another user than root, one that others can write to, a link that others could change, or bad
+ *   JSON
  */
 export async function readConfigurationFile(
   path: string,

@@ -1,13 +1,14 @@
 // Finds the credentials for Atlas among the names that the ecosystem uses. It opens no file, runs nothing and sends nothing:
-// a secret in a file, or printed by a program, is only described here, and fetched at the first call.
+// where a secret is in a file, or a program prints it, only that is said here, and the first call fetches it.
 
+import { isAbsolute } from 'node:path';
 import { Secret } from '../secret/secret.ts';
 import { ConfigError } from './config-error.ts';
-import { readVariable, withoutAtlasCredentials, type Environment } from './environment.ts';
-import { localPath } from './home-path.ts';
-import { unfilledWords, unquoted } from './placeholder.ts';
-import { parseCommand, type Argv } from './secret-command.ts';
+import { readVariable, withoutAtlasCredentials, type Environment, placeholderIn } from './environment.ts';
+import { localPath, foreignPathWords } from './directories.ts';
 import { secretProblem, VISIBLE } from './secret-text.ts';
+import type { FileSettings } from './settings-schema.ts';
+import { parseJson } from '../text/json.ts';
 
 /** One complete set of credentials, or what is missing for one. */
 export type Credentials =
@@ -28,7 +29,7 @@ export type Credentials =
   /** `wanted` names the variable that would complete a set that was begun. */
   | { readonly kind: 'missing'; readonly wanted?: string; readonly unfilled?: Unfilled };
 
-/** A secret, or where it is to be got when it is needed. */
+/** A secret, or how to get it when it is needed. */
 export type HeldSecret = Secret | SecretFile | SecretCommand;
 
 export interface SecretFile {
@@ -42,7 +43,7 @@ export interface SecretCommand extends ProgramRun {
   readonly argv: Argv;
 }
 
-/** How a program that has to do with credentials is run. */
+/** How to run a program that gives a credential. */
 interface ProgramRun {
   /** All of its environment. */
   readonly environment: Readonly<Record<string, string>>;
@@ -57,29 +58,26 @@ export interface AtlasCliProfile extends ProgramRun {
   readonly namesBaseUrl: boolean;
 }
 
-/** A setting whose value nobody filled in. */
+/** A setting whose value is still a placeholder. */
 interface Unfilled {
   readonly setting: string;
-  /** To stand behind the name of the setting. */
+  /** To put behind the name of the setting. */
   readonly words: string;
 }
 
-/** What the operator says elsewhere than in the variables of credentials. */
-export interface OtherCredentials {
-  /** Of the configuration file. */
-  readonly file?: FileCredentials | undefined;
+/** What the operator says of Atlas elsewhere than in its own variables. */
+export interface OperatorAtlas {
+  readonly file?: FileAtlas | undefined;
   readonly atlasCli?: Pick<AtlasCliProfile, 'profile' | 'program'> | undefined;
   /** For a program that prints a secret. */
   readonly timeoutMs: number;
 }
 
-interface FileCredentials {
+/** The section `atlas` of the configuration file. The environment goes before it; it never holds a secret. */
+type FileAtlas = NonNullable<FileSettings['atlas']> & {
   /** What to put before the name of a key, in a message. */
   readonly where: string;
-  readonly clientId?: string | undefined;
-  readonly clientSecretFile?: string | undefined;
-  readonly clientSecretCommand?: string | readonly string[] | undefined;
-}
+};
 
 /** What was found, and under which variables (never a value of them). */
 interface FoundCredentials {
@@ -107,7 +105,7 @@ export const credentialVariables: readonly { readonly name: string; readonly var
  *
  * @throws ConfigError when a value cannot be a credential, or a secret is given in two ways
  */
-export function readCredentials(environment: Environment, others: OtherCredentials): FoundCredentials {
+export function readCredentials(environment: Environment, others: OperatorAtlas): FoundCredentials {
   const search: Search = {
     environment,
     run: { environment: withoutAtlasCredentials(environment), timeoutMs: others.timeoutMs },
@@ -146,7 +144,7 @@ export function readCredentials(environment: Environment, others: OtherCredentia
 interface Search {
   readonly environment: Environment;
   readonly run: ProgramRun;
-  /** What is passed over, and told where no set is complete. */
+  /** Settings that are ignored, and named where no set is complete. */
   readonly unfilled: Unfilled[];
 }
 
@@ -165,7 +163,7 @@ function serviceAccount(id: Named<string>, secret: Named<HeldSecret>): FoundCred
   return found({ kind: 'service-account', ...pair, setting: secret.name }, id, secret);
 }
 
-/** Of the Atlas CLI's own variables none may reach it: they would go before the profile. */
+/** None of the Atlas CLI's own variables may reach it: they would go before the profile. */
 function atlasCli({ run }: Search, cli: Pick<AtlasCliProfile, 'profile' | 'program'>): FoundCredentials {
   const kept = Object.entries(run.environment).filter(([name]) => !/^MCLI_/i.test(name));
   const environment = { ...Object.fromEntries(kept), DO_NOT_TRACK: '1' };
@@ -185,11 +183,11 @@ function readFilled(search: Search, names: readonly string[]): Named<string> | u
 }
 
 function isFilled({ unfilled }: Search, setting: string, value: string): boolean {
-  const words = unfilledWords(value);
-  if (words === undefined) return true;
-  // What stands in quotation marks is most likely the secret itself.
-  const inner = unquoted(value);
-  if (inner !== undefined) new Secret(inner);
+  const placeholder = placeholderIn(value);
+  if (!placeholder) return true;
+  const { words, unquoted } = placeholder;
+  // What is in quotation marks is probably the secret itself, so redaction must know it.
+  if (unquoted !== undefined) new Secret(unquoted);
   unfilled.push({ setting, words });
   return false;
 }
@@ -199,13 +197,13 @@ function readIdentifier(search: Search, names: readonly string[]): Named<string>
   return given && checkedIdentifier(given);
 }
 
-function identifierOf(search: Search, { where, clientId }: FileCredentials): Named<string> | undefined {
+function identifierOf(search: Search, { where, clientId }: FileAtlas): Named<string> | undefined {
   const name = `${where}clientId`;
   if (clientId === undefined || clientId === '' || !isFilled(search, name, clientId)) return undefined;
   return checkedIdentifier({ name, value: clientId });
 }
 
-/** Ids hold no colon (RFC 7617). */
+/** An id must not contain a colon (RFC 7617, section 2). */
 function checkedIdentifier(given: Named<string>): Named<string> {
   if (!VISIBLE.test(given.value) || given.value.includes(':')) {
     throw new ConfigError(given.name, 'holds a space, a colon or a control character; copy the id again');
@@ -228,7 +226,7 @@ function readSecret(search: Search, names: readonly string[]): Named<HeldSecret>
   return command && secretCommand(search, command);
 }
 
-function secretOf(search: Search, { where, clientSecretFile, clientSecretCommand }: FileCredentials) {
+function secretOf(search: Search, { where, clientSecretFile, clientSecretCommand }: FileAtlas) {
   const filled = (key: string, value: string | undefined) => {
     const name = where + key;
     return value !== undefined && value !== '' && isFilled(search, name, value) ? { name, value } : undefined;
@@ -260,4 +258,49 @@ function secretFile({ name, value }: Named<string>): Named<SecretFile> {
 
 function secretCommand({ run }: Search, { name, value }: Named<string | readonly string[]>): Named<SecretCommand> {
   return { name, value: { setting: name, argv: parseCommand(name, value), ...run } };
+}
+
+type Argv = readonly [program: string, ...args: string[]];
+
+/** What a shell would interpret. */
+const SHELL = /["'\\$`|;&<>*]/;
+// eslint-disable-next-line no-control-regex -- control characters are what is refused here
+const CONTROL = /[\u0000-\u001f\u007f]/;
+
+/**
+ * A program that prints a secret, written as a JSON array or as plain words. No shell runs it, so what only a shell understands
+ * is refused.
+ *
+ * @throws ConfigError for what is not a program with its arguments; it quotes nothing, since a secret may be in its place
+ */
+function parseCommand(setting: string, written: string | readonly string[]): Argv {
+  const words = typeof written === 'string' ? wordsOf(setting, written) : written;
+  const [program, ...args] = words;
+  if (program === undefined || program === '' || words.some((word) => CONTROL.test(word))) {
+    throw new ConfigError(setting, 'must be a program and its arguments, without control characters');
+  }
+  const foreign = foreignPathWords(program);
+  if (foreign !== undefined) throw new ConfigError(setting, foreign);
+  if (!isAbsolute(program) && /[\\/]/.test(program)) {
+    throw new ConfigError(setting, 'must begin with an absolute path, or a name that is found in PATH');
+  }
+  return [program, ...args];
+}
+
+function wordsOf(setting: string, written: string): readonly string[] {
+  if (!written.startsWith('[')) {
+    if (SHELL.test(written)) {
+      throw new ConfigError(
+        setting,
+        'holds a character that only a shell understands, and no shell runs it; write a JSON array such as ["op","read","op://Private/atlas/secret"]',
+      );
+    }
+    return written.split(/[ \t]+/);
+  }
+  const parsed = parseJson(written);
+  const isText = (word: unknown) => typeof word === 'string';
+  if (!Array.isArray(parsed) || !parsed.every(isText)) {
+    throw new ConfigError(setting, 'must be a JSON array of strings: the program and its arguments');
+  }
+  return parsed;
 }

@@ -1,4 +1,5 @@
-// Reads variables as hosts pass them. It knows no setting by name.
+// Reads variables as hosts pass them, and recognizes what a host or a person should have replaced by a value and did not. It
+// knows no setting by name.
 
 /** Variables by name, as in `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -12,31 +13,45 @@ export function readVariable(environment: Environment, name: string): string | u
   return value === undefined || value === '' || BLANK_USER_CONFIG.test(value) ? undefined : value;
 }
 
-/** The first of several names for the same thing that is set, with the name that it was found under. */
-export function readFirst(
-  environment: Environment,
-  names: readonly string[],
-): { readonly name: string; readonly value: string } | undefined {
-  for (const name of names) {
-    const value = readVariable(environment, name);
-    if (value !== undefined) return { name, value };
-  }
-  return undefined;
-}
-
-/** Everything that is set, for the children that sinks start (they pick from it by an allow-list). */
+/** Every variable that is set. Sinks pick from them, by an allow-list, for the programs that they start. */
 export function definedVariables(environment: Environment): Readonly<Record<string, string>> {
   return Object.fromEntries(
     Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined),
   );
 }
 
-/** This server's own credentials, under every name it takes them from. Windows does not tell names apart by case. */
+/** Variables of this server's own credentials, under every name that it reads. On Windows their case does not matter. */
 const ATLAS_CREDENTIAL = /^(?:MONGODB_ATLAS|MDB_MCP)_/i;
 
-/** What a program that prints a secret of Atlas gets: everything (it has credentials of its own there) but those of Atlas. */
+/** For a program that prints a secret of Atlas: every variable, since its own credentials are there, but those of Atlas. */
 export function withoutAtlasCredentials(environment: Environment): Readonly<Record<string, string>> {
   return Object.fromEntries(
     Object.entries(definedVariables(environment)).filter(([name]) => !ATLAS_CREDENTIAL.test(name)),
   );
+}
+
+const QUOTED = /^(["'`“”‘’])(.*)["'`“”‘’]$/s;
+
+/** Each form with the words that describe it. The value itself is never shown: it may contain a secret. */
+const FORMS: readonly (readonly [form: RegExp, words: string])[] = [
+  [/^\$\{[^}]*\}$/, 'holds a placeholder of the form ${NAME} that the host did not fill in'],
+  [/^\$[A-Za-z_][A-Za-z0-9_]*$/, 'holds a placeholder of the form $NAME that the host did not fill in'],
+  [/^\$\(.*\)$/s, 'holds a placeholder of the form $(…) that no shell filled in'],
+  [/^%[A-Za-z_][A-Za-z0-9_]*%$/, 'holds a placeholder of the form %NAME% that the host did not fill in'],
+  [/^<.*>$/s, 'holds a placeholder of the form <…> that nobody replaced'],
+  [/^op:\/\//i, 'holds a reference of 1Password (op://…) that nothing resolved'],
+  [QUOTED, 'stands in quotation marks, which belong to a shell or to JSON'],
+];
+
+interface Placeholder {
+  /** To put behind the name of the setting. */
+  readonly words: string;
+  /** What is between quotation marks, where there are any: it may be the secret all the same. */
+  readonly unquoted?: string | undefined;
+}
+
+/** Undefined where the value is not a placeholder. */
+export function placeholderIn(value: string): Placeholder | undefined {
+  const form = FORMS.find(([pattern]) => pattern.test(value));
+  return form && { words: form[1], unquoted: QUOTED.exec(value)?.[2] };
 }

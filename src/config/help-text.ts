@@ -2,8 +2,7 @@
 
 import { connectionVariables } from './atlas-connection.ts';
 import { credentialVariables } from './credentials.ts';
-import { settingNames, settings, type SettingName } from './settings.ts';
-import { FILE_VARIABLE } from './sources.ts';
+import { FILE_VARIABLE, settingNames, settings, type SettingName } from './settings.ts';
 
 type Row = readonly [term: string, meaning: string];
 
@@ -74,7 +73,7 @@ function section(title: string, rows: readonly Row[]): string[] {
   return [`${title}:`, ...rows.flatMap(([term, meaning]) => hanging(term.padEnd(width), meaning)), ''];
 }
 
-/** The meaning beside the term, its further lines below its first. */
+/** The meaning beside the term, with its further lines indented as far as its first. */
 function hanging(term: string, meaning: string): string[] {
   const lines = [''];
   for (const word of meaning.split(' ')) {

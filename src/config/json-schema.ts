@@ -27,7 +27,7 @@ export function configurationSchema(): Schema {
       ...Object.fromEntries(described),
       atlas: {
         description:
-          'Where Atlas is, and how to be admitted, where the environment does not say it; never a secret itself',
+          'Where Atlas is and with which credentials it is called, where the environment does not say it; never a secret itself',
         ...property(schema, 'atlas'),
       },
     },
@@ -78,7 +78,7 @@ function behind(prefix: string, patterns: readonly RegExp[]): Schema[] {
   return patterns.map(({ source }) => ({ pattern: source.replace('^', `^${prefix}`) }));
 }
 
-/** Without the ends. */
+/** Without the anchors `^` and `$`. */
 function body({ source }: RegExp): string {
   return source.slice(1, -1);
 }

@@ -3,7 +3,7 @@
 
 import { safeParse } from 'zod/v4/core';
 import type * as z from 'zod/v4/core';
-import { countOf, looksLikeSecret, SHORTEST_SECRET } from './secret-text.ts';
+import { hasRandomCapitals, looksLikeSecret } from './secret-text.ts';
 
 export interface SchemaProblem {
   /** Where, such as `groupId` or `sinks.prod.argv.0`; empty for the whole value. */
@@ -13,7 +13,7 @@ export interface SchemaProblem {
 
 /** A key that can be shown: an ordinary identifier. */
 const SHOWABLE_KEY = /^[A-Za-z0-9_$][A-Za-z0-9_$.-]{0,40}$/;
-/** A word that a person made up. A key that is not known may be anything that was pasted in a wrong place. */
+/** A word that a person made up. An unknown key may be anything that was pasted in the wrong place. */
 const WORD = /^[A-Za-z_$][A-Za-z_$.-]*[0-9]{0,3}$/;
 const UNREADABLE = '(unreadable name)';
 
@@ -33,8 +33,8 @@ function describe(issue: z.$ZodIssue): SchemaProblem {
   return { field: fieldAt([...issue.path, ...unknown]), message: issue.message };
 }
 
-/** The field of a {@link SchemaProblem}: keys may be anything that was written in a wrong place. */
-export function fieldAt(path: readonly PropertyKey[]): string {
+/** The field of a {@link SchemaProblem}. A key may be anything that was written in the wrong place, such as a secret. */
+function fieldAt(path: readonly PropertyKey[]): string {
   return path.map((key) => (isShowable(key) ? String(key) : UNREADABLE)).join('.');
 }
 
@@ -44,12 +44,10 @@ function isShowable(key: PropertyKey): boolean {
 }
 
 function isWord(key: string): boolean {
-  // Of a word at random about half of the letters are capitals.
-  const isMixed = 3 * countOf(/[A-Z]/g, key) > key.length && /[a-z]/.test(key) && key.length >= SHORTEST_SECRET;
-  return isShowable(key) && WORD.test(key) && !isMixed;
+  return isShowable(key) && WORD.test(key) && !hasRandomCapitals(key);
 }
 
-/** Messages given with a schema go first; this is for the rest (zod's order of precedence). */
+/** For issues for which the schema itself has no message (zod's order of precedence). */
 function sentenceFor(issue: z.$ZodRawIssue): string {
   if (issue.input === undefined) return 'is required';
   switch (issue.code) {
@@ -71,4 +69,27 @@ function sentenceFor(issue: z.$ZodRawIssue): string {
 function unitOf(origin: string): string {
   if (origin === 'string') return ' characters long';
   return origin === 'array' ? ' entries long' : '';
+}
+
+const FORBIDDEN = '__proto__';
+/** No setting is nested deeper (`sinks.NAME.env.VARIABLE`); the schema refuses what is. */
+const DEEPEST = 6;
+
+/**
+ * Where an object has a member named `__proto__`, as JSON.parse makes one; undefined where no object has. It is the one name that
+ * a schema drops without a word instead of refusing it.
+ */
+export function forbiddenName(value: unknown): SchemaProblem | undefined {
+  const place = forbiddenPath(value, DEEPEST);
+  return place && { field: fieldAt(place), message: 'cannot be used as a name' };
+}
+
+function forbiddenPath(value: unknown, depth: number): string[] | undefined {
+  if (typeof value !== 'object' || value === null || depth === 0) return undefined;
+  if (Object.hasOwn(value, FORBIDDEN)) return [FORBIDDEN];
+  for (const [name, member] of Object.entries(value)) {
+    const place = forbiddenPath(member, depth - 1);
+    if (place) return [name, ...place];
+  }
+  return undefined;
 }

@@ -1,4 +1,5 @@
-// What a setting may be. Loaded only where there is a setting to judge: a start without any does not pay for it.
+// The schemas of the settings and of the configuration file. They are loaded only when there is a setting to check: a start without
+// any does not need them.
 
 import * as z from 'zod/v4-mini';
 import { directory, program, sinkName, sinkSchema } from './sink-spec.ts';
@@ -7,7 +8,7 @@ const groupId = z
   .string()
   .check(z.regex(/^[a-f0-9]{24}$/, { error: 'must be project ids: 24 lower-case hexadecimal digits' }));
 
-/** Which tools there are is not known here: the catalog refuses others. */
+/** Which tools there are is not known here: `tools/tool-definition.ts` refuses others. */
 const toolNames = z.array(
   z
     .string()
@@ -45,7 +46,7 @@ export const settingsSchema = z.partial(
 const NO_SECRET =
   'must not stand in this file; use clientSecretFile (a path) or clientSecretCommand (a program that prints it)';
 
-/** Each may also come from the environment, which is stronger. What each may hold is judged with it, in credentials.ts. */
+/** Each may also come from the environment, which goes before it. credentials.ts and atlas-connection.ts check the values. */
 const atlas = z.partial(
   z.strictObject({
     clientId: z.string(),
@@ -60,7 +61,7 @@ const atlas = z.partial(
   }),
 );
 
-/** The configuration file as a whole: editors read from `$schema` how to complete it; here it means nothing. */
+/** The whole configuration file. `$schema` is for editors, which complete by it; the server ignores it. */
 export const fileSchema = z.extend(settingsSchema, { $schema: z.optional(z.string()), atlas: z.optional(atlas) });
 
 export type FileSettings = ReturnType<typeof fileSchema.parse>;

@@ -9,6 +9,9 @@ import { sinkUris } from './sink-kinds.ts';
 export type Settings = ReturnType<typeof settingsSchema.parse>;
 export type SettingName = keyof Settings;
 
+/** Names the configuration file; the flag `--config` goes before it. */
+export const FILE_VARIABLE = 'ATLAS_MODEL_KEYS_CONFIG';
+
 interface Setting {
   readonly variable: string;
   /** Absent where the setting has no flag. */
@@ -16,7 +19,7 @@ interface Setting {
   /** Turns the text of a flag or variable into what the schema expects. */
   readonly fromText: (text: string) => unknown;
   readonly help: string;
-  /** In words, for people. Absent where there is nothing by default. */
+  /** The default in words, for people; absent where there is none. */
   readonly standard?: string;
 }
 
@@ -87,7 +90,7 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
   confirm: {
     variable: 'ATLAS_MODEL_KEYS_CONFIRM',
     fromText: text,
-    help: 'Whether a person is asked, by a form of the host, before a key is deleted or rotated or limits are reset: never, if-supported (by the host) or required. required asks also before a key is renamed or a limit lowered, and refuses where no person can be asked. What the host answers within 300 ms, or closes, was seen by nobody',
+    help: 'Whether a person is asked, by a form of the host, before a key is deleted or rotated or limits are reset: never, if-supported (by the host) or required. required asks also before a key is renamed or a limit lowered, and refuses where no person can be asked. An answer within 300 ms, or a form that the host closes, does not count as the answer of a person',
     standard: 'if-supported',
   },
   maxCreatesPerHour: {
@@ -105,7 +108,7 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
   outputSchemas: {
     variable: 'ATLAS_MODEL_KEYS_OUTPUT_SCHEMAS',
     fromText: flagValue,
-    help: 'Whether the list of tools says what they answer. False is for a host that takes a whole result for the structured one; structuredContent stays',
+    help: 'Whether the list of tools says what they answer. Set false for a host that takes a whole result for the structured one; structuredContent stays',
     standard: 'true',
   },
   credentialTimeoutMs: {
@@ -141,11 +144,11 @@ function names<Name extends string>(table: Readonly<Record<Name, Setting>>): Nam
   return Object.keys(table).filter((name): name is Name => name in table);
 }
 
-/** Where a list of several would go on. Blanks and bars stand in commands too, with addresses behind them. */
+/** Where a second sink begins in the same text. Commands contain blanks and bars too, with addresses behind them. */
 const NEXT_SINK =
   /[,;]\s*[A-Za-z0-9][\w.-]*\s*=\s*(?:[a-z][a-z0-9-]*:|inline\b|reveal\b)|[\s|][A-Za-z0-9][\w.-]*=(?:file:|dotenv:|command:|inline\b)/;
 
-/** One `NAME=URI`, or a JSON object of name to URI or object. A list of several is not taken for one path. */
+/** One `NAME=URI`, or a JSON object of name to URI or object. A list of several is not read as one path. */
 function sinksFromText(value: string): unknown {
   if (value.startsWith('{')) return parseJson(value) ?? value;
   if (NEXT_SINK.test(value)) return value;

@@ -1,4 +1,4 @@
-// The one table of the kinds of sinks, as people are told of them. The names of the kinds, `--help`, the JSON Schema of the
+// The one table of the kinds of sinks, with their descriptions for people. The names of the kinds, `--help`, the JSON Schema of the
 // configuration, the result schema and the tables of the README and docs/sinks.md come from it. What an operator may say
 // of each is in sink-spec.ts; what opens each is in sinks/kinds.ts.
 

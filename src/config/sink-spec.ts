@@ -3,8 +3,8 @@
 import { isAbsolute, normalize } from 'node:path';
 import * as z from 'zod/v4-mini';
 import { parseJson } from '../text/json.ts';
+import { expandHome, foreignPathWords } from './directories.ts';
 import { sinkUris } from './sink-kinds.ts';
-import { expandHome, foreignPathWords } from './home-path.ts';
 
 export type SinkSpec = FileSpec | DotenvSpec | CommandSpec | InlineSpec;
 
@@ -27,7 +27,7 @@ export interface CommandSpec {
   readonly argv: readonly [string, ...string[]];
   /** A program that prints the delivered secret, for verification by reading back. */
   readonly verify?: readonly [string, ...string[]] | undefined;
-  /** Variables for the child beside the short inherited list. */
+  /** Variables that the child gets in addition to the short list that it inherits. */
   readonly env: Readonly<Record<string, string>>;
   /** Limit for one run of a program, in milliseconds. */
   readonly timeoutMs: number;
@@ -45,10 +45,10 @@ const DEFAULT_COMMAND_TIMEOUT_MS = 30_000;
 const WITHOUT_CONTROL = /^(?![\s\S]*[\u0000-\u001f\u007f])/;
 const KNOWN_PLACEHOLDERS = /^(?![\s\S]*\{(?!groupId\}|entry\})[^{}]*\})/;
 const WITHOUT_PARENTS = /^(?![\s\S]*[\\/]\.\.(?:[\\/]|$))/;
-/** On whatever system; whether it is one of this system is asked by {@link located}. */
+/** Absolute on any system; {@link located} asks whether it is absolute on this one. */
 const ROOTED = /^(?:\/|~[\\/]|[A-Za-z]:[\\/]|\\\\)/;
 const NO_DIRECTORY = /[^\\/]$/;
-/** What `file:` and `dotenv:` are followed by. */
+/** What the path behind `file:` or `dotenv:` must match. */
 export const pathPatterns: readonly RegExp[] = [WITHOUT_CONTROL, KNOWN_PLACEHOLDERS, ROOTED, WITHOUT_PARENTS];
 
 const MUST_BE_ABSOLUTE = 'must be an absolute path, or start with ~/';
@@ -105,7 +105,7 @@ export const program = z.string().check(
 const argv = z.tuple([program], template);
 
 const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
-/** In any case, since Windows knows none. (JSON Schema has no flag for that.) */
+/** In upper or lower case, since Windows does not distinguish them. (JSON Schema has no flag for that.) */
 const NO_CREDENTIAL = /^(?![Mm][Oo][Nn][Gg][Oo][Dd][Bb]_[Aa][Tt][Ll][Aa][Ss]_|[Mm][Dd][Bb]_[Mm][Cc][Pp]_)/;
 const environment = z
   .record(z.string().check(z.regex(VARIABLE_NAME, { error: 'must be a variable name' })), z.string())
@@ -149,7 +149,7 @@ export const sinkName = z.string().check(
   }),
 );
 
-/** Asked before anything else, since it says best what to write instead. */
+/** Checked first, since its message says what to write instead. */
 function ofThisSystem() {
   return z.refine<string>((path) => foreignPathWords(path) === undefined, {
     error: ({ input }) => (typeof input === 'string' ? foreignPathWords(input) : undefined),
@@ -167,7 +167,7 @@ function located(written: z.ZodMiniString) {
   );
 }
 
-/** The object that a sink URI stands for, not yet checked; null when it is no sink URI. */
+/** The object that a sink URI stands for, not yet checked; null when it is not a sink URI. */
 function fromUri(uri: string): { type: string; [key: string]: unknown } | null {
   if (uri === 'inline') return { type: 'inline' };
   const colon = uri.indexOf(':');

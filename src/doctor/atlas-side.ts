@@ -1,33 +1,34 @@
-// What Atlas says of the credential: whether it is accepted, what it may do, which projects it sees, and what time it is.
-// And which keys of Atlas say in their own name that they are not delivered: those of this machine, which can be completed or
-// deleted, and those of other machines. It only reads.
+// Asks Atlas about the credential: whether it is accepted, what it may do, which projects it sees, and what time it is; and which keys
+// have a name that says that they are not delivered: those of this machine, which can be completed or deleted, and those of other
+// machines. It only reads.
 
 import type { Atlas } from '../atlas/atlas.ts';
 import type { CredentialDescription, Project } from '../atlas/api/projects.ts';
 import type { Config } from '../config/config.ts';
-import { counted, failed, listed, ok, warning, type Check } from './report.ts';
+import { counted } from '../text/counted.ts';
+import { fails, listed, passes, warns, type Check } from './report.ts';
 import { hasId, type ModelKey } from '../atlas/api/keys.ts';
 import { undeliveredOf, nonceOf } from '../keys/undelivered.ts';
 import { isUnderWay, openJournal, type Kept } from '../keys/journal/journal.ts';
 import { isAllowed } from '../keys/refusals.ts';
 
 const TOLERATED_SECONDS = 60;
-/** A token's times and the digests of replies are judged by clocks. */
+/** The lifetimes of tokens are compared with this clock. */
 const HARMFUL_SECONDS = 5 * 60;
 
 /** Roles that may create keys in their project, or in every project of their organization. */
 const CREATING_ROLE = /^(?:GROUP_OWNER|ORG_OWNER|[A-Z_]*MODEL_OWNER)$/;
 
-/** Where Atlas cannot be reached, or does not accept the credential, there is nothing more to ask. */
+/** Only one check where Atlas cannot be reached or does not accept the credential: nothing else can be asked then. */
 export async function atlasChecks(atlas: Atlas, config: Config): Promise<Check[]> {
   const described = await atlas.describeCredential();
   const now = Date.now();
-  const place = placeOf(config);
+  const place = atlasPlace(config);
   if (!described.ok && described.failure.atlas?.status !== 404) {
     const { code, message, hint } = described.failure;
     // The file or the program did not give the secret, so nothing was sent.
     return [
-      code === 'CREDENTIALS_MISSING' ? failed('secret', message, hint) : failed('Atlas', `${place}: ${message}`, hint),
+      code === 'CREDENTIALS_MISSING' ? fails('secret', message, hint) : fails('Atlas', `${place}: ${message}`, hint),
     ];
   }
   // Not every Atlas, and not every proxy, knows the call that describes a credential.
@@ -35,8 +36,8 @@ export async function atlasChecks(atlas: Atlas, config: Config): Promise<Check[]
   const { kind, roles, accessList, date } = description;
   return [
     described.ok
-      ? ok('Atlas', `${place} answers and accepts the credential${kind === undefined ? '' : ` (${kind})`}`)
-      : warning('Atlas', `${place} answers, but not to the call that describes the credential (status 404)`),
+      ? passes('Atlas', `${place} answers and accepts the credential${kind === undefined ? '' : ` (${kind})`}`)
+      : warns('Atlas', `${place} answers, but not to the call that describes the credential (status 404)`),
     rolesCheck(roles, config),
     accessListCheck(description, accessList),
     await projectsCheck(atlas, config),
@@ -45,26 +46,26 @@ export async function atlasChecks(atlas: Atlas, config: Config): Promise<Check[]
   ];
 }
 
-function placeOf({ atlas }: Config): string {
+function atlasPlace({ atlas }: Config): string {
   if (!atlas) return 'the embedded sandbox';
   const { baseUrl, credentials } = atlas;
   return credentials.kind === 'atlas-cli' && credentials.namesBaseUrl ? 'the Atlas of the profile' : baseUrl.origin;
 }
 
 function rolesCheck(roles: CredentialDescription['roles'], config: Config): Check {
-  if (roles.length === 0) return warning('roles', 'unknown: Atlas names none for this credential');
+  if (roles.length === 0) return warns('roles', 'unknown: Atlas names none for this credential');
   const finding = listed(roles.map(roleText));
-  if (config.readOnly) return ok('roles', `${finding} (the right to create keys is not needed: readOnly)`);
+  if (config.readOnly) return passes('roles', `${finding} (the right to create keys is not needed: readOnly)`);
   const creating = roles.filter(({ role }) => CREATING_ROLE.test(role));
   if (creating.length === 0) {
-    return failed('roles', `${finding}: none that may create keys`, `${GRANT} the projects that are used.`);
+    return fails('roles', `${finding}: none that may create keys`, `${GRANT} the projects that are used.`);
   }
   const isEverywhere = creating.some(({ groupId }) => groupId === undefined);
   const without = wantedProjects(config).filter(
     (wanted) => !isEverywhere && !creating.some(({ groupId }) => groupId === wanted),
   );
-  if (without.length === 0) return ok('roles', finding);
-  return warning('roles', `${finding}: none that may create keys in ${listed(without)}`, `${GRANT} them.`);
+  if (without.length === 0) return passes('roles', finding);
+  return warns('roles', `${finding}: none that may create keys in ${listed(without)}`, `${GRANT} them.`);
 }
 
 const GRANT = 'A person grants the service account or API key the role Project Model Owner in Atlas, in';
@@ -75,9 +76,9 @@ function roleText({ role, groupId, orgId }: CredentialDescription['roles'][numbe
 }
 
 function accessListCheck({ kind }: CredentialDescription, accessList: readonly string[]): Check {
-  if (accessList.length > 0) return ok('access list', listed(accessList));
-  if (kind === undefined) return warning('access list', 'unknown: Atlas describes none for this credential');
-  return warning(
+  if (accessList.length > 0) return passes('access list', listed(accessList));
+  if (kind === undefined) return warns('access list', 'unknown: Atlas describes none for this credential');
+  return warns(
     'access list',
     'empty: whoever has the credential can use it from any address',
     "A person adds this machine's address in Atlas to the API access list of the service account or API key.",
@@ -86,55 +87,56 @@ function accessListCheck({ kind }: CredentialDescription, accessList: readonly s
 
 async function projectsCheck(atlas: Atlas, config: Config): Promise<Check> {
   const found = await atlas.listProjects(undefined);
-  if (!found.ok) return failed('projects', found.failure.message, found.failure.hint);
+  if (!found.ok) return fails('projects', found.failure.message, found.failure.hint);
   const visible = found.value;
   const unseen = wantedProjects(config).filter((wanted) => visible.every(({ groupId }) => groupId !== wanted));
   if (unseen.length > 0) {
-    return failed(
+    return fails(
       'projects',
       `the credential cannot see ${listed(unseen)}`,
       'Correct allowedProjects and MONGODB_ATLAS_PROJECT_ID, or a person adds the service account or API key to that project in Atlas.',
     );
   }
   if (visible.length === 0) {
-    return failed('projects', 'the credential sees none', 'A person adds the service account or API key to a project.');
+    return fails('projects', 'the credential sees none', 'A person adds the service account or API key to a project.');
   }
-  return ok('projects', `${counted(visible.length, 'project')}: ${listed(visible.map(projectText))}`);
+  return passes('projects', `${counted(visible.length, 'project')}: ${listed(visible.map(projectText))}`);
 }
 
 function projectText({ groupId, name }: Project): string {
   return `${name} (${groupId})`;
 }
 
-/** Those that the operator has named. */
+/** The projects that the operator names. */
 function wantedProjects({ allowedProjects = [], projectId }: Config): string[] {
   return [...new Set([...allowedProjects, ...(projectId === undefined ? [] : [projectId])])];
 }
 
 function clockCheck(date: number | undefined, now: number): Check {
-  if (date === undefined) return warning('clock', 'unknown: Atlas did not say what time it is');
+  if (date === undefined) return warns('clock', 'unknown: Atlas did not say what time it is');
   const seconds = Math.round((now - date) / 1000);
   const difference = Math.abs(seconds);
   // Atlas gives whole seconds, and the reply takes a while.
-  if (difference <= 2) return ok('clock', 'agrees with that of Atlas');
+  if (difference <= 2) return passes('clock', 'agrees with that of Atlas');
   const finding = `${difference} s ${seconds > 0 ? 'ahead of' : 'behind'} that of Atlas`;
-  if (difference > HARMFUL_SECONDS) return failed('clock', finding, 'Set the clock of this machine (NTP).');
+  if (difference > HARMFUL_SECONDS) return fails('clock', finding, 'Set the clock of this machine (NTP).');
   return difference > TOLERATED_SECONDS
-    ? warning('clock', finding, 'Set the clock of this machine (NTP).')
-    : ok('clock', finding);
+    ? warns('clock', finding, 'Set the clock of this machine (NTP).')
+    : passes('clock', finding);
 }
 
 const UNDELIVERED = 'undelivered keys';
 
 /** Looks at the projects that the operator named, and at those of the journal. */
 async function undeliveredCheck(atlas: Atlas, config: Config): Promise<Check> {
-  const kept = await openJournal(config.stateDir).read();
-  if (!kept) return warning(UNDELIVERED, 'unknown: the journal cannot be read');
+  const read = await openJournal(config.stateDir).read();
+  if (!read.ok) return warns(UNDELIVERED, 'unknown: the journal cannot be read');
+  const kept = read.value;
   const groups = new Set([...wantedProjects(config), ...kept.intents.map(({ groupId }) => groupId)]);
   const keys: ModelKey[] = [];
   for (const groupId of [...groups].filter((each) => isAllowed(config, each))) {
     const found = await atlas.listKeys(groupId);
-    if (!found.ok) return warning(UNDELIVERED, `unknown in ${groupId}: ${found.failure.message}`, found.failure.hint);
+    if (!found.ok) return warns(UNDELIVERED, `unknown in ${groupId}: ${found.failure.message}`, found.failure.hint);
     keys.push(...found.value.filter(hasId).filter((key) => nonceOf(key) !== undefined && !isBeingDelivered(key, kept)));
   }
   return judgeUndelivered(keys, kept);
@@ -143,14 +145,14 @@ async function undeliveredCheck(atlas: Atlas, config: Config): Promise<Check> {
 function judgeUndelivered(keys: readonly ModelKey[], kept: Kept): Check {
   const own = keys.filter((key) => undeliveredOf(key, kept)?.knownHere);
   if (own.length > 0) {
-    return failed(
+    return fails(
       UNDELIVERED,
       `${counted(own.length, 'key')} of calls on this machine: ${listed(own.map(({ apiKeyId }) => apiKeyId))}`,
-      'Have reconcile_ai_model_api_keys called: it says what is true of each, and with apply brings them to their end.',
+      'Have reconcile_ai_model_api_keys called: it says what is true of each, and with apply completes or deletes them.',
     );
   }
-  if (keys.length === 0) return ok(UNDELIVERED, 'none');
-  return warning(
+  if (keys.length === 0) return passes(UNDELIVERED, 'none');
+  return warns(
     UNDELIVERED,
     `${counted(keys.length, 'key')} of other machines: ${listed(keys.map(({ apiKeyId }) => apiKeyId))}`,
     'reconcile_ai_model_api_keys on the machine that made them says what is true of each.',

@@ -1,22 +1,40 @@
-// The places on this machine: every sink, the state directory, and what is in the journal. It changes nothing.
+// The places on this machine: the folder of the configuration, every sink, the state directory, and what is in the journal. It changes
+// nothing.
 
 import { accessSync, constants } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
-import { temporaryFilesOf } from '../keys/destination.ts';
+import { temporaryFilesOf } from '../keys/sink-choice.ts';
 import type { Intent } from '../keys/journal/intent.ts';
 import { isUnderWay, isUnfinished, openJournal } from '../keys/journal/journal.ts';
-import { walk } from '../files/ancestors.ts';
-import { ok as passed } from '../failure.ts';
+import { walk, followLinks } from '../files/path-walk.ts';
+import { ok } from '../failure.ts';
 import { attempt } from '../files/file-problem.ts';
 import { privateMode } from '../files/file-owner.ts';
 import { thisMachine } from '../files/machine.ts';
 import { askFirst } from '../files/privacy.ts';
 import { tryInNew } from '../files/trial.ts';
-import { accessWarnings } from '../files/windows-access.ts';
+import { accessWarnings } from '../files/windows.ts';
 import { openSinks } from '../sinks/kinds.ts';
 import type { Sink } from '../sinks/sink.ts';
-import { counted, failed, listed, ok, warning, type Check } from './report.ts';
+import { counted } from '../text/counted.ts';
+import { fails, listed, passes, warns, type Check } from './report.ts';
+
+/** Whoever can remove or replace the file takes away the restrictions in it. */
+export async function folderCheck({ configurationFile: { path, exists } }: Config): Promise<Check[]> {
+  if (!exists || path === undefined) return [];
+  const judged = await attempt(`The way to ${path} cannot be judged`, () => ok(followLinks(resolve(path))));
+  const weakPart = judged.ok ? judged.value.weakPart : undefined;
+  if (judged.ok && weakPart === undefined) return [];
+  const finding = judged.ok ? `Others can write to ${weakPart ?? path}.` : judged.failure.message;
+  return [
+    warns(
+      'configuration folder',
+      `${finding} Whoever can remove ${path} removes the restrictions in it.`,
+      'Take the right to write there away from others (chmod go-w), or keep the configuration in another folder.',
+    ),
+  ];
+}
 
 /** In place of the project and the entry of a real call. */
 const NO_PROJECT = '0'.repeat(24);
@@ -35,16 +53,16 @@ async function sinkCheck(sink: Sink, groupId: string): Promise<Check> {
   if (!preflight.ok) {
     const { code, message, hint } = preflight.failure;
     return code === 'SINK_ENTRY_EXISTS'
-      ? ok(check, `${place}: ready; holds a value already`)
-      : failed(check, `${place}: ${message}`, hint);
+      ? passes(check, `${place}: ready; holds a value already`)
+      : fails(check, `${place}: ${message}`, hint);
   }
   switch (sink.kind) {
     case 'inline':
-      return warning(check, 'shows the secret to the model and to everyone who reads the chat');
+      return warns(check, 'shows the secret to the model and to everyone who reads the chat');
     default: {
       const finding = `${place}: ready; verified by ${sink.verification}`;
       const { warnings = [] } = preflight.value;
-      return warnings.length === 0 ? ok(check, finding) : warning(check, `${finding}. ${warnings.join(' ')}`);
+      return warnings.length === 0 ? passes(check, finding) : warns(check, `${finding}. ${warnings.join(' ')}`);
     }
   }
 }
@@ -57,22 +75,22 @@ export async function stateChecks({ stateDir }: Config): Promise<Check[]> {
     if (!way.ok) return way;
     accessSync(way.value.existing, constants.W_OK | constants.X_OK);
     if (way.value.missing.length > 0) {
-      const tried = await tryInNew(way.value, () => Promise.resolve(passed(undefined)));
+      const tried = await tryInNew(way.value, () => Promise.resolve(ok(undefined)));
       if (!tried.ok) return tried;
-      return passed({ is: 'will be made with the first create', access: await accessWarnings(way.value, true) });
+      return ok({ is: 'will be made with the first create', access: await accessWarnings(way.value, true) });
     }
     const intents = walk(join(stateDir, 'intents'));
     if (!intents.ok) return intents;
     accessSync(intents.value.existing, constants.W_OK | constants.X_OK);
     // Windows has no owners and modes, so none were checked.
     const is = thisMachine().user === undefined ? 'can be used' : 'only this user can change it';
-    return passed({ is, access: await accessWarnings(way.value, true) });
+    return ok({ is, access: await accessWarnings(way.value, true) });
   });
   if (judged.ok) return [stateCheck(stateDir, judged.value), await journalCheck(stateDir)];
   const { message, remedy } = judged.failure;
   const advice = `Set ATLAS_MODEL_KEYS_STATE_DIR to a directory that only this user can write to${privateMode()}`;
   return [
-    failed('state directory', message, remedy === undefined ? `${advice}.` : `${advice}, or mend this one. ${remedy}`),
+    fails('state directory', message, remedy === undefined ? `${advice}.` : `${advice}, or mend this one. ${remedy}`),
   ];
 }
 
@@ -84,10 +102,10 @@ interface StateDirectory {
 
 function stateCheck(stateDir: string, { is, access }: StateDirectory): Check {
   const finding = `${stateDir}: ${is}`;
-  if (access.length === 0) return ok('state directory', finding);
+  if (access.length === 0) return passes('state directory', finding);
   const advice =
     'Limit it to your account and SYSTEM (icacls), or set ATLAS_MODEL_KEYS_STATE_DIR to another directory.';
-  return warning('state directory', `${finding}. ${access.join(' ')}`, advice);
+  return warns('state directory', `${finding}. ${access.join(' ')}`, advice);
 }
 
 /** Temporary files with a secret that a killed process left beside a sink's file, found by the nonces of the journal. */
@@ -95,23 +113,23 @@ export async function temporaryFilesCheck(config: Config): Promise<Check[]> {
   const kept = await openJournal(config.stateDir).read();
   const sinks = openSinks(config.sinks, config.environment);
   const found = await Promise.all(
-    (kept?.intents ?? []).filter(isUnfinished).map((intent) => temporaryFilesOf(sinks, intent)),
+    (kept.ok ? kept.value.intents : []).filter(isUnfinished).map((intent) => temporaryFilesOf(sinks, intent)),
   );
   const paths = found.flatMap((each) => each ?? []);
   if (paths.length === 0) return [];
   const advice = 'Have reconcile_ai_model_api_keys called with apply: it removes them.';
-  return [failed('temporary files', `with a secret: ${listed(paths)}`, advice)];
+  return [fails('temporary files', `with a secret: ${listed(paths)}`, advice)];
 }
 
 async function journalCheck(stateDir: string): Promise<Check> {
   const kept = await openJournal(stateDir).read();
-  if (!kept) {
+  if (!kept.ok) {
     const advice = 'See that this user can read the directory "intents" there and the files in it.';
-    return failed('journal', `cannot be read in ${stateDir}`, advice);
+    return fails('journal', `cannot be read in ${stateDir}`, advice);
   }
-  const { intents, unreadable } = kept;
+  const { intents, unreadable } = kept.value;
   if (unreadable.length > 0) {
-    return warning(
+    return warns(
       'journal',
       `${counted(unreadable.length, 'file')} of the journal cannot be read: ${listed(unreadable)}`,
       'Look in Atlas for keys whose names end with these digits; the next create sets the files aside.',
@@ -119,14 +137,14 @@ async function journalCheck(stateDir: string): Promise<Check> {
   }
   const unfinished = intents.filter((intent) => isUnfinished(intent) && !isWaitedFor(intent));
   if (unfinished.length > 0) {
-    return failed(
+    return fails(
       'journal',
       `${counted(unfinished.length, 'call')} did not finish: ${listed(unfinished.map(intentText))}`,
       'Have reconcile_ai_model_api_keys called: it says what is true of each, and with apply deletes their orphans.',
     );
   }
   const underWay = intents.filter(isUnderWay);
-  return ok('journal', underWay.length > 0 ? `${counted(underWay.length, 'call')} under way` : 'no leftovers');
+  return passes('journal', underWay.length > 0 ? `${counted(underWay.length, 'call')} under way` : 'no leftovers');
 }
 
 /** A create whose reply was lost: if its key appears, the check of undelivered keys finds it. */

@@ -1,6 +1,7 @@
 // What the doctor found, as a table for people or as one JSON document for scripts. Neither contains a secret.
 
 import { redact, redactJson } from '../secret/redaction.ts';
+import { counted } from '../text/counted.ts';
 import { BLANK } from '../text/invisible.ts';
 
 /** One thing that the doctor looked at, and what it found. */
@@ -13,15 +14,15 @@ export interface Check {
   readonly advice?: string;
 }
 
-export function ok(check: string, finding: string): Check {
+export function passes(check: string, finding: string): Check {
   return { check, status: 'ok', finding };
 }
 
-export function warning(check: string, finding: string, advice?: string): Check {
+export function warns(check: string, finding: string, advice?: string): Check {
   return { check, status: 'warning', finding, ...(advice !== undefined && { advice }) };
 }
 
-export function failed(check: string, finding: string, advice: string): Check {
+export function fails(check: string, finding: string, advice: string): Check {
   return { check, status: 'failed', finding, advice };
 }
 
@@ -33,12 +34,7 @@ export function listed(items: readonly string[]): string {
   return items.length > MOST_SHOWN ? `${shown} and ${items.length - MOST_SHOWN} more` : shown;
 }
 
-/** `1 key`, `2 keys`. */
-export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
-}
-
-/** A path or a name must not contain what a terminal takes for a command. */
+/** Characters that a terminal may interpret as a command, or does not show. */
 const UNSHOWABLE = new RegExp(
   String.raw`[\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2028\u2029${BLANK}]`,
   'gu',
@@ -48,16 +44,17 @@ export function isWell(checks: readonly Check[]): boolean {
   return checks.every(({ status }) => status !== 'failed');
 }
 
-export function jsonReport(checks: readonly Check[]): string {
-  return `${redactJson(JSON.stringify({ ok: isWell(checks), checks }))}\n`;
+/** @param json one JSON document instead of a table */
+export function reportOf(checks: readonly Check[], json: boolean): string {
+  return json ? `${redactJson(JSON.stringify({ ok: isWell(checks), checks }))}\n` : table(checks);
 }
 
-export function tableReport(checks: readonly Check[]): string {
+function table(checks: readonly Check[]): string {
   const width = Math.max(...checks.map(({ check }) => check.length));
   const lines = checks.flatMap(({ status, check, finding, advice }) => {
-    const lead = `${status.padEnd('warning'.length)}  ${shown(check).padEnd(width)}  `;
-    const first = `${lead}${shown(finding)}`;
-    return advice === undefined ? [first] : [first, `${' '.repeat(lead.length)}-> ${shown(advice)}`];
+    const lead = `${status.padEnd('warning'.length)}  ${printable(check).padEnd(width)}  `;
+    const first = `${lead}${printable(finding)}`;
+    return advice === undefined ? [first] : [first, `${' '.repeat(lead.length)}-> ${printable(advice)}`];
   });
   return [...lines, '', summary(checks), ''].join('\n');
 }
@@ -69,7 +66,7 @@ function summary(checks: readonly Check[]): string {
   return isWell(checks) ? `All is well${beside}.` : `${counted(numberOf('failed'), 'check')} failed${beside}.`;
 }
 
-/** Redacted before and after, since the characters that are removed may stand within a secret. */
-function shown(text: string): string {
+/** Redacted before and after, since the characters that are removed may be within a secret. */
+function printable(text: string): string {
   return redact(redact(text).replace(UNSHOWABLE, ''));
 }

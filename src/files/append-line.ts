@@ -3,8 +3,7 @@
 
 import { closeSync, constants, fchmodSync, fstatSync, openSync, readSync, writeFileSync, type Stats } from 'node:fs';
 import { unlessMissing } from './file-problem.ts';
-import type { SafeDirectory } from './safe-directory.ts';
-import { toDisk } from './to-disk.ts';
+import { toDisk, type SafeDirectory } from './safe-directory.ts';
 
 const APPEND = constants.O_RDWR | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;

@@ -19,16 +19,15 @@ import {
 import { setTimeout as delay } from 'node:timers/promises';
 import { isSame, type Identity } from './identity.ts';
 import { systemCode, systemError, unlessMissing } from './file-problem.ts';
-import type { SafeDirectory } from './safe-directory.ts';
+import { toDisk, type SafeDirectory } from './safe-directory.ts';
 import { temporaryName } from './temporary-name.ts';
-import { toDisk } from './to-disk.ts';
 
 /** As long as any of these differs, somebody changed the file. */
 type Version = Pick<BigIntStats, 'dev' | 'ino' | 'size' | 'mtimeNs'>;
 
 export interface FoundFile {
   readonly stats: BigIntStats;
-  /** Absent where it is no regular file, or larger than the limit. */
+  /** Absent where it is not a regular file, or is larger than the limit. */
   readonly bytes?: Buffer;
 }
 
@@ -205,7 +204,7 @@ function removeLinked(directory: SafeDirectory, name: string, written: Identity)
     const stats = lstatSync(directory.path(name), { bigint: true });
     if (isSame(stats, written) || !stats.isFile()) unlinkSync(directory.path(name));
   } catch {
-    // Gone already, or the disk itself failed.
+    // It is gone already, or the disk failed.
   }
 }
 
@@ -214,7 +213,7 @@ function requireIdentity(directory: SafeDirectory, name: string, identity: Ident
   if (stats === undefined || !isSame(stats, identity)) throw systemError('ESTALE');
 }
 
-/** What a disk took it may give back otherwise; then the old file had better stay. */
+/** A disk may give back other bytes than it was given; then the old file must stay. */
 function requireBytes(directory: SafeDirectory, name: string, identity: Identity, bytes: Uint8Array): void {
   requireIdentity(directory, name, identity);
   const found = readOnce(directory, name, bytes.length);
@@ -245,11 +244,11 @@ export async function whileBusy<T>(action: () => T, platform: NodeJS.Platform = 
   }
 }
 
-/** For the way out of an error, which must not be hidden by a second one. */
+/** For use after an error, which a second one must not hide. */
 function removeQuietly(directory: SafeDirectory, name: string): void {
   try {
     unlinkSync(directory.path(name));
   } catch {
-    // Gone already, or the disk itself failed.
+    // It is gone already, or the disk failed.
   }
 }

@@ -1,8 +1,9 @@
-// Lets one process of this program at a time change a file that exists. Nobody has to clear up after a process that
-// died: its lock no longer counts. It keeps no other program away, and no reader.
+// Lets one call at a time change a file: in this process those of one key follow one another (`serialized`), and of the
+// processes of this program one at a time changes a file that exists (`withLock`). Nobody has to clear up after a process
+// that died: its lock no longer counts. It keeps no other program away, and no reader.
 //
 // Each process puts a lock file of its own beside the file, and then looks for those of others. Since each writes
-// before it looks, of two at most one finds itself alone; both may find that they are not, and then both go back and
+// before it looks, of two at most one finds only its own; both may find the other's too, and then both remove their own and
 // wait for a random time. A lock file says whose it is, and holds no secret.
 
 import { randomBytes, randomInt } from 'node:crypto';
@@ -59,11 +60,11 @@ async function tryLocked<T>(
   action: () => Promise<T>,
 ): Promise<T | undefined> {
   // A look beforehand, so that those who wait do not disturb one another.
-  if ((await liveLocks(directory, prefix)).length > 0) return undefined;
+  if ((await removeDeadLocks(directory, prefix)).length > 0) return undefined;
   const own = `${prefix}${randomBytes(8).toString('hex')}`;
   try {
     return await withNewFile(directory, own, Buffer.from(JSON.stringify(thisProcess())), async () => {
-      const live = await liveLocks(directory, prefix);
+      const live = await removeDeadLocks(directory, prefix);
       // Its own is missing where this process was stopped for so long that others took it for dead. A disk may list it by
       // another spelling.
       return live.length === 1 && folded(live[0] ?? '') === folded(own) ? action() : undefined;
@@ -78,8 +79,8 @@ function lockPrefix(name: string): string {
   return `${besideName(name)}lock-`;
 }
 
-/** The names of the lock files that count. Those of dead processes are removed on the way. */
-async function liveLocks(directory: SafeDirectory, prefix: string): Promise<string[]> {
+/** Removes the lock files of dead processes, and answers the names of the others, which count. */
+async function removeDeadLocks(directory: SafeDirectory, prefix: string): Promise<string[]> {
   // Two spellings of a name may be one file. Where they are two, one waits for the other without need.
   const names = readdirSync(directory.path('.')).filter((name) => folded(name).startsWith(folded(prefix)));
   const live: string[] = [];
@@ -92,7 +93,7 @@ async function liveLocks(directory: SafeDirectory, prefix: string): Promise<stri
   return live;
 }
 
-/** Undefined where it is gone, or is no file at all. */
+/** Undefined where it is gone, or is not a file. */
 async function readLock(directory: SafeDirectory, name: string): Promise<FoundFile | undefined> {
   try {
     const found = await readFound(directory, name, LARGEST_LOCK);
@@ -126,4 +127,21 @@ function busy(path: string): FileProblem {
     `Other processes of this program keep writing to ${path}.`,
     'Try again when they are done. Should none be running, remove the files beside it whose names have "atlas-model-keys-lock".',
   );
+}
+
+/** By key: the last action that waits or runs. */
+const last = new Map<string, Promise<unknown>>();
+
+/** Runs `action` when all earlier ones of that key in this process have ended, however they ended. */
+export function serialized<T>(key: string, action: () => Promise<T>): Promise<T> {
+  const turn = (last.get(key) ?? Promise.resolve()).then(action);
+  const ended = turn.then(
+    () => undefined,
+    () => undefined,
+  );
+  last.set(key, ended);
+  void ended.then(() => {
+    if (last.get(key) === ended) last.delete(key);
+  });
+  return turn;
 }

@@ -25,44 +25,19 @@ const STICKY = 0o1000;
 /** The group of administrators on every macOS: its members may become root anyway. */
 const MACOS_ADMIN = 80;
 
-/** A directory on the way, as {@link ancestorProblem} asks for it. */
-interface Ancestor {
-  readonly path: string;
-  readonly stats: Metadata;
-  /** Whether a file system is mounted there. */
-  readonly isMountRoot: boolean;
-  /** Whether the next directory is this user's own, or is still to be made. */
-  readonly isAboveOwn: boolean;
-  /** Whether this user owns a directory further up. */
-  readonly isBelowOwn: boolean;
-}
-
 /**
- * Nobody but root and this user may be able to exchange what is in it. The root of a mount, such as the volume of a pod
- * (root:root, 0777), may be writable where the directory below is this user's own: whoever exchanges that cannot give
- * it this user as its owner, and is found out.
+ * The directory that is written to: only this user's, and not even a sticky one may be shared.
+ *
+ * @param isOfAnother whether its owner is one who may not own it; for a directory on the way, the walk of the path knows
  */
-export function ancestorProblem(ancestor: Ancestor, machine: Machine): FileProblem | undefined {
-  const { path, stats, isMountRoot, isAboveOwn, isBelowOwn } = ancestor;
+export function directoryProblem(
+  path: string,
+  stats: Metadata,
+  machine = thisMachine(),
+  isOfAnother = isForeign(Number(stats.uid), machine),
+): FileProblem | undefined {
   if (isTrusted(path, machine)) return undefined;
-  const owner = Number(stats.uid);
-  const isOfSystem = owner === 0 || (owner === machine.overflowUser && !isBelowOwn);
-  if (!isOfSystem && isForeign(owner, machine)) return foreign(path);
-  if ((Number(stats.mode) & STICKY) !== 0) return undefined;
-  if (machine.platform === 'linux' && isMountRoot && isAboveOwn) return undefined;
-  return sharedProblem(path, stats, machine);
-}
-
-/** A directory of root in which each user may make entries, and change only those. */
-export function isForEverybody({ uid, mode }: Metadata, machine: Machine): boolean {
-  const isOfSystem = Number(uid) === 0 || Number(uid) === machine.overflowUser;
-  return isOfSystem && (Number(mode) & STICKY) !== 0 && (Number(mode) & OTHERS_WRITE) !== 0;
-}
-
-/** The directory that is written to: only this user's, and not even a sticky one may be shared. */
-export function parentProblem(path: string, stats: Metadata, machine = thisMachine()): FileProblem | undefined {
-  if (isTrusted(path, machine)) return undefined;
-  if (isForeign(Number(stats.uid), machine)) return foreign(path);
+  if (isOfAnother) return foreign(path);
   return sharedProblem(path, stats, machine);
 }
 
@@ -88,7 +63,7 @@ export function isOpenToOthers(path: string, stats: Metadata, machine = thisMach
 }
 
 /** A group that holds nobody but this user and root is not "others". */
-export function isWritableByOthers(stats: Metadata, machine = thisMachine()): boolean {
+function isWritableByOthers(stats: Metadata, machine: Machine): boolean {
   if (machine.user === undefined) return false;
   const mode = Number(stats.mode);
   return (mode & OTHERS_WRITE) !== 0 || ((mode & GROUP_WRITES) !== 0 && !isSafeGroup(Number(stats.gid), machine));
@@ -172,7 +147,7 @@ function sharedProblem(path: string, stats: Metadata, machine: Machine): FilePro
   );
 }
 
-/** Never where the system has no such users. */
+/** False where the system has no such users. */
 function isForeign(owner: number, { user }: Machine): boolean {
   return user !== undefined && owner !== user;
 }

@@ -78,10 +78,10 @@ function said(what: string, words: string, remedy?: string): Pick<FileProblem, '
   return { message: `${what}: ${words}.`, ...(remedy !== undefined && { remedy }) };
 }
 
-/** The code of an error of the system, such as `ENOENT`. */
+/** The code of an error of the system or of TLS, such as `ENOENT`; undefined where there is none. */
 export function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined;
-  return /^[A-Z0-9_]{1,40}$/.test(error.code) ? error.code : undefined;
+  return /^[A-Z0-9_]{1,60}$/.test(error.code) ? error.code : undefined;
 }
 
 /** What `action` answers, or undefined where there is no such file. */
@@ -100,7 +100,7 @@ export function shellWord(path: string): string {
 }
 
 /** An error with a code of the system, for what only this program can see. */
-export function systemError(code: 'ESTALE' | 'EIO' | 'ENOTSUP'): Error {
+export function systemError(code: 'ELOOP' | 'ESTALE' | 'EIO' | 'ENOTSUP'): Error {
   return Object.assign(new Error(code), { code });
 }
 

@@ -19,8 +19,8 @@ export function isSame(a: Identity, b: Identity, platform: NodeJS.Platform = pro
 /**
  * One text for every spelling of a path: by a link on the way, by case where the directory folds it, by Unicode's normal
  * forms (of which macOS takes all for one). Two paths of one text are one place. What is missing on the way is taken as
- * it is spelled, so that the text stays the same once it is made. An empty disk of Linux that folds case is not known for
- * one: there is no name to look at.
+ * it is spelled, so that the text stays the same once it is made. An empty disk of Linux that folds case is not recognised,
+ * since there is no name to look at.
  *
  * @param folds whether names that differ in case are one name in a directory
  */

@@ -118,7 +118,7 @@ function readOptional(path: string): string {
 
 function readWhole(path: string): string {
   const stats = statSync(path);
-  if (!stats.isFile() || stats.size > LARGEST) throw new Error(`${path} is no list of users.`);
+  if (!stats.isFile() || stats.size > LARGEST) throw new Error(`${path} is not a list of users.`);
   return readFileSync(path, 'utf8');
 }
 

@@ -1,7 +1,14 @@
 // Says which process a file (an intent of the journal, a lock) belongs to, and whether that process still lives. It
 // touches none of those files.
+//
+// Where the system has no procfs, a process gives a sign of life: a file that it holds open exclusively until it ends, however
+// it ends. A number of a process can be given again; this cannot be held by a later one. The exclusive flags were seen
+// under Wine (Windows); that of macOS is as open(2) there documents it.
 
-import { readFileSync, readlinkSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { closeSync, constants, openSync, readFileSync, readlinkSync, unlinkSync } from 'node:fs';
+import { systemCode } from './file-problem.ts';
+import type { SafeDirectory } from './safe-directory.ts';
 
 /** A process, told apart from a later one with the same number where the system allows it (Linux). */
 export interface ProcessOwner {
@@ -11,7 +18,7 @@ export interface ProcessOwner {
   readonly bootId?: string;
   /** Two containers may use the same numbers for different processes. */
   readonly pidNamespace?: string;
-  /** Where there is no procfs: the file that the process holds until it ends (life-file.ts). */
+  /** Where there is no procfs: the file that the process holds until it ends (see {@link makeLifeFile}). */
   readonly lifeFile?: string;
 }
 
@@ -23,7 +30,7 @@ const OTHER_HOST_MS = 15 * 60 * 1000;
 let self: ProcessOwner | undefined;
 
 export function thisProcess(): ProcessOwner {
-  self ??= describe();
+  self ??= readThisProcess();
   return self;
 }
 
@@ -54,7 +61,7 @@ export function isAlive(
 
 /** An owner as JSON.stringify wrote it; undefined for any other text. */
 export function parseOwner(text: string): ProcessOwner | undefined {
-  const value = attempt((): unknown => JSON.parse(text));
+  const value = unlessFailed((): unknown => JSON.parse(text));
   if (typeof value !== 'object' || value === null || !('pid' in value)) return undefined;
   const { pid } = value;
   if (typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid < 1) return undefined;
@@ -65,9 +72,9 @@ export function parseOwner(text: string): ProcessOwner | undefined {
   return { ...ownerOf(pid, startTicks, bootId, pidNamespace), ...(lifeFile !== undefined && { lifeFile }) };
 }
 
-function describe(): ProcessOwner {
-  const bootId = attempt(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
-  const pidNamespace = attempt(() => readlinkSync('/proc/self/ns/pid'));
+function readThisProcess(): ProcessOwner {
+  const bootId = unlessFailed(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
+  const pidNamespace = unlessFailed(() => readlinkSync('/proc/self/ns/pid'));
   return ownerOf(process.pid, startTicksOf(process.pid), bootId, pidNamespace);
 }
 
@@ -95,7 +102,7 @@ function textAt(value: object, name: string): string | undefined {
  * parentheses may itself hold spaces and parentheses: fields are counted from the last one.
  */
 function startTicksOf(pid: number): string | undefined {
-  const stat = attempt(() => readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  const stat = unlessFailed(() => readFileSync(`/proc/${pid}/stat`, 'utf8'));
   const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields === undefined || /^[ZXx]$/.test(fields[0] ?? '') ? undefined : fields[19];
 }
@@ -105,15 +112,92 @@ function processExists(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+    return systemCode(error) === 'EPERM';
   }
 }
 
-function attempt<T>(action: () => T): T | undefined {
+function unlessFailed<T>(action: () => T): T | undefined {
   try {
     return action();
   } catch {
     // Not on this system, or the process is gone.
     return undefined;
+  }
+}
+
+/** How a file is held; a value, so that tests can stand for systems that are not at hand. */
+interface Holder {
+  /** Makes the file and holds it until this process ends. */
+  hold(path: string): void;
+  /** Whether a process holds it. Throws ENOENT where there is none. */
+  isHeld(path: string): boolean;
+}
+
+/** No other process may open it: UV_FS_O_EXLOCK of libuv. */
+const WINDOWS_EXCLUSIVE = 0x10000000;
+/** O_EXLOCK and O_NONBLOCK of macOS. */
+const MACOS_EXCLUSIVE = 0x20 | 0x4;
+const LIFE_FILE = /^alive-[0-9a-f]{32}$/;
+
+/** Undefined on Linux, where procfs tells more, and on systems without such a flag. */
+export function holderOf(platform: NodeJS.Platform = process.platform): Holder | undefined {
+  switch (platform) {
+    case 'win32':
+      return exclusive(WINDOWS_EXCLUSIVE);
+    case 'darwin':
+      return exclusive(MACOS_EXCLUSIVE);
+    default:
+      return undefined;
+  }
+}
+
+function exclusive(flag: number): Holder {
+  return {
+    hold(path) {
+      // Never closed: the system does that when the process ends.
+      openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | flag, 0o600);
+    },
+    isHeld(path) {
+      try {
+        closeSync(openSync(path, constants.O_RDWR | flag));
+        return false;
+      } catch (error) {
+        const code = systemCode(error);
+        if (code === 'EBUSY' || code === 'EAGAIN') return true;
+        throw error;
+      }
+    },
+  };
+}
+
+/** By directory: this process holds one file in each. */
+const heldFiles = new Map<string, string>();
+
+/**
+ * Makes the file that this process holds in a directory, at the first call, and answers its name; undefined where the system
+ * has no such flag.
+ *
+ * @param place the directory's path, by which it is known again
+ */
+export function makeLifeFile(directory: SafeDirectory, place: string, holder = holderOf()): string | undefined {
+  const known = heldFiles.get(place);
+  if (known !== undefined || holder === undefined) return known;
+  const name = `alive-${randomBytes(16).toString('hex')}`;
+  holder.hold(directory.path(name));
+  heldFiles.set(place, name);
+  return name;
+}
+
+/** Removes a life file whose process is dead. Answers whether that lives; undefined where it cannot be seen. */
+export function removeUnlessHeld(directory: SafeDirectory, name: string, holder = holderOf()): boolean | undefined {
+  if (holder === undefined || !LIFE_FILE.test(name)) return undefined;
+  const path = directory.path(name);
+  try {
+    // A process can open its own once more on some systems.
+    if ([...heldFiles.values()].includes(name) || holder.isHeld(path)) return true;
+    unlinkSync(path);
+    return false;
+  } catch (error) {
+    return systemCode(error) === 'ENOENT' ? false : undefined;
   }
 }

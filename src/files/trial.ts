@@ -4,14 +4,14 @@
 import { chownSync, fstatSync, linkSync, mkdirSync, readFileSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { failed, ok, type Result } from '../failure.ts';
-import type { Way } from './ancestors.ts';
+import type { Way } from './path-walk.ts';
 import { withNewFile, type Access } from './atomic-file.ts';
 import { isReadableByOthers, type Metadata } from './file-owner.ts';
 import { problemAt, shellWord, systemCode, type FileProblem } from './file-problem.ts';
 import { thisMachine } from './machine.ts';
 import type { SafeDirectory } from './safe-directory.ts';
 import { temporaryName } from './temporary-name.ts';
-import { closeToOthers } from './windows-access.ts';
+import { closeToOthers } from './windows.ts';
 
 /** As large as what is delivered, or larger, so that a full disk is found. */
 const CONTENT = Buffer.alloc(4096);
@@ -145,7 +145,7 @@ function noList(path: string): FileProblem {
 
 /**
  * Asks Linux to remove the file as if it were a directory: it looks whether anything protects the file (permissions,
- * chattr +i and +a, a read-only file system) before it sees that this is none.
+ * chattr +i and +a, a read-only file system) before it sees that this is not a directory.
  */
 function removalProblem(directory: SafeDirectory, path: string, name: string): FileProblem | undefined {
   if (process.platform !== 'linux') return undefined;
@@ -172,7 +172,7 @@ function mountProblem(path: string): FileProblem | undefined {
   );
 }
 
-/** Of this process (proc_pid_mountinfo(5), field 5). None where there is no /proc. */
+/** Of this process (proc_pid_mountinfo(5), field 5). Empty where there is no /proc. */
 function mountPoints(): string[] {
   try {
     const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');

@@ -1,8 +1,9 @@
-// Asks the person at the host before something is lost for good: consent is the name, typed by that person.
+// Asks the person at the host before something is lost for good: consent is the name, typed by that person. A caller
+// confirms a key by the same name.
 
-import { originalName, sameName, type ModelKey } from '../atlas/api/keys.ts';
+import { isNamed, originalName, sameName, type ModelKey } from '../atlas/api/keys.ts';
 import type { Ask, Unseen } from './request-context.ts';
-import { failed, ok, refusal, type Result } from '../failure.ts';
+import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
 
 /**
  * `never`: the host's own prompt is trusted. `if-supported`: a host that can ask is made to. `required`: what cannot be
@@ -30,6 +31,20 @@ export function typedNameOf(key: ModelKey): Pick<ConsentQuestion, 'what' | 'expe
   return name === originalName(key) && isTypable(name)
     ? { what: 'name of the key', expected: name }
     : { what: 'id of the key', expected: apiKeyId };
+}
+
+/** @param key as Atlas gave it just now */
+export function refuseOtherName(key: ModelKey, confirmName: string): Failure | undefined {
+  const { expected } = typedNameOf(key);
+  if (isNamed(key, confirmName) || confirmName === expected) return undefined;
+  return {
+    ...refusal(
+      'NAME_MISMATCH',
+      'confirmName is not the name of this key.',
+      `The key ${key.apiKeyId} is confirmed by ${JSON.stringify(expected)}. If that is the key that the user means, call again with this confirmName.`,
+    ),
+    apiKeyId: key.apiKeyId,
+  };
 }
 
 /** As a form shows it: whole in one line, and many windows show several spaces as one. */
@@ -87,7 +102,7 @@ export function inLines(text: string): string {
   return text.split('\n').flatMap(wrapped).join('\n');
 }
 
-/** The line in pieces that a window shows whole; what goes on is indented, so that no piece of a name passes for a fact. */
+/** The line in pieces that a window shows whole. All but the first are indented: no piece of a name looks like a fact. */
 function wrapped(line: string): string[] {
   const pieces: string[] = [];
   for (let rest = line; rest !== '';) {

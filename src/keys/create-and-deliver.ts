@@ -1,47 +1,46 @@
-// Makes a key and delivers its secret: from the journal's first line to a secret that is verified in a sink, or to a true
-// account of why it is in none. Steps 3 to 5 of the delivery protocol, for a create and for a rotation. The key still has its
-// marked name then.
+// Makes a key and delivers its secret: from the journal's first line to a secret that is verified in a sink, or to a failure
+// that says why it is in none. Steps 3 to 5 of the delivery protocol, for a create and for a rotation. The key still has its
+// marked name afterwards.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Atlas } from '../atlas/atlas.ts';
 import { failed, ok, refusal, type Failure, type FailureAfterCreate, type KeyState, type Result } from '../failure.ts';
-import { cancelled } from './refusals.ts';
+import { cancelled, type KeyContext } from './refusals.ts';
 import { scopeDifference, type CreatedKey, type ListedKey, type ModelKey, type NewKey } from '../atlas/api/keys.ts';
 import { LONGEST_WAIT_SECONDS } from '../atlas/api/retry-timing.ts';
-import { leftOpenWarnings } from '../files/windows-access.ts';
+import { leftOpenWarnings } from '../files/windows.ts';
 import { fingerprintOf, type Fingerprint } from '../secret/fingerprint.ts';
 import type { Secret } from '../secret/secret.ts';
-import type { Target, Verification } from '../sinks/sink.ts';
+import type { Delivery, PreparedWrite, Verification } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
 import type { Plan } from './journal/intent.ts';
 import type { Journal, OpenIntent } from './journal/journal.ts';
-import { holdsSecret, type Destination, receipt, type DeliveryReceipt } from './destination.ts';
-import { findByNonce, resolveLostCreate, takeBack } from './own-key.ts';
+import { holdsSecret, type ConfiguredSinks, type SinkChoice, receipt, type DeliveryReceipt } from './sink-choice.ts';
+import { findByNonce, deleteLostCreate, deleteUndelivered } from './own-key.ts';
 import { markedName, newNonce, nonceOf } from './undelivered.ts';
 import { protocolFailure } from '../atlas/api/errors.ts';
 
-/** Once the caller has gone or the server stops, the end must come within 10 seconds. In milliseconds. */
+/** Once the caller has gone or the server stops, a call must end within 10 seconds. In milliseconds. */
 const LONGEST_REPLY_MS = 3_000;
 const LONGEST_SEARCH_MS = 6_000;
 /** For Atlas's rate limit. */
 const MOST_WAITS = 2;
 
-export interface IssueContext {
-  readonly atlas: Atlas;
+export interface CreateContext extends KeyContext, ConfiguredSinks {
   readonly journal: Journal;
   /** Creates and rotations of this machine together. */
   readonly maxCreatesPerHour: number;
 }
 
 /** A key that may be created: its name is free, and its sink has proved ready. */
-export interface Prepared {
+export interface PreparedCreate {
   /** With the name that it is to have in the end, as Atlas is to get it. */
   readonly key: NewKey;
   /** That name as it may be kept and shown. */
   readonly name: string;
-  readonly destination: Destination;
-  readonly target: Target;
-  /** What it is to end in, where it is a rotation. */
+  readonly choice: SinkChoice;
+  readonly write: PreparedWrite;
+  /** In a rotation: the old key. */
   readonly replaces?: Plan['replaces'];
   /** When the project's keys were looked at, in milliseconds since the epoch. */
   readonly looked: number;
@@ -56,21 +55,21 @@ export interface Issued {
   readonly warnings: readonly string[];
   readonly fingerprint: Fingerprint;
   readonly intent: OpenIntent;
-  readonly destination: Destination;
-  readonly target: Target;
+  readonly choice: SinkChoice;
+  readonly write: PreparedWrite;
   /** Whether its id was taken only from the reply, and is to be looked at before the key is changed. */
   readonly isUnsure: boolean;
 }
 
-/** From here on everything is in the journal, and comes to a true end. */
+/** From here on the journal has every step, and the answer says what became of the key. */
 export async function createAndDeliver(
-  context: IssueContext,
-  prepared: Prepared,
+  context: CreateContext,
+  prepared: PreparedCreate,
   call: RequestContext,
 ): Promise<Result<Issued, FailureAfterCreate>> {
   const { atlas, journal, maxCreatesPerHour: maxPerHour } = context;
   const plan = planOf(prepared);
-  const isOnePlace = prepared.destination.sink.kind !== 'inline';
+  const isOnePlace = prepared.choice.sink.kind !== 'inline';
   const opened = await journal.open(plan, { since: prepared.looked, maxPerHour, isOnePlace });
   if (!opened.ok) return notCreated(opened.failure);
   const intent = opened.value;
@@ -90,7 +89,7 @@ export async function createAndDeliver(
   if (made?.secret === undefined) {
     call.progress('Looking what became of the key');
     const cause = reply.ok ? protocolFailure('a created key without a secret or an id') : reply.failure;
-    return failed(await resolveLostCreate(atlas, intent, cause, limit));
+    return failed(await deleteLostCreate(atlas, intent, cause, limit));
   }
   call.progress('Delivering the secret');
   return handOver(atlas, prepared, intent, { ...made, secret: made.secret });
@@ -100,12 +99,14 @@ function notCreated(failure: Failure): Result<never, FailureAfterCreate> {
   return failed({ ...failure, keyState: 'not_created' });
 }
 
-function planOf({ key: { groupId }, name, destination: { sink, address }, target, replaces }: Prepared): Plan {
-  const { entry } = address;
-  const { place } = target;
-  const where = { ...(entry !== undefined && { entry }), ...(place !== undefined && { place }) };
-  const rest = { ...where, ...(replaces && { replaces }) };
-  return { groupId, name, nonce: newNonce(), sink: sink.name, ...rest };
+function planOf({
+  key: { groupId },
+  name,
+  choice: { sink, reference },
+  write: { place },
+  replaces,
+}: PreparedCreate): Plan {
+  return { groupId, name, nonce: newNonce(), sink: sink.name, entry: reference.entry, place, replaces };
 }
 
 /** Sent again only where Atlas has definitely refused it, because of its rate, and says when. */
@@ -161,72 +162,51 @@ async function identify(
 /** The journal learns the id, the sink gets the secret, and a key whose secret is in no sink is deleted again. */
 async function handOver(
   atlas: Atlas,
-  prepared: Prepared,
+  prepared: PreparedCreate,
   intent: OpenIntent,
   { key, secret, warnings, isUnsure }: Made & { readonly secret: Secret },
 ): Promise<Result<Issued, FailureAfterCreate>> {
-  const { destination, target } = prepared;
+  const { choice, write } = prepared;
   const { apiKeyId } = key;
   const fingerprint = fingerprintOf(secret);
   // What the journal does not know is not delivered: a key that it knows as being sent may be deleted later.
   const known = await intent.record({ step: 'created', apiKeyId, fingerprint });
-  const outcome = known ? await deliver(target, secret, intent.nonce) : journalLost;
+  const outcome = known ? await deliver(write, secret, intent.nonce) : journalLost;
   if (outcome.outcome === 'delivered') {
     await intent.record({ step: 'delivered', apiKeyId, fingerprint });
     const { verification, disclosed } = outcome;
-    const delivery = receipt(destination, {
-      location: target.location,
+    const delivery = receipt(choice, {
+      location: write.location,
       verification,
       fingerprint,
       ...(disclosed !== undefined && { secret: disclosed }),
     });
-    const issued = { key, delivery, fingerprint, intent, destination, target, isUnsure };
+    const issued = { key, delivery, fingerprint, intent, choice, write, isUnsure };
     const difference = scopeDifference(prepared.key, key);
     const scope = difference === undefined ? [] : [difference];
     // A directory of the journal or the audit log may have been made meanwhile.
     const told = new Set([...warnings, ...scope, ...outcome.warnings, ...leftOpenWarnings()]);
     return ok({ ...issued, warnings: [...told] });
   }
-  const isOut = outcome.outcome === 'failed' && (await isTakenOut(prepared, fingerprint));
-  return failed(
-    isOut
-      ? await undelivered(atlas, intent, apiKeyId, outcome)
-      : await uncertain(intent, target, outcome, apiKeyId, fingerprint),
-  );
+  if (outcome.outcome === 'failed' && (await retractSecret(prepared, fingerprint))) {
+    const { keyState, ending } = await deleteUndelivered(atlas, intent, apiKeyId);
+    return failed({ ...writeFailure(outcome, ending, keyState), apiKeyId });
+  }
+  await intent.release({ step: 'created', apiKeyId, fingerprint });
+  const ending = `The key ${apiKeyId} is alive. Check whether ${write.location} holds a secret with the fingerprint ${fingerprint}; if not, delete the key.`;
+  return failed({ ...writeFailure(outcome, ending, 'unknown'), apiKeyId });
 }
 
 /**
- * Takes the secret back. Where an old secret gave way, a new one that may be in its place all the same must not become the
- * secret of a key that is dead: then both keys live, and a person looks.
+ * Takes the secret out of the sink, and answers whether it is out. Where an old secret was overwritten, a new one that may
+ * still be there must not become the secret of a deleted key: then both keys stay alive, and a person looks.
  */
-async function isTakenOut({ destination, target, replaces }: Prepared, fingerprint: Fingerprint): Promise<boolean> {
-  await target.retract();
+async function retractSecret({ choice, write, replaces }: PreparedCreate, fingerprint: Fingerprint): Promise<boolean> {
+  await write.retract();
   if (!replaces) return true;
-  const held = await holdsSecret(destination, fingerprint);
-  // Of a command that cannot be read, its exit code is all that there is.
-  return held === 'no' || (held === 'unknown' && destination.sink.verification === 'none');
-}
-
-async function uncertain(
-  intent: OpenIntent,
-  { location }: Target,
-  cause: Exclude<DeliveryOutcome, { outcome: 'delivered' }>,
-  apiKeyId: string,
-  fingerprint: Fingerprint,
-): Promise<FailureAfterCreate> {
-  await intent.release({ step: 'created', apiKeyId, fingerprint });
-  const ending = `The key ${apiKeyId} is alive. Check whether ${location} holds a secret with the fingerprint ${fingerprint}; if not, delete the key.`;
-  return { ...writeFailure(cause, ending, 'unknown'), apiKeyId };
-}
-
-async function undelivered(
-  atlas: Atlas,
-  intent: OpenIntent,
-  apiKeyId: string,
-  cause: Exclude<DeliveryOutcome, { outcome: 'delivered' }>,
-): Promise<FailureAfterCreate> {
-  const { keyState, ending } = await takeBack(atlas, intent, apiKeyId);
-  return { ...writeFailure(cause, ending, keyState), apiKeyId };
+  const held = await holdsSecret(choice, fingerprint);
+  // A command that cannot be read says nothing but its exit code.
+  return held === 'no' || (held === 'unknown' && choice.sink.verification === 'none');
 }
 
 function writeFailure(
@@ -246,34 +226,23 @@ const journalLost: DeliveryOutcome = {
 };
 
 type DeliveryOutcome =
-  | {
+  | (Pick<Extract<Delivery, { outcome: 'written' }>, 'warnings' | 'disclosed'> & {
       readonly outcome: 'delivered';
       readonly verification: Verification;
-      readonly warnings: readonly string[];
-      /** Only from the inline sink. */
-      readonly disclosed?: string;
-    }
-  /** The secret is certainly not in the sink. */
-  | { readonly outcome: 'failed'; readonly message: string; readonly hint: string }
-  /** It may be in the sink, and nobody can tell. */
-  | { readonly outcome: 'uncertain'; readonly message: string; readonly hint: string };
+    })
+  /** `failed`: the secret is certainly not in the sink. `uncertain`: it may be, and nobody can tell. */
+  | Exclude<Delivery, { outcome: 'written' }>;
 
 /** What can be read back is read back, whatever the delivery itself said. */
-async function deliver(target: Target, secret: Secret, nonce: string): Promise<DeliveryOutcome> {
+async function deliver(write: PreparedWrite, secret: Secret, nonce: string): Promise<DeliveryOutcome> {
   try {
-    const delivery = await target.deliver(secret, { nonce });
+    const delivery = await write.deliver(secret, { nonce });
     if (delivery.outcome === 'failed') return delivery;
-    const verdict = await target.verify(secret);
-    if (verdict.outcome === 'mismatch') return { outcome: 'failed', message: verdict.message, hint: verdict.hint };
-    if (verdict.outcome === 'unreadable') return { outcome: 'uncertain', message: verdict.message, hint: verdict.hint };
+    const verdict = await write.verify(secret);
+    if (verdict.outcome === 'mismatch') return { ...verdict, outcome: 'failed' };
+    if (verdict.outcome === 'unreadable') return { ...verdict, outcome: 'uncertain' };
     if (delivery.outcome === 'written') {
-      const { warnings, disclosed } = delivery;
-      return {
-        outcome: 'delivered',
-        verification: verdict.verification,
-        warnings,
-        ...(disclosed !== undefined && { disclosed }),
-      };
+      return { ...delivery, outcome: 'delivered', verification: verdict.verification };
     }
     if (verdict.verification === 'none') return delivery;
     return {
@@ -291,7 +260,7 @@ async function deliver(target: Target, secret: Secret, nonce: string): Promise<D
   }
 }
 
-/** Aborted `ms` milliseconds after `signal` was: what is under way gets that long to come to its end. */
+/** Aborted `ms` milliseconds after `signal` was: what is under way gets that long to end. */
 function abortedAfter(signal: AbortSignal, ms: number): AbortSignal {
   const controller = new AbortController();
   const begin = () => {

@@ -1,34 +1,16 @@
 // Creates a key and delivers its secret. Nothing is sent to create before the name is free and the sink has proved
-// ready; afterwards the delivery protocol runs to a true end, whoever asks it to stop.
+// ready; afterwards the delivery protocol runs to its end, even where the call is cancelled.
 
 import type { Atlas } from '../atlas/atlas.ts';
-import { isNamed, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
+import { isNamed, type ModelKey } from '../atlas/api/keys.ts';
 import { PROJECT_WRITER } from '../atlas/api/admin-api.ts';
-import type { Target } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
-import { commitName, ownKey, type Commit, takeBack } from './own-key.ts';
-import { createAndDeliver, type IssueContext, type Issued, type Prepared } from './create-and-deliver.ts';
-import {
-  chooseDestination,
-  holdsSecret,
-  type Destination,
-  type SinkChoice,
-  receipt,
-  type Delivered,
-  type Planned,
-} from './destination.ts';
-import { leftoverWarnings, youngRivalOf } from './undelivered.ts';
-import {
-  explained,
-  cancelled,
-  fromSink,
-  journalUnreadable,
-  nameInUse,
-  refuseProject,
-  type ProjectPolicy,
-} from './refusals.ts';
+import { commitName, ownKey, type Commit, deleteUndelivered } from './own-key.ts';
+import { createAndDeliver, type CreateContext, type Issued, type PreparedCreate } from './create-and-deliver.ts';
+import { chooseSink, holdsSecret, type SinkChoice, receipt, type Delivered, type Planned } from './sink-choice.ts';
+import { leftoverWarnings, youngRivalOf, refuseMarkedName } from './undelivered.ts';
+import { explained, cancelled, fromSink, nameInUse, refuseProject } from './refusals.ts';
 import { failed, ok, refusal, type FailureAfterCreate, type Result } from '../failure.ts';
-import { refuseMarkedName } from './known-key.ts';
 
 export interface CreateRequest {
   readonly groupId: string;
@@ -41,8 +23,6 @@ export interface CreateRequest {
   readonly dryRun: boolean;
 }
 
-export interface CreateContext extends SinkChoice, IssueContext, ProjectPolicy {}
-
 export async function createKey(
   context: CreateContext,
   request: CreateRequest,
@@ -50,92 +30,78 @@ export async function createKey(
 ): Promise<Result<Delivered | Planned>> {
   const refused = refuseProject(context, request.groupId) ?? refuseMarkedName('name', request.name);
   if (refused) return failed(refused);
-  const chosen = await chooseDestination(context, request, call.ask);
+  const chosen = await chooseSink(context, request, call.ask);
   if (!chosen.ok) return chosen;
-  const destination = chosen.value;
+  const choice = chosen.value;
   const looked = Date.now();
   call.progress('Looking at the project and the sink');
-  const free = await findFreePlace(context, destination, request, call.signal);
+  const free = await prepareWrite(context, choice, request, call.signal);
   if (!free.ok) return free;
-  const { target, seen, warnings } = free.value;
+  const { write, seen, warnings } = free.value;
   if (request.dryRun) {
-    const { location } = target;
-    const { verification } = destination.sink;
-    return ok({ outcome: 'planned', delivery: receipt(destination, { location, verification }), warnings });
+    const { location } = write;
+    const { verification } = choice.sink;
+    return ok({ outcome: 'planned', delivery: receipt(choice, { location, verification }), warnings });
   }
   if (call.signal.aborted) return failed(cancelled);
   const { groupId, name, cloud, geography } = request;
   const key = { groupId, name, cloud, geography };
-  return issueAndCommit(context, { key, name, destination, target, looked, seen }, warnings, call);
-}
-
-async function issueAndCommit(
-  context: IssueContext,
-  prepared: Prepared,
-  warnings: readonly string[],
-  call: RequestContext,
-): Promise<Result<Delivered, FailureAfterCreate>> {
-  const issued = await createAndDeliver(context, prepared, call);
+  const issued = await createAndDeliver(context, { key, name, choice, write, looked, seen }, call);
   if (!issued.ok) return issued;
   call.progress('Giving the key its name');
-  const told = { ...issued.value, warnings: [...issued.value.warnings, ...warnings] };
-  return commitCreated(context, told, prepared.name);
+  return commitCreated(context.atlas, { ...issued.value, warnings: [...issued.value.warnings, ...warnings] }, name);
 }
 
-interface FreePlace {
-  readonly target: Target;
-  readonly seen: readonly ListedKey[];
-  readonly warnings: readonly string[];
-}
-
-/** Atlas is asked for the name and the sink for the place, side by side. A dry run changes nothing. */
-async function findFreePlace(
+/** Asks Atlas whether the name is free and the sink whether it can write, both at once. A dry run changes nothing. */
+async function prepareWrite(
   context: CreateContext,
-  { sink, address }: Destination,
+  { sink, reference }: SinkChoice,
   { groupId, name, dryRun }: CreateRequest,
   signal: AbortSignal,
-): Promise<Result<FreePlace>> {
+): Promise<Result<Pick<PreparedCreate, 'write' | 'seen'> & { readonly warnings: readonly string[] }>> {
   const [keys, kept, preflight] = await Promise.all([
     context.atlas.listKeys(groupId, signal, PROJECT_WRITER),
     context.journal.read(),
-    sink.preflight(address, dryRun ? 'inspect' : 'prove'),
+    sink.preflight(reference, dryRun ? 'inspect' : 'prove'),
   ]);
   if (!keys.ok) return failed(await explained(context, keys.failure, { groupId }, signal));
-  if (!kept) return failed(journalUnreadable());
+  if (!kept.ok) return kept;
   const namesake = keys.value.find((key) => isNamed(key, name));
   if (namesake) return failed(nameInUse(namesake.apiKeyId));
-  const rival = youngRivalOf(name, keys.value, kept);
+  const rival = youngRivalOf(name, keys.value, kept.value);
   if (rival) return failed(rival);
   if (!preflight.ok) return failed(fromSink(preflight.failure));
-  const { target, warnings = [] } = preflight.value;
-  const told = [...(dryRun ? warnings : []), ...leftoverWarnings(groupId, keys.value, kept)];
-  return ok({ target, seen: keys.value, warnings: told });
+  const { write, warnings = [] } = preflight.value;
+  const told = [...(dryRun ? warnings : []), ...leftoverWarnings(groupId, keys.value, kept.value)];
+  return ok({ write, seen: keys.value, warnings: told });
 }
 
 /** Steps 6 and 7 of the delivery protocol for a create: the rename is what commits it. */
 async function commitCreated(
-  context: IssueContext,
+  atlas: Atlas,
   issued: Issued,
   name: string,
 ): Promise<Result<Delivered, FailureAfterCreate>> {
   const { key, intent, fingerprint } = issued;
   const { apiKeyId } = key;
-  const commit = await commitIssued(context.atlas, issued, name);
+  const commit = await commitIssued(atlas, issued, name);
   switch (commit.state) {
     case 'committed':
       return ok(await recordDelivered(issued, commit.key));
     case 'gone':
-      return withdraw(context, issued, commit);
+      return retractAndDelete(atlas, issued, commit);
     case 'taken': {
-      const withdrawn = await withdraw(context, issued, commit);
-      if (!withdrawn.ok) return withdrawn;
+      const ended = await retractAndDelete(atlas, issued, commit);
+      if (!ended.ok) return ended;
       await intent.release({ step: 'delivered', apiKeyId, fingerprint });
-      return withdrawn;
+      return ended;
     }
     case 'pending':
       await intent.release({ step: 'delivered', apiKeyId, fingerprint });
       return ok(
-        delivered(issued, key, [`${notNamed(key, name, 'may still be')} ${commit.failure.message} ${COMMITS_LATER}`]),
+        deliveredOutcome(issued, key, [
+          `${notNamed(key, name, 'may still be')} ${commit.failure.message} ${COMMITS_LATER}`,
+        ]),
       );
   }
 }
@@ -149,43 +115,52 @@ export async function recordDelivered(issued: Issued, now: ModelKey): Promise<De
   const { fingerprint } = issued;
   const { apiKeyId } = issued.key;
   const noted = await issued.intent.release({ step: 'ended', outcome: 'delivered', apiKeyId, fingerprint });
-  return delivered(issued, now, noted ? [] : [NOT_NOTED]);
+  return deliveredOutcome(issued, now, noted ? [] : [NOT_NOTED]);
 }
 
-/** @param now the key as Atlas gave it last; of its reply to the create the rest holds */
-function delivered({ key, delivery, intent, warnings }: Issued, now: ModelKey, more: readonly string[]): Delivered {
+/** @param now the key as Atlas gave it last, which may lack what the reply to the create had */
+function deliveredOutcome(
+  { key, delivery, intent, warnings }: Issued,
+  now: ModelKey,
+  more: readonly string[],
+): Delivered {
   const shown = { ...key, name: now.name, groupId: intent.groupId };
   return { outcome: 'delivered', key: shown, delivery, warnings: [...warnings, ...more] };
 }
 
 /**
- * Takes the secret out of the sink again and the key back, since it cannot have its name. A secret that the sink keeps may be
+ * Takes the secret out of the sink again and deletes the key, since it cannot have its name. A secret that the sink keeps may be
  * in use already: then the key stays, and says so.
  */
-async function withdraw(
-  { atlas }: IssueContext,
+async function retractAndDelete(
+  atlas: Atlas,
   issued: Issued,
   commit: Extract<Commit, { state: 'taken' | 'gone' }>,
 ): Promise<Result<Delivered, FailureAfterCreate>> {
-  const { key, intent, fingerprint, destination, target } = issued;
+  const { key, intent, fingerprint, choice, write } = issued;
   const { apiKeyId } = key;
   const isDead = commit.state === 'gone';
   // From here on a later look may delete the key; so a secret that stays must be known before.
   if (!isDead && !canRetract(issued)) {
     const [holder] = commit.holders;
     const told = `${notNamed(key, intent.name, 'is still')} The key ${holder?.apiKeyId ?? ''} has that name.`;
-    return ok(delivered(issued, key, [told]));
+    return ok(deliveredOutcome(issued, key, [told]));
   }
   await intent.record({ step: 'undelivered', apiKeyId, fingerprint });
-  await target.retract();
-  const held = destination.sink.kind === 'inline' ? 'no' : await holdsSecret(destination, fingerprint);
+  await write.retract();
+  const held = choice.sink.kind === 'inline' ? 'no' : await holdsSecret(choice, fingerprint);
   // It could not be taken out, and may be in use.
   if (!isDead && held === 'yes') {
     await intent.record({ step: 'delivered', apiKeyId, fingerprint });
-    return ok(delivered(issued, key, [notNamed(key, intent.name, 'is still')]));
+    return ok(deliveredOutcome(issued, key, [notNamed(key, intent.name, 'is still')]));
   }
-  const { keyState, ending } = await takeBack(atlas, intent, apiKeyId, held === 'no' ? undefined : fingerprint);
-  const rest = held !== 'no' ? ` ${target.location} may still hold the secret of that key.` : '';
+  const { keyState, ending } = await deleteUndelivered(
+    atlas,
+    intent,
+    apiKeyId,
+    held === 'no' ? undefined : fingerprint,
+  );
+  const rest = held !== 'no' ? ` ${write.location} may still hold the secret of that key.` : '';
   const why = isDead
     ? refusal('ATLAS_NOT_FOUND', 'Somebody deleted the new key before it got its name.', 'Call again.')
     : { ...nameInUse(), message: 'Another key got this name while this one was being delivered.' };
@@ -197,8 +172,8 @@ function holderIdOf(commit: Extract<Commit, { state: 'taken' | 'gone' }>): strin
   return commit.state === 'taken' ? (commit.holders[0]?.apiKeyId ?? '') : '';
 }
 
-/** A file can be removed again; what a program did with the secret nobody can take back. */
-function canRetract({ destination: { sink } }: Issued): boolean {
+/** A file can be removed again; what a program did with the secret cannot be undone. */
+function canRetract({ choice: { sink } }: Issued): boolean {
   return sink.kind !== 'command';
 }
 

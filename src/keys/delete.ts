@@ -1,15 +1,14 @@
-// Deletes a key for good, once its present name and, where that can be asked, a person have said that it is the one.
+// Deletes a key for good, once the caller has given its present name and, where a person can be asked, that person consents.
 
 import { type ModelKey, saysNoSuchKey } from '../atlas/api/keys.ts';
 import type { RequestContext } from './request-context.ts';
-import { askConsent, described, typedNameOf, type ConfirmPolicy } from './consent.ts';
-import { explained, cancelled, outcomeUnknown } from './refusals.ts';
+import { askConsent, described, typedNameOf, type ConfirmPolicy, refuseOtherName } from './consent.ts';
+import { explained, cancelled, outcomeUnknown, getModelKey, type KeyContext } from './refusals.ts';
 import { formerNameOf } from './journal/audit.ts';
-import { getModelKey, refuseOtherName, type KeyContext } from './known-key.ts';
 import { failed, ok, type Result, type Failure } from '../failure.ts';
 import type { Atlas } from '../atlas/atlas.ts';
 
-export interface DeleteRequest {
+interface DeleteRequest {
   readonly groupId: string;
   readonly apiKeyId: string;
   /** The name that the key must have at this moment. */
@@ -82,7 +81,7 @@ async function deleteAndLook(
   });
 }
 
-export type Deletion =
+type Deletion =
   | { readonly state: 'deleted' }
   | { readonly state: 'alive'; readonly failure: Failure }
   /** Atlas may have deleted it, and does not say. */

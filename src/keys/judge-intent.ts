@@ -1,16 +1,16 @@
-// Says what is true now of a create or rotation that nobody brings to an end any more, and what is to be done about it. It
+// Says what is true now of a create or rotation that no process works on any more, and what is to be done about it. It
 // reads Atlas and the sink, and changes nothing.
 
 import { hasId, type ModelKey } from '../atlas/api/keys.ts';
 import { ownKey, readKey } from './own-key.ts';
-import { holdsSecretOf } from './destination.ts';
+import { holdsSecretOf } from './sink-choice.ts';
 import { nonceOf } from './undelivered.ts';
 import { keyOf, type Ending, type Intent } from './journal/intent.ts';
 import { isAllowed } from './refusals.ts';
 import type { ReconcileContext } from './reconcile.ts';
 import { ok } from '../failure.ts';
 
-export type Verdict =
+export type Judgement =
   /** The sink holds the secret, and the key still carries the mark. */
   | { readonly is: 'uncommitted'; readonly key: ModelKey; readonly listed: readonly ModelKey[] }
   /** The key carries the mark, was never used, and its secret is in no sink. */
@@ -23,24 +23,24 @@ export type Verdict =
 /** A request that was slow may still be carried out after its sender has gone. In milliseconds. */
 const SETTLED_AFTER_MS = 60_000;
 
-export async function judgeIntent(context: ReconcileContext, intent: Intent, signal: AbortSignal): Promise<Verdict> {
+export async function judgeIntent(context: ReconcileContext, intent: Intent, signal: AbortSignal): Promise<Judgement> {
   const { atlas } = context;
   const { groupId, nonce } = intent;
-  if (!isAllowed(context, groupId)) return unknown([], 'The operator does not allow this project any more.');
+  if (!isAllowed(context, groupId)) return undecided([], 'The operator does not allow this project any more.');
   const keys = await atlas.listKeys(groupId, signal);
-  if (!keys.ok) return unknown([], `${keys.failure.message} ${keys.failure.hint}`);
+  if (!keys.ok) return undecided([], `${keys.failure.message} ${keys.failure.hint}`);
   const listed = keys.value.filter(hasId);
   const [own, ...others] = listed.filter((key) => nonceOf(key) === nonce);
   if (own && others.length > 0)
-    return unknown([own, ...others], 'Several keys carry the name of this call. A person decides which are needed.');
+    return undecided([own, ...others], 'Several keys carry the name of this call. A person decides which are needed.');
   if (own) return judgeMarked(context, intent, own, listed);
   if (keys.value.some((key) => !hasId(key) && nonceOf(key) === nonce))
-    return unknown([], 'Atlas lists the key of this call without its id; look again later.');
+    return undecided([], 'Atlas lists the key of this call without its id; look again later.');
   const apiKeyId = keyOf(intent);
   if (apiKeyId === undefined || intent.state.step === 'ended') return judgeUnseen(intent, listed);
   const key = listed.find((each) => each.apiKeyId === apiKeyId);
   const now = key ? ok(key) : await readKey(atlas, ownKey(intent, apiKeyId));
-  if (!now.ok) return unknown([], `${now.failure.message} ${now.failure.hint}`);
+  if (!now.ok) return undecided([], `${now.failure.message} ${now.failure.hint}`);
   // Of a key that was not delivered no sink holds the secret; of any other one it may.
   if (!now.value) return { is: 'settled', as: intent.state.step === 'undelivered' ? 'rolled_back' : 'gone', listed };
   return nonceOf(now.value) === nonce
@@ -49,9 +49,9 @@ export async function judgeIntent(context: ReconcileContext, intent: Intent, sig
 }
 
 /** No key of a create whose reply was lost is alive. */
-function judgeUnseen({ updatedAt }: Intent, listed: readonly ModelKey[]): Verdict {
+function judgeUnseen({ updatedAt }: Intent, listed: readonly ModelKey[]): Judgement {
   if (Date.now() - Date.parse(updatedAt) > SETTLED_AFTER_MS) return { is: 'settled', as: 'not_found', listed };
-  return unknown(
+  return undecided(
     [],
     'No such key is alive. The request was sent a moment ago and may still be carried out: look again in a minute.',
   );
@@ -62,18 +62,21 @@ async function judgeMarked(
   intent: Intent,
   key: ModelKey,
   listed: readonly ModelKey[],
-): Promise<Verdict> {
+): Promise<Judgement> {
   const { step } = intent.state;
   if (step === 'delivered' || step === 'retiring') return { is: 'uncommitted', key, listed };
   const held = step === 'created' ? await holdsSecretOf(sinks, intent) : 'no';
   if (held === 'yes') return { is: 'uncommitted', key, listed };
   if (key.lastUsedAt !== null)
-    return unknown([key], 'The key is in use, so somebody has its secret. It is left alone.');
-  if (wasGone(intent)) return unknown([key], SHOWN_AGAIN);
-  if (held === 'unknown') return unknown([key], LOOK_THERE);
+    return undecided([key], 'The key is in use, so somebody has its secret. It is not touched.');
+  if (wasGone(intent)) return undecided([key], SHOWN_AGAIN);
+  if (held === 'unknown') return undecided([key], LOOK_THERE);
   const mayWriteForMs = step === 'created' ? (sinks.get(intent.sink)?.mayWriteForMs ?? 0) : 0;
   if (Date.now() - Date.parse(intent.updatedAt) < mayWriteForMs)
-    return unknown([key], 'The program of the sink may still be running and store the secret: look again in a while.');
+    return undecided(
+      [key],
+      'The program of the sink may still be running and store the secret: look again in a while.',
+    );
   return { is: 'orphan', key };
 }
 
@@ -82,18 +85,21 @@ function wasGone({ state }: Intent): boolean {
   return state.step === 'ended' && state.outcome === 'gone';
 }
 
-/** Somebody gave the key a name, or its commit was answered late: it is not this server's to delete any more. */
+/** Somebody gave the key a name, or its commit was answered late: this server must not delete it any more. */
 async function judgeUnmarked(
   { sinks }: ReconcileContext,
   intent: Intent,
   key: ModelKey,
   listed: readonly ModelKey[],
-): Promise<Verdict> {
+): Promise<Judgement> {
   const { step } = intent.state;
   const held = step === 'created' ? await holdsSecretOf(sinks, intent) : step === 'undelivered' ? 'no' : 'yes';
   if (held === 'yes') return { is: 'settled', as: 'delivered', key, listed };
-  if (held === 'unknown') return unknown([key], LOOK_THERE);
-  return unknown([key], 'Somebody renamed the key, and its secret is in no sink. A person decides in Atlas about it.');
+  if (held === 'unknown') return undecided([key], LOOK_THERE);
+  return undecided(
+    [key],
+    'Somebody renamed the key, and its secret is in no sink. A person decides in Atlas about it.',
+  );
 }
 
 const LOOK_THERE =
@@ -102,6 +108,6 @@ const LOOK_THERE =
 const SHOWN_AGAIN =
   'Atlas did not show the key for a while and now does; its secret may be in the sink. A person looks there: if it is, the key gets its name in Atlas, and if not, the key is deleted.';
 
-function unknown(keys: readonly ModelKey[], advice: string): Verdict {
+function undecided(keys: readonly ModelKey[], advice: string): Judgement {
   return { is: 'unknown', keys, advice };
 }

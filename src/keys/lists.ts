@@ -8,14 +8,13 @@ import { type Position, type Slice, isPosition, START } from '../atlas/api/pages
 import type { Scope } from '../atlas/api/admin-api.ts';
 import type { RequestContext } from './request-context.ts';
 import { undeliveredOf, type Undelivered } from './undelivered.ts';
-import { explained, isAllowed, refuseProject } from './refusals.ts';
+import { explained, isAllowed, refuseProject, type KeyContext } from './refusals.ts';
 import type { Journal } from './journal/journal.ts';
-import type { KeyContext } from './known-key.ts';
 import type { Project } from '../atlas/api/projects.ts';
 import { nearest } from '../text/nearest.ts';
 import { parseJson } from '../text/json.ts';
 
-export interface KeyListRequest {
+interface KeyListRequest {
   readonly scope: Scope;
   /** Part of the name, whatever its case. */
   readonly nameContains?: string | undefined;
@@ -34,7 +33,7 @@ export interface KeyRow extends ListedKey {
   readonly projectName?: string;
 }
 
-export interface KeyList {
+interface KeyList {
   readonly keys: readonly KeyRow[];
   readonly remaining: number;
   readonly nextCursor?: string;
@@ -77,7 +76,7 @@ export async function listModelKeys(
   return ok({
     keys: rows.map((key) => ({
       ...rowOf(key, scope, projects),
-      ...said(undeliveredOf(key, kept)),
+      ...said(undeliveredOf(key, kept.ok ? kept.value : undefined)),
       ...((names.get(nameIn(key)) ?? 0) > 1 && { double: true }),
     })),
     remaining,
@@ -85,7 +84,7 @@ export async function listModelKeys(
   });
 }
 
-/** Counts the names of all that is read, be it wanted or not. */
+/** Counts the names of all that is read, wanted or not. */
 function countingNames({ atlas }: KeyContext, scope: Scope, names: Map<string, number>) {
   return async (position: Position, signal: AbortSignal): Promise<Result<Slice<ListedKey>>> => {
     const slice = await atlas.readKeys(scope, position, signal);
@@ -125,7 +124,7 @@ function rowOf(key: ListedKey, scope: Scope, names: ReadonlyMap<string, string>)
   return { ...key, ...(groupId !== undefined && { groupId }), ...(projectName !== undefined && { projectName }) };
 }
 
-export interface ProjectListRequest {
+interface ProjectListRequest {
   readonly orgId?: string | undefined;
   /** Part of the name, whatever its case. */
   readonly nameContains?: string | undefined;
@@ -133,7 +132,7 @@ export interface ProjectListRequest {
   readonly cursor?: string | undefined;
 }
 
-export interface ProjectList {
+interface ProjectList {
   readonly projects: readonly Project[];
   readonly remaining: number;
   readonly nextCursor?: string;
@@ -257,7 +256,7 @@ function cursorAt({ page, skip, before }: Position, query: object): string {
   return Buffer.from(JSON.stringify([page, skip, before, digestOf(query)])).toString('base64url');
 }
 
-/** The position where the list goes on: its beginning without a cursor. */
+/** The position where the list continues: its beginning without a cursor. */
 function positionOf(cursor: string | undefined, query: object): Result<Position> {
   if (cursor === undefined) return ok(START);
   const content = parseJson(Buffer.from(cursor, 'base64url').toString());

@@ -1,6 +1,5 @@
-// What becomes of a key that this server made: it gets its final name, which commits it, or it is deleted again. Only a key
-// whose name carries the nonce of its call is changed, and only one that was never used is deleted; anything else is left
-// alone, and reported.
+// Gives a key that this server made its final name, which commits it, or deletes it again. It changes only a key whose name
+// has the nonce of its call, and deletes only one that was never used; it reports any other and does not touch it.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Atlas } from '../atlas/atlas.ts';
@@ -14,7 +13,7 @@ import type { Fingerprint } from '../secret/fingerprint.ts';
 import type { OpenIntent } from './journal/journal.ts';
 
 /** A key that this call made. */
-export interface OwnKey {
+interface OwnKey {
   readonly groupId: string;
   readonly apiKeyId: string;
   readonly nonce: string;
@@ -113,7 +112,7 @@ async function holdersOf(atlas: Atlas, { groupId, apiKeyId }: OwnKey, name: stri
   return keys.ok ? keys.value.filter((key) => key.apiKeyId !== apiKeyId && isNamed(key, name)) : [];
 }
 
-export type RollBack =
+type RollBack =
   | { readonly state: 'gone' }
   /** It is alive, or may be. */
   | { readonly state: 'left'; readonly reason: string };
@@ -122,7 +121,7 @@ export type RollBack =
 const DELETE_AFTER_MS = [0, 20, 300, 1_000];
 
 /** Gone is only what a read says is gone: a DELETE may be answered before it is carried out, or for another key. */
-export async function rollBackKey(atlas: Atlas, own: OwnKey): Promise<RollBack> {
+export async function deleteOwnKey(atlas: Atlas, own: OwnKey): Promise<RollBack> {
   let mayBeDeleted = false;
   let missed = 0;
   let reason = 'Atlas did not say what became of it.';
@@ -151,7 +150,7 @@ export async function rollBackKey(atlas: Atlas, own: OwnKey): Promise<RollBack> 
   return { state: 'left', reason };
 }
 
-export interface TakenBack {
+interface TakenBack {
   readonly keyState: Extract<KeyState, 'rolled_back' | 'orphaned'>;
   /** What a person is told of the key. */
   readonly ending: string;
@@ -161,7 +160,7 @@ export interface TakenBack {
  * @param intent says from now on that the secret is to be in no sink, so that a later look may delete the key too
  * @param fingerprint of a secret that may be in its sink still
  */
-export async function takeBack(
+export async function deleteUndelivered(
   atlas: Atlas,
   intent: OpenIntent,
   apiKeyId: string,
@@ -169,7 +168,7 @@ export async function takeBack(
 ): Promise<TakenBack> {
   const undelivered = { step: 'undelivered', apiKeyId, ...(fingerprint !== undefined && { fingerprint }) } as const;
   await intent.record(undelivered);
-  const rolledBack = await rollBackKey(atlas, ownKey(intent, apiKeyId));
+  const rolledBack = await deleteOwnKey(atlas, ownKey(intent, apiKeyId));
   if (rolledBack.state === 'gone') {
     await intent.release({ step: 'ended', outcome: 'rolled_back', apiKeyId });
     return { keyState: 'rolled_back', ending: 'The key was deleted again.' };
@@ -185,7 +184,7 @@ export async function takeBack(
 const LOOK_AFTER_MS = [0, 300, 900];
 
 /** @param signal ends the search; what is not known by then is said to be unknown */
-export async function resolveLostCreate(
+export async function deleteLostCreate(
   atlas: Atlas,
   intent: OpenIntent,
   cause: Failure,
@@ -193,9 +192,9 @@ export async function resolveLostCreate(
 ): Promise<FailureAfterCreate> {
   const keys = await findByNonce(atlas, intent, signal);
   const [key, ...others] = keys;
-  if (!key || others.length > 0 || key.lastUsedAt !== null) return unknown(intent, cause, keys);
+  if (!key || others.length > 0 || key.lastUsedAt !== null) return releaseAsUnknown(intent, cause, keys);
   const { apiKeyId } = key;
-  const { keyState, ending } = await takeBack(atlas, intent, apiKeyId);
+  const { keyState, ending } = await deleteUndelivered(atlas, intent, apiKeyId);
   return {
     ...cause,
     keyState,
@@ -223,7 +222,11 @@ export async function findByNonce(
 }
 
 /** Atlas may still carry it out; a second call makes another name, so that the two cannot be taken for each other. */
-async function unknown(intent: OpenIntent, cause: Failure, keys: readonly ModelKey[]): Promise<FailureAfterCreate> {
+async function releaseAsUnknown(
+  intent: OpenIntent,
+  cause: Failure,
+  keys: readonly ModelKey[],
+): Promise<FailureAfterCreate> {
   await intent.release({ step: 'sending' });
   const ids = keys.map(({ apiKeyId }) => apiKeyId);
   const [only] = ids;

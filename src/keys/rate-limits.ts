@@ -3,26 +3,25 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Atlas } from '../atlas/atlas.ts';
 import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
-import { cancelled, outcomeUnknown, explained, refuseProject } from './refusals.ts';
+import { cancelled, outcomeUnknown, explained, refuseProject, type KeyContext } from './refusals.ts';
 import { ANY, isSamePlace, type LimitPlace, type Limits, type RateLimit } from '../atlas/api/limits.ts';
 import type { Scope } from '../atlas/api/admin-api.ts';
 import { nearest } from '../text/nearest.ts';
 import type { RequestContext } from './request-context.ts';
 import { askConsent, isTypable, type ConfirmPolicy, type ConsentQuestion } from './consent.ts';
-import type { KeyContext } from './known-key.ts';
 
 export interface LimitContext extends KeyContext {
   readonly confirm: ConfirmPolicy;
 }
 
 /** Which limits are meant. Cloud and geography are needed only where a group has several; case does not matter. */
-export interface LimitChoice {
+interface LimitChoice {
   readonly modelGroupName?: string | undefined;
   readonly cloud?: string | undefined;
   readonly geography?: string | undefined;
 }
 
-export interface LimitUpdate extends LimitChoice {
+interface LimitUpdate extends LimitChoice {
   readonly groupId: string;
   readonly modelGroupName: string;
   /** What is absent stays as it is. */

@@ -1,5 +1,5 @@
-// Finds the creates and rotations that never came to an end, says of each what is true now at Atlas and in the sink, and, when
-// asked to, brings them to their end: delivered keys get their name, keys whose secret nobody has are deleted. It deletes
+// Finds the creates and rotations that did not end, says of each what is true now at Atlas and in the sink, and, when asked
+// to, ends them: delivered keys get their name, keys whose secret nobody has are deleted. It deletes
 // only keys that carry the nonce of a call of this journal and were never used; what it does to an intent it does under a
 // claim, by what is true at that moment.
 
@@ -8,18 +8,17 @@ import { hasId, type ModelKey } from '../atlas/api/keys.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
 import { askConsent, type ConfirmPolicy } from './consent.ts';
-import { commitName, ownKey, type Commit, rollBackKey } from './own-key.ts';
-import { addressOf, temporaryFilesOf } from './destination.ts';
-import { undeliveredOf, finalNameOf } from './undelivered.ts';
-import { failed, ok, type Result } from '../failure.ts';
-import { journalUnreadable, isAllowed, type ProjectPolicy } from './refusals.ts';
+import { commitName, ownKey, type Commit, deleteOwnKey } from './own-key.ts';
+import { referenceOf, temporaryFilesOf } from './sink-choice.ts';
+import { datedName, undeliveredOf, finalNameOf } from './undelivered.ts';
+import { ok, type Result } from '../failure.ts';
+import { isAllowed, type ProjectPolicy } from './refusals.ts';
 import type { Ending, Intent } from './journal/intent.ts';
 import { isUnderWay, isUnfinished, type Journal, type OpenIntent } from './journal/journal.ts';
-import { judgeIntent, type Verdict } from './judge-intent.ts';
-import { datedName } from './retire.ts';
+import { judgeIntent, type Judgement } from './judge-intent.ts';
 
 /**
- * `under_way`: its process is still at it. `delivered`: the sink holds the secret. `orphan`: the key is alive, was never
+ * `under_way`: its process still works on it. `delivered`: the sink holds the secret. `orphan`: the key is alive, was never
  * used, and its secret is in no sink. `deleted`: it was such an orphan, until now. `gone`: no such key is alive.
  */
 type Finding = 'under_way' | 'delivered' | 'orphan' | 'deleted' | 'gone' | 'unknown';
@@ -45,7 +44,7 @@ export interface Stray {
   readonly inUse: boolean;
 }
 
-export interface Reconciliation {
+interface Reconciliation {
   readonly creates: readonly Reconciled[];
   readonly others: readonly Stray[];
 }
@@ -61,43 +60,45 @@ export interface ReconcileContext extends ProjectPolicy {
 
 const KEYS_A_FORM = 10;
 
-/** @param apply brings to their end what it finds; otherwise nothing is changed, at Atlas or in the journal */
+/** @param apply ends what it finds; otherwise nothing is changed, at Atlas or in the journal */
 export async function reconcile(
   context: ReconcileContext,
   apply: boolean,
   call: RequestContext,
 ): Promise<Result<Reconciliation>> {
   const kept = await context.journal.read();
-  if (!kept) return failed(journalUnreadable());
+  if (!kept.ok) return kept;
   const looking = { ...context, atlas: listingOnce(context.atlas) };
   const looks: Look[] = [];
-  for (const intent of kept.intents) {
+  for (const intent of kept.value.intents) {
     if (call.signal.aborted) break;
     if (isUnderWay(intent)) looks.push({ intent });
     else if (isUnfinished(intent) || isWatched(intent))
-      looks.push({ intent, verdict: await judgeIntent(looking, intent, call.signal) });
+      looks.push({ intent, judgement: await judgeIntent(looking, intent, call.signal) });
   }
   const mayDelete = apply ? await consented(context, looks, call) : new Set<string>();
   const creates: Reconciled[] = [];
-  for (const { intent, verdict } of looks) {
-    if (!verdict) creates.push(report(intent, 'under_way', [], 'Its process is still at it; look again later.'));
-    else if (!isWatched(intent) || keysIn(verdict).length > 0)
+  for (const { intent, judgement } of looks) {
+    if (!judgement) creates.push(report(intent, 'under_way', [], 'Its process still works on it; look again later.'));
+    else if (!isWatched(intent) || keysIn(judgement).length > 0)
       creates.push(
-        apply ? await act(context, intent, { verdict, mayDelete, call }) : await look(context, intent, verdict),
+        apply
+          ? await claimAndFinish(context, intent, { judgement, mayDelete, call })
+          : await reportWithFiles(context, intent, judgement),
       );
   }
-  return ok({ creates, others: await straysIn(looking, looks, kept.intents, call.signal) });
+  return ok({ creates, others: await straysIn(looking, looks, kept.value.intents, call.signal) });
 }
 
 interface Look {
   readonly intent: Intent;
-  /** Absent while its process is at it. */
-  readonly verdict?: Verdict;
+  /** Absent while its process works on it. */
+  readonly judgement?: Judgement;
 }
 
 /** What is said without apply, and which files hold a secret that nobody will read. */
-async function look({ sinks }: ReconcileContext, intent: Intent, verdict: Verdict): Promise<Reconciled> {
-  const row = told(intent, verdict);
+async function reportWithFiles({ sinks }: ReconcileContext, intent: Intent, judgement: Judgement): Promise<Reconciled> {
+  const row = reportUnchanged(intent, judgement);
   const temporary = (await temporaryFilesOf(sinks, intent)) ?? [];
   if (temporary.length === 0) return row;
   const files = `Temporary files with the secret were left: ${temporary.join(', ')}. Call again with apply to remove them.`;
@@ -128,7 +129,7 @@ async function consented(
   looks: readonly Look[],
   { ask }: RequestContext,
 ): Promise<ReadonlySet<string>> {
-  const orphans = looks.flatMap(({ verdict }) => (verdict?.is === 'orphan' ? [verdict.key] : []));
+  const orphans = looks.flatMap(({ judgement }) => (judgement?.is === 'orphan' ? [judgement.key] : []));
   const allowed = new Set<string>();
   for (let from = 0; from < orphans.length; from += KEYS_A_FORM) {
     const keys = orphans.slice(from, from + KEYS_A_FORM);
@@ -151,50 +152,50 @@ function orphanLine(key: ModelKey): string {
 
 interface Action {
   /** As it was when the call looked. */
-  readonly verdict: Verdict;
+  readonly judgement: Judgement;
   readonly mayDelete: ReadonlySet<string>;
   readonly call: RequestContext;
 }
 
 /** Judges once more, under a claim that keeps every other process away from the intent. */
-async function act(context: ReconcileContext, intent: Intent, action: Action): Promise<Reconciled> {
-  const { verdict, mayDelete } = action;
+async function claimAndFinish(context: ReconcileContext, intent: Intent, action: Action): Promise<Reconciled> {
+  const { judgement, mayDelete } = action;
   const temporary = (await temporaryFilesOf(context.sinks, intent)) ?? [];
   // A claim is a line of the journal: none where nothing would be done.
-  const isRefused = verdict.is === 'orphan' && !mayDelete.has(verdict.key.apiKeyId);
-  if ((verdict.is === 'unknown' || isRefused) && temporary.length === 0) return told(intent, verdict);
-  if (isWatched(intent)) return carryOut(context, intent, undefined, action);
+  const isRefused = judgement.is === 'orphan' && !mayDelete.has(judgement.key.apiKeyId);
+  if ((judgement.is === 'unknown' || isRefused) && temporary.length === 0) return reportUnchanged(intent, judgement);
+  if (isWatched(intent)) return deleteOrCommit(context, intent, undefined, action);
   const claimed = await context.journal.claim(intent.nonce);
-  return claimed ? carryOut(context, claimed, claimed, action) : endedElsewhere(context, intent);
+  return claimed ? deleteOrCommit(context, claimed, claimed, action) : endedElsewhere(context, intent);
 }
 
-async function carryOut(
+async function deleteOrCommit(
   context: ReconcileContext,
   intent: Intent,
   open: OpenIntent | undefined,
   { mayDelete, call }: Action,
 ): Promise<Reconciled> {
   // A file that has another name still, the temporary one, is not read.
-  await context.sinks.get(intent.sink)?.removeLeftovers?.(addressOf(intent), intent.nonce);
-  const verdict = await judgeIntent(context, intent, call.signal);
-  const end = async (outcome: Ending, apiKeyId?: string) => {
+  await context.sinks.get(intent.sink)?.removeLeftovers?.(referenceOf(intent), intent.nonce);
+  const judgement = await judgeIntent(context, intent, call.signal);
+  const recordEnd = async (outcome: Ending, apiKeyId?: string) => {
     await open?.release({ step: 'ended', outcome, ...(apiKeyId !== undefined && { apiKeyId }) });
   };
-  switch (verdict.is) {
+  switch (judgement.is) {
     case 'settled':
-      if (!verdict.key) await withdraw(context.sinks, intent);
-      await end(verdict.as, verdict.key?.apiKeyId);
-      return told(intent, verdict);
+      if (!judgement.key) await withdrawSecret(context.sinks, intent);
+      await recordEnd(judgement.as, judgement.key?.apiKeyId);
+      return reportUnchanged(intent, judgement);
     case 'uncommitted':
-      if (open) return commit(context, open, verdict);
+      if (open) return commitDelivered(context, open, judgement);
       break;
     case 'orphan': {
-      if (!mayDelete.has(verdict.key.apiKeyId)) break;
-      const { apiKeyId } = verdict.key;
-      await withdraw(context.sinks, intent);
-      const rolledBack = await rollBackKey(context.atlas, ownKey(intent, apiKeyId));
+      if (!mayDelete.has(judgement.key.apiKeyId)) break;
+      const { apiKeyId } = judgement.key;
+      await withdrawSecret(context.sinks, intent);
+      const rolledBack = await deleteOwnKey(context.atlas, ownKey(intent, apiKeyId));
       if (rolledBack.state === 'gone') {
-        await end('rolled_back', apiKeyId);
+        await recordEnd('rolled_back', apiKeyId);
         return report(intent, 'deleted', [apiKeyId], 'The key was deleted. Nothing is left to do.');
       }
       await open?.release(intent.state);
@@ -204,21 +205,21 @@ async function carryOut(
       break;
   }
   await open?.release(intent.state);
-  return told(intent, verdict);
+  return reportUnchanged(intent, judgement);
 }
 
-/** The secret of a key that is to be dead goes, where its server was killed before it could take it back. */
-async function withdraw(sinks: ReconcileContext['sinks'], intent: Intent): Promise<void> {
+/** Takes a secret out of its sink where the key is to be deleted and its server was killed before it could. */
+async function withdrawSecret(sinks: ReconcileContext['sinks'], intent: Intent): Promise<void> {
   const { state } = intent;
   if (state.step !== 'undelivered' || state.fingerprint === undefined) return;
-  await sinks.get(intent.sink)?.withdraw?.(addressOf(intent), state.fingerprint);
+  await sinks.get(intent.sink)?.withdraw?.(referenceOf(intent), state.fingerprint);
 }
 
 /** The sink holds the secret: the key gets its name. A rotation takes a dated one where the name is another key's. */
-async function commit(
+async function commitDelivered(
   { atlas }: ReconcileContext,
   intent: OpenIntent,
-  { key, listed }: Extract<Verdict, { is: 'uncommitted' }>,
+  { key, listed }: Extract<Judgement, { is: 'uncommitted' }>,
 ): Promise<Reconciled> {
   const { apiKeyId } = key;
   const own = ownKey(intent, apiKeyId);
@@ -229,7 +230,7 @@ async function commit(
   switch (committed.state) {
     case 'committed':
       await intent.release({ step: 'ended', outcome: 'delivered', apiKeyId });
-      return delivered(intent, committed.key, listed, '');
+      return reportDelivered(intent, committed.key, listed, '');
     case 'gone':
       await intent.release({ step: 'ended', outcome: 'gone', apiKeyId });
       return report(intent, 'gone', [], 'No such key is alive. The sink holds the secret of a key that is gone.');
@@ -242,34 +243,35 @@ async function commit(
     }
     case 'pending':
       await intent.release(intent.state);
-      return delivered(intent, key, listed, ` It could not get its name: ${committed.failure.message}`);
+      return reportDelivered(intent, key, listed, ` It could not get its name: ${committed.failure.message}`);
   }
 }
 
 /** Another process was quicker. */
 async function endedElsewhere({ journal }: ReconcileContext, intent: Intent): Promise<Reconciled> {
-  const now = (await journal.read())?.intents.find(({ nonce }) => nonce === intent.nonce);
+  const kept = await journal.read();
+  const now = kept.ok ? kept.value.intents.find(({ nonce }) => nonce === intent.nonce) : undefined;
   if (now && now.state.step !== 'ended')
-    return report(intent, 'under_way', [], 'Another process is at it; look again later.');
+    return report(intent, 'under_way', [], 'Another process works on it; look again later.');
   const finding = now?.state.step === 'ended' && now.state.outcome === 'delivered' ? 'delivered' : 'gone';
-  return report(intent, finding, [], 'Another process brought it to its end.');
+  return report(intent, finding, [], 'Another process ended it.');
 }
 
 /** What is said of an intent where nothing is done about it. */
-function told(intent: Intent, verdict: Verdict): Reconciled {
-  switch (verdict.is) {
+function reportUnchanged(intent: Intent, judgement: Judgement): Reconciled {
+  switch (judgement.is) {
     case 'unknown':
-      return report(intent, 'unknown', idsOf(verdict.keys), verdict.advice);
+      return report(intent, 'unknown', idsOf(judgement.keys), judgement.advice);
     case 'orphan': {
       const advice =
         'The key is alive, was never used, and nobody has its secret. Call again with apply to delete it; the user may be asked.';
-      return report(intent, 'orphan', [verdict.key.apiKeyId], advice);
+      return report(intent, 'orphan', [judgement.key.apiKeyId], advice);
     }
     case 'uncommitted':
-      return delivered(intent, verdict.key, verdict.listed, ' Call again with apply to give it its name.');
+      return reportDelivered(intent, judgement.key, judgement.listed, ' Call again with apply to give it its name.');
     case 'settled': {
-      if (verdict.key) return delivered(intent, verdict.key, verdict.listed, '');
-      const old = oldKeyOf(intent, verdict.listed);
+      if (judgement.key) return reportDelivered(intent, judgement.key, judgement.listed, '');
+      const old = oldKeyOf(intent, judgement.listed);
       const rest = old
         ? `The key that it was to replace, ${old.apiKeyId}, is alive; look whether the sink still holds its secret.`
         : 'Nothing is left to do.';
@@ -278,7 +280,7 @@ function told(intent: Intent, verdict: Verdict): Reconciled {
   }
 }
 
-function delivered(intent: Intent, key: ModelKey, keys: readonly ModelKey[], rest: string): Reconciled {
+function reportDelivered(intent: Intent, key: ModelKey, keys: readonly ModelKey[], rest: string): Reconciled {
   const old = intent.replaces?.keepOld === false ? oldKeyOf(intent, keys) : undefined;
   const todo = old
     ? ` The key that it replaces, ${old.apiKeyId}, is still alive: delete_ai_model_api_key deletes it.`
@@ -299,7 +301,7 @@ async function straysIn(
   signal: AbortSignal,
 ): Promise<readonly Stray[]> {
   const { projectId } = context;
-  const looked = looks.filter(({ verdict }) => verdict).map(({ intent }) => intent.groupId);
+  const looked = looks.filter(({ judgement }) => judgement).map(({ intent }) => intent.groupId);
   const groups = new Set([...looked, ...(projectId === undefined ? [] : [projectId])]);
   const strays: Stray[] = [];
   for (const groupId of groups) {
@@ -325,8 +327,8 @@ function report(
   return { groupId, name, sink, ...(entry !== undefined && { entry }), openedAt, finding, apiKeyIds, advice };
 }
 
-function keysIn(verdict: Verdict): readonly ModelKey[] {
-  return verdict.is === 'unknown' ? verdict.keys : verdict.key ? [verdict.key] : [];
+function keysIn(judgement: Judgement): readonly ModelKey[] {
+  return judgement.is === 'unknown' ? judgement.keys : judgement.key ? [judgement.key] : [];
 }
 
 function idsOf(keys: readonly ModelKey[]): string[] {

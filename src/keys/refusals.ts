@@ -1,12 +1,14 @@
 // Refusals and failures that several use cases give: which projects the operator allows, and what a refusal of Atlas means in
-// this server's own terms. What became of a key is said by who knows it, else by the tool.
+// this server's own terms; and the look at one key by these rules. What became of a key is said by who knows it, else by
+// the tool.
 
-import { refusal, type Failure } from '../failure.ts';
-import { privateMode } from '../files/file-owner.ts';
+import { failed, refusal, type Failure, type Result } from '../failure.ts';
 import type { SinkProblem } from '../sinks/sink.ts';
 import type { Atlas } from '../atlas/atlas.ts';
-import { hasId, isNamed, saysNoSuchKey } from '../atlas/api/keys.ts';
+import { hasId, isNamed, saysNoSuchKey, type ModelKey } from '../atlas/api/keys.ts';
+import type { Scope } from '../atlas/api/admin-api.ts';
 import type { Project } from '../atlas/api/projects.ts';
+import type { RequestContext } from './request-context.ts';
 import { nearest } from '../text/nearest.ts';
 
 export function fromSink({ code, message, hint }: SinkProblem): Failure {
@@ -40,14 +42,6 @@ export function outcomeUnknown(failure: Failure, what: string, hint: string): Fa
   };
 }
 
-export function journalUnreadable(): Failure {
-  return refusal(
-    'CONFIG_INVALID',
-    'The journal cannot be read, so that nothing can be said of unfinished creates.',
-    `The operator makes ATLAS_MODEL_KEYS_STATE_DIR a directory that belongs only to this user${privateMode()} and can be read, and moves files away from its intents that are no intents.`,
-  );
-}
-
 export interface ProjectPolicy {
   /** Absent where every project may be used. */
   readonly allowedProjects?: readonly string[] | undefined;
@@ -70,9 +64,29 @@ export function refuseProject(policy: ProjectPolicy, groupId: string): Failure |
 const NO_PROJECT = ['GROUP_NOT_FOUND', 'NOT_IN_GROUP', 'USER_CANNOT_ACCESS_GROUP'];
 const MOST_PROJECTS = 5;
 
+export interface KeyContext extends ProjectPolicy {
+  readonly atlas: Atlas;
+}
+
+/** Of an allowed project only. */
+export async function getModelKey(
+  context: KeyContext,
+  { scope, apiKeyId }: { readonly scope: Scope; readonly apiKeyId: string },
+  { signal }: Pick<RequestContext, 'signal'>,
+): Promise<Result<ModelKey>> {
+  const groupId = 'groupId' in scope ? scope.groupId : undefined;
+  const refused = groupId === undefined ? undefined : refuseProject(context, groupId);
+  if (refused) return failed(refused);
+  const key = await context.atlas.getKey(scope, apiKeyId, signal);
+  if (!key.ok) return failed(await explained(context, key.failure, { ...scope, apiKeyId }, signal));
+  // Of an organization's key the project is known only now; one that names none may be of any.
+  const hidden = refuseProject(context, groupId ?? key.value.groupId ?? '');
+  return hidden ? failed(hidden) : key;
+}
+
 /** Looks for what may have been meant; where that fails too, the refusal stays as it was. */
 export async function explained(
-  context: { readonly atlas: Atlas } & ProjectPolicy,
+  context: KeyContext,
   plain: Failure,
   { groupId, apiKeyId }: { readonly groupId?: string; readonly orgId?: string; readonly apiKeyId?: string },
   signal: AbortSignal,

@@ -2,17 +2,16 @@
 
 import type { Atlas } from '../atlas/atlas.ts';
 import { failed, ok, type Failure, type Result } from '../failure.ts';
-import { cancelled, journalUnreadable, nameInUse, outcomeUnknown, explained, refuseProject } from './refusals.ts';
+import { cancelled, nameInUse, outcomeUnknown, explained, refuseProject, type KeyContext } from './refusals.ts';
 import { hasId, isNamed, originalName, type ModelKey } from '../atlas/api/keys.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
-import { askConsent, described, typedNameOf, type ConfirmPolicy } from './consent.ts';
-import { holdsSecretOf } from './destination.ts';
-import { nonceOf } from './undelivered.ts';
+import { askConsent, described, typedNameOf, type ConfirmPolicy, refuseOtherName } from './consent.ts';
+import { holdsSecretOf } from './sink-choice.ts';
+import { nonceOf, refuseMarkedKey, refuseMarkedName } from './undelivered.ts';
 import { isUnderWay, type Journal } from './journal/journal.ts';
-import { refuseMarkedKey, refuseMarkedName, refuseOtherName, type KeyContext } from './known-key.ts';
 
-export interface RenameRequest {
+interface RenameRequest {
   readonly groupId: string;
   readonly apiKeyId: string;
   readonly name: string;
@@ -24,7 +23,7 @@ export interface RenameContext extends KeyContext {
   readonly confirm: ConfirmPolicy;
 }
 
-export interface Renamed {
+interface Renamed {
   readonly key: ModelKey;
   readonly previousName: string;
 }
@@ -53,10 +52,10 @@ export async function renameKey(
     const mismatch = refuseOtherName(found.value, originalName(key));
     if (mismatch) return failed(mismatch);
   }
-  return carryOut(context, request, found.value, signal);
+  return sendRename(context, request, found.value, signal);
 }
 
-async function carryOut(
+async function sendRename(
   context: RenameContext,
   request: RenameRequest,
   key: ModelKey,
@@ -66,7 +65,7 @@ async function carryOut(
   const updated = (now: ModelKey) => ok({ key: now, previousName: key.name });
   if (isNamed(key, name)) return updated(key);
   if (signal.aborted) return failed(cancelled);
-  const renamed = await changeName(context.atlas, request);
+  const renamed = await renameOnce(context.atlas, request);
   if (renamed.ok) return updated(renamed.value);
   const { failure } = renamed;
   if (failure.atlas?.status === 409) return failed({ ...nameInUse(), atlas: failure.atlas });
@@ -77,7 +76,7 @@ async function carryOut(
 }
 
 /** Sent once; where the reply is lost, the key itself is asked. */
-async function changeName(atlas: Atlas, { groupId, apiKeyId, name }: RenameRequest): Promise<Result<ModelKey>> {
+async function renameOnce(atlas: Atlas, { groupId, apiKeyId, name }: RenameRequest): Promise<Result<ModelKey>> {
   const renamed = await atlas.renameKey(groupId, apiKeyId, name);
   if (renamed.ok || !renamed.failure.maybeCarriedOut) return renamed;
   const now = await atlas.getKey({ groupId }, apiKeyId);
@@ -104,13 +103,13 @@ async function findRenamable(
   return refused ? failed(refused) : key;
 }
 
-/** A marked key gets a name by hand only where somebody has its secret: it is in use, or a sink here holds it. */
+/** A marked key may be renamed only where somebody has its secret: it is in use, or a sink here holds it. */
 async function refuseUndelivered({ journal, sinks }: RenameContext, key: ModelKey): Promise<Failure | undefined> {
   const refused = refuseMarkedKey(key);
   if (!refused || key.lastUsedAt !== null) return undefined;
   const kept = await journal.read();
-  if (!kept) return journalUnreadable();
-  const intent = kept.intents.find(({ nonce }) => nonce === nonceOf(key));
+  if (!kept.ok) return kept.failure;
+  const intent = kept.value.intents.find(({ nonce }) => nonce === nonceOf(key));
   if (!intent || isUnderWay(intent)) return refused;
   return (await holdsSecretOf(sinks, intent)) === 'yes' ? undefined : refused;
 }

@@ -3,17 +3,17 @@
 
 import type { Atlas } from '../atlas/atlas.ts';
 import { failed, ok, type Failure, type FailureAfterCreate, type Result } from '../failure.ts';
-import { originalName, sameName, saysNoSuchKey, type ListedKey, type ModelKey, isNamed } from '../atlas/api/keys.ts';
-import type { Target } from '../sinks/sink.ts';
+import { originalName, sameName, saysNoSuchKey, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
+import type { PreparedWrite } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
 import type { Commit } from './own-key.ts';
 import type { Issued } from './create-and-deliver.ts';
 import { deleteForGood } from './delete.ts';
-import type { DeliveryReceipt } from './destination.ts';
+import type { DeliveryReceipt } from './sink-choice.ts';
 import type { Step } from './journal/intent.ts';
 import { commitIssued, recordDelivered } from './create.ts';
 import { protocolFailure } from '../atlas/api/errors.ts';
-import { withSuffix } from './undelivered.ts';
+import { datedName } from './undelivered.ts';
 
 export interface Rotated {
   readonly outcome: 'rotated';
@@ -29,7 +29,7 @@ interface OldKey {
   readonly state: 'deleted' | 'kept';
 }
 
-export interface Retirement {
+interface Retirement {
   readonly old: ModelKey;
   /** What the new key is to be named. */
   readonly name: string;
@@ -47,22 +47,23 @@ export async function retire(
   progress('Giving the new key its name');
   const commit = await commitIssued(atlas, issued, name);
   // What became of the new key, or of its name, is not known: then the old one stays.
-  if (commit.state === 'gone' || commit.state === 'pending') return conclude(issued, { old, commit, state: 'kept' });
+  if (commit.state === 'gone' || commit.state === 'pending')
+    return recordRotated(issued, { old, commit, state: 'kept' });
   const others = commit.state === 'taken' ? commit.holders.filter(({ apiKeyId }) => apiKeyId !== old.apiKeyId) : [];
   const isReadBack = issued.delivery.verification === 'read-back';
   if (keepOld || !isReadBack || others.length > 0) {
-    const why = others.length > 0 ? [nameLost(name, others)] : isAsked ? [] : [keptBecause(old, issued.target)];
-    return keepBoth(atlas, withWarnings(issued, why), old, commit);
+    const why = others.length > 0 ? [nameLost(name, others)] : isAsked ? [] : [keptBecause(old, issued.write)];
+    return commitAndKeepOld(atlas, withWarnings(issued, why), old, commit);
   }
   progress('Deleting the old key');
   const end = await deleteOld(atlas, issued, old);
-  if (end.state === 'changed') return keepBoth(atlas, withWarnings(issued, [end.warning]), old, commit);
+  if (end.state === 'changed') return commitAndKeepOld(atlas, withWarnings(issued, [end.warning]), old, commit);
   if (end.state !== 'deleted') {
     await issued.intent.release(stepOf('retiring', issued));
     return failed(stillThere(issued, old, end));
   }
   const named = commit.state === 'taken' ? await commitIssued(atlas, issued, name) : commit;
-  return conclude(issued, { old, commit: named, state: 'deleted' });
+  return recordRotated(issued, { old, commit: named, state: 'deleted' });
 }
 
 function withWarnings(issued: Issued, warnings: readonly string[]): Issued {
@@ -90,25 +91,23 @@ async function deleteOld(atlas: Atlas, issued: Issued, old: ModelKey): Promise<O
 }
 
 /** Both keys live. Where the name cannot be had, the new one gets a dated one. */
-async function keepBoth(
+async function commitAndKeepOld(
   atlas: Atlas,
   issued: Issued,
   old: ModelKey,
   commit: Commit,
 ): Promise<Result<Rotated, FailureAfterCreate>> {
-  if (commit.state !== 'taken') return conclude(issued, { old, commit, state: 'kept' });
+  if (commit.state !== 'taken') return recordRotated(issued, { old, commit, state: 'kept' });
   const keys = await atlas.listKeys(issued.intent.groupId);
   const name = datedName(originalName(old), keys.ok ? keys.value : commit.holders);
-  return conclude(issued, { old, commit: await commitIssued(atlas, issued, name), state: 'kept' });
+  return recordRotated(issued, { old, commit: await commitIssued(atlas, issued, name), state: 'kept' });
 }
 
-interface Ending {
-  readonly old: ModelKey;
-  readonly commit: Commit;
-  readonly state: OldKey['state'];
-}
-
-async function conclude(issued: Issued, { old, commit, state }: Ending): Promise<Result<Rotated, FailureAfterCreate>> {
+/** Writes the end of a rotation into the journal; `state` is what became of the old key. */
+async function recordRotated(
+  issued: Issued,
+  { old, commit, state }: { readonly old: ModelKey; readonly commit: Commit; readonly state: OldKey['state'] },
+): Promise<Result<Rotated, FailureAfterCreate>> {
   const { key, intent, delivery } = issued;
   const { apiKeyId } = key;
   const oldKey = { apiKeyId: old.apiKeyId, name: old.name, state };
@@ -176,9 +175,9 @@ function stillThere(
 }
 
 /** Why an old key stays although the caller did not ask for that. */
-export function keptBecause({ apiKeyId }: ModelKey, { exchanges }: Pick<Target, 'exchanges'>): string {
+export function keptBecause({ apiKeyId }: ModelKey, { overwrites }: Pick<PreparedWrite, 'overwrites'>): string {
   const why =
-    exchanges === 'nothing'
+    overwrites === 'nothing'
       ? 'since its secret was not there: whatever uses it has it from elsewhere'
       : 'since this sink did not show both the old secret and the new one';
   return `The old key ${apiKeyId} is kept, ${why}. Call delete_ai_model_api_key for it once the new key is in use.`;
@@ -186,13 +185,4 @@ export function keptBecause({ apiKeyId }: ModelKey, { exchanges }: Pick<Target, 
 
 function nameLost(name: string, others: readonly ListedKey[]): string {
   return `The old key is kept, and the new one has a name with the date: the key ${others[0]?.apiKeyId ?? ''} has the name ${JSON.stringify(name)}.`;
-}
-
-/** The name with the date of today (UTC), and a count where a key has it already. */
-export function datedName(name: string, keys: readonly ListedKey[]): string {
-  const date = new Date().toISOString().slice(0, 10);
-  for (let count = 1; ; count += 1) {
-    const candidate = withSuffix(name, count === 1 ? `-${date}` : `-${date}-${count}`);
-    if (!keys.some((key) => isNamed(key, candidate))) return candidate;
-  }
 }

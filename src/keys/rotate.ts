@@ -1,29 +1,20 @@
-// Gives a key a successor: a new key, its secret in the place of the old one, and only then the end of the old key. Until
-// the new secret is verified in the sink the old key lives, and its secret is where it was.
+// Replaces a key: makes a new one, writes its secret over the old one, and only then deletes the old key. Until the new
+// secret is verified in the sink the old key is alive, and its secret is where it was.
 
 import { hasId, isNamed, originalName, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
 import { cleanText } from '../atlas/api/untrusted-text.ts';
 import { PROJECT_WRITER } from '../atlas/api/admin-api.ts';
-import type { Replaced, Target } from '../sinks/sink.ts';
+import type { Replaced } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
-import { askConsent, described, typedNameOf, type ConfirmPolicy } from './consent.ts';
-import { chooseDestination, type Destination, type SinkChoice, receipt, type DeliveryReceipt } from './destination.ts';
-import {
-  explained,
-  cancelled,
-  fromSink,
-  journalUnreadable,
-  nameInUse,
-  refuseProject,
-  type ProjectPolicy,
-} from './refusals.ts';
-import { failed, ok, refusal, type Failure, type FailureAfterCreate, type Result } from '../failure.ts';
+import { askConsent, described, typedNameOf, type ConfirmPolicy, refuseOtherName } from './consent.ts';
+import { chooseSink, type SinkChoice, type ConfiguredSinks, receipt, type DeliveryReceipt } from './sink-choice.ts';
+import { explained, cancelled, fromSink, nameInUse, refuseProject } from './refusals.ts';
+import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
 import { formerNameOf } from './journal/audit.ts';
 import { isDelivered, keyOf, openRotationOf, type Intent } from './journal/intent.ts';
-import { leftoverWarnings, newNonce } from './undelivered.ts';
-import { createAndDeliver, type IssueContext } from './create-and-deliver.ts';
-import { refuseMarkedKey, refuseMarkedName, refuseOtherName } from './known-key.ts';
-import { keptBecause, retire, type Rotated, datedName } from './retire.ts';
+import { datedName, leftoverWarnings, newNonce, refuseMarkedKey, refuseMarkedName } from './undelivered.ts';
+import { createAndDeliver, type CreateContext, type PreparedCreate } from './create-and-deliver.ts';
+import { keptBecause, retire, type Rotated } from './retire.ts';
 
 export interface RotateRequest {
   readonly groupId: string;
@@ -39,7 +30,7 @@ export interface RotateRequest {
   readonly dryRun: boolean;
 }
 
-export interface RotateContext extends SinkChoice, IssueContext, ProjectPolicy {
+export interface RotateContext extends CreateContext {
   /** Of the audit log. */
   readonly stateDir: string;
   readonly confirm: ConfirmPolicy;
@@ -63,31 +54,25 @@ export async function rotateKey(
   if (refused) return failed(refused);
   let found = await examine(context, request, call);
   if (!found.ok) return found;
-  const { old, target, destination } = found.value;
+  const { old, write, choice } = found.value;
   if (request.dryRun) return ok(planned(request, found.value));
   const former = call.ask && (await formerNameOf(context.stateDir, request.apiKeyId));
   const consent = await askConsent(context.confirm, call.ask, {
-    message: `Rotate this AI model API key of Atlas?\nA new key takes its place in:\n${target.location}\nThe old key is ${keepsOld(request, found.value) ? 'kept' : 'deleted'}.\n${described(old, request.groupId, former)}`,
+    message: `Rotate this AI model API key of Atlas?\nA new key takes its place in:\n${write.location}\nThe old key is ${keepsOld(request, found.value) ? 'kept' : 'deleted'}.\n${described(old, request.groupId, former)}`,
     ...typedNameOf(old),
   });
   if (!consent.ok) return consent;
   // The person took a while.
   if (consent.value === 'given') {
-    const { sink, address } = destination;
-    found = await examine(context, { ...request, sink: sink.name, entry: address.entry }, call);
+    const { sink, reference } = choice;
+    found = await examine(context, { ...request, sink: sink.name, entry: reference.entry }, call);
   }
-  return found.ok ? carryOut(context, request, found.value, call) : found;
+  return found.ok ? createAndRetire(context, request, found.value, call) : found;
 }
 
-/** A rotation that may begin. */
-interface Rotation {
+/** A rotation that may begin; the new key has the scope of the old one. */
+interface Rotation extends PreparedCreate {
   readonly old: ModelKey;
-  /** What the new key is to be named in the end, as Atlas is to get it. */
-  readonly name: string;
-  readonly destination: Destination;
-  readonly target: Target;
-  readonly looked: number;
-  readonly seen: readonly ListedKey[];
   readonly replaced: Replaced;
   readonly warnings: readonly string[];
 }
@@ -105,33 +90,33 @@ async function examine(
     context.atlas.listKeys(groupId, call.signal, PROJECT_WRITER),
     context.journal.read(),
   ]);
-  if (!kept) return failed(journalUnreadable());
+  if (!kept.ok) return kept;
   if (!keys.ok) return failed(await explained(context, keys.failure, { groupId }, call.signal));
-  const { intents } = kept;
+  const { intents } = kept.value;
   const old = keys.value.filter(hasId).find((key) => key.apiKeyId === apiKeyId);
   if (!old) return failed(await notListed(context, request, call.signal));
   const refused =
     refuseOtherName(old, request.confirmName) ?? refuseMarkedKey(old) ?? rotationUnfinished(intents, apiKeyId);
   if (refused) return failed(refused);
   const place = { ...placeKnown(request, intents, context.sinks), name: old.name };
-  const chosen = await chooseDestination(context, place, call.ask);
+  const chosen = await chooseSink(context, place, call.ask);
   if (!chosen.ok) return chosen;
-  const destination = chosen.value;
+  const choice = chosen.value;
   const replaced = replacedBy(old, intents);
-  const preflight = await destination.sink.preflight(destination.address, 'inspect', replaced);
+  const preflight = await choice.sink.preflight(choice.reference, 'inspect', replaced);
   if (!preflight.ok) {
     const { isRefusedLook } = preflight.failure;
-    const spent = isRefusedLook ? await countLook(context, request, destination, looked) : undefined;
+    const spent = isRefusedLook ? await recordLook(context, request, choice, looked) : undefined;
     return failed(spent ?? fromSink(preflight.failure));
   }
-  const { target, warnings: ofPlace = [] } = preflight.value;
-  const taken = target.exchanges === 'unknown' && placeOfAnother(intents, destination, apiKeyId);
+  const { write, warnings: ofPlace = [] } = preflight.value;
+  const taken = write.overwrites === 'unknown' && placeOfAnother(intents, choice, apiKeyId);
   if (taken) return failed(taken);
-  const name = finalName(request, old, keys.value, keepsOld(request, { destination, target }));
+  const name = finalName(request, old, keys.value, keepsOld(request, { choice, write }));
   const taker = keys.value.find((key) => key.apiKeyId !== apiKeyId && isNamed(key, name));
   if (taker && request.newName !== undefined) return failed(nameInUse(taker.apiKeyId));
-  const warnings = [...(request.dryRun ? ofPlace : []), ...leftoverWarnings(groupId, keys.value, kept)];
-  return ok({ old, name, destination, target, looked, seen: keys.value, replaced, warnings });
+  const warnings = [...(request.dryRun ? ofPlace : []), ...leftoverWarnings(groupId, keys.value, kept.value)];
+  return ok({ ...successorOf(old, groupId, name), choice, write, looked, seen: keys.value, old, replaced, warnings });
 }
 
 /** Fixed before the new key is made: the old one's name where that is free in the end. */
@@ -140,23 +125,23 @@ function finalName({ newName }: RotateRequest, old: ModelKey, keys: readonly Lis
   return staysOld || old.name === '' ? datedName(originalName(old), keys) : originalName(old);
 }
 
-/** A refused look may tell something of what stands at the place, so that it counts as a rotation. */
-async function countLook(
+/** A refused look may say something about the value in the sink, so it counts as a rotation for the hourly limit. */
+async function recordLook(
   { journal, maxCreatesPerHour: maxPerHour }: RotateContext,
   { groupId, apiKeyId, keepOld }: RotateRequest,
-  { sink, address: { entry } }: Destination,
+  { sink, reference: { entry } }: SinkChoice,
   since: number,
 ): Promise<Failure | undefined> {
   const nonce = newNonce();
-  const rest = { ...(entry !== undefined && { entry }), replaces: { apiKeyId, keepOld } };
-  const plan = { groupId, name: `look ${nonce}`, nonce, sink: sink.name, ...rest };
+  const replaces = { apiKeyId, keepOld };
+  const plan = { groupId, name: `look ${nonce}`, nonce, sink: sink.name, entry, replaces };
   const opened = await journal.open(plan, { since, maxPerHour, isOnePlace: false });
   if (!opened.ok) return opened.failure;
   await opened.value.release({ step: 'ended', outcome: 'not_created' });
   return undefined;
 }
 
-/** Whose secret may give way: known by its fingerprint where this machine delivered it, else by the mask. */
+/** The secret that may be overwritten: known by its fingerprint where this machine delivered it, else by the mask. */
 function replacedBy({ apiKeyId, maskedSecret }: ModelKey, intents: readonly Intent[]): Replaced {
   const own = intents.filter((intent) => keyOf(intent) === apiKeyId && isDelivered(intent));
   const fingerprints = own.flatMap(({ state }) => ('fingerprint' in state ? (state.fingerprint ?? []) : []));
@@ -194,10 +179,10 @@ function rotationUnfinished(intents: readonly Intent[], apiKeyId: string): Failu
   };
 }
 
-/** A sink that cannot be read would take the secret over whatever it holds: the journal may know that it is another's. */
+/** A sink that cannot be read overwrites whatever it holds; the journal may know that it is the secret of another key. */
 function placeOfAnother(
   intents: readonly Intent[],
-  { sink, address: { groupId, entry } }: Destination,
+  { sink, reference: { groupId, entry } }: SinkChoice,
   apiKeyId: string,
 ): Failure | undefined {
   const last = intents.findLast(
@@ -216,7 +201,7 @@ function placeOfAnother(
 function placeKnown(
   { groupId, apiKeyId, sink, entry }: RotateRequest,
   intents: readonly Intent[],
-  sinks: SinkChoice['sinks'],
+  sinks: ConfiguredSinks['sinks'],
 ): Pick<RotateRequest, 'groupId' | 'sink' | 'entry'> {
   if (entry !== undefined) return { groupId, sink, entry };
   const delivered = intents.findLast((intent) => keyOf(intent) === apiKeyId && isDelivered(intent));
@@ -226,68 +211,52 @@ function placeKnown(
   return { groupId, ...(isMeant ? { sink: delivered?.sink, entry: delivered?.entry } : { sink }) };
 }
 
-function planned(request: RotateRequest, { old, name, destination, target, warnings }: Rotation): RotationPlanned {
-  const { location } = target;
-  const { verification } = destination.sink;
-  const isKept = keepsOld(request, { destination, target }) && !request.keepOld;
+function planned(request: RotateRequest, { key, name, choice, write, old, warnings }: Rotation): RotationPlanned {
+  const { location } = write;
+  const { verification } = choice.sink;
+  const isKept = keepsOld(request, { choice, write }) && !request.keepOld;
   return {
     outcome: 'planned',
-    key: { name: cleanText(name, name.length), groupId: request.groupId, ...scopeOf(old) },
-    delivery: receipt(destination, { location, verification }),
+    key: { ...key, name },
+    delivery: receipt(choice, { location, verification }),
     oldKey: { apiKeyId: old.apiKeyId, name: old.name },
-    warnings: [...warnings, ...(isKept ? [keptBecause(old, target)] : [])],
+    warnings: [...warnings, ...(isKept ? [keptBecause(old, write)] : [])],
   };
 }
 
-async function carryOut(
+/** The sink proves that it is ready, then the new key is made; the old one is deleted once its successor is delivered. */
+async function createAndRetire(
   context: RotateContext,
   request: RotateRequest,
   rotation: Rotation,
   call: RequestContext,
 ): Promise<Result<Rotated>> {
-  const { destination, replaced } = rotation;
-  const preflight = await destination.sink.preflight(destination.address, 'prove', replaced);
+  const { key, choice, old, replaced, warnings } = rotation;
+  const preflight = await choice.sink.preflight(choice.reference, 'prove', replaced);
   if (!preflight.ok) return failed(fromSink(preflight.failure));
   if (call.signal.aborted) return failed(cancelled);
-  return issueAndRetire(context, request, { ...rotation, target: preflight.value.target }, call);
-}
-
-async function issueAndRetire(
-  context: RotateContext,
-  request: RotateRequest,
-  { old, name, destination, target, looked, seen, warnings }: Rotation,
-  call: RequestContext,
-): Promise<Result<Rotated, FailureAfterCreate>> {
-  const { groupId } = request;
-  const keepOld = keepsOld(request, { destination, target });
-  const key = { groupId, name, ...scopeOf(old) };
-  const shown = cleanText(name, name.length);
+  const { write } = preflight.value;
+  const keepOld = keepsOld(request, { choice, write });
   const replaces = { apiKeyId: old.apiKeyId, keepOld };
-  const issued = await createAndDeliver(
-    context,
-    { key, name: shown, destination, target, replaces, looked, seen },
-    call,
-  );
+  const issued = await createAndDeliver(context, { ...rotation, write, replaces }, call);
   if (!issued.ok) {
     const { failure } = issued;
     return failed({ ...failure, hint: `${failure.hint} The old key ${old.apiKeyId} is alive.` });
   }
   const told = { ...issued.value, warnings: [...issued.value.warnings, ...warnings] };
-  return retire(context.atlas, told, { old, name, keepOld, isAsked: request.keepOld }, call);
+  return retire(context.atlas, told, { old, name: key.name, keepOld, isAsked: request.keepOld }, call);
 }
 
-/** An old key goes only where its secret was, and where the new one was seen in its place. */
-function keepsOld(
-  { keepOld }: RotateRequest,
-  { destination, target }: Pick<Rotation, 'destination' | 'target'>,
-): boolean {
-  return keepOld || target.exchanges !== 'old secret' || destination.sink.verification !== 'read-back';
+/** An old key is deleted only where the sink had its secret, and has been seen to hold the new one instead. */
+function keepsOld({ keepOld }: RotateRequest, { choice, write }: Pick<Rotation, 'choice' | 'write'>): boolean {
+  return keepOld || write.overwrites !== 'old secret' || choice.sink.verification !== 'read-back';
 }
 
 /** The scope of a key is fixed for life, so its successor gets the same. */
-function scopeOf({ cloud = 'ANY', geography = 'ANY' }: ModelKey): {
-  readonly cloud: string;
-  readonly geography: string;
-} {
-  return { cloud, geography };
+function successorOf(
+  { cloud = 'ANY', geography = 'ANY' }: ModelKey,
+  groupId: string,
+  name: string,
+): Pick<PreparedCreate, 'key' | 'name'> {
+  return { key: { groupId, name, cloud, geography }, name: cleanText(name, name.length) };
 }

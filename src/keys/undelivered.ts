@@ -1,10 +1,10 @@
 // Keys that are not delivered yet say so in their name, `<final name>-undelivered-<nonce>`: so a create whose reply was lost
-// is found again by a name that no other call can have made. Here is which of them this machine made, which stand in the
-// way of a new key, and what a person is told of them. Pure.
+// is found again by a name that no other call can have made. This file makes and reads such names, says which keys this
+// machine made and which keep a new key from its name, and what a person is told about them. It reads no file and no network.
 
 import { randomBytes } from 'node:crypto';
-import { originalName, sameName, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
-import type { Failure } from '../failure.ts';
+import { isNamed, originalName, sameName, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
+import { refusal, type Failure } from '../failure.ts';
 import { nameInUse } from './refusals.ts';
 import { isUncommitted, keyOf, type Intent } from './journal/intent.ts';
 import { isUnderWay, isUnfinished, type Kept } from './journal/journal.ts';
@@ -30,7 +30,16 @@ export function withSuffix(name: string, suffix: string): string {
     .join('')}${suffix}`;
 }
 
-/** The nonce of a marked name, however Atlas spells the letters; undefined for a name that is not marked. */
+/** The name with the date of today (UTC), and a count where a key has it already. */
+export function datedName(name: string, keys: readonly ListedKey[]): string {
+  const date = new Date().toISOString().slice(0, 10);
+  for (let count = 1; ; count += 1) {
+    const candidate = withSuffix(name, count === 1 ? `-${date}` : `-${date}-${count}`);
+    if (!keys.some((key) => isNamed(key, candidate))) return candidate;
+  }
+}
+
+/** The nonce of a marked name, in whatever Unicode form Atlas writes it; undefined for a name that is not marked. */
 export function nonceIn(name: string): string | undefined {
   return MARK.exec(name.normalize('NFKC').toLowerCase())?.[1];
 }
@@ -38,6 +47,29 @@ export function nonceIn(name: string): string | undefined {
 /** The nonce of a key that is not delivered, by its name as Atlas has it. */
 export function nonceOf(key: ListedKey): string | undefined {
   return nonceIn(originalName(key));
+}
+
+/** A new name may not look like that of a key which is not delivered. */
+export function refuseMarkedName(parameter: string, name: string): Failure | undefined {
+  if (nonceIn(name) === undefined) return undefined;
+  return refusal(
+    'INVALID_INPUT',
+    `${parameter}: must not end as the name of a key that is not delivered does (-undelivered- and 12 hexadecimal digits).`,
+    'Choose another name: this server finds undelivered keys by that end.',
+  );
+}
+
+/** Nobody has the secret of such a key but the call that made it. */
+export function refuseMarkedKey(key: ModelKey): Failure | undefined {
+  if (nonceOf(key) === undefined) return undefined;
+  return {
+    ...refusal(
+      'NAME_MISMATCH',
+      `The key ${key.apiKeyId} is not delivered, as its name says.`,
+      'Call reconcile_ai_model_api_keys: it says what is true of the key, and brings it to its end. A key that nobody needs is deleted by delete_ai_model_api_key.',
+    ),
+    apiKeyId: key.apiKeyId,
+  };
 }
 
 /** Whether the key is marked, and is to have that name in the end. */
@@ -60,7 +92,7 @@ function ageOf({ createdAt }: ListedKey): number | undefined {
   return Number.isNaN(made) ? undefined : Date.now() - made;
 }
 
-/** As long as that a key that is being delivered by another machine is waited for. */
+/** How long a key that another machine may be delivering keeps its name from others. */
 const YOUNG_MS = 10 * 60 * 1000;
 
 /** What a list says of a key that is not delivered. */

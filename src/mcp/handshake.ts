@@ -3,10 +3,10 @@
 // that is malformed.
 
 import { parseJson } from '../text/json.ts';
-import type { PromptDefinition } from '../prompts/prompt-definition.ts';
+import type { PromptDefinition } from '../prompts/prompt-definitions.ts';
 import type { ToolDefinition } from '../tools/tool-definition.ts';
 
-/** The id under which the server is told again of an `initialize` that was answered. No host sees it. */
+/** The id under which the server gets an `initialize` again that was already answered. No host sees it. */
 export const REPEATED = 'initialize-answered-at-the-handshake';
 
 /**
@@ -21,13 +21,15 @@ export interface Handshake {
    * needed.
    */
   answer(line: string): string | null | undefined;
-  /** What the server must hear first of all, to know the host: lines, each with its end. */
+  /** What the server must read first, to know the host: lines, each with its end. */
   heard(): readonly string[];
 }
 
 export interface HandshakeOptions {
   readonly version: string;
+  /** For the model, at the start of a conversation. At most 1 KB. */
   readonly instructions: string;
+  /** What hosts are shown of the tools and prompts that there are with the operator's settings. */
   readonly toolDefinitions: readonly ToolDefinition[];
   readonly promptDefinitions: readonly PromptDefinition[];
 }
@@ -142,7 +144,7 @@ function isUsualIntroduction(params: Members): boolean {
 type Check = (value: unknown) => boolean;
 type Checks = Readonly<Record<string, Check>>;
 
-/** Whether each member that there is a check for passes it. The protocol lets there be others, and the SDK passes over them. */
+/** Whether each member that has a check passes it. The protocol allows other members, and the SDK ignores them. */
 function fits(object: Members, checks: Checks): boolean {
   return Object.entries(checks).every(([name, check]) => !Object.hasOwn(object, name) || check(object[name]));
 }

@@ -1,4 +1,4 @@
-// Closes the ways by which a secret could get out of the memory of a Node process: the inspector, reports, error messages.
+// Closes the ways by which a secret could leave the memory of a Node process: the inspector, reports, error messages.
 
 import { url } from 'node:inspector';
 import { type Log, classOf } from '../secret/redacted-output.ts';

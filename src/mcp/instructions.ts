@@ -1,8 +1,8 @@
-// What the model is told of this server at the start of a conversation. At most 1 KB: some hosts cut at 2 KB.
+// The text about this server that the model gets at the start of a conversation. At most 1 KB: some hosts cut at 2 KB.
 
 /**
  * @param tools the names of the tools that are offered: no other is named
- * @param sandboxProject the project to use, when the embedded sandbox takes Atlas's place
+ * @param sandboxProject the project to use, when the embedded sandbox replaces Atlas
  */
 export function instructions(tools: readonly string[], sandboxProject: string | undefined): string {
   const line = (lead: string, named: readonly (readonly [tool: string, note?: string])[], end: string) => {

@@ -3,13 +3,10 @@
 // It uses the low-level Server, since McpServer answers invalid arguments in bare text before a tool sees them.
 
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
-import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
 import {
   CallToolRequestSchema,
   type CallToolResult,
   ListToolsRequestSchema,
-  type ServerNotification,
-  type ServerRequest,
   type CompleteRequest,
   CompleteRequestSchema,
   ErrorCode,
@@ -17,28 +14,22 @@ import {
   ListPromptsRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js';
 import type { Prompts } from '../prompts/prompt-catalog.ts';
+import type { PromptDefinition } from '../prompts/prompt-definitions.ts';
 import { type Log, classOf } from '../secret/redacted-output.ts';
 import { nearest } from '../text/nearest.ts';
 import type { Catalog } from '../tools/catalog.ts';
 import type { ToolDefinition } from '../tools/tool-definition.ts';
 import { internalFailure, type RequestContext, type Tool, type ToolResult } from '../tools/tool.ts';
-import { askThrough, askTimeoutOf, SEEN_AFTER_MS, takesForms } from './elicitation.ts';
-import { CAPABILITIES, serverInfo } from './handshake.ts';
-import { type Progress, progressOf } from './progress.ts';
-import { promptDefinition } from '../prompts/prompt-definition.ts';
+import { CAPABILITIES, serverInfo, type HandshakeOptions } from './handshake.ts';
+import { requestContextOf } from './request-context.ts';
 
 /** Of tools, as this server and most others name them. */
 const TOOL_NAME = /^[a-z][a-z0-9_]{0,63}$/;
 const LONGEST_TOOL_NAME = 64;
 
-export interface ServerOptions {
-  readonly version: string;
+export interface ServerOptions extends HandshakeOptions {
   readonly catalog: Catalog;
-  /** What hosts are shown of its tools. */
-  readonly toolDefinitions: readonly ToolDefinition[];
   readonly prompts: Prompts;
-  /** For the model, at the start of a conversation. At most 1 KB. */
-  readonly instructions: string;
   readonly log: Log;
   /** Keeps a record of each call; must not throw. */
   readonly audit: (record: CallRecord) => Promise<void>;
@@ -55,32 +46,32 @@ export interface McpAdapter {
   readonly drain: () => Promise<void>;
 }
 
-type Serving = ServerOptions & Pick<McpAdapter, 'server'>;
-type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
+/** `stopping` is aborted when the server stops. */
+type ServerParts = ServerOptions & Pick<McpAdapter, 'server'> & { readonly stopping: AbortSignal };
 
 export function createServer(options: ServerOptions): McpAdapter {
-  const { version, catalog, toolDefinitions, prompts, instructions, log } = options;
+  const { version, catalog, toolDefinitions, instructions } = options;
   // eslint-disable-next-line @typescript-eslint/no-deprecated -- see above
   const server = new Server(serverInfo(version), { capabilities: CAPABILITIES, instructions });
   const stopping = new AbortController();
+  const serving = { ...options, server, stopping: stopping.signal };
   const underWay = new Set<Promise<unknown>>();
 
   server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: [...toolDefinitions] }));
   server.setRequestHandler(CallToolRequestSchema, async ({ params }, extra) => {
     const tool = catalog.find(params.name);
     if (!tool) throw invalidParams(unknownTool(params.name, toolDefinitions));
-    const progress = progressOf(extra, tool.title, log);
-    const control = controlOf(extra, progress, { ...options, server, stopping: stopping.signal });
-    const call = recorded(tool, params.arguments ?? {}, control, { ...options, server });
+    const { context, end } = requestContextOf(extra, tool.title, serving);
+    const call = recorded(tool, params.arguments ?? {}, context, serving);
     underWay.add(call);
     try {
       return render(await call);
     } finally {
-      progress.end();
+      end();
       underWay.delete(call);
     }
   });
-  servePrompts(server, { prompts, log, stopping: stopping.signal });
+  servePrompts(serving);
   return {
     server,
     async drain() {
@@ -97,39 +88,22 @@ function unknownTool(name: string, toolDefinitions: readonly ToolDefinition[]): 
   return TOOL_NAME.test(name) ? `Unknown tool: ${name}.${known}` : `Unknown tool.${known}`;
 }
 
-/** What a tool may know of, and ask of, the host that called it. */
-function controlOf(
-  extra: Extra,
-  progress: Progress,
-  { server, stopping, log, askTimeoutMs, seenAfterMs = SEEN_AFTER_MS }: Serving & { readonly stopping: AbortSignal },
-): RequestContext {
-  const signal = AbortSignal.any([extra.signal, stopping]);
-  const timeoutMs = askTimeoutMs ?? askTimeoutOf(server.getClientVersion()?.name, extra._meta?.progressToken);
-  return {
-    signal,
-    progress: progress.tell,
-    ...(takesForms(server.getClientCapabilities()) && {
-      ask: askThrough({ extra, signal, timeoutMs, seenAfterMs, progress, log }),
-    }),
-  };
-}
-
 async function recorded(
   tool: Tool,
   input: unknown,
-  control: RequestContext,
-  { server, log, audit }: Serving,
+  context: RequestContext,
+  { server, log, audit }: ServerParts,
 ): Promise<ToolResult> {
   const started = performance.now();
-  const result = await callSafely(tool, input, control, log);
+  const result = await callSafely(tool, input, context, log);
   await audit(callRecord(server.getClientVersion(), tool, result, performance.now() - started));
   return result;
 }
 
 /** A defect of a tool becomes a code. The error itself may quote anything, so only its class is logged. */
-async function callSafely(tool: Tool, input: unknown, control: RequestContext, log: Log): Promise<ToolResult> {
+async function callSafely(tool: Tool, input: unknown, context: RequestContext, log: Log): Promise<ToolResult> {
   try {
-    const result = await tool.call(input, control);
+    const result = await tool.call(input, context);
     log(result.isError ? 'warning' : 'info', `${tool.name}: ${result.outcome}`);
     // Nobody may get the answer (a cancelled call has none), and somebody must know of this key.
     if (result.alarm !== undefined) log('error', `${tool.name}: ${result.alarm}`);
@@ -182,31 +156,23 @@ function callRecord(
   };
 }
 
-interface PromptRequests {
-  readonly prompts: Prompts;
-  readonly log: Log;
-  /** Aborted when the server stops. */
-  readonly stopping: AbortSignal;
-}
-
-// eslint-disable-next-line @typescript-eslint/no-deprecated -- as in server.ts
-function servePrompts(server: Server, requests: PromptRequests): void {
-  const { prompts } = requests;
-  server.setRequestHandler(ListPromptsRequestSchema, () => ({ prompts: prompts.offered.map(promptDefinition) }));
+function servePrompts(serving: ServerParts): void {
+  const { server, prompts, promptDefinitions } = serving;
+  server.setRequestHandler(ListPromptsRequestSchema, () => ({ prompts: [...promptDefinitions] }));
   server.setRequestHandler(GetPromptRequestSchema, ({ params }) => {
     const prompt = prompts.find(params.name);
-    if (!prompt) throw invalidParams(unknownPrompt(prompts));
+    if (!prompt) throw invalidParams(unknownPrompt(promptDefinitions));
     const filled = prompt.fill(params.arguments ?? {});
     if (!filled.ok) throw invalidParams(filled.failure);
     const content = { type: 'text' as const, text: filled.value };
     return { description: prompt.description, messages: [{ role: 'user' as const, content }] };
   });
   server.setRequestHandler(CompleteRequestSchema, async ({ params }) => ({
-    completion: { ...(await completeSafely(requests, params)) },
+    completion: { ...(await completeSafely(serving, params)) },
   }));
 }
 
-function unknownPrompt({ offered }: Prompts): string {
+function unknownPrompt(offered: readonly PromptDefinition[]): string {
   return offered.length === 0
     ? 'Unknown prompt. This server offers no prompts, since the operator does not offer the tools for them.'
     : `Unknown prompt. There are: ${offered.map(({ name }) => name).join(', ')}.`;
@@ -214,7 +180,7 @@ function unknownPrompt({ offered }: Prompts): string {
 
 /** A person who types sees no suggestions rather than an error. */
 async function completeSafely(
-  { prompts, log, stopping }: PromptRequests,
+  { prompts, log, stopping }: ServerParts,
   { ref, argument: { name, value }, context }: CompleteRequest['params'],
 ) {
   const nothing = { values: [], total: 0, hasMore: false };

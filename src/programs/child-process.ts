@@ -10,6 +10,7 @@ import { once } from 'node:events';
 import { basename } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
+import { systemCode } from '../files/file-problem.ts';
 import { systemProgram } from '../files/windows.ts';
 
 export interface Program {
@@ -80,7 +81,7 @@ async function run(program: Program, streams: Streams): Promise<ProgramEnd> {
   try {
     child = start(program, streams);
   } catch (error) {
-    return { by: 'no start', code: codeOf(error) };
+    return { by: 'no start', code: systemCode(error) ?? 'unknown' };
   }
   const shutdown = new AbortController();
   const ended = follow(child, program, streams, shutdown.signal);
@@ -143,7 +144,7 @@ async function endOf(
   const end = await new Promise<FirstEnd>((resolve) => {
     timer = setTimeout(resolve, timeoutMs, { by: 'timeout' });
     child.on('error', (error) => {
-      resolve({ by: 'no start', code: codeOf(error) });
+      resolve({ by: 'no start', code: systemCode(error) ?? 'unknown' });
     });
     child.once('exit', (code, signal) => {
       // A program that was asked to end may exit with 0 and not have done its work.
@@ -234,17 +235,12 @@ async function endTree(pid: number, env: Readonly<Record<string, string>>): Prom
   await once(taskkill, 'exit').catch(() => undefined);
 }
 
-/** Only the code: the message of such an error quotes the arguments. */
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown';
-}
-
 export function subjectOf(program: Program): string {
   return `The program "${basename(program.path)}"`;
 }
 
-/** How it ended, in words for a person. Neither the arguments, which may hold the operator's data, nor any output. */
-export function describe(program: Program, end: ProgramEnd, subject = subjectOf(program)): string {
+/** How it ended, in words for a person: without its arguments, which may hold the operator's data, and its output. */
+export function describeEnd(program: Program, end: ProgramEnd, subject = subjectOf(program)): string {
   switch (end.by) {
     case 'exit':
       if (end.code !== 0) return `${subject} ended with exit code ${end.code}.`;

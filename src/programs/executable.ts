@@ -4,7 +4,7 @@ import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { basename, delimiter, isAbsolute, join } from 'node:path';
 import { shellWord } from '../files/file-problem.ts';
 import { failed, ok, type Failure, type Result } from '../failure.ts';
-import { followLinks } from '../files/link-way.ts';
+import { followLinks } from '../files/path-walk.ts';
 import { thisMachine } from '../files/machine.ts';
 
 /** What a person is told of a program that cannot be run. */

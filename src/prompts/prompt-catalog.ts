@@ -1,10 +1,7 @@
-// Which prompts can be followed with the tools that are offered, and the completion of their arguments. The names of projects
-// and keys are remembered for a while, so that not every keystroke costs a request. They are for people to choose from: nothing
-// is decided by them.
+// Finds the prompts that are offered, and completes their arguments. The names of projects and keys are remembered for a while, so
+// that not every keystroke costs a request. They are for people to choose from: nothing is decided by them.
 
-import { followable } from './prompt-definition.ts';
-import type { Prompt } from './prompt.ts';
-import { PROMPTS } from './prompts.ts';
+import { PROMPTS, type Prompt } from './prompts.ts';
 import { listModelKeys, type KeyListContext, listProjects } from '../keys/lists.ts';
 import type { Project } from '../atlas/api/projects.ts';
 import type { RequestContext } from '../keys/request-context.ts';
@@ -15,8 +12,6 @@ export interface PromptsContext extends NamesContext {
 }
 
 export interface Prompts {
-  /** What a host is shown. */
-  readonly offered: readonly Prompt[];
   find(name: string): Prompt | undefined;
   /**
    * What the value of an argument may become; empty where nothing is known. It throws only for a defect.
@@ -28,11 +23,11 @@ export interface Prompts {
 
 /**
  * @param context undefined where the settings cannot be used: then arguments are not completed
- * @param tools the names of the tools that are offered
+ * @param offered the prompts that hosts are shown
  */
-export function createPrompts(context: PromptsContext | undefined, tools: readonly string[]): Prompts {
-  const offered = followable(PROMPTS, tools);
-  const find = (name: string) => offered.find((prompt) => prompt.name === name);
+export function createPrompts(context: PromptsContext | undefined, offered: readonly Pick<Prompt, 'name'>[]): Prompts {
+  const known = PROMPTS.filter(({ name }) => offered.some((shown) => shown.name === name));
+  const find = (name: string) => known.find((prompt) => prompt.name === name);
   const names = context && knownNames(context);
   const candidates = async (argument: string, project: string | undefined, stopping: AbortSignal) => {
     switch (argument) {
@@ -47,7 +42,6 @@ export function createPrompts(context: PromptsContext | undefined, tools: readon
     }
   };
   return {
-    offered,
     find,
     async complete(prompt, { argument, value, others }, stopping) {
       const isKnown = find(prompt)?.arguments.some(({ name }) => name === argument) ?? false;

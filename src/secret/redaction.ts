@@ -118,7 +118,7 @@ function formsIn(text: string, values: Forms): string[] {
   return found;
 }
 
-/** Every string of a JSON value but the names of members. */
+/** Every string of a JSON value except the names of members. */
 function stringsOf(value: unknown, found: string[] = []): string[] {
   if (typeof value === 'string') found.push(value);
   else if (typeof value === 'object' && value !== null) {
@@ -161,7 +161,7 @@ function base64At(bytes: Buffer, offset: number): string[] {
   return [inner, inner.replaceAll('+', '-').replaceAll('/', '_')];
 }
 
-/** Eight equal characters are not a coincidence, and fewer are of no use to anybody. */
+/** Eight equal characters are not a coincidence, and nobody can use fewer. */
 const RUN = 8;
 /** Eight characters of a hexadecimal value occur in other ids by chance. */
 const HEXADECIMAL_RUN = 12;

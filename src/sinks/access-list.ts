@@ -6,7 +6,7 @@ import { lstatSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { failed, ok, type Result } from '../failure.ts';
 import { PRIVATE, type Access } from '../files/atomic-file.ts';
-import { isWritableByOthers, keptAccess, modeWarnings, type Metadata } from '../files/file-owner.ts';
+import { isOpenToOthers, keptAccess, modeWarnings, type Metadata } from '../files/file-owner.ts';
 import { shellWord } from '../files/file-problem.ts';
 import { isTrusted, thisMachine, type Machine } from '../files/machine.ts';
 import { searchPathOf } from '../programs/child-environment.ts';
@@ -97,7 +97,7 @@ export async function listedWriters(directory: string, environment: Environment)
   for (let path = directory; path !== dirname(path); path = dirname(path)) {
     const stats = lstatSync(path);
     const isByGroup = (stats.mode & (GROUP_WRITES | STICKY)) === GROUP_WRITES;
-    if (!isByGroup || isTrusted(path, machine) || isWritableByOthers(stats, machine)) continue;
+    if (!isByGroup || isTrusted(path, machine) || isOpenToOthers(path, stats, machine)) continue;
     const list = await listOf([path], environment);
     const writer = list && writerIn(list, machine);
     if (list !== undefined && writer === undefined) continue;

@@ -10,7 +10,7 @@ import { openSecret, type Secret } from '../secret/secret.ts';
 import { childEnvironment, searchPathOf } from '../programs/child-environment.ts';
 import { notTheOldSecret, oldSecretIn, type OldSecret } from './old-secret.ts';
 import {
-  describe,
+  describeEnd,
   feedProgram,
   readProgram,
   subjectOf,
@@ -19,8 +19,18 @@ import {
 } from '../programs/child-process.ts';
 import { findExecutable } from '../programs/executable.ts';
 import { attempt, entryExists, failedDelivery, notReady } from './sink-problem.ts';
-import type { Address, Delivery, Held, Preflight, Replaced, Sink, Target, Verdict, SinkProblem } from './sink.ts';
-import { expand, takesEntry } from './template.ts';
+import { expand, takesEntry } from './sink.ts';
+import type {
+  SecretReference,
+  Delivery,
+  Held,
+  Preflight,
+  Replaced,
+  Sink,
+  PreparedWrite,
+  Verdict,
+  SinkProblem,
+} from './sink.ts';
 
 type Argv = CommandSpec['argv'];
 
@@ -31,13 +41,13 @@ type Argv = CommandSpec['argv'];
 export function commandSink(name: string, spec: CommandSpec, environment: Readonly<Record<string, string>>): Sink {
   const location = `command ${basename(spec.argv[0])}`;
   const env = childEnvironment(environment, spec.env);
-  const prepare = async (argv: Argv, address: Address) => {
+  const prepare = async (argv: Argv, reference: SecretReference) => {
     const reached = await attempt('The program of a command cannot be looked at', async () => {
       await askFirst(argv[0]);
       return ok(undefined);
     });
     if (!reached.ok) return reached;
-    return prepareProgram(argv, address, env, spec.timeoutMs);
+    return prepareProgram(argv, reference, env, spec.timeoutMs);
   };
   return {
     name,
@@ -46,24 +56,24 @@ export function commandSink(name: string, spec: CommandSpec, environment: Readon
     takesEntry: takesEntry(...spec.argv, ...(spec.verify ?? [])),
     mayWriteForMs: spec.timeoutMs,
     verification: spec.verify ? 'read-back' : 'none',
-    async preflight(address, _mode, replaced): Promise<Result<Preflight, SinkProblem>> {
-      const writer = await prepare(spec.argv, address);
+    async preflight(reference, _mode, replaced): Promise<Result<Preflight, SinkProblem>> {
+      const writer = await prepare(spec.argv, reference);
       if (!writer.ok) return writer;
-      const reader = spec.verify && (await prepare(spec.verify, address));
+      const reader = spec.verify && (await prepare(spec.verify, reference));
       if (reader && !reader.ok) return reader;
       const commands: Commands = { name, location, writer: writer.value, reader: reader?.value, replaced };
       const old = await findOld(commands);
       if (!old.ok) return old;
-      return ok({ target: commandTarget(commands, old.value) });
+      return ok({ write: commandWrite(commands, old.value) });
     },
-    async lookUp(address): Promise<Held> {
-      const reader = spec.verify && (await prepare(spec.verify, address));
+    async lookUp(reference): Promise<Held> {
+      const reader = spec.verify && (await prepare(spec.verify, reference));
       return reader?.ok ? lookUpWith(reader.value) : { held: 'unknown' };
     },
   };
 }
 
-/** What was prepared for one address. */
+/** The commands for one reference. */
 interface Commands {
   /** Of the sink. */
   readonly name: string;
@@ -88,22 +98,22 @@ async function findOld({ name, reader, replaced }: Commands): Promise<Result<Old
   return failed(taken(name, reader));
 }
 
-function commandTarget(commands: Commands, old: OldSecret | undefined): Target {
+function commandWrite(commands: Commands, old: OldSecret | undefined): PreparedWrite {
   const { name, location, writer, reader, replaced } = commands;
   const hints = hintsFor(name, replaced !== undefined);
   let delivered: Secret | undefined;
   return {
     location,
-    exchanges: old ? 'old secret' : 'unknown',
+    overwrites: old ? 'old secret' : 'unknown',
     async deliver(secret): Promise<Delivery> {
       const still = old ? await findOld(commands) : ok(undefined);
       if (!still.ok) return failedDelivery(still.failure);
       delivered = secret;
       const end = await feed(writer, secret);
       if (hasTaken(end)) return { outcome: 'written', warnings: [] };
-      // Only a program that ended of itself has said what it did; one that was stopped may have kept the secret.
+      // Only a program that was not stopped has said what it did; one that was stopped may have kept the secret.
       const outcome = end.by === 'exit' || end.by === 'no start' ? 'failed' : 'uncertain';
-      return { outcome, message: describe(writer, end), hint: end.by === 'no start' ? hints.start : hints.delivery };
+      return { outcome, message: describeEnd(writer, end), hint: end.by === 'no start' ? hints.start : hints.delivery };
     },
     async verify(secret): Promise<Verdict> {
       if (reader === undefined) return { outcome: 'verified', verification: 'none' };
@@ -111,7 +121,7 @@ function commandTarget(commands: Commands, old: OldSecret | undefined): Target {
       return problem ? { ...problem, hint: hints.verify } : { outcome: 'verified', verification: 'read-back' };
     },
     async retract() {
-      // Where nothing was replaced, nobody but the operator knows what would take the secret back.
+      // Where nothing was replaced, only the operator knows what would remove the secret.
       if (reader === undefined || old === undefined || delivered === undefined) return;
       const isHeld = (await readBackProblem(reader, delivered)) === undefined;
       if (isHeld) await feed(writer, old.secret);
@@ -133,8 +143,8 @@ async function readBackProblem(reader: Program, secret: Secret): Promise<ReadBac
   const end = await readProgram(reader);
   const same = end.by === 'exit' && isPrintedSecret(end.output, secret);
   if (end.by === 'exit') end.output.fill(0);
-  if (end.by !== 'exit') return { outcome: 'unreadable', message: describe(reader, end) };
-  if (end.code !== 0) return { outcome: 'mismatch', message: describe(reader, end) };
+  if (end.by !== 'exit') return { outcome: 'unreadable', message: describeEnd(reader, end) };
+  if (end.code !== 0) return { outcome: 'mismatch', message: describeEnd(reader, end) };
   if (same) return undefined;
   const message = `${subjectOf(reader)} printed something else than the secret that was delivered.`;
   return { outcome: 'mismatch', message };
@@ -174,17 +184,17 @@ function isPrintedSecret(output: Buffer, secret: Secret): boolean {
 
 function prepareProgram(
   [program, ...args]: Argv,
-  address: Address,
+  reference: SecretReference,
   env: Readonly<Record<string, string>>,
   timeoutMs: number,
 ): Result<Program, SinkProblem> {
-  if (expand(program, address) !== program) {
+  if (expand(program, reference) !== program) {
     const message = 'The program of a command may not hold {groupId} or {entry}.';
     return failed(notReady(message, 'Use them in the arguments only.'));
   }
   const search = findExecutable(program, searchPathOf(env));
   if (!search.ok) return failed(notReady(search.failure.message, search.failure.hint));
-  return ok({ path: search.value, args: args.map((arg) => expand(arg, address)), env, timeoutMs });
+  return ok({ path: search.value, args: args.map((arg) => expand(arg, reference)), env, timeoutMs });
 }
 
 function taken(name: string, reader: Program): SinkProblem {

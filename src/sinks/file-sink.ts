@@ -1,19 +1,43 @@
 // The sink that puts a secret into a file of its own: exactly its bytes, mode 0600, whole or not at all. It overwrites
-// nothing but the secret of a key that is replaced, and leaves that to file-replace.ts.
+// nothing but the secret of a key that is replaced: at any moment the file holds the whole old secret or the whole new one.
 
-import { ok, type Result } from '../failure.ts';
+import type { Stats } from 'node:fs';
+import { failed, ok, type Result } from '../failure.ts';
 import type { FileSpec } from '../config/sink-spec.ts';
-import { placeNew, removeIfSame } from '../files/atomic-file.ts';
+import { PRIVATE, placeNew, readFound, removeIfSame, replaceVersion, type FoundFile } from '../files/atomic-file.ts';
+import { withLock } from '../files/file-lock.ts';
+import { fileProblem, isOpenToOthers, kindOf, modeOf } from '../files/file-owner.ts';
+import { shellWord } from '../files/file-problem.ts';
 import { placeKey, type Identity } from '../files/identity.ts';
-import { fingerprintOfBytes, type Fingerprint } from '../secret/fingerprint.ts';
-import { openSecret } from '../secret/secret.ts';
-import { replacingTarget } from './file-replace.ts';
-import { examinePlace, heldBy, serializedAt, locationOf, placeOf, sweeperOf, type Place } from './file-place.ts';
+import type { SafeDirectory } from '../files/safe-directory.ts';
+import { fingerprintOfBytes, holdsExactly, type Fingerprint } from '../secret/fingerprint.ts';
+import { openSecret, type Secret } from '../secret/secret.ts';
+import { keptReaders } from './access-list.ts';
+import {
+  filePathOf,
+  heldBy,
+  locationOf,
+  preflightFile,
+  serializedAt,
+  sweeperOf,
+  type FilePath,
+  type JudgeExisting,
+} from './file-path.ts';
 import type { Environment } from './git-ignore.ts';
-import { heldAt, judgeFile, readFile, verdictOn } from './secret-file.ts';
-import { attempt, failedDelivery, ifInReach, inDirectory } from './sink-problem.ts';
-import type { Delivery, Held, Preflight, Sink, Target, SinkProblem } from './sink.ts';
-import { takesEntry } from './template.ts';
+import { changedMeanwhile, notTheOldSecret, oldSecretIn, type OldSecret } from './old-secret.ts';
+import {
+  attempt,
+  entryExists,
+  failedDelivery,
+  failedReplace,
+  ifInReach,
+  inDirectory,
+  notReady,
+  sinkProblem,
+  worded,
+} from './sink-problem.ts';
+import { takesEntry } from './sink.ts';
+import type { Delivery, Held, PreparedWrite, Preflight, Replaced, Sink, SinkProblem, Verdict } from './sink.ts';
 
 /** `environment` is that of this process; git is found and configured by it. */
 export function fileSink(name: string, spec: FileSpec, environment: Environment): Sink {
@@ -24,35 +48,35 @@ export function fileSink(name: string, spec: FileSpec, environment: Environment)
     takesEntry: takesEntry(spec.path),
     mayWriteForMs: 0,
     verification: 'read-back',
-    async preflight(address, mode, replaced): Promise<Result<Preflight, SinkProblem>> {
-      const place = placeOf(spec.path, address);
-      if (!place.ok) return place;
-      const examined = await examinePlace(place.value, mode, environment, judgeFile(replaced));
+    async preflight(reference, mode, replaced): Promise<Result<Preflight, SinkProblem>> {
+      const file = filePathOf(spec.path, reference);
+      if (!file.ok) return file;
+      const examined = await preflightFile(file.value, mode, environment, judgeFile(replaced));
       if (!examined.ok) return examined;
       const { judged: old, warnings, access } = examined.value;
-      const target = old ? replacingTarget(place.value, old, access, environment) : newTarget(place.value, access);
-      return ok({ target, warnings });
+      const write = old ? replacingWrite(file.value, old, access, environment) : newFileWrite(file.value, access);
+      return ok({ write, warnings });
     },
-    async lookUp(address): Promise<Held> {
-      const place = placeOf(spec.path, address);
-      return place.ok ? heldBy(() => heldAt(place.value)) : { held: 'unknown' };
+    async lookUp(reference): Promise<Held> {
+      const file = filePathOf(spec.path, reference);
+      return file.ok ? heldBy(() => heldAt(file.value)) : { held: 'unknown' };
     },
-    async withdraw(address, fingerprint) {
-      const place = placeOf(spec.path, address);
-      if (place.ok) await ifInReach(() => serializedAt(place.value, () => withdrawFrom(place.value, fingerprint)));
+    async withdraw(reference, fingerprint) {
+      const file = filePathOf(spec.path, reference);
+      if (file.ok) await ifInReach(() => serializedAt(file.value, () => withdrawFrom(file.value, fingerprint)));
     },
     ...sweeperOf(spec.path),
   };
 }
 
-function newTarget(place: Place, access: readonly string[]): Target {
+function newFileWrite(file: FilePath, access: readonly string[]): PreparedWrite {
   let delivered: Identity | undefined;
-  const takeBack = async () => {
+  const removeDelivered = async () => {
     const identity = delivered;
     if (identity === undefined) return;
     try {
-      await inDirectory(place.directory, async (directory) => {
-        await removeIfSame(directory, place.name, identity);
+      await inDirectory(file.directory, async (directory) => {
+        await removeIfSame(directory, file.name, identity);
         return ok(undefined);
       });
     } catch {
@@ -61,33 +85,238 @@ function newTarget(place: Place, access: readonly string[]): Target {
   };
   return {
     get location() {
-      return locationOf(place.path);
+      return locationOf(file.path);
     },
-    place: placeKey(place.path),
-    exchanges: 'nothing',
+    place: placeKey(file.path),
+    overwrites: 'nothing',
     async deliver(secret, call): Promise<Delivery> {
       const bytes = Buffer.from(openSecret(secret), 'utf8');
-      const placed = await attempt(`${place.path} could not be written`, () =>
-        inDirectory(place.directory, async (directory) => {
-          delivered = await placeNew(directory, place.name, bytes, call?.nonce);
+      const placed = await attempt(`${file.path} could not be written`, () =>
+        inDirectory(file.directory, async (directory) => {
+          delivered = await placeNew(directory, file.name, bytes, call?.nonce);
           return ok(undefined);
         }),
       );
       if (placed.ok) return { outcome: 'written', warnings: access };
-      await takeBack();
+      await removeDelivered();
       return failedDelivery(placed.failure);
     },
-    verify: (secret) => verdictOn(place, secret),
-    retract: takeBack,
+    verify: (secret) => verdictOn(file, secret),
+    retract: removeDelivered,
   };
 }
 
-function withdrawFrom(place: Place, fingerprint: Fingerprint): Promise<Result<undefined, SinkProblem>> {
-  return inDirectory(place.directory, async (directory) => {
-    const found = await readFile(directory, place);
+function withdrawFrom(file: FilePath, fingerprint: Fingerprint): Promise<Result<undefined, SinkProblem>> {
+  return inDirectory(file.directory, async (directory) => {
+    const found = await readFile(directory, file);
     const isIt = found?.bytes !== undefined && fingerprintOfBytes(found.bytes) === fingerprint;
     found?.bytes?.fill(0);
-    if (found && isIt) await removeIfSame(directory, place.name, found.stats);
+    if (found && isIt) await removeIfSame(directory, file.name, found.stats);
     return ok(undefined);
   });
 }
+
+/** @param access what a person should know of the directory */
+function replacingWrite(
+  file: FilePath,
+  old: OldSecret,
+  access: readonly string[],
+  environment: Environment,
+): PreparedWrite {
+  const { path } = file;
+  let delivered: Given | undefined;
+  const restoreOld = async () => {
+    if (delivered !== undefined) await restore(file, delivered, old);
+  };
+  return {
+    get location() {
+      return locationOf(path);
+    },
+    place: placeKey(path),
+    overwrites: 'old secret',
+    async deliver(secret, call): Promise<Delivery> {
+      const given = { secret, nonce: call?.nonce, environment };
+      delivered = given;
+      const written = await attempt(`${path} could not be written`, () =>
+        serializedAt(file, () => give(file, given, old)),
+      );
+      if (written.ok) return { outcome: 'written', warnings: [...access, ...written.value] };
+      // It may be in the file all the same, when only the disk failed to confirm it.
+      await restoreOld();
+      return failedReplace(written.failure, path, () => isHeld(file, secret));
+    },
+    verify: (secret) => verdictOn(file, secret, 0o640),
+    retract: restoreOld,
+  };
+}
+
+/** The secret that was, or is to be, put in the place of another, in the call of this nonce. */
+interface Given {
+  readonly secret: Secret;
+  readonly nonce: string | undefined;
+  readonly environment: Environment;
+}
+
+/** Answers what a person should know of who reads the file. */
+function give(
+  file: FilePath,
+  { secret, nonce, environment }: Given,
+  old: OldSecret,
+): Promise<Result<readonly string[], SinkProblem>> {
+  return locked(file, async (directory) => {
+    const found = await readReplaceable(directory, file);
+    if (!found.ok) return found;
+    if (found.value === undefined || !holdsOld(found.value, old)) return failed(changedMeanwhile(file.path));
+    const { stats } = found.value;
+    const readers = await keptReaders(file.path, stats, environment);
+    if (!readers.ok) return readers;
+    const { access, warnings } = readers.value;
+    const bytes = Buffer.from(openSecret(secret), 'utf8');
+    const isReplaced = await replaceVersion(directory, file.name, bytes, stats, { token: nonce, access });
+    return isReplaced ? ok(warnings) : failed(changedMeanwhile(file.path));
+  });
+}
+
+function holdsOld({ bytes }: FoundFile, old: OldSecret): boolean {
+  const expected = bytesOf(old);
+  const isOld = bytes?.equals(expected) === true;
+  for (const each of [bytes, expected]) each?.fill(0);
+  return isOld;
+}
+
+async function restore(file: FilePath, given: Given, old: OldSecret): Promise<void> {
+  try {
+    // Nobody needs to be waited for where there is nothing to undo.
+    const held = await isHeld(file, given.secret);
+    if (held.ok && held.value) await serializedAt(file, () => putBack(file, given, old));
+  } catch {
+    // Out of reach: the new key itself is deleted.
+  }
+}
+
+function putBack(
+  file: FilePath,
+  { secret, nonce, environment }: Given,
+  old: OldSecret,
+): Promise<Result<undefined, SinkProblem>> {
+  return locked(file, async (directory) => {
+    const found = await readFile(directory, file);
+    if (found?.bytes === undefined || !holdsExactly(found.bytes, secret)) return ok(undefined);
+    const bytes = bytesOf(old);
+    const readers = await keptReaders(file.path, found.stats, environment);
+    const access = readers.ok ? readers.value.access : PRIVATE;
+    await replaceVersion(directory, file.name, bytes, found.stats, { token: nonce, access });
+    bytes.fill(0);
+    return ok(undefined);
+  });
+}
+
+function isHeld(file: FilePath, secret: Secret): Promise<Result<boolean, SinkProblem>> {
+  return inDirectory(file.directory, async (directory) => {
+    const found = await readFile(directory, file);
+    return ok(found?.bytes !== undefined && holdsExactly(found.bytes, secret));
+  });
+}
+
+function locked<T>(
+  file: FilePath,
+  action: (directory: SafeDirectory) => Promise<Result<T, SinkProblem>>,
+): Promise<Result<T, SinkProblem>> {
+  return inDirectory(file.directory, async (directory) =>
+    worded(await withLock(directory, file, () => action(directory))),
+  );
+}
+
+/** The caller wipes them. */
+function bytesOf({ secret, lineEnd }: OldSecret): Buffer {
+  return Buffer.from(openSecret(secret) + lineEnd, 'utf8');
+}
+
+/** In bytes; a larger file holds something else. */
+const LARGEST_SECRET = 4096;
+
+function heldAt(file: FilePath): Promise<Result<Held, SinkProblem>> {
+  return inDirectory<Held>(file.directory, async (directory) => {
+    const found = await readFile(directory, file);
+    if (found === undefined) return ok({ held: 'nothing' });
+    return ok(
+      found.bytes === undefined ? { held: 'unknown' } : { held: 'value', fingerprint: fingerprintOfBytes(found.bytes) },
+    );
+  });
+}
+
+/** Finds the old secret that may be overwritten; without `replaced` nothing may. */
+function judgeFile(replaced: Replaced | undefined): JudgeExisting<OldSecret> {
+  return (file, stats) => {
+    if (replaced === undefined || !stats.isFile()) return failed(taken(file, stats));
+    return inDirectory(file.directory, async (directory) => {
+      const found = await readReplaceable(directory, file);
+      if (!found.ok) return found;
+      const bytes = found.value?.bytes;
+      const old = bytes && oldSecretIn(bytes, replaced);
+      bytes?.fill(0);
+      return old ? ok(old) : failed(notTheOldSecret(`${file.path} exists already`, replaced));
+    });
+  };
+}
+
+function taken({ path }: FilePath, stats: Stats): SinkProblem {
+  const what = kindOf(stats);
+  const hint = 'Nothing is overwritten. Pass another entry, or move that away first.';
+  return entryExists(`${path} exists already; it is ${what}.`, hint);
+}
+
+/** Whatever the file holds. */
+function readFile(directory: SafeDirectory, { name }: FilePath): Promise<FoundFile | undefined> {
+  return readFound(directory, name, LARGEST_SECRET);
+}
+
+/** The file, if there is one; refuses one that others can change. The caller wipes its bytes. */
+async function readReplaceable(
+  directory: SafeDirectory,
+  file: FilePath,
+): Promise<Result<FoundFile | undefined, SinkProblem>> {
+  const { path } = file;
+  const found = await readFile(directory, file);
+  if (found === undefined) return ok(undefined);
+  const problem = fileProblem(path, found.stats);
+  if (problem !== undefined) return failed(sinkProblem(problem));
+  if (!isOpenToOthers(path, found.stats)) return ok(found);
+  return failed(
+    notReady(`Other users can write to ${path}.`, `Check what is in it, then run: chmod 600 ${shellWord(path)}`),
+  );
+}
+
+/** @param widest the widest mode that it may have */
+async function verdictOn(file: FilePath, secret: Secret, widest = 0o600): Promise<Verdict> {
+  const checked = await attempt(`${file.path} could not be read back`, () => readBack(file, secret, widest));
+  if (checked.ok) return { outcome: 'verified', verification: 'read-back' };
+  return { outcome: 'mismatch', message: checked.failure.message, hint: checked.failure.hint };
+}
+
+function readBack(file: FilePath, secret: Secret, widest: number): Promise<Result<undefined, SinkProblem>> {
+  const limit = Buffer.byteLength(openSecret(secret));
+  return inDirectory(file.directory, async (directory) => {
+    const found = await readFound(directory, file.name, limit);
+    const problem = changeProblem(file.path, found, secret, widest);
+    return problem === undefined ? ok(undefined) : failed(problem);
+  });
+}
+
+function changeProblem(
+  path: string,
+  found: FoundFile | undefined,
+  secret: Secret,
+  widest: number,
+): SinkProblem | undefined {
+  if (found === undefined) return notReady(`${path} is gone again.`, FIND_OUT);
+  const problem = fileProblem(path, found.stats);
+  if (problem !== undefined) return sinkProblem(problem);
+  const mode = modeOf(found.stats);
+  if ((mode & 0o077 & ~widest) !== 0)
+    return notReady(`${path} has mode 0${mode.toString(8)} instead of 0600.`, FIND_OUT);
+  if (found.bytes !== undefined && holdsExactly(found.bytes, secret)) return undefined;
+  return notReady(`${path} does not hold exactly the secret that was delivered.`, FIND_OUT);
+}
+
+const FIND_OUT = 'Find out what changes files in that directory, or configure another path.';

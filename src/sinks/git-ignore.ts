@@ -6,7 +6,7 @@ import { dirname, isAbsolute, delimiter, join, relative, resolve, sep } from 'no
 import { shellWord } from '../files/file-problem.ts';
 import { placeKey, spellingOnDisk } from '../files/identity.ts';
 import { searchPathOf } from '../programs/child-environment.ts';
-import { describe, readProgram, type Program } from '../programs/child-process.ts';
+import { describeEnd, readProgram, type Program } from '../programs/child-process.ts';
 import { findExecutable } from '../programs/executable.ts';
 import { notReady } from './sink-problem.ts';
 import type { SinkProblem } from './sink.ts';
@@ -83,7 +83,7 @@ function pathspecOf(path: string): string {
 async function trackedLike(program: Program): Promise<readonly string[] | string> {
   const end = await readProgram(program);
   // Without the Command Line Tools, macOS has in /usr/bin a git that does nothing but exit with 1.
-  if (end.by !== 'exit' || end.code !== 0) return describe(program, end);
+  if (end.by !== 'exit' || end.code !== 0) return describeEnd(program, end);
   return end.output.toString('utf8').split('\0').filter(Boolean);
 }
 
@@ -91,7 +91,7 @@ async function trackedLike(program: Program): Promise<readonly string[] | string
 async function isIgnored(program: Program): Promise<boolean | string> {
   const end = await readProgram(program);
   if (end.by === 'exit' && (end.code === 0 || end.code === 1)) return end.code === 0;
-  return describe(program, end);
+  return describeEnd(program, end);
 }
 
 function gitEnvironment(environment: Environment): Record<string, string> {

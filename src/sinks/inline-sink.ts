@@ -4,7 +4,7 @@
 import { ok } from '../failure.ts';
 import { disclose, remember } from '../secret/redaction.ts';
 import { openSecret } from '../secret/secret.ts';
-import type { Sink, Target } from './sink.ts';
+import type { Sink, PreparedWrite } from './sink.ts';
 
 const LOCATION = 'tool result';
 
@@ -20,16 +20,16 @@ export function inlineSink(name: string): Sink {
     takesEntry: false,
     mayWriteForMs: 0,
     verification: 'none',
-    preflight: () => Promise.resolve(ok({ target: inlineTarget() })),
+    preflight: () => Promise.resolve(ok({ write: inlineWrite() })),
     lookUp: () => Promise.resolve({ held: 'unknown' }),
   };
 }
 
-function inlineTarget(): Target {
+function inlineWrite(): PreparedWrite {
   let shown: string | undefined;
   return {
     location: LOCATION,
-    exchanges: 'nothing',
+    overwrites: 'nothing',
     deliver(secret) {
       shown = openSecret(secret);
       disclose(shown);

@@ -1,9 +1,8 @@
-// What may give way to a new secret: the secret of the key that is replaced, told by its fingerprint or its mask. It reads
-// no sink, and says why whatever else stands at a place stays there.
+// What may give way to a new secret: the secret of the key that is replaced, told by its fingerprint, or by the mask by which
+// Atlas shows it, such as `al-****odu2`. It reads no sink, and says why whatever else stands at a place stays there.
 
 import { fingerprintOfBytes } from '../secret/fingerprint.ts';
-import { fits, isSecretOfKey, maskOf } from '../secret/mask.ts';
-import { openSecret, Secret } from '../secret/secret.ts';
+import { Secret } from '../secret/secret.ts';
 import { entryExists } from './sink-problem.ts';
 import type { Replaced, SinkProblem } from './sink.ts';
 
@@ -30,11 +29,6 @@ function isOld(value: string, { maskedSecret, fingerprints = [] }: Replaced): bo
   return mask !== undefined && fits(value, mask);
 }
 
-/** The caller wipes them. */
-export function bytesOf({ secret, lineEnd }: OldSecret): Buffer {
-  return Buffer.from(openSecret(secret) + lineEnd, 'utf8');
-}
-
 /** @param what says that the place is taken, as the beginning of a sentence */
 export function notTheOldSecret(what: string, { maskedSecret, fingerprints = [] }: Replaced): SinkProblem {
   const byMask = fingerprints.length === 0;
@@ -54,4 +48,34 @@ export function changedMeanwhile(what: string): SinkProblem {
     `${what} is not what it was when the sink was checked.`,
     'It was not overwritten. Find out what else writes there, then try again.',
   );
+}
+
+interface Mask {
+  readonly beginning: string;
+  readonly ending: string;
+}
+
+/** In characters. Of the secrets that Atlas publishes as examples, a mask hides 36. */
+const FEWEST_HIDDEN = 16;
+const LONGEST_SECRET = 256;
+const FORM = /^(al-(?:[a-z]{2,}-)?)\*+([^*]{4})$/;
+
+/**
+ * Undefined where there is no mask, or one that shows too little to tell one key's secret from another's. So does a mask of
+ * another form: tokens of other services may end in the same four characters.
+ */
+export function maskOf(text: string | undefined): Mask | undefined {
+  const [, beginning, ending] = FORM.exec(text ?? '') ?? [];
+  return beginning === undefined || ending === undefined ? undefined : { beginning, ending };
+}
+
+/** Whether a value has the form of a key's secret, without anything that a file or a command could have added. */
+function isSecretOfKey(value: string): boolean {
+  return value.length <= LONGEST_SECRET && /^[A-Za-z0-9_.~+/=-]+$/.test(value);
+}
+
+/** Whether a value may be the secret that is shown so: what is visible must fit, and the value look like a key. */
+export function fits(value: string, { beginning, ending }: Mask): boolean {
+  const hidden = value.length - beginning.length - ending.length;
+  return hidden >= FEWEST_HIDDEN && isSecretOfKey(value) && value.startsWith(beginning) && value.endsWith(ending);
 }

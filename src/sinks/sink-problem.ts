@@ -39,7 +39,7 @@ export async function inDirectory<T>(
   return worded(await withDirectory(directory, use));
 }
 
-/** What is out of reach is not taken back: the key itself is deleted. */
+/** A secret that is out of reach stays there: its key is deleted. */
 export async function ifInReach(action: () => Promise<unknown>): Promise<void> {
   try {
     await action();

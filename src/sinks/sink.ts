@@ -13,9 +13,22 @@ import type { Secret } from '../secret/secret.ts';
 export type Verification = 'read-back' | 'metadata' | 'none';
 
 /** Where in a sink a secret goes. `entry` is absent where the operator fixed the target. */
-export interface Address {
+export interface SecretReference {
   readonly groupId: string;
   readonly entry?: string;
+}
+
+/** Whether one of the templates has `{entry}`. */
+export function takesEntry(...templates: readonly string[]): boolean {
+  return templates.some((template) => template.includes('{entry}'));
+}
+
+/**
+ * Puts a reference into an operator's path, variable or argument. Both values were checked before (24 hexadecimal digits; a
+ * word without separators), so that neither can leave its place.
+ */
+export function expand(template: string, reference: SecretReference): string {
+  return template.replaceAll('{groupId}', reference.groupId).replaceAll('{entry}', reference.entry ?? '');
 }
 
 /** Why a sink cannot take a secret, for a person. Never holds a secret, or output of a command. */
@@ -24,8 +37,8 @@ export interface SinkProblem {
   readonly message: string;
   readonly hint: string;
   /**
-   * The value at the place was held against the mask of an old secret, and did not fit. Each such answer rules out a guess
-   * of its characters, so that whoever asks for many must be stopped.
+   * The value in the sink was compared with the mask of an old secret, and did not fit. Each such answer rules out a guess
+   * of its characters, so their number is limited.
    */
   readonly isRefusedLook?: true;
 }
@@ -38,13 +51,13 @@ export type PreflightMode = 'inspect' | 'prove';
 
 /** What a preflight that found nothing wrong answers. */
 export interface Preflight {
-  readonly target: Target;
+  readonly write: PreparedWrite;
   /** What a person should know before: a delivery says the same again. */
   readonly warnings?: readonly string[];
 }
 
 /**
- * The key whose secret may give way to another. Where its fingerprint is known, what stands at the place must have it; else
+ * The key whose secret may be overwritten. Where its fingerprint is known, the value in the sink must have it; else
  * it must fit the key's mask, such as `al-****odu2`. A mask that is absent, or of another form, fits nothing.
  */
 export interface Replaced {
@@ -72,22 +85,26 @@ export interface Sink {
    * Checks that the target is free, safe and writable. Called before anything is sent to Atlas. With `replaced`, the
    * target may also hold the secret of that key; anything else there is SINK_ENTRY_EXISTS, as it is without.
    */
-  preflight(address: Address, mode: PreflightMode, replaced?: Replaced): Promise<Result<Preflight, SinkProblem>>;
-  /** What the place of an address holds now, for a create that nobody finished. Changes nothing; never throws. */
-  lookUp(address: Address): Promise<Held>;
+  preflight(
+    reference: SecretReference,
+    mode: PreflightMode,
+    replaced?: Replaced,
+  ): Promise<Result<Preflight, SinkProblem>>;
+  /** What the place of a reference holds now, for a create that nobody finished. Changes nothing; never throws. */
+  lookUp(reference: SecretReference): Promise<Held>;
   /**
    * Takes the secret of that fingerprint out of its place, for a create that nobody finished and whose key is deleted.
    * Anything else there stays. Best effort; never throws. Absent where nobody but the operator knows how.
    */
-  withdraw?(address: Address, fingerprint: Fingerprint): Promise<void>;
+  withdraw?(reference: SecretReference, fingerprint: Fingerprint): Promise<void>;
   /**
-   * The paths of what a killed delivery with this nonce left beside the place of an address: temporary files, which may
+   * The paths of what a killed delivery with this nonce left beside the place of a reference: temporary files, which may
    * hold the whole secret. Undefined where that cannot be seen. Changes nothing; never throws. Absent where a sink
    * makes no such files.
    */
-  leftovers?(address: Address, nonce: string): Promise<readonly string[] | undefined>;
+  leftovers?(reference: SecretReference, nonce: string): Promise<readonly string[] | undefined>;
   /** Removes them, once nobody is at that call any more. Answers whether none is left for certain; never throws. */
-  removeLeftovers?(address: Address, nonce: string): Promise<boolean>;
+  removeLeftovers?(reference: SecretReference, nonce: string): Promise<boolean>;
 }
 
 /** `unknown`: the sink cannot be read, or did not answer. */
@@ -97,21 +114,21 @@ export type Held =
   | { readonly held: 'unknown' };
 
 /** One place in a sink that may be written, after its preflight. Used for one secret. */
-export interface Target {
+export interface PreparedWrite {
   /**
    * What the new secret takes the place of. `unknown`: a command that cannot be read, or has not said.
    * An old secret stays until the new one is whole on the disk, and nothing else that turns up there is overwritten.
    */
-  readonly exchanges: 'nothing' | 'old secret' | 'unknown';
+  readonly overwrites: 'nothing' | 'old secret' | 'unknown';
   /** For people: the path or program that got the secret. After the delivery, a path is what the system calls the file. */
   readonly location: string;
-  /** One text for the place, however its path is spelled and by whatever sink; absent where there is no path. */
+  /** One text for the place, however its path is written and by whatever sink; absent where there is no path. */
   readonly place?: string;
   deliver(secret: Secret, call?: DeliveryCall): Promise<Delivery>;
   /** Called once after a delivery that was written or is uncertain. */
   verify(secret: Secret): Promise<Verdict>;
   /**
-   * Takes back what `deliver` left, because the key is deleted again: an old secret comes back, byte for byte, but
+   * Removes what `deliver` left, because the key is deleted again: an old secret is written back, byte for byte, but
    * only while the sink still holds the new one. Best effort; never throws.
    */
   retract(): Promise<void>;

@@ -1,4 +1,4 @@
-// Characters that show nothing, hide others, or change how a text is read; and how they are made visible.
+// Finds, removes or makes visible the characters that show nothing, hide others, or change how a text is read.
 
 /** Within a class of a regular expression: what is drawn as nothing, and is neither a space nor left out by fonts. */
 export const BLANK = String.raw`\u{16FE4}\u2800\u{13441}\u{13442}\u{1D159}`;
@@ -9,7 +9,7 @@ export const BLANK = String.raw`\u{16FE4}\u2800\u{13441}\u{13442}\u{1D159}`;
  */
 export const INVISIBLE = String.raw`[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}${BLANK}]|(?! )\p{Zs}`;
 
-/** Nearly all text is, and is told from the rest at once. */
+/** Nearly all text matches, and so needs no further check. */
 const PLAIN = /^[ -~]*$/;
 
 let compiled: RegExp | undefined;

@@ -1,6 +1,6 @@
 // Parses JSON without its errors, which quote the text.
 
-/** The value, or undefined for what is no JSON. */
+/** The value, or undefined for what is not JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

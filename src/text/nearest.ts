@@ -2,9 +2,9 @@
 
 import { distance } from 'fastest-levenshtein';
 
-/** What names of projects and keys differ in is near their beginning. In UTF-16 units. */
+/** Names of projects and keys differ near their beginning. In UTF-16 units. */
 const LONGEST_COMPARED = 64;
-/** Compared in about 20 ms, during which nothing else happens; those beyond are not looked at. */
+/** Comparing them takes about 20 ms, during which nothing else happens. Further ones are not compared. */
 const MOST_COMPARED = 10_000;
 
 /**

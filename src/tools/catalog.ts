@@ -1,31 +1,36 @@
 // All tools of this server, and which of them the operator's policy lets be called.
 
 import { deferredAtlas } from '../atlas/deferred.ts';
+import type { CreateContext } from '../keys/create-and-deliver.ts';
 import { openJournal } from '../keys/journal/journal.ts';
+import type { RotateContext } from '../keys/rotate.ts';
 import { refusal, type Failure } from '../failure.ts';
-import { createAiModelApiKey, type CreateToolContext } from './create-ai-model-api-key.ts';
+import { createAiModelApiKey } from './create-ai-model-api-key.ts';
 import { deleteAiModelApiKey } from './delete-ai-model-api-key.ts';
 import { getAiModelApiKey } from './get-ai-model-api-key.ts';
 import { listAiModelApiKeys } from './list-ai-model-api-keys.ts';
 import { listAiModelRateLimits } from './list-ai-model-rate-limits.ts';
 import { listProjectsTool } from './list-projects.ts';
 import { listSecretSinks } from './list-secret-sinks.ts';
+import type { Defaults } from './parameter.ts';
 import { reconcileAiModelApiKeys } from './reconcile-ai-model-api-keys.ts';
 import { resetAiModelRateLimits } from './reset-ai-model-rate-limits.ts';
-import { rotateAiModelApiKey, type RotateToolContext } from './rotate-ai-model-api-key.ts';
+import { rotateAiModelApiKey } from './rotate-ai-model-api-key.ts';
 import { isChosen, type ToolSettings } from './tool-definition.ts';
 import { failedResult, type Tool } from './tool.ts';
 import { updateAiModelApiKey } from './update-ai-model-api-key.ts';
 import { updateAiModelRateLimit } from './update-ai-model-rate-limit.ts';
 
-export interface ToolContext extends CreateToolContext, RotateToolContext {
+export interface ToolContext extends CreateContext, RotateContext, Defaults {
+  /** Whether a result may hold a secret: only when the operator allowed the inline sink. */
+  readonly allowInlineSecret: boolean;
   readonly readOnly: boolean;
   /** The names were checked at the start. */
   readonly tools?: ToolSettings['tools'];
 }
 
 export interface Catalog {
-  /** By name; a tool that is not offered because of read-only answers why. One that the operator took away is none. */
+  /** By name. A tool that read-only forbids answers why; one that the operator denies is not found. */
   find(name: string): Tool | undefined;
 }
 
@@ -41,9 +46,9 @@ export function createCatalog(context: ToolContext): Catalog {
   };
 }
 
-/** Where the operator's settings cannot be used: each tool answers why, which hosts tell nobody otherwise. */
+/** Where the operator's settings cannot be used: each tool answers why, since hosts show nobody what is on stderr. */
 export function refusingCatalog(problem: string): Catalog {
-  const tools = toolsOf(withoutSettings);
+  const tools = toolsOf();
   return {
     find(name) {
       const tool = tools.find((candidate) => candidate.name === name);
@@ -52,8 +57,8 @@ export function refusingCatalog(problem: string): Catalog {
   };
 }
 
-/** For tools that are shown or refused, and not called: nothing of it is used. */
-export const withoutSettings: ToolContext = {
+/** For tools that are only shown, or answer only a refusal: nothing of it is used. */
+const withoutSettings: ToolContext = {
   atlas: deferredAtlas(() => Promise.reject(new Error('no tool is called here'))),
   journal: openJournal('/'),
   stateDir: '/',
@@ -64,7 +69,8 @@ export const withoutSettings: ToolContext = {
   maxCreatesPerHour: 0,
 };
 
-export function toolsOf(context: ToolContext): readonly Tool[] {
+/** Where no settings are given, the tools are only shown or refused. */
+export function toolsOf(context: ToolContext = withoutSettings): readonly Tool[] {
   return [
     createAiModelApiKey(context),
     rotateAiModelApiKey(context),
@@ -84,7 +90,7 @@ export function toolsOf(context: ToolContext): readonly Tool[] {
 const readOnlyRefusal = refusal(
   'READ_ONLY',
   'The operator started this server read-only.',
-  'Use the tools that are listed; only the operator can change this.',
+  'Use the tools that are listed. Only the operator can change this.',
 );
 
 function settingsRefusal(problem: string): Failure {

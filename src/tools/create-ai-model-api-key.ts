@@ -1,15 +1,16 @@
 // The tool that creates a key and hands its secret to a sink.
 
 import * as z from 'zod/v4';
-import { createKey, type CreateContext, type CreateRequest } from '../keys/create.ts';
-import type { Delivered, Planned } from '../keys/destination.ts';
-import { dryRun, entryName, groupId, keyName, keyScope, sinkName, type Defaults } from './parameter.ts';
-import { delivery, errorSchema, keySchema } from './result-schema.ts';
+import { createKey, type CreateRequest } from '../keys/create.ts';
+import type { CreateContext } from '../keys/create-and-deliver.ts';
+import type { Delivered, Planned } from '../keys/sink-choice.ts';
+import { dryRun, entryName, groupId, keyName, sinkName, type Defaults } from './parameter.ts';
+import { delivery, keySchema, resultSchema } from './result-schema.ts';
 import { howVerified } from './result-text.ts';
 import { defineTool, type Answer, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 
-export interface CreateToolContext extends CreateContext, Defaults {
+interface CreateToolContext extends CreateContext, Defaults {
   /** Whether a result may hold a secret: only when the operator allowed the inline sink. */
   readonly allowInlineSecret: boolean;
 }
@@ -33,25 +34,31 @@ export function createAiModelApiKey(context: CreateToolContext): Tool {
   });
 }
 
+/** Any word: Atlas decides which there are. */
+const keyScope = (what: string) =>
+  z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,40}$/, { error: 'must be one word of letters, digits, dashes or underscores' })
+    .default('ANY')
+    .describe(what);
+
 function inputSchema(context: CreateToolContext) {
   return z.strictObject({
     groupId: groupId(context),
     name: keyName,
     sink: sinkName(context, 'Where the secret goes'),
     entry: entryName('Name of the secret within the sink; default made from name'),
-    cloud: keyScope('Cloud provider; fixed for life'),
-    geography: keyScope('Where requests are processed, such as eu or us; fixed for life'),
+    cloud: keyScope('Cloud provider; cannot be changed'),
+    geography: keyScope('Where requests are processed, such as eu or us; cannot be changed'),
     dryRun,
   });
 }
 
 function outputSchema(allowInlineSecret: boolean) {
-  return z.strictObject({
-    outcome: z.enum(['delivered', 'planned', 'failed']),
-    key: keySchema.optional(),
-    delivery: delivery(allowInlineSecret).optional(),
-    warnings: z.array(z.string()).optional(),
-    error: errorSchema.optional(),
+  return resultSchema(['delivered', 'planned'], {
+    key: keySchema,
+    delivery: delivery(allowInlineSecret),
+    warnings: z.array(z.string()),
   });
 }
 

@@ -1,17 +1,15 @@
-// The tool that deletes a key, whose name the caller must know.
+// The tool that deletes a key. The caller must give its name too.
 
 import * as z from 'zod/v4';
 import { deleteKey, type DeleteContext } from '../keys/delete.ts';
 import { apiKeyId, confirmName, dryRun, groupId, type Defaults } from './parameter.ts';
-import { errorSchema, shownKeySchema } from './result-schema.ts';
+import { resultSchema, shownKeySchema } from './result-schema.ts';
 import { quoted } from './result-text.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 
-const output = z.strictObject({
-  outcome: z.enum(['deleted', 'planned', 'failed']),
-  key: shownKeySchema.optional(),
-  error: errorSchema.optional(),
+const output = resultSchema(['deleted', 'planned'], {
+  key: shownKeySchema,
 });
 
 export function deleteAiModelApiKey(context: DeleteContext & Defaults): Tool {
@@ -20,7 +18,7 @@ export function deleteAiModelApiKey(context: DeleteContext & Defaults): Tool {
     title: 'Delete AI model API key',
     description:
       'Delete an AI model API key for good: whatever still uses it is refused from then on. ' +
-      'Use it when the user wants a key gone, such as one that leaked or that nobody uses. The user may be asked to confirm.',
+      'Use it when the user no longer wants a key, such as one that leaked or that nobody uses. The user may be asked to confirm.',
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: true },
     input: z.strictObject({ groupId: groupId(context), apiKeyId, confirmName, dryRun }),
     output,

@@ -2,18 +2,16 @@
 
 import * as z from 'zod/v4';
 import { undeliveredOf } from '../keys/undelivered.ts';
-import { getModelKey } from '../keys/known-key.ts';
 import type { KeyListContext } from '../keys/lists.ts';
 import { apiKeyId, chooseScope, scopeOf, subjectOf, type Defaults } from './parameter.ts';
-import { errorSchema, shownKeySchema } from './result-schema.ts';
-import { quoted, shown } from './result-text.ts';
+import { resultSchema, shownKeySchema } from './result-schema.ts';
+import { lastUse, quoted } from './result-text.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
+import { getModelKey } from '../keys/refusals.ts';
 
-const output = z.strictObject({
-  outcome: z.enum(['found', 'failed']),
-  key: shownKeySchema.optional(),
-  error: errorSchema.optional(),
+const output = resultSchema(['found'], {
+  key: shownKeySchema,
 });
 
 export function getAiModelApiKey(context: KeyListContext & Defaults): Tool {
@@ -22,7 +20,7 @@ export function getAiModelApiKey(context: KeyListContext & Defaults): Tool {
     title: 'Get AI model API key',
     description:
       'Show one AI model API key by its id: name, mask, status, when made, by whom, when last used, scope and endpoint. ' +
-      'Use it for the present state of a key whose id is known. The secret cannot be had again.',
+      'Use it for the present state of a key whose id is known. The secret cannot be read again.',
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     input: z.strictObject({ ...scopeOf(context), apiKeyId }),
     output,
@@ -33,12 +31,12 @@ export function getAiModelApiKey(context: KeyListContext & Defaults): Tool {
       if (!scope.ok) return scope;
       const found = await getModelKey(context, { scope: scope.value, apiKeyId }, call);
       if (!found.ok) return found;
-      const undelivered = undeliveredOf(found.value, await context.journal.read());
+      const kept = await context.journal.read();
+      const undelivered = undeliveredOf(found.value, kept.ok ? kept.value : undefined);
       const key = { ...found.value, ...(undelivered && { undelivered }) };
-      const use = key.lastUsedAt === null ? 'never used' : `last used ${shown(key.lastUsedAt)}`;
       return ok({
         structured: { outcome: 'found', key },
-        summary: `The key ${quoted(key.name)}, ${use}${undelivered ? ', not delivered' : ''}.`,
+        summary: `The key ${quoted(key.name)}, ${lastUse(key)}${undelivered ? ', not delivered' : ''}.`,
       });
     },
   });

@@ -4,19 +4,15 @@ import * as z from 'zod/v4';
 import { listModelKeys, type KeyListContext } from '../keys/lists.ts';
 import { keyLine, listResult } from './result-text.ts';
 import { chooseScope, nameContains, page, scopeOf, subjectOf, type Defaults } from './parameter.ts';
-import { errorSchema, listedKeySchema, rest } from './result-schema.ts';
+import { listedKeySchema, rest, resultSchema } from './result-schema.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 
 const MOST_DAYS = 3650;
 
-const output = z.strictObject({
-  outcome: z.enum(['listed', 'failed']),
-  keys: z
-    .array(listedKeySchema.extend({ double: z.boolean().optional(), projectName: z.string().optional() }))
-    .optional(),
+const output = resultSchema(['listed'], {
+  keys: z.array(listedKeySchema.extend({ double: z.boolean().optional(), projectName: z.string().optional() })),
   ...rest,
-  error: errorSchema.optional(),
 });
 
 export function listAiModelApiKeys(context: KeyListContext & Defaults): Tool {
@@ -30,7 +26,7 @@ export function listAiModelApiKeys(context: KeyListContext & Defaults): Tool {
     input: z.strictObject({
       ...scopeOf(context),
       nameContains,
-      unusedForDays: z.int().min(0).max(MOST_DAYS).optional().describe('Only keys not used for so many days'),
+      unusedForDays: z.int().min(0).max(MOST_DAYS).optional().describe('Only keys unused for this many days'),
       ...page,
     }),
     output,

@@ -1,18 +1,16 @@
 // The tool that lists the rate limits of a project or an organization.
 
 import * as z from 'zod/v4';
-import type { KeyContext } from '../keys/known-key.ts';
 import { listRateLimits } from '../keys/rate-limits.ts';
 import { listResult, rateLimitLine } from './result-text.ts';
 import { chooseScope, limitScope, modelGroupName, scopeOf, subjectOf, type Defaults } from './parameter.ts';
-import { errorSchema, rateLimitSchema } from './result-schema.ts';
+import { rateLimitSchema, resultSchema } from './result-schema.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
+import type { KeyContext } from '../keys/refusals.ts';
 
-const output = z.strictObject({
-  outcome: z.enum(['listed', 'failed']),
-  rateLimits: z.array(rateLimitSchema).optional(),
-  error: errorSchema.optional(),
+const output = resultSchema(['listed'], {
+  rateLimits: z.array(rateLimitSchema),
 });
 
 export function listAiModelRateLimits(context: KeyContext & Defaults): Tool {

@@ -1,20 +1,24 @@
 // The tool that lists the projects which the operator's credential sees and policy allows.
 
 import * as z from 'zod/v4';
-import type { KeyContext } from '../keys/known-key.ts';
 import { listProjects } from '../keys/lists.ts';
 import { listResult, projectLine, quoted } from './result-text.ts';
 import { nameContains, orgId, page, type Defaults } from './parameter.ts';
-import { errorSchema, projectSchema, rest } from './result-schema.ts';
+import { rest, resultSchema } from './result-schema.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
+import type { KeyContext } from '../keys/refusals.ts';
 
-const output = z.strictObject({
-  outcome: z.enum(['listed', 'failed']),
-  projects: z.array(projectSchema).optional(),
-  nearest: z.array(projectSchema).optional(),
+const projectSchema = z.strictObject({
+  groupId: z.string().optional(),
+  name: z.string(),
+  orgId: z.string().optional(),
+});
+
+const output = resultSchema(['listed'], {
+  projects: z.array(projectSchema),
+  nearest: z.array(projectSchema),
   ...rest,
-  error: errorSchema.optional(),
 });
 
 export function listProjectsTool(context: KeyContext & Defaults): Tool {
@@ -23,7 +27,7 @@ export function listProjectsTool(context: KeyContext & Defaults): Tool {
     title: 'List projects',
     description:
       'List the MongoDB Atlas projects that this server can use: id, name, organization. ' +
-      'Use it to find the groupId of a project by its name; if no name has the text, nearest has those most like it.',
+      'Use it to find the groupId of a project by its name; if no name contains the text, nearest lists the most similar names.',
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     input: z.strictObject({ nameContains, orgId: orgId(context), ...page }),
     output,
@@ -37,7 +41,7 @@ export function listProjectsTool(context: KeyContext & Defaults): Tool {
       return ok({
         ...list,
         structured: { ...list.structured, nearest },
-        summary: `No project has that in its name. The nearest: ${nearest.map(({ name }) => quoted(name)).join(', ')}.`,
+        summary: `No project has that text in its name. The nearest: ${nearest.map(({ name }) => quoted(name)).join(', ')}.`,
         text: [list.text, 'nearest:', ...nearest.map(projectLine)].join('\n'),
       });
     },

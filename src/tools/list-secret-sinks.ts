@@ -1,29 +1,25 @@
-// The tool that says which sinks there are. It looks at no sink's place.
+// The tool that says which sinks there are. It does not look into any of them.
 
 import * as z from 'zod/v4';
-import type { SinkChoice } from '../keys/destination.ts';
-import { errorSchema, sinkKind, verification } from './result-schema.ts';
+import type { ConfiguredSinks } from '../keys/sink-choice.ts';
+import { resultSchema, sinkFields } from './result-schema.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 
-const output = z.strictObject({
-  outcome: z.enum(['listed', 'failed']),
-  sinks: z
-    .array(
-      z.strictObject({
-        name: z.string(),
-        kind: sinkKind,
-        location: z.string(),
-        takesEntry: z.boolean(),
-        verification,
-        isDefault: z.boolean(),
-      }),
-    )
-    .optional(),
-  error: errorSchema.optional(),
+const output = resultSchema(['listed'], {
+  sinks: z.array(
+    z.strictObject({
+      name: z.string(),
+      kind: sinkFields.kind,
+      location: sinkFields.location,
+      takesEntry: z.boolean(),
+      verification: sinkFields.verification,
+      isDefault: z.boolean(),
+    }),
+  ),
 });
 
-export function listSecretSinks({ sinks, defaultSink }: SinkChoice): Tool {
+export function listSecretSinks({ sinks, defaultSink }: ConfiguredSinks): Tool {
   return defineTool({
     name: 'list_secret_sinks',
     title: 'List secret sinks',

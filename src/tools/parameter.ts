@@ -3,7 +3,7 @@
 import * as z from 'zod/v4';
 import { looksLikeModelKey } from '../atlas/api/untrusted-text.ts';
 import type { Scope } from '../atlas/api/admin-api.ts';
-import type { SinkChoice } from '../keys/destination.ts';
+import type { ConfiguredSinks } from '../keys/sink-choice.ts';
 import { failed, ok, refusal, type Result } from '../failure.ts';
 import { firstInvisible } from '../text/invisible.ts';
 
@@ -61,7 +61,7 @@ export function chooseScope(
   );
 }
 
-/** For the audit log, which knows projects only. */
+/** For the audit log, which has only projects. */
 export function subjectOf(...asked: Parameters<typeof chooseScope>): { readonly groupId?: string } {
   const scope = chooseScope(...asked);
   return scope.ok && 'groupId' in scope.value ? { groupId: scope.value.groupId } : {};
@@ -75,7 +75,7 @@ function orDefault(id: string | undefined): string {
   return id === undefined ? '' : `; default ${id}`;
 }
 
-/** Judged by its shape: nothing is compared with a secret, so that no answer tells of one. */
+/** A name is compared with this form and not with a secret, so that no answer reveals one. */
 const SECRET_SHAPE = /(?<![A-Za-z0-9])(?:al-(?:[a-z]{2,}-)?[A-Za-z0-9_-]{20,}|mdb_sa_sk_[A-Za-z0-9_-]{16,})/;
 
 export const keyName = z
@@ -109,7 +109,7 @@ export const nameContains = z
   .optional()
   .describe('Only names with this text in them');
 
-/** A word that Atlas gives, and so of any form but a path's. The form is not shown to hosts, which pay for each byte. */
+/** A word that Atlas defines: of any form without a slash. Hosts are not shown the form, since they pay for each byte. */
 const limitWord = (what: string) =>
   z.string().refine((word) => /^[^/\\]{1,100}$/.test(word), { error: `must be ${what}` });
 
@@ -117,22 +117,14 @@ export const modelGroupName = limitWord('the name of a group of models, such as 
   'Group of models, such as embed_large',
 );
 
-/** Which of several limits of one group. */
+/** They choose among several limits of one group. */
 export const limitScope = {
   cloud: limitWord('a cloud').optional().describe('If the group has several limits'),
   geography: limitWord('a geography').optional(),
 };
 
-/** Open words: Atlas decides which there are. */
-export const keyScope = (what: string) =>
-  z
-    .string()
-    .regex(/^[A-Za-z0-9_-]{1,40}$/, { error: 'must be one word of letters, digits, dashes or underscores' })
-    .default('ANY')
-    .describe(what);
-
-export function sinkName({ sinks, defaultSink }: SinkChoice, what: string) {
-  // Checked with the destination, so that a wrong name is answered SINK_UNKNOWN with the names there are.
+export function sinkName({ sinks, defaultSink }: ConfiguredSinks, what: string) {
+  // Not checked here, so that a wrong name is answered with SINK_UNKNOWN and the names of the sinks.
   return z
     .string()
     .optional()

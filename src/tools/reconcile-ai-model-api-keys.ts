@@ -1,40 +1,34 @@
-// The tool that finds creates which never came to an end, and deletes their orphans when asked to.
+// The tool that finds creates that did not finish and, when asked to, completes or deletes their keys.
 
 import * as z from 'zod/v4';
 import { reconcile, type ReconcileContext, type Stray } from '../keys/reconcile.ts';
-import { errorSchema } from './result-schema.ts';
+import { resultSchema } from './result-schema.ts';
 import { quoted } from './result-text.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 
-const output = z.strictObject({
-  outcome: z.enum(['reconciled', 'failed']),
-  creates: z
-    .array(
-      z.strictObject({
-        groupId: z.string(),
-        name: z.string(),
-        sink: z.string(),
-        entry: z.string().optional(),
-        openedAt: z.string(),
-        finding: z.enum(['under_way', 'delivered', 'orphan', 'deleted', 'gone', 'unknown']),
-        apiKeyIds: z.array(z.string()),
-        advice: z.string(),
-      }),
-    )
-    .optional(),
-  others: z
-    .array(
-      z.strictObject({
-        groupId: z.string(),
-        apiKeyId: z.string(),
-        name: z.string(),
-        ageSeconds: z.number().optional(),
-        inUse: z.boolean(),
-      }),
-    )
-    .optional(),
-  error: errorSchema.optional(),
+const output = resultSchema(['reconciled'], {
+  creates: z.array(
+    z.strictObject({
+      groupId: z.string(),
+      name: z.string(),
+      sink: z.string(),
+      entry: z.string().optional(),
+      openedAt: z.string(),
+      finding: z.enum(['under_way', 'delivered', 'orphan', 'deleted', 'gone', 'unknown']),
+      apiKeyIds: z.array(z.string()),
+      advice: z.string(),
+    }),
+  ),
+  others: z.array(
+    z.strictObject({
+      groupId: z.string(),
+      apiKeyId: z.string(),
+      name: z.string(),
+      ageSeconds: z.number().optional(),
+      inUse: z.boolean(),
+    }),
+  ),
 });
 
 export function reconcileAiModelApiKeys(context: ReconcileContext): Tool {
@@ -45,7 +39,7 @@ export function reconcileAiModelApiKeys(context: ReconcileContext): Tool {
       'Find creates and rotations that this server did not finish, and say what is true of each key: delivered, orphan (alive, never used, in no sink), gone, or unknown. ' +
       'Use it when a result says so. With apply, delivered keys are named and orphans deleted; the user may be asked.',
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: true },
-    input: z.strictObject({ apply: z.boolean().default(false).describe('Bring them to their end') }),
+    input: z.strictObject({ apply: z.boolean().default(false).describe('Complete or delete their keys') }),
     output,
     keyStateOfRefusal: 'not_applicable',
     async handle({ apply }, call) {
@@ -56,7 +50,7 @@ export function reconcileAiModelApiKeys(context: ReconcileContext): Tool {
         ({ name, finding, apiKeyIds }) =>
           `${quoted(name)}: ${finding}${apiKeyIds.length > 0 ? ` (${apiKeyIds.join(', ')})` : ''}`,
       );
-      const own = lines.length === 0 ? 'Every create came to an end.' : `Unfinished creates: ${lines.join('; ')}.`;
+      const own = lines.length === 0 ? 'Every create has finished.' : `Unfinished creates: ${lines.join('; ')}.`;
       return ok({
         structured: { outcome: 'reconciled', creates, ...(others.length > 0 && { others }) },
         summary: [own, ...others.map(strayLine)].join(' '),
@@ -68,5 +62,5 @@ export function reconcileAiModelApiKeys(context: ReconcileContext): Tool {
 function strayLine({ name, apiKeyId, ageSeconds, inUse }: Stray): string {
   const age = ageSeconds === undefined ? '' : ` for ${ageSeconds} s`;
   const use = inUse ? ', and is in use' : '';
-  return `The key ${quoted(name)} (${apiKeyId}) of another machine is undelivered${age}${use}; it is left alone.`;
+  return `The key ${quoted(name)} (${apiKeyId}) of another machine is undelivered${age}${use}; nothing is done about it.`;
 }

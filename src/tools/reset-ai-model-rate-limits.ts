@@ -1,17 +1,15 @@
-// The tool that takes the limits of a project back to those of its organization.
+// The tool that sets the limits of a project back to those of its organization.
 
 import * as z from 'zod/v4';
 import { resetRateLimits, type LimitContext, type RateLimitReset } from '../keys/rate-limits.ts';
 import { groupId, limitScope, modelGroupName, type Defaults } from './parameter.ts';
-import { errorSchema, limitsSchema, rateLimitSchema } from './result-schema.ts';
-import { counted } from './result-text.ts';
+import { limitsSchema, rateLimitSchema, resultSchema } from './result-schema.ts';
+import { counted } from '../text/counted.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 
-const output = z.strictObject({
-  outcome: z.enum(['reset', 'failed']),
-  rateLimits: z.array(rateLimitSchema.extend({ previous: limitsSchema.optional() })).optional(),
-  error: errorSchema.optional(),
+const output = resultSchema(['reset'], {
+  rateLimits: z.array(rateLimitSchema.extend({ previous: limitsSchema.optional() })),
 });
 
 export function resetAiModelRateLimits(context: LimitContext & Defaults): Tool {

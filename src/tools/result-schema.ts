@@ -4,7 +4,7 @@ import * as z from 'zod/v4';
 import { sinkKinds } from '../config/sink-kinds.ts';
 import { ERROR_CODES, KEY_STATES } from '../failure.ts';
 
-export const errorSchema = z.strictObject({
+const errorSchema = z.strictObject({
   code: z.enum(ERROR_CODES),
   message: z.string(),
   hint: z.string(),
@@ -23,6 +23,15 @@ export const errorSchema = z.strictObject({
     })
     .optional(),
 });
+
+/** Of one tool's results. A failure has none of the fields, so that each may be absent. */
+export function resultSchema(outcomes: readonly string[], fields: z.ZodRawShape): z.ZodObject {
+  return z.strictObject({
+    outcome: z.enum([...outcomes, 'failed']),
+    ...z.strictObject(fields).partial().shape,
+    error: errorSchema.optional(),
+  });
+}
 
 export const keySchema = z.strictObject({
   apiKeyId: z.string().optional(),
@@ -48,12 +57,6 @@ export const listedKeySchema = keySchema.extend({
 /** A key that was found by its id. */
 export const shownKeySchema = listedKeySchema.extend({ apiKeyId: z.string() });
 
-export const projectSchema = z.strictObject({
-  groupId: z.string().optional(),
-  name: z.string(),
-  orgId: z.string().optional(),
-});
-
 export const limitsSchema = z.strictObject({
   requestsPerMinuteLimit: z.number().optional(),
   tokensPerMinuteLimit: z.number().optional(),
@@ -68,15 +71,19 @@ export const rateLimitSchema = z.strictObject({
   endpoint: z.string().optional(),
 });
 
-export const sinkKind = z.enum(Object.keys(sinkKinds));
-export const verification = z.enum(['read-back', 'metadata', 'none']);
+/** What is known of a sink before anything is delivered to it. */
+export const sinkFields = {
+  kind: z.enum(Object.keys(sinkKinds)),
+  location: z.string(),
+  verification: z.enum(['read-back', 'metadata', 'none']),
+};
 
 const deliverySchema = z.strictObject({
   sink: z.string(),
-  kind: sinkKind,
-  location: z.string(),
+  kind: sinkFields.kind,
+  location: sinkFields.location,
   entry: z.string().optional(),
-  verification,
+  verification: sinkFields.verification,
   fingerprint: z.string().optional(),
 });
 
@@ -86,4 +93,4 @@ export function delivery(allowInlineSecret: boolean) {
 }
 
 /** What follows the rows of one call's part of a list. */
-export const rest = { remaining: z.number().optional(), nextCursor: z.string().optional() };
+export const rest = { remaining: z.number(), nextCursor: z.string() };

@@ -6,6 +6,7 @@
 import type { Project } from '../atlas/api/projects.ts';
 import type { RateLimit } from '../atlas/api/limits.ts';
 import type { KeyRow } from '../keys/lists.ts';
+import { counted } from '../text/counted.ts';
 import type { Answer } from './tool.ts';
 
 export const howVerified = {
@@ -20,13 +21,8 @@ export function quoted(text: string): string {
 }
 
 /** A word, a time or a number as it is; any other text of Atlas in quotes. */
-export function shown(text: string): string {
+function shown(text: string): string {
   return /^[A-Za-z0-9_:.+-]+$/.test(text) ? text : quoted(text);
-}
-
-/** `1 key`, `2 keys`. */
-export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 interface List<Row> {
@@ -59,17 +55,20 @@ function headLine(fields: Readonly<Record<string, string | number>>): string {
   return parts(Object.entries(fields).map(([name, value]) => `${name} ${value}`));
 }
 
+export function lastUse({ lastUsedAt }: Pick<KeyRow, 'lastUsedAt'>): string {
+  return lastUsedAt === null ? 'never used' : `last used ${shown(lastUsedAt)}`;
+}
+
 export function keyLine(key: KeyRow): string {
-  const { lastUsedAt } = key;
   return parts([
     key.apiKeyId ?? 'apiKeyId absent',
     quoted(key.name),
     key.maskedSecret,
     key.status === undefined ? undefined : shown(key.status),
-    lastUsedAt === null ? 'never used' : `last used ${shown(lastUsedAt)}`,
+    lastUse(key),
     labelled('created', key.createdAt),
     key.createdBy === undefined ? undefined : `by ${quoted(key.createdBy)}`,
-    ...placeOf(key),
+    ...scopeFields(key),
     project(key),
     undelivered(key),
     key.double === true && 'another key has the same name',
@@ -85,7 +84,7 @@ export function rateLimitLine(limit: RateLimit): string {
     limit.modelGroupName === undefined ? 'modelGroupName absent' : quoted(limit.modelGroupName),
     `models ${limit.modelNames.map(quoted).join(', ')}`,
     ...limitsOf(limit),
-    ...placeOf(limit),
+    ...scopeFields(limit),
   ]);
 }
 
@@ -96,7 +95,7 @@ function limitsOf(limits: { readonly requestsPerMinuteLimit?: number; readonly t
   ];
 }
 
-function placeOf({
+function scopeFields({
   cloud,
   geography,
   endpoint,

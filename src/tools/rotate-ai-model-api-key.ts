@@ -1,15 +1,16 @@
-// The tool that puts a new key in the place of an old one.
+// The tool that replaces an old key by a new one.
 
 import * as z from 'zod/v4';
 import type { Rotated } from '../keys/retire.ts';
 import { rotateKey, type RotateContext, type RotationPlanned } from '../keys/rotate.ts';
 import { apiKeyId, confirmName, dryRun, entryName, groupId, keyName, sinkName, type Defaults } from './parameter.ts';
-import { delivery, errorSchema, keySchema } from './result-schema.ts';
+import { delivery, keySchema, resultSchema } from './result-schema.ts';
 import { howVerified, quoted } from './result-text.ts';
 import { defineTool, type Answer, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 
-export interface RotateToolContext extends RotateContext, Defaults {
+interface RotateToolContext extends RotateContext, Defaults {
+  /** Whether a result may hold a secret: only when the operator allowed the inline sink. */
   readonly allowInlineSecret: boolean;
 }
 
@@ -46,15 +47,11 @@ function inputSchema(context: RotateToolContext) {
 }
 
 function outputSchema({ allowInlineSecret }: RotateToolContext) {
-  return z.strictObject({
-    outcome: z.enum(['rotated', 'planned', 'failed']),
-    key: keySchema.partial({ groupId: true }).optional(),
-    delivery: delivery(allowInlineSecret).optional(),
-    oldKey: z
-      .strictObject({ apiKeyId: z.string(), name: z.string(), state: z.enum(['deleted', 'kept']).optional() })
-      .optional(),
-    warnings: z.array(z.string()).optional(),
-    error: errorSchema.optional(),
+  return resultSchema(['rotated', 'planned'], {
+    key: keySchema.partial({ groupId: true }),
+    delivery: delivery(allowInlineSecret),
+    oldKey: z.strictObject({ apiKeyId: z.string(), name: z.string(), state: z.enum(['deleted', 'kept']).optional() }),
+    warnings: z.array(z.string()),
   });
 }
 

@@ -1,5 +1,5 @@
-// What hosts are shown of a tool, and what the operator's settings change of it. It needs no schema library, so that a
-// host's look at the server costs little.
+// What hosts are shown of a tool, and what the operator's settings change of it. It needs no schema library, so that a host
+// that only lists the tools costs little.
 
 import { ConfigError } from '../config/config-error.ts';
 import { nearest } from '../text/nearest.ts';
@@ -31,7 +31,7 @@ export interface ToolDefinition {
   readonly outputSchema?: ObjectSchema | undefined;
 }
 
-/** What of the operator's settings hosts can see. */
+/** The settings of the operator that change what hosts are shown. */
 export interface ToolSettings {
   readonly readOnly: boolean;
   /** Which tools there are, by name: all, or those allowed, without those denied. */
@@ -48,7 +48,7 @@ export interface ToolSettings {
 }
 
 /**
- * @param offers of all tools, made without any settings
+ * @param toolDefinitions of all tools, made without any settings
  * @throws ConfigError where the operator names a tool that this server does not have
  */
 export function configuredTools(
@@ -77,7 +77,7 @@ function chosen(
   return toolDefinitions.filter(({ name }) => isChosen(name, tools));
 }
 
-/** Whether the operator lets there be a tool of that name. */
+/** Whether the operator allows the tool of that name, and does not deny it. */
 export function isChosen(name: string, { allow, deny }: NonNullable<ToolSettings['tools']>): boolean {
   return (allow?.includes(name) ?? true) && deny?.includes(name) !== true;
 }
@@ -91,7 +91,7 @@ function withSettings(schema: ObjectSchema, settings: ToolSettings): ObjectSchem
   const changed: Record<string, object> = { ...properties };
   if (groupId && projectId !== undefined)
     changed.groupId = isRequired ? { ...groupId, default: projectId } : described(groupId, projectId);
-  // Of two defaults the project's goes first.
+  // If both have a default, the project's is used.
   if (organization && !(groupId && projectId !== undefined)) changed.orgId = described(organization, orgId);
   if (sink) changed.sink = { ...described(sink, defaultSink), enum: sinkNames };
   const still = projectId === undefined ? required : required.filter((name) => name !== 'groupId');

@@ -1,9 +1,7 @@
-// What hosts are shown of every tool, without any settings. The build runs this file and puts the result in its place: the
-// server that starts has the list, and not the schemas from which it is made.
+// What hosts are shown of every tool, without any settings. The build runs this file and bundles the result instead: the file
+// that starts contains the list, and not the schemas from which it is made.
 
-import { toolsOf, withoutSettings } from './catalog.ts';
+import { toolsOf } from './catalog.ts';
 import type { ToolDefinition } from './tool-definition.ts';
 
-export const toolDefinitions: readonly ToolDefinition[] = toolsOf(withoutSettings).map(({ definition }) =>
-  definition(),
-);
+export const toolDefinitions: readonly ToolDefinition[] = toolsOf().map(({ definition }) => definition());

@@ -3,16 +3,14 @@
 import * as z from 'zod/v4';
 import { renameKey, type RenameContext } from '../keys/rename.ts';
 import { apiKeyId, groupId, keyName, type Defaults } from './parameter.ts';
-import { errorSchema, shownKeySchema } from './result-schema.ts';
+import { resultSchema, shownKeySchema } from './result-schema.ts';
 import { quoted } from './result-text.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 
-const output = z.strictObject({
-  outcome: z.enum(['updated', 'failed']),
-  key: shownKeySchema.optional(),
-  previousName: z.string().optional(),
-  error: errorSchema.optional(),
+const output = resultSchema(['updated'], {
+  key: shownKeySchema,
+  previousName: z.string(),
 });
 
 export function updateAiModelApiKey(context: RenameContext & Defaults): Tool {

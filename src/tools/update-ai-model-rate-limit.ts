@@ -4,7 +4,7 @@ import * as z from 'zod/v4';
 import { LARGEST_LIMIT, type Limits } from '../atlas/api/limits.ts';
 import { updateRateLimit, type LimitContext, type RateLimitUpdated } from '../keys/rate-limits.ts';
 import { groupId, limitScope, modelGroupName, type Defaults } from './parameter.ts';
-import { errorSchema, limitsSchema, rateLimitSchema } from './result-schema.ts';
+import { limitsSchema, rateLimitSchema, resultSchema } from './result-schema.ts';
 import { quoted } from './result-text.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
@@ -16,11 +16,9 @@ const LIMITS: readonly (readonly [name: keyof Limits, noun: string])[] = [
   ['tokensPerMinuteLimit', 'tokens per minute'],
 ];
 
-const output = z.strictObject({
-  outcome: z.enum(['updated', 'failed']),
-  rateLimit: rateLimitSchema.optional(),
-  previous: limitsSchema.optional(),
-  error: errorSchema.optional(),
+const output = resultSchema(['updated'], {
+  rateLimit: rateLimitSchema,
+  previous: limitsSchema,
 });
 
 export function updateAiModelRateLimit(context: LimitContext & Defaults): Tool {
@@ -53,7 +51,7 @@ export function updateAiModelRateLimit(context: LimitContext & Defaults): Tool {
   });
 }
 
-/** Before and after, so that a caller sees that what was to be raised was lowered. */
+/** Before and after, so that a caller who wanted to raise a limit sees that it was lowered. */
 function sentenceOf({ rateLimit, previous }: RateLimitUpdated): string {
   const changes = LIMITS.map(([name, noun]) => `${noun} ${changed(previous[name], rateLimit[name])}`);
   return `The limits of ${quoted(rateLimit.modelGroupName ?? '')}: ${changes.join(', ')}.`;

@@ -89,7 +89,7 @@ describe('the section of the file', () => {
     [{ accessToken: 'canary' }, /atlas\.accessToken: is not known here/],
     [{ clientSecretCommand: 'pass show "canary"' }, /atlas\.clientSecretCommand: holds a character that only a shell/],
     [{ clientSecretFile: '/f', clientSecretCommand: 'x' }, /clientSecretCommand: is set beside .*clientSecretFile/],
-    [{ baseUrl: 'http://canary.example' }, /atlas\.baseUrl: plain http is allowed for loopback only/],
+    [{ baseUrl: 'http://canary.example' }, /atlas\.baseUrl: plain http is allowed only for loopback/],
     [{ projectId: 'canary' }, /atlas\.projectId: must be 24 lower-case/],
     [{ orgId: '<canary>' }, /atlas\.orgId: holds a placeholder/],
     [{ clientId: 'can:ary', clientSecretFile: '/f' }, /atlas\.clientId: holds a space, a colon/],

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ConfigError } from '../../src/config/config-error.ts';
-import { readCredentials as findCredentials, type OtherCredentials } from '../../src/config/credentials.ts';
+import { readCredentials as findCredentials, type OperatorAtlas } from '../../src/config/credentials.ts';
 import { type Environment } from '../../src/config/environment.ts';
 import { redact } from '../../src/secret/redaction.ts';
 
@@ -149,7 +149,7 @@ describe('a placeholder that was not replaced', () => {
 });
 
 describe('beside the environment', () => {
-  const readWith = (environment: Environment, others: Partial<OtherCredentials>) =>
+  const readWith = (environment: Environment, others: Partial<OperatorAtlas>) =>
     findCredentials(environment, { timeoutMs: 1000, ...others });
   const file = { where: 'FILE: atlas.', clientId: 'mdb_sa_id_f', clientSecretFile: '/f' };
   const atlasCli = { profile: 'default', program: 'atlas' };
@@ -201,7 +201,7 @@ describe('a character that JSON gives a meaning is refused, since redaction coul
       expect(() => readCredentials({ [name]: `canary${character}canary` })).toThrow(
         new ConfigError(
           name,
-          'holds a quotation mark, backslash, comma or brace, which no secret of Atlas does; give the secret alone',
+          'holds a quotation mark, backslash, comma or brace, which no secret of Atlas does; give only the secret',
         ),
       );
     }

@@ -69,7 +69,7 @@ test.each(['/nonexistent/tmp', import.meta.filename])(
     });
     vi.stubEnv('TMPDIR', path);
     await expect(loadConfig(parseCommandLine(['--sandbox']), environment)).rejects.toThrow(
-      new ConfigError('TMPDIR', 'names no directory that exists; --sandbox keeps its files there'),
+      new ConfigError('TMPDIR', 'does not name a directory that exists; --sandbox keeps its files there'),
     );
     expect((await loadConfig(parseCommandLine([]), environment)).defaultSink).toBe('local');
   },
@@ -97,7 +97,7 @@ describe('an empty HOME', () => {
   test('gives ~/ no meaning', async () => {
     expect(await refusalWithoutHome(['--config', '~/config.json'])).toEqual([
       2,
-      'atlas-model-keys-mcp: HOME: is empty or no absolute path, so that ~/ has no meaning\n',
+      'atlas-model-keys-mcp: HOME: is empty or is not an absolute path, so that ~/ has no meaning\n',
     ]);
   });
 });

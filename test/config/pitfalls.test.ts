@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { foreignPathWords } from '../../src/config/home-path.ts';
+import { foreignPathWords } from '../../src/config/directories.ts';
 import { pretendPlatform } from '../pretend-platform.ts';
 import { configurationFile, load, refusalOf, temporaryFolder } from './fixture.ts';
 

@@ -60,6 +60,8 @@ test('read-only leaves the prompts that only read', async () => {
 test('a tool that the operator denies takes its prompts with it', async () => {
   const { offered } = await openScene({ ATLAS_MODEL_KEYS_TOOLS: '-rotate_ai_model_api_key' });
   expect(await offered()).toEqual(['provision_model_key', 'audit_model_keys']);
+  const none = await openScene({ ATLAS_MODEL_KEYS_TOOLS: 'list_secret_sinks' });
+  expect(await none.offered()).toEqual([]);
 });
 
 test('completion of projects, keys and sinks; a keystroke costs no request', async () => {

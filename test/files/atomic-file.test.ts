@@ -18,12 +18,16 @@ import { ok } from '../../src/failure.ts';
 import { placeNew, readFound, replaceVersion, whileBusy, withNewFile } from '../../src/files/atomic-file.ts';
 import { assign } from '../../src/sinks/dotenv/dotenv-file.ts';
 import { isSame } from '../../src/files/identity.ts';
-import { withDirectory, type Reach, type SafeDirectory } from '../../src/files/safe-directory.ts';
+import { withDirectory, type SafeDirectory } from '../../src/files/safe-directory.ts';
 import { folderIn, scratch } from '../sinks/file-fixture.ts';
 
 const BYTES = Buffer.from('x');
 
-async function inside<T>(folder: string, use: (directory: SafeDirectory) => Promise<T>, reach?: Reach): Promise<T> {
+async function inside<T>(
+  folder: string,
+  use: (directory: SafeDirectory) => Promise<T>,
+  reach?: 'descriptor' | 'path',
+): Promise<T> {
   const result = await withDirectory(folder, async (directory) => ok(await use(directory)), reach);
   return result.ok ? result.value : expect.fail(result.failure.message);
 }
@@ -173,7 +177,7 @@ test('two servers that make the same new .env at once both get their line in', a
   }
 });
 
-test('a file of another program that took the name over is not touched', async () => {
+test('a file of another program that took the name is not changed', async () => {
   const folder = scratch();
   const attempt = inside(folder, (directory) => {
     let isLinked = false;

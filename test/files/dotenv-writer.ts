@@ -17,9 +17,9 @@ async function add(variable: string): Promise<string> {
   const preflight = await sink.preflight({ groupId: '0123456789abcdef01234567' }, 'prove');
   if (!preflight.ok) return preflight.failure.message;
   const secret = new Secret(`al-writer-${variable}`);
-  const delivery = await preflight.value.target.deliver(secret);
+  const delivery = await preflight.value.write.deliver(secret);
   if (delivery.outcome !== 'written') return delivery.message;
-  return (await preflight.value.target.verify(secret)).outcome;
+  return (await preflight.value.write.verify(secret)).outcome;
 }
 
 function locked(action: () => Promise<unknown>) {

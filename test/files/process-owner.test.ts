@@ -7,8 +7,15 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { ok } from '../../src/failure.ts';
-import { holderOf, isHeldIn, lifeFileIn, type Holder } from '../../src/files/life-file.ts';
-import { isAlive, parseOwner, thisProcess, type ProcessOwner } from '../../src/files/process-owner.ts';
+import {
+  holderOf,
+  isAlive,
+  removeUnlessHeld,
+  makeLifeFile,
+  parseOwner,
+  thisProcess,
+  type ProcessOwner,
+} from '../../src/files/process-owner.ts';
 import { withDirectory } from '../../src/files/safe-directory.ts';
 import { scratch } from '../sinks/file-fixture.ts';
 
@@ -110,7 +117,7 @@ test('where the system tells no more than numbers, a process that exists has an 
 });
 
 /** As the systems without procfs have it: whoever holds the file does so until it ends (flock(1), simulated). */
-function flockHolder(): Holder & { readonly kill: () => Promise<void> } {
+function flockHolder(): NonNullable<ReturnType<typeof holderOf>> & { readonly kill: () => Promise<void> } {
   let kill = () => Promise.resolve();
   return {
     hold(path) {
@@ -138,14 +145,14 @@ describe('a life file (simulated: held by flock)', () => {
     await withDirectory(
       folder,
       async (directory) => {
-        const name = lifeFileIn(directory, folder, holder);
+        const name = makeLifeFile(directory, folder, holder);
         if (name === undefined) return expect.fail('There is no file.');
-        expect(lifeFileIn(directory, folder, holder)).toBe(name);
+        expect(makeLifeFile(directory, folder, holder)).toBe(name);
         await vi.waitUntil(() => existsSync(join(folder, name)) && holder.isHeld(join(folder, name)));
         // What another process sees, which has no file there.
         vi.resetModules();
-        const other = await import('../../src/files/life-file.ts');
-        const isHeld = (file: string) => other.isHeldIn(directory, file, holder);
+        const other = await import('../../src/files/process-owner.ts');
+        const isHeld = (file: string) => other.removeUnlessHeld(directory, file, holder);
         const owner: ProcessOwner = { pid: process.pid, lifeFile: name };
         expect(isAlive(owner, long(), undefined, isHeld)).toBe(true);
         await holder.kill();
@@ -160,12 +167,12 @@ describe('a life file (simulated: held by flock)', () => {
     );
   });
 
-  test('is not another name, and is absent where the system has no such thing', async () => {
+  test('has no other form of name, and is not made where the system has no such flag', async () => {
     const folder = scratch();
     await withDirectory(folder, (directory) => {
-      expect(lifeFileIn(directory, folder, holderOf('linux'))).toBeUndefined();
-      expect(isHeldIn(directory, '../../etc/passwd', flockHolder())).toBeUndefined();
-      expect(isHeldIn(directory, `alive-${'0'.repeat(32)}`, holderOf('linux'))).toBeUndefined();
+      expect(makeLifeFile(directory, folder, holderOf('linux'))).toBeUndefined();
+      expect(removeUnlessHeld(directory, '../../etc/passwd', flockHolder())).toBeUndefined();
+      expect(removeUnlessHeld(directory, `alive-${'0'.repeat(32)}`, holderOf('linux'))).toBeUndefined();
       return ok(undefined);
     });
     expect([holderOf('win32'), holderOf('darwin')].map((holder) => holder !== undefined)).toEqual([true, true]);

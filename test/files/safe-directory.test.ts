@@ -16,12 +16,12 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { ok } from '../../src/failure.ts';
 import { placeNew, readFound, withNewFile } from '../../src/files/atomic-file.ts';
-import { withDirectory, type Reach } from '../../src/files/safe-directory.ts';
+import { withDirectory } from '../../src/files/safe-directory.ts';
 import { temporaryName } from '../../src/files/temporary-name.ts';
-import type { Target } from '../../src/sinks/sink.ts';
+import type { PreparedWrite } from '../../src/sinks/sink.ts';
 import { ADDRESS, CANARY, SECRET, fileSinkAt, folderIn, scratch, targetOf } from '../sinks/file-fixture.ts';
 
-const REACHES: Reach[] = process.platform === 'linux' ? ['descriptor', 'path'] : ['path'];
+const REACHES = process.platform === 'linux' ? (['descriptor', 'path'] as const) : (['path'] as const);
 
 /** Runs a script in another process from its first output until the test ends. */
 async function adversary(script: string, ...args: string[]): Promise<() => Promise<void>> {
@@ -36,7 +36,7 @@ async function adversary(script: string, ...args: string[]): Promise<() => Promi
   return stop;
 }
 
-async function targetsIn(folder: string, count: number): Promise<Target[]> {
+async function targetsIn(folder: string, count: number): Promise<PreparedWrite[]> {
   const sink = fileSinkAt(join(folder, '{entry}'));
   const targets = [];
   for (let each = 0; each < count; each += 1) targets.push(await targetOf(sink, { ...ADDRESS, entry: `k${each}` }));

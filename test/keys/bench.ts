@@ -17,12 +17,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAtlas, type Atlas } from '../../src/atlas/atlas.ts';
 import { type RequestContext } from '../../src/keys/request-context.ts';
-import { createKey, type CreateContext, type CreateRequest } from '../../src/keys/create.ts';
+import { createKey, type CreateRequest } from '../../src/keys/create.ts';
+import type { CreateContext } from '../../src/keys/create-and-deliver.ts';
 import { serializeIntent, type Intent } from '../../src/keys/journal/intent.ts';
 import { openJournal, type Journal } from '../../src/keys/journal/journal.ts';
 import { thisProcess, type ProcessOwner } from '../../src/files/process-owner.ts';
-import type { Delivered, Planned } from '../../src/keys/destination.ts';
-import { reconcile, type ReconcileContext, type Reconciled, type Reconciliation } from '../../src/keys/reconcile.ts';
+import type { Delivered, Planned } from '../../src/keys/sink-choice.ts';
+import { reconcile, type ReconcileContext, type Reconciled } from '../../src/keys/reconcile.ts';
 import type { Rotated } from '../../src/keys/retire.ts';
 import { rotateKey, type RotateContext, type RotateRequest, type RotationPlanned } from '../../src/keys/rotate.ts';
 import { ok, type FailureAfterCreate, type KeyState, type Result } from '../../src/failure.ts';
@@ -31,7 +32,7 @@ import { startSimulator, type Simulator, type SimulatorOptions } from '../atlas-
 import { disclose } from '../../src/secret/redaction.ts';
 import { Secret } from '../../src/secret/secret.ts';
 import { openSinks } from '../../src/sinks/kinds.ts';
-import { type Sink, type Target } from '../../src/sinks/sink.ts';
+import { type Sink, type PreparedWrite } from '../../src/sinks/sink.ts';
 
 export const GROUP = FIRST_PROJECT;
 
@@ -152,15 +153,11 @@ function secretsOf(sandbox: Simulator): string[] {
 /** All that the journal keeps; it must be readable. */
 export async function intentsOf(journal: Journal): Promise<readonly Intent[]> {
   const kept = await journal.read();
-  if (!kept) throw new Error('The journal cannot be read.');
-  return kept.intents;
+  if (!kept.ok) throw new Error('The journal cannot be read.');
+  return kept.value.intents;
 }
 
-export async function reconciliation(
-  context: ReconcileContext,
-  apply: boolean,
-  call: RequestContext = quiet(),
-): Promise<Reconciliation> {
+export async function reconciliation(context: ReconcileContext, apply: boolean, call: RequestContext = quiet()) {
   const found = await reconcile(context, apply, call);
   if (!found.ok) throw new Error(found.failure.message);
   return found.value;
@@ -203,12 +200,12 @@ export function program(folder: string, name: string, body: string): string {
 }
 
 /** The sink, with another way of doing one thing. */
-export function behaving(sink: Sink, change: (target: Target) => Partial<Target>): Sink {
+export function behaving(sink: Sink, change: (target: PreparedWrite) => Partial<PreparedWrite>): Sink {
   return {
     ...sink,
     async preflight(address, mode, replaced) {
       const found = await sink.preflight(address, mode, replaced);
-      return found.ok ? ok({ target: { ...found.value.target, ...change(found.value.target) } }) : found;
+      return found.ok ? ok({ write: { ...found.value.write, ...change(found.value.write) } }) : found;
     },
   };
 }

@@ -5,12 +5,13 @@ import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createAtlas } from '../../src/atlas/atlas.ts';
 import { ok } from '../../src/failure.ts';
 import { type RequestContext } from '../../src/keys/request-context.ts';
-import { createKey, type CreateContext, type CreateRequest } from '../../src/keys/create.ts';
+import { createKey, type CreateRequest } from '../../src/keys/create.ts';
+import type { CreateContext } from '../../src/keys/create-and-deliver.ts';
 import { openJournal } from '../../src/keys/journal/journal.ts';
 import { startSimulator, type Simulator } from '../atlas-simulator/simulator.ts';
 import { Secret } from '../../src/secret/secret.ts';
 import { openSinks } from '../../src/sinks/kinds.ts';
-import { type Sink, type Target } from '../../src/sinks/sink.ts';
+import { type Sink, type PreparedWrite } from '../../src/sinks/sink.ts';
 import { told } from './bench.ts';
 
 const GROUP = '69681d39c9e8cfd375386316';
@@ -81,12 +82,12 @@ function only(sinks: ReadonlyMap<string, Sink>): Sink {
 }
 
 /** The sink, but with another way of doing one thing: what a defect or a lie would look like from outside. */
-function behaving(sink: Sink, change: (target: Target) => Partial<Target>): Sink {
+function behaving(sink: Sink, change: (target: PreparedWrite) => Partial<PreparedWrite>): Sink {
   return {
     ...sink,
     async preflight(address, mode) {
       const found = await sink.preflight(address, mode);
-      return found.ok ? ok({ target: { ...found.value.target, ...change(found.value.target) } }) : found;
+      return found.ok ? ok({ write: { ...found.value.write, ...change(found.value.write) } }) : found;
     },
   };
 }

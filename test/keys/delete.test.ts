@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Answer, type RequestContext, type Question } from '../../src/keys/request-context.ts';
-import { deleteKey, type DeleteContext, type DeleteRequest } from '../../src/keys/delete.ts';
+import { deleteKey, type DeleteContext } from '../../src/keys/delete.ts';
 import { rotateKey } from '../../src/keys/rotate.ts';
 import { appendAudit } from '../../src/keys/journal/audit.ts';
 import { updateAiModelApiKey } from '../../src/tools/update-ai-model-api-key.ts';
@@ -19,7 +19,7 @@ async function benchWithKey(name = 'app') {
 
 async function remove(
   bench: Bench,
-  request: Partial<DeleteRequest> & Pick<DeleteRequest, 'apiKeyId'>,
+  request: { apiKeyId: string; confirmName?: string; dryRun?: boolean },
   { context = {}, call = {} }: { context?: Partial<DeleteContext>; call?: Partial<RequestContext> } = {},
 ) {
   const given = { groupId: GROUP, confirmName: 'app', dryRun: false, ...request };

@@ -2,9 +2,9 @@
 // the simulated Atlas and the sink really hold. The cells are generated; none is left out because it is awkward.
 
 import { expect, test } from 'vitest';
-import { type CreateContext } from '../../src/keys/create.ts';
+import type { CreateContext } from '../../src/keys/create-and-deliver.ts';
 import { isUnfinished } from '../../src/keys/journal/journal.ts';
-import type { Delivered, Planned } from '../../src/keys/destination.ts';
+import type { Delivered, Planned } from '../../src/keys/sink-choice.ts';
 import { type Simulator } from '../atlas-simulator/simulator.ts';
 import { leaksIn } from '../canary.ts';
 import { behaving, filesIn, GROUP, inParallel, startBench, type Bench, type Told } from './bench.ts';

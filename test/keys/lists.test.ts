@@ -1,15 +1,12 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import {
-  listModelKeys,
-  type KeyListRequest,
-  type KeyRow,
-  listProjects,
-  type ProjectListRequest,
-} from '../../src/keys/lists.ts';
-import { getModelKey } from '../../src/keys/known-key.ts';
+import { listModelKeys, type KeyRow, listProjects } from '../../src/keys/lists.ts';
 import { containing } from '../matching.ts';
 import { GROUP, quiet, startBench, told, type Bench } from './bench.ts';
+import { getModelKey } from '../../src/keys/refusals.ts';
+
+type KeyListRequest = Parameters<typeof listModelKeys>[1];
+type ProjectListRequest = Parameters<typeof listProjects>[1];
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 

@@ -9,7 +9,7 @@ import type { Atlas } from '../../src/atlas/atlas.ts';
 import { ok, type Failure } from '../../src/failure.ts';
 import { thisProcess, type ProcessOwner } from '../../src/files/process-owner.ts';
 import { openJournal, type Journal, type OpenIntent } from '../../src/keys/journal/journal.ts';
-import type { CreateContext } from '../../src/keys/create.ts';
+import type { CreateContext } from '../../src/keys/create-and-deliver.ts';
 import type { RotateContext } from '../../src/keys/rotate.ts';
 import { openSinks } from '../../src/sinks/kinds.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
@@ -180,9 +180,9 @@ function haltingSink(sink: Sink, halt: Halt): Sink {
     async preflight(...given) {
       const found = await sink.preflight(...given);
       if (!found.ok) return found;
-      const { target } = found.value;
+      const { write: target } = found.value;
       return ok({
-        target: {
+        write: {
           ...target,
           async deliver(secret) {
             await halt('deliver', false);

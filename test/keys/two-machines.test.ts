@@ -4,7 +4,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { createKey, type CreateContext } from '../../src/keys/create.ts';
+import { createKey } from '../../src/keys/create.ts';
+import type { CreateContext } from '../../src/keys/create-and-deliver.ts';
 import { listModelKeys } from '../../src/keys/lists.ts';
 import { openJournal, type Journal } from '../../src/keys/journal/journal.ts';
 import { containing } from '../matching.ts';

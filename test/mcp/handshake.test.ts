@@ -9,8 +9,7 @@ import { describe, expect, test } from 'vitest';
 import { connect } from '../../src/mcp/connect.ts';
 import { createHandshake, REPEATED, type Handshake, PROTOCOL_VERSIONS } from '../../src/mcp/handshake.ts';
 import { receive } from '../../src/mcp/stdio.ts';
-import { promptDefinition } from '../../src/prompts/prompt-definition.ts';
-import { PROMPTS } from '../../src/prompts/prompts.ts';
+import { promptDefinitions } from '../../src/prompts/prompt-definitions.ts';
 import { catalogOf } from '../tools/offline-catalog.ts';
 import { configuredTools } from '../../src/tools/tool-definition.ts';
 import { toolDefinitions } from '../../src/tools/tool-definitions.ts';
@@ -22,7 +21,7 @@ const shown = {
   version: '1.2.3',
   instructions: 'Do this.',
   toolDefinitions: configuredTools(toolDefinitions, settings),
-  promptDefinitions: PROMPTS.map(promptDefinition),
+  promptDefinitions: promptDefinitions.map(({ definition }) => definition),
 };
 
 /** A whole server over streams, without a handshake; the messages that it sent, so many of them. */
@@ -31,7 +30,7 @@ async function fromTheSdk(lines: readonly string[], answers: number): Promise<un
   const { server } = createServer({
     ...shown,
     catalog: catalogOf(),
-    prompts: { ...noPrompts, offered: PROMPTS },
+    prompts: noPrompts,
     log: () => undefined,
     audit: () => Promise.resolve(),
   });

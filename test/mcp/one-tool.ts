@@ -10,7 +10,6 @@ import { defineTool, type RequestContext } from '../../src/tools/tool.ts';
 export const TOOL = 'try_it';
 
 export const noPrompts: Prompts = {
-  offered: [],
   find: () => undefined,
   complete: () => Promise.resolve({ values: [], total: 0, hasMore: false }),
 };
@@ -42,6 +41,7 @@ export function serverWith(
     catalog: catalogOf(act),
     toolDefinitions: [],
     prompts: noPrompts,
+    promptDefinitions: [],
     instructions: 'None.',
     log: () => undefined,
     audit: () => Promise.resolve(),

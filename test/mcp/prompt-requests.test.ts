@@ -1,14 +1,15 @@
 import { CompleteResultSchema, ErrorCode, GetPromptResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { describe, expect, test } from 'vitest';
 import type { Prompts } from '../../src/prompts/prompt-catalog.ts';
-import { auditModelKeys, provisionModelKey } from '../../src/prompts/prompts.ts';
+import { promptDefinitions } from '../../src/prompts/prompt-definitions.ts';
+import { PROMPTS } from '../../src/prompts/prompts.ts';
 import { noPrompts, serverWith } from './one-tool.ts';
 import { connectHost } from './recording-host.ts';
 
+const [provisionModelKey, , auditModelKeys] = PROMPTS;
 const offered = [provisionModelKey, auditModelKeys];
 const some: Prompts = {
   ...noPrompts,
-  offered,
   find: (name) => offered.find((prompt) => prompt.name === name),
   complete: (prompt, { argument, value, others }) =>
     Promise.resolve({ values: [prompt, argument, value, JSON.stringify(others)], total: 4, hasMore: false }),
@@ -16,7 +17,11 @@ const some: Prompts = {
 
 async function hostOf(prompts: Prompts, log: (level: string, message: string) => void = () => undefined) {
   const { client } = await connectHost(
-    serverWith(() => Promise.resolve(), { prompts, log }),
+    serverWith(() => Promise.resolve(), {
+      prompts,
+      promptDefinitions: promptDefinitions.map(({ definition }) => definition).filter(({ name }) => prompts.find(name)),
+      log,
+    }),
     {},
   );
   return client;

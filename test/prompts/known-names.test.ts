@@ -5,17 +5,11 @@ import { expect, onTestFinished, test } from 'vitest';
 import { createAtlas } from '../../src/atlas/atlas.ts';
 import { openJournal } from '../../src/keys/journal/journal.ts';
 import { createPrompts, type PromptsContext, knownNames } from '../../src/prompts/prompt-catalog.ts';
+import { PROMPTS } from '../../src/prompts/prompts.ts';
 import { FIRST_PROJECT } from '../../src/sandbox/first-project.ts';
 import { startSimulator } from '../atlas-simulator/simulator.ts';
 import { Secret } from '../../src/secret/secret.ts';
 
-const TOOLS = [
-  'list_projects',
-  'list_secret_sinks',
-  'list_ai_model_api_keys',
-  'create_ai_model_api_key',
-  'rotate_ai_model_api_key',
-];
 const running = new AbortController().signal;
 
 async function openScene(policy: Pick<PromptsContext, 'allowedProjects' | 'orgId'> = {}) {
@@ -40,7 +34,7 @@ async function openScene(policy: Pick<PromptsContext, 'allowedProjects' | 'orgId
         ['vault', 2],
       ]),
     },
-    TOOLS,
+    PROMPTS,
   );
   const complete = (argument: string, value = '', project?: string) =>
     prompts.complete(
@@ -112,8 +106,8 @@ test('nothing for other arguments, prompts that are not, or that are not offered
     nothing,
   );
   expect(await prompts.complete('delete_everything', project, running)).toEqual(nothing);
-  const none = createPrompts({ ...context, sinks: new Map() }, ['list_secret_sinks']);
-  expect(none.offered).toEqual([]);
+  const none = createPrompts({ ...context, sinks: new Map() }, []);
+  expect(none.find('audit_model_keys')).toBeUndefined();
   expect(await none.complete('audit_model_keys', project, running)).toEqual(nothing);
   expect(sandbox.requests).toEqual([]);
 });

@@ -6,11 +6,11 @@ import { afterEach, beforeEach, expect } from 'vitest';
 import type { CommandSpec } from '../../src/config/sink-spec.ts';
 import { Secret } from '../../src/secret/secret.ts';
 import { commandSink } from '../../src/sinks/command-sink.ts';
-import type { Address, Delivery, Target, Verdict } from '../../src/sinks/sink.ts';
+import type { SecretReference, Delivery, PreparedWrite, Verdict } from '../../src/sinks/sink.ts';
 import { environmentOf, scriptFolder, type ScriptFolder } from './script-folder.ts';
 
 export const CANARY = 'al-command-canary-äé€-0123456789';
-export const ADDRESS: Address = { groupId: '0123456789abcdef01234567', entry: 'my.key-1' };
+export const ADDRESS: SecretReference = { groupId: '0123456789abcdef01234567', entry: 'my.key-1' };
 /** Longer than a test may take: whoever waits for it fails. */
 export const NEVER_MS = 600_000;
 
@@ -38,10 +38,14 @@ export function sinkOf(argv: Argv, setting: Setting = {}, environment = environm
   return commandSink('vault', { type: 'command', argv, env: {}, timeoutMs: NEVER_MS, ...setting }, environment);
 }
 
-export async function targetOf(argv: Argv, setting: Setting = {}, environment = environmentOf()): Promise<Target> {
+export async function targetOf(
+  argv: Argv,
+  setting: Setting = {},
+  environment = environmentOf(),
+): Promise<PreparedWrite> {
   const preflight = await sinkOf(argv, setting, environment).preflight(ADDRESS, 'prove');
   if (!preflight.ok) throw new Error(preflight.failure.message);
-  return preflight.value.target;
+  return preflight.value.write;
 }
 
 export async function deliver(argv: Argv, setting: Setting = {}, value = CANARY): Promise<Delivery> {

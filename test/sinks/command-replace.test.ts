@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { CommandSpec } from '../../src/config/sink-spec.ts';
 import { redact } from '../../src/secret/redaction.ts';
 import { Secret } from '../../src/secret/secret.ts';
-import type { PreflightMode, Replaced, SinkProblem, Target } from '../../src/sinks/sink.ts';
+import type { PreflightMode, Replaced, SinkProblem, PreparedWrite } from '../../src/sinks/sink.ts';
 import {
   ADDRESS,
   CANARY,
@@ -26,9 +26,9 @@ const SECRET = new Secret(CANARY);
 
 type Argv = CommandSpec['argv'];
 
-async function replacing(argv: Argv, verify?: Argv, replaced = REPLACED, timeoutMs = NEVER_MS): Promise<Target> {
+async function replacing(argv: Argv, verify?: Argv, replaced = REPLACED, timeoutMs = NEVER_MS): Promise<PreparedWrite> {
   const preflight = await sinkOf(argv, { verify, timeoutMs }).preflight(ADDRESS, 'prove', replaced);
-  return preflight.ok ? preflight.value.target : expect.fail(preflight.failure.message);
+  return preflight.ok ? preflight.value.write : expect.fail(preflight.failure.message);
 }
 
 async function problemOf(verify: Argv, replaced = REPLACED, mode: PreflightMode = 'prove'): Promise<SinkProblem> {
@@ -54,7 +54,7 @@ describe('a command that cannot be read', () => {
     async (replaced) => {
       const { keep, held } = store(OTHER);
       const target = await replacing(keep, undefined, replaced);
-      expect(target.exchanges).toBe('unknown');
+      expect(target.overwrites).toBe('unknown');
       expect(held()).toBe(OTHER);
       expect(await target.deliver(SECRET)).toEqual(WRITTEN);
       expect(await target.verify(SECRET)).toEqual({ outcome: 'verified', verification: 'none' });
@@ -68,7 +68,7 @@ describe('a command that can be read', () => {
   test.each(['', '\n', '\r\n'])('and prints the old secret gives it away, and gets it back: before %j', async (end) => {
     const { keep, show, held } = store(OLD + end);
     const target = await replacing(keep, show);
-    expect(target.exchanges).toBe('old secret');
+    expect(target.overwrites).toBe('old secret');
     expect(folder.has('keep.pid')).toBe(false);
     expect(await target.deliver(SECRET)).toEqual(WRITTEN);
     expect(await target.verify(SECRET)).toEqual(READ_BACK);
@@ -93,7 +93,7 @@ describe('a command that can be read', () => {
     const timeoutMs = body.includes('sleep') ? 500 : NEVER_MS;
     for (const replaced of [REPLACED, { maskedSecret: undefined }]) {
       const target = await replacing(keep, [show], replaced, timeoutMs);
-      expect(target.exchanges).toBe('unknown');
+      expect(target.overwrites).toBe('unknown');
       expect(await target.deliver(SECRET)).toEqual(WRITTEN);
       expect(held()).toBe(CANARY);
       await target.retract();
@@ -239,7 +239,7 @@ describe('a delivery that fails', () => {
   test('while a key is created does not speak of an old secret', async () => {
     const preflight = await sinkOf([folder.sh('keep', 'exit 1')]).preflight(ADDRESS, 'prove');
     if (!preflight.ok) return expect.fail(preflight.failure.message);
-    expect(preflight.value.target.exchanges).toBe('unknown');
-    expect(JSON.stringify(await preflight.value.target.deliver(SECRET))).not.toContain('old secret');
+    expect(preflight.value.write.overwrites).toBe('unknown');
+    expect(JSON.stringify(await preflight.value.write.deliver(SECRET))).not.toContain('old secret');
   });
 });

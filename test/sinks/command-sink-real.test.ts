@@ -10,7 +10,7 @@ import type { CommandSpec } from '../../src/config/sink-spec.ts';
 import { fingerprintOf } from '../../src/secret/fingerprint.ts';
 import { Secret } from '../../src/secret/secret.ts';
 import { commandSink } from '../../src/sinks/command-sink.ts';
-import type { Target } from '../../src/sinks/sink.ts';
+import type { PreparedWrite } from '../../src/sinks/sink.ts';
 import { environmentOf } from './script-folder.ts';
 
 const ADDRESS = { groupId: '0123456789abcdef01234567', entry: 'voyage.dev' };
@@ -49,12 +49,16 @@ function isInstalled(program: string): boolean {
   });
 }
 
-async function targetOf(argv: CommandSpec['argv'], verify?: CommandSpec['argv'], entry?: string): Promise<Target> {
+async function targetOf(
+  argv: CommandSpec['argv'],
+  verify?: CommandSpec['argv'],
+  entry?: string,
+): Promise<PreparedWrite> {
   const spec: CommandSpec = { type: 'command', argv, env: {}, timeoutMs: 20_000, ...(verify && { verify }) };
   const address = { ...ADDRESS, ...(entry !== undefined && { entry }) };
   const preflight = await commandSink('vault', spec, environment).preflight(address, 'prove');
   if (!preflight.ok) throw new Error(preflight.failure.message);
-  return preflight.value.target;
+  return preflight.value.write;
 }
 
 /** Runs a program to set the scene, in the environment that the sink has too. */
@@ -110,11 +114,11 @@ describe('pass', () => {
     expect(other).toMatchObject({ ok: false, failure: { code: 'SINK_ENTRY_EXISTS' } });
     const preflight = await sink.preflight(ADDRESS, 'prove', { maskedSecret: 'al-****ghij' });
     if (!preflight.ok) return expect.fail(preflight.failure.message);
-    expect(preflight.value.target.exchanges).toBe('old secret');
+    expect(preflight.value.write.overwrites).toBe('old secret');
     const secret = new Secret('al-real-canary-of-the-new-key-0123456789');
-    expect(await preflight.value.target.deliver(secret)).toEqual(WRITTEN);
-    expect(await preflight.value.target.verify(secret)).toEqual(READ_BACK);
-    await preflight.value.target.retract();
+    expect(await preflight.value.write.deliver(secret)).toEqual(WRITTEN);
+    expect(await preflight.value.write.verify(secret)).toEqual(READ_BACK);
+    await preflight.value.write.retract();
     expect(prepare('pass', ['show', `atlas/${ADDRESS.groupId}/voyage.dev`])).toBe(VALUE);
   });
 

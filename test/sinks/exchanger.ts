@@ -12,7 +12,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import { Secret } from '../../src/secret/secret.ts';
 import { dotenvSink } from '../../src/sinks/dotenv/dotenv-sink.ts';
 import { fileSink } from '../../src/sinks/file-sink.ts';
-import type { Target } from '../../src/sinks/sink.ts';
+import type { PreparedWrite } from '../../src/sinks/sink.ts';
 
 const [, , kind, path = '', maskedSecret, value = '', task, at] = process.argv;
 const nonce = '0123456789ab';
@@ -64,13 +64,13 @@ function failSyncs(from: number, to: number): void {
   syncBuiltinESMExports();
 }
 
-async function prepare(): Promise<Target> {
+async function prepare(): Promise<PreparedWrite> {
   const preflight = await sink.preflight({ groupId: '0123456789abcdef01234567' }, 'inspect', { maskedSecret });
   if (!preflight.ok) throw new Error(preflight.failure.message);
-  return preflight.value.target;
+  return preflight.value.write;
 }
 
-async function exchange(target: Target, secret: Secret): Promise<void> {
+async function exchange(target: PreparedWrite, secret: Secret): Promise<void> {
   const delivery = await target.deliver(secret, { nonce });
   const verdict = delivery.outcome === 'failed' ? undefined : await target.verify(secret);
   process.stdout.write(`${delivery.outcome} ${verdict?.outcome ?? 'not at all'}\n`);

@@ -19,11 +19,18 @@ import { expect, onTestFinished } from 'vitest';
 import { Secret } from '../../src/secret/secret.ts';
 import { dotenvSink } from '../../src/sinks/dotenv/dotenv-sink.ts';
 import { fileSink } from '../../src/sinks/file-sink.ts';
-import type { Address, PreflightMode, Replaced, Sink, SinkProblem, Target } from '../../src/sinks/sink.ts';
+import type {
+  SecretReference,
+  PreflightMode,
+  Replaced,
+  Sink,
+  SinkProblem,
+  PreparedWrite,
+} from '../../src/sinks/sink.ts';
 
 export const CANARY = 'al-file-canary_0123456789.~+/==';
 export const SECRET = new Secret(CANARY);
-export const ADDRESS: Address = { groupId: '0123456789abcdef01234567', entry: 'my.key-1' };
+export const ADDRESS: SecretReference = { groupId: '0123456789abcdef01234567', entry: 'my.key-1' };
 export const VARIABLE = 'VOYAGE_API_KEY';
 export const isRoot = process.getuid?.() === 0;
 /** Nobody's, whoever runs the tests. */
@@ -75,16 +82,20 @@ export function dotenvSinkAt(path: string, variable = VARIABLE, environment = en
   return dotenvSink('env', { type: 'dotenv', path, variable }, environment);
 }
 
-export async function targetOf(sink: Sink, address: Address = ADDRESS, replaced?: Replaced): Promise<Target> {
+export async function targetOf(
+  sink: Sink,
+  address: SecretReference = ADDRESS,
+  replaced?: Replaced,
+): Promise<PreparedWrite> {
   const preflight = await sink.preflight(address, 'prove', replaced);
   if (!preflight.ok) return expect.fail(`${preflight.failure.message} ${preflight.failure.hint}`);
-  return preflight.value.target;
+  return preflight.value.write;
 }
 
 export async function problemOf(
   sink: Sink,
   mode: PreflightMode = 'prove',
-  address: Address = ADDRESS,
+  address: SecretReference = ADDRESS,
   replaced?: Replaced,
 ): Promise<SinkProblem> {
   const preflight = await sink.preflight(address, mode, replaced);

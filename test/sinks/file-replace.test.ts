@@ -67,7 +67,7 @@ describe('a place that is free', () => {
     async (replaced) => {
       const path = join(scratch(), 'a/k');
       const target = await replacing(path, replaced);
-      expect(target.exchanges).toBe('nothing');
+      expect(target.overwrites).toBe('nothing');
       expect(await target.deliver(SECRET)).toEqual(WRITTEN);
       expect(await target.verify(SECRET)).toEqual(READ_BACK);
       expect(readFileSync(path, 'utf8')).toBe(CANARY);
@@ -90,7 +90,7 @@ describe('the old secret', () => {
   test.each(['', '\n', '\r\n'])('gives way, and comes back byte for byte: before %j', async (ending) => {
     const path = keyFile(OLD + ending);
     const target = await replacing(path);
-    expect(target).toMatchObject({ location: path, exchanges: 'old secret' });
+    expect(target).toMatchObject({ location: path, overwrites: 'old secret' });
     expect(readFileSync(path, 'utf8')).toBe(OLD + ending);
     expect(await target.deliver(SECRET)).toEqual(WRITTEN);
     expect(await target.verify(SECRET)).toEqual(READ_BACK);
@@ -139,7 +139,7 @@ describe('the old secret', () => {
   test('of a key with a region, and none of another region', async () => {
     const old = OLD.replace('al-', 'al-eu-');
     const path = keyFile(old);
-    expect(await replacing(path, { maskedSecret: 'al-eu-****odu2' })).toMatchObject({ exchanges: 'old secret' });
+    expect(await replacing(path, { maskedSecret: 'al-eu-****odu2' })).toMatchObject({ overwrites: 'old secret' });
     expect(await problemOf(fileSinkAt(path), 'prove', ADDRESS, { maskedSecret: 'al-us-****odu2' })).toEqual(
       entryExists(/not the secret of the key/),
     );
@@ -155,7 +155,7 @@ describe('where the fingerprint of the old secret is known', () => {
   test.each([undefined, 'al-****odu2', 'shown otherwise'])('it gives way, whatever the mask (%s)', async (mask) => {
     for (const content of [OLD, `${OLD}\n`]) {
       const target = await replacing(keyFile(content), known(mask));
-      expect(target).toMatchObject({ exchanges: 'old secret' });
+      expect(target).toMatchObject({ overwrites: 'old secret' });
       expect(await target.deliver(SECRET)).toEqual(WRITTEN);
     }
   });
@@ -251,7 +251,7 @@ describe('the rules for files and directories hold for one that is replaced', ()
     expect(await problemOf(sink, 'inspect', ADDRESS, REPLACED)).toEqual(notReady(/is tracked by git/));
     run('git', '-C', folder, 'rm', '-q', '--cached', 'k');
     writeFileSync(join(folder, '.gitignore'), 'k\n');
-    expect(await targetOf(sink, ADDRESS, REPLACED)).toMatchObject({ exchanges: 'old secret' });
+    expect(await targetOf(sink, ADDRESS, REPLACED)).toMatchObject({ overwrites: 'old secret' });
   });
 });
 

@@ -2,14 +2,14 @@ import { describe, expect, test } from 'vitest';
 import { redact } from '../../src/secret/redaction.ts';
 import { Secret } from '../../src/secret/secret.ts';
 import { inlineSink } from '../../src/sinks/inline-sink.ts';
-import type { Target } from '../../src/sinks/sink.ts';
+import type { PreparedWrite } from '../../src/sinks/sink.ts';
 
 const ADDRESS = { groupId: '0123456789abcdef01234567' };
 
-async function freeTarget(): Promise<Target> {
+async function freeTarget(): Promise<PreparedWrite> {
   const preflight = await inlineSink('chat').preflight(ADDRESS, 'prove');
   if (!preflight.ok) throw new Error('The inline sink is always ready.');
-  return preflight.value.target;
+  return preflight.value.write;
 }
 
 describe('the inline sink', () => {
@@ -57,7 +57,7 @@ describe('the inline sink', () => {
 
   test('replaces nothing, whatever key is replaced', async () => {
     const preflight = await inlineSink('chat').preflight(ADDRESS, 'prove', { maskedSecret: 'al-****odu2' });
-    expect(preflight).toMatchObject({ ok: true, value: { target: { exchanges: 'nothing' } } });
+    expect(preflight).toMatchObject({ ok: true, value: { write: { overwrites: 'nothing' } } });
   });
 
   test('cannot tell what it showed', async () => {

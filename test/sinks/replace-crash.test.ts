@@ -80,7 +80,7 @@ async function whileLocked<T extends object>(path: string, action: () => Promise
 async function exchangeAgain({ sinkAt, textOf }: Kind, path: string): Promise<void> {
   const value = 'al-again-canary_0123456789-0123456789_odu2';
   const target = await targetOf(sinkAt(path), ADDRESS, REPLACED);
-  expect(target.exchanges).toBe('old secret');
+  expect(target.overwrites).toBe('old secret');
   expect(await target.deliver(new Secret(value))).toMatchObject({ outcome: 'written' });
   expect(await target.verify(new Secret(value))).toEqual(READ_BACK);
   expect(readFileSync(path, 'utf8')).toBe(textOf(value));

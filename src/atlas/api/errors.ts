@@ -207,7 +207,7 @@ function notFound({ errorCode }: AtlasFacts): Advice {
   }
 }
 
-/** None is documented: names are the likely reason. */
+/** Atlas documents no conflict; the likely reason is a name that is in use. */
 function conflict({ errorCode }: AtlasFacts): Advice {
   return refusal(
     'ATLAS_REJECTED',
@@ -290,7 +290,7 @@ function factsOf(reply: HttpReply): AtlasFacts {
   };
 }
 
-/** Only as it was sent: what cleaning would turn into a code is none. */
+/** Only as it was sent: what cleaning turns into a code is not a code. */
 function codeField(object: JsonObject, name: string, pattern: RegExp): string | undefined {
   const code = textField(object, name, LONGEST_WORD);
   return code !== undefined && code === object[name] && pattern.test(code) ? code : undefined;

@@ -52,9 +52,6 @@ export const LARGEST_PAGE_REPLY = 8 * 1024 * 1024;
 const MOST_ROWS = 50_000;
 /** Enough for so many rows where the server gives a fifth of what it is asked for. */
 const MOST_PAGES = 500;
-/** However many pages there are. */
-export const LONGEST_LISTING_MS = 60_000;
-
 /** Of all its pages, in characters: 50,000 keys are about 25 million. What is kept of a page is no more than came. */
 const LARGEST_LISTING = 64 * 1024 * 1024;
 

@@ -70,7 +70,7 @@ export const describeCredentialCall: ApiCall<CredentialDescription> = {
   read: readCredential,
 };
 
-/** Only `apiKey` is published, and is null for a credential that is none. */
+/** Only `apiKey` is published; it is null for a credential that is not an API key. */
 function readCredential({ body, date }: ApiReply): Result<CredentialDescription, FailureAfterSend> {
   const content = parseObject(body);
   if (!content) return failed(protocolFailure('an unreadable description of the credential'));

@@ -26,7 +26,7 @@ interface FailedTry {
 
 /**
  * How many milliseconds to wait before a call is repeated; undefined where it is not. Only reads and deletes are repeated:
- * a create or a change is sent again after a definite refusal only, which is not for here to say.
+ * a create or a change is sent again only after a definite refusal, which admin-api.ts judges.
  *
  * @param random from 0 to 1
  */

@@ -82,7 +82,7 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The JSON object that the text is; undefined where it is none. */
+/** The text as a JSON object; undefined where it is not one. */
 export function parseObject(text: string | undefined): JsonObject | undefined {
   const parsed = parseJson(text ?? '');
   return isObject(parsed) ? parsed : undefined;

@@ -67,7 +67,7 @@ const FELL_BACK =
 
 /**
  * The method, and the path without its ids: such as `GET groups aiModelApiKeys`. Undefined for what the preview does not have,
- * which is all but the calls of AI models: those exist in version 2023-01-01, to which a later date resolves.
+ * which is everything except the calls of AI models: those exist in version 2023-01-01, to which a later date resolves.
  */
 function kindOf({ method, path }: VersionedCall): string | undefined {
   const [, , , , ...segments] = (path.split('?')[0] ?? '').split('/');

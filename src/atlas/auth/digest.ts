@@ -20,7 +20,7 @@ interface DigestChallenge {
   readonly stale: boolean;
 }
 
-/** A request may meet a nonce that was used up by others side by side with it. */
+/** Requests that run at the same time may use up the nonce of one another. */
 const MOST_ATTEMPTS = 3;
 
 export function digestAuthenticator(publicKey: string, source: SecretSource): Authenticator {

@@ -1,5 +1,5 @@
-// A secret, wherever it comes from (a setting, a file, a program): kept once it was fetched, and fetched anew where Atlas refuses
-// it or it is about to end. One fetch at a time, however many callers wait for it. Nothing that a program prints is shown.
+// Fetches a secret from where it is (a setting, a file, a program), keeps it, and fetches it again where Atlas refuses it or it
+// is about to end. It makes one fetch at a time, however many callers wait. Nothing that a program prints is shown.
 
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -8,7 +8,7 @@ import { secretProblem } from '../../config/secret-text.ts';
 import { failed, ok, refusal, type Failure, type Result } from '../../failure.ts';
 import { privacySentence } from '../../files/privacy.ts';
 import { searchPathOf } from '../../programs/child-environment.ts';
-import { describe, readProgram, type Program } from '../../programs/child-process.ts';
+import { describeEnd, readProgram, type Program } from '../../programs/child-process.ts';
 import { findExecutable } from '../../programs/executable.ts';
 import { isSameSecret, Secret } from '../../secret/secret.ts';
 import { tokenEnd } from '../../secret/authorization.ts';
@@ -23,7 +23,7 @@ export interface SecretSource {
   renew(refused: Secret): Promise<boolean>;
 }
 
-/** A program that failed, or had nothing new, is left alone for so long: it may ask a person each time. */
+/** A program that failed, or gave nothing new, is not run again for so long: it may ask a person each time. */
 const REST_MS = 30_000;
 const RENEW_AHEAD_MS = 60_000;
 
@@ -146,10 +146,10 @@ async function secretOfProgram({
 /** What a program printed, without the blanks around it; or in a sentence why there is nothing. */
 export async function printedBy(program: Program, subject: string): Promise<Result<string, string>> {
   const end = await readProgram(program);
-  if (end.by !== 'exit') return failed(describe(program, end, subject));
+  if (end.by !== 'exit') return failed(describeEnd(program, end, subject));
   const text = end.output.toString('utf8').trim();
   end.output.fill(0);
-  if (end.code !== 0) return failed(describe(program, end, subject));
+  if (end.code !== 0) return failed(describeEnd(program, end, subject));
   return text === '' ? failed(`${subject} printed nothing.`) : ok(text);
 }
 

@@ -5,7 +5,8 @@ import { request as httpRequest } from 'node:http';
 import { isIP, type Socket } from 'node:net';
 import type { buildConnector } from 'undici';
 import buildTlsConnector from 'undici/lib/core/connect.js';
-import type { ProxySettings } from '../../config/proxy.ts';
+import type { ProxySettings } from '../../config/atlas-connection.ts';
+import { systemCode } from '../../files/file-problem.ts';
 import { basicAuthorization } from '../../secret/authorization.ts';
 
 /** What kept a connection from being made. Never with a cause: errors of HTTP may quote headers, such as the proxy's login. */
@@ -97,25 +98,22 @@ function connectRequest({ url, login }: ProxySettings, authority: string) {
 /** What ends after the connection was made is the proxy's own doing. */
 function reasonOf(error: Error): ProxyReason {
   if (isTlsError(error)) return 'proxy_tls';
-  return isBreak(codeOf(error)) ? 'proxy_closed' : 'proxy_unreachable';
+  return isBreak(error) ? 'proxy_closed' : 'proxy_unreachable';
 }
 
 /** An error of TLS is about Atlas's certificate, or about that of a proxy which puts its own in between. */
 function inTunnel(error: Error | null): Error {
-  return error && !isBreak(codeOf(error)) ? error : new ProxyError('proxy_closed');
+  return error && !isBreak(error) ? error : new ProxyError('proxy_closed');
 }
 
-function isBreak(code: string): boolean {
+function isBreak(error: Error): boolean {
+  const code = systemCode(error) ?? '';
   return code === 'ECONNRESET' || code === 'EPIPE' || code.startsWith('HPE_');
 }
 
 /** By the code only: messages of such errors may quote headers. */
 export function isTlsError(error: Error): boolean {
-  return /^(?:ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/.test(codeOf(error));
-}
-
-export function codeOf(error: Error): string {
-  return 'code' in error && typeof error.code === 'string' ? error.code : '';
+  return /^(?:ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/.test(systemCode(error) ?? '');
 }
 
 /**

@@ -4,8 +4,9 @@
 import { setFlagsFromString } from 'node:v8';
 import type { Dispatcher } from 'undici';
 import Agent from 'undici/lib/dispatcher/agent.js';
-import type { ProxySettings } from '../../config/proxy.ts';
-import { codeOf, goesThroughProxy, isTlsError, ProxyError, tunnelConnector } from './proxy-tunnel.ts';
+import type { ProxySettings } from '../../config/atlas-connection.ts';
+import { systemCode } from '../../files/file-problem.ts';
+import { goesThroughProxy, isTlsError, ProxyError, tunnelConnector } from './proxy-tunnel.ts';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
@@ -49,7 +50,7 @@ export interface Transport {
 const LARGEST_REPLY = 256 * 1024;
 const KEEP_ALIVE_MS = 30_000;
 
-// The seam: undici's HTTP parser is WebAssembly, with one function so large that V8 takes some 60 ms of processor time and
+// undici's HTTP parser is WebAssembly, with one function so large that V8 takes some 60 ms of processor time and
 // 10 MB to optimise it, and does so while the first reply comes in. As first compiled it parses such replies as well. The
 // budget is what may run of it before it is optimised; no other WebAssembly is in this program.
 setFlagsFromString('--wasm-tiering-budget=1000000000');
@@ -180,7 +181,7 @@ function lossFor(error: Error): Loss {
 
 /** By the error's code only: messages of HTTP libraries may quote headers. */
 function reasonFor(error: Error): LostReason {
-  const code = codeOf(error);
+  const code = systemCode(error);
   if (code === 'ECONNREFUSED') return 'refused';
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'unresolved';
   if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') return 'timeout';

@@ -7,7 +7,7 @@ import { parseJson } from '../../text/json.ts';
 import { redactJson } from '../../secret/redaction.ts';
 import { attempt, unlessMissing } from '../../files/file-problem.ts';
 import { withDirectory, withMadeDirectory, type SafeDirectory } from '../../files/safe-directory.ts';
-import { serialized } from '../../files/serialized.ts';
+import { serialized } from '../../files/file-lock.ts';
 import { appendLine, lastLines } from '../../files/append-line.ts';
 
 const NAME = 'audit.jsonl';

@@ -1,6 +1,6 @@
-// What the journal keeps of one create, be it for a rotation: whose it is, where it stands, and which other calls of this
-// machine it stands in the way of. Pure; it is written and read in journal.ts. It holds no text of a reply but ids of the
-// right form and fingerprints, so that nothing in it is redacted.
+// What the journal keeps of one create or rotation: which process owns it, which step it has reached, and which other calls of
+// this machine it excludes. journal.ts reads and writes it. Of a reply it holds only ids of the right form and fingerprints,
+// so that nothing in it is redacted.
 
 import { parseJson } from '../../text/json.ts';
 import type { Fingerprint } from '../../secret/fingerprint.ts';
@@ -46,11 +46,11 @@ export interface Plan {
   /** In the name that the key has until then: 12 hexadecimal digits. */
   readonly nonce: string;
   readonly sink: string;
-  readonly entry?: string;
+  readonly entry?: string | undefined;
   /** The same for every sink whose path leads there; absent where the sink has no path. */
-  readonly place?: string;
+  readonly place?: string | undefined;
   /** In a rotation. */
-  readonly replaces?: Replacement;
+  readonly replaces?: Replacement | undefined;
 }
 
 export interface Intent extends Plan {
@@ -66,7 +66,7 @@ const STEPS = ['sending', 'created', 'undelivered', 'delivered', 'retiring', 'en
 const NONCE = /^[0-9a-f]{12}$/;
 
 /** A process that takes over what another has left. */
-export interface Claim {
+interface Claim {
   readonly owner: ProcessOwner;
   readonly at: string;
   /** How many lines there were. It counts only where no other line came in between. */
@@ -74,16 +74,16 @@ export interface Claim {
 }
 
 /** An intent as its file says it, and how many lines that are. */
-export interface Told {
+interface ParsedIntent {
   readonly intent: Intent;
   readonly lines: number;
 }
 
 /**
  * Each step was written as a line, and the last whole one counts: a process that was killed, or had no room on the disk,
- * while it wrote one had begun nothing yet of what that was to say. Undefined for what is no intent of that nonce.
+ * while it wrote one had begun nothing yet of what that was to say. Undefined for what is not an intent of that nonce.
  */
-export function parseIntent(nonce: string, text: string): Told | undefined {
+export function parseIntent(nonce: string, text: string): ParsedIntent | undefined {
   const lines = text.split('\n').slice(0, -1);
   let intent: Intent | undefined;
   for (const [index, line] of lines.entries()) {

@@ -1,22 +1,21 @@
 // Keeps every create on the disk, step by step, so that a killed process leaves no key unreported. One file an intent, named
 // by the nonce of its call, a line a step, synced; for several processes at once, without a lock. It never holds a secret.
 //
-// A process writes its intent first and then looks for those of others, and takes its own back where another is at the same
-// name: of two at once, at most one finds itself alone. A dead process keeps nobody out.
+// A process writes its intent first and then looks for those of others, and removes its own where another has the same name:
+// of two at once, at most one finds no other. The intent of a process that has ended excludes nobody.
 
 import { randomInt } from 'node:crypto';
 import { readdirSync, renameSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { walk } from '../../files/ancestors.ts';
+import { walk } from '../../files/path-walk.ts';
 import { placeNew, readFound } from '../../files/atomic-file.ts';
 import { privateMode } from '../../files/file-owner.ts';
 import { attempt, unlessMissing, type FileProblem } from '../../files/file-problem.ts';
-import { isHeldIn, lifeFileIn } from '../../files/life-file.ts';
+import { isAlive, makeLifeFile, removeUnlessHeld, thisProcess, type ProcessOwner } from '../../files/process-owner.ts';
 import { askFirst } from '../../files/privacy.ts';
-import { isAlive, thisProcess, type ProcessOwner } from '../../files/process-owner.ts';
 import { withDirectory, withMadeDirectory, type SafeDirectory } from '../../files/safe-directory.ts';
-import { serialized } from '../../files/serialized.ts';
+import { serialized } from '../../files/file-lock.ts';
 import { failed, ok, refusal, type Failure, type Result } from '../../failure.ts';
 import { appendLine } from '../../files/append-line.ts';
 import {
@@ -36,12 +35,12 @@ export interface Journal {
   /**
    * Written before anything is sent. A failure says that nothing may be sent.
    *
-   * One more than `maxPerHour` of this machine is refused, be the earlier ones carried out or refused.
+   * One more than `maxPerHour` of this machine is refused, whether the earlier ones were carried out or refused.
    */
   open(plan: Plan, limits: OpenLimits): Promise<Result<OpenIntent>>;
-  /** What is kept; undefined where it cannot be read. Changes nothing. */
-  read(): Promise<Kept | undefined>;
-  /** Takes over an intent that nobody is at, as it is now; undefined where somebody is, or it has ended, or is gone. */
+  /** What is kept; CONFIG_INVALID where it cannot be read. Changes nothing. */
+  read(): Promise<Result<Kept>>;
+  /** Takes over an intent that no process works on, as it is now; undefined where one does, or it has ended, or its file is gone. */
   claim(nonce: string): Promise<OpenIntent | undefined>;
 }
 
@@ -52,14 +51,14 @@ export interface Kept {
   readonly unreadable: readonly string[];
 }
 
-export interface OpenLimits {
+interface OpenLimits {
   /**
    * When the caller looked whether the name is free (milliseconds since the epoch): another create of that name, on this
    * machine and since then, makes the look worthless.
    */
   readonly since: number;
   readonly maxPerHour: number;
-  /** Whether what the sink holds gives way to what comes later, so that only one call at a time may write there. */
+  /** Whether a later write overwrites an earlier one, so that only one call at a time may write there. */
   readonly isOnePlace: boolean;
 }
 
@@ -96,12 +95,12 @@ export function openJournal(stateDirectory: string, self: ProcessOwner = thisPro
       const opened = await serialized(directory, () =>
         attempt(`the journal ${directory} cannot be written`, () => open(directory, { plan, self }, limits, settled)),
       );
-      if (!opened.ok) return failed(cannotWrite(opened.failure.message));
+      if (!opened.ok) return failed(notWritable(opened.failure.message));
       return opened.value.ok ? ok(handle(opened.value.value)) : opened.value;
     },
     async read() {
       const found = await attempt(`the journal ${directory} cannot be read`, () => readAll(directory, settled));
-      return found.ok ? found.value : undefined;
+      return found.ok ? found : failed(notReadable());
     },
     async claim(nonce) {
       const claimed = await serialized(directory, () =>
@@ -114,12 +113,12 @@ export function openJournal(stateDirectory: string, self: ProcessOwner = thisPro
   };
 }
 
-/** Whether the process of an intent is still at it. Who has a life file here was seen to hold it. */
+/** Whether the process of an intent still works on it. An owner that has a life file here was seen to hold it. */
 export function isUnderWay({ owner, updatedAt, state }: Intent): boolean {
   return state.step !== 'ended' && owner !== null && isAlive(owner, Date.parse(updatedAt), undefined, () => true);
 }
 
-/** An intent that nobody is at, and whose key may be alive without its final name. */
+/** An intent that no process works on, and whose key may be alive without its final name. */
 export function isUnfinished(intent: Intent): boolean {
   return intent.state.step !== 'ended' && !isUnderWay(intent);
 }
@@ -164,7 +163,7 @@ function refusalOf(plan: Plan, intents: readonly Intent[], limits: OpenLimits): 
 
 /** Where the system has no procfs, a process is told by a file that it holds. */
 function signed(self: ProcessOwner, opened: SafeDirectory, directory: string): ProcessOwner {
-  const lifeFile = lifeFileIn(opened, directory);
+  const lifeFile = makeLifeFile(opened, directory);
   return lifeFile === undefined ? self : { ...self, lifeFile };
 }
 
@@ -173,7 +172,7 @@ function withLivingOwner(directory: SafeDirectory, intent: Intent): Intent {
   const { owner } = intent;
   if (owner?.lifeFile === undefined || intent.state.step === 'ended') return intent;
   const { lifeFile, ...rest } = owner;
-  const isHeld = isHeldIn(directory, lifeFile);
+  const isHeld = removeUnlessHeld(directory, lifeFile);
   if (isHeld === true) return intent;
   return { ...intent, owner: isHeld === undefined ? rest : null };
 }
@@ -207,19 +206,12 @@ async function claim(
 async function write(directory: string, intent: Intent, state: Step): Promise<boolean> {
   const written = await attempt('the journal cannot be written', () =>
     withDirectory(directory, async (opened) => {
-      const line = serializeIntent({ ...planOf(intent), updatedAt: now(), state });
+      const line = serializeIntent({ ...intent, updatedAt: now(), state });
       await appendLine(opened, fileOf(intent.nonce), line, { creates: false, syncs: state.step !== 'ended' });
       return ok(undefined);
     }),
   );
   return written.ok;
-}
-
-/** Without what a handle has beside it. */
-function planOf({ groupId, name, nonce, sink, entry, place, replaces, owner, openedAt }: Intent) {
-  const where = { ...(entry !== undefined && { entry }), ...(place !== undefined && { place }) };
-  const rest = { ...where, ...(replaces && { replaces }) };
-  return { groupId, name, nonce, sink, ...rest, owner, openedAt };
 }
 
 async function readAll(directory: string, settled: Settled): Promise<Result<Kept, FileProblem>> {
@@ -283,7 +275,7 @@ function removeOld(directory: SafeDirectory, intents: readonly Intent[]): void {
     });
 }
 
-/** Of what Atlas refused nothing needs to be known but that it counts for the quota; a lost create is watched for. */
+/** A refused create is kept only because it counts for the quota; one whose reply was lost may still appear. */
 function isOld({ owner, state, updatedAt }: Intent): boolean {
   const age = Date.now() - Date.parse(updatedAt);
   if (state.step === 'ended') return age > (state.outcome === 'not_created' ? HOUR_MS : KEPT_MS);
@@ -298,7 +290,15 @@ function now(): string {
   return new Date().toISOString();
 }
 
-function cannotWrite(message: string): Failure {
+function notReadable(): Failure {
+  return refusal(
+    'CONFIG_INVALID',
+    'The journal cannot be read, so that nothing can be said of unfinished creates.',
+    `The operator makes ATLAS_MODEL_KEYS_STATE_DIR a directory that belongs only to this user${privateMode()} and can be read, and moves files away from its intents that are not intents.`,
+  );
+}
+
+function notWritable(message: string): Failure {
   return refusal(
     'CONFIG_INVALID',
     `Nothing was created: ${message}`,

@@ -27,12 +27,13 @@ export function judgeOf(
     const isRightForNode = valueOf(after, variable) === value && hasSameOthers(before, after, variable);
     // Node is the quickest to ask, and what it cannot read is not written anyway.
     if (!isRightForNode) return ['Node'];
-    const assignment = { variable, value, isExport };
-    return namesOf(READERS.filter((reader, each) => !isRightFor(reader, was[each], reader.read(after), assignment)));
+    const expected = { variable, value, isExport };
+    return namesOf(READERS.filter((reader, each) => !isRightFor(reader, was[each], reader.read(after), expected)));
   };
 }
 
-interface Assignment {
+/** What a reader is to find. */
+interface Expected {
   readonly variable: string;
   readonly value: string;
   readonly isExport: boolean;
@@ -42,12 +43,12 @@ function isRightFor(
   reader: Reader,
   old: Variables | undefined,
   found: Variables | undefined,
-  assignment: Assignment,
+  expected: Expected,
 ): boolean {
-  if (found === undefined) return old === undefined || (reader.isLiteral && assignment.isExport);
-  const { variable } = assignment;
+  if (found === undefined) return old === undefined || (reader.isLiteral && expected.isExport);
+  const { variable } = expected;
   const isSame = old === undefined || isDeepStrictEqual(without(old, variable), without(found, variable));
-  return isSame && isRead(reader, found, assignment);
+  return isSame && isRead(reader, found, expected);
 }
 
 /** The names of the readers that find another value than this one, or none. */
@@ -70,12 +71,12 @@ export function seeingReaders(blind: readonly string[]): string[] {
   return namesOf([{ name: 'Node' }, ...READERS]).filter((name) => !blind.includes(name));
 }
 
-function isRead({ isLiteral }: Reader, found: Variables, { variable, value, isExport }: Assignment): boolean {
+function isRead({ isLiteral }: Reader, found: Variables, { variable, value, isExport }: Expected): boolean {
   const read = found.get(variable);
   return read === value || (isLiteral && isExport && (read ?? '') === '');
 }
 
-/** Most readers take the comment behind a blank for the value where there is no other. */
+/** Most readers take the comment behind a blank for the value where the line has no other value. */
 function isPlaceholder(value: string, { name }: Reader): boolean {
   return name === 'bash' ? /^(?:``)?$/.test(value) : /^(?:""|''|``)?(?:\s*#.*)?$/s.test(value.trim());
 }

@@ -1,5 +1,5 @@
-// Reads, edits and replaces a .env file as one step. Other processes of this program wait meanwhile; a change by any
-// other program is noticed, and the step done again.
+// Reads, edits and replaces a .env file as one step, and refuses a file that only looks like one. Other processes of this
+// program wait meanwhile; a change by any other program is noticed, and the step done again.
 
 import type { BigIntStats } from 'node:fs';
 import { failed, ok, type Result } from '../../failure.ts';
@@ -10,18 +10,17 @@ import { shellWord, systemCode } from '../../files/file-problem.ts';
 import type { SafeDirectory } from '../../files/safe-directory.ts';
 import { openSecret, type Secret } from '../../secret/secret.ts';
 import { keptReaders } from '../access-list.ts';
-import type { Place } from '../file-place.ts';
+import type { FilePath } from '../file-path.ts';
 import type { Environment } from '../git-ignore.ts';
 import { changedMeanwhile } from '../old-secret.ts';
 import { entryExists, inDirectory, notReady, sinkProblem, worded } from '../sink-problem.ts';
 import { replaceVariable, linesWith, setVariable, takeBack, type Trace } from './dotenv-text.ts';
-import { foreignFormat } from './foreign-format.ts';
 import { valueOf } from './node-reader.ts';
 import type { SinkProblem } from '../sink.ts';
 
 /** One variable of one file. */
 interface Variable {
-  readonly place: Place;
+  readonly place: FilePath;
   readonly variable: string;
 }
 
@@ -59,7 +58,7 @@ const MOST_TRIES = 5;
 /** The file, or undefined where there is none. Refuses what is not safe to hold a secret, or no text. */
 export async function readDotenv(
   directory: SafeDirectory,
-  place: Place,
+  place: FilePath,
 ): Promise<Result<DotenvFile | undefined, SinkProblem>> {
   const found = await readFound(directory, place.name, LARGEST);
   if (found === undefined) return ok(undefined);
@@ -74,13 +73,13 @@ export async function readDotenv(
 /** As {@link readDotenv}, but of any regular file: what was delivered is taken back from an unsafe one too. */
 async function readDelivered(
   directory: SafeDirectory,
-  place: Place,
+  place: FilePath,
 ): Promise<Result<DotenvFile | undefined, SinkProblem>> {
   const found = await readFound(directory, place.name, LARGEST);
   return found?.stats.isFile() === true ? textOf(place, found) : ok(undefined);
 }
 
-function textOf(place: Place, { bytes, stats }: FoundFile): Result<DotenvFile, SinkProblem> {
+function textOf(place: FilePath, { bytes, stats }: FoundFile): Result<DotenvFile, SinkProblem> {
   if (bytes === undefined) return failed(tooLarge(place));
   const foreign = foreignFormat(bytes, place.path);
   if (foreign !== undefined) return failed(foreign);
@@ -131,7 +130,7 @@ function unclear({ place, variable }: Variable, readers: readonly string[], line
 }
 
 /** A script of direnv, which it runs with bash. */
-export function isForDirenv({ name }: Place): boolean {
+export function isForDirenv({ name }: FilePath): boolean {
   return /^\.envrc(?:\.|$)/.test(name);
 }
 
@@ -217,7 +216,7 @@ export function isHeld({ place, variable }: Variable, value: string): Promise<Re
 
 /** Tries again while `step` answers undefined, which means that somebody else changed the file. */
 async function untilSettled<T>(
-  place: Place,
+  place: FilePath,
   step: (directory: SafeDirectory) => Promise<Result<T, SinkProblem> | undefined>,
 ): Promise<Result<T, SinkProblem>> {
   for (let tries = 0; tries < MOST_TRIES; tries += 1) {
@@ -230,14 +229,14 @@ async function untilSettled<T>(
   return failed(restless(place));
 }
 
-function tooLarge(place: Place): SinkProblem {
+function tooLarge(place: FilePath): SinkProblem {
   return notReady(
     `${place.path} is larger than ${LARGEST / 1024} KiB, or would be.`,
     'Make it smaller, or configure the path of another .env file.',
   );
 }
 
-function restless(place: Place): SinkProblem {
+function restless(place: FilePath): SinkProblem {
   return notReady(
     `${place.path} was changed by another program again and again.`,
     'Close the program that writes to it, then try again.',
@@ -259,7 +258,7 @@ async function placeUnlessTaken(
   }
 }
 
-/** Exactly the text whose bytes these are, a byte order mark included. */
+/** Exactly the text of these bytes, with its byte order mark; undefined where they are not text. */
 function decode(bytes: Buffer): string | undefined {
   if (bytes.includes(0)) return undefined;
   try {
@@ -267,4 +266,67 @@ function decode(bytes: Buffer): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * A file that looks like a .env file, or stands in its place, and is not one: encrypted by a program that has to write it
+ * itself, or in UTF-16. It is named as what it is, with that program's own command.
+ */
+interface Format {
+  readonly pattern: RegExp;
+  readonly message: (path: string) => string;
+  readonly hint: (path: string) => string;
+}
+
+const PLAIN = 'or configure the path of a plain .env file';
+
+/** Looked for in the bytes as Latin-1, since not all of them are text. */
+const FORMATS: readonly Format[] = [
+  {
+    pattern:
+      /^[ \t]*(?:export[ \t]+)?(?:sops_(?:version|mac|lastmodified)[ \t]*=|[^#\n]*=[ \t]*["']?ENC\[AES256_GCM,)/m,
+    message: (path) => `${path} is encrypted by sops, and a line in plain text would break it.`,
+    hint: (path) =>
+      `Let sops write it, which takes the secret as a JSON string: a command of sh with jq -R . | sops set --value-stdin ${shellWord(path)} '["NAME"]', ${PLAIN}.`,
+  },
+  {
+    // In sops's other forms: YAML, or JSON around the whole text of a file whose name does not end in ".env".
+    pattern: /^[^#\n]*:[ \t]*["']?ENC\[AES256_GCM,/m,
+    message: (path) => `${path} is encrypted by sops as a whole.`,
+    hint: (path) =>
+      `Run sops decrypt -i ${shellWord(path)}, call again, and run sops encrypt -i ${shellWord(path)}; ${PLAIN}.`,
+  },
+  {
+    pattern: /^\s*\$ANSIBLE_VAULT;/,
+    message: (path) => `${path} is encrypted by ansible-vault.`,
+    hint: (path) =>
+      `Only a person can change it, with ansible-vault edit ${shellWord(path)}: decrypt it first, ${PLAIN}.`,
+  },
+  {
+    pattern: /^[ \t]*(?:export[ \t]+)?(?:DOTENV_PUBLIC_KEY\w*[ \t]*=|[\w.-]+[ \t]*=[ \t]*["'`]?encrypted:)/m,
+    message: (path) => `${path} is encrypted by dotenvx.`,
+    hint: (path) =>
+      `Run dotenvx decrypt -f ${shellWord(path)}, call again, and run dotenvx encrypt -f ${shellWord(path)}; ${PLAIN}.`,
+  },
+  {
+    pattern: /^\s*(?:age-encryption\.org\/v1|-----BEGIN AGE ENCRYPTED FILE-----)/,
+    message: (path) => `${path} is encrypted by age.`,
+    hint: (path) =>
+      `Make it plain with age -d -i IDENTITY ${shellWord(path)}, and encrypt it again afterwards; ${PLAIN}.`,
+  },
+  {
+    // With a byte order mark, or without one where every other byte of the beginning is NUL.
+    pattern: /^(?:\xFF\xFE|\xFE\xFF|(?:[^\0]\0){2}|(?:\0[^\0]){2})/,
+    message: (path) => `${path} is UTF-16 text, as ">" of Windows PowerShell 5 writes it, and not UTF-8.`,
+    hint: (path) => {
+      const quoted = `'${path.replaceAll("'", "''")}'`;
+      return `Convert it to UTF-8, in PowerShell with [IO.File]::WriteAllLines(${quoted}, (Get-Content ${quoted})), elsewhere with iconv.`;
+    },
+  },
+];
+
+function foreignFormat(bytes: Buffer, path: string): SinkProblem | undefined {
+  const text = bytes.toString('latin1').replace(/^\xEF\xBB\xBF/, '');
+  const format = FORMATS.find(({ pattern }) => pattern.test(text));
+  return format && notReady(format.message(path), format.hint(path));
 }

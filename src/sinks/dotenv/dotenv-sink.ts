@@ -1,5 +1,5 @@
-// The sink that gives one variable of a .env file its value and keeps everything else in the file. It overwrites no value
-// but the secret of a key that is replaced. How the text is edited is in dotenv-text.ts, and how the file is replaced in
+// The sink that gives one variable of a .env file its value and keeps everything else in the file. It overwrites only
+// the secret of a key that is replaced. How the text is edited is in dotenv-text.ts, and how the file is replaced in
 // dotenv-file.ts.
 
 import { failed, ok, type Result } from '../../failure.ts';
@@ -9,12 +9,22 @@ import { shellWord } from '../../files/file-problem.ts';
 import { placeKey } from '../../files/identity.ts';
 import { fingerprintOfBytes, holdsExactly, type Fingerprint } from '../../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../../secret/secret.ts';
-import { examinePlace, heldBy, serializedAt, locationOf, placeOf, sweeperOf } from '../file-place.ts';
+import { preflightFile, heldBy, serializedAt, locationOf, filePathOf, sweeperOf } from '../file-path.ts';
 import type { Environment } from '../git-ignore.ts';
 import { notTheOldSecret, oldSecretIn } from '../old-secret.ts';
 import { attempt, failedDelivery, failedReplace, ifInReach, inDirectory, notReady } from '../sink-problem.ts';
-import type { Address, Delivery, Held, Preflight, Replaced, Sink, Target, Verdict, SinkProblem } from '../sink.ts';
-import { expand, takesEntry } from '../template.ts';
+import { expand, takesEntry } from '../sink.ts';
+import type {
+  SecretReference,
+  Delivery,
+  Held,
+  Preflight,
+  Replaced,
+  Sink,
+  PreparedWrite,
+  Verdict,
+  SinkProblem,
+} from '../sink.ts';
 import { misreaders, seeingReaders } from './agreement.ts';
 import {
   assign,
@@ -46,10 +56,10 @@ export function dotenvSink(name: string, spec: DotenvSpec, environment: Environm
       const assignment = assignmentOf(spec, address, environment);
       if (!assignment.ok) return assignment;
       const judge = () => rehearse(assignment.value, replaced);
-      const rehearsed = await examinePlace(assignment.value.place, mode, environment, judge);
+      const rehearsed = await preflightFile(assignment.value.place, mode, environment, judge);
       if (!rehearsed.ok) return rehearsed;
       const { judged, warnings, access } = rehearsed.value;
-      return ok({ target: dotenvTarget(assignment.value, judged?.old, access), warnings });
+      return ok({ write: dotenvWrite(assignment.value, judged?.old, access), warnings });
     },
     async lookUp(address): Promise<Held> {
       const assignment = assignmentOf(spec, address, environment);
@@ -59,14 +69,18 @@ export function dotenvSink(name: string, spec: DotenvSpec, environment: Environm
       const assignment = assignmentOf(spec, address, environment);
       if (!assignment.ok) return;
       const { place } = assignment.value;
-      await ifInReach(() => serializedAt(place, () => withdrawFrom(assignment.value, fingerprint)));
+      await ifInReach(() => serializedAt(place, () => unassignIfFingerprint(assignment.value, fingerprint)));
     },
     ...sweeperOf(spec.path),
   };
 }
 
-function assignmentOf(spec: DotenvSpec, address: Address, environment: Environment): Result<Assignment, SinkProblem> {
-  const place = placeOf(spec.path, address);
+function assignmentOf(
+  spec: DotenvSpec,
+  address: SecretReference,
+  environment: Environment,
+): Result<Assignment, SinkProblem> {
+  const place = filePathOf(spec.path, address);
   if (!place.ok) return place;
   const variable = expand(spec.variable, address);
   if (isVariableName(variable)) return ok({ place: place.value, variable, environment });
@@ -117,12 +131,12 @@ function findOld({ place, variable }: Assignment, text: string, replaced: Replac
   const value = valueOf(text, variable);
   if (value === undefined || value.trim() === '') return ok({});
   const old = oldSecretIn(Buffer.from(value, 'utf8'), replaced);
-  // A value of several lines is none that could be written back without quotes.
+  // A value of several lines could not be written back without quotes.
   if (old?.lineEnd === '') return ok({ old: old.secret });
   return failed(notTheOldSecret(`${variable} has a value in ${place.path} already`, replaced));
 }
 
-function dotenvTarget(assignment: Assignment, old: Secret | undefined, access: readonly string[]): Target {
+function dotenvWrite(assignment: Assignment, old: Secret | undefined, access: readonly string[]): PreparedWrite {
   const { path } = assignment.place;
   let delivered: (Assigned & { readonly secret: Secret; readonly nonce: string | undefined }) | undefined;
   return {
@@ -130,13 +144,15 @@ function dotenvTarget(assignment: Assignment, old: Secret | undefined, access: r
       return `${locationOf(path)}#${assignment.variable}`;
     },
     place: `${placeKey(path)}#${assignment.variable}`,
-    exchanges: old ? 'old secret' : 'nothing',
+    overwrites: old ? 'old secret' : 'nothing',
     async deliver(secret, call): Promise<Delivery> {
       const nonce = call?.nonce;
       const note = (assigned: Assigned) => {
         delivered = { ...assigned, secret, nonce };
       };
-      const given = await serializedAt(assignment.place, () => give({ ...assignment, nonce }, secret, old, note));
+      const given = await serializedAt(assignment.place, () =>
+        assignOrUndo({ ...assignment, nonce }, secret, old, note),
+      );
       if (given.ok) return { outcome: 'written', warnings: [...access, ...warningsFor(assignment, given.value)] };
       if (old === undefined) {
         delivered = undefined;
@@ -153,7 +169,7 @@ function dotenvTarget(assignment: Assignment, old: Secret | undefined, access: r
     async retract() {
       if (delivered === undefined) return;
       const { secret, nonce, ...assigned } = delivered;
-      await serializedAt(assignment.place, () => takeBack({ ...assignment, nonce }, secret, assigned));
+      await serializedAt(assignment.place, () => unassignIfInReach({ ...assignment, nonce }, secret, assigned));
     },
   };
 }
@@ -181,7 +197,7 @@ function warningsFor({ place, variable }: Assignment, { access, dropped, blind }
   return warnings;
 }
 
-async function give(
+async function assignOrUndo(
   assignment: Assignment,
   secret: Secret,
   old: Secret | undefined,
@@ -202,13 +218,13 @@ async function give(
   );
   // It may be in the file all the same, when only the disk failed to confirm it. The file itself stays.
   if (!given.ok && given.failure.code !== 'SINK_ENTRY_EXISTS' && tried !== undefined) {
-    await takeBack(assignment, secret, { oldMode: 0o600, ...tried });
+    await unassignIfInReach(assignment, secret, { oldMode: 0o600, ...tried });
   }
   return given;
 }
 
 /** The file itself stays. */
-async function withdrawFrom(assignment: Assignment, fingerprint: Fingerprint): Promise<void> {
+async function unassignIfFingerprint(assignment: Assignment, fingerprint: Fingerprint): Promise<void> {
   const { place, variable } = assignment;
   const read = await inDirectory(place.directory, (directory) => readDotenv(directory, place));
   const value = read.ok && read.value ? valueOf(read.value.text, variable) : undefined;
@@ -217,7 +233,7 @@ async function withdrawFrom(assignment: Assignment, fingerprint: Fingerprint): P
   await unassign(assignment, value, written);
 }
 
-function takeBack(assignment: Assignment, secret: Secret, assigned: Assigned): Promise<void> {
+function unassignIfInReach(assignment: Assignment, secret: Secret, assigned: Assigned): Promise<void> {
   return ifInReach(() => unassign(assignment, openSecret(secret), assigned));
 }
 

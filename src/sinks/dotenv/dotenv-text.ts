@@ -1,11 +1,11 @@
 // Edits the text of a .env file: fills in one variable, replaces its value, or takes it back, and leaves all else byte
 // for byte. The line is written plainly, since that is what all readers of such files understand; an edit after which one
-// of them would read anything else than before, but the variable, is not made. It touches no file.
+// of them would read anything except the variable otherwise than before is not made. It touches no file.
 
 import { blindReaders, holders, judgeOf } from './agreement.ts';
 import { hasOpenQuote, hasSameOthers, othersIn, valueOf, valuesIn } from './node-reader.ts';
 
-export type Edit =
+type Edit =
   | ({ readonly outcome: 'edited'; readonly blind: readonly string[] } & Written)
   /** The readers that find a value. */
   | { readonly outcome: 'has value'; readonly readers: readonly string[] }
@@ -30,7 +30,7 @@ export interface Trace {
   readonly gap?: string;
 }
 
-/** A file full of the variable's name costs a judgement for each; nobody has more than a few. */
+/** Each line with the name of the variable costs a judgement; nobody has more than a few. */
 const MOST_LINES_TRIED = 16;
 
 /** A value that means the same to every reader without quotes. A shell takes "~" at the beginning for a directory. */

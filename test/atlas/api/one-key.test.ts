@@ -90,7 +90,7 @@ describe('a key is read', () => {
 });
 
 describe('a key is renamed', () => {
-  test('once, only by its name', async () => {
+  test('once, by its name only', async () => {
     const sandbox = await sandboxFor();
     const { apiKeyId } = sandbox.addKey(PROJECT, { name: 'Old name' });
     const key = valueOf(await connectByToken(sandbox).renameKey(PROJECT, apiKeyId, 'New name'));

@@ -34,7 +34,7 @@ describe.each<[number, SimulatorOptions]>([
     expect(accepted(sandbox)).toEqual([media('2025-03-12'), media('preview'), media('preview')]);
   });
 
-  test('creates in the preview, only by the name, once, and warns', async () => {
+  test('creates in the preview, by the name only, once, and warns', async () => {
     const sandbox = await sandboxFor(options);
     const { key, warnings } = wholeOf(await connectByToken(sandbox).createKey(NEW_KEY));
     const { name, cloud, geography } = NEW_KEY;

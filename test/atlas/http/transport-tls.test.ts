@@ -93,7 +93,7 @@ describe.skipIf(!hasOpenssl && !process.env.CI)('with certificates by openssl', 
   );
 
   describe('through a proxy', () => {
-    test('goes https, in a tunnel that is used again, with the login from the URL only for the proxy', async () => {
+    test('goes https, in a tunnel that is used again, with the login from the URL for the proxy only', async () => {
       const { port, requests } = await tlsServerFor(folder);
       const proxy = await proxyFor(port);
       const environment = { ...trusting, HTTPS_PROXY: `http://us%40er:p%3Ass%20w@127.0.0.1:${proxy.port}` };

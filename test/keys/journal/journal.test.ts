@@ -19,7 +19,7 @@ import {
   type Intent,
   type Plan,
 } from '../../../src/keys/journal/intent.ts';
-import { openJournal, type Journal, type OpenIntent, type OpenLimits } from '../../../src/keys/journal/journal.ts';
+import { openJournal, type Journal, type OpenIntent } from '../../../src/keys/journal/journal.ts';
 import { thisProcess } from '../../../src/files/process-owner.ts';
 import { disclose, remember } from '../../../src/secret/redaction.ts';
 import { containing } from '../../matching.ts';
@@ -38,7 +38,7 @@ function place(): { journal: Journal; state: string; intentsAt: string } {
   return { journal: openJournal(state), state, intentsAt: join(state, 'intents') };
 }
 
-function looking(since: number, maxPerHour = 1000): OpenLimits {
+function looking(since: number, maxPerHour = 1000): Parameters<Journal['open']>[1] {
   return { since, maxPerHour, isOnePlace: true };
 }
 
@@ -275,10 +275,10 @@ describe('what is kept', () => {
       const { journal, intentsAt } = place();
       mkdirSync(intentsAt, { recursive: true, mode: 0o700 });
       writeFileSync(join(intentsAt, `${nonce}.jsonl`), `${text}\n`, { mode: 0o600 });
-      expect(await journal.read()).toEqual({ intents: [], unreadable: [nonce] });
+      expect(await journal.read()).toEqual({ ok: true, value: { intents: [], unreadable: [nonce] } });
       const intent = opened(await journal.open(planFor('another'), looking(Date.now())));
       expect(readdirSync(intentsAt).sort()).toEqual([`${nonce}.unreadable`, `${intent.nonce}.jsonl`].sort());
-      expect(await journal.read()).toMatchObject({ unreadable: [nonce] });
+      expect(await journal.read()).toMatchObject({ value: { unreadable: [nonce] } });
     }
   });
 
@@ -286,7 +286,7 @@ describe('what is kept', () => {
     const { journal, intentsAt } = place();
     plant({ intentsAt }, old(1, { nonce: PLAN.nonce, state: { step: 'sending' } }));
     chmodSync(join(intentsAt, `${PLAN.nonce}.jsonl`), 0);
-    expect(await journal.read()).toBeUndefined();
+    expect(await journal.read()).toMatchObject({ ok: false, failure: { code: 'CONFIG_INVALID' } });
     expect(await journal.open(planFor('another'), looking(Date.now()))).toMatchObject({
       failure: { code: 'CONFIG_INVALID' },
     });
@@ -332,7 +332,7 @@ describe('without a safe place nothing is sent', () => {
     });
     expect(bench.sandbox.requests.map(({ operation }) => operation)).not.toContain('create_key');
     expect(bench.held('a-key')).toBeUndefined();
-    expect(await bench.journal.read()).toBeUndefined();
+    expect(await bench.journal.read()).toMatchObject({ ok: false, failure: { code: 'CONFIG_INVALID' } });
   });
 });
 

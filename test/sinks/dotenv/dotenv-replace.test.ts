@@ -71,7 +71,7 @@ describe('a variable that is free', () => {
       for (const replaced of [REPLACED, { maskedSecret: undefined }]) {
         const path = fileWith(text);
         const target = await replacing(path, replaced);
-        expect(target.exchanges).toBe('nothing');
+        expect(target.overwrites).toBe('nothing');
         expect(await target.deliver(SECRET)).toMatchObject({ outcome: 'written' });
         expect(await target.verify(SECRET)).toEqual(READ_BACK);
         await target.retract();
@@ -83,7 +83,7 @@ describe('a variable that is free', () => {
   test('because there is no file', async () => {
     const path = join(scratch(), '.env');
     const target = await replacing(path);
-    expect(target.exchanges).toBe('nothing');
+    expect(target.overwrites).toBe('nothing');
     expect(await target.deliver(SECRET)).toEqual(WRITTEN);
     await target.retract();
     expect(readdirSync(dirname(path))).toEqual([]);
@@ -108,7 +108,7 @@ describe('the old secret', () => {
   ])('gives way, and comes back byte for byte: %#', async (lineOf) => {
     const path = fileWith(around(lineOf(OLD)));
     const target = await replacing(path);
-    expect(target).toMatchObject({ location: `${path}#${VARIABLE}`, exchanges: 'old secret' });
+    expect(target).toMatchObject({ location: `${path}#${VARIABLE}`, overwrites: 'old secret' });
     expect(await target.deliver(SECRET)).toMatchObject({ outcome: 'written' });
     expect(await target.verify(SECRET)).toEqual(READ_BACK);
     expect(readFileSync(path, 'utf8')).toBe(around(plainOf(lineOf(CANARY))));
@@ -341,9 +341,9 @@ describe('the old secret comes back', () => {
         const preflight = await dotenvSinkAt(path).preflight(ADDRESS, 'inspect', REPLACED);
         if (preflight.ok) {
           exchanged += 1;
-          expect(await preflight.value.target.deliver(SECRET)).toMatchObject({ outcome: 'written' });
+          expect(await preflight.value.write.deliver(SECRET)).toMatchObject({ outcome: 'written' });
           expect(parseEnv(readFileSync(path, 'utf8'))[VARIABLE]).toBe(CANARY);
-          await preflight.value.target.retract();
+          await preflight.value.write.retract();
         }
         expect(readFileSync(path)).toEqual(Buffer.from(text));
       }),
@@ -361,7 +361,7 @@ test('while another program edits the file, it stays whole, and the variable is 
     const preflight = await dotenvSinkAt(path).preflight(ADDRESS, 'inspect', REPLACED);
     if (!preflight.ok) continue;
     const value = `al-rival-canary-0123456789-${each}-odu2`;
-    const { outcome } = await preflight.value.target.deliver(new Secret(value));
+    const { outcome } = await preflight.value.write.deliver(new Secret(value));
     if (outcome === 'written') exchanges += 1;
     const found = parseEnv(readFileSync(path, 'utf8'));
     expect(found).toMatchObject({ A: '1' });

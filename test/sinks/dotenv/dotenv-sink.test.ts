@@ -138,7 +138,7 @@ describe('a delivery', () => {
     expect(readFileSync(path, 'utf8')).toBe('A=1\n');
   });
 
-  test('of two to one variable, one wins and the other does not touch it', async () => {
+  test('of two to one variable, one wins and the other does not change it', async () => {
     const path = join(scratch(), '.env');
     const targets = [await targetOf(dotenvSinkAt(path)), await targetOf(dotenvSinkAt(path))];
     const secrets = [new Secret(`${CANARY}0`), new Secret(`${CANARY}1`)];
@@ -356,7 +356,7 @@ test('while another program edits the file, it stays whole', async () => {
     const preflight = await dotenvSinkAt(path, `KEY_${each}`).preflight(ADDRESS, 'prove');
     // Where the file never keeps still, the sink may give up, but not do any harm.
     if (!preflight.ok) continue;
-    const { outcome } = await preflight.value.target.deliver(SECRET);
+    const { outcome } = await preflight.value.write.deliver(SECRET);
     if (outcome === 'written') written.add(`KEY_${each}`);
     const { A, ...others } = parseEnv(readFileSync(path, 'utf8'));
     expect(A).toBe('1');

@@ -94,7 +94,7 @@ describe('nothing changes', () => {
     expect(edit).not.toHaveProperty('text');
   });
 
-  test('megabytes are edited quickly', () => {
+  test('megabytes do not take hours', () => {
     expect(exchange(`A="${`${VARIABLE}=${FROM}\n`.repeat(20_000)}"\n`)).toEqual({ outcome: 'has changed' });
     expect(exchange(`${VARIABLE}=${FROM}${' '.repeat(1_000_000)}x`).outcome).toBe('has changed');
     expect(exchange(`${VARIABLE}=${FROM}${' '.repeat(1_000_000)}\n`)).toMatchObject({ outcome: 'edited' });

@@ -133,7 +133,7 @@ describe('what would change anything else is left to a person', () => {
     else expect(edit).toMatchObject({ outcome: 'unclear' });
   });
 
-  test('megabytes of blanks and of placeholders are edited quickly', () => {
+  test('megabytes of blanks and of placeholders do not take hours', () => {
     const blanks = `${VARIABLE}=${' '.repeat(1_000_000)}x`;
     expect(set(blanks)).toMatchObject({ outcome: 'has value' });
     expect(set(`A=1\n${'\r'.repeat(500_000)}x=1\n`)).toMatchObject({ outcome: 'edited' });

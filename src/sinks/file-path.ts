@@ -4,37 +4,39 @@
 import { accessSync, constants, lstatSync, realpathSync, statfsSync, type Stats } from 'node:fs';
 import { basename, dirname, isAbsolute, join, normalize, sep } from 'node:path';
 import { failed, ok, type Result } from '../failure.ts';
-import { walk, type Way } from '../files/ancestors.ts';
+import { walk, type Way } from '../files/path-walk.ts';
 import type { Access } from '../files/atomic-file.ts';
 import { systemCode } from '../files/file-problem.ts';
 import { placeKey } from '../files/identity.ts';
 import { askFirst } from '../files/privacy.ts';
-import { isReservedName } from '../files/reserved-name.ts';
+import { accessWarnings, isReservedName } from '../files/windows.ts';
 import { withDirectory, withMadeDirectory, type SafeDirectory } from '../files/safe-directory.ts';
 import { leftovers, removeLeftovers } from '../files/temporary-name.ts';
 import { tryInNew, tryPlacing, tryReplacing } from '../files/trial.ts';
-import { serialized } from '../files/serialized.ts';
-import { accessWarnings } from '../files/windows-access.ts';
+import { serialized } from '../files/file-lock.ts';
 import { keptReaders, listedWriters } from './access-list.ts';
 import { gitProblem, type Environment } from './git-ignore.ts';
 import { attempt, notReady, worded } from './sink-problem.ts';
-import type { Address, Held, PreflightMode, Sink, SinkProblem } from './sink.ts';
-import { expand, takesEntry } from './template.ts';
+import { expand, takesEntry } from './sink.ts';
+import type { SecretReference, Held, PreflightMode, Sink, SinkProblem } from './sink.ts';
 
 /** Where one secret goes: the file `name` in `directory`. */
-export interface Place {
+export interface FilePath {
   readonly path: string;
   readonly directory: string;
   readonly name: string;
 }
 
 /** What a sink says of whatever exists at its place. */
-export type JudgeExisting<T> = (place: Place, stats: Stats) => Result<T, SinkProblem> | Promise<Result<T, SinkProblem>>;
+export type JudgeExisting<T> = (
+  file: FilePath,
+  stats: Stats,
+) => Result<T, SinkProblem> | Promise<Result<T, SinkProblem>>;
 
-/** The place of an address. The values of an address cannot leave the directory that the operator named. */
-export function placeOf(template: string, address: Address): Result<Place, SinkProblem> {
-  const path = expand(template, address);
-  if (takesEntry(template) && !address.entry) {
+/** The path of the file for a reference, whose values cannot leave the directory that the operator named. */
+export function filePathOf(template: string, reference: SecretReference): Result<FilePath, SinkProblem> {
+  const path = expand(template, reference);
+  if (takesEntry(template) && !reference.entry) {
     return failed(notReady('This sink needs an entry, and there is none.', 'Pass an entry.'));
   }
   const isProper = isAbsolute(path) && normalize(path) === path && !path.endsWith(sep) && !path.includes('\0');
@@ -70,7 +72,7 @@ export function locationOf(path: string): string {
 }
 
 /** What a preflight found at a place. */
-export interface Examined<T> {
+interface Examined<T> {
   /** Of what exists there; absent where nothing does. */
   readonly judged?: T;
   /** Of who will be able to read the secret. */
@@ -80,29 +82,29 @@ export interface Examined<T> {
 }
 
 /** The whole preflight of a place. `judge` is asked only where something exists there. */
-export function examinePlace<T>(
-  place: Place,
+export function preflightFile<T>(
+  file: FilePath,
   mode: PreflightMode,
   environment: Environment,
   judge: JudgeExisting<T>,
 ): Promise<Result<Examined<T>, SinkProblem>> {
-  return attempt(`${place.path} cannot be written`, async () => {
-    await askFirst(place.directory);
-    const way = worded(walk(place.directory));
+  return attempt(`${file.path} cannot be written`, async () => {
+    await askFirst(file.directory);
+    const way = worded(walk(file.directory));
     if (!way.ok) return way;
     const { directory, existing, missing } = way.value;
     const writers = await listedWriters(existing, environment);
     if (writers !== undefined) return failed(writers);
-    const target = join(directory, place.name);
+    const target = join(directory, file.name);
     const found = missing.length === 0 ? lstatSync(target, { throwIfNoEntry: false }) : undefined;
-    const judged = found === undefined ? ok(undefined) : await judge(place, found);
+    const judged = found === undefined ? ok(undefined) : await judge(file, found);
     if (!judged.ok) return judged;
     const problem = (await gitProblem(target, existing, environment)) ?? roomProblem(existing);
     if (problem !== undefined) return failed(problem);
-    const readers = found?.isFile() === true ? await keptReaders(place.path, found, environment) : undefined;
+    const readers = found?.isFile() === true ? await keptReaders(file.path, found, environment) : undefined;
     if (readers?.ok === false) return readers;
     const old = found && readers && { stats: found, access: readers.value.access };
-    const tried = await tryPlace(place, mode, way.value, old);
+    const tried = await tryFile(file, mode, way.value, old);
     if (!tried.ok) return tried;
     const access = await accessWarnings(way.value);
     const warnings = [...access, ...(readers?.value.warnings ?? [])];
@@ -110,10 +112,10 @@ export function examinePlace<T>(
   });
 }
 
-/** Runs `action` when all earlier ones of that place in this process have ended, however their paths were spelled. */
-export async function serializedAt<T>(place: Place, action: () => Promise<T>): Promise<T> {
-  await askFirst(place.directory);
-  return serialized(placeKey(place.path), action);
+/** Runs `action` when all earlier ones of that place in this process have ended, however their paths were written. */
+export async function serializedAt<T>(file: FilePath, action: () => Promise<T>): Promise<T> {
+  await askFirst(file.directory);
+  return serialized(placeKey(file.path), action);
 }
 
 /** What a look at a place finds. A directory that is missing holds nothing; one that is not safe tells nothing. */
@@ -129,16 +131,16 @@ export async function heldBy(look: () => Promise<Result<Held, SinkProblem>>): Pr
 /** The part of a sink that finds what killed deliveries left beside its places. */
 export function sweeperOf(template: string): Required<Pick<Sink, 'leftovers' | 'removeLeftovers'>> {
   return {
-    async leftovers(address, nonce) {
-      const place = placeOf(template, address);
-      if (!place.ok) return undefined;
-      const { directory, name } = place.value;
+    async leftovers(reference, nonce) {
+      const file = filePathOf(template, reference);
+      if (!file.ok) return undefined;
+      const { directory, name } = file.value;
       return ifReadable(directory, [], (opened) => leftovers(opened, name, nonce).map((each) => join(directory, each)));
     },
-    async removeLeftovers(address, nonce) {
-      const place = placeOf(template, address);
-      if (!place.ok) return false;
-      const { directory, name } = place.value;
+    async removeLeftovers(reference, nonce) {
+      const file = filePathOf(template, reference);
+      if (!file.ok) return false;
+      const { directory, name } = file.value;
       const removed = await ifReadable(directory, true, async (opened) => {
         await removeLeftovers(opened, name, nonce);
         return true;
@@ -175,16 +177,16 @@ function roomProblem(directory: string): SinkProblem | undefined {
  * Does with a file of its own what the delivery will do. Where the directory is missing, `inspect` makes one for the
  * moment; otherwise a dry run would find less than the create after it.
  */
-async function tryPlace(
-  place: Place,
+async function tryFile(
+  file: FilePath,
   mode: PreflightMode,
   way: Way,
   old: { readonly stats: Stats; readonly access: Access } | undefined,
 ): Promise<Result<undefined, SinkProblem>> {
-  const target = { name: place.name, path: join(way.directory, place.name) };
+  const target = { name: file.name, path: join(way.directory, file.name) };
   const use = (directory: SafeDirectory) =>
-    old ? tryReplacing(directory, target, old.stats, old.access) : tryPlacing(directory, place.directory, place.name);
-  if (mode === 'prove') return worded(await withMadeDirectory(place.directory, use));
-  if (way.missing.length === 0) return worded(await withDirectory(place.directory, use));
+    old ? tryReplacing(directory, target, old.stats, old.access) : tryPlacing(directory, file.directory, file.name);
+  if (mode === 'prove') return worded(await withMadeDirectory(file.directory, use));
+  if (way.missing.length === 0) return worded(await withDirectory(file.directory, use));
   return worded(await tryInNew(way, (made) => withDirectory(made, use)));
 }

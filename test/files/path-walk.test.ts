@@ -3,8 +3,9 @@
 import { chmodSync, chownSync, existsSync, lstatSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { makeMissing, walk } from '../../src/files/ancestors.ts';
+import { walk } from '../../src/files/path-walk.ts';
 import { thisMachine, type Machine } from '../../src/files/machine.ts';
+import { makeMissing } from '../../src/files/safe-directory.ts';
 import {
   STRANGER,
   dotenvSinkAt,
@@ -75,8 +76,12 @@ describe('a directory of somebody else', () => {
     const own = folderIn(foreign, 'own');
     chownSync(foreign, STRANGER, STRANGER);
     const problem = notReady(new RegExp(`${foreign} does not belong to`));
-    for (const path of [join(foreign, 'k'), join(own, 'k'), join(foreign, 'new', 'k')]) {
-      expect(await problemsAt(path)).toEqual(four(problem));
+    // What only its entries' owners may change, its own owner may all the same.
+    for (const mode of [0o755, 0o1777]) {
+      chmodSync(foreign, mode);
+      for (const path of [join(foreign, 'k'), join(own, 'k'), join(foreign, 'new', 'k')]) {
+        expect(await problemsAt(path)).toEqual(four(problem));
+      }
     }
   });
 

@@ -4,16 +4,20 @@
 import { chmodSync, chownSync, lchownSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { followLinks, type WayRules } from '../../src/files/link-way.ts';
+import { followLinks } from '../../src/files/path-walk.ts';
 import { thisMachine, configureMachine, type Machine } from '../../src/files/machine.ts';
 import { findExecutable } from '../../src/programs/executable.ts';
 import { STRANGER, folderIn, isRoot, mountedIn, run, scratch } from '../sinks/file-fixture.ts';
 
-const PROGRAM: WayRules = { trustsGroupsOfRoot: true };
+const PROGRAM = { trustsGroupsOfRoot: true } as const;
 const shared: Partial<Machine> = { isPrivateGroup: () => false };
 const ordinary: Partial<Machine> = { ...shared, user: STRANGER };
 
-function weakPart(path: string, facts: Partial<Machine> = {}, rules: WayRules = {}): string | undefined {
+function weakPart(
+  path: string,
+  facts: Partial<Machine> = {},
+  rules: Parameters<typeof followLinks>[1] = {},
+): string | undefined {
   return followLinks(path, rules, { ...thisMachine(), ...facts }).weakPart;
 }
 

@@ -1,21 +1,21 @@
 // Chooses where a secret goes: the sink by its name or by asking, and the entry within it; and says afterwards what was
 // delivered there. Only `holdsSecret` and `temporaryFilesOf` look at a sink's place.
 
-import { isReservedName } from '../files/reserved-name.ts';
+import { isReservedName } from '../files/windows.ts';
 import type { Fingerprint } from '../secret/fingerprint.ts';
-import type { Address, Sink, Verification } from '../sinks/sink.ts';
+import type { SecretReference, Sink, Verification } from '../sinks/sink.ts';
 import type { Ask } from './request-context.ts';
 import { inLines } from './consent.ts';
 import { failed, ok, refusal, type Result } from '../failure.ts';
 import type { Intent } from './journal/intent.ts';
 import type { ModelKey } from '../atlas/api/keys.ts';
 
-export interface Destination {
+export interface SinkChoice {
   readonly sink: Sink;
-  readonly address: Address;
+  readonly reference: SecretReference;
 }
 
-export interface SinkChoice {
+export interface ConfiguredSinks {
   readonly sinks: ReadonlyMap<string, Sink>;
   /** Absent where the operator has several and made none the default. */
   readonly defaultSink?: string | undefined;
@@ -27,8 +27,8 @@ export const ENTRY = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
  * @param wish what the caller named; the entry is by default made from the key's name
  * @param ask puts the question which sink, where there are several and no default
  */
-export async function chooseDestination(
-  { sinks, defaultSink }: SinkChoice,
+export async function chooseSink(
+  { sinks, defaultSink }: ConfiguredSinks,
   wish: {
     readonly groupId: string;
     readonly name: string;
@@ -36,12 +36,12 @@ export async function chooseDestination(
     readonly entry?: string | undefined;
   },
   ask: Ask | undefined,
-): Promise<Result<Destination>> {
-  const chosen = await chooseSink({ sinks, defaultSink }, wish, ask);
+): Promise<Result<SinkChoice>> {
+  const chosen = await namedOrAskedSink({ sinks, defaultSink }, wish, ask);
   if (!chosen.ok) return chosen;
   const sink = chosen.value;
   if (!sink.takesEntry) {
-    if (wish.entry === undefined) return ok({ sink, address: { groupId: wish.groupId } });
+    if (wish.entry === undefined) return ok({ sink, reference: { groupId: wish.groupId } });
     const hint = 'Leave out entry, or choose another sink (see list_secret_sinks).';
     return failed(refusal('INVALID_INPUT', `entry: the sink ${sink.name} has a fixed target.`, hint));
   }
@@ -58,7 +58,7 @@ export async function chooseDestination(
     const message = `entry: Windows reserves the name ${entry}, or cannot keep it; it is refused on every system.`;
     return failed(refusal('INVALID_INPUT', message, 'Pass another entry, such as this one with a word before it.'));
   }
-  return ok({ sink, address: { groupId: wish.groupId, entry } });
+  return ok({ sink, reference: { groupId: wish.groupId, entry } });
 }
 
 /** `Production key (EU)` becomes `Production-key-EU`. Empty where nothing is left. */
@@ -73,8 +73,8 @@ function entryFrom(name: string): string {
     .replace(/[^A-Za-z0-9]+$/, '');
 }
 
-async function chooseSink(
-  { sinks, defaultSink }: SinkChoice,
+async function namedOrAskedSink(
+  { sinks, defaultSink }: ConfiguredSinks,
   wish: { readonly name: string; readonly sink?: string | undefined },
   ask: Ask | undefined,
 ): Promise<Result<Sink>> {
@@ -104,24 +104,27 @@ async function chooseSink(
 
 /** Whether the place holds that secret now; `unknown` where it cannot be read. */
 export async function holdsSecret(
-  { sink, address }: Destination,
+  { sink, reference }: SinkChoice,
   fingerprint: Fingerprint,
 ): Promise<'yes' | 'no' | 'unknown'> {
-  const held = await sink.lookUp(address);
+  const held = await sink.lookUp(reference);
   if (held.held === 'value') return held.fingerprint === fingerprint ? 'yes' : 'no';
   return held.held === 'nothing' ? 'no' : 'unknown';
 }
 
 /** {@link holdsSecret} for a call that the journal knows; `unknown` also where its sink is configured no more. */
-export async function holdsSecretOf(sinks: SinkChoice['sinks'], intent: Intent): Promise<'yes' | 'no' | 'unknown'> {
+export async function holdsSecretOf(
+  sinks: ConfiguredSinks['sinks'],
+  intent: Intent,
+): Promise<'yes' | 'no' | 'unknown'> {
   const { state } = intent;
   const sink = sinks.get(intent.sink);
   if (!sink || !('fingerprint' in state)) return 'unknown';
-  return holdsSecret({ sink, address: addressOf(intent) }, state.fingerprint);
+  return holdsSecret({ sink, reference: referenceOf(intent) }, state.fingerprint);
 }
 
 /** Where the secret of a call that the journal knows goes. */
-export function addressOf({ groupId, entry }: Intent): Address {
+export function referenceOf({ groupId, entry }: Intent): SecretReference {
   return { groupId, ...(entry !== undefined && { entry }) };
 }
 
@@ -130,11 +133,11 @@ export function addressOf({ groupId, entry }: Intent): Address {
  * be seen.
  */
 export async function temporaryFilesOf(
-  sinks: SinkChoice['sinks'],
+  sinks: ConfiguredSinks['sinks'],
   intent: Intent,
 ): Promise<readonly string[] | undefined> {
   const sink = sinks.get(intent.sink);
-  return sink?.leftovers ? sink.leftovers(addressOf(intent), intent.nonce) : [];
+  return sink?.leftovers ? sink.leftovers(referenceOf(intent), intent.nonce) : [];
 }
 
 export interface DeliveryReceipt {
@@ -162,8 +165,13 @@ export interface Planned {
 }
 
 export function receipt(
-  { sink, address }: Destination,
+  { sink, reference }: SinkChoice,
   rest: Pick<DeliveryReceipt, 'location' | 'verification' | 'fingerprint' | 'secret'>,
 ): DeliveryReceipt {
-  return { sink: sink.name, kind: sink.kind, ...(address.entry !== undefined && { entry: address.entry }), ...rest };
+  return {
+    sink: sink.name,
+    kind: sink.kind,
+    ...(reference.entry !== undefined && { entry: reference.entry }),
+    ...rest,
+  };
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Answer, type Question } from '../../src/keys/request-context.ts';
-import { chooseDestination as choose, ENTRY } from '../../src/keys/destination.ts';
+import { chooseSink as choose, ENTRY } from '../../src/keys/sink-choice.ts';
 import { openSinks } from '../../src/sinks/kinds.ts';
 
 const GROUP = '69681d39c9e8cfd375386316';
@@ -14,19 +14,19 @@ const sinks = openSinks(
 );
 
 type Wish = Parameters<typeof choose>[1];
-const chooseDestination = (choice: Parameters<typeof choose>[0], wish: Wish) => choose(choice, wish, undefined);
+const chooseSink = (choice: Parameters<typeof choose>[0], wish: Wish) => choose(choice, wish, undefined);
 
 describe('the sink', () => {
   test('is the one that was named, or the default', async () => {
     expect(
-      await chooseDestination({ sinks, defaultSink: 'open' }, { groupId: GROUP, name: 'n', sink: 'fixed' }),
+      await chooseSink({ sinks, defaultSink: 'open' }, { groupId: GROUP, name: 'n', sink: 'fixed' }),
     ).toMatchObject({ value: { sink: { name: 'fixed' } } });
-    expect(await chooseDestination({ sinks, defaultSink: 'open' }, { groupId: GROUP, name: 'n' })).toMatchObject({
+    expect(await chooseSink({ sinks, defaultSink: 'open' }, { groupId: GROUP, name: 'n' })).toMatchObject({
       value: { sink: { name: 'open' } },
     });
   });
   test('without a default must be named', async () => {
-    expect(await chooseDestination({ sinks }, { groupId: GROUP, name: 'n' })).toMatchObject({
+    expect(await chooseSink({ sinks }, { groupId: GROUP, name: 'n' })).toMatchObject({
       failure: { code: 'SINK_UNKNOWN', hint: 'Pass sink as one of: open, fixed. Ask the user which.' },
     });
   });
@@ -87,14 +87,12 @@ describe('an entry that Windows reserves, or cannot keep, is refused on every sy
 
   test.each(['NUL', 'CON', 'aux', 'Com1', 'lpt9.txt', 'nul.key', 'prod.'])('%s', async (entry) => {
     for (const sink of takers.keys()) {
-      expect(await chooseDestination({ sinks: takers }, { groupId: GROUP, name: 'n', sink, entry })).toMatchObject(
-        refusal,
-      );
+      expect(await chooseSink({ sinks: takers }, { groupId: GROUP, name: 'n', sink, entry })).toMatchObject(refusal);
     }
   });
 
   test('also where it is made from the name of the key', async () => {
-    expect(await chooseDestination({ sinks: takers }, { groupId: GROUP, name: 'con', sink: 'command' })).toMatchObject(
+    expect(await chooseSink({ sinks: takers }, { groupId: GROUP, name: 'con', sink: 'command' })).toMatchObject(
       refusal,
     );
   });
@@ -102,8 +100,8 @@ describe('an entry that Windows reserves, or cannot keep, is refused on every sy
 
 describe('the entry made from a name', () => {
   const entryOf = async (name: string) => {
-    const chosen = await chooseDestination({ sinks, defaultSink: 'open' }, { groupId: GROUP, name });
-    return chosen.ok ? chosen.value.address.entry : chosen.failure.code;
+    const chosen = await chooseSink({ sinks, defaultSink: 'open' }, { groupId: GROUP, name });
+    return chosen.ok ? chosen.value.reference.entry : chosen.failure.code;
   };
   test.each([
     ['Production key (EU)', 'Production-key-EU'],
@@ -129,10 +127,10 @@ describe('the entry made from a name', () => {
 });
 
 test('a fixed target takes no entry', async () => {
-  expect(await chooseDestination({ sinks }, { groupId: GROUP, name: 'n', sink: 'fixed' })).toMatchObject({
-    value: { address: { groupId: GROUP } },
+  expect(await chooseSink({ sinks }, { groupId: GROUP, name: 'n', sink: 'fixed' })).toMatchObject({
+    value: { reference: { groupId: GROUP } },
   });
-  expect(await chooseDestination({ sinks }, { groupId: GROUP, name: 'n', sink: 'fixed', entry: 'e' })).toMatchObject({
+  expect(await chooseSink({ sinks }, { groupId: GROUP, name: 'n', sink: 'fixed', entry: 'e' })).toMatchObject({
     failure: { code: 'INVALID_INPUT' },
   });
 });

@@ -1,9 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Prompt } from '../../src/prompts/prompt.ts';
-import { auditModelKeys, provisionModelKey, rotateModelKey } from '../../src/prompts/prompts.ts';
+import { PROMPTS, type Prompt } from '../../src/prompts/prompts.ts';
 
-const PROMPTS = [provisionModelKey, rotateModelKey, auditModelKeys];
+const [provisionModelKey, rotateModelKey, auditModelKeys] = PROMPTS;
 /** Of each, arguments that it takes. */
 const GIVEN: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   provision_model_key: { project: 'Production', name: 'search', sink: 'vault' },

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { fits, maskOf } from '../../src/secret/mask.ts';
+import { fits, maskOf } from '../../src/sinks/old-secret.ts';
 
 /** From the published example. */
 const SECRET = 'al-jZsluhPMzPM9CFXepRWwMwvpZDDra6tZMgoAZKdodu2';
