@@ -23,15 +23,13 @@ const COPIED = [
   'src/config/secret-text.ts',
   'src/config/sink-kinds.ts',
   'src/failure.ts',
-  'src/files/file-owner.ts',
   'src/files/file-problem.ts',
   'src/files/path-walk.ts',
   'src/mcp/handshake.ts',
   'src/mcp/hardening.ts',
   'src/sandbox/first-project.ts',
   'src/secret/redacted-output.ts',
-  'src/text/json.ts',
-  'src/text/nearest.ts',
+  'src/text/text.ts',
   'src/tools/tool-definition.ts',
 ];
 

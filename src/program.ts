@@ -8,14 +8,13 @@ import { ConfigError } from './config/config-error.ts';
 import type { Config } from './config/config.ts';
 import { folderCheck } from './doctor/places.ts';
 import { configureMachine } from './files/machine.ts';
-import { connect } from './mcp/connect.ts';
+import { connect, createServer } from './mcp/server.ts';
 import type { HandshakeOptions } from './mcp/handshake.ts';
 import { inspectorProblem } from './mcp/hardening.ts';
-import { type CallRecord, createServer } from './mcp/server.ts';
 import type { Serving } from './mcp/stdio.ts';
 import { endPrograms } from './programs/child-process.ts';
 import { createPrompts } from './prompts/prompt-catalog.ts';
-import { appendAudit } from './keys/journal/audit.ts';
+import { auditLog } from './keys/journal/audit.ts';
 import { openJournal } from './keys/journal/journal.ts';
 import type { Log } from './secret/redacted-output.ts';
 import { Secret } from './secret/secret.ts';
@@ -54,10 +53,7 @@ async function serveWith(config: Config, start: Start, input: Readable, output: 
   };
   const catalog = createCatalog(context);
   const prompts = createPrompts(context, promptDefinitions);
-  const audit = async (record: CallRecord) => {
-    if (!(await appendAudit(config.stateDir, record)))
-      log('error', 'the audit log cannot be written (ATLAS_MODEL_KEYS_STATE_DIR)');
-  };
+  const audit = auditLog(config.stateDir, log);
   const adapter = createServer({ ...start, catalog, prompts, audit });
   const { closed } = await connect(adapter.server, input, output, log);
   for (const { finding } of await folderCheck(config)) log('warning', finding);

@@ -2,7 +2,7 @@
 
 import type { AtlasCliProfile, Credentials } from '../config/credentials.ts';
 import { ok, type Result } from '../failure.ts';
-import { createAdminApi, type AdminApi, type Scope } from './api/admin-api.ts';
+import { createAdminApi, type AdminApi, type Scope, chooseVersion, type ApiVersion } from './api/admin-api.ts';
 import {
   createKeyCall,
   deleteKeyCall,
@@ -24,7 +24,6 @@ import {
 } from './api/limits.ts';
 import { listAll, readSlice, type List, type Position, type Slice } from './api/pages.ts';
 import { describeCredentialCall, projectList, type CredentialDescription, type Project } from './api/projects.ts';
-import { chooseVersion, type ApiVersion } from './api/version.ts';
 import { atlasCli } from './auth/atlas-cli.ts';
 import { bearerAuthenticator, missingCredentials, type Authenticator } from './auth/authenticator.ts';
 import { digestAuthenticator } from './auth/digest.ts';

@@ -14,7 +14,7 @@ import { looksLikeSecret } from './secret-text.ts';
 import type { FileSettings } from './settings-schema.ts';
 import { FILE_VARIABLE, settingNames, settings, type SettingName, type Settings } from './settings.ts';
 import type { SinkSpec } from './sink-spec.ts';
-import { nearest } from '../text/nearest.ts';
+import { nearest } from '../text/text.ts';
 
 /** Everything that the operator decided, checked. */
 export interface Config {

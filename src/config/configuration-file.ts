@@ -2,12 +2,11 @@
 
 import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, type Stats } from 'node:fs';
 import { resolve } from 'node:path';
-import { isOpenToOthers } from '../files/file-owner.ts';
-import { systemCode } from '../files/file-problem.ts';
+import { isOpenToOthers, systemCode } from '../files/file-problem.ts';
 import { askFirst, privacySentence } from '../files/privacy.ts';
 import { followLinks } from '../files/path-walk.ts';
 import { isTrusted, thisMachine, type Machine } from '../files/machine.ts';
-import { parseJson } from '../text/json.ts';
+import { parseJson } from '../text/text.ts';
 import { ConfigError } from './config-error.ts';
 
 const LARGEST = 1024 * 1024;

@@ -8,7 +8,7 @@ import { readVariable, withoutAtlasCredentials, type Environment, placeholderIn 
 import { localPath, foreignPathWords } from './directories.ts';
 import { secretProblem, VISIBLE } from './secret-text.ts';
 import type { FileSettings } from './settings-schema.ts';
-import { parseJson } from '../text/json.ts';
+import { parseJson } from '../text/text.ts';
 
 /** One complete set of credentials, or what is missing for one. */
 export type Credentials =

@@ -2,7 +2,7 @@
 // settings-schema.ts.
 
 import { delimiter } from 'node:path';
-import { parseJson } from '../text/json.ts';
+import { parseJson } from '../text/text.ts';
 import type { settingsSchema } from './settings-schema.ts';
 import { sinkUris } from './sink-kinds.ts';
 

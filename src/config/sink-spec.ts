@@ -2,7 +2,7 @@
 
 import { isAbsolute, normalize } from 'node:path';
 import * as z from 'zod/v4-mini';
-import { parseJson } from '../text/json.ts';
+import { parseJson } from '../text/text.ts';
 import { expandHome, foreignPathWords } from './directories.ts';
 import { sinkUris } from './sink-kinds.ts';
 

@@ -5,12 +5,12 @@
 import type { Atlas } from '../atlas/atlas.ts';
 import type { CredentialDescription, Project } from '../atlas/api/projects.ts';
 import type { Config } from '../config/config.ts';
-import { counted } from '../text/counted.ts';
+import { counted } from '../text/text.ts';
 import { fails, listed, passes, warns, type Check } from './report.ts';
 import { hasId, type ModelKey } from '../atlas/api/keys.ts';
-import { undeliveredOf, nonceOf } from '../keys/undelivered.ts';
+import { nonceOf } from '../keys/own-key.ts';
+import { undeliveredOf, isAllowed } from '../keys/refusals.ts';
 import { isUnderWay, openJournal, type Kept } from '../keys/journal/journal.ts';
-import { isAllowed } from '../keys/refusals.ts';
 
 const TOLERATED_SECONDS = 60;
 /** The lifetimes of tokens are compared with this clock. */

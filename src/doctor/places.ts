@@ -9,15 +9,14 @@ import type { Intent } from '../keys/journal/intent.ts';
 import { isUnderWay, isUnfinished, openJournal } from '../keys/journal/journal.ts';
 import { walk, followLinks } from '../files/path-walk.ts';
 import { ok } from '../failure.ts';
-import { attempt } from '../files/file-problem.ts';
-import { privateMode } from '../files/file-owner.ts';
+import { attempt, privateMode } from '../files/file-problem.ts';
 import { thisMachine } from '../files/machine.ts';
 import { askFirst } from '../files/privacy.ts';
 import { tryInNew } from '../files/trial.ts';
 import { accessWarnings } from '../files/windows.ts';
 import { openSinks } from '../sinks/kinds.ts';
 import type { Sink } from '../sinks/sink.ts';
-import { counted } from '../text/counted.ts';
+import { counted } from '../text/text.ts';
 import { fails, listed, passes, warns, type Check } from './report.ts';
 
 /** Whoever can remove or replace the file takes away the restrictions in it. */

@@ -1,8 +1,7 @@
 // What the doctor found, as a table for people or as one JSON document for scripts. Neither contains a secret.
 
 import { redact, redactJson } from '../secret/redaction.ts';
-import { counted } from '../text/counted.ts';
-import { BLANK } from '../text/invisible.ts';
+import { counted, BLANK } from '../text/text.ts';
 
 /** One thing that the doctor looked at, and what it found. */
 export interface Check {

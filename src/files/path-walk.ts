@@ -5,8 +5,16 @@
 import { accessSync, constants, lstatSync, readlinkSync, realpathSync, type Stats } from 'node:fs';
 import { isAbsolute, join, parse, sep } from 'node:path';
 import { failed, ok, type Result } from '../failure.ts';
-import { directoryProblem, isOpenToOthers, kindOf, privateMode } from './file-owner.ts';
-import { problemAt, systemCode, systemError, type FileProblem } from './file-problem.ts';
+import {
+  directoryProblem,
+  isOpenToOthers,
+  kindOf,
+  privateMode,
+  problemAt,
+  systemCode,
+  systemError,
+  type FileProblem,
+} from './file-problem.ts';
 import { isTrusted, thisMachine, type Machine } from './machine.ts';
 
 const OTHERS_WRITE = 0o002;

@@ -5,12 +5,17 @@ import { chownSync, fstatSync, linkSync, mkdirSync, readFileSync, renameSync, rm
 import { join } from 'node:path';
 import { failed, ok, type Result } from '../failure.ts';
 import type { Way } from './path-walk.ts';
-import { withNewFile, type Access } from './atomic-file.ts';
-import { isReadableByOthers, type Metadata } from './file-owner.ts';
-import { problemAt, shellWord, systemCode, type FileProblem } from './file-problem.ts';
+import { withNewFile, type Access, temporaryName } from './atomic-file.ts';
+import {
+  isReadableByOthers,
+  type Metadata,
+  problemAt,
+  shellWord,
+  systemCode,
+  type FileProblem,
+} from './file-problem.ts';
 import { thisMachine } from './machine.ts';
 import type { SafeDirectory } from './safe-directory.ts';
-import { temporaryName } from './temporary-name.ts';
 import { closeToOthers } from './windows.ts';
 
 /** As large as what is delivered, or larger, so that a full disk is found. */

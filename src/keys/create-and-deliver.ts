@@ -7,17 +7,15 @@ import type { Atlas } from '../atlas/atlas.ts';
 import { failed, ok, refusal, type Failure, type FailureAfterCreate, type KeyState, type Result } from '../failure.ts';
 import { cancelled, type KeyContext } from './refusals.ts';
 import { scopeDifference, type CreatedKey, type ListedKey, type ModelKey, type NewKey } from '../atlas/api/keys.ts';
-import { LONGEST_WAIT_SECONDS } from '../atlas/api/retry-timing.ts';
+import { LONGEST_WAIT_SECONDS } from '../atlas/api/admin-api.ts';
 import { leftOpenWarnings } from '../files/windows.ts';
-import { fingerprintOf, type Fingerprint } from '../secret/fingerprint.ts';
-import type { Secret } from '../secret/secret.ts';
+import { fingerprintOf, type Fingerprint, type Secret } from '../secret/secret.ts';
 import type { Delivery, PreparedWrite, Verification } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
 import type { Plan } from './journal/intent.ts';
 import type { Journal, OpenIntent } from './journal/journal.ts';
 import { holdsSecret, type ConfiguredSinks, type SinkChoice, receipt, type DeliveryReceipt } from './sink-choice.ts';
-import { findByNonce, deleteLostCreate, deleteUndelivered } from './own-key.ts';
-import { markedName, newNonce, nonceOf } from './undelivered.ts';
+import { findByNonce, deleteLostCreate, deleteUndelivered, markedName, newNonce, nonceOf } from './own-key.ts';
 import { protocolFailure } from '../atlas/api/errors.ts';
 
 /** Once the caller has gone or the server stops, a call must end within 10 seconds. In milliseconds. */

@@ -8,8 +8,16 @@ import type { RequestContext } from './request-context.ts';
 import { commitName, ownKey, type Commit, deleteUndelivered } from './own-key.ts';
 import { createAndDeliver, type CreateContext, type Issued, type PreparedCreate } from './create-and-deliver.ts';
 import { chooseSink, holdsSecret, type SinkChoice, receipt, type Delivered, type Planned } from './sink-choice.ts';
-import { leftoverWarnings, youngRivalOf, refuseMarkedName } from './undelivered.ts';
-import { explained, cancelled, fromSink, nameInUse, refuseProject } from './refusals.ts';
+import {
+  leftoverWarnings,
+  youngRivalOf,
+  refuseMarkedName,
+  explained,
+  cancelled,
+  fromSink,
+  nameInUse,
+  refuseProject,
+} from './refusals.ts';
 import { failed, ok, refusal, type FailureAfterCreate, type Result } from '../failure.ts';
 
 export interface CreateRequest {

@@ -2,9 +2,8 @@
 // reads Atlas and the sink, and changes nothing.
 
 import { hasId, type ModelKey } from '../atlas/api/keys.ts';
-import { ownKey, readKey } from './own-key.ts';
+import { ownKey, readKey, nonceOf } from './own-key.ts';
 import { holdsSecretOf } from './sink-choice.ts';
-import { nonceOf } from './undelivered.ts';
 import { keyOf, type Ending, type Intent } from './journal/intent.ts';
 import { isAllowed } from './refusals.ts';
 import type { ReconcileContext } from './reconcile.ts';

@@ -7,12 +7,10 @@ import { originalName, type ListedKey } from '../atlas/api/keys.ts';
 import { type Position, type Slice, isPosition, START } from '../atlas/api/pages.ts';
 import type { Scope } from '../atlas/api/admin-api.ts';
 import type { RequestContext } from './request-context.ts';
-import { undeliveredOf, type Undelivered } from './undelivered.ts';
-import { explained, isAllowed, refuseProject, type KeyContext } from './refusals.ts';
+import { undeliveredOf, type Undelivered, explained, isAllowed, refuseProject, type KeyContext } from './refusals.ts';
 import type { Journal } from './journal/journal.ts';
 import type { Project } from '../atlas/api/projects.ts';
-import { nearest } from '../text/nearest.ts';
-import { parseJson } from '../text/json.ts';
+import { nearest, parseJson } from '../text/text.ts';
 
 interface KeyListRequest {
   readonly scope: Scope;

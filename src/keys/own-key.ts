@@ -1,16 +1,66 @@
-// Gives a key that this server made its final name, which commits it, or deletes it again. It changes only a key whose name
-// has the nonce of its call, and deletes only one that was never used; it reports any other and does not touch it.
+// A key that this server made, and what becomes of it. It is not delivered yet, and says so in its name,
+// `<final name>-undelivered-<nonce>`: so a create whose reply was lost is found again by a name that no other call can have made.
+// It gets its final name, which commits it, or it is deleted again. Only a key whose name carries the nonce of its call is
+// changed, and only one that was never used is deleted; anything else is left alone, and reported.
 
+import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Atlas } from '../atlas/atlas.ts';
 import { ok, type Failure, type Result, type KeyState, type FailureAfterCreate } from '../failure.ts';
 import { hasId, isNamed, originalName, saysNoSuchKey, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
-import { LONGEST_WAIT_SECONDS } from '../atlas/api/retry-timing.ts';
+import { LONGEST_WAIT_SECONDS } from '../atlas/api/admin-api.ts';
 import type { Intent } from './journal/intent.ts';
-import { nonceOf } from './undelivered.ts';
 import { protocolFailure } from '../atlas/api/errors.ts';
-import type { Fingerprint } from '../secret/fingerprint.ts';
+import type { Fingerprint } from '../secret/secret.ts';
 import type { OpenIntent } from './journal/journal.ts';
+
+/** In code points, as Atlas counts them. */
+const LONGEST_NAME = 250;
+const MARK = /-undelivered-([0-9a-f]{12})$/;
+
+/** 12 hexadecimal digits: what tells one call from every other, on every machine. */
+export function newNonce(): string {
+  return randomBytes(6).toString('hex');
+}
+
+/** The final name is cut where the whole would be longer than 250 code points. */
+export function markedName(finalName: string, nonce: string): string {
+  return withSuffix(finalName, `-undelivered-${nonce}`);
+}
+
+/** The name with that end, at most 250 code points in all. */
+export function withSuffix(name: string, suffix: string): string {
+  return `${Array.from(name)
+    .slice(0, LONGEST_NAME - suffix.length)
+    .join('')}${suffix}`;
+}
+
+/** The name with the date of today (UTC), and a count where a key has it already. */
+export function datedName(name: string, keys: readonly ListedKey[]): string {
+  const date = new Date().toISOString().slice(0, 10);
+  for (let count = 1; ; count += 1) {
+    const candidate = withSuffix(name, count === 1 ? `-${date}` : `-${date}-${count}`);
+    if (!keys.some((key) => isNamed(key, candidate))) return candidate;
+  }
+}
+
+/** The nonce of a marked name, in whatever Unicode form Atlas writes it; undefined for a name that is not marked. */
+export function nonceIn(name: string): string | undefined {
+  return MARK.exec(name.normalize('NFKC').toLowerCase())?.[1];
+}
+
+/** The nonce of a key that is not delivered, by its name as Atlas has it. */
+export function nonceOf(key: ListedKey): string | undefined {
+  return nonceIn(originalName(key));
+}
+
+/** The name that a marked key is to have in the end; undefined where it is cut, or the key is not marked. */
+export function finalNameOf(key: ModelKey): string | undefined {
+  const name = originalName(key);
+  const nonce = nonceIn(name);
+  if (nonce === undefined || Array.from(name).length >= LONGEST_NAME) return undefined;
+  return name.slice(0, name.length - `-undelivered-${nonce}`.length);
+}
 
 /** A key that this call made. */
 interface OwnKey {
@@ -37,9 +87,9 @@ const RENAME_AFTER_MS = [0, 200, 600, 1_500];
 
 /** @param looksFirst reads the key before it is renamed for the first time, where its id is not certain */
 export async function commitName(atlas: Atlas, own: OwnKey, name: string, looksFirst: boolean): Promise<Commit> {
-  let failure: Failure = protocolFailure('a key that keeps its mark');
+  let failure: Failure | undefined;
   for (const [tried, wait] of RENAME_AFTER_MS.entries()) {
-    await delay(Math.max(wait, secondsToWait(failure) * 1000));
+    await delay(Math.max(wait, (failure ? secondsToWait(failure) : 0) * 1000));
     if (tried > 0 || looksFirst) {
       const now = await readOwn(atlas, own);
       // Nothing says yet that the id is that of this call's key: without the mark it is another's.
@@ -61,7 +111,9 @@ export async function commitName(atlas: Atlas, own: OwnKey, name: string, looksF
   }
   // The last request may have been carried out.
   const now = await readOwn(atlas, own);
-  return now.state === 'committed' || now.state === 'gone' ? now : { state: 'pending', failure };
+  return now.state === 'committed' || now.state === 'gone'
+    ? now
+    : { state: 'pending', failure: failure ?? protocolFailure('a key that keeps its mark') };
 }
 
 /** Atlas documents no code for a name that is taken; these are about the credential, the version or the rate. */

@@ -6,7 +6,7 @@ import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
 import { cancelled, outcomeUnknown, explained, refuseProject, type KeyContext } from './refusals.ts';
 import { ANY, isSamePlace, type LimitPlace, type Limits, type RateLimit } from '../atlas/api/limits.ts';
 import type { Scope } from '../atlas/api/admin-api.ts';
-import { nearest } from '../text/nearest.ts';
+import { nearest } from '../text/text.ts';
 import type { RequestContext } from './request-context.ts';
 import { askConsent, isTypable, type ConfirmPolicy, type ConsentQuestion } from './consent.ts';
 

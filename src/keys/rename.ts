@@ -2,13 +2,22 @@
 
 import type { Atlas } from '../atlas/atlas.ts';
 import { failed, ok, type Failure, type Result } from '../failure.ts';
-import { cancelled, nameInUse, outcomeUnknown, explained, refuseProject, type KeyContext } from './refusals.ts';
+import {
+  cancelled,
+  nameInUse,
+  outcomeUnknown,
+  explained,
+  refuseProject,
+  type KeyContext,
+  refuseMarkedKey,
+  refuseMarkedName,
+} from './refusals.ts';
 import { hasId, isNamed, originalName, type ModelKey } from '../atlas/api/keys.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
 import { askConsent, described, typedNameOf, type ConfirmPolicy, refuseOtherName } from './consent.ts';
 import { holdsSecretOf } from './sink-choice.ts';
-import { nonceOf, refuseMarkedKey, refuseMarkedName } from './undelivered.ts';
+import { nonceOf } from './own-key.ts';
 import { isUnderWay, type Journal } from './journal/journal.ts';
 
 interface RenameRequest {

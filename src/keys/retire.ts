@@ -13,7 +13,7 @@ import type { DeliveryReceipt } from './sink-choice.ts';
 import type { Step } from './journal/intent.ts';
 import { commitIssued, recordDelivered } from './create.ts';
 import { protocolFailure } from '../atlas/api/errors.ts';
-import { datedName } from './undelivered.ts';
+import { datedName } from './own-key.ts';
 
 export interface Rotated {
   readonly outcome: 'rotated';

@@ -8,11 +8,20 @@ import type { Replaced } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
 import { askConsent, described, typedNameOf, type ConfirmPolicy, refuseOtherName } from './consent.ts';
 import { chooseSink, type SinkChoice, type ConfiguredSinks, receipt, type DeliveryReceipt } from './sink-choice.ts';
-import { explained, cancelled, fromSink, nameInUse, refuseProject } from './refusals.ts';
+import {
+  explained,
+  cancelled,
+  fromSink,
+  nameInUse,
+  refuseProject,
+  leftoverWarnings,
+  refuseMarkedKey,
+  refuseMarkedName,
+} from './refusals.ts';
 import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
 import { formerNameOf } from './journal/audit.ts';
 import { isDelivered, keyOf, openRotationOf, type Intent } from './journal/intent.ts';
-import { datedName, leftoverWarnings, newNonce, refuseMarkedKey, refuseMarkedName } from './undelivered.ts';
+import { datedName, newNonce } from './own-key.ts';
 import { createAndDeliver, type CreateContext, type PreparedCreate } from './create-and-deliver.ts';
 import { keptBecause, retire, type Rotated } from './retire.ts';
 

@@ -2,7 +2,7 @@
 // rest of the server is loaded. It answers as the SDK would; a test compares. The SDK answers everything else, and everything
 // that is malformed.
 
-import { parseJson } from '../text/json.ts';
+import { parseJson } from '../text/text.ts';
 import type { PromptDefinition } from '../prompts/prompt-definitions.ts';
 import type { ToolDefinition } from '../tools/tool-definition.ts';
 

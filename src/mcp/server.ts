@@ -1,7 +1,9 @@
-// The SDK adapter: offers tools and prompts over MCP and gives their results the protocol's form.
+// The SDK adapter: offers tools and prompts over MCP, gives their results the protocol's form, and connects the SDK's server to
+// the streams of a host.
 //
 // It uses the low-level Server, since McpServer answers invalid arguments in bare text before a tool sees them.
 
+import type { Readable, Writable } from 'node:stream';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import {
   CallToolRequestSchema,
@@ -12,15 +14,20 @@ import {
   ErrorCode,
   GetPromptRequestSchema,
   ListPromptsRequestSchema,
+  isJSONRPCNotification,
+  isJSONRPCRequest,
+  type JSONRPCMessage,
 } from '@modelcontextprotocol/sdk/types.js';
+import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
+import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { Prompts } from '../prompts/prompt-catalog.ts';
 import type { PromptDefinition } from '../prompts/prompt-definitions.ts';
 import { type Log, classOf } from '../secret/redacted-output.ts';
-import { nearest } from '../text/nearest.ts';
+import { nearest } from '../text/text.ts';
 import type { Catalog } from '../tools/catalog.ts';
 import type { ToolDefinition } from '../tools/tool-definition.ts';
 import { internalFailure, type RequestContext, type Tool, type ToolResult } from '../tools/tool.ts';
-import { CAPABILITIES, serverInfo, type HandshakeOptions } from './handshake.ts';
+import { CAPABILITIES, serverInfo, type HandshakeOptions, REPEATED } from './handshake.ts';
 import { requestContextOf } from './request-context.ts';
 
 /** Of tools, as this server and most others name them. */
@@ -59,7 +66,7 @@ export function createServer(options: ServerOptions): McpAdapter {
 
   server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: [...toolDefinitions] }));
   server.setRequestHandler(CallToolRequestSchema, async ({ params }, extra) => {
-    const tool = catalog.find(params.name);
+    const tool = catalog.get(params.name);
     if (!tool) throw invalidParams(unknownTool(params.name, toolDefinitions));
     const { context, end } = requestContextOf(extra, tool.title, serving);
     const call = recorded(tool, params.arguments ?? {}, context, serving);
@@ -123,7 +130,7 @@ function render({ isError, structured, summary, text = JSON.stringify(structured
   };
 }
 
-export interface CallRecord {
+interface CallRecord {
   /** ISO 8601. */
   readonly time: string;
   readonly host: { readonly name: string; readonly version: string };
@@ -196,4 +203,81 @@ async function completeSafely(
 /** Not the SDK's McpError, which begins its message with the code: the host's SDK puts the code there again. */
 function invalidParams(message: string): Error {
   return Object.assign(new Error(message), { code: ErrorCode.InvalidParams });
+}
+
+/** Resolves when the server reads, with a promise that resolves when the transport has closed of itself. */
+export async function connect(
+  server: McpAdapter['server'],
+  input: Readable,
+  output: Writable,
+  log: Log,
+): Promise<{ readonly closed: Promise<void> }> {
+  // Of a protocol error only the class is logged: its message may quote what was received.
+  server.onerror = (error) => {
+    log('warning', `protocol error (${classOf(error)})`);
+  };
+  // The transport closes itself when a message is larger than it reads.
+  const closed = new Promise<void>((resolve) => {
+    server.onclose = resolve;
+  });
+  await server.connect(withRequestIdMap(new StdioServerTransport(input, output)));
+  return { closed };
+}
+
+/** Only this server sees it. */
+const ZERO_OF_HOST = 'request-zero-of-the-host';
+/** Only the host sees it. */
+const ZERO_OF_SERVER = 'request-zero-of-the-server';
+
+/**
+ * The same transport with three corrections. The SDK ignores a cancellation of the request id 0, with which it begins to count
+ * its own requests: that id gets another name before an SDK sees it, and its own again on the way back. The answer to a
+ * repeated `initialize` is dropped, since the handshake has given it. Arguments that are null, which the SDK refuses, become
+ * an empty object.
+ */
+export function withRequestIdMap(transport: Transport): Transport {
+  let isIntroduced = false;
+  const isRepeated = (message: JSONRPCMessage) => {
+    if (isIntroduced || !('id' in message) || message.id !== REPEATED) return false;
+    isIntroduced = true;
+    return true;
+  };
+  const wrapped: Transport = {
+    start: () => {
+      transport.onmessage = (message, extra) => {
+        wrapped.onmessage?.(withArguments(restored(renamed(message, ZERO_OF_HOST), ZERO_OF_SERVER)), extra);
+      };
+      transport.onerror = (error) => wrapped.onerror?.(error);
+      transport.onclose = () => wrapped.onclose?.();
+      return transport.start();
+    },
+    send: (message, options) =>
+      isRepeated(message)
+        ? Promise.resolve()
+        : transport.send(restored(renamed(message, ZERO_OF_SERVER), ZERO_OF_HOST), options),
+    close: () => transport.close(),
+  };
+  return wrapped;
+}
+
+/** A request, or a cancellation of one, from whoever counted from 0. */
+function renamed<Message extends JSONRPCMessage>(message: Message, name: string): Message {
+  if (isJSONRPCRequest(message)) return message.id === 0 ? { ...message, id: name } : message;
+  if (
+    !isJSONRPCNotification(message) ||
+    message.method !== 'notifications/cancelled' ||
+    message.params?.requestId !== 0
+  )
+    return message;
+  return { ...message, params: { ...message.params, requestId: name } };
+}
+
+/** An answer to whoever counted from 0. */
+function restored<Message extends JSONRPCMessage>(message: Message, name: string): Message {
+  return 'id' in message && message.id === name && !('method' in message) ? { ...message, id: 0 } : message;
+}
+
+function withArguments<Message extends JSONRPCMessage>(message: Message): Message {
+  if (!isJSONRPCRequest(message) || message.params?.arguments !== null) return message;
+  return { ...message, params: { ...message.params, arguments: {} } };
 }

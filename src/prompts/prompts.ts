@@ -2,7 +2,7 @@
 // texts: nothing is looked up here, and the SDK is not used.
 
 import { failed, ok, type Result } from '../failure.ts';
-import { INVISIBLE } from '../text/invisible.ts';
+import { INVISIBLE } from '../text/text.ts';
 
 /** Blank counts as absent: hosts pass empty fields of a form so. */
 interface PromptArgument {

@@ -22,7 +22,10 @@ export interface Sandbox {
 }
 
 /** Announced on every reply and never enforced. */
-const RATE_LIMIT = new Headers({ 'ratelimit-limit': '1000', 'ratelimit-remaining': '999' });
+const RATE_LIMIT = new Map([
+  ['ratelimit-limit', '1000'],
+  ['ratelimit-remaining', '999'],
+]);
 
 /** Listens on a free port, which nobody knows before this returns. */
 export async function startSandbox({ rules = {}, intercept = answer }: SandboxOptions = {}): Promise<Sandbox> {

@@ -5,8 +5,7 @@ import { basename } from 'node:path';
 import { failed, ok, type Result } from '../failure.ts';
 import type { CommandSpec } from '../config/sink-spec.ts';
 import { askFirst } from '../files/privacy.ts';
-import { fingerprintOfBytes, holdsExactly } from '../secret/fingerprint.ts';
-import { openSecret, type Secret } from '../secret/secret.ts';
+import { fingerprintOfBytes, holdsExactly, openSecret, type Secret } from '../secret/secret.ts';
 import { childEnvironment, searchPathOf } from '../programs/child-environment.ts';
 import { notTheOldSecret, oldSecretIn, type OldSecret } from './old-secret.ts';
 import {
@@ -18,18 +17,22 @@ import {
   type ProgramEnd,
 } from '../programs/child-process.ts';
 import { findExecutable } from '../programs/executable.ts';
-import { attempt, entryExists, failedDelivery, notReady } from './sink-problem.ts';
-import { expand, takesEntry } from './sink.ts';
-import type {
-  SecretReference,
-  Delivery,
-  Held,
-  Preflight,
-  Replaced,
-  Sink,
-  PreparedWrite,
-  Verdict,
-  SinkProblem,
+import {
+  attempt,
+  entryExists,
+  failedDelivery,
+  notReady,
+  expand,
+  takesEntry,
+  type SecretReference,
+  type Delivery,
+  type Held,
+  type Preflight,
+  type Replaced,
+  type Sink,
+  type PreparedWrite,
+  type Verdict,
+  type SinkProblem,
 } from './sink.ts';
 
 type Argv = CommandSpec['argv'];

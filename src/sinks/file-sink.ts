@@ -5,13 +5,10 @@ import type { Stats } from 'node:fs';
 import { failed, ok, type Result } from '../failure.ts';
 import type { FileSpec } from '../config/sink-spec.ts';
 import { PRIVATE, placeNew, readFound, removeIfSame, replaceVersion, type FoundFile } from '../files/atomic-file.ts';
-import { withLock } from '../files/file-lock.ts';
-import { fileProblem, isOpenToOthers, kindOf, modeOf } from '../files/file-owner.ts';
-import { shellWord } from '../files/file-problem.ts';
-import { placeKey, type Identity } from '../files/identity.ts';
-import type { SafeDirectory } from '../files/safe-directory.ts';
-import { fingerprintOfBytes, holdsExactly, type Fingerprint } from '../secret/fingerprint.ts';
-import { openSecret, type Secret } from '../secret/secret.ts';
+import { withLock } from '../files/process-owner.ts';
+import { fileProblem, isOpenToOthers, kindOf, modeOf, shellWord } from '../files/file-problem.ts';
+import { placeKey, type Identity, type SafeDirectory } from '../files/safe-directory.ts';
+import { fingerprintOfBytes, holdsExactly, type Fingerprint, openSecret, type Secret } from '../secret/secret.ts';
 import { keptReaders } from './access-list.ts';
 import {
   filePathOf,
@@ -22,8 +19,8 @@ import {
   sweeperOf,
   type FilePath,
   type JudgeExisting,
+  type Environment,
 } from './file-path.ts';
-import type { Environment } from './git-ignore.ts';
 import { changedMeanwhile, notTheOldSecret, oldSecretIn, type OldSecret } from './old-secret.ts';
 import {
   attempt,
@@ -35,9 +32,16 @@ import {
   notReady,
   sinkProblem,
   worded,
-} from './sink-problem.ts';
-import { takesEntry } from './sink.ts';
-import type { Delivery, Held, PreparedWrite, Preflight, Replaced, Sink, SinkProblem, Verdict } from './sink.ts';
+  takesEntry,
+  type Delivery,
+  type Held,
+  type PreparedWrite,
+  type Preflight,
+  type Replaced,
+  type Sink,
+  type SinkProblem,
+  type Verdict,
+} from './sink.ts';
 
 /** `environment` is that of this process; git is found and configured by it. */
 export function fileSink(name: string, spec: FileSpec, environment: Environment): Sink {

@@ -29,32 +29,27 @@ export interface ToolContext extends CreateContext, RotateContext, Defaults {
   readonly tools?: ToolSettings['tools'];
 }
 
-export interface Catalog {
-  /** By name. A tool that read-only forbids answers why; one that the operator denies is not found. */
-  find(name: string): Tool | undefined;
-}
+/** By name. A tool that read-only forbids answers why; one that the operator denies is not in it. */
+export type Catalog = ReadonlyMap<string, Tool>;
 
 export function createCatalog(context: ToolContext): Catalog {
-  const tools = toolsOf(context);
-  return {
-    find(name) {
-      const tool = tools.find((candidate) => candidate.name === name);
-      if (!tool || !isChosen(name, context.tools ?? {})) return undefined;
-      if (!context.readOnly || tool.annotations.readOnlyHint) return tool;
-      return { ...tool, call: () => Promise.resolve(failedResult(tool, readOnlyRefusal)) };
-    },
-  };
+  const tools = toolsOf(context).filter(({ name }) => isChosen(name, context.tools ?? {}));
+  return byName(
+    tools.map((tool) => (!context.readOnly || tool.annotations.readOnlyHint ? tool : refusing(tool, readOnlyRefusal))),
+  );
 }
 
 /** Where the operator's settings cannot be used: each tool answers why, since hosts show nobody what is on stderr. */
 export function refusingCatalog(problem: string): Catalog {
-  const tools = toolsOf();
-  return {
-    find(name) {
-      const tool = tools.find((candidate) => candidate.name === name);
-      return tool && { ...tool, call: () => Promise.resolve(failedResult(tool, settingsRefusal(problem))) };
-    },
-  };
+  return byName(toolsOf().map((tool) => refusing(tool, settingsRefusal(problem))));
+}
+
+function byName(tools: readonly Tool[]): Catalog {
+  return new Map(tools.map((tool) => [tool.name, tool]));
+}
+
+function refusing(tool: Tool, failure: Failure): Tool {
+  return { ...tool, call: () => Promise.resolve(failedResult(tool, failure)) };
 }
 
 /** For tools that are only shown, or answer only a refusal: nothing of it is used. */

@@ -1,14 +1,13 @@
 // The tool that shows one key.
 
 import * as z from 'zod/v4';
-import { undeliveredOf } from '../keys/undelivered.ts';
+import { undeliveredOf, getModelKey } from '../keys/refusals.ts';
 import type { KeyListContext } from '../keys/lists.ts';
 import { apiKeyId, chooseScope, scopeOf, subjectOf, type Defaults } from './parameter.ts';
 import { resultSchema, shownKeySchema } from './result-schema.ts';
 import { lastUse, quoted } from './result-text.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
-import { getModelKey } from '../keys/refusals.ts';
 
 const output = resultSchema(['found'], {
   key: shownKeySchema,

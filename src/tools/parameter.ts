@@ -5,7 +5,7 @@ import { looksLikeModelKey } from '../atlas/api/untrusted-text.ts';
 import type { Scope } from '../atlas/api/admin-api.ts';
 import type { ConfiguredSinks } from '../keys/sink-choice.ts';
 import { failed, ok, refusal, type Result } from '../failure.ts';
-import { firstInvisible } from '../text/invisible.ts';
+import { firstInvisible } from '../text/text.ts';
 
 /** What the operator set for calls that name no project or organization. */
 export interface Defaults {

@@ -4,7 +4,7 @@ import * as z from 'zod/v4';
 import { resetRateLimits, type LimitContext, type RateLimitReset } from '../keys/rate-limits.ts';
 import { groupId, limitScope, modelGroupName, type Defaults } from './parameter.ts';
 import { limitsSchema, rateLimitSchema, resultSchema } from './result-schema.ts';
-import { counted } from '../text/counted.ts';
+import { counted } from '../text/text.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 

@@ -6,7 +6,7 @@
 import type { Project } from '../atlas/api/projects.ts';
 import type { RateLimit } from '../atlas/api/limits.ts';
 import type { KeyRow } from '../keys/lists.ts';
-import { counted } from '../text/counted.ts';
+import { counted } from '../text/text.ts';
 import type { Answer } from './tool.ts';
 
 export const howVerified = {

@@ -2,7 +2,7 @@
 // that only lists the tools costs little.
 
 import { ConfigError } from '../config/config-error.ts';
-import { nearest } from '../text/nearest.ts';
+import { nearest } from '../text/text.ts';
 
 /** JSON Schema 2020-12 of an object. */
 export interface ObjectSchema {

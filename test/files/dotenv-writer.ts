@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ok } from '../../src/failure.ts';
 import { Secret } from '../../src/secret/secret.ts';
 import { dotenvSink } from '../../src/sinks/dotenv/dotenv-sink.ts';
-import { withLock } from '../../src/files/file-lock.ts';
+import { withLock } from '../../src/files/process-owner.ts';
 import { withDirectory } from '../../src/files/safe-directory.ts';
 
 const [, , path = '', task, ...variables] = process.argv;

@@ -10,9 +10,8 @@ import { parseEnv } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { builtProgram } from '../built-program.ts';
 import { ok, type Result } from '../../src/failure.ts';
-import { withLock } from '../../src/files/file-lock.ts';
+import { withLock, thisProcess } from '../../src/files/process-owner.ts';
 import type { FileProblem } from '../../src/files/file-problem.ts';
-import { thisProcess } from '../../src/files/process-owner.ts';
 import { withDirectory } from '../../src/files/safe-directory.ts';
 import { CANARY, SECRET, VARIABLE, WRITTEN, dotenvSinkAt, fileWith, scratch, targetOf } from '../sinks/file-fixture.ts';
 

@@ -4,7 +4,7 @@ import { chmodSync, chownSync, lstatSync, readFileSync, readdirSync, writeFileSy
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { ok } from '../../src/failure.ts';
-import { isReadableByOthers, keptAccess, modeWarnings } from '../../src/files/file-owner.ts';
+import { isReadableByOthers, keptAccess, modeWarnings } from '../../src/files/file-problem.ts';
 import { thisMachine, configureMachine } from '../../src/files/machine.ts';
 import { withDirectory } from '../../src/files/safe-directory.ts';
 import { modeProblem } from '../../src/files/trial.ts';

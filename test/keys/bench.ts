@@ -32,7 +32,7 @@ import { startSimulator, type Simulator, type SimulatorOptions } from '../atlas-
 import { disclose } from '../../src/secret/redaction.ts';
 import { Secret } from '../../src/secret/secret.ts';
 import { openSinks } from '../../src/sinks/kinds.ts';
-import { type Sink, type PreparedWrite } from '../../src/sinks/sink.ts';
+import type { Sink, PreparedWrite } from '../../src/sinks/sink.ts';
 
 export const GROUP = FIRST_PROJECT;
 

@@ -11,7 +11,7 @@ import { openJournal } from '../../src/keys/journal/journal.ts';
 import { startSimulator, type Simulator } from '../atlas-simulator/simulator.ts';
 import { Secret } from '../../src/secret/secret.ts';
 import { openSinks } from '../../src/sinks/kinds.ts';
-import { type Sink, type PreparedWrite } from '../../src/sinks/sink.ts';
+import type { Sink, PreparedWrite } from '../../src/sinks/sink.ts';
 import { told } from './bench.ts';
 
 const GROUP = '69681d39c9e8cfd375386316';

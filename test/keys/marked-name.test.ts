@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { markedName, newNonce, nonceIn, withSuffix } from '../../src/keys/undelivered.ts';
+import { markedName, newNonce, nonceIn, withSuffix } from '../../src/keys/own-key.ts';
 
 const NONCE = '0123456789ab';
 

@@ -4,7 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Answer } from '../../src/keys/request-context.ts';
 import { rotateKey } from '../../src/keys/rotate.ts';
 import { openSinks } from '../../src/sinks/kinds.ts';
-import { type Sink } from '../../src/sinks/sink.ts';
+import type { Sink } from '../../src/sinks/sink.ts';
 import { containing } from '../matching.ts';
 import { behaving, GROUP, program, quiet, startBench, told, type Bench, type BenchOptions } from './bench.ts';
 

@@ -10,7 +10,7 @@ import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import { askTimeoutOf } from '../../src/mcp/request-context.ts';
 import { type Answer, type Question, type Unseen } from '../../src/keys/request-context.ts';
-import { type ServerOptions } from '../../src/mcp/server.ts';
+import type { ServerOptions } from '../../src/mcp/server.ts';
 import { serverWith, TOOL } from './one-tool.ts';
 import { connectHost } from './recording-host.ts';
 

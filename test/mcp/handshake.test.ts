@@ -6,7 +6,7 @@ import { SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/sdk/types.js'
 import { ReadBuffer } from '@modelcontextprotocol/sdk/shared/stdio.js';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { connect } from '../../src/mcp/connect.ts';
+import { connect, createServer } from '../../src/mcp/server.ts';
 import { createHandshake, REPEATED, type Handshake, PROTOCOL_VERSIONS } from '../../src/mcp/handshake.ts';
 import { receive } from '../../src/mcp/stdio.ts';
 import { promptDefinitions } from '../../src/prompts/prompt-definitions.ts';
@@ -14,7 +14,6 @@ import { catalogOf } from '../tools/offline-catalog.ts';
 import { configuredTools } from '../../src/tools/tool-definition.ts';
 import { toolDefinitions } from '../../src/tools/tool-definitions.ts';
 import { noPrompts } from './one-tool.ts';
-import { createServer } from '../../src/mcp/server.ts';
 
 const settings = { readOnly: false, sinkNames: ['app', 'vault'], projectId: '69681d39c9e8cfd375386316' };
 const shown = {
@@ -29,7 +28,7 @@ async function fromTheSdk(lines: readonly string[], answers: number): Promise<un
   const [input, output] = [new PassThrough(), new PassThrough()];
   const { server } = createServer({
     ...shown,
-    catalog: catalogOf(),
+    catalog: catalogOf().catalog,
     prompts: noPrompts,
     log: () => undefined,
     audit: () => Promise.resolve(),

@@ -29,7 +29,7 @@ function catalogOf(act: (control: RequestContext) => Promise<unknown>): Catalog 
       return ok({ structured: { outcome: 'done', result: result ?? null }, summary: 'Done.' });
     },
   });
-  return { find: (name) => (name === TOOL ? tool : undefined) };
+  return new Map([[TOOL, tool]]);
 }
 
 export function serverWith(

@@ -3,8 +3,7 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js';
 import { type ClientCapabilities, type JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
-import { type McpAdapter } from '../../src/mcp/server.ts';
-import { withRequestIdMap } from '../../src/mcp/connect.ts';
+import { type McpAdapter, withRequestIdMap } from '../../src/mcp/server.ts';
 
 export interface RecordingHost {
   readonly client: Client;

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import { fingerprintOf, fingerprintOfBytes, holdsExactly } from '../../src/secret/fingerprint.ts';
-import { Secret } from '../../src/secret/secret.ts';
+import { fingerprintOf, fingerprintOfBytes, holdsExactly, Secret } from '../../src/secret/secret.ts';
 
 const secret = new Secret('al-sandbox-fingerprint');
 

@@ -2,8 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { fingerprintOf } from '../../src/secret/fingerprint.ts';
-import { Secret } from '../../src/secret/secret.ts';
+import { fingerprintOf, Secret } from '../../src/secret/secret.ts';
 import {
   ADDRESS,
   CANARY,

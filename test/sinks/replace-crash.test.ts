@@ -12,7 +12,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { builtProgram } from '../built-program.ts';
 import { ok } from '../../src/failure.ts';
 import { Secret } from '../../src/secret/secret.ts';
-import { withLock } from '../../src/files/file-lock.ts';
+import { withLock } from '../../src/files/process-owner.ts';
 import { withDirectory } from '../../src/files/safe-directory.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
 import {

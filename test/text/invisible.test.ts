@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { firstInvisible, withEscapes, withoutInvisible } from '../../src/text/invisible.ts';
+import { firstInvisible, withEscapes, withoutInvisible } from '../../src/text/text.ts';
 
 const INVISIBLE = [
   ...[0x00ad, 0x034f, 0x061c, 0x115f, 0x1160, 0x17b4, 0x17b5, 0x180b, 0x180c, 0x180d, 0x180e, 0x180f, 0x200b, 0x200c],

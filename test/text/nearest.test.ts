@@ -1,7 +1,7 @@
 // What somebody probably meant: the nearest words, with bounded work.
 
 import { expect, test } from 'vitest';
-import { nearest } from '../../src/text/nearest.ts';
+import { nearest } from '../../src/text/text.ts';
 
 const named = (name: string) => name;
 

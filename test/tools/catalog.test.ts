@@ -111,7 +111,7 @@ test('read-only toolDefinitions the tools that change nothing, and the others an
   const catalog = catalogOf({ readOnly: true });
   expect(catalog.offered.map(({ name }) => name)).toEqual(READ);
   for (const { name } of catalogOf().offered.filter((tool) => !READ.includes(tool.name))) {
-    const result = await catalog.find(name)?.call({}, control);
+    const result = await catalog.get(name)?.call({}, control);
     expect(result?.structured).toMatchObject({ error: { code: 'READ_ONLY' } });
   }
 });
@@ -134,8 +134,8 @@ describe('the operator chooses the tools by name', () => {
   });
   test('one that was taken away is as unknown as one that never was', () => {
     const catalog = catalogOf({ tools: { deny: ['delete_ai_model_api_key'] }, readOnly: true });
-    expect(catalog.find('delete_ai_model_api_key')).toBeUndefined();
-    expect(catalog.find('rotate_ai_model_api_key')).toBeDefined();
+    expect(catalog.get('delete_ai_model_api_key')).toBeUndefined();
+    expect(catalog.get('rotate_ai_model_api_key')).toBeDefined();
   });
   test.each(['allow', 'deny'])('a name in %s that is not a tool is refused, with the nearest that is', (list) => {
     expect(() => namesOf({ [list]: ['list_projects', 'list_project_keys'] })).toThrow(

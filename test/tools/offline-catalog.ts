@@ -8,7 +8,9 @@ import { configuredTools, type ToolDefinition } from '../../src/tools/tool-defin
 import { toolDefinitions } from '../../src/tools/tool-definitions.ts';
 import { type Tool } from '../../src/tools/tool.ts';
 
-export interface OfflineCatalog extends Catalog {
+export interface OfflineCatalog {
+  readonly catalog: Catalog;
+  readonly get: Catalog['get'];
   /** What hosts are shown, each with the tool itself. */
   readonly offered: readonly (Tool & ToolDefinition)[];
   /** All tools with these settings, as they say themselves what hosts should be shown. */
@@ -24,10 +26,12 @@ type Settings = Partial<
 
 export function catalogOf(settings: Settings = {}): OfflineCatalog {
   const context = { ...nowhere(), ...settings };
+  const catalog = createCatalog(context);
   const tools = toolsOf(context);
   const shown = configuredTools(toolDefinitions, { ...context, sinkNames: [...context.sinks.keys()] });
   return {
-    ...createCatalog(context),
+    catalog,
+    get: (name) => catalog.get(name),
     tools,
     offered: shown.flatMap((definition) =>
       tools.filter(({ name }) => name === definition.name).map((tool) => ({ ...tool, ...definition })),

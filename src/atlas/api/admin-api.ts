@@ -1,15 +1,14 @@
 // Calls of the Atlas Admin API: builds their paths, signs them, chooses the version, and repeats them only after a definite
 // refusal, or where repeating changes nothing. It does not know what the calls are for.
+// Source: https://www.mongodb.com/docs/atlas/api/versioned-api-overview/
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { failed, ok, type Failure, type FailureAfterSend, type Result } from '../../failure.ts';
 import type { Authenticator } from '../auth/authenticator.ts';
 import { noResponseFailure } from '../http/no-response.ts';
 import type { HttpReply, HttpRequest, Transport } from '../http/transport.ts';
-import { errorReplyFailure } from './errors.ts';
-import { httpDate, waitBeforeRepeat } from './retry-timing.ts';
+import { errorReplyFailure, refusesVersion } from './errors.ts';
 import type { JsonObject } from './untrusted-text.ts';
-import type { ApiVersion, VersionChoice } from './version.ts';
 
 /** One call and the reading of its reply, as a value: `keys.ts` and its like make them. */
 export interface ApiCall<T> {
@@ -167,4 +166,149 @@ export function scopePath(scope: Scope): ScopePath {
   return 'groupId' in scope
     ? { collection: 'groups', id: scope.groupId, reader: PROJECT_READER }
     : { collection: 'orgs', id: scope.orgId, reader: ORGANIZATION_READER };
+}
+
+/** `2025-03-12` has cloud, geography and endpoint; `preview` (January 2026) has only the name. */
+export type ApiVersion = '2025-03-12' | 'preview';
+
+const DATED: ApiVersion = '2025-03-12';
+
+export interface VersionChoice {
+  for(call: VersionedCall): CallVersion;
+}
+
+interface VersionedCall extends Pick<HttpRequest, 'method' | 'path'> {
+  /** Why the call cannot be made in a version. */
+  readonly refusal?: (version: ApiVersion) => unknown;
+}
+
+/** The version in which one call is sent. */
+interface CallVersion {
+  current(): ApiVersion;
+  /** Learns from a reply, for the calls of this kind, and says whether to send the request again, in another version. */
+  refused(reply: HttpReply, sent: ApiVersion): boolean;
+  /** What a person should know of the version that was sent. */
+  warnings(reply: HttpReply, sent: ApiVersion): readonly string[];
+}
+
+/**
+ * The preview is spoken only where Atlas refuses the dated version, by its own error code, and only for that kind of call,
+ * until Atlas refuses the preview.
+ */
+export function chooseVersion(setting: 'auto' | ApiVersion): VersionChoice {
+  const inPreview = new Set<string>();
+  return {
+    for(call) {
+      const kind = kindOf(call);
+      const tried = new Set<ApiVersion>();
+      const current = (): ApiVersion => {
+        if (kind === undefined) return DATED;
+        if (setting === 'preview') return 'preview';
+        // What the preview cannot do is asked of the dated version each time, which may be there again.
+        const needsDated = call.refusal?.('preview') !== undefined && !tried.has(DATED);
+        return inPreview.has(kind) && !needsDated ? 'preview' : DATED;
+      };
+      return {
+        current,
+        refused(reply, sent) {
+          if (setting !== 'auto' || kind === undefined || !refusesVersion(reply)) return false;
+          tried.add(sent);
+          if (sent === 'preview') inPreview.delete(kind);
+          else inPreview.add(kind);
+          return !tried.has(current());
+        },
+        warnings: (reply, sent) => [
+          ...(setting === 'auto' && sent === 'preview' ? [FELL_BACK] : []),
+          ...deprecationWarnings(reply, sent),
+        ],
+      };
+    },
+  };
+}
+
+const FELL_BACK =
+  'Atlas does not speak API version 2025-03-12; the preview was used, which knows no cloud or geography.';
+
+/**
+ * The method, and the path without its ids: such as `GET groups aiModelApiKeys`. Undefined for what the preview does not have,
+ * which is everything except the calls of AI models: those exist in version 2023-01-01, to which a later date resolves.
+ */
+function kindOf({ method, path }: VersionedCall): string | undefined {
+  const [, , , , ...segments] = (path.split('?')[0] ?? '').split('/');
+  // What is not at an even place is an id.
+  const names = segments.filter((_segment, index) => index % 2 === 0);
+  const depth = segments.length;
+  return names.some((name) => name.startsWith('aiModel')) ? [method, depth, ...names].join(' ') : undefined;
+}
+
+/** The Deprecation header (RFC 9745) and the Sunset header (RFC 8594). */
+function deprecationWarnings({ headers }: HttpReply, version: ApiVersion): string[] {
+  const { deprecation, sunset } = headers;
+  if (deprecation === undefined && sunset === undefined) return [];
+  const date = Date.parse(sunset ?? '');
+  const until = Number.isNaN(date) ? '' : ` and will end on ${new Date(date).toISOString().slice(0, 10)}`;
+  return [`Atlas marks API version ${version} as deprecated${until}; update this server.`];
+}
+
+/** Waits before the first and the second repeat where Atlas names none, in milliseconds; up to half is added at random. */
+const BACKOFF_MS = [200, 600];
+/** What Atlas means by a 429 that does not say how long to wait, in seconds. */
+const USUAL_RATE_WAIT = 1;
+/** Where Atlas says how long to wait, it is waited for as long as this and no longer; the caller may come again. */
+export const LONGEST_WAIT_SECONDS = 20;
+const SHORTEST_WAIT_MS = 500;
+/** Of what Atlas asks for. */
+const MOST_ADDED = 0.2;
+/** A failure that comes later than this is not worth a caller's time again. */
+const REPEAT_WITHIN_MS = 5_000;
+
+interface FailedTry {
+  readonly method: HttpRequest['method'];
+  readonly failure: Failure;
+  /** How often the call was repeated before. */
+  readonly repeats: number;
+  /** Since the call began. */
+  readonly elapsedMs: number;
+}
+
+/**
+ * How many milliseconds to wait before a call is repeated; undefined where it is not. Only reads and deletes are repeated:
+ * a create or a change is sent again only after a definite refusal, which admin-api.ts judges.
+ *
+ * @param random from 0 to 1
+ */
+export function waitBeforeRepeat(
+  { method, failure, repeats, elapsedMs }: FailedTry,
+  random: number,
+): number | undefined {
+  const backoff = BACKOFF_MS[repeats];
+  const repeatable = (method === 'GET' || method === 'DELETE') && mayPass(failure);
+  if (backoff === undefined || !repeatable || elapsedMs > REPEAT_WITHIN_MS) return undefined;
+  const seconds = failure.retryAfterSeconds ?? (isRateLimit(failure) ? USUAL_RATE_WAIT : undefined);
+  if (seconds === undefined) return backoff * (1 + random / 2);
+  if (seconds > LONGEST_WAIT_SECONDS) return undefined;
+  return Math.max(seconds * 1000, SHORTEST_WAIT_MS, backoff) * (1 + random * MOST_ADDED);
+}
+
+function mayPass(failure: Failure): boolean {
+  return failure.retryable && (failure.code === 'ATLAS_UNAVAILABLE' || isRateLimit(failure));
+}
+
+/** Not the limit of live tokens, which lasts an hour. */
+function isRateLimit({ atlas }: Failure): boolean {
+  return atlas?.status === 429;
+}
+
+/** The header Retry-After: seconds, or an HTTP date (RFC 9110, section 10.2.3). Undefined when absent or unreadable. */
+export function retryAfterSeconds(value: string | undefined, now: number): number | undefined {
+  if (value === undefined) return undefined;
+  if (/^[0-9]{1,6}$/.test(value)) return Number(value);
+  const date = httpDate(value);
+  return date === undefined ? undefined : Math.max(0, Math.ceil((date - now) / 1000));
+}
+
+/** The date of an HTTP header (RFC 9110, 5.6.7) in milliseconds since the epoch; undefined where the header is absent or unreadable. */
+function httpDate(value: string | undefined): number | undefined {
+  const date = value?.endsWith(' GMT') ? Date.parse(value) : Number.NaN;
+  return Number.isNaN(date) ? undefined : date;
 }

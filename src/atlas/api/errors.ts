@@ -3,7 +3,7 @@
 
 import { refusal, type AtlasFacts, type ErrorCode, type Failure, type FailureAfterSend } from '../../failure.ts';
 import type { HttpReply } from '../http/transport.ts';
-import { retryAfterSeconds } from './retry-timing.ts';
+import { retryAfterSeconds } from './admin-api.ts';
 import { ADDRESS, cleanProse, isObject, listField, parseObject, textField, type JsonObject } from './untrusted-text.ts';
 
 /** What the call needed, for the advice. */

@@ -2,7 +2,15 @@
 // Source: https://www.mongodb.com/docs/api/doc/atlas-admin-api-v2/group/endpoint-ai-model-rate-limits
 
 import { failed, ok, refusal, type Failure, type FailureAfterSend, type Result } from '../../failure.ts';
-import { apiPath, PROJECT_WRITER, scopePath, type ApiCall, type ApiReply, type Scope } from './admin-api.ts';
+import {
+  apiPath,
+  PROJECT_WRITER,
+  scopePath,
+  type ApiCall,
+  type ApiReply,
+  type Scope,
+  type ApiVersion,
+} from './admin-api.ts';
 import { protocolFailure } from './errors.ts';
 import { pageCall, START, type List, type Slice } from './pages.ts';
 import {
@@ -14,7 +22,6 @@ import {
   wholeField,
   type JsonObject,
 } from './untrusted-text.ts';
-import type { ApiVersion } from './version.ts';
 
 /** What a project or an organization may use of one group of models, each minute. No field is promised; text is cleaned. */
 export interface RateLimit {

@@ -74,11 +74,10 @@ function readPage<Row>(
   reply: ApiReply,
   { page, skip, before }: Position,
 ): Result<Slice<Row>, FailureAfterSend> {
-  const unreadable = failed(protocolFailure(`an unreadable list of ${rowsAre}`));
   const content = parseObject(reply.body);
-  if (!content || !Array.isArray(content.results)) return unreadable;
-  const results = listField(content, 'results');
-  if (results.length > LARGEST_PAGE) return unreadable;
+  const results = content && Array.isArray(content.results) ? listField(content, 'results') : undefined;
+  if (!content || !results || results.length > LARGEST_PAGE)
+    return failed(protocolFailure(`an unreadable list of ${rowsAre}`));
   const linked = listField(content, 'links').some((link) => isObject(link) && link.rel === 'next');
   const { totalCount: total } = wholeField(content, 'totalCount', 0);
   const seen = before + results.length;

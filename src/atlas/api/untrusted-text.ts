@@ -2,8 +2,7 @@
 // have; and text, which is data from outside, never an instruction, and may be hostile.
 
 import { hasModelKey, redactOutside, redactProse, sharesRun } from '../../secret/redaction.ts';
-import { BLANK, withEscapes, withoutInvisible } from '../../text/invisible.ts';
-import { parseJson } from '../../text/json.ts';
+import { BLANK, withEscapes, withoutInvisible, parseJson } from '../../text/text.ts';
 
 /** As in text/invisible.ts, but for spaces, and within emoji too: in prose nothing is lost with them. */
 const UNSHOWABLE = new RegExp(

@@ -3,12 +3,18 @@
 import { lstatSync, renameSync } from 'node:fs';
 import { ok } from '../../failure.ts';
 import { cleanName } from '../../atlas/api/untrusted-text.ts';
-import { parseJson } from '../../text/json.ts';
+import { parseJson } from '../../text/text.ts';
+import type { Log } from '../../secret/redacted-output.ts';
 import { redactJson } from '../../secret/redaction.ts';
 import { attempt, unlessMissing } from '../../files/file-problem.ts';
-import { withDirectory, withMadeDirectory, type SafeDirectory } from '../../files/safe-directory.ts';
-import { serialized } from '../../files/file-lock.ts';
-import { appendLine, lastLines } from '../../files/append-line.ts';
+import {
+  withDirectory,
+  withMadeDirectory,
+  type SafeDirectory,
+  appendLine,
+  lastLines,
+} from '../../files/safe-directory.ts';
+import { serialized } from '../../files/process-owner.ts';
 
 const NAME = 'audit.jsonl';
 const OLDER = 'audit.1.jsonl';
@@ -17,6 +23,14 @@ const LARGEST = 5 * 1024 * 1024;
 /** Of the end of each file, where a name is looked for: some 1,000 calls. */
 const LOOKED_AT = 256 * 1024;
 const HOUR_MS = 60 * 60 * 1000;
+
+/** What writes a record of each call; it says so in the log where that fails. */
+export function auditLog(stateDirectory: string, log: Log): (record: object) => Promise<void> {
+  return async (record) => {
+    if (!(await appendAudit(stateDirectory, record)))
+      log('error', 'the audit log cannot be written (ATLAS_MODEL_KEYS_STATE_DIR)');
+  };
+}
 
 /** Appends one record; answers false where that failed. */
 export async function appendAudit(stateDirectory: string, record: object, largest: number = LARGEST): Promise<boolean> {

@@ -2,8 +2,8 @@
 // this machine it excludes. journal.ts reads and writes it. Of a reply it holds only ids of the right form and fingerprints,
 // so that nothing in it is redacted.
 
-import { parseJson } from '../../text/json.ts';
-import type { Fingerprint } from '../../secret/fingerprint.ts';
+import { parseJson } from '../../text/text.ts';
+import type { Fingerprint } from '../../secret/secret.ts';
 import { parseOwner, type ProcessOwner } from '../../files/process-owner.ts';
 import { sameName } from '../../atlas/api/keys.ts';
 import { refusal, type Failure } from '../../failure.ts';

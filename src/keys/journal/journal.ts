@@ -10,14 +10,18 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { walk } from '../../files/path-walk.ts';
 import { placeNew, readFound } from '../../files/atomic-file.ts';
-import { privateMode } from '../../files/file-owner.ts';
-import { attempt, unlessMissing, type FileProblem } from '../../files/file-problem.ts';
-import { isAlive, makeLifeFile, removeUnlessHeld, thisProcess, type ProcessOwner } from '../../files/process-owner.ts';
+import { privateMode, attempt, unlessMissing, type FileProblem } from '../../files/file-problem.ts';
+import {
+  isAlive,
+  makeLifeFile,
+  removeUnlessHeld,
+  thisProcess,
+  type ProcessOwner,
+  serialized,
+} from '../../files/process-owner.ts';
 import { askFirst } from '../../files/privacy.ts';
-import { withDirectory, withMadeDirectory, type SafeDirectory } from '../../files/safe-directory.ts';
-import { serialized } from '../../files/file-lock.ts';
+import { withDirectory, withMadeDirectory, type SafeDirectory, appendLine } from '../../files/safe-directory.ts';
 import { failed, ok, refusal, type Failure, type Result } from '../../failure.ts';
-import { appendLine } from '../../files/append-line.ts';
 import {
   findRival,
   HOUR_MS,

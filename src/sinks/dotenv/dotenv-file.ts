@@ -4,19 +4,16 @@
 import type { BigIntStats } from 'node:fs';
 import { failed, ok, type Result } from '../../failure.ts';
 import { PRIVATE, placeNew, readFound, removeIfSame, replaceVersion, type FoundFile } from '../../files/atomic-file.ts';
-import { withLock } from '../../files/file-lock.ts';
-import { fileProblem, isOpenToOthers, modeOf } from '../../files/file-owner.ts';
-import { shellWord, systemCode } from '../../files/file-problem.ts';
+import { withLock } from '../../files/process-owner.ts';
+import { fileProblem, isOpenToOthers, modeOf, shellWord, systemCode } from '../../files/file-problem.ts';
 import type { SafeDirectory } from '../../files/safe-directory.ts';
 import { openSecret, type Secret } from '../../secret/secret.ts';
 import { keptReaders } from '../access-list.ts';
-import type { FilePath } from '../file-path.ts';
-import type { Environment } from '../git-ignore.ts';
+import type { FilePath, Environment } from '../file-path.ts';
 import { changedMeanwhile } from '../old-secret.ts';
-import { entryExists, inDirectory, notReady, sinkProblem, worded } from '../sink-problem.ts';
+import { entryExists, inDirectory, notReady, sinkProblem, worded, type SinkProblem } from '../sink.ts';
 import { replaceVariable, linesWith, setVariable, takeBack, type Trace } from './dotenv-text.ts';
 import { valueOf } from './node-reader.ts';
-import type { SinkProblem } from '../sink.ts';
 
 /** One variable of one file. */
 interface Variable {

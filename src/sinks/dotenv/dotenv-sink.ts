@@ -4,26 +4,37 @@
 
 import { failed, ok, type Result } from '../../failure.ts';
 import type { DotenvSpec } from '../../config/sink-spec.ts';
-import { modeOf } from '../../files/file-owner.ts';
-import { shellWord } from '../../files/file-problem.ts';
-import { placeKey } from '../../files/identity.ts';
-import { fingerprintOfBytes, holdsExactly, type Fingerprint } from '../../secret/fingerprint.ts';
-import { openSecret, type Secret } from '../../secret/secret.ts';
-import { preflightFile, heldBy, serializedAt, locationOf, filePathOf, sweeperOf } from '../file-path.ts';
-import type { Environment } from '../git-ignore.ts';
+import { modeOf, shellWord } from '../../files/file-problem.ts';
+import { placeKey } from '../../files/safe-directory.ts';
+import { fingerprintOfBytes, holdsExactly, type Fingerprint, openSecret, type Secret } from '../../secret/secret.ts';
+import {
+  preflightFile,
+  heldBy,
+  serializedAt,
+  locationOf,
+  filePathOf,
+  sweeperOf,
+  type Environment,
+} from '../file-path.ts';
 import { notTheOldSecret, oldSecretIn } from '../old-secret.ts';
-import { attempt, failedDelivery, failedReplace, ifInReach, inDirectory, notReady } from '../sink-problem.ts';
-import { expand, takesEntry } from '../sink.ts';
-import type {
-  SecretReference,
-  Delivery,
-  Held,
-  Preflight,
-  Replaced,
-  Sink,
-  PreparedWrite,
-  Verdict,
-  SinkProblem,
+import {
+  attempt,
+  failedDelivery,
+  failedReplace,
+  ifInReach,
+  inDirectory,
+  notReady,
+  expand,
+  takesEntry,
+  type SecretReference,
+  type Delivery,
+  type Held,
+  type Preflight,
+  type Replaced,
+  type Sink,
+  type PreparedWrite,
+  type Verdict,
+  type SinkProblem,
 } from '../sink.ts';
 import { misreaders, seeingReaders } from './agreement.ts';
 import {

@@ -2,8 +2,7 @@
 
 import { getEventListeners } from 'node:events';
 import { expect, test } from 'vitest';
-import { createAdminApi } from '../../../src/atlas/api/admin-api.ts';
-import { chooseVersion } from '../../../src/atlas/api/version.ts';
+import { createAdminApi, chooseVersion } from '../../../src/atlas/api/admin-api.ts';
 import { bearerAuthenticator } from '../../../src/atlas/auth/authenticator.ts';
 import { secretSource } from '../../../src/atlas/auth/secret-source.ts';
 import { listAll } from '../../../src/atlas/api/pages.ts';

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import type { Failure } from '../../../src/failure.ts';
-import { retryAfterSeconds, waitBeforeRepeat } from '../../../src/atlas/api/retry-timing.ts';
+import { retryAfterSeconds, waitBeforeRepeat } from '../../../src/atlas/api/admin-api.ts';
 
 const unavailable: Failure = {
   code: 'ATLAS_UNAVAILABLE',

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { cleanName, cleanText } from '../../../src/atlas/api/untrusted-text.ts';
 import { Secret } from '../../../src/secret/secret.ts';
-import { firstInvisible } from '../../../src/text/invisible.ts';
+import { firstInvisible } from '../../../src/text/text.ts';
 import { leaksOf } from '../leaks.ts';
 
 const SECRET = 'canary_0123456789-abcdefghij';

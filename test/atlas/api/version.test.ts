@@ -1,7 +1,7 @@
 // Which version is spoken: automatic fall-back to the preview, pinned versions, and what a person is told.
 
 import { describe, expect, test } from 'vitest';
-import { chooseVersion } from '../../../src/atlas/api/version.ts';
+import { chooseVersion } from '../../../src/atlas/api/admin-api.ts';
 import type { Simulator, SimulatorOptions } from '../../atlas-simulator/simulator.ts';
 import {
   apiKeyOf,

@@ -1,4 +1,45 @@
-// Finds, removes or makes visible the characters that show nothing, hide others, or change how a text is read.
+// What several rooms need of plain text: JSON without its errors, numbers of things, the nearest word, and the characters that show
+// nothing, hide others, or change how a text is read.
+
+import { distance } from 'fastest-levenshtein';
+
+/** The value, or undefined for what is not JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** `1 key`, `2 keys`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** Names of projects and keys differ near their beginning. In UTF-16 units. */
+const LONGEST_COMPARED = 64;
+/** Comparing them takes about 20 ms, during which nothing else happens. Further ones are not compared. */
+const MOST_COMPARED = 10_000;
+
+/**
+ * The candidates whose text is nearest to the word by Levenshtein's distance, the nearest first, at most `most` of them.
+ * Its work is bounded, however many and long the texts are.
+ */
+export function nearest<Candidate>(
+  word: string,
+  candidates: readonly Candidate[],
+  textOf: (candidate: Candidate) => string,
+  most: number,
+): readonly Candidate[] {
+  const start = word.slice(0, LONGEST_COMPARED);
+  return candidates
+    .slice(0, MOST_COMPARED)
+    .map((candidate) => ({ candidate, slips: distance(start, textOf(candidate).slice(0, LONGEST_COMPARED)) }))
+    .sort((one, other) => one.slips - other.slips)
+    .slice(0, most)
+    .map(({ candidate }) => candidate);
+}
 
 /** Within a class of a regular expression: what is drawn as nothing, and is neither a space nor left out by fonts. */
 export const BLANK = String.raw`\u{16FE4}\u2800\u{13441}\u{13442}\u{1D159}`;
