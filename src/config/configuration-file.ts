@@ -2,7 +2,7 @@
 
 import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, type Stats } from 'node:fs';
 import { resolve } from 'node:path';
-import { isOpenToOthers, systemCode } from '../files/file-problem.ts';
+import { isOpenToOthers, systemCode, unlessRefused } from '../files/file-problem.ts';
 import { askFirst, privacySentence } from '../files/privacy.ts';
 import { followLinks } from '../files/path-walk.ts';
 import { isTrusted, thisMachine, type Machine } from '../files/machine.ts';
@@ -69,7 +69,7 @@ export async function readConfigurationFile(
 function isForeign(path: string, { uid }: Stats, machine: Machine): boolean {
   const { user, overflowUser } = machine;
   if (user === undefined || uid === user || uid === ROOT || isTrusted(path, machine)) return false;
-  const way = uid === overflowUser ? attempted(() => followLinks(path, {}, machine)) : undefined;
+  const way = uid === overflowUser ? unlessRefused(() => followLinks(path, {}, machine)) : undefined;
   return way === undefined || way.weakPart !== undefined;
 }
 
@@ -93,7 +93,8 @@ function open(path: string, setting: string | undefined, machine: Machine): Open
     if (code === 'ELOOP' || code === 'EMLINK') return openLinked(path, machine);
     if (setting === undefined && (code === 'ENOENT' || code === 'ENOTDIR')) return undefined;
     // What names nothing that exists may be something else in the wrong place, such as a secret.
-    if (setting !== undefined && !exists(path)) throw new ConfigError(setting, 'names a file that does not exist');
+    const isThere = unlessRefused(() => lstatSync(path, { throwIfNoEntry: false })) !== undefined;
+    if (setting !== undefined && !isThere) throw new ConfigError(setting, 'names a file that does not exist');
     throw unreadable(path, error);
   }
 }
@@ -104,33 +105,16 @@ function unreadable(path: string, error: unknown): ConfigError {
 
 /** As a ConfigMap of Kubernetes is mounted: a link to a link, which only root can change. */
 function openLinked(path: string, machine: Machine): Opened {
-  const followed = attempted(() => followLinks(resolve(path), {}, machine));
+  const followed = unlessRefused(() => followLinks(resolve(path), {}, machine));
   if (followed?.weakPart !== undefined) {
     throw new ConfigError(
       path,
       `is a symbolic link, and others could change ${followed.weakPart}; name the file itself`,
     );
   }
-  const descriptor = followed && attempted(() => openSync(followed.path, READ));
+  const descriptor = followed && unlessRefused(() => openSync(followed.path, READ));
   if (followed === undefined || descriptor === undefined) {
     throw new ConfigError(path, 'is a symbolic link to what cannot be read');
   }
   return { descriptor, place: followed.path };
-}
-
-function attempted<T>(action: () => T): T | undefined {
-  try {
-    return action();
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error;
-    return undefined;
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
-  } catch {
-    return false;
-  }
 }

@@ -3,7 +3,7 @@
 // machines. It only reads.
 
 import type { Atlas } from '../atlas/atlas.ts';
-import type { CredentialDescription, Project } from '../atlas/api/projects.ts';
+import type { CredentialDescription } from '../atlas/api/projects.ts';
 import type { Config } from '../config/config.ts';
 import { counted } from '../text/text.ts';
 import { fails, listed, passes, warns, type Check } from './report.ts';
@@ -100,11 +100,8 @@ async function projectsCheck(atlas: Atlas, config: Config): Promise<Check> {
   if (visible.length === 0) {
     return fails('projects', 'the credential sees none', 'A person adds the service account or API key to a project.');
   }
-  return passes('projects', `${counted(visible.length, 'project')}: ${listed(visible.map(projectText))}`);
-}
-
-function projectText({ groupId, name }: Project): string {
-  return `${name} (${groupId})`;
+  const names = visible.map(({ groupId, name }) => `${name} (${groupId})`);
+  return passes('projects', `${counted(visible.length, 'project')}: ${listed(names)}`);
 }
 
 /** The projects that the operator names. */

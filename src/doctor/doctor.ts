@@ -22,7 +22,8 @@ interface Examination {
 export async function runDoctor(examination: Examination, json: boolean, output: Writable): Promise<number> {
   const config = await orConfigError(examination.load);
   const isBroken = config instanceof ConfigError;
-  const checks = isBroken ? [broken(config)] : await examine(config, examination);
+  const advice = 'Correct that setting (see --help). Nothing else was looked at.';
+  const checks = isBroken ? [fails('configuration', config.message, advice)] : await examine(config, examination);
   await new Promise<void>((resolve) => {
     output.write(reportOf(checks, json), () => {
       resolve();
@@ -54,17 +55,21 @@ async function askAtlas(atlas: Atlas, config: Config): Promise<Check[]> {
   }
 }
 
-function broken({ message }: ConfigError): Check {
-  return fails('configuration', message, 'Correct that setting (see --help). Nothing else was looked at.');
-}
-
 function configurationChecks(config: Config): Check[] {
-  return [
-    passes('configuration', sourceOf(config)),
-    passes('settings', originsOf(config)),
-    ...trustOf(config),
-    ...defaultsOf(config),
-  ];
+  const { trustPaths, origins, projectId, allowedProjects } = config;
+  const checks = [passes('configuration', sourceOf(config)), passes('settings', originsOf(config))];
+  // Reported each time, since nothing else says that these paths are not checked.
+  if (trustPaths.length > 0) {
+    const origin = origins.get('trustPaths') ?? 'default';
+    const finding = `the owners and modes of ${trustPaths.join(', ')} and of what is below are not checked (${origin})`;
+    checks.push(warns('trusted paths', finding, 'Remove from trustPaths what other users can write to.'));
+  }
+  // Settings that are valid by themselves and contradict each other.
+  if (projectId !== undefined && allowedProjects?.includes(projectId) === false) {
+    const finding = `MONGODB_ATLAS_PROJECT_ID (${projectId}) is not among allowedProjects, so calls that name no project are refused`;
+    checks.push(warns('default project', finding, 'Add it to allowedProjects, or unset it.'));
+  }
+  return checks;
 }
 
 function credentialCheck({ atlas, credentialVariables }: Config): Check {
@@ -106,30 +111,6 @@ function originsOf({ origins }: Config): string {
   const set = [...origins].filter(([, origin]) => origin !== 'default');
   if (set.length === 0) return 'every setting has its default';
   return `${set.map(([name, origin]) => `${name} from ${origin}`).join('; ')}; all others by default`;
-}
-
-/** Reported each time, since nothing else says that these paths are not checked. */
-function trustOf({ trustPaths, origins }: Config): Check[] {
-  if (trustPaths.length === 0) return [];
-  return [
-    warns(
-      'trusted paths',
-      `the owners and modes of ${trustPaths.join(', ')} and of what is below are not checked (${origins.get('trustPaths') ?? 'default'})`,
-      'Remove from trustPaths what other users can write to.',
-    ),
-  ];
-}
-
-/** Settings that are valid by themselves and contradict each other. */
-function defaultsOf({ projectId, allowedProjects }: Config): Check[] {
-  if (projectId === undefined || (allowedProjects?.includes(projectId) ?? true)) return [];
-  return [
-    warns(
-      'default project',
-      `MONGODB_ATLAS_PROJECT_ID (${projectId}) is not among allowedProjects, so calls that name no project are refused`,
-      'Add it to allowedProjects, or unset it.',
-    ),
-  ];
 }
 
 /**

@@ -55,15 +55,10 @@ async function sinkCheck(sink: Sink, groupId: string): Promise<Check> {
       ? passes(check, `${place}: ready; holds a value already`)
       : fails(check, `${place}: ${message}`, hint);
   }
-  switch (sink.kind) {
-    case 'inline':
-      return warns(check, 'shows the secret to the model and to everyone who reads the chat');
-    default: {
-      const finding = `${place}: ready; verified by ${sink.verification}`;
-      const { warnings = [] } = preflight.value;
-      return warnings.length === 0 ? passes(check, finding) : warns(check, `${finding}. ${warnings.join(' ')}`);
-    }
-  }
+  if (sink.kind === 'inline') return warns(check, 'shows the secret to the model and to everyone who reads the chat');
+  const finding = `${place}: ready; verified by ${sink.verification}`;
+  const { warnings = [] } = preflight.value;
+  return warnings.length === 0 ? passes(check, finding) : warns(check, `${finding}. ${warnings.join(' ')}`);
 }
 
 /** Judged as the journal and the audit log judge it. They make a missing directory. */
@@ -134,23 +129,17 @@ async function journalCheck(stateDir: string): Promise<Check> {
       'Look in Atlas for keys whose names end with these digits; the next create sets the files aside.',
     );
   }
+  // Of a create whose reply was lost, the check of undelivered keys finds the key, if it appears.
+  const isWaitedFor = ({ state, owner }: Intent) => state.step === 'sending' && owner === null;
   const unfinished = intents.filter((intent) => isUnfinished(intent) && !isWaitedFor(intent));
   if (unfinished.length > 0) {
+    const calls = unfinished.map(({ name, groupId }) => `"${name}" in ${groupId}`);
     return fails(
       'journal',
-      `${counted(unfinished.length, 'call')} did not finish: ${listed(unfinished.map(intentText))}`,
+      `${counted(unfinished.length, 'call')} did not finish: ${listed(calls)}`,
       'Have reconcile_ai_model_api_keys called: it says what is true of each, and with apply deletes their orphans.',
     );
   }
   const underWay = intents.filter(isUnderWay);
   return passes('journal', underWay.length > 0 ? `${counted(underWay.length, 'call')} under way` : 'no leftovers');
-}
-
-/** A create whose reply was lost: if its key appears, the check of undelivered keys finds it. */
-function isWaitedFor({ state, owner }: Intent): boolean {
-  return state.step === 'sending' && owner === null;
-}
-
-function intentText({ name, groupId }: Intent): string {
-  return `"${name}" in ${groupId}`;
 }

@@ -246,8 +246,8 @@ export async function whileBusy<T>(action: () => T, platform: NodeJS.Platform = 
   }
 }
 
-/** For use after an error, which a second one must not hide. */
-function removeQuietly(directory: SafeDirectory, name: string): void {
+/** Also after an error, which a second one must not hide. */
+export function removeQuietly(directory: SafeDirectory, name: string): void {
   try {
     unlinkSync(directory.path(name));
   } catch {

@@ -97,6 +97,16 @@ export function unlessMissing<T>(action: () => T): T | undefined {
   }
 }
 
+/** What `action` answers, or undefined where the system refuses it for whatever reason. */
+export function unlessRefused<T>(action: () => T): T | undefined {
+  try {
+    return action();
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return undefined;
+  }
+}
+
 /** A path as it can be pasted into a POSIX shell. */
 export function shellWord(path: string): string {
   return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`;

@@ -19,7 +19,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { systemCode, problemAt, type FileProblem } from './file-problem.ts';
 import { type SafeDirectory, folded } from './safe-directory.ts';
 import { failed, type Result } from '../failure.ts';
-import { readFound, statsOf, withNewFile, type FoundFile, besideName } from './atomic-file.ts';
+import { readFound, removeQuietly, statsOf, withNewFile, type FoundFile, besideName } from './atomic-file.ts';
 
 /** A process, told apart from a later one with the same number where the system allows it (Linux). */
 export interface ProcessOwner {
@@ -76,36 +76,24 @@ export function parseOwner(text: string): ProcessOwner | undefined {
   if (typeof value !== 'object' || value === null || !('pid' in value)) return undefined;
   const { pid } = value;
   if (typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid < 1) return undefined;
-  const startTicks = textAt(value, 'startTicks');
-  const bootId = textAt(value, 'bootId');
-  const pidNamespace = textAt(value, 'pidNamespace');
-  const lifeFile = textAt(value, 'lifeFile');
-  return { ...ownerOf(pid, startTicks, bootId, pidNamespace), ...(lifeFile !== undefined && { lifeFile }) };
+  return ownerOf(pid, { ...value });
 }
 
 function readThisProcess(): ProcessOwner {
   const bootId = unlessFailed(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
   const pidNamespace = unlessFailed(() => readlinkSync('/proc/self/ns/pid'));
-  return ownerOf(process.pid, startTicksOf(process.pid), bootId, pidNamespace);
+  return ownerOf(process.pid, { startTicks: startTicksOf(process.pid), bootId, pidNamespace });
 }
 
-function ownerOf(
-  pid: number,
-  startTicks: string | undefined,
-  bootId: string | undefined,
-  pidNamespace: string | undefined,
-): ProcessOwner {
-  return {
-    pid,
-    ...(startTicks !== undefined && { startTicks }),
-    ...(bootId !== undefined && { bootId }),
-    ...(pidNamespace !== undefined && { pidNamespace }),
-  };
-}
+const MARKS = ['startTicks', 'bootId', 'pidNamespace', 'lifeFile'] as const;
 
-function textAt(value: object, name: string): string | undefined {
-  const found: unknown = Object.entries(value).find(([key]) => key === name)?.[1];
-  return typeof found === 'string' ? found : undefined;
+/** With the marks that are known: what is not a text is not. */
+function ownerOf(pid: number, marks: Readonly<Record<string, unknown>>): ProcessOwner {
+  const known = MARKS.flatMap((mark) => {
+    const text = marks[mark];
+    return typeof text === 'string' ? [[mark, text] as const] : [];
+  });
+  return { pid, ...Object.fromEntries(known) };
 }
 
 /**
@@ -238,7 +226,8 @@ export async function withLock<T, E = FileProblem>(
   action: () => Promise<Result<T, E>>,
   waitMs = LONGEST_WAIT_MS,
 ): Promise<Result<T, E | FileProblem>> {
-  const prefix = lockPrefix(name);
+  // As temporary names do, it begins as the name does, so that git ignores it by `.env*` too.
+  const prefix = `${besideName(name)}lock-`;
   const end = performance.now() + waitMs;
   let result = await tryLocked(directory, prefix, action);
   while (result === undefined) {
@@ -266,13 +255,9 @@ async function tryLocked<T>(
       return live.length === 1 && folded(live[0] ?? '') === folded(own) ? action() : undefined;
     });
   } finally {
-    remove(directory, own);
+    // Where the disk fails, it counts until this process ends.
+    removeQuietly(directory, own);
   }
-}
-
-/** As temporary names do, it begins as the name does, so that git ignores it by `.env*` too. */
-function lockPrefix(name: string): string {
-  return `${besideName(name)}lock-`;
 }
 
 /** Removes the lock files of dead processes, and answers the names of the others, which count. */
@@ -284,7 +269,7 @@ async function removeDeadLocks(directory: SafeDirectory, prefix: string): Promis
     const found = await readLock(directory, name);
     if (found === undefined) continue;
     if (counts(found)) live.push(name);
-    else remove(directory, name);
+    else removeQuietly(directory, name);
   }
   return live;
 }
@@ -306,14 +291,6 @@ function counts({ stats, bytes }: FoundFile): boolean {
   const since = Number(stats.mtimeMs);
   const owner = parseOwner(bytes?.toString('utf8') ?? '');
   return owner === undefined ? Date.now() - since < HALF_MADE_MS : isAlive(owner, since, LONGEST_EDIT_MS);
-}
-
-function remove(directory: SafeDirectory, name: string): void {
-  try {
-    unlinkSync(directory.path(name));
-  } catch {
-    // Removed by another process, or the disk failed: then it counts until this process ends.
-  }
 }
 
 function busy(path: string): FileProblem {

@@ -33,7 +33,14 @@ import {
 import { dirname, join, basename, relative } from 'node:path';
 import { failed, type Result } from '../failure.ts';
 import { walk, type Way } from './path-walk.ts';
-import { directoryProblem, systemCode, systemError, type FileProblem, unlessMissing } from './file-problem.ts';
+import {
+  directoryProblem,
+  systemCode,
+  systemError,
+  type FileProblem,
+  unlessMissing,
+  unlessRefused,
+} from './file-problem.ts';
 import { askFirst } from './privacy.ts';
 import { closeToOthers } from './windows.ts';
 
@@ -119,21 +126,13 @@ function byPath(descriptor: number, path: string): SafeDirectory {
       const named = lstatSync(path, { bigint: true });
       if (!isSame(opened, named)) throw systemError('ESTALE');
     },
-    async sync() {
-      // Windows cannot sync a directory, and does not need to.
-      if (process.platform !== 'win32') await directoryToDisk(descriptor);
-    },
+    sync: () => directoryToDisk(descriptor),
   };
 }
 
 /** Where the opened directory really is; undefined where /proc is not there to tell. */
 function linkOf(descriptor: number): string | undefined {
-  try {
-    return readlinkSync(`/proc/self/fd/${descriptor}`);
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+  return unlessMissing(() => readlinkSync(`/proc/self/fd/${descriptor}`));
 }
 
 /** Makes the missing directories, for this user only, whatever the umask; the way must be checked again afterwards. */
@@ -177,8 +176,9 @@ export function toDisk(file: number): Promise<void> {
   });
 }
 
-/** As {@link toDisk}, of an open directory. Some file systems (FUSE, SMB) have no such thing and say EINVAL. */
+/** As {@link toDisk}, of an open directory. Windows cannot, and need not; some file systems (FUSE, SMB) say EINVAL. */
 async function directoryToDisk(directory: number): Promise<void> {
+  if (process.platform === 'win32') return;
   try {
     await toDisk(directory);
   } catch (error) {
@@ -318,13 +318,4 @@ function hasOtherCase(path: string): boolean | undefined {
     unlessRefused(() => lstatSync(each, { bigint: true })),
   );
   return named && otherwise !== undefined && isSame(named, otherwise);
-}
-
-function unlessRefused<T>(action: () => T): T | undefined {
-  try {
-    return action();
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error;
-    return undefined;
-  }
 }

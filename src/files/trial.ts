@@ -12,6 +12,7 @@ import {
   problemAt,
   shellWord,
   systemCode,
+  unlessRefused,
   type FileProblem,
 } from './file-problem.ts';
 import { thisMachine } from './machine.ts';
@@ -53,10 +54,11 @@ export async function tryReplacing(
   directory: SafeDirectory,
   { path, name }: { readonly path: string; readonly name: string },
   stats: Metadata,
-  { uid, gid, give }: Access,
+  access: Access,
 ): Promise<Result<undefined, FileProblem>> {
   if ((Number(stats.mode) & 0o200) === 0) {
-    return failed(readOnly(path));
+    const command = process.platform === 'win32' ? `attrib -r "${path}"` : `chmod u+w ${shellWord(path)}`;
+    return failed(problemAt('read-only', path, `${path} is read-only.`, `If it may be changed, run: ${command}`));
   }
   const problem = removalProblem(directory, path, name) ?? mountProblem(path);
   if (problem !== undefined) return failed(problem);
@@ -64,12 +66,8 @@ export async function tryReplacing(
   return withNewFile(directory, temporary, CONTENT, async (_identity, file) => {
     let at = temporary;
     try {
-      const chown = (user: number, group: number) => mayGive(directory.path(temporary), user, group);
-      if (uid !== undefined && !chown(uid, -1)) return failed(foreignOwner(path, uid));
-      if (gid !== undefined && !chown(-1, gid)) return failed(foreignGroup(path, gid));
-      const modes = modeProblem(path, fstatSync(file));
-      if (modes !== undefined) return failed(modes);
-      if (give !== undefined && !(await give(file))) return failed(noList(path));
+      const withheld = await accessProblem(path, directory.path(temporary), file, access);
+      if (withheld !== undefined) return failed(withheld);
       renameSync(directory.path(temporary), directory.path(renamed));
       at = renamed;
       await directory.sync();
@@ -106,6 +104,32 @@ export function modeProblem(path: string, stats: Metadata, machine = thisMachine
   );
 }
 
+/** Why the temporary file cannot be given the access that the one at `path` is to have. */
+async function accessProblem(
+  path: string,
+  temporary: string,
+  file: number,
+  { uid, gid, give }: Access,
+): Promise<FileProblem | undefined> {
+  const problem = (message: string, remedy: string) => problemAt('cannot give', path, message, remedy);
+  if (uid !== undefined && !mayGive(temporary, uid, -1))
+    return problem(
+      `${path} belongs to the user ${uid}, and this user cannot give that one the file that is to replace it.`,
+      'Run this server as that user or as root; or make the file that of this user (chown).',
+    );
+  if (gid !== undefined && !mayGive(temporary, -1, gid))
+    return problem(
+      `The group ${gid} can read ${path}, and this user cannot give that group the file that is to replace it.`,
+      `Make this user a member of that group; or, if it need not read the file, run: chmod g-r ${shellWord(path)}`,
+    );
+  const modes = modeProblem(path, fstatSync(file));
+  if (modes !== undefined || give === undefined || (await give(file))) return modes;
+  return problem(
+    `The file that is to replace ${path} cannot be given its access control list.`,
+    `If it is not needed, run: setfacl -b ${shellWord(path)}`,
+  );
+}
+
 function mayGive(path: string, uid: number, gid: number): boolean {
   try {
     chownSync(path, uid, gid);
@@ -114,38 +138,6 @@ function mayGive(path: string, uid: number, gid: number): boolean {
     if (systemCode(error) === 'EPERM') return false;
     throw error;
   }
-}
-
-function readOnly(path: string): FileProblem {
-  const command = process.platform === 'win32' ? `attrib -r "${path}"` : `chmod u+w ${shellWord(path)}`;
-  return problemAt('read-only', path, `${path} is read-only.`, `If it may be changed, run: ${command}`);
-}
-
-function foreignOwner(path: string, uid: number): FileProblem {
-  return problemAt(
-    'cannot give',
-    path,
-    `${path} belongs to the user ${uid}, and this user cannot give that one the file that is to replace it.`,
-    `Run this server as that user or as root; or make the file that of this user (chown).`,
-  );
-}
-
-function foreignGroup(path: string, gid: number): FileProblem {
-  return problemAt(
-    'cannot give',
-    path,
-    `The group ${gid} can read ${path}, and this user cannot give that group the file that is to replace it.`,
-    `Make this user a member of that group; or, if it need not read the file, run: chmod g-r ${shellWord(path)}`,
-  );
-}
-
-function noList(path: string): FileProblem {
-  return problemAt(
-    'cannot give',
-    path,
-    `The file that is to replace ${path} cannot be given its access control list.`,
-    `If it is not needed, run: setfacl -b ${shellWord(path)}`,
-  );
 }
 
 /**
@@ -179,13 +171,8 @@ function mountProblem(path: string): FileProblem | undefined {
 
 /** Of this process (proc_pid_mountinfo(5), field 5). Empty where there is no /proc. */
 function mountPoints(): string[] {
-  try {
-    const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
-    return lines.map((line) => unescaped(line.split(' ')[4] ?? ''));
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error;
-    return [];
-  }
+  const lines = unlessRefused(() => readFileSync('/proc/self/mountinfo', 'utf8'))?.split('\n') ?? [];
+  return lines.map((line) => unescaped(line.split(' ')[4] ?? ''));
 }
 
 /** Blanks and backslashes are written as octal numbers. */

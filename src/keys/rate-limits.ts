@@ -1,7 +1,6 @@
 // Reads, changes and resets how much of each group of models a project may use.
 
 import { isDeepStrictEqual } from 'node:util';
-import type { Atlas } from '../atlas/atlas.ts';
 import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
 import { cancelled, outcomeUnknown, explained, refuseProject, type KeyContext } from './refusals.ts';
 import { ANY, isSamePlace, type LimitPlace, type Limits, type RateLimit } from '../atlas/api/limits.ts';
@@ -37,6 +36,7 @@ export interface RateLimitUpdated {
 export type RateLimitReset = RateLimit & { readonly previous?: Partial<Limits> };
 
 const MOST_NAMED = 10;
+const LIMIT_NAMES = ['requestsPerMinuteLimit', 'tokensPerMinuteLimit'] as const;
 
 export async function listRateLimits(
   context: KeyContext,
@@ -73,10 +73,13 @@ export async function updateRateLimit(
   const changed = await context.atlas.updateRateLimit(placeOf(groupId, row), limits);
   const updated = (now: RateLimit) => ok({ rateLimit: { ...limits, ...now }, previous: limitsOf(row) });
   if (changed.ok) return updated(changed.value);
-  const now = await afterwards(context.atlas, changed.failure, groupId);
-  const present = now?.find((each) => isSamePlace(each, row));
-  if (present && isSame(present, limits)) return updated(present);
-  return failed(outcomeOf(changed.failure, now !== undefined));
+  if (!changed.failure.maybeCarriedOut) return changed;
+  // What is true after a reply that was lost, where Atlas says it.
+  const now = await context.atlas.listRateLimits({ groupId });
+  if (!now.ok) return failed(unknownOutcome(changed.failure));
+  const present = now.value.find((each) => isSamePlace(each, row));
+  if (present && isDeepStrictEqual(limitsOf(present), limits)) return updated(present);
+  return failed({ ...changed.failure, retryable: true });
 }
 
 interface Change {
@@ -103,10 +106,7 @@ async function changeOf(
 
 /** Where Atlas does not say what the limit is, any may be lower. */
 function isLower({ limits, row }: Change): boolean {
-  return (
-    limits.requestsPerMinuteLimit < (row.requestsPerMinuteLimit ?? Infinity) ||
-    limits.tokensPerMinuteLimit < (row.tokensPerMinuteLimit ?? Infinity)
-  );
+  return LIMIT_NAMES.some((name) => limits[name] < (row[name] ?? Infinity));
 }
 
 function loweringOf({ groupId, row, limits }: Change): ConsentQuestion {
@@ -138,7 +138,11 @@ export async function resetRateLimits(
 ): Promise<Result<readonly RateLimitReset[]>> {
   const { modelGroupName, cloud, geography } = choice;
   const isAll = modelGroupName === undefined;
-  if (isAll && (cloud ?? geography) !== undefined) return failed(groupMissing);
+  if (isAll && (cloud ?? geography) !== undefined) {
+    const message = 'modelGroupName: is required where cloud or geography is given.';
+    const hint = 'Pass modelGroupName too, or leave out cloud and geography to reset every limit of the project.';
+    return failed(refusal('INVALID_INPUT', message, hint));
+  }
   let rows = await readLimits(context, { groupId }, call.signal);
   if (!rows.ok) return rows;
   const only = isAll ? ok(undefined) : onlyRow(rows.value, choice);
@@ -155,9 +159,14 @@ export async function resetRateLimits(
   if (call.signal.aborted) return failed(cancelled);
   call.progress('Resetting');
   const reset = await context.atlas.resetRateLimits(row ? placeOf(groupId, row) : { groupId });
-  if (!reset.ok) return failed(outcomeOf(reset.failure, false));
+  if (!reset.ok) return failed(unknownOutcome(reset.failure));
   const before = rows.value;
-  return ok(reset.value.map((each) => withPrevious(each, before)));
+  return ok(
+    reset.value.map((each) => {
+      const old = before.find((one) => isSamePlace(one, each));
+      return old ? { ...each, previous: limitsOf(old) } : each;
+    }),
+  );
 }
 
 async function readLimits(
@@ -189,8 +198,7 @@ function onlyRow(rows: readonly RateLimit[], choice: LimitChoice): Result<NamedL
   if (!row) return failed(unknownLimit(rows, choice));
   if (others.length === 0) return ok(row);
   const message = 'modelGroupName: this group has several limits, by cloud and geography.';
-  const there = [row, ...others].slice(0, MOST_NAMED).map(asParameters).join('; ');
-  return failed(refusal('INVALID_INPUT', message, `Pass cloud and geography too. There are: ${there}.`));
+  return failed(refusal('INVALID_INPUT', message, `Pass cloud and geography too. ${thereAre([row, ...others])}`));
 }
 
 /** Its words are segments of a path, which dots would leave. */
@@ -202,12 +210,10 @@ function isNamed(row: RateLimit): row is NamedLimit {
 function unknownLimit(rows: readonly RateLimit[], choice: LimitChoice): Failure {
   const { modelGroupName = '' } = choice;
   const ofGroup = rows.filter((row) => isMeant(row, { modelGroupName }));
-  if (ofGroup.length > 0)
-    return refusal(
-      'INVALID_INPUT',
-      'cloud, geography: this group of models has no limit there.',
-      `There are: ${ofGroup.slice(0, MOST_NAMED).map(asParameters).join('; ')}.`,
-    );
+  if (ofGroup.length > 0) {
+    const message = 'cloud, geography: this group of models has no limit there.';
+    return refusal('INVALID_INPUT', message, thereAre(ofGroup));
+  }
   const groups = [...new Set(rows.filter(isNamed).map((row) => row.modelGroupName))];
   const names = nearest(modelGroupName, groups, (name) => name, MOST_NAMED).map(shown);
   return refusal(
@@ -217,20 +223,17 @@ function unknownLimit(rows: readonly RateLimit[], choice: LimitChoice): Failure 
   );
 }
 
-const groupMissing = refusal(
-  'INVALID_INPUT',
-  'modelGroupName: is required where cloud or geography is given.',
-  'Pass modelGroupName too, or leave out cloud and geography to reset every limit of the project.',
-);
-
 /** Words of a usual form stay as they are; all else is data from outside, and quoted. */
 function shown(text: string): string {
   return /^[A-Za-z0-9_.-]+$/.test(text) ? text : JSON.stringify(text);
 }
 
-/** As a caller passes it. */
-function asParameters({ cloud = ANY, geography = ANY }: RateLimit): string {
-  return `cloud ${shown(cloud)} with geography ${shown(geography)}`;
+/** The limits of one group, as a caller passes them. */
+function thereAre(rows: readonly RateLimit[]): string {
+  const each = rows.map(
+    ({ cloud = ANY, geography = ANY }) => `cloud ${shown(cloud)} with geography ${shown(geography)}`,
+  );
+  return `There are: ${each.slice(0, MOST_NAMED).join('; ')}.`;
 }
 
 function named({ modelGroupName, cloud = ANY, geography = ANY }: NamedLimit): string {
@@ -269,22 +272,8 @@ async function aboveOrganization(
   );
 }
 
-const LIMIT_NAMES = ['requestsPerMinuteLimit', 'tokensPerMinuteLimit'] as const;
-
-/** What is true after a reply that was lost; undefined where it was not lost, or Atlas does not say. */
-async function afterwards(
-  atlas: Atlas,
-  { maybeCarriedOut }: Failure,
-  groupId: string,
-): Promise<readonly RateLimit[] | undefined> {
-  if (!maybeCarriedOut) return undefined;
-  const rows = await atlas.listRateLimits({ groupId });
-  return rows.ok ? rows.value : undefined;
-}
-
-function outcomeOf(failure: Failure, known: boolean): Failure {
+function unknownOutcome(failure: Failure): Failure {
   if (!failure.maybeCarriedOut) return failure;
-  if (known) return { ...failure, retryable: true };
   const hint = 'Call list_ai_model_rate_limits to see; the same call can be made again.';
   return outcomeUnknown(failure, 'Whether the limits were changed is not known.', hint);
 }
@@ -293,21 +282,9 @@ function placeOf(groupId: string, { cloud = ANY, geography = ANY, modelGroupName
   return { groupId, cloud, geography, modelGroupName };
 }
 
-function isSame(row: RateLimit, limits: Limits): boolean {
-  return (
-    row.requestsPerMinuteLimit === limits.requestsPerMinuteLimit &&
-    row.tokensPerMinuteLimit === limits.tokensPerMinuteLimit
-  );
-}
-
 function limitsOf({ requestsPerMinuteLimit, tokensPerMinuteLimit }: RateLimit): Partial<Limits> {
   return {
     ...(requestsPerMinuteLimit !== undefined && { requestsPerMinuteLimit }),
     ...(tokensPerMinuteLimit !== undefined && { tokensPerMinuteLimit }),
   };
-}
-
-function withPrevious(row: RateLimit, before: readonly RateLimit[]): RateLimitReset {
-  const old = before.find((each) => isSamePlace(each, row));
-  return old ? { ...row, previous: limitsOf(old) } : row;
 }

@@ -95,6 +95,9 @@ function unknownTool(name: string, toolDefinitions: readonly ToolDefinition[]): 
   return TOOL_NAME.test(name) ? `Unknown tool: ${name}.${known}` : `Unknown tool.${known}`;
 }
 
+/** Of what a host says of itself, in the record. */
+const LONGEST = 100;
+
 async function recorded(
   tool: Tool,
   input: unknown,
@@ -103,7 +106,15 @@ async function recorded(
 ): Promise<ToolResult> {
   const started = performance.now();
   const result = await callSafely(tool, input, context, log);
-  await audit(callRecord(server.getClientVersion(), tool, result, performance.now() - started));
+  const { name = '', version = '' } = server.getClientVersion() ?? {};
+  await audit({
+    time: new Date().toISOString(),
+    host: { name: name.slice(0, LONGEST), version: version.slice(0, LONGEST) },
+    tool: tool.name,
+    ...result.subject,
+    outcome: result.outcome,
+    durationMs: Math.round(performance.now() - started),
+  });
   return result;
 }
 
@@ -143,24 +154,6 @@ interface CallRecord {
   /** The result's outcome, or the code of its error. */
   readonly outcome: string;
   readonly durationMs: number;
-}
-
-const LONGEST = 100;
-
-function callRecord(
-  host: { readonly name: string; readonly version: string } | undefined,
-  { name }: Tool,
-  { outcome, subject }: ToolResult,
-  durationMs: number,
-): CallRecord {
-  return {
-    time: new Date().toISOString(),
-    host: { name: (host?.name ?? '').slice(0, LONGEST), version: (host?.version ?? '').slice(0, LONGEST) },
-    tool: name,
-    ...subject,
-    outcome,
-    durationMs: Math.round(durationMs),
-  };
 }
 
 function servePrompts(serving: ServerParts): void {

@@ -96,22 +96,16 @@ function wordsFor(flaw: Flaw | 'relative', subject: string): Unfit {
         `for all such as /tmp, and must not be writable by others. Try: chmod go-w ${shellWord(flaw.weakPart)}`,
     };
   }
-  switch (flaw) {
-    case 'relative':
-      return {
-        message: `${subject} is given as a relative path.`,
-        hint: 'Give an absolute path, or a bare name that is looked up in PATH.',
-      };
-    case 'missing':
-      return {
-        message: `${subject} was not found.`,
-        hint:
-          'Install it where the PATH of the server finds it, which may differ from that of your shell; ' +
-          'the program of a sink may also be given by its absolute path.',
-      };
-    case 'not a file':
-      return { message: `${subject} is not a regular file.`, hint: 'Name a program file.' };
-    case 'not executable':
-      return { message: `${subject} may not be executed.`, hint: 'Make it executable (chmod u+x).' };
-  }
+  const [what, hint] = FLAWS[flaw];
+  return { message: `${subject} ${what}.`, hint };
 }
+
+const FLAWS: Readonly<Record<Exclude<Flaw, object> | 'relative', readonly [what: string, hint: string]>> = {
+  relative: ['is given as a relative path', 'Give an absolute path, or a bare name that is looked up in PATH.'],
+  missing: [
+    'was not found',
+    'Install it where the PATH of the server finds it, which may differ from that of your shell; the program of a sink may also be given by its absolute path.',
+  ],
+  'not a file': ['is not a regular file', 'Name a program file.'],
+  'not executable': ['may not be executed', 'Make it executable (chmod u+x).'],
+};

@@ -57,16 +57,12 @@ export function createAdminApi(transport: Transport, authenticator: Authenticato
         const elapsedMs = performance.now() - started;
         const wait = waitBeforeRepeat({ ...call, failure: result.failure, repeats, elapsedMs }, Math.random());
         if (wait === undefined) return result;
-        await waited(wait, signal);
+        // Ends early where the caller gives up.
+        await delay(wait, undefined, { ...(signal && { signal }) }).catch(() => undefined);
         if (signal?.aborted) return result;
       }
     },
   };
-}
-
-/** Ends early where the caller gives up. */
-async function waited(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  await delay(ms, undefined, { ...(signal && { signal }) }).catch(() => undefined);
 }
 
 async function callOnce(
@@ -89,7 +85,9 @@ async function callOnce(
       // A read has lost what it wanted. A change was made all the same, and its own reader judges the half reply.
       if (exchange.cut && call.method === 'GET')
         return failed(noResponseFailure({ outcome: 'lost', reason: exchange.cut }));
-      return ok(apiReply(exchange, version.warnings(exchange, spoken)));
+      const { status, body, headers } = exchange;
+      const date = httpDate(headers.date);
+      return ok({ status, body, warnings: version.warnings(exchange, spoken), ...(date !== undefined && { date }) });
     }
     const isWorthwhile = exchange.status === 401 && (await refused(exchange, refusals));
     if (isWorthwhile && mayBeSentAgain(call, header)) {
@@ -106,11 +104,6 @@ async function callOnce(
  */
 function mayBeSentAgain({ method }: UnreadCall, sent: string | undefined): boolean {
   return method !== 'POST' || sent === undefined || sent.startsWith('Digest ');
-}
-
-function apiReply({ status, body, headers }: HttpReply, warnings: readonly string[]): ApiReply {
-  const date = httpDate(headers.date);
-  return { status, body, warnings, ...(date !== undefined && { date }) };
 }
 
 function httpRequest(

@@ -108,9 +108,14 @@ function refused(facts: AtlasFacts, context: CallContext): Advice {
     case 403:
       return forbidden(facts, context);
     case 404:
-      return notFound(facts);
+      return NOT_FOUND[facts.errorCode ?? ''] ?? unknownId;
     case 409:
-      return conflict(facts);
+      // Atlas documents no conflict; the likely reason is a name that is in use.
+      return refusal(
+        'ATLAS_REJECTED',
+        `Atlas refused the request as a conflict with what is there, with the error code ${facts.errorCode}.`,
+        'Most likely the name is in use in this project: list its keys, and choose another name. atlas.detail has what Atlas says.',
+      );
     default:
       return rejected(facts);
   }
@@ -184,37 +189,24 @@ function forbidden({ errorCode, parameters }: AtlasFacts, { role }: CallContext)
   }
 }
 
-function notFound({ errorCode }: AtlasFacts): Advice {
-  switch (errorCode) {
-    case 'GROUP_NOT_FOUND':
-      return refusal(
-        'ATLAS_NOT_FOUND',
-        'Atlas knows no project with this groupId.',
-        'Check groupId: the project id of 24 hexadecimal digits in Atlas under Project Settings.',
-      );
-    case 'ORG_NOT_FOUND':
-      return refusal(
-        'ATLAS_NOT_FOUND',
-        'Atlas knows no organization with this orgId.',
-        'Check orgId: the organization id of 24 hexadecimal digits in Atlas under Organization Settings.',
-      );
-    default:
-      return refusal(
-        'ATLAS_NOT_FOUND',
-        'Atlas does not know that id.',
-        'Check the ids; the resource may have been deleted already.',
-      );
-  }
-}
-
-/** Atlas documents no conflict; the likely reason is a name that is in use. */
-function conflict({ errorCode }: AtlasFacts): Advice {
-  return refusal(
-    'ATLAS_REJECTED',
-    `Atlas refused the request as a conflict with what is there, with the error code ${errorCode}.`,
-    'Most likely the name is in use in this project: list its keys, and choose another name. atlas.detail has what Atlas says.',
-  );
-}
+const unknownId = refusal(
+  'ATLAS_NOT_FOUND',
+  'Atlas does not know that id.',
+  'Check the ids; the resource may have been deleted already.',
+);
+/** By error code. */
+const NOT_FOUND: Readonly<Record<string, Advice>> = {
+  GROUP_NOT_FOUND: refusal(
+    'ATLAS_NOT_FOUND',
+    'Atlas knows no project with this groupId.',
+    'Check groupId: the project id of 24 hexadecimal digits in Atlas under Project Settings.',
+  ),
+  ORG_NOT_FOUND: refusal(
+    'ATLAS_NOT_FOUND',
+    'Atlas knows no organization with this orgId.',
+    'Check orgId: the organization id of 24 hexadecimal digits in Atlas under Organization Settings.',
+  ),
+};
 
 function rejected({ status, fields }: AtlasFacts): Advice {
   const names = (fields ?? []).map(({ field }) => field).filter((field) => FIELD_NAME.test(field));
