@@ -1,6 +1,7 @@
 // Lint keeps the direction of imports; here each of its rules is seen to refuse what it should.
 
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ESLint } from 'eslint';
 import tseslint from 'typescript-eslint';
@@ -95,4 +96,32 @@ describe('exclusive rights', () => {
     expect(await rulesBrokenBy(code, 'src/main.ts')).toContain('no-restricted-syntax');
     expect(await rulesBrokenBy(code, 'src/config/probe.ts')).not.toContain('no-restricted-syntax');
   });
+});
+
+/** The files of this project that a file loads: imports of types load nothing. */
+function loadedBy(file: string): string[] {
+  const imports = readFileSync(join(root, file), 'utf8').matchAll(
+    /^import (?!type )(?:\{([^}]*)\} from )?'(\.[^']+)'/gm,
+  );
+  return Array.from(imports).flatMap(([, names, path = '']) => {
+    const members = (names ?? 'all').split(',').filter((name) => name.trim() !== '');
+    return members.every((name) => name.trim().startsWith('type ')) ? [] : [join(dirname(file), path)];
+  });
+}
+
+test('no file of src loads itself by way of others', () => {
+  const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.ts'),
+  );
+  const loads = new Map(files.map((name) => [join('src', name), loadedBy(join('src', name))]));
+  expect([...loads.values()].flat().length).toBeGreaterThan(files.length);
+  for (const file of loads.keys()) {
+    const reached = new Set<string>();
+    const next = [...(loads.get(file) ?? [])];
+    for (let each = next.pop(); each !== undefined; each = next.pop()) {
+      if (!reached.has(each)) next.push(...(loads.get(each) ?? []));
+      reached.add(each);
+    }
+    expect([file, reached.has(file)]).toEqual([file, false]);
+  }
 });

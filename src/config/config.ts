@@ -198,7 +198,7 @@ async function fromEnvironment(environment: Environment): Promise<Source> {
   rejectUnknownVariables(environment);
   const given = settingNames.flatMap((name) => {
     const value = readVariable(environment, settings[name].variable);
-    return value === undefined ? [] : [[name, settings[name].fromText?.(value) ?? value] as const];
+    return value === undefined ? [] : [[name, settings[name].fromText(value)] as const];
   });
   const spell = (field: string, name: SettingName) => field.replace(name, settings[name].variable);
   return {
@@ -209,7 +209,7 @@ async function fromEnvironment(environment: Environment): Promise<Source> {
 
 async function fromFlags(commandLine: CommandLine): Promise<Source> {
   const given = settingNames.flatMap((name) => {
-    const { flag, fromText = (text: string) => text } = settings[name];
+    const { flag, fromText } = settings[name];
     const values = (flag && commandLine.values.get(flag.name)) ?? [];
     return values.length === 0 ? [] : [[name, merged(values.map(fromText))] as const];
   });

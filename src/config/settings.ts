@@ -16,13 +16,14 @@ interface Setting {
   readonly variable: string;
   /** Absent where the setting has no flag. */
   readonly flag?: { readonly name: string; readonly argument?: string; readonly repeatable?: true };
-  /** Turns the text of a flag or variable into what the schema expects; absent where that is the text itself. */
-  readonly fromText?: (text: string) => unknown;
+  /** Turns the text of a flag or variable into what the schema expects. */
+  readonly fromText: (text: string) => unknown;
   readonly help: string;
   /** The default in words, for people; absent where there is none. */
   readonly standard?: string;
 }
 
+const text = (value: string) => value;
 const flagValue = (value: string) =>
   ({ true: true, '1': true, false: false, '0': false })[value.toLowerCase()] ?? value;
 const number = (value: string) => (/^[0-9]+$/.test(value) ? Number(value) : value);
@@ -39,6 +40,7 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
   defaultSink: {
     variable: 'ATLAS_MODEL_KEYS_DEFAULT_SINK',
     flag: { name: 'default-sink', argument: 'NAME' },
+    fromText: text,
     help: 'The sink for calls that name none',
     standard: 'the only sink',
   },
@@ -64,6 +66,7 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
   },
   stateDir: {
     variable: 'ATLAS_MODEL_KEYS_STATE_DIR',
+    fromText: text,
     help: 'Where the journal and the audit log are kept',
     standard: 'atlas-model-keys in the user state directory',
   },
@@ -74,6 +77,7 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
   },
   apiVersion: {
     variable: 'ATLAS_MODEL_KEYS_API_VERSION',
+    fromText: text,
     help: 'The version of the Atlas API: auto, 2025-03-12 or preview',
     standard: 'auto',
   },
@@ -85,6 +89,7 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
   },
   confirm: {
     variable: 'ATLAS_MODEL_KEYS_CONFIRM',
+    fromText: text,
     help: 'Whether a person is asked, by a form of the host, before a key is deleted or rotated or limits are reset: never, if-supported (by the host) or required. required asks also before a key is renamed or a limit lowered, and refuses where no person can be asked. An answer within 300 ms, or a form that the host closes, does not count as the answer of a person',
     standard: 'if-supported',
   },
@@ -114,16 +119,19 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
   },
   atlasCliProfile: {
     variable: 'ATLAS_MODEL_KEYS_ATLAS_CLI_PROFILE',
+    fromText: text,
     help: 'The profile of the Atlas CLI whose access token is used where no other credential is complete',
   },
   atlasCli: {
     variable: 'ATLAS_MODEL_KEYS_ATLAS_CLI',
+    fromText: text,
     help: 'The program of the Atlas CLI: an absolute path, or a name that is found in PATH',
     standard: 'atlas',
   },
   logLevel: {
     variable: 'ATLAS_MODEL_KEYS_LOG_LEVEL',
     flag: { name: 'log-level', argument: 'LEVEL' },
+    fromText: text,
     help: 'What is written to stderr: debug, info, warning, error or silent',
     standard: 'warning',
   },

@@ -1,6 +1,5 @@
 // Puts whole files into a safe directory, or nothing: a temporary name first, then linked or renamed into
-// place. It also reads and removes them, and finds the temporary files of a process that was killed: such a file may hold the
-// whole secret. It knows neither secrets nor formats, and judges no owner.
+// place. It also reads and removes them. It knows neither secrets nor formats, and judges no owner.
 
 import {
   closeSync,
@@ -16,12 +15,10 @@ import {
   unlinkSync,
   writeFileSync,
   type BigIntStats,
-  readdirSync,
 } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { randomBytes } from 'node:crypto';
-import { extname } from 'node:path';
-import { isSame, type Identity, folded, toDisk, type SafeDirectory } from './safe-directory.ts';
+import { isSame, temporaryName, type Identity } from './names.ts';
+import { toDisk, type SafeDirectory } from './safe-directory.ts';
 import { systemCode, systemError, unlessMissing } from './file-problem.ts';
 
 /** As long as any of these differs, somebody changed the file. */
@@ -253,62 +250,4 @@ export function removeQuietly(directory: SafeDirectory, name: string): void {
   } catch {
     // It is gone already, or the disk failed.
   }
-}
-
-const TOKEN = /^[0-9A-Za-z]{1,64}$/;
-
-/**
- * A name that nobody can guess and people recognise, should a killed process leave it behind:
- * `.NAME.atlas-model-keys-TOKEN-RANDOM.tmp`, and at the end the extension of NAME. It begins and ends as NAME
- * does, so that git ignores it by the patterns `.env*`, `.env*.local` and `*.key` too. Where the pattern is
- * the exact name it is not ignored for the moment that it exists.
- *
- * @param token of the call that makes it, letters and digits; without one nobody can find what is left of it
- */
-export function temporaryName(name: string, token?: string): string {
-  return `${prefixOf(name, token)}${randomBytes(8).toString('hex')}.tmp${endOf(name)}`;
-}
-
-/** The names of the temporary files beside `name` that a call with this token left. */
-export function leftovers(directory: SafeDirectory, name: string, token: string): string[] {
-  const [prefix, end] = [folded(prefixOf(name, token)), folded(`.tmp${endOf(name)}`)];
-  // A disk may list them by another spelling. The token is that of one call.
-  const isLeft = (each: string) => each.startsWith(prefix) && each.endsWith(end);
-  return readdirSync(directory.path('.')).filter((each) => isLeft(folded(each)));
-}
-
-/** Removes them; nobody may be at that call any more. */
-export async function removeLeftovers(directory: SafeDirectory, name: string, token: string): Promise<void> {
-  const left = leftovers(directory, name, token);
-  for (const each of left) {
-    // Another process may be doing the same.
-    unlessMissing(() => {
-      unlinkSync(directory.path(each));
-    });
-  }
-  if (left.length > 0) await directory.sync();
-}
-
-/** The beginning of the name of any file that this program puts beside `name` for a while. */
-export function besideName(name: string): string {
-  return `${cut(name.startsWith('.') ? name : `.${name}`, 100)}.atlas-model-keys-`;
-}
-
-function prefixOf(name: string, token: string | undefined): string {
-  if (token === undefined) return besideName(name);
-  if (!TOKEN.test(token)) throw new Error('A token must be letters and digits.');
-  return `${besideName(name)}${token}-`;
-}
-
-function endOf(name: string): string {
-  const extension = extname(name);
-  return Buffer.byteLength(extension) <= 32 ? extension : '';
-}
-
-/** The first so many bytes, without half a character at the end. */
-function cut(text: string, bytes: number): string {
-  return Buffer.from(text)
-    .subarray(0, bytes)
-    .toString()
-    .replace(/\uFFFD+$/, '');
 }

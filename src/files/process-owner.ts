@@ -1,11 +1,11 @@
-// Says which process a file (an intent of the journal, a lock) belongs to, and whether that process still lives. It
-// touches none of those files.
+// Says which process a file (an intent of the journal, a lock) belongs to, and whether that process still lives; and lets one
+// call at a time change a file.
 //
 // Where the system has no procfs, a process gives a sign of life: a file that it holds open exclusively until it ends, however
 // it ends. A number of a process can be given again; this cannot be held by a later one. The exclusive flags were seen
 // under Wine (Windows); that of macOS is as open(2) there documents it.
 //
-// Lets one call at a time change a file: in this process those of one key follow one another (`serialized`), and of the
+// In this process, calls of one key follow one another (`serialized`), and of the
 // processes of this program one at a time changes a file that exists (`withLock`). Nobody has to clear up after a process
 // that died: its lock no longer counts. It keeps no other program away, and no reader.
 //
@@ -17,9 +17,10 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { closeSync, constants, openSync, readFileSync, readlinkSync, unlinkSync, readdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemCode, problemAt, type FileProblem } from './file-problem.ts';
-import { type SafeDirectory, folded } from './safe-directory.ts';
+import { folded, besideName } from './names.ts';
+import type { SafeDirectory } from './safe-directory.ts';
 import { failed, type Result } from '../failure.ts';
-import { readFound, removeQuietly, statsOf, withNewFile, type FoundFile, besideName } from './atomic-file.ts';
+import { readFound, removeQuietly, statsOf, withNewFile, type FoundFile } from './atomic-file.ts';
 
 /** A process, told apart from a later one with the same number where the system allows it (Linux). */
 export interface ProcessOwner {

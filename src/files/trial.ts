@@ -5,7 +5,8 @@ import { chownSync, fstatSync, linkSync, mkdirSync, readFileSync, renameSync, rm
 import { join } from 'node:path';
 import { failed, ok, type Result } from '../failure.ts';
 import type { Way } from './path-walk.ts';
-import { withNewFile, type Access, temporaryName } from './atomic-file.ts';
+import { temporaryName } from './names.ts';
+import { withNewFile, type Access } from './atomic-file.ts';
 import {
   isReadableByOthers,
   type Metadata,

@@ -8,7 +8,7 @@ import { homedir } from 'node:os';
 import { join, win32 } from 'node:path';
 import type { Way } from './path-walk.ts';
 import { environmentOfStart, isBelow } from './machine.ts';
-import { temporaryName } from './atomic-file.ts';
+import { temporaryName } from './names.ts';
 
 /** By its number, since its name depends on the language. */
 const SYSTEM = 'S-1-5-18';

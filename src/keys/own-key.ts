@@ -11,7 +11,7 @@ import { hasId, isNamed, originalName, saysNoSuchKey, type ListedKey, type Model
 import { LONGEST_WAIT_SECONDS } from '../atlas/api/admin-api.ts';
 import type { Intent } from './journal/intent.ts';
 import { protocolFailure } from '../atlas/api/errors.ts';
-import type { Fingerprint } from '../secret/secret.ts';
+import type { Fingerprint } from '../secret/opened-secret.ts';
 import type { OpenIntent } from './journal/journal.ts';
 
 /** In code points, as Atlas counts them. */
@@ -89,7 +89,7 @@ const RENAME_AFTER_MS = [0, 200, 600, 1_500];
 export async function commitName(atlas: Atlas, own: OwnKey, name: string, looksFirst: boolean): Promise<Commit> {
   let failure: Failure | undefined;
   for (const [tried, wait] of RENAME_AFTER_MS.entries()) {
-    await delay(Math.max(wait, (failure ? secondsToWait(failure) : 0) * 1000));
+    await delay(Math.max(wait, secondsToWait(failure) * 1000));
     if (tried > 0 || looksFirst) {
       const now = await readOwn(atlas, own);
       // Nothing says yet that the id is that of this call's key: without the mark it is another's.
@@ -121,8 +121,8 @@ function isAboutName({ atlas }: Failure): boolean {
   return ![401, 402, 403, 406, 410, 429].includes(atlas?.status ?? 0);
 }
 
-/** Only where Atlas says how long, and that is not too long. */
-function secondsToWait({ code, retryAfterSeconds = 0 }: Failure): number {
+/** Only after a failure of which Atlas says how long to wait, and that is not too long. */
+function secondsToWait({ code, retryAfterSeconds = 0 }: Partial<Failure> = {}): number {
   return code === 'ATLAS_RATE_LIMITED' && retryAfterSeconds <= LONGEST_WAIT_SECONDS ? retryAfterSeconds : 0;
 }
 

@@ -2,7 +2,7 @@
 // delivered there. Only `holdsSecret` and `temporaryFilesOf` look at a sink's place.
 
 import { isReservedName } from '../files/windows.ts';
-import type { Fingerprint } from '../secret/secret.ts';
+import type { Fingerprint } from '../secret/opened-secret.ts';
 import type { SecretReference, Sink, Verification } from '../sinks/sink.ts';
 import type { Ask } from './request-context.ts';
 import { inLines } from './consent.ts';

@@ -5,7 +5,8 @@ import { basename } from 'node:path';
 import { failed, ok, type Result } from '../failure.ts';
 import type { CommandSpec } from '../config/sink-spec.ts';
 import { askFirst } from '../files/privacy.ts';
-import { fingerprintOfBytes, holdsExactly, openSecret, type Secret } from '../secret/secret.ts';
+import { fingerprintOfBytes, holdsExactly } from '../secret/opened-secret.ts';
+import { openSecret, type Secret } from '../secret/secret.ts';
 import { childEnvironment, searchPathOf } from '../programs/child-environment.ts';
 import { notTheOldSecret, oldSecretIn, type OldSecret } from './old-secret.ts';
 import {

@@ -5,15 +5,10 @@ import { accessSync, constants, lstatSync, realpathSync, statfsSync, type Stats 
 import { basename, dirname, isAbsolute, join, normalize, sep, delimiter, relative, resolve } from 'node:path';
 import { failed, ok, type Result } from '../failure.ts';
 import { walk, type Way } from '../files/path-walk.ts';
-import { type Access, leftovers, removeLeftovers } from '../files/atomic-file.ts';
+import { leftovers, removeLeftovers, placeKey, spellingOnDisk } from '../files/names.ts';
+import type { Access } from '../files/atomic-file.ts';
 import { systemCode, shellWord } from '../files/file-problem.ts';
-import {
-  placeKey,
-  spellingOnDisk,
-  withDirectory,
-  withMadeDirectory,
-  type SafeDirectory,
-} from '../files/safe-directory.ts';
+import { withDirectory, withMadeDirectory, type SafeDirectory } from '../files/safe-directory.ts';
 import { askFirst } from '../files/privacy.ts';
 import { accessWarnings, isReservedName } from '../files/windows.ts';
 import { tryInNew, tryPlacing, tryReplacing } from '../files/trial.ts';

@@ -7,8 +7,10 @@ import type { FileSpec } from '../config/sink-spec.ts';
 import { PRIVATE, placeNew, readFound, removeIfSame, replaceVersion, type FoundFile } from '../files/atomic-file.ts';
 import { withLock } from '../files/process-owner.ts';
 import { fileProblem, isOpenToOthers, kindOf, modeOf, shellWord } from '../files/file-problem.ts';
-import { placeKey, type Identity, type SafeDirectory } from '../files/safe-directory.ts';
-import { fingerprintOfBytes, holdsExactly, type Fingerprint, openSecret, type Secret } from '../secret/secret.ts';
+import { placeKey, type Identity } from '../files/names.ts';
+import type { SafeDirectory } from '../files/safe-directory.ts';
+import { fingerprintOfBytes, holdsExactly, type Fingerprint } from '../secret/opened-secret.ts';
+import { openSecret, type Secret } from '../secret/secret.ts';
 import { keptReaders } from './access-list.ts';
 import {
   filePathOf,

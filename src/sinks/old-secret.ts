@@ -1,7 +1,8 @@
 // What may give way to a new secret: the secret of the key that is replaced, told by its fingerprint, or by the mask by which
 // Atlas shows it, such as `al-****odu2`. It reads no sink, and says why whatever else stands at a place stays there.
 
-import { fingerprintOfBytes, Secret } from '../secret/secret.ts';
+import { fingerprintOfBytes } from '../secret/opened-secret.ts';
+import { Secret } from '../secret/secret.ts';
 import { entryExists, type Replaced, type SinkProblem } from './sink.ts';
 
 /** As a sink holds it. */

@@ -4,7 +4,8 @@
 
 import type { SinkKind } from '../config/sink-kinds.ts';
 import { type Result, failed } from '../failure.ts';
-import type { Fingerprint, Secret } from '../secret/secret.ts';
+import type { Fingerprint } from '../secret/opened-secret.ts';
+import type { Secret } from '../secret/secret.ts';
 import { attempt as attemptWith, systemCode, type FileProblem } from '../files/file-problem.ts';
 import { withDirectory, type SafeDirectory } from '../files/safe-directory.ts';
 

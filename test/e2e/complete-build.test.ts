@@ -10,7 +10,7 @@ import * as z from 'zod/v4';
 import { buildServer } from '../../build.js';
 import { FIRST_PROJECT } from '../../src/sandbox/first-project.ts';
 import { type LiveKey } from '../../src/sandbox/model-keys.ts';
-import { fingerprintOfBytes } from '../../src/secret/secret.ts';
+import { fingerprintOfBytes } from '../../src/secret/opened-secret.ts';
 import { BUNDLE, atlasAndHome, credentialsFor, startServer } from './host.ts';
 
 let folder: string;

@@ -2,7 +2,7 @@
 // configuration that others could take away.
 
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -27,6 +27,12 @@ describe('a Node that is too old says so in one line', () => {
       expect([status, stdout]).toEqual([2, '']);
     }
   });
+});
+
+test('a start loads few modules of Node: each of the others, such as node:crypto, takes milliseconds of every look of a host', () => {
+  const named = readFileSync(BUNDLE, 'utf8').matchAll(/getBuiltinModule\("(node:[^"]+)"\)/g);
+  const loaded = new Set(Array.from(named, ([, name]) => name));
+  expect([...loaded].sort()).toEqual(['node:fs', 'node:module', 'node:os', 'node:path', 'node:stream', 'node:util']);
 });
 
 const isRoot = process.geteuid?.() === 0;

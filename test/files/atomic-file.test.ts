@@ -17,7 +17,8 @@ import { describe, expect, test } from 'vitest';
 import { ok } from '../../src/failure.ts';
 import { placeNew, readFound, replaceVersion, whileBusy, withNewFile } from '../../src/files/atomic-file.ts';
 import { assign } from '../../src/sinks/dotenv/dotenv-file.ts';
-import { isSame, withDirectory, type SafeDirectory } from '../../src/files/safe-directory.ts';
+import { isSame } from '../../src/files/names.ts';
+import { withDirectory, type SafeDirectory } from '../../src/files/safe-directory.ts';
 import { folderIn, scratch } from '../sinks/file-fixture.ts';
 
 const BYTES = Buffer.from('x');

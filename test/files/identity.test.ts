@@ -3,7 +3,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { placeKey } from '../../src/files/safe-directory.ts';
+import { placeKey } from '../../src/files/names.ts';
 import { folderIn, foldingFolder, scratch } from '../sinks/file-fixture.ts';
 
 const folding = () => true;

@@ -16,7 +16,7 @@ import { attempt } from '../../src/files/file-problem.ts';
 import { askFirst } from '../../src/files/privacy.ts';
 import { appendAudit } from '../../src/keys/journal/audit.ts';
 import { openJournal } from '../../src/keys/journal/journal.ts';
-import { fingerprintOfBytes } from '../../src/secret/secret.ts';
+import { fingerprintOfBytes } from '../../src/secret/opened-secret.ts';
 import { openSinks } from '../../src/sinks/kinds.ts';
 import { pretendPlatform } from '../pretend-platform.ts';
 import { ADDRESS, notReady, scratch } from '../sinks/file-fixture.ts';

@@ -15,7 +15,8 @@ import {
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { ok } from '../../src/failure.ts';
-import { placeNew, readFound, withNewFile, temporaryName } from '../../src/files/atomic-file.ts';
+import { temporaryName } from '../../src/files/names.ts';
+import { placeNew, readFound, withNewFile } from '../../src/files/atomic-file.ts';
 import { withDirectory } from '../../src/files/safe-directory.ts';
 import type { PreparedWrite } from '../../src/sinks/sink.ts';
 import { ADDRESS, CANARY, SECRET, fileSinkAt, folderIn, scratch, targetOf } from '../sinks/file-fixture.ts';

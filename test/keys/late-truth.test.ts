@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Step } from '../../src/keys/journal/intent.ts';
 import { reconcile } from '../../src/keys/reconcile.ts';
-import { fingerprintOfBytes } from '../../src/secret/secret.ts';
+import { fingerprintOfBytes } from '../../src/secret/opened-secret.ts';
 import { deadProcess, GROUP, plant, quiet, startBench, type Bench } from './bench.ts';
 
 async function openBench(): Promise<Bench> {

@@ -1,13 +1,13 @@
 import { existsSync, linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { temporaryName } from '../../src/files/atomic-file.ts';
+import { temporaryName } from '../../src/files/names.ts';
 import { thisProcess } from '../../src/files/process-owner.ts';
 import { type Answer, type Question } from '../../src/keys/request-context.ts';
 import type { Intent, Step } from '../../src/keys/journal/intent.ts';
 import { reconcile, type Reconciled } from '../../src/keys/reconcile.ts';
 import { reconcileAiModelApiKeys } from '../../src/tools/reconcile-ai-model-api-keys.ts';
-import { fingerprintOfBytes, type Fingerprint } from '../../src/secret/secret.ts';
+import { fingerprintOfBytes, type Fingerprint } from '../../src/secret/opened-secret.ts';
 import { containing } from '../matching.ts';
 import {
   deadProcess,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Answer } from '../../src/keys/request-context.ts';
 import { renameKey } from '../../src/keys/rename.ts';
-import { fingerprintOfBytes } from '../../src/secret/secret.ts';
+import { fingerprintOfBytes } from '../../src/secret/opened-secret.ts';
 import { containing } from '../matching.ts';
 import { deadProcess, GROUP, plant, quiet, startBench, told, type Bench } from './bench.ts';
 

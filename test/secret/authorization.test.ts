@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { basicAuthorization, bearerAuthorization, digestHa1, Secret } from '../../src/secret/secret.ts';
+import { basicAuthorization, bearerAuthorization, digestHa1 } from '../../src/secret/opened-secret.ts';
+import { Secret } from '../../src/secret/secret.ts';
 
 test('basic is raw base64, without percent-encoding the id first', () => {
   expect(basicAuthorization('mdb_sa_id_1', new Secret('mdb_sa_sk_2'))).toBe(

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { fingerprintOf, fingerprintOfBytes, holdsExactly, Secret } from '../../src/secret/secret.ts';
+import { fingerprintOf, fingerprintOfBytes, holdsExactly } from '../../src/secret/opened-secret.ts';
+import { Secret } from '../../src/secret/secret.ts';
 
 const secret = new Secret('al-sandbox-fingerprint');
 

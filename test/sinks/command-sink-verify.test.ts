@@ -2,7 +2,8 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { fingerprintOf, Secret } from '../../src/secret/secret.ts';
+import { fingerprintOf } from '../../src/secret/opened-secret.ts';
+import { Secret } from '../../src/secret/secret.ts';
 import {
   ADDRESS,
   CANARY,

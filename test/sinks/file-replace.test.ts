@@ -3,7 +3,8 @@
 import { chownSync, existsSync, lstatSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { fingerprintOf, Secret } from '../../src/secret/secret.ts';
+import { fingerprintOf } from '../../src/secret/opened-secret.ts';
+import { Secret } from '../../src/secret/secret.ts';
 import { redact } from '../../src/secret/redaction.ts';
 import type { Replaced } from '../../src/sinks/sink.ts';
 import { matching } from '../matching.ts';

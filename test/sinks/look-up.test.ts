@@ -3,7 +3,8 @@
 import { appendFileSync, chmodSync, chownSync, linkSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { fingerprintOf, Secret } from '../../src/secret/secret.ts';
+import { fingerprintOf } from '../../src/secret/opened-secret.ts';
+import { Secret } from '../../src/secret/secret.ts';
 import type { Held, Sink } from '../../src/sinks/sink.ts';
 import {
   ADDRESS,

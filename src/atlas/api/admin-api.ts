@@ -7,7 +7,7 @@ import { failed, ok, type Failure, type FailureAfterSend, type Result } from '..
 import type { Authenticator } from '../auth/authenticator.ts';
 import { noResponseFailure } from '../http/no-response.ts';
 import type { HttpReply, HttpRequest, Transport } from '../http/transport.ts';
-import { errorReplyFailure, refusesVersion } from './errors.ts';
+import { errorReplyFailure, httpDate, refusesVersion } from './errors.ts';
 import type { JsonObject } from './untrusted-text.ts';
 
 /** One call and the reading of its reply, as a value: `keys.ts` and its like make them. */
@@ -290,18 +290,4 @@ function mayPass(failure: Failure): boolean {
 /** Not the limit of live tokens, which lasts an hour. */
 function isRateLimit({ atlas }: Failure): boolean {
   return atlas?.status === 429;
-}
-
-/** The header Retry-After: seconds, or an HTTP date (RFC 9110, section 10.2.3). Undefined when absent or unreadable. */
-export function retryAfterSeconds(value: string | undefined, now: number): number | undefined {
-  if (value === undefined) return undefined;
-  if (/^[0-9]{1,6}$/.test(value)) return Number(value);
-  const date = httpDate(value);
-  return date === undefined ? undefined : Math.max(0, Math.ceil((date - now) / 1000));
-}
-
-/** The date of an HTTP header (RFC 9110, 5.6.7) in milliseconds since the epoch; undefined where the header is absent or unreadable. */
-function httpDate(value: string | undefined): number | undefined {
-  const date = value?.endsWith(' GMT') ? Date.parse(value) : Number.NaN;
-  return Number.isNaN(date) ? undefined : date;
 }

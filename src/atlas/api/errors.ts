@@ -3,7 +3,6 @@
 
 import { refusal, type AtlasFacts, type ErrorCode, type Failure, type FailureAfterSend } from '../../failure.ts';
 import type { HttpReply } from '../http/transport.ts';
-import { retryAfterSeconds } from './admin-api.ts';
 import { ADDRESS, cleanProse, isObject, listField, parseObject, textField, type JsonObject } from './untrusted-text.ts';
 
 /** What the call needed, for the advice. */
@@ -108,7 +107,7 @@ function refused(facts: AtlasFacts, context: CallContext): Advice {
     case 403:
       return forbidden(facts, context);
     case 404:
-      return NOT_FOUND[facts.errorCode ?? ''] ?? unknownId;
+      return NOT_FOUND.get(facts.errorCode) ?? unknownId;
     case 409:
       // Atlas documents no conflict; the likely reason is a name that is in use.
       return refusal(
@@ -194,19 +193,25 @@ const unknownId = refusal(
   'Atlas does not know that id.',
   'Check the ids; the resource may have been deleted already.',
 );
-/** By error code. */
-const NOT_FOUND: Readonly<Record<string, Advice>> = {
-  GROUP_NOT_FOUND: refusal(
-    'ATLAS_NOT_FOUND',
-    'Atlas knows no project with this groupId.',
-    'Check groupId: the project id of 24 hexadecimal digits in Atlas under Project Settings.',
-  ),
-  ORG_NOT_FOUND: refusal(
-    'ATLAS_NOT_FOUND',
-    'Atlas knows no organization with this orgId.',
-    'Check orgId: the organization id of 24 hexadecimal digits in Atlas under Organization Settings.',
-  ),
-};
+/** By error code, which may be any word: an object would answer `constructor` too. */
+const NOT_FOUND: ReadonlyMap<string | undefined, Advice> = new Map([
+  [
+    'GROUP_NOT_FOUND',
+    refusal(
+      'ATLAS_NOT_FOUND',
+      'Atlas knows no project with this groupId.',
+      'Check groupId: the project id of 24 hexadecimal digits in Atlas under Project Settings.',
+    ),
+  ],
+  [
+    'ORG_NOT_FOUND',
+    refusal(
+      'ATLAS_NOT_FOUND',
+      'Atlas knows no organization with this orgId.',
+      'Check orgId: the organization id of 24 hexadecimal digits in Atlas under Organization Settings.',
+    ),
+  ],
+]);
 
 function rejected({ status, fields }: AtlasFacts): Advice {
   const names = (fields ?? []).map(({ field }) => field).filter((field) => FIELD_NAME.test(field));
@@ -312,4 +317,18 @@ function fieldsOf(body: JsonObject): { field: string; description: string }[] {
       field: proseField(entry, 'field', LONGEST_WORD) ?? '',
       description: proseField(entry, 'description', LONGEST_DETAIL) ?? '',
     }));
+}
+
+/** The header Retry-After: seconds, or an HTTP date (RFC 9110, section 10.2.3). Undefined when absent or unreadable. */
+export function retryAfterSeconds(value: string | undefined, now: number): number | undefined {
+  if (value === undefined) return undefined;
+  if (/^[0-9]{1,6}$/.test(value)) return Number(value);
+  const date = httpDate(value);
+  return date === undefined ? undefined : Math.max(0, Math.ceil((date - now) / 1000));
+}
+
+/** The date of an HTTP header (RFC 9110, 5.6.7) in milliseconds since the epoch; undefined where the header is absent or unreadable. */
+export function httpDate(value: string | undefined): number | undefined {
+  const date = value?.endsWith(' GMT') ? Date.parse(value) : Number.NaN;
+  return Number.isNaN(date) ? undefined : date;
 }

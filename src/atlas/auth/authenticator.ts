@@ -3,7 +3,7 @@
 
 import type { Credentials } from '../../config/credentials.ts';
 import { ok, type Result } from '../../failure.ts';
-import { bearerAuthorization } from '../../secret/secret.ts';
+import { bearerAuthorization } from '../../secret/opened-secret.ts';
 import { isAboutRole } from '../api/errors.ts';
 import { parseObject } from '../api/untrusted-text.ts';
 import type { HttpReply, HttpRequest } from '../http/transport.ts';

@@ -10,7 +10,8 @@ import { privacySentence } from '../../files/privacy.ts';
 import { searchPathOf } from '../../programs/child-environment.ts';
 import { describeEnd, readProgram, type Program } from '../../programs/child-process.ts';
 import { findExecutable } from '../../programs/executable.ts';
-import { isSameSecret, Secret, tokenEnd } from '../../secret/secret.ts';
+import { tokenEnd } from '../../secret/opened-secret.ts';
+import { isSameSecret, Secret } from '../../secret/secret.ts';
 import { noResponseFailure } from '../http/no-response.ts';
 
 export interface SecretSource {

@@ -1,7 +1,8 @@
 // A service account: OAuth 2.0 client credentials (RFC 6749, section 4.4), one token for all calls, renewed ahead of expiry.
 
 import { failed, ok, type Failure, type Result } from '../../failure.ts';
-import { basicAuthorization, bearerAuthorization, revocationForm, forgetExpired, Secret } from '../../secret/secret.ts';
+import { basicAuthorization, bearerAuthorization, revocationForm } from '../../secret/opened-secret.ts';
+import { forgetExpired, Secret } from '../../secret/secret.ts';
 import { errorReplyFailure, protocolFailure } from '../api/errors.ts';
 import { parseObject } from '../api/untrusted-text.ts';
 import { noResponseFailure } from '../http/no-response.ts';

@@ -3,7 +3,7 @@
 // so that nothing in it is redacted.
 
 import { parseJson } from '../../text/text.ts';
-import type { Fingerprint } from '../../secret/secret.ts';
+import type { Fingerprint } from '../../secret/opened-secret.ts';
 import { parseOwner, type ProcessOwner } from '../../files/process-owner.ts';
 import { sameName } from '../../atlas/api/keys.ts';
 import { refusal, type Failure } from '../../failure.ts';

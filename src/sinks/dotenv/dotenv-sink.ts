@@ -5,8 +5,9 @@
 import { failed, ok, type Result } from '../../failure.ts';
 import type { DotenvSpec } from '../../config/sink-spec.ts';
 import { modeOf, shellWord } from '../../files/file-problem.ts';
-import { placeKey } from '../../files/safe-directory.ts';
-import { fingerprintOfBytes, holdsExactly, type Fingerprint, openSecret, type Secret } from '../../secret/secret.ts';
+import { placeKey } from '../../files/names.ts';
+import { fingerprintOfBytes, holdsExactly, type Fingerprint } from '../../secret/opened-secret.ts';
+import { openSecret, type Secret } from '../../secret/secret.ts';
 import {
   preflightFile,
   heldBy,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { ModelKey } from '../../../src/atlas/api/keys.ts';
 import type { FaultKind } from '../../atlas-simulator/faults.ts';
-import { holdsExactly } from '../../../src/secret/secret.ts';
+import { holdsExactly } from '../../../src/secret/opened-secret.ts';
 import {
   connect,
   connectByToken,

@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from 'vitest';
 import type { Failure } from '../../../src/failure.ts';
-import { retryAfterSeconds, waitBeforeRepeat } from '../../../src/atlas/api/admin-api.ts';
+import { retryAfterSeconds } from '../../../src/atlas/api/errors.ts';
+import { waitBeforeRepeat } from '../../../src/atlas/api/admin-api.ts';
 
 const unavailable: Failure = {
   code: 'ATLAS_UNAVAILABLE',
