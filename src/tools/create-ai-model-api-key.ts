@@ -7,6 +7,7 @@ import type { Delivered, Planned } from '../keys/sink-choice.ts';
 import { dryRun, entryName, groupId, keyName, sinkName, type Defaults } from './parameter.ts';
 import { delivery, keySchema, resultSchema } from './result-schema.ts';
 import { howVerified } from './result-text.ts';
+import { NEW_SECRET_SINK } from './tool-definition.ts';
 import { defineTool, type Answer, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 
@@ -46,8 +47,8 @@ function inputSchema(context: CreateToolContext) {
   return z.strictObject({
     groupId: groupId(context),
     name: keyName,
-    sink: sinkName(context, 'Where the secret goes'),
-    entry: entryName('Name of the secret within the sink; default made from name'),
+    sink: sinkName(context, NEW_SECRET_SINK),
+    entry: entryName(context, 'Name of the secret within the sink; default made from name'),
     cloud: keyScope('Cloud provider; cannot be changed'),
     geography: keyScope('Where requests are processed, such as eu or us; cannot be changed'),
     dryRun,

@@ -39,7 +39,7 @@ function inputSchema(context: RotateToolContext) {
     apiKeyId: apiKeyId.describe('Id of the old key'),
     confirmName,
     sink: sinkName(context, 'Where the old secret is, if not where this server put it'),
-    entry: entryName('Its name there; default as it was, or made from the name'),
+    entry: entryName(context, 'Its name there; default as it was, or made from the name'),
     newName: keyName.optional().describe('Default: the old name, once it is free'),
     keepOld: z.boolean().default(false).describe('Keep the old key'),
     dryRun,

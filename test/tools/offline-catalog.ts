@@ -18,14 +18,14 @@ export interface OfflineCatalog extends Catalog {
 type Settings = Partial<
   Pick<
     ToolContext,
-    'readOnly' | 'allowInlineSecret' | 'tools' | 'projectId' | 'orgId' | 'allowedProjects' | 'defaultSink'
+    'readOnly' | 'allowInlineSecret' | 'tools' | 'projectId' | 'orgId' | 'allowedProjects' | 'defaultSink' | 'sinks'
   >
 >;
 
 export function catalogOf(settings: Settings = {}): OfflineCatalog {
   const context = { ...nowhere(), ...settings };
   const tools = toolsOf(context);
-  const shown = configuredTools(toolDefinitions, { ...context, sinkNames: [...context.sinks.keys()] });
+  const shown = configuredTools(toolDefinitions, { ...context, sinks: [...context.sinks.values()] });
   return {
     ...createCatalog(context),
     tools,
