@@ -149,7 +149,7 @@ export function entryName({ sinks }: ConfiguredSinks, what: string) {
     .meta({ description: what, ...(!isEntryShown([...sinks.values()]) && { [SHOWN_AS]: 'absent' }) });
 }
 
-export const dryRun = z.boolean().default(false).describe('Check everything, change nothing');
+export const dryRun = z.boolean().default(false).describe('Change nothing; say what was checked and what could not be');
 
 /** The part of a list that a call asks for. */
 export const page = {

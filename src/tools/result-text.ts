@@ -4,6 +4,7 @@
 // line or for words of this server.
 
 import type { Project } from '../atlas/api/projects.ts';
+import { PROJECT_WRITER } from '../atlas/api/admin-api.ts';
 import type { RateLimit } from '../atlas/api/limits.ts';
 import type { KeyRow } from '../keys/lists.ts';
 import { counted } from '../text/counted.ts';
@@ -14,6 +15,27 @@ export const howVerified = {
   metadata: 'verified by metadata',
   none: 'not verified: the sink cannot be read',
 } as const;
+
+const ROLE = `whether the credential has the role to do it (${PROJECT_WRITER})`;
+const SINK = 'that the sink can take the secret, without writing to it';
+const QUOTA = 'whether the hourly quota has room';
+const PERSON = 'whether the person who is asked agrees';
+
+/** What a dry run of each tool looked at, and what it cannot see. */
+export const dryRunOf = {
+  create: {
+    checked: ['that the project can be read', 'that the name is free', SINK],
+    notChecked: [ROLE, 'whether Atlas accepts the name', QUOTA],
+  },
+  rotate: {
+    checked: ['that the key is there and has that name', 'that the name of the new key is free', SINK],
+    notChecked: [ROLE, 'whether Atlas accepts the name', QUOTA, PERSON],
+  },
+  delete: {
+    checked: ['that the key is there and has that name'],
+    notChecked: [ROLE, PERSON],
+  },
+};
 
 /** In JSON's quotes, so that it is certain where a name ends, whatever is in it. */
 export function quoted(text: string): string {

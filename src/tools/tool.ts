@@ -152,8 +152,8 @@ export function failedResult(
   subject: Subject = {},
 ): ToolResult {
   const key = apiKeyId !== undefined && { apiKeyId };
-  const error = {
-    ...{ code, message, hint, retryable },
+  const rest = {
+    retryable,
     ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
     keyState,
     ...key,
@@ -163,8 +163,10 @@ export function failedResult(
   return {
     isError: true,
     outcome: code,
-    structured: { outcome: 'failed', error },
-    summary: `${code}: ${message} ${hint}`,
+    structured: { outcome: 'failed', error: { code, message, hint, ...rest } },
+    summary: `${code}: ${message}`,
+    // What the sentences have said is not in the JSON again.
+    text: `hint: ${hint}\n${JSON.stringify({ outcome: 'failed', error: rest })}`,
     ...((keyState === 'orphaned' || keyState === 'unknown') && { alarm }),
     subject: { ...subject, ...key, ...(previousName !== undefined && { previousName }) },
   };
