@@ -149,10 +149,13 @@ export function entryName({ sinks }: ConfiguredSinks, what: string) {
     .meta({ description: what, ...(!isEntryShown([...sinks.values()]) && { [SHOWN_AS]: 'absent' }) });
 }
 
-export const dryRun = z.boolean().default(false).describe('Change nothing; say what was checked and what could not be');
+export const dryRun = z.boolean().default(false).describe('Change nothing; say what could be checked');
+
+/** What the rows of one call may take of a model's context: 20,000 with all else that the answer has. */
+export const MOST_TOKENS = 19_000;
 
 /** The part of a list that a call asks for. */
 export const page = {
-  limit: z.int().min(1).max(LARGEST_LIMIT).default(DEFAULT_LIMIT),
+  limit: z.int().min(1).max(LARGEST_LIMIT).default(DEFAULT_LIMIT).describe('A page ends at 20,000 tokens'),
   cursor: z.string().optional().describe('nextCursor of the result before'),
 };
