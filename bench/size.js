@@ -28,7 +28,7 @@ export async function measureSize({ folder, installed, atlas }) {
 }
 
 /** Besides the credentials: a project, an organization and three sinks. */
-function operatorsSettings(folder, atlas) {
+export function operatorsSettings(folder, atlas) {
   const sinks = {
     app: `dotenv:${join(folder, 'app', '.env')}#VOYAGE_API_KEY`,
     worker: `dotenv:${join(folder, 'worker', '.env')}#VOYAGE_API_KEY`,

@@ -6,6 +6,7 @@ import packageJson from '../package.json' with { type: 'json' };
 import { isForPeople, parseCommandLine, type CommandLine } from './config/command-line.ts';
 import { ConfigError, orConfigError } from './config/config-error.ts';
 import { loadConfig, type Config } from './config/config.ts';
+import { shownSink } from './config/sink-spec.ts';
 import { helpText } from './config/help-text.ts';
 import { createHandshake } from './mcp/handshake.ts';
 import { closeSideDoors } from './mcp/hardening.ts';
@@ -68,7 +69,10 @@ async function settingsFrom(commandLine: CommandLine): Promise<Config> {
 }
 
 function definitionsWith(config: Config) {
-  return configuredTools(toolDefinitions, { ...config, sinkNames: [...config.sinks.keys()] });
+  return configuredTools(toolDefinitions, {
+    ...config,
+    sinks: [...config.sinks].map(([name, spec]) => shownSink(name, spec)),
+  });
 }
 
 /** The prompts that an agent can follow with these tools. */

@@ -1,6 +1,6 @@
 // What an operator can say of one sink: as a URI or as an object. Pure: it looks at no file and runs nothing.
 
-import { isAbsolute, normalize } from 'node:path';
+import { basename, isAbsolute, normalize } from 'node:path';
 import * as z from 'zod/v4-mini';
 import { parseJson } from '../text/text.ts';
 import { expandHome, foreignPathWords } from './directories.ts';
@@ -141,6 +141,24 @@ export const sinkSchema = z.pipe(
   z.transform((input) => (typeof input === 'string' ? fromUri(input) : input)),
   sinkObject,
 );
+
+/** What agents are told of a sink; a test compares it with what each kind says once it is opened (sinks/kinds.ts). */
+export function shownSink(name: string, spec: SinkSpec) {
+  const about = (location: string, ...templates: readonly string[]) => {
+    const takesEntry = templates.some((each) => each.includes('{entry}'));
+    return { name, kind: spec.type, location, takesEntry };
+  };
+  switch (spec.type) {
+    case 'file':
+      return about(spec.path, spec.path);
+    case 'dotenv':
+      return about(`${spec.path}#${spec.variable}`, spec.path, spec.variable);
+    case 'command':
+      return about(`command ${basename(spec.argv[0])}`, ...spec.argv, ...(spec.verify ?? []));
+    case 'inline':
+      return about('tool result');
+  }
+}
 
 /** The name by which tools and the operator speak of a sink. */
 export const sinkName = z.string().check(

@@ -1,16 +1,16 @@
-// Lists the keys of a project or an organization, and the projects that the credential sees and the operator allows: as many
-// rows as a caller wants to see at once, and a cursor for the rest.
+// Lists or counts the keys of a project or an organization, and lists the projects that the credential sees and the operator allows:
+// as many rows as a caller wants to see at once, and a cursor for the rest.
 
-import { createHash } from 'node:crypto';
-import { failed, ok, type Result, refusal, type Failure } from '../failure.ts';
+import { failed, ok, type Result } from '../failure.ts';
 import { originalName, type ListedKey } from '../atlas/api/keys.ts';
-import { type Position, type Slice, isPosition, START } from '../atlas/api/pages.ts';
+import type { Position, Slice } from '../atlas/api/pages.ts';
 import type { Scope } from '../atlas/api/admin-api.ts';
 import type { RequestContext } from './request-context.ts';
 import { undeliveredOf, type Undelivered, explained, isAllowed, refuseProject, type KeyContext } from './refusals.ts';
 import type { Journal } from './journal/journal.ts';
 import type { Project } from '../atlas/api/projects.ts';
-import { nearest, parseJson } from '../text/text.ts';
+import { fitting, partOf, positionOf, readWindow } from './list-window.ts';
+import { nearest } from '../text/text.ts';
 
 interface KeyListRequest {
   readonly scope: Scope;
@@ -19,6 +19,8 @@ interface KeyListRequest {
   /** Days since the last use, or since the creation of a key that was never used. */
   readonly unusedForDays?: number | undefined;
   readonly limit: number;
+  /** What the rows may take of a model's context; as much as they need where absent. */
+  readonly mostTokens?: number | undefined;
   readonly cursor?: string | undefined;
 }
 
@@ -35,7 +37,11 @@ interface KeyList {
   readonly keys: readonly KeyRow[];
   readonly remaining: number;
   readonly nextCursor?: string;
+  /** The keys whose names are most like `nameContains`, where none contains it. */
+  readonly nearest?: readonly NamedKey[];
 }
+
+export type NamedKey = Pick<KeyRow, 'apiKeyId' | 'name' | 'groupId' | 'projectName'>;
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -45,20 +51,18 @@ export interface KeyListContext extends KeyContext {
 
 export async function listModelKeys(
   context: KeyListContext,
-  { scope, nameContains, unusedForDays, limit, cursor }: KeyListRequest,
+  request: KeyListRequest,
   call: RequestContext,
 ): Promise<Result<KeyList>> {
+  const { scope, nameContains, unusedForDays, limit, mostTokens, cursor } = request;
   const refused = 'groupId' in scope ? refuseProject(context, scope.groupId) : undefined;
   if (refused) return failed(refused);
   const query = { keys: scope, nameContains, unusedForDays };
   const from = positionOf(cursor, query);
   if (!from.ok) return from;
-  const filters = [
-    ...(nameContains === undefined ? [] : [contains(nameContains)]),
-    ...(unusedForDays === undefined ? [] : [unusedSince(Date.now() - unusedForDays * DAY_MS)]),
-    ...('orgId' in scope && context.allowedProjects ? [(key: ListedKey) => isAllowed(context, key.groupId)] : []),
-  ];
-  const keep = filters.length === 0 ? undefined : (key: ListedKey) => filters.every((filter) => filter(key));
+  const similar = cursor === undefined ? similarNames(context, request) : undefined;
+  const filter = keyFilter(context, request);
+  const keep = filter && ((key: ListedKey) => (similar?.look(key), filter(key)));
   const names = new Map<string, number>();
   const [window, projects, kept] = await Promise.all([
     readWindow(
@@ -70,16 +74,92 @@ export async function listModelKeys(
     context.journal.read(),
   ]);
   if (!window.ok) return failed(await explained(context, window.failure, scope, call.signal));
-  const { rows, remaining, next } = window.value;
-  return ok({
-    keys: rows.map((key) => ({
-      ...rowOf(key, scope, projects),
-      ...said(undeliveredOf(key, kept.ok ? kept.value : undefined)),
-      ...((names.get(nameIn(key)) ?? 0) > 1 && { double: true }),
-    })),
-    remaining,
-    ...(next !== undefined && { nextCursor: cursorAt(next, query) }),
-  });
+  const rows = window.value.rows.map((key) => ({
+    ...rowOf(key, scope, projects),
+    ...said(undeliveredOf(key, kept.ok ? kept.value : undefined)),
+    ...((names.get(nameIn(key)) ?? 0) > 1 && { double: true as const }),
+  }));
+  const { shown, ...rest } = partOf(window.value, rows, { query, mostTokens });
+  const likely = similar?.nearest().map((key) => rowOf(key, scope, projects)) ?? [];
+  return ok({ keys: shown, ...rest, ...(likely.length > 0 && { nearest: likely }) });
+}
+
+export type CountBy = 'project' | 'createdBy' | 'status';
+
+interface KeyCounts {
+  /** The greatest count first. The value is null where Atlas says none; of a project it is the id. */
+  readonly counts: readonly { readonly value: string | null; readonly count: number; readonly projectName?: string }[];
+  /** How many keys there are in all. */
+  readonly total: number;
+  /** How many values there are besides these. */
+  readonly remaining: number;
+}
+
+/** Counts all keys that the filter keeps. */
+export async function countModelKeys(
+  context: KeyListContext,
+  request: Omit<KeyListRequest, 'limit'> & { readonly countBy: CountBy },
+  call: RequestContext,
+): Promise<Result<KeyCounts>> {
+  const { scope, countBy, cursor } = request;
+  const refused = 'groupId' in scope ? refuseProject(context, scope.groupId) : undefined;
+  if (refused) return failed(refused);
+  const from = positionOf(cursor, { countBy });
+  if (!from.ok) return from;
+  const filter = keyFilter(context, request);
+  const counts = new Map<string | null, number>();
+  const tally = (key: ListedKey) => {
+    if (filter?.(key) === false) return false;
+    const value = (countBy === 'project' ? rowOf(key, scope, new Map()).groupId : key[countBy]) ?? null;
+    counts.set(value, (counts.get(value) ?? 0) + 1);
+    return false;
+  };
+  const read = (position: Position, signal: AbortSignal) => context.atlas.readKeys(scope, position, signal);
+  const wish = { from: from.value, limit: 0, keep: tally, identityOf: ({ apiKeyId }: ListedKey) => apiKeyId };
+  const [window, projects] = await Promise.all([
+    readWindow(read, wish, call),
+    countBy === 'project' ? projectNames(context, scope, call.signal) : new Map<string, string>(),
+  ]);
+  if (!window.ok) return failed(await explained(context, window.failure, scope, call.signal));
+  const rows = [...counts]
+    .sort(([, one], [, other]) => other - one)
+    .map(([value, count]) => ({ value, count, ...named(projects.get(value ?? '')) }));
+  const shown = rows.slice(0, fitting(rows, request.mostTokens));
+  const total = rows.reduce((sum, { count }) => sum + count, 0);
+  return ok({ counts: shown, total, remaining: rows.length - shown.length });
+}
+
+function named(projectName: string | undefined): { readonly projectName?: string } {
+  return projectName === undefined ? {} : { projectName };
+}
+
+/** Absent where every key is wanted. */
+function keyFilter(
+  context: KeyContext,
+  { scope, nameContains, unusedForDays }: Pick<KeyListRequest, 'scope' | 'nameContains' | 'unusedForDays'>,
+): ((key: ListedKey) => boolean) | undefined {
+  const filters = [
+    ...(nameContains === undefined ? [] : [contains(nameContains)]),
+    ...(unusedForDays === undefined ? [] : [unusedSince(Date.now() - unusedForDays * DAY_MS)]),
+    ...('orgId' in scope && context.allowedProjects ? [(key: ListedKey) => isAllowed(context, key.groupId)] : []),
+  ];
+  return filters.length === 0 ? undefined : (key) => filters.every((filter) => filter(key));
+}
+
+/** Remembers the names of the keys that may be told of, until one of them contains what is looked for. */
+function similarNames(context: KeyContext, { scope, nameContains }: Pick<KeyListRequest, 'scope' | 'nameContains'>) {
+  if (nameContains === undefined) return undefined;
+  const fits = contains(nameContains);
+  let others: Pick<ListedKey, 'apiKeyId' | 'name' | 'groupId'>[] | undefined = [];
+  return {
+    look(key: ListedKey) {
+      if ('orgId' in scope && !isAllowed(context, key.groupId)) return;
+      if (fits(key)) others = undefined;
+      const { apiKeyId, name, groupId } = key;
+      others?.push({ ...(apiKeyId !== undefined && { apiKeyId }), name, ...(groupId !== undefined && { groupId }) });
+    },
+    nearest: () => nearest(fold(nameContains), others ?? [], ({ name }) => fold(name), MOST_NEAREST),
+  };
 }
 
 /** Counts the names of all that is read, wanted or not. */
@@ -116,10 +196,10 @@ async function projectNames(
   return new Map(projects.ok ? projects.value.map(({ groupId = '', name }) => [groupId, name]) : []);
 }
 
-function rowOf(key: ListedKey, scope: Scope, names: ReadonlyMap<string, string>): KeyRow {
+/** With the project, and its name where that is known. */
+function rowOf<Key extends Pick<ListedKey, 'groupId'>>(key: Key, scope: Scope, names: ReadonlyMap<string, string>) {
   const groupId = 'groupId' in scope ? scope.groupId : key.groupId;
-  const projectName = names.get(groupId ?? '');
-  return { ...key, ...(groupId !== undefined && { groupId }), ...(projectName !== undefined && { projectName }) };
+  return { ...key, ...(groupId !== undefined && { groupId }), ...named(names.get(groupId ?? '')) };
 }
 
 interface ProjectListRequest {
@@ -127,6 +207,8 @@ interface ProjectListRequest {
   /** Part of the name, whatever its case. */
   readonly nameContains?: string | undefined;
   readonly limit: number;
+  /** What the rows may take of a model's context; as much as they need where absent. */
+  readonly mostTokens?: number | undefined;
   readonly cursor?: string | undefined;
 }
 
@@ -142,7 +224,7 @@ const MOST_NEAREST = 5;
 
 export async function listProjects(
   context: KeyContext,
-  { orgId, nameContains, limit, cursor }: ProjectListRequest,
+  { orgId, nameContains, limit, mostTokens, cursor }: ProjectListRequest,
   call: RequestContext,
 ): Promise<Result<ProjectList>> {
   const query = { projects: orgId, nameContains };
@@ -161,116 +243,16 @@ export async function listProjects(
   };
   const window = await readWindow(read, { from: from.value, limit, keep, identityOf: ({ groupId }) => groupId }, call);
   if (!window.ok) return window;
-  const { rows, remaining, next } = window.value;
+  const { shown, ...rest } = partOf(window.value, window.value.rows, { query, mostTokens });
   const likely =
-    nameContains !== undefined && rows.length === 0 && cursor === undefined
+    nameContains !== undefined && shown.length === 0 && cursor === undefined
       ? nearest(nameContains.toLowerCase(), [...seen.values()], ({ name }) => name.toLowerCase(), MOST_NEAREST)
       : [];
   return ok({
-    projects: rows,
-    remaining,
-    ...(next !== undefined && { nextCursor: cursorAt(next, query) }),
+    projects: shown,
+    ...rest,
     ...(likely.length > 0 && { nearest: likely }),
   });
-}
-
-interface ListWindow<Row> {
-  readonly rows: readonly Row[];
-  /** How many more rows there are: exact for a filtered list, else by Atlas's own count, which is an estimate. */
-  readonly remaining: number;
-  /** Where the next window begins; absent where nothing is left. */
-  readonly next?: Position;
-}
-
-interface WindowWish<Row> {
-  readonly from: Position;
-  readonly limit: number;
-  /** Absent where every row is wanted: then no more pages are read than the window needs. */
-  readonly keep?: ((row: Row) => boolean) | undefined;
-  /** What tells a row from the others: of one that two pages show, the second is left out. */
-  readonly identityOf: (row: Row) => string | undefined;
-}
-
-/** However many pages there are. In milliseconds. */
-const LONGEST_MS = 60_000;
-
-async function readWindow<Row>(
-  read: (from: Position, signal: AbortSignal) => Promise<Result<Slice<Row>>>,
-  { from, limit, keep, identityOf }: WindowWish<Row>,
-  { signal, progress }: RequestContext,
-): Promise<Result<ListWindow<Row>>> {
-  const began = performance.now();
-  const rows: Row[] = [];
-  const isNew = oncePerRow(identityOf);
-  let left = 0;
-  let next: Position | undefined;
-  for (let position: Position | undefined = from; position !== undefined;) {
-    const reply: Result<Slice<Row>> = await read(position, signal);
-    if (!reply.ok) return reply;
-    const slice: Slice<Row> = reply.value;
-    for (const [index, row] of slice.rows.entries()) {
-      if (!isNew(row) || keep?.(row) === false) continue;
-      if (rows.length < limit) rows.push(row);
-      else {
-        next ??= { ...position, skip: position.skip + index };
-        left += 1;
-      }
-    }
-    // Where all that Atlas counts has come, only the next page tells whether there is more.
-    const isMore = left > 0 || slice.seen < (slice.total ?? Number.POSITIVE_INFINITY);
-    if (slice.next !== undefined && !keep && rows.length === limit && isMore) {
-      const remaining = Math.max(left, (slice.total ?? slice.seen + 1) - slice.seen + left);
-      return ok({ rows, remaining, next: next ?? slice.next });
-    }
-    if (performance.now() - began > LONGEST_MS) return failed(tooLong);
-    position = slice.next;
-    progress(`Reading the list: ${slice.seen} rows so far`);
-  }
-  return ok({ rows, remaining: left, ...(next !== undefined && { next }) });
-}
-
-function oncePerRow<Row>(identityOf: WindowWish<Row>['identityOf']): (row: Row) => boolean {
-  const met = new Set<string>();
-  return (row) => {
-    const identity = identityOf(row);
-    if (identity === undefined) return true;
-    const isNew = !met.has(identity);
-    met.add(identity);
-    return isNew;
-  };
-}
-
-const tooLong: Failure = {
-  ...refusal(
-    'ATLAS_UNAVAILABLE',
-    'Atlas did not give the whole list in time.',
-    'Try again later, or without a filter.',
-  ),
-  retryable: true,
-};
-
-/** @param query what was asked for, but for its limit: a cursor is good for the same question only */
-function cursorAt({ page, skip, before }: Position, query: object): string {
-  return Buffer.from(JSON.stringify([page, skip, before, digestOf(query)])).toString('base64url');
-}
-
-/** The position where the list continues: its beginning without a cursor. */
-function positionOf(cursor: string | undefined, query: object): Result<Position> {
-  if (cursor === undefined) return ok(START);
-  const content = parseJson(Buffer.from(cursor, 'base64url').toString());
-  const parts: readonly unknown[] = Array.isArray(content) ? content : [];
-  const [page, skip, before, digest] = parts;
-  if (typeof page === 'number' && typeof skip === 'number' && typeof before === 'number') {
-    const position = { page, skip, before };
-    if (isPosition(position) && digest === digestOf(query)) return ok(position);
-  }
-  const hint =
-    'Pass the nextCursor of the last result with the same other parameters, or leave out cursor to begin anew.';
-  return failed(refusal('INVALID_INPUT', 'cursor: does not belong to this list.', hint));
-}
-
-function digestOf(query: object): string {
-  return createHash('sha256').update(JSON.stringify(query)).digest('base64url').slice(0, 8);
 }
 
 /** Without regard to case, or to how Unicode spells a letter. */

@@ -18,7 +18,7 @@ export function instructions(tools: readonly string[], sandboxProject: string | 
     ...line('Limits: ', LIMITS, '.'),
     ...(CHANGE.some(([tool]) => tools.includes(tool))
       ? [
-          'dryRun, where offered, checks everything and changes nothing: use it first. confirmName is the present name of the key the user means.',
+          'A call looks at everything before it changes anything; dryRun, where offered, is for showing a plan. confirmName is the present name of the key the user means.',
         ]
       : []),
     'On an error read hint. keyState says what became of the key.',

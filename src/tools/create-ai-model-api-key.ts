@@ -5,8 +5,9 @@ import { createKey, type CreateRequest } from '../keys/create.ts';
 import type { CreateContext } from '../keys/create-and-deliver.ts';
 import type { Delivered, Planned } from '../keys/sink-choice.ts';
 import { dryRun, entryName, groupId, keyName, sinkName, type Defaults } from './parameter.ts';
-import { delivery, keySchema, resultSchema } from './result-schema.ts';
-import { howVerified } from './result-text.ts';
+import { delivery, keySchema, planFields, resultSchema } from './result-schema.ts';
+import { dryRunOf, howVerified } from './result-text.ts';
+import { NEW_SECRET_SINK } from './tool-definition.ts';
 import { defineTool, type Answer, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 
@@ -46,8 +47,8 @@ function inputSchema(context: CreateToolContext) {
   return z.strictObject({
     groupId: groupId(context),
     name: keyName,
-    sink: sinkName(context, 'Where the secret goes'),
-    entry: entryName('Name of the secret within the sink; default made from name'),
+    sink: sinkName(context, NEW_SECRET_SINK),
+    entry: entryName(context, 'Name of the secret within the sink; default made from name'),
     cloud: keyScope('Cloud provider; cannot be changed'),
     geography: keyScope('Where requests are processed, such as eu or us; cannot be changed'),
     dryRun,
@@ -58,6 +59,7 @@ function outputSchema(allowInlineSecret: boolean) {
   return resultSchema(['delivered', 'planned'], {
     key: keySchema,
     delivery: delivery(allowInlineSecret),
+    ...planFields,
     warnings: z.array(z.string()),
   });
 }
@@ -70,9 +72,10 @@ function answer({ groupId, name, cloud, geography }: CreateRequest, outcome: Del
           outcome: 'planned',
           key: { name, groupId, cloud, geography },
           delivery: outcome.delivery,
+          ...dryRunOf.create,
           ...(outcome.warnings.length > 0 && { warnings: outcome.warnings }),
         },
-        summary: `Nothing was created. The name is free and the sink is ready: ${outcome.delivery.location}.`,
+        summary: `Nothing was created. The secret would go to ${outcome.delivery.location}; notChecked says what only a create shows.`,
         subject: { sink: outcome.delivery.sink },
       };
     }

@@ -3,13 +3,14 @@
 import * as z from 'zod/v4';
 import { deleteKey, type DeleteContext } from '../keys/delete.ts';
 import { apiKeyId, confirmName, dryRun, groupId, type Defaults } from './parameter.ts';
-import { resultSchema, shownKeySchema } from './result-schema.ts';
-import { quoted } from './result-text.ts';
+import { planFields, resultSchema, shownKeySchema } from './result-schema.ts';
+import { dryRunOf, quoted } from './result-text.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 
 const output = resultSchema(['deleted', 'planned'], {
   key: shownKeySchema,
+  ...planFields,
 });
 
 export function deleteAiModelApiKey(context: DeleteContext & Defaults): Tool {
@@ -30,7 +31,7 @@ export function deleteAiModelApiKey(context: DeleteContext & Defaults): Tool {
       const { outcome, key } = done.value;
       const name = quoted(key.name);
       return ok({
-        structured: { outcome, key },
+        structured: { outcome, key, ...(outcome === 'planned' && dryRunOf.delete) },
         summary:
           outcome === 'deleted'
             ? `Deleted the key ${name}.`

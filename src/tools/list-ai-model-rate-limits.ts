@@ -2,7 +2,7 @@
 
 import * as z from 'zod/v4';
 import { listRateLimits } from '../keys/rate-limits.ts';
-import { listResult, rateLimitLine } from './result-text.ts';
+import { listResult, rateLimitCells } from './result-text.ts';
 import { chooseScope, limitScope, modelGroupName, scopeOf, subjectOf, type Defaults } from './parameter.ts';
 import { rateLimitSchema, resultSchema } from './result-schema.ts';
 import { defineTool, type Tool } from './tool.ts';
@@ -30,7 +30,7 @@ export function listAiModelRateLimits(context: KeyContext & Defaults): Tool {
       if (!scope.ok) return scope;
       const listed = await listRateLimits(context, { scope: scope.value, ...choice }, call);
       if (!listed.ok) return listed;
-      return ok(listResult({ field: 'rateLimits', noun: 'rate limit', rows: listed.value, line: rateLimitLine }));
+      return ok(listResult({ field: 'rateLimits', noun: 'rate limit', rows: listed.value, cells: rateLimitCells }));
     },
   });
 }

@@ -2,8 +2,8 @@
 
 import * as z from 'zod/v4';
 import { listProjects } from '../keys/lists.ts';
-import { listResult, projectLine, quoted } from './result-text.ts';
-import { nameContains, orgId, page, type Defaults } from './parameter.ts';
+import { linesOf, listResult, projectCells, quoted } from './result-text.ts';
+import { MOST_TOKENS, nameContains, orgId, page, type Defaults } from './parameter.ts';
 import { rest, resultSchema } from './result-schema.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
@@ -33,16 +33,17 @@ export function listProjectsTool(context: KeyContext & Defaults): Tool {
     output,
     keyStateOfRefusal: 'not_applicable',
     async handle({ orgId = context.orgId, ...filter }, call) {
-      const listed = await listProjects(context, { orgId, ...filter }, call);
+      const listed = await listProjects(context, { orgId, mostTokens: MOST_TOKENS, ...filter }, call);
       if (!listed.ok) return listed;
       const { projects, nearest, ...rest } = listed.value;
-      const list = listResult({ ...rest, field: 'projects', noun: 'project', rows: projects, line: projectLine });
+      const list = listResult({ ...rest, field: 'projects', noun: 'project', rows: projects, cells: projectCells });
       if (nearest === undefined) return ok(list);
+      const { ofAll, lines } = linesOf(nearest.map(projectCells));
       return ok({
         ...list,
         structured: { ...list.structured, nearest },
         summary: `No project has that text in its name. The nearest: ${nearest.map(({ name }) => quoted(name)).join(', ')}.`,
-        text: [list.text, 'nearest:', ...nearest.map(projectLine)].join('\n'),
+        text: [list.text, ['nearest:', ...ofAll].join(' '), ...lines].join('\n'),
       });
     },
   });

@@ -6,6 +6,8 @@ import type { Scope } from '../atlas/api/admin-api.ts';
 import type { ConfiguredSinks } from '../keys/sink-choice.ts';
 import { failed, ok, refusal, type Result } from '../failure.ts';
 import { firstInvisible } from '../text/text.ts';
+import { isEntryShown, mustNameSink, NEW_SECRET_SINK, sinkWords } from './tool-definition.ts';
+import { SHOWN_AS } from './tool.ts';
 
 /** What the operator set for calls that name no project or organization. */
 export interface Defaults {
@@ -123,27 +125,37 @@ export const limitScope = {
   geography: limitWord('a geography').optional(),
 };
 
+const TELLER = { isTeller: true };
+const NO_TELLER = { isTeller: false, teller: 'create_ai_model_api_key' };
+
+/** @param what begins with {@link NEW_SECRET_SINK} where the secret is a new one */
 export function sinkName({ sinks, defaultSink }: ConfiguredSinks, what: string) {
+  const shown = { sinks: [...sinks.values()], defaultSink, ...(what === NEW_SECRET_SINK ? TELLER : NO_TELLER) };
   // Not checked here, so that a wrong name is answered with SINK_UNKNOWN and the names of the sinks.
   return z
     .string()
     .optional()
-    .meta({ enum: [...sinks.keys()], description: `${what}${orDefault(defaultSink)}` });
+    .meta({ ...sinkWords(what, shown), ...(mustNameSink(what, shown) && { [SHOWN_AS]: 'required' }) });
 }
 
-export const entryName = (what: string) =>
-  z
+/** Accepted everywhere, so that a sink with a fixed place is answered as such; shown only where a sink takes one. */
+export function entryName({ sinks }: ConfiguredSinks, what: string) {
+  return z
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, {
       error: 'must be 1-128 letters, digits, dots, dashes or underscores, beginning with a letter or digit',
     })
     .optional()
-    .describe(what);
+    .meta({ description: what, ...(!isEntryShown([...sinks.values()]) && { [SHOWN_AS]: 'absent' }) });
+}
 
-export const dryRun = z.boolean().default(false).describe('Check everything, change nothing');
+export const dryRun = z.boolean().default(false).describe('Change nothing; say what could be checked');
+
+/** What the rows of one call may take of a model's context: 20,000 with all else that the answer has. */
+export const MOST_TOKENS = 19_000;
 
 /** The part of a list that a call asks for. */
 export const page = {
-  limit: z.int().min(1).max(LARGEST_LIMIT).default(DEFAULT_LIMIT),
+  limit: z.int().min(1).max(LARGEST_LIMIT).default(DEFAULT_LIMIT).describe('A page ends at 20,000 tokens'),
   cursor: z.string().optional().describe('nextCursor of the result before'),
 };

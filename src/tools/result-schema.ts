@@ -92,5 +92,8 @@ export function delivery(allowInlineSecret: boolean) {
   return allowInlineSecret ? deliverySchema.extend({ secret: z.string().optional() }) : deliverySchema;
 }
 
+/** Of a dry run: what it looked at, and what only the act itself shows. */
+export const planFields = { checked: z.array(z.string()), notChecked: z.array(z.string()) };
+
 /** What follows the rows of one call's part of a list. */
 export const rest = { remaining: z.number(), nextCursor: z.string() };

@@ -1,11 +1,12 @@
 // The words of results: facts for the sentence with which a result begins, and the text of a list, with one line per row.
 //
-// A line has every field of its row. Names, and whatever is not one word, are quoted: they are data, and must not be taken for a
+// A line has every field of its row, but for what all rows share: the head says it once. Names, and whatever is not one word, are quoted: they are data, and must not be taken for a
 // line or for words of this server.
 
 import type { Project } from '../atlas/api/projects.ts';
+import { PROJECT_WRITER } from '../atlas/api/admin-api.ts';
 import type { RateLimit } from '../atlas/api/limits.ts';
-import type { KeyRow } from '../keys/lists.ts';
+import type { KeyRow, NamedKey } from '../keys/lists.ts';
 import { counted } from '../text/text.ts';
 import type { Answer } from './tool.ts';
 
@@ -14,6 +15,27 @@ export const howVerified = {
   metadata: 'verified by metadata',
   none: 'not verified: the sink cannot be read',
 } as const;
+
+const ROLE = `whether the credential has the role to do it (${PROJECT_WRITER})`;
+const SINK = 'that the sink can take the secret, without writing to it';
+const QUOTA = 'whether the hourly quota has room';
+const PERSON = 'whether the person who is asked agrees';
+
+/** What a dry run of each tool looked at, and what it cannot see. */
+export const dryRunOf = {
+  create: {
+    checked: ['that the project can be read', 'that the name is free', SINK],
+    notChecked: [ROLE, 'whether Atlas accepts the name', QUOTA],
+  },
+  rotate: {
+    checked: ['that the key is there and has that name', 'that the name of the new key is free', SINK],
+    notChecked: [ROLE, 'whether Atlas accepts the name', QUOTA, PERSON],
+  },
+  delete: {
+    checked: ['that the key is there and has that name'],
+    notChecked: [ROLE, PERSON],
+  },
+};
 
 /** In JSON's quotes, so that it is certain where a name ends, whatever is in it. */
 export function quoted(text: string): string {
@@ -25,33 +47,66 @@ function shown(text: string): string {
   return /^[A-Za-z0-9_:.+-]+$/.test(text) ? text : quoted(text);
 }
 
+/** What may be the same in many rows. */
+interface Shared {
+  /** As the head says it of all rows. */
+  readonly ofAll: string;
+  readonly inLine?: string;
+  /** Once a line before has said it. */
+  readonly later?: string;
+}
+
+type Cell = string | false | undefined | Shared;
+
 interface List<Row> {
   /** The field of the result that has the rows. */
   readonly field: 'keys' | 'projects' | 'rateLimits';
   readonly noun: string;
   readonly rows: readonly Row[];
-  readonly line: (row: Row) => string;
+  readonly cells: (row: Row) => readonly Cell[];
   /** About how many rows come after these. */
   readonly remaining?: number;
   readonly nextCursor?: string;
 }
 
-export function listResult<Row>({ field, noun, rows, line, remaining, nextCursor }: List<Row>): Answer {
+export function listResult<Row>({ field, noun, rows, cells, remaining, nextCursor }: List<Row>): Answer {
   const rest = {
     ...(remaining !== undefined && { remaining }),
     ...(nextCursor !== undefined && { nextCursor }),
   };
   const more =
     nextCursor === undefined ? '' : `, and about ${remaining ?? 0} more: pass nextCursor as cursor to see them`;
+  const { ofAll, lines } = linesOf(rows.map(cells));
   return {
     structured: { outcome: 'listed', [field]: rows, ...rest },
     summary: `${counted(rows.length, noun)}${more}.`,
-    text: [headLine({ outcome: 'listed', ...rest }), ...rows.map(line)].join('\n'),
+    text: [parts([headLine({ outcome: 'listed', ...rest }), ...ofAll]), ...lines].join('\n'),
   };
 }
 
+/** The rows as lines, without what each of them would say; that is `ofAll`. */
+export function linesOf(rows: readonly (readonly Cell[])[]): {
+  readonly ofAll: readonly string[];
+  readonly lines: readonly string[];
+} {
+  const counts = new Map<string, number>();
+  for (const cell of rows.flat())
+    if (typeof cell === 'object') counts.set(cell.ofAll, (counts.get(cell.ofAll) ?? 0) + 1);
+  const ofAll = [...counts].filter(([, count]) => count > 1 && count === rows.length).map(([text]) => text);
+  const said = new Set<string>();
+  const inLine = (cell: Cell) => {
+    if (typeof cell !== 'object') return cell;
+    if (ofAll.includes(cell.ofAll)) return false;
+    const isSaid = said.has(cell.ofAll);
+    said.add(cell.ofAll);
+    const full = cell.inLine ?? cell.ofAll;
+    return isSaid ? (cell.later ?? full) : full;
+  };
+  return { ofAll, lines: rows.map((row) => parts(row.map(inLine))) };
+}
+
 /** `outcome listed | remaining 1950 | nextCursor abc` */
-function headLine(fields: Readonly<Record<string, string | number>>): string {
+export function headLine(fields: Readonly<Record<string, string | number>>): string {
   return parts(Object.entries(fields).map(([name, value]) => `${name} ${value}`));
 }
 
@@ -59,33 +114,47 @@ export function lastUse({ lastUsedAt }: Pick<KeyRow, 'lastUsedAt'>): string {
   return lastUsedAt === null ? 'never used' : `last used ${shown(lastUsedAt)}`;
 }
 
-export function keyLine(key: KeyRow): string {
-  return parts([
+/** @param projectOf what names the project of a key; {@link projectNaming} */
+export function keyCells(key: KeyRow, projectOf: (key: NamedKey) => Cell): readonly Cell[] {
+  return [
     key.apiKeyId ?? 'apiKeyId absent',
     quoted(key.name),
     key.maskedSecret,
-    key.status === undefined ? undefined : shown(key.status),
-    lastUse(key),
-    labelled('created', key.createdAt),
-    key.createdBy === undefined ? undefined : `by ${quoted(key.createdBy)}`,
-    ...scopeFields(key),
-    project(key),
+    key.status === undefined ? undefined : { ofAll: `status ${shown(key.status)}`, inLine: shown(key.status) },
+    key.lastUsedAt === null ? { ofAll: lastUse(key) } : `last used ${shown(toTheMinute(key.lastUsedAt))}`,
+    labelled('created', key.createdAt === undefined ? undefined : toTheMinute(key.createdAt)),
+    key.createdBy === undefined ? undefined : { ofAll: `by ${quoted(key.createdBy)}` },
+    ...scopeFields(key).map(shareable),
+    projectOf(key),
     undelivered(key),
     key.double === true && 'another key has the same name',
-  ]);
+  ];
 }
 
-export function projectLine({ groupId, name, orgId }: Project): string {
-  return parts([groupId ?? 'groupId absent', quoted(name), labelled('organization', orgId)]);
+export function namedKeyCells(key: NamedKey, projectOf: (key: NamedKey) => Cell): readonly Cell[] {
+  return [key.apiKeyId ?? 'apiKeyId absent', quoted(key.name), projectOf(key)];
 }
 
-export function rateLimitLine(limit: RateLimit): string {
-  return parts([
+export function projectCells({ groupId, name, orgId }: Project): readonly Cell[] {
+  return [groupId ?? 'groupId absent', quoted(name), shareable(labelled('organization', orgId))];
+}
+
+export function rateLimitCells(limit: RateLimit): readonly Cell[] {
+  return [
     limit.modelGroupName === undefined ? 'modelGroupName absent' : quoted(limit.modelGroupName),
     `models ${limit.modelNames.map(quoted).join(', ')}`,
     ...limitsOf(limit),
-    ...scopeFields(limit),
-  ]);
+    ...scopeFields(limit).map(shareable),
+  ];
+}
+
+function shareable(text: string | undefined): Cell {
+  return text === undefined ? undefined : { ofAll: text };
+}
+
+/** Seconds tell a person nothing of a key. */
+function toTheMinute(time: string): string {
+  return time.replace(/^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}):\d{2}(?:\.\d+)?Z$/, '$1Z');
 }
 
 function limitsOf(limits: { readonly requestsPerMinuteLimit?: number; readonly tokensPerMinuteLimit?: number }) {
@@ -107,9 +176,19 @@ function scopeFields({
   return [labelled('cloud', cloud), labelled('geography', geography), labelled('endpoint', endpoint)];
 }
 
-function project({ groupId, projectName }: KeyRow): string | undefined {
-  if (groupId === undefined) return projectName === undefined ? undefined : `project ${quoted(projectName)}`;
-  return projectName === undefined ? `project ${groupId}` : `project ${groupId} ${quoted(projectName)}`;
+/** Of these keys. A project is named without its id once it was said, where no other project has the name. */
+export function projectNaming(keys: readonly NamedKey[]): (key: NamedKey) => Cell {
+  const ids = new Map<string | undefined, Set<string | undefined>>();
+  for (const { groupId, projectName } of keys) ids.set(projectName, (ids.get(projectName) ?? new Set()).add(groupId));
+  return ({ groupId, projectName }) => {
+    if (projectName === undefined) return shareable(labelled('project', groupId));
+    const name = `project ${quoted(projectName)}`;
+    const isOne = ids.get(projectName)?.size === 1;
+    return {
+      ofAll: groupId === undefined ? name : `project ${groupId} ${quoted(projectName)}`,
+      ...(isOne && { later: name }),
+    };
+  };
 }
 
 /** Its secret is in no sink, or was not when the call that made it ended. */

@@ -4,8 +4,8 @@ import * as z from 'zod/v4';
 import type { Rotated } from '../keys/retire.ts';
 import { rotateKey, type RotateContext, type RotationPlanned } from '../keys/rotate.ts';
 import { apiKeyId, confirmName, dryRun, entryName, groupId, keyName, sinkName, type Defaults } from './parameter.ts';
-import { delivery, keySchema, resultSchema } from './result-schema.ts';
-import { howVerified, quoted } from './result-text.ts';
+import { delivery, keySchema, planFields, resultSchema } from './result-schema.ts';
+import { dryRunOf, howVerified, quoted } from './result-text.ts';
 import { defineTool, type Answer, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 
@@ -39,7 +39,7 @@ function inputSchema(context: RotateToolContext) {
     apiKeyId: apiKeyId.describe('Id of the old key'),
     confirmName,
     sink: sinkName(context, 'Where the old secret is, if not where this server put it'),
-    entry: entryName('Its name there; default as it was, or made from the name'),
+    entry: entryName(context, 'Its name there; default as it was, or made from the name'),
     newName: keyName.optional().describe('Default: the old name, once it is free'),
     keepOld: z.boolean().default(false).describe('Keep the old key'),
     dryRun,
@@ -51,19 +51,28 @@ function outputSchema({ allowInlineSecret }: RotateToolContext) {
     key: keySchema.partial({ groupId: true }),
     delivery: delivery(allowInlineSecret),
     oldKey: z.strictObject({ apiKeyId: z.string(), name: z.string(), state: z.enum(['deleted', 'kept']).optional() }),
+    ...planFields,
     warnings: z.array(z.string()),
   });
 }
 
 function answer(outcome: Rotated | RotationPlanned): Answer {
   const { key, delivery, oldKey, warnings } = outcome;
-  const structured = { outcome: outcome.outcome, key, delivery, oldKey, ...(warnings.length > 0 && { warnings }) };
+  const plan = outcome.outcome === 'planned' && dryRunOf.rotate;
+  const structured = {
+    outcome: outcome.outcome,
+    key,
+    delivery,
+    oldKey,
+    ...plan,
+    ...(warnings.length > 0 && { warnings }),
+  };
   const old = `the old key ${quoted(oldKey.name)} (${oldKey.apiKeyId})`;
   return {
     structured,
     summary:
       outcome.outcome === 'planned'
-        ? `Nothing was changed. The sink is ready to put a new secret in the place of ${old}: ${delivery.location}.`
+        ? `Nothing was changed. A new secret would go to ${delivery.location}, in the place of that of ${old}; notChecked says what only a rotation shows.`
         : `Rotated. The new secret is delivered to ${delivery.location} (${howVerified[delivery.verification]}); ${old} is ${outcome.oldKey.state}.`,
     subject: { sink: delivery.sink },
   };

@@ -152,8 +152,8 @@ export function failedResult(
   subject: Subject = {},
 ): ToolResult {
   const key = apiKeyId !== undefined && { apiKeyId };
-  const error = {
-    ...{ code, message, hint, retryable },
+  const rest = {
+    retryable,
     ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
     keyState,
     ...key,
@@ -163,8 +163,10 @@ export function failedResult(
   return {
     isError: true,
     outcome: code,
-    structured: { outcome: 'failed', error },
-    summary: `${code}: ${message} ${hint}`,
+    structured: { outcome: 'failed', error: { code, message, hint, ...rest } },
+    summary: `${code}: ${message}`,
+    // What the sentences have said is not in the JSON again.
+    text: `hint: ${hint}\n${JSON.stringify({ outcome: 'failed', error: rest })}`,
     ...((keyState === 'orphaned' || keyState === 'unknown') && { alarm }),
     subject: { ...subject, ...key, ...(previousName !== undefined && { previousName }) },
   };
@@ -190,9 +192,25 @@ function inputSchemaOf(input: z.ZodObject): ObjectSchema {
     override({ jsonSchema }) {
       // What zod says of every whole number.
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+      showOtherwise(jsonSchema);
     },
   });
   return withoutDialect(json);
+}
+
+/** In the description of a parameter: hosts are shown it as `required` or `absent`, whatever a call is accepted with. */
+export const SHOWN_AS = 'x-shown-as';
+
+function showOtherwise(schema: z.core.JSONSchema.BaseSchema): void {
+  for (const [name, property] of Object.entries(objects(schema.properties ?? {}))) {
+    const shown: unknown = Reflect.get(property, SHOWN_AS);
+    Reflect.deleteProperty(property, SHOWN_AS);
+    if (shown === 'absent') Reflect.deleteProperty(schema.properties ?? {}, name);
+    if (shown === 'required') {
+      const needed = [...(schema.required ?? []), name];
+      schema.required = Object.keys(schema.properties ?? {}).filter((each) => needed.includes(each));
+    }
+  }
 }
 
 function outputSchemaOf(output: z.ZodObject): ObjectSchema {

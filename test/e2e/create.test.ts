@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { sandboxFor } from '../atlas-simulator/sandbox-for.ts';
 import type { Simulator } from '../atlas-simulator/simulator.ts';
 import { atlasAndHome, fileIn, filesBelow, startHost } from './host.ts';
-import { structuredOf, textOf } from './result.ts';
+import { errorOf, structuredOf, textOf } from './result.ts';
 
 const GROUP = '69681d39c9e8cfd375386316';
 
@@ -52,13 +52,24 @@ describe('without any sink configured, the secret is in a file of the data direc
 
   test('text and structured content say the same', async () => {
     const host = await startHost({ home, env });
-    for (const args of [
-      { groupId: GROUP, name: 'one' },
-      { groupId: GROUP, name: 'one' },
-    ]) {
-      const called = await host.call('create_ai_model_api_key', args);
-      const [, ...json] = textOf(called).split('\n');
-      expect(JSON.parse(json.join('\n'))).toEqual(called.structuredContent);
+    const created = await host.call('create_ai_model_api_key', { groupId: GROUP, name: 'one' });
+    const [, ...json] = textOf(created).split('\n');
+    expect(JSON.parse(json.join('\n'))).toEqual(created.structuredContent);
+  });
+
+  test('a failure too, and no sentence of it twice', async () => {
+    const host = await startHost({ home, env });
+    await host.call('create_ai_model_api_key', { groupId: GROUP, name: 'one' });
+    const failures = [
+      await host.call('create_ai_model_api_key', { groupId: GROUP, name: 'one' }),
+      await host.call('create_ai_model_api_key', { groupId: GROUP }),
+      await host.call('create_ai_model_api_key', { groupId: '0'.repeat(24), name: 'one' }),
+    ];
+    for (const failure of failures) {
+      const { code, message, hint, ...rest } = errorOf(failure);
+      const [first, second, ...json] = textOf(failure).split('\n');
+      expect([first, second]).toEqual([`${code}: ${message}`, `hint: ${hint}`]);
+      expect(JSON.parse(json.join('\n'))).toEqual({ outcome: 'failed', error: rest });
     }
   });
 });
@@ -135,6 +146,9 @@ test('a dry run says where the secret would go, and changes nothing', async () =
     outcome: 'planned',
     delivery: { location: path, verification: 'read-back' },
   });
+  expect(textOf(called)).toContain(
+    '"notChecked":["whether the credential has the role to do it (Project Model Owner)"',
+  );
   expect(sandbox.requests.filter(({ method, operation }) => method !== 'GET' && operation !== 'token')).toEqual([]);
   expect(filesBelow(home, false).size).toBe(0);
 });

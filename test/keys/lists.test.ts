@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { listModelKeys, type KeyRow, listProjects } from '../../src/keys/lists.ts';
+import { countModelKeys, listModelKeys, type KeyRow, listProjects } from '../../src/keys/lists.ts';
 import { containing } from '../matching.ts';
 import { GROUP, quiet, startBench, told, type Bench } from './bench.ts';
 import { getModelKey } from '../../src/keys/refusals.ts';
@@ -78,6 +78,44 @@ describe('2,000 keys', () => {
       { numRuns: 12 },
     );
   }, 60_000);
+  test('a page ends where its tokens do, whatever the limit says, and the cursor goes on after it (property)', async () => {
+    const all = bench.sandbox.keys(GROUP).map(({ apiKeyId }) => apiKeyId);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 2_000, max: 40_000 }),
+        fc.constantFrom(undefined, 'seventh'),
+        async (mostTokens, nameContains) => {
+          const { rows, left } = await walkAll(bench, { limit: 500, mostTokens, nameContains });
+          const wanted = nameContains === undefined ? all : all.filter((_id, index) => index % 7 === 0);
+          expect(rows.map(({ apiKeyId }) => apiKeyId)).toEqual(wanted);
+          expect(left.at(-1)).toBe(0);
+          expect(left[0]).toBeGreaterThan(mostTokens < 30_000 && nameContains === undefined ? 1_750 : 0);
+        },
+      ),
+      { numRuns: 6 },
+    );
+  }, 60_000);
+  test('where no name has the text, the nearest are told; not where another filter left it out', async () => {
+    expect(await keysOf(bench, { nameContains: 'kye 1999' })).toMatchObject({
+      keys: [],
+      nearest: [{ name: 'key 1999', groupId: GROUP }, {}, {}, {}, {}],
+    });
+    const list = await keysOf(bench, { nameContains: 'key 1999', unusedForDays: 3_000 });
+    expect(list).toEqual({ keys: [], remaining: 0 });
+    const filtered = await keysOf(bench, { nameContains: 'key 1' });
+    expect(filtered).not.toHaveProperty('nearest');
+  });
+  test('are counted whole, by what the filter keeps', async () => {
+    const count = async (request: Partial<Parameters<typeof countModelKeys>[1]>) =>
+      told(
+        await countModelKeys(bench.context(), { scope: { groupId: GROUP }, countBy: 'status', ...request }, quiet()),
+      );
+    expect(await count({})).toMatchObject({ counts: [{ value: 'ACTIVE', count: 2_000 }], total: 2_000, remaining: 0 });
+    expect(await count({ countBy: 'project', nameContains: 'SEVENTH' })).toMatchObject({
+      counts: [{ value: GROUP, count: 286 }],
+    });
+    expect(await count({ cursor: 'bm90aGluZw' })).toMatchObject({ failure: { code: 'INVALID_INPUT' } });
+  });
   test('a cursor is good only for its own question', async () => {
     const first = await keysOf(bench, { limit: 10 });
     const cursor = 'failure' in first ? undefined : first.nextCursor;
@@ -125,6 +163,22 @@ describe('an organization', () => {
         { name: 's', groupId: staging?.id, projectName: 'Staging' },
       ],
     });
+  });
+  test('counts and nearest names tell of allowed projects only', async () => {
+    const bench = await freshBench();
+    const staging = bench.sandbox.projects[1]?.id ?? '';
+    bench.sandbox.addKey(GROUP, { name: 'one' });
+    bench.sandbox.addKey(staging, { name: 'two' });
+    const scope = { orgId: bench.sandbox.orgId };
+    const context = { ...bench.context(), allowedProjects: [GROUP] };
+    const counted = told(await countModelKeys(context, { scope, countBy: 'project' }, quiet()));
+    expect(counted).toMatchObject({ counts: [{ value: GROUP, count: 1, projectName: 'Production' }], total: 1 });
+    expect(await keysOf(bench, { scope, nameContains: 'twoo' }, [GROUP])).toMatchObject({
+      keys: [],
+      nearest: [{ name: 'one' }],
+    });
+    const refused = told(await countModelKeys(context, { scope: { groupId: staging }, countBy: 'project' }, quiet()));
+    expect(refused).toMatchObject({ failure: { code: 'PROJECT_NOT_ALLOWED' } });
   });
   test('shows only those of allowed projects, in lists and by id', async () => {
     const bench = await freshBench();

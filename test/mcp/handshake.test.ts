@@ -1,6 +1,7 @@
 // What the handshake answers is what the SDK's own server answers, to the letter of the protocol; what it does not know it
 // leaves to it.
 
+import { shownSink } from '../../src/config/sink-spec.ts';
 import { PassThrough } from 'node:stream';
 import { SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/sdk/types.js';
 import { ReadBuffer } from '@modelcontextprotocol/sdk/shared/stdio.js';
@@ -15,7 +16,11 @@ import { configuredTools } from '../../src/tools/tool-definition.ts';
 import { toolDefinitions } from '../../src/tools/tool-definitions.ts';
 import { noPrompts } from './one-tool.ts';
 
-const settings = { readOnly: false, sinkNames: ['app', 'vault'], projectId: '69681d39c9e8cfd375386316' };
+const settings = {
+  readOnly: false,
+  sinks: [shownSink('app', { type: 'inline' }), shownSink('vault', { type: 'inline' })],
+  projectId: '69681d39c9e8cfd375386316',
+};
 const shown = {
   version: '1.2.3',
   instructions: 'Do this.',

@@ -20,7 +20,7 @@ export interface OfflineCatalog {
 type Settings = Partial<
   Pick<
     ToolContext,
-    'readOnly' | 'allowInlineSecret' | 'tools' | 'projectId' | 'orgId' | 'allowedProjects' | 'defaultSink'
+    'readOnly' | 'allowInlineSecret' | 'tools' | 'projectId' | 'orgId' | 'allowedProjects' | 'defaultSink' | 'sinks'
   >
 >;
 
@@ -28,7 +28,7 @@ export function catalogOf(settings: Settings = {}): OfflineCatalog {
   const context = { ...nowhere(), ...settings };
   const catalog = createCatalog(context);
   const tools = toolsOf(context);
-  const shown = configuredTools(toolDefinitions, { ...context, sinkNames: [...context.sinks.keys()] });
+  const shown = configuredTools(toolDefinitions, { ...context, sinks: [...context.sinks.values()] });
   return {
     catalog,
     get: (name) => catalog.get(name),
