@@ -14,7 +14,7 @@ export interface Call {
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
   readonly caller: Caller;
-  /** The version that `Accept` asked for; empty for the OAuth endpoints. */
+  /** The version that `Accept` asked for; empty for what is not of the Admin API. */
   readonly version: string;
 }
 

@@ -1,7 +1,6 @@
 // The calls on rate limits: what a project may use of each group of models, up to what its organization has.
 
 import { isPreview, readJson, segment, type Call, type Handler } from './call.ts';
-import { endpointOf } from './model-keys.ts';
 import { pageOf } from './pages.ts';
 import {
   invalidAttributes,
@@ -111,4 +110,9 @@ function shown(call: Call, { modelGroupName, modelNames, cloud, geography }: Lim
     tokensPerMinuteLimit: limits.tokensPerMinuteLimit,
     ...(!isPreview(call) && { cloud, geography, endpoint: endpointOf(geography) }),
   };
+}
+
+/** As Atlas names the hosts. */
+function endpointOf(geography: string): string {
+  return geography === 'ANY' ? 'ai.mongodb.com' : `${geography}.ai.mongodb.com`;
 }

@@ -3,6 +3,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { authenticate, refuseAccess } from './authentication.ts';
 import type { Call, Handler } from './call.ts';
+import { embed } from './embeddings.ts';
 import { inVersion, negotiate, refuseContentType, type Span } from './media-types.ts';
 import { keyHandlers as keys } from './model-keys.ts';
 import { projectHandlers as projects } from './projects.ts';
@@ -34,6 +35,7 @@ export interface AtlasRequest extends HttpRequest {
 export const OPERATIONS = [
   'token',
   'revoke',
+  'embed',
   'credential',
   'list_projects',
   'list_orgs',
@@ -64,8 +66,8 @@ interface Route {
   readonly method: string;
   readonly path: readonly string[];
   readonly handle: Handler;
-  /** The OAuth endpoints check their own credentials and know no versions. */
-  readonly oauth: boolean;
+  /** What is not of the Admin API checks its own credentials and knows no versions: OAuth, and the use of a key. */
+  readonly isApart: boolean;
   /** Needs the role that may change things. */
   readonly writes: boolean;
   /** Needs a JSON body. */
@@ -94,8 +96,9 @@ const dated = { span: 'dated' } as const;
 const preview = { span: 'preview' } as const;
 
 const ROUTES: readonly Route[] = [
-  route('token', 'POST', '/api/oauth/token', tokens.issueToken, { oauth: true }),
-  route('revoke', 'POST', '/api/oauth/revoke', tokens.revokeToken, { oauth: true }),
+  route('token', 'POST', '/api/oauth/token', tokens.issueToken, { isApart: true }),
+  route('revoke', 'POST', '/api/oauth/revoke', tokens.revokeToken, { isApart: true }),
+  route('embed', 'POST', '/v1/embeddings', embed, { isApart: true }),
   route('credential', 'GET', '/api/atlas/v2', projects.describeCredential, first),
   route('list_projects', 'GET', '/api/atlas/v2/groups', projects.listProjects, first),
   route('list_orgs', 'GET', '/api/atlas/v2/orgs', projects.listOrgs, first),
@@ -133,7 +136,7 @@ export function understand(world: World, request: HttpRequest): AtlasRequest {
     isAdmitted: false,
     carryOut: () => refused,
   });
-  const admission = route?.oauth ? ({ caller: { kind: 'nobody', name: '' } } as const) : authenticate(world, request);
+  const admission = route?.isApart ? ({ caller: { kind: 'nobody', name: '' } } as const) : authenticate(world, request);
   if ('refused' in admission) return refuse(admission.refused);
   if (route === undefined) {
     return refuse(refusal(matched.status, { errorCode: 'RESOURCE_NOT_FOUND', detail: 'Cannot find resource.' }));
@@ -145,7 +148,7 @@ export function understand(world: World, request: HttpRequest): AtlasRequest {
 }
 
 function carryOut(world: World, route: Route, call: Omit<Call, 'version'>): Reply {
-  if (route.oauth) return route.handle(world, { ...call, version: '' });
+  if (route.isApart) return route.handle(world, { ...call, version: '' });
   const negotiated = negotiate(call.headers.accept, world.rules, route.span);
   if ('refused' in negotiated) return negotiated.refused;
   const { version } = negotiated;
@@ -165,10 +168,10 @@ function match(method: string, path: string): Match {
   return here.find((each) => each.route.method === method) ?? { status: here.length > 0 ? 405 : 404 };
 }
 
-type Demands = Partial<Pick<Route, 'oauth' | 'writes' | 'takesBody' | 'span'>>;
+type Demands = Partial<Pick<Route, 'isApart' | 'writes' | 'takesBody' | 'span'>>;
 
 function route(operation: Operation, method: string, path: string, handle: Handler, demands: Demands = {}): Route {
-  const none = { oauth: false, writes: false, takesBody: false, span: 'all' } as const;
+  const none = { isApart: false, writes: false, takesBody: false, span: 'all' } as const;
   return { operation, method, path: path.split('/'), handle, ...none, ...demands };
 }
 
