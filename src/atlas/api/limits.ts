@@ -6,7 +6,7 @@ import { apiPath, PROJECT_WRITER, scopePath, type ApiCall, type ApiReply, type S
 import { protocolFailure } from './errors.ts';
 import { pageCall, START, type List, type Slice } from './pages.ts';
 import {
-  HOST_NAME,
+  ENDPOINT,
   listField,
   optionalFields,
   parseObject,
@@ -131,7 +131,7 @@ function rateLimit(row: JsonObject): RateLimit {
     modelNames: models.flatMap((model) => textField({ model }, 'model', LONGEST_NAME) ?? []),
     ...wholeField(row, 'requestsPerMinuteLimit', 1),
     ...wholeField(row, 'tokensPerMinuteLimit', 1),
-    ...optionalFields(row, { cloud: 'prose', geography: 'prose', endpoint: HOST_NAME }),
+    ...optionalFields(row, { cloud: 'prose', geography: 'prose', endpoint: ENDPOINT }),
   };
 }
 
