@@ -244,7 +244,7 @@ async function createAndRetire(
     return failed({ ...failure, hint: `${failure.hint} The old key ${old.apiKeyId} is alive.` });
   }
   const told = { ...issued.value, warnings: [...issued.value.warnings, ...warnings] };
-  return retire(context.atlas, told, { old, name: key.name, keepOld, isAsked: request.keepOld }, call);
+  return retire(context, told, { old, name: key.name, keepOld, isAsked: request.keepOld }, call);
 }
 
 /** An old key is deleted only where the sink had its secret, and has been seen to hold the new one instead. */

@@ -8,7 +8,7 @@ import { askFirst } from '../files/privacy.ts';
 import { fingerprintOfBytes, holdsExactly } from '../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../secret/secret.ts';
 import { childEnvironment, searchPathOf } from '../programs/child-environment.ts';
-import { notTheOldSecret, oldSecretIn, type OldSecret } from './old-secret.ts';
+import { notTheOldSecret, oldSecretIn, secretIn, type OldSecret } from './old-secret.ts';
 import {
   describeEnd,
   feedProgram,
@@ -23,6 +23,7 @@ import { expand, takesEntry } from './sink.ts';
 import type {
   SecretReference,
   Delivery,
+  FoundSecret,
   Held,
   Preflight,
   Replaced,
@@ -69,6 +70,11 @@ export function commandSink(name: string, spec: CommandSpec, environment: Readon
     async lookUp(reference): Promise<Held> {
       const reader = spec.verify && (await prepare(spec.verify, reference));
       return reader?.ok ? lookUpWith(reader.value) : { held: 'unknown' };
+    },
+    async readSecret(reference, key): Promise<FoundSecret> {
+      const reader = spec.verify && (await prepare(spec.verify, reference));
+      const value = reader?.ok ? await printedBy(reader.value) : undefined;
+      return value === undefined ? { held: 'unknown' } : secretIn(value, key);
     },
   };
 }

@@ -24,7 +24,7 @@ import {
   type JudgeExisting,
 } from './file-path.ts';
 import type { Environment } from './git-ignore.ts';
-import { changedMeanwhile, notTheOldSecret, oldSecretIn, type OldSecret } from './old-secret.ts';
+import { changedMeanwhile, notTheOldSecret, oldSecretIn, secretIn, type OldSecret } from './old-secret.ts';
 import {
   attempt,
   entryExists,
@@ -37,7 +37,17 @@ import {
   worded,
 } from './sink-problem.ts';
 import { takesEntry } from './sink.ts';
-import type { Delivery, Held, PreparedWrite, Preflight, Replaced, Sink, SinkProblem, Verdict } from './sink.ts';
+import type {
+  Delivery,
+  FoundSecret,
+  Held,
+  PreparedWrite,
+  Preflight,
+  Replaced,
+  Sink,
+  SinkProblem,
+  Verdict,
+} from './sink.ts';
 
 /** `environment` is that of this process; git is found and configured by it. */
 export function fileSink(name: string, spec: FileSpec, environment: Environment): Sink {
@@ -61,6 +71,11 @@ export function fileSink(name: string, spec: FileSpec, environment: Environment)
       const file = filePathOf(spec.path, reference);
       return file.ok ? heldBy(() => heldAt(file.value)) : { held: 'unknown' };
     },
+    async readSecret(reference, key): Promise<FoundSecret> {
+      const file = filePathOf(spec.path, reference);
+      return file.ok ? heldBy(() => secretAt(file.value, key)) : { held: 'unknown' };
+    },
+
     async withdraw(reference, fingerprint) {
       const file = filePathOf(spec.path, reference);
       if (file.ok) await ifInReach(() => serializedAt(file.value, () => withdrawFrom(file.value, fingerprint)));
@@ -242,6 +257,14 @@ function heldAt(file: FilePath): Promise<Result<Held, SinkProblem>> {
     return ok(
       found.bytes === undefined ? { held: 'unknown' } : { held: 'value', fingerprint: fingerprintOfBytes(found.bytes) },
     );
+  });
+}
+
+function secretAt(file: FilePath, key: Replaced): Promise<Result<FoundSecret, SinkProblem>> {
+  return inDirectory<FoundSecret>(file.directory, async (directory) => {
+    const found = await readFile(directory, file);
+    if (found === undefined) return ok({ held: 'nothing' });
+    return ok(found.bytes === undefined ? { held: 'unknown' } : secretIn(found.bytes, key));
   });
 }
 

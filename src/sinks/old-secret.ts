@@ -4,7 +4,7 @@
 import { fingerprintOfBytes } from '../secret/fingerprint.ts';
 import { Secret } from '../secret/secret.ts';
 import { entryExists } from './sink-problem.ts';
-import type { Replaced, SinkProblem } from './sink.ts';
+import type { FoundSecret, Replaced, SinkProblem } from './sink.ts';
 
 /** As a sink holds it. */
 export interface OldSecret {
@@ -19,6 +19,13 @@ export function oldSecretIn(bytes: Buffer, replaced: Replaced): OldSecret | unde
   const lineEnd = /\r?\n$/.exec(text)?.[0] ?? '';
   const value = text.slice(0, text.length - lineEnd.length);
   return isOld(value, replaced) ? { secret: new Secret(value), lineEnd } : undefined;
+}
+
+/** The secret of that key, where the bytes are it; they are wiped. */
+export function secretIn(bytes: Buffer, key: Replaced): FoundSecret {
+  const found = oldSecretIn(bytes, key);
+  bytes.fill(0);
+  return found ? { held: 'secret', secret: found.secret } : { held: 'another value' };
 }
 
 /** A key's secret is one for life: where its fingerprint is known, a value that only fits the mask is another's. */

@@ -11,12 +11,13 @@ import { fingerprintOfBytes, holdsExactly, type Fingerprint } from '../../secret
 import { openSecret, type Secret } from '../../secret/secret.ts';
 import { preflightFile, heldBy, serializedAt, locationOf, filePathOf, sweeperOf } from '../file-path.ts';
 import type { Environment } from '../git-ignore.ts';
-import { notTheOldSecret, oldSecretIn } from '../old-secret.ts';
+import { notTheOldSecret, oldSecretIn, secretIn } from '../old-secret.ts';
 import { attempt, failedDelivery, failedReplace, ifInReach, inDirectory, notReady } from '../sink-problem.ts';
 import { expand, takesEntry } from '../sink.ts';
 import type {
   SecretReference,
   Delivery,
+  FoundSecret,
   Held,
   Preflight,
   Replaced,
@@ -65,6 +66,11 @@ export function dotenvSink(name: string, spec: DotenvSpec, environment: Environm
       const assignment = assignmentOf(spec, address, environment);
       return assignment.ok ? heldBy(() => heldIn(assignment.value)) : { held: 'unknown' };
     },
+    async readSecret(address, key): Promise<FoundSecret> {
+      const assignment = assignmentOf(spec, address, environment);
+      return assignment.ok ? heldBy(() => secretAt(assignment.value, key)) : { held: 'unknown' };
+    },
+
     async withdraw(address, fingerprint) {
       const assignment = assignmentOf(spec, address, environment);
       if (!assignment.ok) return;
@@ -100,6 +106,15 @@ function heldIn({ place, variable }: Assignment): Promise<Result<Held, SinkProbl
     const value = current.value && valueOf(current.value.text, variable);
     if (value === undefined || value === '') return ok({ held: 'nothing' });
     return ok({ held: 'value', fingerprint: fingerprintOfBytes(Buffer.from(value, 'utf8')) });
+  });
+}
+
+function secretAt({ place, variable }: Assignment, key: Replaced): Promise<Result<FoundSecret, SinkProblem>> {
+  return inDirectory<FoundSecret>(place.directory, async (directory): Promise<Result<FoundSecret, SinkProblem>> => {
+    const current = await readDotenv(directory, place);
+    if (!current.ok) return current;
+    const value = current.value && valueOf(current.value.text, variable);
+    return ok(value === undefined || value === '' ? { held: 'nothing' } : secretIn(Buffer.from(value, 'utf8'), key));
   });
 }
 
