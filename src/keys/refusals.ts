@@ -5,7 +5,7 @@
 import { failed, refusal, type Failure, type Result } from '../failure.ts';
 import type { SinkProblem } from '../sinks/sink.ts';
 import type { Atlas } from '../atlas/atlas.ts';
-import { hasId, isNamed, saysNoSuchKey, type ModelKey } from '../atlas/api/keys.ts';
+import { hasId, isNamed, saysNoSuchKey, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
 import type { Scope } from '../atlas/api/admin-api.ts';
 import type { Project } from '../atlas/api/projects.ts';
 import type { RequestContext } from './request-context.ts';
@@ -82,6 +82,41 @@ export async function getModelKey(
   // Of an organization's key the project is known only now; one that names none may be of any.
   const hidden = refuseProject(context, groupId ?? key.value.groupId ?? '');
   return hidden ? failed(hidden) : key;
+}
+
+interface KeyWish {
+  readonly groupId: string;
+  /** One of both. */
+  readonly apiKeyId?: string | undefined;
+  readonly name?: string | undefined;
+}
+
+/** The key of that id, or of that exact name where only one has it, as a read by its id shows it. */
+export async function findKey(
+  context: KeyContext,
+  { groupId, apiKeyId, name }: KeyWish,
+  call: Pick<RequestContext, 'signal'>,
+): Promise<Result<ModelKey>> {
+  const scope = { groupId };
+  if (apiKeyId !== undefined && name === undefined) return getModelKey(context, { scope, apiKeyId }, call);
+  if (name === undefined || apiKeyId !== undefined)
+    return failed(refusal('INVALID_INPUT', 'apiKeyId, name: one of them is required.', 'Pass one, not both.'));
+  const refused = refuseProject(context, groupId);
+  if (refused) return failed(refused);
+  const keys = await context.atlas.listKeys(groupId, call.signal);
+  if (!keys.ok) return failed(await explained(context, keys.failure, scope, call.signal));
+  const [named, ...others] = keys.value.filter(hasId).filter((key) => isNamed(key, name));
+  if (!named) return failed(noKeyNamed(name, keys.value));
+  if (others.length === 0) return getModelKey(context, { scope, apiKeyId: named.apiKeyId }, call);
+  const told = [named, ...others].map((key) => `${key.apiKeyId} (${key.maskedSecret ?? 'no mask'})`).join(', ');
+  return failed(refusal('INVALID_INPUT', `name: several keys have it: ${told}.`, 'Pass the apiKeyId of one of them.'));
+}
+
+function noKeyNamed(name: string, keys: readonly ListedKey[]): Failure {
+  const likely = nearest(name, keys.filter(hasId), (key) => key.name, MOST_PROJECTS);
+  const shown = likely.map((key) => `${JSON.stringify(key.name)} (${key.apiKeyId})`).join(', ');
+  const hint = shown === '' ? 'The project has no keys.' : `The nearest names: ${shown}.`;
+  return refusal('ATLAS_NOT_FOUND', 'No key of the project has that name.', hint);
 }
 
 /** Looks for what may have been meant; where that fails too, the refusal stays as it was. */

@@ -5,10 +5,10 @@ import { basename } from 'node:path';
 import { failed, ok, type Result } from '../failure.ts';
 import type { CommandSpec } from '../config/sink-spec.ts';
 import { askFirst } from '../files/privacy.ts';
-import { fingerprintOfBytes, holdsExactly } from '../secret/fingerprint.ts';
+import { holdsExactly } from '../secret/fingerprint.ts';
 import { openSecret, type Secret } from '../secret/secret.ts';
 import { childEnvironment, searchPathOf } from '../programs/child-environment.ts';
-import { notTheOldSecret, oldSecretIn, secretIn, type OldSecret } from './old-secret.ts';
+import { heldValue, notTheOldSecret, oldSecretIn, secretIn, type OldSecret } from './old-secret.ts';
 import {
   describeEnd,
   feedProgram,
@@ -160,9 +160,9 @@ async function readBackProblem(reader: Program, secret: Secret): Promise<ReadBac
 async function lookUpWith(reader: Program): Promise<Held> {
   const value = await printedBy(reader);
   if (value === undefined) return { held: 'unknown' };
-  const fingerprint = fingerprintOfBytes(value);
+  const held = heldValue(value);
   value.fill(0);
-  return { held: 'value', fingerprint };
+  return held;
 }
 
 /** What it prints, without the end of the line, for the caller to wipe; undefined where it fails or prints nothing. */

@@ -24,7 +24,7 @@ import {
   type JudgeExisting,
 } from './file-path.ts';
 import type { Environment } from './git-ignore.ts';
-import { changedMeanwhile, notTheOldSecret, oldSecretIn, secretIn, type OldSecret } from './old-secret.ts';
+import { changedMeanwhile, heldValue, notTheOldSecret, oldSecretIn, secretIn, type OldSecret } from './old-secret.ts';
 import {
   attempt,
   entryExists,
@@ -254,9 +254,7 @@ function heldAt(file: FilePath): Promise<Result<Held, SinkProblem>> {
   return inDirectory<Held>(file.directory, async (directory) => {
     const found = await readFile(directory, file);
     if (found === undefined) return ok({ held: 'nothing' });
-    return ok(
-      found.bytes === undefined ? { held: 'unknown' } : { held: 'value', fingerprint: fingerprintOfBytes(found.bytes) },
-    );
+    return ok(found.bytes === undefined ? { held: 'unknown' } : heldValue(found.bytes));
   });
 }
 

@@ -4,7 +4,7 @@
 import { fingerprintOfBytes } from '../secret/fingerprint.ts';
 import { Secret } from '../secret/secret.ts';
 import { entryExists } from './sink-problem.ts';
-import type { FoundSecret, Replaced, SinkProblem } from './sink.ts';
+import type { FoundSecret, Held, Replaced, SinkProblem } from './sink.ts';
 
 /** As a sink holds it. */
 export interface OldSecret {
@@ -19,6 +19,13 @@ export function oldSecretIn(bytes: Buffer, replaced: Replaced): OldSecret | unde
   const lineEnd = /\r?\n$/.exec(text)?.[0] ?? '';
   const value = text.slice(0, text.length - lineEnd.length);
   return isOld(value, replaced) ? { secret: new Secret(value), lineEnd } : undefined;
+}
+
+/** What a look says of a value: its fingerprint, and the mask that Atlas would give it. The caller wipes the bytes. */
+export function heldValue(bytes: Buffer): Held {
+  const value = bytes.toString('latin1').replace(/\r?\n$/, '');
+  const mask = fits(value, { beginning: 'al-', ending: value.slice(-4) }) ? `al-****${value.slice(-4)}` : undefined;
+  return { held: 'value', fingerprint: fingerprintOfBytes(bytes), ...(mask !== undefined && { mask }) };
 }
 
 /** The secret of that key, where the bytes are it; they are wiped. */

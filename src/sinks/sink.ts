@@ -121,7 +121,12 @@ export type FoundSecret =
 
 /** `unknown`: the sink cannot be read, or did not answer. */
 export type Held =
-  | { readonly held: 'value'; readonly fingerprint: Fingerprint }
+  | {
+      readonly held: 'value';
+      readonly fingerprint: Fingerprint;
+      /** As Atlas would show it, where it has the form of a key's secret: to compare, never to be shown. */
+      readonly mask?: string;
+    }
   | { readonly held: 'nothing' }
   | { readonly held: 'unknown' };
 

@@ -11,7 +11,7 @@ import { fingerprintOfBytes, holdsExactly, type Fingerprint } from '../../secret
 import { openSecret, type Secret } from '../../secret/secret.ts';
 import { preflightFile, heldBy, serializedAt, locationOf, filePathOf, sweeperOf } from '../file-path.ts';
 import type { Environment } from '../git-ignore.ts';
-import { notTheOldSecret, oldSecretIn, secretIn } from '../old-secret.ts';
+import { heldValue, notTheOldSecret, oldSecretIn, secretIn } from '../old-secret.ts';
 import { attempt, failedDelivery, failedReplace, ifInReach, inDirectory, notReady } from '../sink-problem.ts';
 import { expand, takesEntry } from '../sink.ts';
 import type {
@@ -105,7 +105,7 @@ function heldIn({ place, variable }: Assignment): Promise<Result<Held, SinkProbl
     if (!current.ok) return current;
     const value = current.value && valueOf(current.value.text, variable);
     if (value === undefined || value === '') return ok({ held: 'nothing' });
-    return ok({ held: 'value', fingerprint: fingerprintOfBytes(Buffer.from(value, 'utf8')) });
+    return ok(heldValue(Buffer.from(value, 'utf8')));
   });
 }
 
