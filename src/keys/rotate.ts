@@ -142,7 +142,7 @@ async function recordLook(
 }
 
 /** The secret that may be overwritten: known by its fingerprint where this machine delivered it, else by the mask. */
-function replacedBy({ apiKeyId, maskedSecret }: ModelKey, intents: readonly Intent[]): Replaced {
+export function replacedBy({ apiKeyId, maskedSecret }: ModelKey, intents: readonly Intent[]): Replaced {
   const own = intents.filter((intent) => keyOf(intent) === apiKeyId && isDelivered(intent));
   const fingerprints = own.flatMap(({ state }) => ('fingerprint' in state ? (state.fingerprint ?? []) : []));
   return { maskedSecret, fingerprints };

@@ -5,6 +5,7 @@ import type { CreateContext } from '../keys/create-and-deliver.ts';
 import { openJournal } from '../keys/journal/journal.ts';
 import type { RotateContext } from '../keys/rotate.ts';
 import { refusal, type Failure } from '../failure.ts';
+import { checkSecretSinks } from './check-secret-sinks.ts';
 import { createAiModelApiKey } from './create-ai-model-api-key.ts';
 import { deleteAiModelApiKey } from './delete-ai-model-api-key.ts';
 import { getAiModelApiKey } from './get-ai-model-api-key.ts';
@@ -16,6 +17,7 @@ import type { Defaults } from './parameter.ts';
 import { reconcileAiModelApiKeys } from './reconcile-ai-model-api-keys.ts';
 import { resetAiModelRateLimits } from './reset-ai-model-rate-limits.ts';
 import { rotateAiModelApiKey } from './rotate-ai-model-api-key.ts';
+import { testAiModelApiKey } from './test-ai-model-api-key.ts';
 import { isChosen, type ToolSettings } from './tool-definition.ts';
 import { failedResult, type Tool } from './tool.ts';
 import { updateAiModelApiKey } from './update-ai-model-api-key.ts';
@@ -80,6 +82,8 @@ export function toolsOf(context: ToolContext = withoutSettings): readonly Tool[]
     getAiModelApiKey(context),
     listProjectsTool(context),
     listSecretSinks(context),
+    checkSecretSinks(context),
+    testAiModelApiKey(context),
     listAiModelRateLimits(context),
     updateAiModelRateLimit(context),
     resetAiModelRateLimits(context),

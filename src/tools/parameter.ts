@@ -29,6 +29,11 @@ export function groupId({ projectId }: Defaults) {
   return projectId === undefined ? schema : schema.default(projectId);
 }
 
+/** Of tools that look at all projects where none is named. */
+export function optionalGroupId({ projectId }: Defaults) {
+  return atlasId.optional().describe(`Project id${orDefault(projectId)}`);
+}
+
 export function orgId(defaults: Defaults) {
   return atlasId.optional().describe(`Organization id${orDefault(defaults.orgId)}`);
 }
@@ -36,7 +41,7 @@ export function orgId(defaults: Defaults) {
 /** The parameters of tools that look at one project or at one organization; {@link chooseScope} reads them. */
 export function scopeOf({ projectId, orgId }: Defaults) {
   return {
-    groupId: atlasId.optional().describe(`Project id${orDefault(projectId)}`),
+    groupId: optionalGroupId({ projectId }),
     orgId: atlasId
       .optional()
       .describe(`Organization id, instead of groupId${projectId === undefined ? orDefault(orgId) : ''}`),

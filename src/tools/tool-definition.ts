@@ -93,9 +93,14 @@ function withSettings(schema: ObjectSchema, settings: ToolSettings): ObjectSchem
     changed.groupId = isRequired ? { ...groupId, default: projectId } : described(groupId, projectId);
   // If both have a default, the project's is used.
   if (organization && !(groupId && projectId !== undefined)) changed.orgId = described(organization, orgId);
-  if (sink) changed.sink = { ...described(sink, defaultSink), enum: sinkNames };
+  if (sink) changed.sink = { ...(isFilter(sink) ? sink : described(sink, defaultSink)), enum: sinkNames };
   const still = projectId === undefined ? required : required.filter((name) => name !== 'groupId');
   return { ...schema, properties: changed, required: still.length > 0 ? still : undefined };
+}
+
+/** Without such a parameter every sink is meant, and not the default one. */
+function isFilter(parameter: object): boolean {
+  return 'description' in parameter && String(parameter.description).startsWith('Only');
 }
 
 /** As `delivery` of result-schema.ts has it. */
