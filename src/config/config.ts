@@ -22,7 +22,7 @@ export interface Config {
   readonly atlas?: AtlasConnection;
   /** The variables under which the credentials were found; none in the sandbox. */
   readonly credentialVariables: readonly string[];
-  /** The default for `groupId`. */
+  /** The default for `groupId`: what the operator said, else the only project that is allowed. */
   readonly projectId?: string;
   /** The default for `orgId`. */
   readonly orgId?: string;
@@ -84,7 +84,9 @@ export async function loadConfig(commandLine: CommandLine, environment: Environm
   const sources = [...standing, await fromFlags(commandLine)];
   const chosen = sources.reduce<Settings>((weaker, each) => ({ ...weaker, ...each.settings }), {});
   const directory = sandbox ? sandboxDirectory() : userDirectory;
+  const [onlyProject, ...otherProjects] = chosen.allowedProjects ?? [];
   return {
+    ...(onlyProject !== undefined && otherProjects.length === 0 && { projectId: onlyProject }),
     // For the sandbox, real credentials are not even read.
     ...(sandbox ? { credentialVariables: [] } : readAtlasSettings(environment, operatorAtlas(chosen, atlas))),
     ...sinkSettings(chosen, () => directory('data')),

@@ -2,10 +2,10 @@
 // this server's own terms; and the look at one key by these rules. What became of a key is said by who knows it, else by
 // the tool.
 
-import { failed, refusal, type Failure, type Result } from '../failure.ts';
+import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
 import type { SinkProblem } from '../sinks/sink.ts';
 import type { Atlas } from '../atlas/atlas.ts';
-import { hasId, isNamed, saysNoSuchKey, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
+import { hasId, isNamed, sameName, saysNoSuchKey, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
 import type { Scope } from '../atlas/api/admin-api.ts';
 import type { Project } from '../atlas/api/projects.ts';
 import type { RequestContext } from './request-context.ts';
@@ -62,7 +62,7 @@ export function refuseProject(policy: ProjectPolicy, groupId: string): Failure |
 
 /** The codes by which Atlas says that a project is not there, or not for this credential. */
 const NO_PROJECT = ['GROUP_NOT_FOUND', 'NOT_IN_GROUP', 'USER_CANNOT_ACCESS_GROUP'];
-const MOST_PROJECTS = 5;
+const MOST_NEAREST = 5;
 
 export interface KeyContext extends ProjectPolicy {
   readonly atlas: Atlas;
@@ -99,24 +99,99 @@ export async function findKey(
 ): Promise<Result<ModelKey>> {
   const scope = { groupId };
   if (apiKeyId !== undefined && name === undefined) return getModelKey(context, { scope, apiKeyId }, call);
-  if (name === undefined || apiKeyId !== undefined)
-    return failed(refusal('INVALID_INPUT', 'apiKeyId, name: one of them is required.', 'Pass one, not both.'));
+  if (name === undefined || apiKeyId !== undefined) return failed(oneOf('name'));
+  const id = await findKeyId(context, groupId, name, call);
+  const key = id.ok ? await getModelKey(context, { scope, apiKeyId: id.value }, call) : id;
+  return key.ok && !isNamed(key.value, name) ? failed(renamedMeanwhile(key.value)) : key;
+}
+
+/** {@link findKey}, or a key of an organization: that only by its id, since its name need not be unique there. */
+export async function findKeyIn(
+  context: KeyContext,
+  scope: Scope,
+  wish: Pick<KeyWish, 'apiKeyId' | 'name'>,
+  call: Pick<RequestContext, 'signal'>,
+): Promise<Result<ModelKey>> {
+  if ('groupId' in scope) return findKey(context, { ...scope, ...wish }, call);
+  const { apiKeyId, name } = wish;
+  if (apiKeyId !== undefined && name === undefined) return getModelKey(context, { scope, apiKeyId }, call);
+  const hint = 'Pass groupId with name; list_ai_model_api_keys with orgId and nameContains finds the project.';
+  return failed(refusal('INVALID_INPUT', 'name: tells a key only within a project.', hint));
+}
+
+/** @param parameter that a tool takes in place of the id */
+export function oneOf(parameter: string): Failure {
+  return refusal('INVALID_INPUT', `apiKeyId, ${parameter}: one of them is required.`, 'Pass one, not both.');
+}
+
+/** The id of the only key with that exact name, by a whole list of an allowed project. */
+export async function findKeyId(
+  context: KeyContext,
+  groupId: string,
+  name: string,
+  { signal }: Pick<RequestContext, 'signal'>,
+): Promise<Result<string>> {
   const refused = refuseProject(context, groupId);
   if (refused) return failed(refused);
-  const keys = await context.atlas.listKeys(groupId, call.signal);
-  if (!keys.ok) return failed(await explained(context, keys.failure, scope, call.signal));
-  const [named, ...others] = keys.value.filter(hasId).filter((key) => isNamed(key, name));
-  if (!named) return failed(noKeyNamed(name, keys.value));
-  if (others.length === 0) return getModelKey(context, { scope, apiKeyId: named.apiKeyId }, call);
-  const told = [named, ...others].map((key) => `${key.apiKeyId} (${key.maskedSecret ?? 'no mask'})`).join(', ');
-  return failed(refusal('INVALID_INPUT', `name: several keys have it: ${told}.`, 'Pass the apiKeyId of one of them.'));
+  const keys = await context.atlas.listKeys(groupId, signal);
+  if (!keys.ok) return failed(await explained(context, keys.failure, { groupId }, signal));
+  const found = keyNamed(keys.value, name);
+  return found.ok ? ok(found.value.apiKeyId) : found;
+}
+
+/** @param keys all of a project: a name stands for a key only where no other has it, one without an id included */
+export function keyNamed(keys: readonly ListedKey[], name: string): Result<ModelKey> {
+  const [named, ...others] = keys.filter((key) => isNamed(key, name));
+  if (!named) return failed(noKeyNamed(name, keys));
+  if (others.length === 0 && hasId(named)) return ok(named);
+  const told = [named, ...others].map((key) => `${key.apiKeyId ?? 'no id'} (${key.maskedSecret ?? 'no mask'})`);
+  const message = `The name is not that of a single key: ${told.join(', ')}.`;
+  return failed(refusal('INVALID_INPUT', message, 'Pass the apiKeyId of the one that is meant.'));
+}
+
+/** Somebody gave it another name since the list was read. */
+export function renamedMeanwhile({ apiKeyId, name }: ModelKey): Failure {
+  const message = `The key ${apiKeyId} has got another name meanwhile: ${JSON.stringify(name)}.`;
+  return { ...refusal('NAME_MISMATCH', message, 'Call again with its present name if it is still meant.'), apiKeyId };
 }
 
 function noKeyNamed(name: string, keys: readonly ListedKey[]): Failure {
-  const likely = nearest(name, keys.filter(hasId), (key) => key.name, MOST_PROJECTS);
-  const shown = likely.map((key) => `${JSON.stringify(key.name)} (${key.apiKeyId})`).join(', ');
-  const hint = shown === '' ? 'The project has no keys.' : `The nearest names: ${shown}.`;
+  const isId = keys.some(({ apiKeyId }) => apiKeyId === name);
+  const hint = isId
+    ? 'That is the id of a key: pass it as apiKeyId, with the name of the key.'
+    : nearestKeys(name, keys);
   return refusal('ATLAS_NOT_FOUND', 'No key of the project has that name.', hint);
+}
+
+/** Names are shown as quoted data: whoever names a key is not whoever gives advice. */
+function nearestKeys(name: string, keys: readonly ListedKey[]): string {
+  const likely = nearest(name, keys.filter(hasId), (key) => key.name, MOST_NEAREST);
+  const shown = likely.map((key) => `${JSON.stringify(key.name)} (${key.apiKeyId})`).join(', ');
+  return shown === '' ? 'The project has no keys.' : `The nearest names: ${shown}.`;
+}
+
+/** What a text that is no project's id may have meant, among the projects that the operator allows; empty where they cannot be seen. */
+export async function projectsMeant(context: KeyContext, text: string, signal: AbortSignal): Promise<string> {
+  const listed = await context.atlas.listProjects(undefined, signal);
+  const projects = listed.ok ? listed.value.filter(({ groupId }) => groupId && isAllowed(context, groupId)) : [];
+  const named = projects.filter(({ name }) => sameName(name.trim().toLowerCase(), text.trim().toLowerCase()));
+  if (named.length > 0) return `That is the name of a project: ${shownProjects(named.slice(0, MOST_NEAREST))}.`;
+  const likely = nearest(text.toLowerCase(), projects, ({ name }) => name.toLowerCase(), MOST_NEAREST);
+  return likely.length === 0 ? '' : projectsHint(likely);
+}
+
+/** The same for a text that is no key's id, among the keys of an allowed project. */
+export async function keysMeant(
+  context: KeyContext,
+  groupId: string,
+  text: string,
+  signal: AbortSignal,
+): Promise<string> {
+  if (!isAllowed(context, groupId)) return '';
+  const keys = await context.atlas.listKeys(groupId, signal);
+  if (!keys.ok) return '';
+  const named = keys.value.filter((key) => isNamed(key, text)).filter(hasId);
+  return named.length === 0 ? nearestKeys(text, keys.value) : keyHint(named.map((key) => key.apiKeyId));
 }
 
 /** Looks for what may have been meant; where that fails too, the refusal stays as it was. */
@@ -130,7 +205,7 @@ export async function explained(
   if (NO_PROJECT.includes(plain.atlas?.errorCode ?? '')) {
     const projects = await context.atlas.listProjects(undefined, signal);
     const visible = projects.ok ? projects.value.filter((project) => isAllowed(context, project.groupId)) : [];
-    const likely = nearest(groupId, visible, (project) => project.groupId ?? '', MOST_PROJECTS);
+    const likely = nearest(groupId, visible, (project) => project.groupId ?? '', MOST_NEAREST);
     return likely.length === 0 ? plain : { ...plain, hint: `${plain.hint} ${projectsHint(likely)}` };
   }
   if (apiKeyId !== undefined && saysNoSuchKey(plain)) {
@@ -143,8 +218,11 @@ export async function explained(
 
 /** Names are shown as quoted data: whoever names a project is not whoever gives advice. */
 function projectsHint(projects: readonly Project[]): string {
-  const shown = projects.map(({ groupId, name }) => `${groupId ?? 'no id'} (${JSON.stringify(name)})`);
-  return `Nearest of the projects that this credential sees: ${shown.join(', ')}. list_projects lists them all.`;
+  return `Nearest of the projects that this credential sees: ${shownProjects(projects)}. list_projects lists them all.`;
+}
+
+function shownProjects(projects: readonly Project[]): string {
+  return projects.map(({ groupId, name }) => `${groupId ?? 'no id'} (${JSON.stringify(name)})`).join(', ');
 }
 
 function keyHint(ids: readonly string[]): string {

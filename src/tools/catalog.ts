@@ -13,6 +13,7 @@ import { listAiModelApiKeys } from './list-ai-model-api-keys.ts';
 import { listAiModelRateLimits } from './list-ai-model-rate-limits.ts';
 import { listProjectsTool } from './list-projects.ts';
 import { listSecretSinks } from './list-secret-sinks.ts';
+import { adviseOnIds } from './ids-meant.ts';
 import type { Defaults } from './parameter.ts';
 import { reconcileAiModelApiKeys } from './reconcile-ai-model-api-keys.ts';
 import { resetAiModelRateLimits } from './reset-ai-model-rate-limits.ts';
@@ -38,11 +39,13 @@ export interface Catalog {
 
 export function createCatalog(context: ToolContext): Catalog {
   const tools = toolsOf(context);
+  const advise = adviseOnIds(context);
   return {
     find(name) {
       const tool = tools.find((candidate) => candidate.name === name);
       if (!tool || !isChosen(name, context.tools ?? {})) return undefined;
-      if (!context.readOnly || tool.annotations.readOnlyHint) return tool;
+      if (!context.readOnly || tool.annotations.readOnlyHint)
+        return { ...tool, call: (input, control) => tool.call(input, control, advise) };
       return { ...tool, call: () => Promise.resolve(failedResult(tool, readOnlyRefusal)) };
     },
   };

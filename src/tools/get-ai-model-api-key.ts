@@ -3,12 +3,12 @@
 import * as z from 'zod/v4';
 import { undeliveredOf } from '../keys/undelivered.ts';
 import { placesOfKey, type SecretDelivered, type SinkCheckContext } from '../keys/check-sinks.ts';
-import { apiKeyId, chooseScope, scopeOf, subjectOf, type Defaults } from './parameter.ts';
+import { apiKeyId, chooseScope, exactName, scopeOf, subjectOf, type Defaults } from './parameter.ts';
 import { resultSchema, seenPlace, shownKeySchema } from './result-schema.ts';
 import { lastUse, quoted } from './result-text.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
-import { getModelKey } from '../keys/refusals.ts';
+import { findKeyIn } from '../keys/refusals.ts';
 
 const output = resultSchema(['found'], {
   key: shownKeySchema,
@@ -26,17 +26,20 @@ export function getAiModelApiKey(context: SinkCheckContext & Defaults): Tool {
     name: 'get_ai_model_api_key',
     title: 'Get AI model API key',
     description:
-      'Show one AI model API key by its id: name, mask, status, when made, by whom, when last used, scope and endpoint, ' +
-      'and where this server put its secret, which is never shown. Use it for the present state of a key whose id is known.',
+      'Show one AI model API key by its id or exact name: name, mask, status, when made, by whom, when last used, scope and endpoint, ' +
+      'and where this server put its secret, which is never shown. Use it for the present state of a known key.',
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
-    input: z.strictObject({ ...scopeOf(context), apiKeyId }),
+    input: z.strictObject({ ...scopeOf(context), apiKeyId: apiKeyId.optional(), name: exactName }),
     output,
     keyStateOfRefusal: 'not_applicable',
-    subject: (asked) => ({ ...subjectOf(asked, context), apiKeyId: asked.apiKeyId }),
-    async handle({ apiKeyId, ...asked }, call) {
+    subject: ({ apiKeyId, ...asked }) => ({
+      ...subjectOf(asked, context),
+      ...(apiKeyId !== undefined && { apiKeyId }),
+    }),
+    async handle({ apiKeyId, name, ...asked }, call) {
       const scope = chooseScope(asked, context);
       if (!scope.ok) return scope;
-      const found = await getModelKey(context, { scope: scope.value, apiKeyId }, call);
+      const found = await findKeyIn(context, scope.value, { apiKeyId, name }, call);
       if (!found.ok) return found;
       const kept = await context.journal.read();
       const undelivered = undeliveredOf(found.value, kept.ok ? kept.value : undefined);

@@ -21,7 +21,7 @@ const LONGEST_NAME = 250;
 
 const atlasId = z
   .string()
-  .regex(/^([a-f0-9]{24})$/, { error: 'must be 24 lower-case hexadecimal digits, such as 69681d39c9e8cfd375386316' });
+  .regex(/^([a-f0-9]{24})$/, { error: 'must be 24 lower-case hexadecimal digits: the id, not a name' });
 
 /** Optional where the operator set a default. */
 export function groupId({ projectId }: Defaults) {
@@ -104,8 +104,16 @@ export const apiKeyId = z
   })
   .describe('Id of the key');
 
+/** Where a name may stand in its place. */
+export function optionalKeyId(parameter: string) {
+  return apiKeyId.optional().describe(`Id of the key; not needed if ${parameter} is unique`);
+}
+
 /** Compared with the name that the key has at that moment. */
 export const confirmName = z.string().min(1).max(LONGEST_NAME).describe("The key's present name, exactly");
+
+/** In place of an id. */
+export const exactName = confirmName.optional().describe('Its exact name, in place of apiKeyId');
 
 export const nameContains = z
   .string()

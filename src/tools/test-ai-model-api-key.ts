@@ -3,7 +3,7 @@
 import * as z from 'zod/v4';
 import { testKey, type KeyTestContext, type KeyTested } from '../keys/key-test.ts';
 import { trialText } from '../keys/live-check.ts';
-import { apiKeyId, confirmName, entryName, groupId, sinkName, type Defaults } from './parameter.ts';
+import { apiKeyId, entryName, exactName, groupId, sinkName, type Defaults } from './parameter.ts';
 import { resultSchema, shownKeySchema } from './result-schema.ts';
 import { quoted } from './result-text.ts';
 import { defineTool, type Answer, type Tool } from './tool.ts';
@@ -31,7 +31,7 @@ export function testAiModelApiKey(context: KeyTestContext & Defaults): Tool {
     input: z.strictObject({
       groupId: groupId(context),
       apiKeyId: apiKeyId.optional(),
-      name: confirmName.optional().describe('Its exact name, instead of apiKeyId'),
+      name: exactName,
       sink: sinkName({ sinks: context.sinks }, 'Only from this sink'),
       entry: entryName('Its name there'),
     }),

@@ -182,14 +182,9 @@ describe('nothing is sent for bad input of', () => {
       'get_ai_model_api_key',
       KEY,
       [
-        [
-          'a name for the id',
-          { apiKeyId: 'my key' },
-          /^apiKeyId: must be the id of a key, not its name; list_ai_model/,
-        ],
         ['a path for the id', { apiKeyId: '../x' }, /^apiKeyId: must be the id/],
-        ['an empty id', { apiKeyId: '' }, /^apiKeyId: must be the id/],
-        ['an id of 129 characters', { apiKeyId: 'x'.repeat(129) }, /^apiKeyId: must be the id/],
+        ['an empty id', { apiKeyId: '' }, /^apiKeyId, name: one of them is required/],
+        ['an id of 251 characters', { apiKeyId: 'x'.repeat(251) }, /^apiKeyId: must be the id/],
       ],
     ],
     ['list_projects', {}, [['an orgId that is none', { orgId: GROUP.toUpperCase() }, /^orgId: must be 24/]]],
