@@ -27,7 +27,7 @@ export function testAiModelApiKey(context: KeyTestContext & Defaults): Tool {
     description:
       'Use an AI model API key once, with its secret from its sink, for the embedding of one word: says whether it works, is refused, is rate-limited or cannot be reached. ' +
       'Use it when a key is said not to work. The request is billed and counts as use; the secret is not shown.',
-    annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
+    annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
     input: z.strictObject({
       groupId: groupId(context),
       apiKeyId: apiKeyId.optional(),

@@ -144,6 +144,7 @@ describe('nothing is sent and nothing is written for', () => {
       'get_ai_model_api_key',
       'list_projects',
       'list_secret_sinks',
+      'check_secret_sinks',
       'list_ai_model_rate_limits',
     ]);
     const { error } = structuredOf(await host.call('create_ai_model_api_key', NAME));
@@ -352,7 +353,7 @@ test('arguments that are null are none', async () => {
 test('a tool that the operator took away is as unknown as one that never was', async () => {
   const host = await startHost({ home, env: { ...env, ATLAS_MODEL_KEYS_TOOLS: '-delete_ai_model_api_key' } });
   const { tools } = await host.client.listTools();
-  expect(tools).toHaveLength(11);
+  expect(tools).toHaveLength(13);
   await expect(host.call('delete_ai_model_api_key', NAMED)).rejects.toThrow(/-32602.*Unknown tool: delete_ai/);
 });
 
