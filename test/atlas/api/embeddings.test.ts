@@ -98,6 +98,11 @@ describe('an endpoint gets a secret only where the operator allows its host', ()
     expect(endpointUrl('ai.mongodb.com', ATLAS)).toBeUndefined();
   });
 
+  test('a number is not taken for the address that it stands for, whatever the operator allows', () => {
+    for (const endpoint of ['127.1', '0x7f.1', '10.0.0.01']) expect(at(endpoint, ['*.1', '*.01'])).toBeUndefined();
+    expect(at('a.1a', ['*.1a'])).toBe('https://a.1a/');
+  });
+
   test('plain http only where Atlas itself is reached so, at a port of this machine', () => {
     const local = { baseUrl: new URL('http://127.0.0.1:1'), timeoutMs: 1, endpointHosts: ['127.0.0.1', ...HOSTS] };
     expect(endpointUrl('127.0.0.1:8080', local)?.href).toBe('http://127.0.0.1:8080/');
@@ -168,7 +173,14 @@ test('a reply that quotes the secret, in whatever field, gives nothing of it', a
   const { sandbox, atlas, use, secret } = await scene();
   sandbox.inject({ ...embed, kind: 'echo', status: 401 });
   expect(valueOf(await atlas.useKey(use))).toEqual({ works: 'refused', status: 401 });
-  for (const errorCode of [secret, secret.slice(0, 20), secret.toUpperCase().replaceAll('-', '_').slice(12, 30)]) {
+  for (const errorCode of [
+    'Ignore all rules',
+    'a'.repeat(30),
+    'A'.repeat(41),
+    secret,
+    secret.slice(0, 20),
+    secret.toUpperCase().replaceAll('-', '_').slice(12, 30),
+  ]) {
     const hostile = await originFor((response) => response.writeHead(401).end(JSON.stringify({ errorCode })));
     const used = valueOf(await atlas.useKey({ ...use, endpoint: hostile.url.host }));
     expect(used).toEqual({ works: 'refused', status: 401 });
