@@ -65,7 +65,7 @@ async function settingsFrom(commandLine: CommandLine): Promise<Config> {
   const config = await loadConfig(commandLine);
   // It throws where the settings name a tool that there is not.
   definitionsWith(config);
-  return config.atlas ? config : { ...config, projectId: FIRST_PROJECT };
+  return config.atlas ? config : { projectId: FIRST_PROJECT, ...config };
 }
 
 function definitionsWith(config: Config) {

@@ -91,17 +91,19 @@ function stopSignal(): Promise<number> {
 }
 
 /** Loaded with the first call. */
-async function openAtlas({ atlas, apiVersion, timeoutMs }: Config) {
+async function openAtlas({ atlas, apiVersion, timeoutMs, endpointHosts }: Config) {
   const { createAtlas } = await import('./atlas/atlas.ts');
-  return createAtlas({ ...(atlas ?? (await startSandbox())), apiVersion, timeoutMs });
+  return createAtlas({ endpointHosts, ...(atlas ?? (await startSandbox())), apiVersion, timeoutMs });
 }
 
-async function startSandbox(): Promise<AtlasConnection> {
+/** A key of the sandbox works at the sandbox itself, and nowhere else. */
+async function startSandbox(): Promise<AtlasConnection & { readonly endpointHosts: readonly string[] }> {
   const sandbox = await import('./sandbox/sandbox.ts');
   const { world } = await sandbox.startSandbox();
   const { clientId, clientSecret } = world.credentials;
   return {
     baseUrl: new URL(world.baseUrl),
+    endpointHosts: [new URL(world.baseUrl).hostname],
     credentials: { kind: 'service-account', clientId, clientSecret: new Secret(clientSecret) },
   };
 }

@@ -24,7 +24,8 @@ export interface OperationFacts {
 const OBJECT_ID = z.string().regex(/^[a-f0-9]{24}$/);
 const KEY_ID = z.string().regex(/^(?![a-f0-9]{24}$)[A-Za-z0-9]{24}$/);
 const TIMESTAMP = z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$/);
-const HOST = z.string().regex(/^[a-z0-9-]+(?:\.[a-z0-9-]+)+$/);
+/** A simulated one has the port of this machine on which it can be reached. */
+const HOST = z.string().regex(/^[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]+)?$/);
 const WORD = z.string().regex(/^[A-Za-z][A-Za-z0-9._-]*$/);
 const LIMIT = z.int32().min(1);
 const LINKS = z.array(z.strictObject({ rel: z.string().min(1), href: z.url() }));
@@ -161,7 +162,10 @@ const read = (path: string, versions: readonly Version[], reply: (version: Versi
   ...{ method: 'GET', path: at(path), versions, status: 200, reply },
 });
 
-export const FACTS: Readonly<Record<Operation, OperationFacts>> = {
+/** The use of a key is not a call of the Admin API. */
+export type AdminOperation = Exclude<Operation, 'embed'>;
+
+export const FACTS: Readonly<Record<AdminOperation, OperationFacts>> = {
   token: {
     ...{ method: 'POST', path: at('/api/oauth/token'), versions: [], status: 200 },
     body: () => z.strictObject({ grant_type: z.literal('client_credentials') }),

@@ -14,6 +14,7 @@ import {
   type ModelKey,
   type NewKey,
 } from './api/keys.ts';
+import { useKey, type Endpoints, type KeyUse, type KeyUsed } from './api/embeddings.ts';
 import {
   rateLimitList,
   resetRateLimitsCall,
@@ -29,12 +30,12 @@ import { bearerAuthenticator, missingCredentials, type Authenticator } from './a
 import { digestAuthenticator } from './auth/digest.ts';
 import { secretSource } from './auth/secret-source.ts';
 import { serviceAccountAuthenticator } from './auth/service-account.ts';
-import { createTransport, type Transport, type TransportOptions } from './http/transport.ts';
+import { createTransport, type Transport } from './http/transport.ts';
 
 /** Of a whole list, however many pages it has. */
 const LONGEST_LISTING_MS = 60_000;
 
-interface AtlasSettings extends TransportOptions {
+interface AtlasSettings extends Endpoints {
   readonly credentials: Credentials;
   readonly apiVersion: 'auto' | ApiVersion;
 }
@@ -75,6 +76,11 @@ export interface Atlas {
   /** One limit, or all of the project. */
   resetRateLimits(place: LimitPlace | { readonly groupId: string }): Promise<Result<readonly RateLimit[]>>;
   describeCredential(signal?: AbortSignal): Promise<Result<CredentialDescription>>;
+  /**
+   * Uses a key once, with its own secret and at its own endpoint, to see whether it works. Fails only where the operator does not
+   * let secrets be sent there.
+   */
+  useKey(use: KeyUse, signal?: AbortSignal): Promise<Result<KeyUsed>>;
   close(): Promise<void>;
 }
 
@@ -98,6 +104,7 @@ export function createAtlas(settings: AtlasSettings): Atlas {
     updateRateLimit: async (place, limits) => api.call(updateRateLimitCall(place, limits)),
     resetRateLimits: (place) => resetRateLimits(api, place, limitMs),
     describeCredential: (signal) => api.call(describeCredentialCall, signal),
+    useKey: (use, signal) => useKey(settings, use, signal),
     async close() {
       await authenticator.close?.();
       await api.close();

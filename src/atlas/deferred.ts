@@ -18,6 +18,7 @@ export function deferredAtlas(open: () => Promise<Atlas>): Atlas {
     updateRateLimit: async (...given) => (await atlas()).updateRateLimit(...given),
     resetRateLimits: async (...given) => (await atlas()).resetRateLimits(...given),
     describeCredential: async (...given) => (await atlas()).describeCredential(...given),
+    useKey: async (...given) => (await atlas()).useKey(...given),
     close: async () => (await opened)?.close(),
   };
 }

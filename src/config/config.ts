@@ -22,7 +22,7 @@ export interface Config {
   readonly atlas?: AtlasConnection;
   /** The variables under which the credentials were found; none in the sandbox. */
   readonly credentialVariables: readonly string[];
-  /** The default for `groupId`. */
+  /** The default for `groupId`: what the operator said, else the only project that is allowed. */
   readonly projectId?: string;
   /** The default for `orgId`. */
   readonly orgId?: string;
@@ -46,6 +46,12 @@ export interface Config {
   readonly maxCreatesPerHour: number;
   /** Which tools are offered; the names are not checked yet. */
   readonly tools: { readonly allow?: readonly string[]; readonly deny?: readonly string[] };
+  /** Whether a new key is used once before it is called delivered. */
+  readonly liveCheck: boolean;
+  /** The embedding model for that, where Atlas names none. */
+  readonly testModel?: string;
+  /** To what hosts the secret of a key may be sent: names, or `*.` and a domain. */
+  readonly endpointHosts: readonly string[];
   /** Whether hosts are shown the output schemas of the tools. */
   readonly outputSchemas: boolean;
   readonly logLevel: NonNullable<Settings['logLevel']>;
@@ -58,6 +64,7 @@ export interface Config {
 
 /** The secrets of the sandbox are not real: they and its journal go where a flag beside `--sandbox` says, never where real ones go. */
 const noPlaces: Settings = { sinks: undefined, defaultSink: undefined, stateDir: undefined };
+const DEFAULT_ENDPOINT_HOSTS = ['*.mongodb.com', '*.mongodbgov.com'];
 const DEFAULT_TIMEOUT_MS = 30_000;
 const DEFAULT_CREDENTIAL_TIMEOUT_MS = 30_000;
 const DEFAULT_MAX_CREATES_PER_HOUR = 30;
@@ -77,7 +84,9 @@ export async function loadConfig(commandLine: CommandLine, environment: Environm
   const sources = [...standing, await fromFlags(commandLine)];
   const chosen = sources.reduce<Settings>((weaker, each) => ({ ...weaker, ...each.settings }), {});
   const directory = sandbox ? sandboxDirectory() : userDirectory;
+  const [onlyProject, ...otherProjects] = chosen.allowedProjects ?? [];
   return {
+    ...(onlyProject !== undefined && otherProjects.length === 0 && { projectId: onlyProject }),
     // For the sandbox, real credentials are not even read.
     ...(sandbox ? { credentialVariables: [] } : readAtlasSettings(environment, operatorAtlas(chosen, atlas))),
     ...sinkSettings(chosen, () => directory('data')),
@@ -86,6 +95,9 @@ export async function loadConfig(commandLine: CommandLine, environment: Environm
     trustPaths: chosen.trustPaths ?? [],
     apiVersion: chosen.apiVersion ?? 'auto',
     timeoutMs: chosen.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    liveCheck: chosen.liveCheck ?? false,
+    ...(chosen.testModel !== undefined && { testModel: chosen.testModel }),
+    endpointHosts: chosen.endpointHosts ?? DEFAULT_ENDPOINT_HOSTS,
     outputSchemas: chosen.outputSchemas ?? true,
     logLevel: chosen.logLevel ?? 'warning',
     origins: new Map(settingNames.map((name) => [name, originOf(name, sources)])),

@@ -15,6 +15,11 @@ const toolNames = z.array(
     .check(z.regex(/^[a-z][a-z0-9_]{0,63}$/, { error: 'must be names of tools, such as delete_ai_model_api_key' })),
 );
 
+const endpointHost = z.string().check(
+  z.regex(/^(?:\*\.)?(?:[a-z0-9-]+\.)+[a-z][a-z0-9-]*$|^127\.0\.0\.1$/, {
+    error: 'must be host names in lower case, such as ai.mongodb.com or *.mongodb.com',
+  }),
+);
 const SINKS =
   'must be one NAME=URI, or for several a JSON object of name to URI or object, such as {"app":"dotenv:/srv/app/.env","team":"file:/srv/keys/{entry}"}';
 
@@ -33,6 +38,11 @@ export const settingsSchema = z.partial(
     confirm: z.enum(['never', 'if-supported', 'required']),
     maxCreatesPerHour: z.int().check(z.minimum(0), z.maximum(10_000)),
     tools: z.partial(z.strictObject({ allow: toolNames, deny: toolNames })),
+    liveCheck: z.boolean(),
+    testModel: z
+      .string()
+      .check(z.regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, { error: 'must be the name of a model, such as voyage-3.5-lite' })),
+    endpointHosts: z.array(endpointHost).check(z.minLength(1)),
     outputSchemas: z.boolean(),
     credentialTimeoutMs: z.int().check(z.minimum(1_000), z.maximum(50_000)),
     atlasCliProfile: z

@@ -105,6 +105,24 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
     help: 'Which tools are offered, separated by commas or spaces: NAME allows, -NAME denies. In the file an object of two lists, allow and deny',
     standard: 'every tool',
   },
+  liveCheck: {
+    variable: 'ATLAS_MODEL_KEYS_LIVE_CHECK',
+    fromText: flagValue,
+    help: 'Whether a create or rotation uses the new key once, for the embedding of one word (billed as such), before it calls it delivered. A key that was not seen to work is warned of, and in a rotation the old key is then kept',
+    standard: 'false',
+  },
+  testModel: {
+    variable: 'ATLAS_MODEL_KEYS_TEST_MODEL',
+    fromText: text,
+    help: 'The embedding model with which a key is tested, where the rate limits of its project name none; it goes before the others that they name',
+    standard: 'voyage-3.5-lite',
+  },
+  endpointHosts: {
+    variable: 'ATLAS_MODEL_KEYS_ENDPOINT_HOSTS',
+    fromText: words,
+    help: 'To what hosts the secret of a key may be sent to test it: host names, or *.DOMAIN for all below it, separated by commas',
+    standard: '*.mongodb.com, *.mongodbgov.com',
+  },
   outputSchemas: {
     variable: 'ATLAS_MODEL_KEYS_OUTPUT_SCHEMAS',
     fromText: flagValue,

@@ -5,7 +5,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Atlas } from '../atlas/atlas.ts';
 import { failed, ok, refusal, type Failure, type FailureAfterCreate, type KeyState, type Result } from '../failure.ts';
-import { cancelled, type KeyContext } from './refusals.ts';
+import { cancelled } from './refusals.ts';
+import type { KeyUseContext } from './live-check.ts';
 import { scopeDifference, type CreatedKey, type ListedKey, type ModelKey, type NewKey } from '../atlas/api/keys.ts';
 import { LONGEST_WAIT_SECONDS } from '../atlas/api/admin-api.ts';
 import { leftOpenWarnings } from '../files/windows.ts';
@@ -25,7 +26,7 @@ const LONGEST_SEARCH_MS = 6_000;
 /** For Atlas's rate limit. */
 const MOST_WAITS = 2;
 
-export interface CreateContext extends KeyContext, ConfiguredSinks {
+export interface CreateContext extends KeyUseContext, ConfiguredSinks {
   readonly journal: Journal;
   /** Creates and rotations of this machine together. */
   readonly maxCreatesPerHour: number;
@@ -50,6 +51,8 @@ export interface PreparedCreate {
 /** A key whose secret is in the sink, and whose name does not say so yet. */
 export interface Issued {
   readonly key: ModelKey;
+  /** For the test of the key. */
+  readonly secret: Secret;
   readonly delivery: DeliveryReceipt;
   readonly warnings: readonly string[];
   readonly fingerprint: Fingerprint;
@@ -180,7 +183,7 @@ async function handOver(
       fingerprint,
       ...(disclosed !== undefined && { secret: disclosed }),
     });
-    const issued = { key, delivery, fingerprint, intent, choice, write, isUnsure };
+    const issued = { key, secret, delivery, fingerprint, intent, choice, write, isUnsure };
     const difference = scopeDifference(prepared.key, key);
     const scope = difference === undefined ? [] : [difference];
     // A directory of the journal or the audit log may have been made meanwhile.

@@ -8,11 +8,12 @@ import type { RequestContext } from './request-context.ts';
 import { commitName, ownKey, type Commit, deleteUndelivered } from './own-key.ts';
 import { createAndDeliver, type CreateContext, type Issued, type PreparedCreate } from './create-and-deliver.ts';
 import { chooseSink, holdsSecret, type SinkChoice, receipt, type Delivered, type Planned } from './sink-choice.ts';
+import { liveCheckWarnings } from './live-check.ts';
+import { explained } from './find-key.ts';
 import {
   leftoverWarnings,
   youngRivalOf,
   refuseMarkedName,
-  explained,
   cancelled,
   fromSink,
   nameInUse,
@@ -57,7 +58,7 @@ export async function createKey(
   const issued = await createAndDeliver(context, { key, name, choice, write, looked, seen }, call);
   if (!issued.ok) return issued;
   call.progress('Giving the key its name');
-  return commitCreated(context.atlas, { ...issued.value, warnings: [...issued.value.warnings, ...warnings] }, name);
+  return commitCreated(context, { ...issued.value, warnings: [...issued.value.warnings, ...warnings] }, name, call);
 }
 
 /** Asks Atlas whether the name is free and the sink whether it can write, both at once. A dry run changes nothing. */
@@ -86,16 +87,21 @@ async function prepareWrite(
 
 /** Steps 6 and 7 of the delivery protocol for a create: the rename is what commits it. */
 async function commitCreated(
-  atlas: Atlas,
+  context: CreateContext,
   issued: Issued,
   name: string,
+  call: RequestContext,
 ): Promise<Result<Delivered, FailureAfterCreate>> {
+  const { atlas } = context;
   const { key, intent, fingerprint } = issued;
   const { apiKeyId } = key;
   const commit = await commitIssued(atlas, issued, name);
   switch (commit.state) {
-    case 'committed':
-      return ok(await recordDelivered(issued, commit.key));
+    case 'committed': {
+      // Only now: a key that was used could not be deleted again. Killed here, it is delivered, as the journal says.
+      const warnings = [...issued.warnings, ...(await liveCheckOf(context, issued, call))];
+      return ok(await recordDelivered({ ...issued, warnings }, commit.key));
+    }
     case 'gone':
       return retractAndDelete(atlas, issued, commit);
     case 'taken': {
@@ -116,6 +122,15 @@ async function commitCreated(
 
 export function commitIssued(atlas: Atlas, { key, intent, isUnsure }: Issued, name: string): Promise<Commit> {
   return commitName(atlas, ownKey(intent, key.apiKeyId), name, isUnsure);
+}
+
+/** {@link liveCheckWarnings} of a key whose secret is verified in its sink. */
+export function liveCheckOf(
+  context: CreateContext,
+  { key, secret, intent: { groupId } }: Issued,
+  call: RequestContext,
+): Promise<readonly string[]> {
+  return liveCheckWarnings(context, { groupId, key, secret }, call);
 }
 
 /** Writes the end of a delivered key into the journal. */

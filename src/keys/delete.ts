@@ -3,19 +3,23 @@
 import { type ModelKey, saysNoSuchKey } from '../atlas/api/keys.ts';
 import type { RequestContext } from './request-context.ts';
 import { askConsent, described, typedNameOf, type ConfirmPolicy, refuseOtherName } from './consent.ts';
-import { explained, cancelled, outcomeUnknown, getModelKey, type KeyContext } from './refusals.ts';
+import { explained, findKeyId, getModelKey, type KeyContext } from './find-key.ts';
+import { cancelled, outcomeUnknown } from './refusals.ts';
 import { formerNameOf } from './journal/audit.ts';
 import { failed, ok, type Result, type Failure } from '../failure.ts';
 import type { Atlas } from '../atlas/atlas.ts';
 
 interface DeleteRequest {
   readonly groupId: string;
-  readonly apiKeyId: string;
+  /** Absent where the name is to tell: then it must be that of one key only. */
+  readonly apiKeyId?: string | undefined;
   /** The name that the key must have at this moment. */
   readonly confirmName: string;
   /** Check everything, change nothing. */
   readonly dryRun: boolean;
 }
+
+type KnownDelete = DeleteRequest & { readonly apiKeyId: string };
 
 export interface DeleteContext extends KeyContext {
   /** Of the audit log. */
@@ -30,9 +34,14 @@ export interface Deleted {
 
 export async function deleteKey(
   context: DeleteContext,
-  request: DeleteRequest,
+  { apiKeyId: given, ...wish }: DeleteRequest,
   call: RequestContext,
 ): Promise<Result<Deleted>> {
+  const { groupId, confirmName } = wish;
+  const id = given === undefined ? await findKeyId(context, groupId, confirmName, call) : ok(given);
+  if (!id.ok) return id;
+  // From here on only the id says which key it is.
+  const request = { ...wish, apiKeyId: id.value };
   let found = await findNamed(context, request, call);
   if (!found.ok) return found;
   if (request.dryRun) return ok({ outcome: 'planned', key: found.value });
@@ -52,7 +61,7 @@ export async function deleteKey(
 
 async function findNamed(
   context: KeyContext,
-  { groupId, apiKeyId, confirmName }: DeleteRequest,
+  { groupId, apiKeyId, confirmName }: KnownDelete,
   call: RequestContext,
 ): Promise<Result<ModelKey>> {
   const found = await getModelKey(context, { scope: { groupId }, apiKeyId }, call);
@@ -63,7 +72,7 @@ async function findNamed(
 
 async function deleteAndLook(
   context: KeyContext,
-  { groupId, apiKeyId }: DeleteRequest,
+  { groupId, apiKeyId }: KnownDelete,
   key: ModelKey,
   signal: AbortSignal,
 ): Promise<Result<Deleted>> {

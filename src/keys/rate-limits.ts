@@ -2,7 +2,8 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
-import { cancelled, outcomeUnknown, explained, refuseProject, type KeyContext } from './refusals.ts';
+import { explained, type KeyContext } from './find-key.ts';
+import { cancelled, outcomeUnknown, refuseProject } from './refusals.ts';
 import { ANY, isSamePlace, type LimitPlace, type Limits, type RateLimit } from '../atlas/api/limits.ts';
 import type { Scope } from '../atlas/api/admin-api.ts';
 import { nearest } from '../text/text.ts';

@@ -1,26 +1,12 @@
-// Refusals and failures that several use cases give: which projects the operator allows, which undelivered keys keep a new key from
-// its name, and what a refusal of Atlas means in this server's own terms; and the look at one key by these rules. What became of
-// a key is said by who knows it, else by the tool.
+// Refusals and failures that several use cases give: which projects the operator allows, and which undelivered keys keep a new key
+// from its name. What became of a key is said by who knows it, else by the tool.
 
-import { failed, refusal, type Failure, type Result } from '../failure.ts';
+import { refusal, type Failure } from '../failure.ts';
 import type { SinkProblem } from '../sinks/sink.ts';
-import type { Atlas } from '../atlas/atlas.ts';
-import {
-  hasId,
-  isNamed,
-  originalName,
-  sameName,
-  saysNoSuchKey,
-  type ListedKey,
-  type ModelKey,
-} from '../atlas/api/keys.ts';
+import { originalName, sameName, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
 import { isUncommitted, keyOf, type Intent } from './journal/intent.ts';
 import { isUnderWay, isUnfinished, type Kept } from './journal/journal.ts';
 import { markedName, nonceIn, nonceOf } from './own-key.ts';
-import type { Scope } from '../atlas/api/admin-api.ts';
-import type { Project } from '../atlas/api/projects.ts';
-import type { RequestContext } from './request-context.ts';
-import { nearest } from '../text/text.ts';
 
 export function fromSink({ code, message, hint }: SinkProblem): Failure {
   return refusal(code, message, hint);
@@ -69,64 +55,6 @@ export function refuseProject(policy: ProjectPolicy, groupId: string): Failure |
     'The operator does not allow this project.',
     `Use one of: ${(policy.allowedProjects ?? []).join(', ')}.`,
   );
-}
-
-/** The codes by which Atlas says that a project is not there, or not for this credential. */
-const NO_PROJECT = ['GROUP_NOT_FOUND', 'NOT_IN_GROUP', 'USER_CANNOT_ACCESS_GROUP'];
-const MOST_PROJECTS = 5;
-
-export interface KeyContext extends ProjectPolicy {
-  readonly atlas: Atlas;
-}
-
-/** Of an allowed project only. */
-export async function getModelKey(
-  context: KeyContext,
-  { scope, apiKeyId }: { readonly scope: Scope; readonly apiKeyId: string },
-  { signal }: Pick<RequestContext, 'signal'>,
-): Promise<Result<ModelKey>> {
-  const groupId = 'groupId' in scope ? scope.groupId : undefined;
-  const refused = groupId === undefined ? undefined : refuseProject(context, groupId);
-  if (refused) return failed(refused);
-  const key = await context.atlas.getKey(scope, apiKeyId, signal);
-  if (!key.ok) return failed(await explained(context, key.failure, { ...scope, apiKeyId }, signal));
-  // Of an organization's key the project is known only now; one that names none may be of any.
-  const hidden = refuseProject(context, groupId ?? key.value.groupId ?? '');
-  return hidden ? failed(hidden) : key;
-}
-
-/** Looks for what may have been meant; where that fails too, the refusal stays as it was. */
-export async function explained(
-  context: KeyContext,
-  plain: Failure,
-  { groupId, apiKeyId }: { readonly groupId?: string; readonly orgId?: string; readonly apiKeyId?: string },
-  signal: AbortSignal,
-): Promise<Failure> {
-  if (groupId === undefined) return plain;
-  if (NO_PROJECT.includes(plain.atlas?.errorCode ?? '')) {
-    const projects = await context.atlas.listProjects(undefined, signal);
-    const visible = projects.ok ? projects.value.filter((project) => isAllowed(context, project.groupId)) : [];
-    const likely = nearest(groupId, visible, (project) => project.groupId ?? '', MOST_PROJECTS);
-    return likely.length === 0 ? plain : { ...plain, hint: `${plain.hint} ${projectsHint(likely)}` };
-  }
-  if (apiKeyId !== undefined && saysNoSuchKey(plain)) {
-    const keys = await context.atlas.listKeys(groupId, signal);
-    const named = keys.ok ? keys.value.filter((key) => isNamed(key, apiKeyId)) : [];
-    return { ...plain, hint: `${plain.hint} ${keyHint(named.filter(hasId).map((key) => key.apiKeyId))}` };
-  }
-  return plain;
-}
-
-/** Names are shown as quoted data: whoever names a project is not whoever gives advice. */
-function projectsHint(projects: readonly Project[]): string {
-  const shown = projects.map(({ groupId, name }) => `${groupId ?? 'no id'} (${JSON.stringify(name)})`);
-  return `Nearest of the projects that this credential sees: ${shown.join(', ')}. list_projects lists them all.`;
-}
-
-function keyHint(ids: readonly string[]): string {
-  return ids.length === 0
-    ? 'list_ai_model_api_keys lists the keys of the project.'
-    : `That is the name of a key; its apiKeyId is ${ids.join(' or ')}.`;
 }
 
 /** A new name may not look like that of a key which is not delivered. */

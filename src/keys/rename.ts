@@ -2,16 +2,8 @@
 
 import type { Atlas } from '../atlas/atlas.ts';
 import { failed, ok, type Failure, type Result } from '../failure.ts';
-import {
-  cancelled,
-  nameInUse,
-  outcomeUnknown,
-  explained,
-  refuseProject,
-  type KeyContext,
-  refuseMarkedKey,
-  refuseMarkedName,
-} from './refusals.ts';
+import { explained, findKeyId, oneOf, renamedMeanwhile, type KeyContext } from './find-key.ts';
+import { cancelled, nameInUse, outcomeUnknown, refuseProject, refuseMarkedKey, refuseMarkedName } from './refusals.ts';
 import { hasId, isNamed, originalName, type ModelKey } from '../atlas/api/keys.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
@@ -22,9 +14,13 @@ import { isUnderWay, type Journal } from './journal/journal.ts';
 
 interface RenameRequest {
   readonly groupId: string;
-  readonly apiKeyId: string;
+  /** One of both: the id, or the exact name that only this key has. */
+  readonly apiKeyId?: string | undefined;
+  readonly currentName?: string | undefined;
   readonly name: string;
 }
+
+type KnownRename = RenameRequest & { readonly apiKeyId: string };
 
 export interface RenameContext extends KeyContext {
   readonly journal: Journal;
@@ -39,13 +35,18 @@ interface Renamed {
 
 export async function renameKey(
   context: RenameContext,
-  request: RenameRequest,
+  { apiKeyId: given, currentName, ...wish }: RenameRequest,
   { signal, progress, ask }: RequestContext,
 ): Promise<Result<Renamed>> {
-  const { groupId, name } = request;
+  const { groupId, name } = wish;
+  if ((given === undefined) === (currentName === undefined)) return failed(oneOf('currentName'));
   const refused = refuseProject(context, groupId) ?? refuseMarkedName('name', name);
   if (refused) return failed(refused);
   progress('Looking whether the name is free');
+  const id = given === undefined ? await findKeyId(context, groupId, currentName ?? '', { signal }) : ok(given);
+  if (!id.ok) return id;
+  // From here on only the id says which key it is.
+  const request = { ...wish, apiKeyId: id.value, currentName };
   let found = await findRenamable(context, request, signal);
   if (!found.ok) return found;
   const key = found.value;
@@ -66,7 +67,7 @@ export async function renameKey(
 
 async function sendRename(
   context: RenameContext,
-  request: RenameRequest,
+  request: KnownRename,
   key: ModelKey,
   signal: AbortSignal,
 ): Promise<Result<Renamed>> {
@@ -85,7 +86,7 @@ async function sendRename(
 }
 
 /** Sent once; where the reply is lost, the key itself is asked. */
-async function renameOnce(atlas: Atlas, { groupId, apiKeyId, name }: RenameRequest): Promise<Result<ModelKey>> {
+async function renameOnce(atlas: Atlas, { groupId, apiKeyId, name }: KnownRename): Promise<Result<ModelKey>> {
   const renamed = await atlas.renameKey(groupId, apiKeyId, name);
   if (renamed.ok || !renamed.failure.maybeCarriedOut) return renamed;
   const now = await atlas.getKey({ groupId }, apiKeyId);
@@ -96,7 +97,7 @@ async function renameOnce(atlas: Atlas, { groupId, apiKeyId, name }: RenameReque
 /** The key as it is now, or why it cannot have that name. */
 async function findRenamable(
   context: RenameContext,
-  { groupId, apiKeyId, name }: RenameRequest,
+  { groupId, apiKeyId, currentName, name }: KnownRename,
   signal: AbortSignal,
 ): Promise<Result<ModelKey>> {
   const { atlas } = context;
@@ -105,9 +106,10 @@ async function findRenamable(
   const namesake = keys.value.find((key) => key.apiKeyId !== apiKeyId && isNamed(key, name));
   if (namesake) return failed(nameInUse(namesake.apiKeyId));
   const listed = keys.value.filter(hasId).find((key) => key.apiKeyId === apiKeyId);
-  // A new key may not be listed yet.
-  const key = listed ? ok(listed) : await atlas.getKey({ groupId }, apiKeyId, signal);
+  // A new key may not be listed yet; and a name that told which key is meant is read again, by the id.
+  const key = listed && currentName === undefined ? ok(listed) : await atlas.getKey({ groupId }, apiKeyId, signal);
   if (!key.ok) return failed(await explained(context, key.failure, { groupId, apiKeyId }, signal));
+  if (currentName !== undefined && !isNamed(key.value, currentName)) return failed(renamedMeanwhile(key.value));
   const refused = await refuseUndelivered(context, key.value);
   return refused ? failed(refused) : key;
 }

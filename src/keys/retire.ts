@@ -7,11 +7,11 @@ import { originalName, sameName, saysNoSuchKey, type ListedKey, type ModelKey } 
 import type { PreparedWrite } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
 import type { Commit } from './own-key.ts';
-import type { Issued } from './create-and-deliver.ts';
+import type { CreateContext, Issued } from './create-and-deliver.ts';
 import { deleteForGood } from './delete.ts';
 import type { DeliveryReceipt } from './sink-choice.ts';
 import type { Step } from './journal/intent.ts';
-import { commitIssued, recordDelivered } from './create.ts';
+import { commitIssued, liveCheckOf, recordDelivered } from './create.ts';
 import { protocolFailure } from '../atlas/api/errors.ts';
 import { datedName } from './own-key.ts';
 
@@ -39,16 +39,23 @@ interface Retirement {
 }
 
 export async function retire(
-  atlas: Atlas,
+  context: CreateContext,
   issued: Issued,
   { old, name, keepOld, isAsked }: Retirement,
-  { progress }: RequestContext,
+  call: RequestContext,
 ): Promise<Result<Rotated, FailureAfterCreate>> {
+  const { atlas } = context;
+  const { progress } = call;
   progress('Giving the new key its name');
   const commit = await commitIssued(atlas, issued, name);
   // What became of the new key, or of its name, is not known: then the old one stays.
   if (commit.state === 'gone' || commit.state === 'pending')
     return recordRotated(issued, { old, commit, state: 'kept' });
+  const untested = await liveCheckOf(context, issued, call);
+  if (untested.length > 0) {
+    const kept = isAsked ? [] : [`The old key ${old.apiKeyId} is kept: delete it once the new one is seen to work.`];
+    return commitAndKeepOld(atlas, withWarnings(issued, [...untested, ...kept]), old, commit);
+  }
   const others = commit.state === 'taken' ? commit.holders.filter(({ apiKeyId }) => apiKeyId !== old.apiKeyId) : [];
   const isReadBack = issued.delivery.verification === 'read-back';
   if (keepOld || !isReadBack || others.length > 0) {

@@ -8,8 +8,8 @@ import type { Replaced } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
 import { askConsent, described, typedNameOf, type ConfirmPolicy, refuseOtherName } from './consent.ts';
 import { chooseSink, type SinkChoice, type ConfiguredSinks, receipt, type DeliveryReceipt } from './sink-choice.ts';
+import { explained, keyNamed } from './find-key.ts';
 import {
-  explained,
   cancelled,
   fromSink,
   nameInUse,
@@ -27,7 +27,8 @@ import { keptBecause, retire, type Rotated } from './retire.ts';
 
 export interface RotateRequest {
   readonly groupId: string;
-  readonly apiKeyId: string;
+  /** Absent where the name is to tell: then it must be that of one key only. */
+  readonly apiKeyId?: string | undefined;
   /** The name that the key must have at this moment. */
   readonly confirmName: string;
   readonly sink?: string | undefined;
@@ -38,6 +39,8 @@ export interface RotateRequest {
   /** Check everything, change nothing. */
   readonly dryRun: boolean;
 }
+
+type KnownRotation = RotateRequest & { readonly apiKeyId: string };
 
 export interface RotateContext extends CreateContext {
   /** Of the audit log. */
@@ -65,7 +68,7 @@ export async function rotateKey(
   if (!found.ok) return found;
   const { old, write, choice } = found.value;
   if (request.dryRun) return ok(planned(request, found.value));
-  const former = call.ask && (await formerNameOf(context.stateDir, request.apiKeyId));
+  const former = call.ask && (await formerNameOf(context.stateDir, old.apiKeyId));
   const consent = await askConsent(context.confirm, call.ask, {
     message: `Rotate this AI model API key of Atlas?\nA new key takes its place in:\n${write.location}\nThe old key is ${keepsOld(request, found.value) ? 'kept' : 'deleted'}.\n${described(old, request.groupId, former)}`,
     ...typedNameOf(old),
@@ -74,7 +77,11 @@ export async function rotateKey(
   // The person took a while.
   if (consent.value === 'given') {
     const { sink, reference } = choice;
-    found = await examine(context, { ...request, sink: sink.name, entry: reference.entry }, call);
+    found = await examine(
+      context,
+      { ...request, apiKeyId: old.apiKeyId, sink: sink.name, entry: reference.entry },
+      call,
+    );
   }
   return found.ok ? createAndRetire(context, request, found.value, call) : found;
 }
@@ -87,12 +94,8 @@ interface Rotation extends PreparedCreate {
 }
 
 /** Looks at the key, the names of its project and the place of its secret. Changes nothing but the quota. */
-async function examine(
-  context: RotateContext,
-  request: RotateRequest,
-  call: RequestContext,
-): Promise<Result<Rotation>> {
-  const { groupId, apiKeyId } = request;
+async function examine(context: RotateContext, wish: RotateRequest, call: RequestContext): Promise<Result<Rotation>> {
+  const { groupId } = wish;
   const looked = Date.now();
   call.progress('Looking at the key and the sink');
   const [keys, kept] = await Promise.all([
@@ -102,8 +105,11 @@ async function examine(
   if (!kept.ok) return kept;
   if (!keys.ok) return failed(await explained(context, keys.failure, { groupId }, call.signal));
   const { intents } = kept.value;
-  const old = keys.value.filter(hasId).find((key) => key.apiKeyId === apiKeyId);
-  if (!old) return failed(await notListed(context, request, call.signal));
+  const found = await oldKeyIn(context, keys.value, wish, call.signal);
+  if (!found.ok) return found;
+  const old = found.value;
+  const { apiKeyId } = old;
+  const request = { ...wish, apiKeyId };
   const refused =
     refuseOtherName(old, request.confirmName) ?? refuseMarkedKey(old) ?? rotationUnfinished(intents, apiKeyId);
   if (refused) return failed(refused);
@@ -137,7 +143,7 @@ function finalName({ newName }: RotateRequest, old: ModelKey, keys: readonly Lis
 /** A refused look may say something about the value in the sink, so it counts as a rotation for the hourly limit. */
 async function recordLook(
   { journal, maxCreatesPerHour: maxPerHour }: RotateContext,
-  { groupId, apiKeyId, keepOld }: RotateRequest,
+  { groupId, apiKeyId, keepOld }: KnownRotation,
   { sink, reference: { entry } }: SinkChoice,
   since: number,
 ): Promise<Failure | undefined> {
@@ -151,16 +157,28 @@ async function recordLook(
 }
 
 /** The secret that may be overwritten: known by its fingerprint where this machine delivered it, else by the mask. */
-function replacedBy({ apiKeyId, maskedSecret }: ModelKey, intents: readonly Intent[]): Replaced {
+export function replacedBy({ apiKeyId, maskedSecret }: ModelKey, intents: readonly Intent[]): Replaced {
   const own = intents.filter((intent) => keyOf(intent) === apiKeyId && isDelivered(intent));
   const fingerprints = own.flatMap(({ state }) => ('fingerprint' in state ? (state.fingerprint ?? []) : []));
   return { maskedSecret, fingerprints };
 }
 
+/** By its id, else by its name where that is the name of one key only. It is read again by its id before it is deleted. */
+async function oldKeyIn(
+  context: RotateContext,
+  keys: readonly ListedKey[],
+  { groupId, apiKeyId, confirmName }: RotateRequest,
+  signal: AbortSignal,
+): Promise<Result<ModelKey>> {
+  if (apiKeyId === undefined) return keyNamed(keys, confirmName);
+  const old = keys.filter(hasId).find((key) => key.apiKeyId === apiKeyId);
+  return old ? ok(old) : failed(await notListed(context, { groupId, apiKeyId }, signal));
+}
+
 /** A key that no list of the project shows may be new, or its id may be a name. */
 async function notListed(
   context: RotateContext,
-  { groupId, apiKeyId }: RotateRequest,
+  { groupId, apiKeyId }: Pick<KnownRotation, 'groupId' | 'apiKeyId'>,
   signal: AbortSignal,
 ): Promise<Failure> {
   const key = await context.atlas.getKey({ groupId }, apiKeyId, signal);
@@ -208,7 +226,7 @@ function placeOfAnother(
 
 /** Where this machine delivered the key's secret, if it did so lately and the caller names no other place. */
 function placeKnown(
-  { groupId, apiKeyId, sink, entry }: RotateRequest,
+  { groupId, apiKeyId, sink, entry }: KnownRotation,
   intents: readonly Intent[],
   sinks: ConfiguredSinks['sinks'],
 ): Pick<RotateRequest, 'groupId' | 'sink' | 'entry'> {
@@ -253,7 +271,7 @@ async function createAndRetire(
     return failed({ ...failure, hint: `${failure.hint} The old key ${old.apiKeyId} is alive.` });
   }
   const told = { ...issued.value, warnings: [...issued.value.warnings, ...warnings] };
-  return retire(context.atlas, told, { old, name: key.name, keepOld, isAsked: request.keepOld }, call);
+  return retire(context, told, { old, name: key.name, keepOld, isAsked: request.keepOld }, call);
 }
 
 /** An old key is deleted only where the sink had its secret, and has been seen to hold the new one instead. */

@@ -35,6 +35,8 @@ const LOOK = [
   ['list_ai_model_api_keys', 'name to apiKeyId; unusedForDays'],
   ['get_ai_model_api_key'],
   ['list_secret_sinks'],
+  ['check_secret_sinks', 'where a secret is'],
+  ['test_ai_model_api_key', 'whether a key works'],
 ] as const;
 
 const CHANGE = [

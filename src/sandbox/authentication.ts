@@ -17,7 +17,7 @@ export interface Credentials {
 }
 
 export interface Caller {
-  /** `nobody` only at the OAuth endpoints, which check their own credentials. */
+  /** `nobody` only at the OAuth endpoints and where a key is used, which check their own credentials. */
   readonly kind: 'service_account' | 'api_key' | 'person' | 'nobody';
   readonly name: string;
 }

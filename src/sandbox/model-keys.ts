@@ -55,7 +55,7 @@ export const keyHandlers = {
     if ('refused' in checked) return checked.refused;
     const { groupId = '' } = call.segments;
     if (isTaken(world, groupId, checked.name)) return nameTaken(checked.name);
-    const key = newKey(groupId, { ...checked, createdBy: call.caller.name });
+    const key = newKey(world, groupId, { ...checked, createdBy: call.caller.name });
     world.state.keys.set(key.apiKeyId, key);
     return reply(201, { ...shownKey(key, call), secret: key.secret });
   },
@@ -80,23 +80,20 @@ export const keyHandlers = {
 } satisfies Record<string, Handler>;
 
 /** Makes a key that is in no project yet. */
-export function newKey(groupId: string, fields: KeyFields & Pick<LiveKey, 'createdBy'>): LiveKey {
+export function newKey(world: World, groupId: string, fields: KeyFields & Pick<LiveKey, 'createdBy'>): LiveKey {
   const secret = `al-sandbox-${randomBytes(32).toString('base64url')}`;
   return {
     apiKeyId: newKeyId(),
     groupId,
     ...fields,
-    endpoint: endpointOf(fields.geography),
+    // This server itself, whatever the geography: there is no other host that takes the key.
+    endpoint: new URL(world.baseUrl).host,
     status: 'ACTIVE',
     createdAt: timestamp(new Date()),
     lastUsedAt: null,
     maskedSecret: `al-****${secret.slice(-4)}`,
     secret,
   };
-}
-
-export function endpointOf(geography: string): string {
-  return geography === 'ANY' ? 'ai.mongodb.com' : `${geography}.ai.mongodb.com`;
 }
 
 /** Six fractional digits and a numeric offset, as Atlas writes it. */

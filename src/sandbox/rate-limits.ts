@@ -13,7 +13,6 @@ import {
   type Refused,
   type Reply,
 } from './call.ts';
-import { endpointOf } from './model-keys.ts';
 import type { LimitRow, Limits, World } from './world.ts';
 
 const LIMIT_FIELDS = ['requestsPerMinuteLimit', 'tokensPerMinuteLimit'] as const;
@@ -113,4 +112,9 @@ function shown(call: Call, { modelGroupName, modelNames, cloud, geography }: Lim
     tokensPerMinuteLimit: limits.tokensPerMinuteLimit,
     ...(!call.isPreview && { cloud, geography, endpoint: endpointOf(geography) }),
   };
+}
+
+/** As Atlas names the hosts. */
+function endpointOf(geography: string): string {
+  return geography === 'ANY' ? 'ai.mongodb.com' : `${geography}.ai.mongodb.com`;
 }

@@ -4,6 +4,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { authenticate, refuseAccess, tokenHandlers as tokens } from './authentication.ts';
 import { refusal, type Call, type Handler, type Refused, type Reply } from './call.ts';
+import { embed } from './embeddings.ts';
 import { keyHandlers as keys } from './model-keys.ts';
 import { projectHandlers as projects } from './projects.ts';
 import { limitHandlers as limits } from './rate-limits.ts';
@@ -49,8 +50,8 @@ interface Route<Name extends string = string> {
   readonly method: string;
   readonly path: readonly string[];
   readonly handle: Handler;
-  /** The OAuth endpoints check their own credentials and know no versions. */
-  readonly oauth: boolean;
+  /** What is not of the Admin API checks its own credentials and knows no versions: OAuth, and the use of a key. */
+  readonly isApart: boolean;
   /** Needs the role that may change things. */
   readonly writes: boolean;
   /** Needs a JSON body. */
@@ -79,8 +80,9 @@ const dated = { span: 'dated' } as const;
 const preview = { span: 'preview' } as const;
 
 const ROUTES = [
-  route('token', 'POST', '/api/oauth/token', tokens.issueToken, { oauth: true }),
-  route('revoke', 'POST', '/api/oauth/revoke', tokens.revokeToken, { oauth: true }),
+  route('token', 'POST', '/api/oauth/token', tokens.issueToken, { isApart: true }),
+  route('revoke', 'POST', '/api/oauth/revoke', tokens.revokeToken, { isApart: true }),
+  route('embed', 'POST', '/v1/embeddings', embed, { isApart: true }),
   route('credential', 'GET', '/api/atlas/v2', projects.describeCredential, first),
   route('list_projects', 'GET', '/api/atlas/v2/groups', projects.listProjects, first),
   route('list_orgs', 'GET', '/api/atlas/v2/orgs', projects.listOrgs, first),
@@ -122,7 +124,7 @@ export function understand(world: World, request: HttpRequest): AtlasRequest {
     isAdmitted: false,
     carryOut: () => refused,
   });
-  const admission = route?.oauth ? ({ caller: { kind: 'nobody', name: '' } } as const) : authenticate(world, request);
+  const admission = route?.isApart ? ({ caller: { kind: 'nobody', name: '' } } as const) : authenticate(world, request);
   if ('refused' in admission) return refuse(admission.refused);
   if (route === undefined) {
     return refuse(refusal(matched.status, { errorCode: 'RESOURCE_NOT_FOUND', detail: 'Cannot find resource.' }));
@@ -134,7 +136,7 @@ export function understand(world: World, request: HttpRequest): AtlasRequest {
 }
 
 function carryOut(world: World, route: Route, call: Omit<Call, 'isPreview'>): Reply {
-  if (route.oauth) return route.handle(world, { ...call, isPreview: false });
+  if (route.isApart) return route.handle(world, { ...call, isPreview: false });
   const negotiated = negotiate(call.headers.accept, world.rules, route.span);
   if ('refused' in negotiated) return negotiated.refused;
   const { version } = negotiated;
@@ -154,7 +156,7 @@ function match(method: string, path: string): Match {
   return here.find((each) => each.route.method === method) ?? { status: here.length > 0 ? 405 : 404 };
 }
 
-type Demands = Partial<Pick<Route, 'oauth' | 'writes' | 'takesBody' | 'span'>>;
+type Demands = Partial<Pick<Route, 'isApart' | 'writes' | 'takesBody' | 'span'>>;
 
 function route<const Name extends string>(
   operation: Name,
@@ -163,7 +165,7 @@ function route<const Name extends string>(
   handle: Handler,
   demands: Demands = {},
 ): Route<Name> {
-  const none = { oauth: false, writes: false, takesBody: false, span: 'all' } as const;
+  const none = { isApart: false, writes: false, takesBody: false, span: 'all' } as const;
   return { operation, method, path: path.split('/'), handle, ...none, ...demands };
 }
 

@@ -5,10 +5,10 @@ import { basename } from 'node:path';
 import { failed, ok, type Result } from '../failure.ts';
 import type { CommandSpec } from '../config/sink-spec.ts';
 import { askFirst } from '../files/privacy.ts';
-import { fingerprintOfBytes, holdsExactly } from '../secret/opened-secret.ts';
+import { holdsExactly } from '../secret/opened-secret.ts';
 import { openSecret, type Secret } from '../secret/secret.ts';
 import { childEnvironment, searchPathOf } from '../programs/child-environment.ts';
-import { notTheOldSecret, oldSecretIn, type OldSecret } from './old-secret.ts';
+import { heldValue, notTheOldSecret, oldSecretIn, secretIn, type OldSecret } from './old-secret.ts';
 import {
   describeEnd,
   feedProgram,
@@ -27,6 +27,7 @@ import {
   takesEntry,
   type SecretReference,
   type Delivery,
+  type FoundSecret,
   type Held,
   type Preflight,
   type Replaced,
@@ -73,6 +74,11 @@ export function commandSink(name: string, spec: CommandSpec, environment: Readon
     async lookUp(reference): Promise<Held> {
       const reader = spec.verify && (await prepare(spec.verify, reference));
       return reader?.ok ? lookUpWith(reader.value) : { held: 'unknown' };
+    },
+    async readSecret(reference, key): Promise<FoundSecret> {
+      const reader = spec.verify && (await prepare(spec.verify, reference));
+      const value = reader?.ok ? await printedBy(reader.value) : undefined;
+      return value === undefined ? { held: 'unknown' } : secretIn(value, key);
     },
   };
 }
@@ -158,9 +164,9 @@ async function readBackProblem(reader: Program, secret: Secret): Promise<ReadBac
 async function lookUpWith(reader: Program): Promise<Held> {
   const value = await printedBy(reader);
   if (value === undefined) return { held: 'unknown' };
-  const fingerprint = fingerprintOfBytes(value);
+  const held = heldValue(value);
   value.fill(0);
-  return { held: 'value', fingerprint };
+  return held;
 }
 
 /** What it prints, without the end of the line, for the caller to wipe; undefined where it fails or prints nothing. */

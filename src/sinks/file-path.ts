@@ -129,7 +129,9 @@ export async function serializedAt<T>(file: FilePath, action: () => Promise<T>):
 }
 
 /** What a look at a place finds. A directory that is missing holds nothing; one that is not safe tells nothing. */
-export async function heldBy(look: () => Promise<Result<Held, SinkProblem>>): Promise<Held> {
+export async function heldBy<T>(
+  look: () => Promise<Result<T, SinkProblem>>,
+): Promise<T | Extract<Held, { held: 'nothing' | 'unknown' }>> {
   try {
     const found = await look();
     return found.ok ? found.value : { held: 'unknown' };

@@ -23,7 +23,7 @@ import {
   type JudgeExisting,
   type Environment,
 } from './file-path.ts';
-import { changedMeanwhile, notTheOldSecret, oldSecretIn, type OldSecret } from './old-secret.ts';
+import { changedMeanwhile, heldValue, notTheOldSecret, oldSecretIn, secretIn, type OldSecret } from './old-secret.ts';
 import {
   attempt,
   entryExists,
@@ -36,6 +36,7 @@ import {
   worded,
   takesEntry,
   type Delivery,
+  type FoundSecret,
   type Held,
   type PreparedWrite,
   type Preflight,
@@ -67,6 +68,11 @@ export function fileSink(name: string, spec: FileSpec, environment: Environment)
       const file = filePathOf(spec.path, reference);
       return file.ok ? heldBy(() => heldAt(file.value)) : { held: 'unknown' };
     },
+    async readSecret(reference, key): Promise<FoundSecret> {
+      const file = filePathOf(spec.path, reference);
+      return file.ok ? heldBy(() => secretAt(file.value, key)) : { held: 'unknown' };
+    },
+
     async withdraw(reference, fingerprint) {
       const file = filePathOf(spec.path, reference);
       if (file.ok) await ifInReach(() => serializedAt(file.value, () => withdrawFrom(file.value, fingerprint)));
@@ -245,9 +251,15 @@ function heldAt(file: FilePath): Promise<Result<Held, SinkProblem>> {
   return inDirectory<Held>(file.directory, async (directory) => {
     const found = await readFile(directory, file);
     if (found === undefined) return ok({ held: 'nothing' });
-    return ok(
-      found.bytes === undefined ? { held: 'unknown' } : { held: 'value', fingerprint: fingerprintOfBytes(found.bytes) },
-    );
+    return ok(found.bytes === undefined ? { held: 'unknown' } : heldValue(found.bytes));
+  });
+}
+
+function secretAt(file: FilePath, key: Replaced): Promise<Result<FoundSecret, SinkProblem>> {
+  return inDirectory<FoundSecret>(file.directory, async (directory) => {
+    const found = await readFile(directory, file);
+    if (found === undefined) return ok({ held: 'nothing' });
+    return ok(found.bytes === undefined ? { held: 'unknown' } : secretIn(found.bytes, key));
   });
 }
 

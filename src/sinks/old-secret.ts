@@ -3,7 +3,7 @@
 
 import { fingerprintOfBytes } from '../secret/opened-secret.ts';
 import { Secret } from '../secret/secret.ts';
-import { entryExists, type Replaced, type SinkProblem } from './sink.ts';
+import { entryExists, type FoundSecret, type Held, type Replaced, type SinkProblem } from './sink.ts';
 
 /** As a sink holds it. */
 export interface OldSecret {
@@ -18,6 +18,20 @@ export function oldSecretIn(bytes: Buffer, replaced: Replaced): OldSecret | unde
   const lineEnd = /\r?\n$/.exec(text)?.[0] ?? '';
   const value = text.slice(0, text.length - lineEnd.length);
   return isOld(value, replaced) ? { secret: new Secret(value), lineEnd } : undefined;
+}
+
+/** What a look says of a value: its fingerprint, and the mask that Atlas would give it. The caller wipes the bytes. */
+export function heldValue(bytes: Buffer): Held {
+  const value = bytes.toString('latin1').replace(/\r?\n$/, '');
+  const mask = fits(value, { beginning: 'al-', ending: value.slice(-4) }) ? `al-****${value.slice(-4)}` : undefined;
+  return { held: 'value', fingerprint: fingerprintOfBytes(bytes), ...(mask !== undefined && { mask }) };
+}
+
+/** The secret of that key, where the bytes are it; they are wiped. */
+export function secretIn(bytes: Buffer, key: Replaced): FoundSecret {
+  const found = oldSecretIn(bytes, key);
+  bytes.fill(0);
+  return found ? { held: 'secret', secret: found.secret } : { held: 'another value' };
 }
 
 /** A key's secret is one for life: where its fingerprint is known, a value that only fits the mask is another's. */

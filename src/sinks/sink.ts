@@ -96,6 +96,11 @@ export interface Sink {
   /** What the place of a reference holds now, for a create that nobody finished. Changes nothing; never throws. */
   lookUp(reference: SecretReference): Promise<Held>;
   /**
+   * The secret at the place of a reference, to be used and never to be shown; only where it is that of the key, by the rules of
+   * {@link Replaced}. Changes nothing; never throws. Absent where nothing can be read.
+   */
+  readSecret?(reference: SecretReference, key: Replaced): Promise<FoundSecret>;
+  /**
    * Takes the secret of that fingerprint out of its place, for a create that nobody finished and whose key is deleted.
    * Anything else there stays. Best effort; never throws. Absent where nobody but the operator knows how.
    */
@@ -110,9 +115,21 @@ export interface Sink {
   removeLeftovers?(reference: SecretReference, nonce: string): Promise<boolean>;
 }
 
+/** As {@link Held} has it; `another value`: it is not the secret of that key. */
+export type FoundSecret =
+  | { readonly held: 'secret'; readonly secret: Secret }
+  | { readonly held: 'another value' }
+  | { readonly held: 'nothing' }
+  | { readonly held: 'unknown' };
+
 /** `unknown`: the sink cannot be read, or did not answer. */
 export type Held =
-  | { readonly held: 'value'; readonly fingerprint: Fingerprint }
+  | {
+      readonly held: 'value';
+      readonly fingerprint: Fingerprint;
+      /** As Atlas would show it, where it has the form of a key's secret: to compare, never to be shown. */
+      readonly mask?: string;
+    }
   | { readonly held: 'nothing' }
   | { readonly held: 'unknown' };
 

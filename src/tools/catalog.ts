@@ -5,6 +5,7 @@ import type { CreateContext } from '../keys/create-and-deliver.ts';
 import { openJournal } from '../keys/journal/journal.ts';
 import type { RotateContext } from '../keys/rotate.ts';
 import { refusal, type Failure } from '../failure.ts';
+import { checkSecretSinks } from './check-secret-sinks.ts';
 import { createAiModelApiKey } from './create-ai-model-api-key.ts';
 import { deleteAiModelApiKey } from './delete-ai-model-api-key.ts';
 import { getAiModelApiKey } from './get-ai-model-api-key.ts';
@@ -12,10 +13,12 @@ import { listAiModelApiKeys } from './list-ai-model-api-keys.ts';
 import { listAiModelRateLimits } from './list-ai-model-rate-limits.ts';
 import { listProjectsTool } from './list-projects.ts';
 import { listSecretSinks } from './list-secret-sinks.ts';
+import { adviseOnIds } from './ids-meant.ts';
 import type { Defaults } from './parameter.ts';
 import { reconcileAiModelApiKeys } from './reconcile-ai-model-api-keys.ts';
 import { resetAiModelRateLimits } from './reset-ai-model-rate-limits.ts';
 import { rotateAiModelApiKey } from './rotate-ai-model-api-key.ts';
+import { testAiModelApiKey } from './test-ai-model-api-key.ts';
 import { isChosen, type ToolSettings } from './tool-definition.ts';
 import { failedResult, type Tool } from './tool.ts';
 import { updateAiModelApiKey } from './update-ai-model-api-key.ts';
@@ -34,8 +37,13 @@ export type Catalog = ReadonlyMap<string, Tool>;
 
 export function createCatalog(context: ToolContext): Catalog {
   const tools = toolsOf(context).filter(({ name }) => isChosen(name, context.tools ?? {}));
+  const advise = adviseOnIds(context);
   return byName(
-    tools.map((tool) => (!context.readOnly || tool.annotations.readOnlyHint ? tool : refusing(tool, readOnlyRefusal))),
+    tools.map((tool) =>
+      !context.readOnly || tool.annotations.readOnlyHint
+        ? { ...tool, call: (input, control) => tool.call(input, control, advise) }
+        : refusing(tool, readOnlyRefusal),
+    ),
   );
 }
 
@@ -75,6 +83,8 @@ export function toolsOf(context: ToolContext = withoutSettings): readonly Tool[]
     getAiModelApiKey(context),
     listProjectsTool(context),
     listSecretSinks(context),
+    checkSecretSinks(context),
+    testAiModelApiKey(context),
     listAiModelRateLimits(context),
     updateAiModelRateLimit(context),
     resetAiModelRateLimits(context),

@@ -81,7 +81,9 @@ function answer({ groupId, name, cloud, geography }: CreateRequest, outcome: Del
     }
     case 'delivered': {
       const { key, delivery, warnings } = outcome;
-      const endpoint = key.endpoint === undefined ? '' : ` The key belongs to https://${key.endpoint}/v1.`;
+      // Only a simulated endpoint has a port.
+      const scheme = key.endpoint?.includes(':') === true ? 'http' : 'https';
+      const endpoint = key.endpoint === undefined ? '' : ` The key belongs to ${scheme}://${key.endpoint}/v1.`;
       return {
         structured: { outcome: 'delivered', key, delivery, ...(warnings.length > 0 && { warnings }) },
         summary: `Created, and delivered to ${delivery.location} (${howVerified[delivery.verification]}).${endpoint}`,

@@ -2,7 +2,7 @@
 
 import * as z from 'zod/v4';
 import { deleteKey, type DeleteContext } from '../keys/delete.ts';
-import { apiKeyId, confirmName, dryRun, groupId, type Defaults } from './parameter.ts';
+import { confirmName, dryRun, groupId, optionalKeyId, type Defaults } from './parameter.ts';
 import { planFields, resultSchema, shownKeySchema } from './result-schema.ts';
 import { dryRunOf, quoted } from './result-text.ts';
 import { defineTool, type Tool } from './tool.ts';
@@ -21,10 +21,10 @@ export function deleteAiModelApiKey(context: DeleteContext & Defaults): Tool {
       'Delete an AI model API key for good: whatever still uses it is refused from then on. ' +
       'Use it when the user no longer wants a key, such as one that leaked or that nobody uses. The user may be asked to confirm.',
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: true },
-    input: z.strictObject({ groupId: groupId(context), apiKeyId, confirmName, dryRun }),
+    input: z.strictObject({ groupId: groupId(context), apiKeyId: optionalKeyId('confirmName'), confirmName, dryRun }),
     output,
     keyStateOfRefusal: 'not_applicable',
-    subject: ({ groupId, apiKeyId }) => ({ groupId, apiKeyId }),
+    subject: ({ groupId, apiKeyId }) => ({ groupId, ...(apiKeyId !== undefined && { apiKeyId }) }),
     async handle(request, call) {
       const done = await deleteKey(context, request, call);
       if (!done.ok) return done;
@@ -36,6 +36,7 @@ export function deleteAiModelApiKey(context: DeleteContext & Defaults): Tool {
           outcome === 'deleted'
             ? `Deleted the key ${name}.`
             : `Nothing was deleted. The key ${name} would be, for good.`,
+        subject: { apiKeyId: key.apiKeyId },
       });
     },
   });

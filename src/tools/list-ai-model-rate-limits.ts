@@ -7,7 +7,7 @@ import { chooseScope, limitScope, modelGroupName, scopeOf, subjectOf, type Defau
 import { rateLimitSchema, resultSchema } from './result-schema.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
-import type { KeyContext } from '../keys/refusals.ts';
+import type { KeyContext } from '../keys/find-key.ts';
 
 const output = resultSchema(['listed'], {
   rateLimits: z.array(rateLimitSchema),

@@ -7,7 +7,7 @@ import { MOST_TOKENS, nameContains, orgId, page, type Defaults } from './paramet
 import { rest, resultSchema } from './result-schema.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
-import type { KeyContext } from '../keys/refusals.ts';
+import type { KeyContext } from '../keys/find-key.ts';
 
 const projectSchema = z.strictObject({
   groupId: z.string().optional(),

@@ -23,12 +23,17 @@ const LONGEST_NAME = 250;
 
 const atlasId = z
   .string()
-  .regex(/^([a-f0-9]{24})$/, { error: 'must be 24 lower-case hexadecimal digits, such as 69681d39c9e8cfd375386316' });
+  .regex(/^([a-f0-9]{24})$/, { error: 'must be 24 lower-case hexadecimal digits: the id, not a name' });
 
 /** Optional where the operator set a default. */
 export function groupId({ projectId }: Defaults) {
   const schema = atlasId.describe('Project id');
   return projectId === undefined ? schema : schema.default(projectId);
+}
+
+/** Of tools that look at all projects where none is named. */
+export function optionalGroupId({ projectId }: Defaults) {
+  return atlasId.optional().describe(`Project id${orDefault(projectId)}`);
 }
 
 export function orgId(defaults: Defaults) {
@@ -38,7 +43,7 @@ export function orgId(defaults: Defaults) {
 /** The parameters of tools that look at one project or at one organization; {@link chooseScope} reads them. */
 export function scopeOf({ projectId, orgId }: Defaults) {
   return {
-    groupId: atlasId.optional().describe(`Project id${orDefault(projectId)}`),
+    groupId: optionalGroupId({ projectId }),
     orgId: atlasId
       .optional()
       .describe(`Organization id, instead of groupId${projectId === undefined ? orDefault(orgId) : ''}`),
@@ -101,8 +106,16 @@ export const apiKeyId = z
   })
   .describe('Id of the key');
 
+/** Where a name may stand in its place. */
+export function optionalKeyId(parameter: string) {
+  return apiKeyId.optional().describe(`Id of the key; not needed if ${parameter} is unique`);
+}
+
 /** Compared with the name that the key has at that moment. */
 export const confirmName = z.string().min(1).max(LONGEST_NAME).describe("The key's present name, exactly");
+
+/** In place of an id. */
+export const exactName = confirmName.optional().describe('Its exact name, in place of apiKeyId');
 
 export const nameContains = z
   .string()

@@ -78,6 +78,15 @@ export const sinkFields = {
   verification: z.enum(['read-back', 'metadata', 'none']),
 };
 
+/** A place that was looked at. */
+export const seenPlace = {
+  sink: z.string(),
+  kind: sinkFields.kind,
+  location: sinkFields.location,
+  entry: z.string().optional(),
+  fingerprint: z.string().optional(),
+};
+
 const deliverySchema = z.strictObject({
   sink: z.string(),
   kind: sinkFields.kind,

@@ -202,6 +202,7 @@ function labelled(label: string, value: string | number | undefined): string | u
   return value === undefined ? undefined : `${label} ${shown(String(value))}`;
 }
 
-function parts(texts: readonly (string | false | undefined)[]): string {
+/** One line of what is there. */
+export function parts(texts: readonly (string | false | undefined)[]): string {
   return texts.filter((text) => text !== undefined && text !== false).join(' | ');
 }

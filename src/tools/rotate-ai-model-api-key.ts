@@ -3,7 +3,16 @@
 import * as z from 'zod/v4';
 import type { Rotated } from '../keys/retire.ts';
 import { rotateKey, type RotateContext, type RotationPlanned } from '../keys/rotate.ts';
-import { apiKeyId, confirmName, dryRun, entryName, groupId, keyName, sinkName, type Defaults } from './parameter.ts';
+import {
+  confirmName,
+  dryRun,
+  entryName,
+  groupId,
+  keyName,
+  optionalKeyId,
+  sinkName,
+  type Defaults,
+} from './parameter.ts';
 import { delivery, keySchema, planFields, resultSchema } from './result-schema.ts';
 import { dryRunOf, howVerified, quoted } from './result-text.ts';
 import { defineTool, type Answer, type Tool } from './tool.ts';
@@ -25,7 +34,11 @@ export function rotateAiModelApiKey(context: RotateToolContext): Tool {
     input: inputSchema(context),
     output: outputSchema(context),
     keyStateOfRefusal: 'not_created',
-    subject: ({ groupId, apiKeyId, sink }) => ({ groupId, apiKeyId, ...(sink !== undefined && { sink }) }),
+    subject: ({ groupId, apiKeyId, sink }) => ({
+      groupId,
+      ...(apiKeyId !== undefined && { apiKeyId }),
+      ...(sink !== undefined && { sink }),
+    }),
     async handle(request, call) {
       const rotated = await rotateKey(context, request, call);
       return rotated.ok ? ok(answer(rotated.value)) : rotated;
@@ -36,7 +49,7 @@ export function rotateAiModelApiKey(context: RotateToolContext): Tool {
 function inputSchema(context: RotateToolContext) {
   return z.strictObject({
     groupId: groupId(context),
-    apiKeyId: apiKeyId.describe('Id of the old key'),
+    apiKeyId: optionalKeyId('confirmName'),
     confirmName,
     sink: sinkName(context, 'Where the old secret is, if not where this server put it'),
     entry: entryName(context, 'Its name there; default as it was, or made from the name'),
@@ -74,6 +87,6 @@ function answer(outcome: Rotated | RotationPlanned): Answer {
       outcome.outcome === 'planned'
         ? `Nothing was changed. A new secret would go to ${delivery.location}, in the place of that of ${old}; notChecked says what only a rotation shows.`
         : `Rotated. The new secret is delivered to ${delivery.location} (${howVerified[delivery.verification]}); ${old} is ${outcome.oldKey.state}.`,
-    subject: { sink: delivery.sink },
+    subject: { apiKeyId: oldKey.apiKeyId, sink: delivery.sink },
   };
 }

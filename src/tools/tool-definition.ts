@@ -138,9 +138,9 @@ interface SinkTeller {
   readonly teller?: string | undefined;
 }
 
-/** What is said of a parameter `sink` besides its type. */
+/** What is said of a parameter `sink` besides its type. One that begins with "Only" is a filter, without which every sink is meant. */
 export function sinkWords(what: string, { sinks, defaultSink, isTeller, teller = '' }: ShownSinks & SinkTeller) {
-  const standard = defaultSink === undefined ? '' : `; default ${defaultSink}`;
+  const standard = defaultSink === undefined || what.startsWith('Only') ? '' : `; default ${defaultSink}`;
   if (sinks.length === 0) return { description: `${what}${standard}` };
   const places = isTeller
     ? `: ${placesWithin(LONGEST_SINK_WORDS - bytes(`${what}: ${standard}`), sinks)}`

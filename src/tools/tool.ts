@@ -50,9 +50,20 @@ export interface Tool {
   readonly output: z.ZodObject;
   /** What a refusal before anything was done says of the key: `not_created` for the tools that create one. */
   readonly keyStateOfRefusal: KeyState;
-  /** The signal is aborted when the caller cancels or the server stops. */
-  call(input: unknown, control: RequestContext): Promise<ToolResult>;
+  /**
+   * The signal is aborted when the caller cancels or the server stops.
+   *
+   * @param advise says what the caller may have meant, for the hint of a refusal
+   */
+  call(input: unknown, control: RequestContext, advise?: Advise): Promise<ToolResult>;
 }
+
+/** What is said of the parameters that were refused; it may be nothing. */
+export type Advise = (
+  given: unknown,
+  refused: readonly Pick<SchemaProblem, 'field'>[],
+  signal: AbortSignal,
+) => Promise<string>;
 
 interface ToolParts<Input extends z.ZodObject> extends Pick<
   Tool,
@@ -80,9 +91,10 @@ export function defineTool<Input extends z.ZodObject>(parts: ToolParts<Input>): 
     }),
     output,
     keyStateOfRefusal,
-    async call(given, control) {
+    async call(given, control, advise) {
       const { value, problems } = parseWith(input, asMeant(given, input));
-      if (problems) return failedResult(parts, inputFailure(parts, problems));
+      if (problems)
+        return failedResult(parts, inputFailure(parts, problems, await advise?.(given, problems, control.signal)));
       const about = parts.subject?.(value) ?? {};
       const answer = await handle(value, control);
       if (!answer.ok) return failedResult(parts, answer.failure, about);
@@ -122,12 +134,15 @@ function asMeant(given: unknown, input: z.ZodObject): unknown {
 function inputFailure<Input extends z.ZodObject>(
   { input }: ToolParts<Input>,
   problems: readonly SchemaProblem[],
+  advice = '',
 ): Failure {
   const accepted = Object.keys(input.shape).join(', ');
   return refusal(
     'INVALID_INPUT',
     `${problems.map(({ field, message }) => `${field === '' ? 'arguments' : field}: ${message}`).join('; ')}.`,
-    accepted === '' ? 'This tool takes no parameters.' : `Correct it and call again. The parameters are: ${accepted}.`,
+    accepted === ''
+      ? 'This tool takes no parameters.'
+      : `${advice}${advice && ' '}Correct it and call again. The parameters are: ${accepted}.`,
   );
 }
 

@@ -2,7 +2,7 @@
 
 import * as z from 'zod/v4';
 import { renameKey, type RenameContext } from '../keys/rename.ts';
-import { apiKeyId, groupId, keyName, type Defaults } from './parameter.ts';
+import { apiKeyId, exactName, groupId, keyName, type Defaults } from './parameter.ts';
 import { resultSchema, shownKeySchema } from './result-schema.ts';
 import { quoted } from './result-text.ts';
 import { defineTool, type Tool } from './tool.ts';
@@ -22,12 +22,13 @@ export function updateAiModelApiKey(context: RenameContext & Defaults): Tool {
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     input: z.strictObject({
       groupId: groupId(context),
-      apiKeyId,
+      apiKeyId: apiKeyId.optional(),
+      currentName: exactName,
       name: keyName.describe('New name, unique in the project'),
     }),
     output,
     keyStateOfRefusal: 'not_applicable',
-    subject: ({ groupId, apiKeyId }) => ({ groupId, apiKeyId }),
+    subject: ({ groupId, apiKeyId }) => ({ groupId, ...(apiKeyId !== undefined && { apiKeyId }) }),
     async handle(request, call) {
       const renamed = await renameKey(context, request, call);
       if (!renamed.ok) return renamed;
@@ -35,7 +36,7 @@ export function updateAiModelApiKey(context: RenameContext & Defaults): Tool {
       return ok({
         structured: { outcome: 'updated', key, previousName },
         summary: `Renamed from ${quoted(previousName)} to ${quoted(key.name)}.`,
-        subject: { previousName },
+        subject: { apiKeyId: key.apiKeyId, previousName },
       });
     },
   });

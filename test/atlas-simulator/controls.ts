@@ -103,7 +103,7 @@ function keyControls(
     keys: (groupId) => [...world.state.keys.values()].filter((key) => groupId === undefined || key.groupId === groupId),
     addKey(groupId, seed) {
       if (!world.projects.has(groupId)) throw new Error(`The sandbox has no project ${groupId}.`);
-      const key = seededKey(groupId, seed);
+      const key = seededKey(world, groupId, seed);
       history.setOldKey(key);
       return key;
     },
@@ -120,9 +120,9 @@ function keyControls(
   };
 }
 
-function seededKey(groupId: string, seed: KeySeed): LiveKey {
+function seededKey(world: World, groupId: string, seed: KeySeed): LiveKey {
   const { name, cloud = 'ANY', geography = 'ANY', createdBy = 'Simulated User' } = seed;
-  const key = newKey(groupId, { name, cloud, geography, createdBy });
+  const key = newKey(world, groupId, { name, cloud, geography, createdBy });
   return {
     ...key,
     ...(seed.status !== undefined && { status: seed.status }),

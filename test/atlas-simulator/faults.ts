@@ -4,7 +4,7 @@ import type { FieldProblem } from '../../src/sandbox/call.ts';
 import type { Operation } from '../../src/sandbox/routes.ts';
 
 export interface FaultScope {
-  /** `any` includes the token endpoint. */
+  /** `any` includes the token endpoint, and the use of a key. */
   readonly operation: Operation | 'any';
   /** How many requests it hits; default 1. */
   readonly times?: number;

@@ -26,8 +26,8 @@ export async function answerOf(hindrances: Hindrances, request: AtlasRequest, re
   if (!request.isAdmitted) return whole(request.carryOut());
   const { late, closing, history, shape } = hindrances;
   const { authorization } = request.headers;
-  const isOauth = request.operation === 'token' || request.operation === 'revoke';
-  const perform = () => (isOauth ? request.carryOut() : shaped(history.carryOut(request), shape));
+  const isApart = ['token', 'revoke', 'embed'].includes(request.operation);
+  const perform = () => (isApart ? request.carryOut() : shaped(history.carryOut(request), shape));
   const carryOut = () => {
     const reply = perform();
     record.carriedOut = reply.status < 300;

@@ -50,3 +50,19 @@ test('$schema in the file means nothing, whatever it names', async () => {
   expect(config.readOnly).toBe(true);
   expect(JSON.stringify(config)).not.toContain('/nonexistent');
 });
+
+describe('the only project that is allowed is the default one', () => {
+  const variables = { ATLAS_MODEL_KEYS_ALLOWED_PROJECTS: 'a'.repeat(24) };
+  test('where the operator names no other', async () => {
+    expect((await load([], variables)).projectId).toBe('a'.repeat(24));
+    const path = configurationFile({ allowedProjects: ['b'.repeat(24)] });
+    expect((await load([], { ATLAS_MODEL_KEYS_CONFIG: path })).projectId).toBe('b'.repeat(24));
+    expect((await load(['--sandbox'], variables)).projectId).toBe('a'.repeat(24));
+  });
+  test('not where the operator names one, or allows several', async () => {
+    const named = { ...variables, MONGODB_ATLAS_PROJECT_ID: 'c'.repeat(24) };
+    expect((await load([], named)).projectId).toBe('c'.repeat(24));
+    const several = { ATLAS_MODEL_KEYS_ALLOWED_PROJECTS: `${'a'.repeat(24)},${'b'.repeat(24)}` };
+    expect((await load([], several)).projectId).toBeUndefined();
+  });
+});

@@ -19,7 +19,10 @@ let host: Host;
 
 async function startOwn(): Promise<void> {
   sandbox = await sandboxFor();
-  host = await startHost({ home: temporaryHome(), env: credentialsFor(sandbox) });
+  host = await startHost({
+    home: temporaryHome(),
+    env: { ...credentialsFor(sandbox), ATLAS_MODEL_KEYS_ENDPOINT_HOSTS: '127.0.0.1' },
+  });
 }
 
 /** For each tool a call that does all that the tool can do, and what that sends to Atlas, reads apart. */
@@ -41,6 +44,8 @@ const calls: Record<string, { readonly args: (apiKeyId: string) => object; reado
   get_ai_model_api_key: { args: (apiKeyId) => ({ groupId: GROUP, apiKeyId }), writes: [] },
   list_projects: { args: () => ({ nameContains: 'Stagign' }), writes: [] },
   list_secret_sinks: { args: () => ({}), writes: [] },
+  check_secret_sinks: { args: () => ({}), writes: [] },
+  test_ai_model_api_key: { args: () => ({ groupId: GROUP, name: 'prod' }), writes: ['embed'] },
   list_ai_model_rate_limits: { args: () => ({ groupId: GROUP }), writes: [] },
   update_ai_model_rate_limit: {
     args: () => ({ ...LIMIT, requestsPerMinuteLimit: 2, tokensPerMinuteLimit: 2 }),

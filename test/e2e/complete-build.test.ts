@@ -80,8 +80,8 @@ async function expectSame(
   expect(shipped).toEqual(complete);
 }
 
-function randomOf({ apiKeyId, maskedSecret, createdAt, secret }: LiveKey): string[] {
-  return [apiKeyId, maskedSecret, createdAt, fingerprintOfBytes(Buffer.from(secret))];
+function randomOf({ apiKeyId, maskedSecret, createdAt, endpoint, secret }: LiveKey): string[] {
+  return [apiKeyId, maskedSecret, createdAt, endpoint, fingerprintOfBytes(Buffer.from(secret))];
 }
 
 /** The line with a number in the place of each of these. */

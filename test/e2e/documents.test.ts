@@ -60,6 +60,7 @@ test('the first screen of the README is what the demo prints', () => {
       .replace(/"apiKeyId": "[a-z0-9]{24}"/, 'ID')
       .replace(/al-\*{4}[\w-]{4}"/, 'MASK')
       .replace(/"createdAt": "[^"]+"/, 'DATE')
+      .replace(/"127\.0\.0\.1:[0-9]+"/, 'ENDPOINT')
       .replace(/"location": "[^"]*atlas-model-keys-sandbox-[0-9a-f-]+/, 'FOLDER')
       .replace(/sha256:[0-9a-f]{12}/g, 'FINGERPRINT');
   expect(same(demo)).toBe(same(shown));

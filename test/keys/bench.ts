@@ -138,6 +138,7 @@ function atlasAt(baseUrl: string, { credentials }: Simulator, timeoutMs: number)
     baseUrl: new URL(baseUrl),
     credentials: { kind: 'service-account', clientId, clientSecret: new Secret(clientSecret) },
     apiVersion: 'auto',
+    endpointHosts: ['127.0.0.1'],
     timeoutMs,
   });
 }

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { countModelKeys, listModelKeys, type KeyRow, listProjects } from '../../src/keys/lists.ts';
 import { containing } from '../matching.ts';
 import { GROUP, quiet, startBench, told, type Bench } from './bench.ts';
-import { getModelKey } from '../../src/keys/refusals.ts';
+import { getModelKey } from '../../src/keys/find-key.ts';
 
 type KeyListRequest = Parameters<typeof listModelKeys>[1];
 type ProjectListRequest = Parameters<typeof listProjects>[1];

@@ -2,8 +2,15 @@
 
 import type { IncomingHttpHeaders } from 'node:http';
 import type { z } from 'zod/v4';
-import { ERROR, FACTS, mediaType, OAUTH_ERROR, type OperationFacts, type Version } from '../atlas-schemas.ts';
-import type { Operation } from '../../src/sandbox/routes.ts';
+import {
+  ERROR,
+  FACTS,
+  mediaType,
+  OAUTH_ERROR,
+  type AdminOperation,
+  type OperationFacts,
+  type Version,
+} from '../atlas-schemas.ts';
 import type { RecordedRequest } from '../atlas-simulator/request-log.ts';
 
 const DATE = /^application\/vnd\.atlas\.(\d{4}-\d{2}-\d{2})\+json$/;
@@ -12,6 +19,7 @@ const DATE = /^application\/vnd\.atlas\.(\d{4}-\d{2}-\d{2})\+json$/;
 export function faultsOfRequest(request: RecordedRequest): string[] {
   const { operation, method, headers } = request;
   if (operation === 'unknown') return [`${method} ${request.path} is not a call of Atlas`];
+  if (operation === 'embed') return [];
   const facts = FACTS[operation];
   const version = versionAsked(facts, headers);
   if (version === undefined) return [`${operation} does not exist in ${headers.accept ?? 'no version'}`];
@@ -26,7 +34,7 @@ export function faultsOfRequest(request: RecordedRequest): string[] {
 
 /** Of a success as of a refusal. */
 export function faultsOfReply(
-  operation: Operation,
+  operation: AdminOperation,
   version: Version,
   reply: { readonly status: number; readonly headers: Headers; readonly text: string; readonly json: unknown },
 ): string[] {

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { fingerprintOf } from '../../src/secret/opened-secret.ts';
 import { Secret } from '../../src/secret/secret.ts';
-import type { Held, Sink } from '../../src/sinks/sink.ts';
+import type { Held, Replaced, Sink } from '../../src/sinks/sink.ts';
 import {
   ADDRESS,
   CANARY,
@@ -28,14 +28,14 @@ const ANOTHER: Held = { held: 'value', fingerprint: fingerprintOf(new Secret('al
 const NOTHING: Held = { held: 'nothing' };
 const UNKNOWN: Held = { held: 'unknown' };
 
-/** Looks twice, and sees that nothing changed below `folder`. */
+/** Looks twice, and sees that nothing changed below `folder`. Without the mask, of which there is a test of its own. */
 async function heldBy(sink: Sink, folder: string, address = ADDRESS): Promise<Held> {
   const before = treeOf(folder);
   const held = await sink.lookUp(address);
   expect(await sink.lookUp(address)).toEqual(held);
   expect(treeOf(folder)).toEqual(before);
   expect(JSON.stringify(held)).not.toContain(CANARY);
-  return held;
+  return held.held === 'value' ? { held: 'value', fingerprint: held.fingerprint } : held;
 }
 
 const kinds: readonly { kind: string; sinkAt: (path: string) => Sink; textOf: (value: string) => string }[] = [
@@ -183,4 +183,36 @@ test('a look into a file takes each byte for the secret', async () => {
   appendFileSync(path, '\n');
   const withNewline: Held = { held: 'value', fingerprint: fingerprintOf(new Secret(`${CANARY}\n`)) };
   expect(await heldBy(fileSinkAt(path), folder)).toEqual(withNewline);
+});
+
+describe.each(kinds)('of a value in a sink of kind $kind', ({ sinkAt, textOf }) => {
+  const place = (value: string) => {
+    const path = join(scratch(), 'k');
+    writeFileSync(path, textOf(value), { mode: 0o600 });
+    return sinkAt(path);
+  };
+
+  test.each([
+    ['al-0123456789abcdefodu2', 'al-****odu2'],
+    [CANARY, 'al-****+/=='],
+    ['al-0123odu2', undefined],
+    ['pa-0123456789abcdefodu2', undefined],
+    ['al-0123456789 abcdefodu2', undefined],
+  ])('%j, the mask is told only where it has the form of a key', async (value, mask) => {
+    const held = await place(value).lookUp(ADDRESS);
+    expect(held).toEqual({ held: 'value', fingerprint: fingerprintOf(new Secret(value)), ...(mask && { mask }) });
+  });
+
+  test('the secret is read only where it is that of the key, by its fingerprint before its mask', async () => {
+    const value = 'al-0123456789abcdefodu2';
+    const fingerprints = [fingerprintOf(new Secret(value))];
+    const read = async (key: Replaced) => (await place(value).readSecret?.(ADDRESS, key))?.held;
+    expect(await read({ maskedSecret: 'al-****odu2' })).toBe('secret');
+    expect(await read({ maskedSecret: undefined, fingerprints })).toBe('secret');
+    expect(await read({ maskedSecret: 'al-****odu3' })).toBe('another value');
+    expect(await read({ maskedSecret: undefined })).toBe('another value');
+    expect(await read({ maskedSecret: 'al-****odu2', fingerprints: [fingerprintOf(SECRET)] })).toBe('another value');
+    expect((await place('').readSecret?.(ADDRESS, { maskedSecret: 'al-****odu2' }))?.held).not.toBe('secret');
+    expect((await sinkAt(join(scratch(), 'none')).readSecret?.(ADDRESS, { maskedSecret: '' }))?.held).toBe('nothing');
+  });
 });

@@ -20,6 +20,7 @@ const READ = [
   'get_ai_model_api_key',
   'list_projects',
   'list_secret_sinks',
+  'check_secret_sinks',
   'list_ai_model_rate_limits',
 ];
 

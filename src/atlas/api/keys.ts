@@ -8,7 +8,7 @@ import { apiPath, scopePath, PROJECT_WRITER, type ApiCall, type ApiReply, type S
 import { protocolFailure } from './errors.ts';
 import type { List } from './pages.ts';
 import {
-  HOST_NAME,
+  ENDPOINT,
   idField,
   nameField,
   OBJECT_ID,
@@ -72,7 +72,7 @@ const FORMS = {
   createdBy: 'prose',
   cloud: 'prose',
   geography: 'prose',
-  endpoint: HOST_NAME,
+  endpoint: ENDPOINT,
 } as const;
 
 /**

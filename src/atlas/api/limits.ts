@@ -14,7 +14,7 @@ import {
 import { protocolFailure } from './errors.ts';
 import { pageCall, START, type List, type Slice } from './pages.ts';
 import {
-  HOST_NAME,
+  ENDPOINT,
   listField,
   optionalFields,
   parseObject,
@@ -138,7 +138,7 @@ function rateLimit(row: JsonObject): RateLimit {
     modelNames: models.flatMap((model) => textField({ model }, 'model', LONGEST_NAME) ?? []),
     ...wholeField(row, 'requestsPerMinuteLimit', 1),
     ...wholeField(row, 'tokensPerMinuteLimit', 1),
-    ...optionalFields(row, { cloud: 'prose', geography: 'prose', endpoint: HOST_NAME }),
+    ...optionalFields(row, { cloud: 'prose', geography: 'prose', endpoint: ENDPOINT }),
   };
 }
 

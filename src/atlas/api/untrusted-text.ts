@@ -26,7 +26,8 @@ const LONGEST_FORMED = 300;
 
 /** Of a project or an organization. */
 export const OBJECT_ID = /^[a-f0-9]{24}$/;
-export const HOST_NAME = /^(?=.{1,253}$)[a-z0-9-]+(?:\.[a-z0-9-]+)+$/i;
+/** The host at which a key works. Only that of a simulated Atlas on this machine has a port. */
+export const ENDPOINT = /^(?=.{1,253}$)[a-z0-9-]+(?:\.[a-z0-9-]+)+$|^127\.0\.0\.1:[1-9][0-9]{0,4}$/i;
 /** An IP address or a CIDR block. */
 export const ADDRESS = /^[0-9A-Fa-f.:]{2,45}(?:\/[0-9]{1,3})?$/;
 

@@ -17,7 +17,7 @@ import {
   sweeperOf,
   type Environment,
 } from '../file-path.ts';
-import { notTheOldSecret, oldSecretIn } from '../old-secret.ts';
+import { heldValue, notTheOldSecret, oldSecretIn, secretIn } from '../old-secret.ts';
 import {
   attempt,
   failedDelivery,
@@ -29,6 +29,7 @@ import {
   takesEntry,
   type SecretReference,
   type Delivery,
+  type FoundSecret,
   type Held,
   type Preflight,
   type Replaced,
@@ -77,6 +78,11 @@ export function dotenvSink(name: string, spec: DotenvSpec, environment: Environm
       const assignment = assignmentOf(spec, address, environment);
       return assignment.ok ? heldBy(() => heldIn(assignment.value)) : { held: 'unknown' };
     },
+    async readSecret(address, key): Promise<FoundSecret> {
+      const assignment = assignmentOf(spec, address, environment);
+      return assignment.ok ? heldBy(() => secretAt(assignment.value, key)) : { held: 'unknown' };
+    },
+
     async withdraw(address, fingerprint) {
       const assignment = assignmentOf(spec, address, environment);
       if (!assignment.ok) return;
@@ -111,7 +117,16 @@ function heldIn({ place, variable }: Assignment): Promise<Result<Held, SinkProbl
     if (!current.ok) return current;
     const value = current.value && valueOf(current.value.text, variable);
     if (value === undefined || value === '') return ok({ held: 'nothing' });
-    return ok({ held: 'value', fingerprint: fingerprintOfBytes(Buffer.from(value, 'utf8')) });
+    return ok(heldValue(Buffer.from(value, 'utf8')));
+  });
+}
+
+function secretAt({ place, variable }: Assignment, key: Replaced): Promise<Result<FoundSecret, SinkProblem>> {
+  return inDirectory<FoundSecret>(place.directory, async (directory): Promise<Result<FoundSecret, SinkProblem>> => {
+    const current = await readDotenv(directory, place);
+    if (!current.ok) return current;
+    const value = current.value && valueOf(current.value.text, variable);
+    return ok(value === undefined || value === '' ? { held: 'nothing' } : secretIn(Buffer.from(value, 'utf8'), key));
   });
 }
 

@@ -162,11 +162,13 @@ describe('an id or a host is absent where it does not look so; other words are s
   test.each([
     [
       'endpoint',
-      ['ai.mongodb.com', 'eu.ai.mongodb.com', 'EU.ai-2.mongodb.com'],
+      ['ai.mongodb.com', 'eu.ai.mongodb.com', 'EU.ai-2.mongodb.com', '127.0.0.1:8080'],
       [
         'https://ai.mongodb.com',
         'ai.mongodb.com/x',
         'ai.mongodb.com:443',
+        '127.0.0.2:80',
+        '127.0.0.1:',
         'u@ai.mongodb.com',
         'localhost',
         'ai.mongodb.com.',

@@ -39,7 +39,7 @@ describe('a key is read', () => {
         lastUsedAt: null,
         cloud: 'ANY',
         geography: 'eu',
-        endpoint: 'eu.ai.mongodb.com',
+        endpoint: new URL(sandbox.baseUrl).host,
       });
       expect(isNamed(key, 'Key')).toBe(true);
     }

@@ -1,0 +1,253 @@
+// Says what the places for secrets hold now: whose key it is, or that it is nobody's. It looks at the places that the operator
+// fixed, at those that the journal knows, and at the one that the caller names; to Atlas it sends only reads.
+
+import { saysNoSuchKey, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
+import { failed, ok, refusal, type Result } from '../failure.ts';
+import { expand, type Held, type Sink } from '../sinks/sink.ts';
+import type { Fingerprint } from '../secret/opened-secret.ts';
+import { isDelivered, keyOf, type Intent } from './journal/intent.ts';
+import type { KeyListContext } from './lists.ts';
+import { explained } from './find-key.ts';
+import { cancelled, isAllowed, refuseProject } from './refusals.ts';
+import type { RequestContext } from './request-context.ts';
+import { holderOf, type Holder } from './secret-places.ts';
+import { chooseSink, referenceOf, type ConfiguredSinks, type SinkChoice } from './sink-choice.ts';
+
+export interface SinkCheckContext extends KeyListContext, ConfiguredSinks {}
+
+interface SinkCheckRequest {
+  /** Absent for every project that the journal knows. */
+  readonly groupId?: string | undefined;
+  readonly sink?: string | undefined;
+  readonly entry?: string | undefined;
+}
+
+export interface PlaceSeen {
+  readonly sink: string;
+  readonly kind: Sink['kind'];
+  readonly location: string;
+  readonly entry?: string;
+  readonly groupId?: string;
+  readonly holds: Holder['is'];
+  /** Of a deleted key, or one that no list shows, only what the journal knows. */
+  readonly key?: Pick<ListedKey, 'apiKeyId' | 'name' | 'maskedSecret' | 'status'> & {
+    readonly lastUsedAt?: string | null;
+  };
+  /** Only where the journal knows it: that of another value could be guessed from. */
+  readonly fingerprint?: Fingerprint;
+}
+
+interface SinksChecked {
+  readonly places: readonly PlaceSeen[];
+  /** How many places and projects were not looked at. */
+  readonly leftOut: number;
+}
+
+const MOST_PROJECTS = 10;
+const MOST_PLACES = 50;
+
+export async function checkSinks(
+  context: SinkCheckContext,
+  request: SinkCheckRequest,
+  call: RequestContext,
+): Promise<Result<SinksChecked>> {
+  const refused = request.groupId === undefined ? undefined : refuseProject(context, request.groupId);
+  if (refused) return failed(refused);
+  const kept = await context.journal.read();
+  if (!kept.ok) return kept;
+  const intents = kept.value.intents.filter(({ groupId }) => isAllowed(context, groupId));
+  const groupIds = request.groupId === undefined ? projectsOf(context, intents) : [request.groupId];
+  if (groupIds.length === 0) return failed(noProject);
+  const places = await placesOf(context, request, groupIds.slice(0, MOST_PROJECTS), intents);
+  if (!places.ok) return places;
+  const seen = await lookAt(context, places.value.slice(0, MOST_PLACES), intents, call);
+  if (!seen.ok) return seen;
+  const leftOut = Math.max(0, groupIds.length - MOST_PROJECTS) + Math.max(0, places.value.length - MOST_PLACES);
+  return ok({ places: seen.value, leftOut });
+}
+
+const noProject = refusal(
+  'INVALID_INPUT',
+  'groupId: is required, since this machine has delivered to no project yet.',
+  'Pass the project whose keys the places are compared with; list_projects finds it by name.',
+);
+
+/** The last one used first. */
+function projectsOf({ allowedProjects = [] }: SinkCheckContext, intents: readonly Intent[]): readonly string[] {
+  const used = intents.filter(isDelivered).map(({ groupId }) => groupId);
+  return [...new Set([...used.toReversed(), ...allowedProjects])];
+}
+
+/** Of each sink that can hold a secret: where it is fixed, where the caller says, and where the journal knows one. */
+async function placesOf(
+  context: SinkCheckContext,
+  { sink, entry }: SinkCheckRequest,
+  groupIds: readonly string[],
+  intents: readonly Intent[],
+): Promise<Result<readonly SinkChoice[]>> {
+  const places = new Map<string, SinkChoice>();
+  const add = (place: SinkChoice) => {
+    const { reference } = place;
+    places.set(JSON.stringify([place.sink.name, reference.groupId, reference.entry]), place);
+  };
+  if (sink !== undefined) {
+    const [groupId = ''] = groupIds;
+    const named = await chooseSink(context, { groupId, name: 'any', sink, entry }, undefined);
+    if (!named.ok) return named;
+  }
+  const wanted = [...context.sinks.values()].filter(({ kind, name }) => kind !== 'inline' && (sink ?? name) === name);
+  for (const groupId of groupIds) {
+    for (const each of wanted) {
+      if (each.takesEntry && entry === undefined) continue;
+      const fixed = each.takesEntry ? { groupId, entry } : { groupId };
+      const chosen = await chooseSink(context, { ...fixed, name: '', sink: each.name }, undefined);
+      if (chosen.ok) add(chosen.value);
+    }
+  }
+  for (const intent of intents.toReversed()) {
+    const each = wanted.find(({ name }) => name === intent.sink);
+    const isMeant = (entry ?? intent.entry) === intent.entry && groupIds.includes(intent.groupId);
+    // The operator may have changed the sink since.
+    if (!each || !isMeant || !isDelivered(intent) || each.takesEntry !== (intent.entry !== undefined)) continue;
+    add({ sink: each, reference: referenceOf(intent) });
+  }
+  return ok([...places.values()]);
+}
+
+/** A fixed place that several projects share is told of once, with the key of the project whose secret it is. */
+async function lookAt(
+  context: SinkCheckContext,
+  places: readonly SinkChoice[],
+  intents: readonly Intent[],
+  call: RequestContext,
+): Promise<Result<readonly PlaceSeen[]>> {
+  const seen = new Map<string, PlaceSeen>();
+  const keysOf = new Map<string, readonly ListedKey[]>();
+  for (const place of places) {
+    const { groupId } = place.reference;
+    if (call.signal.aborted) return failed(cancelled);
+    call.progress(`Looking at the sink ${place.sink.name}`);
+    let keys = keysOf.get(groupId);
+    if (!keys) {
+      const listed = await context.atlas.listKeys(groupId, call.signal);
+      if (!listed.ok) return failed(await explained(context, listed.failure, { groupId }, call.signal));
+      keys = listed.value;
+      keysOf.set(groupId, keys);
+    }
+    const held = await place.sink.lookUp(place.reference);
+    const holder = await certain(context, holderOf(held, groupId, keys, intents), groupId, call.signal);
+    const told = placeSeen(place, held, holder, intents);
+    const identity = JSON.stringify([told.sink, told.location, told.entry, isShared(place) ? '' : groupId]);
+    if (seen.get(identity)?.key === undefined) seen.set(identity, told);
+  }
+  return ok([...seen.values()]);
+}
+
+/** A list may be behind: only a read by its id, answered by Atlas itself, says that a key is deleted. */
+async function certain(
+  { atlas }: SinkCheckContext,
+  holder: Holder,
+  groupId: string,
+  signal: AbortSignal,
+): Promise<Holder> {
+  if (holder.is !== 'deleted key') return holder;
+  const { apiKeyId, name } = holder;
+  const now = await atlas.getKey({ groupId }, apiKeyId, signal);
+  if (!now.ok && saysNoSuchKey(now.failure)) return holder;
+  // Whose secret it is, is known all the same.
+  const key = now.ok ? now.value : { apiKeyId, name, lastUsedAt: null };
+  return { is: 'key', key, by: 'fingerprint' };
+}
+
+function placeSeen(place: SinkChoice, held: Held, holder: Holder, intents: readonly Intent[]): PlaceSeen {
+  const { groupId } = place.reference;
+  const isOfProject = holder.is === 'key' || holder.is === 'deleted key' || !isShared(place);
+  const known = (fingerprint: Fingerprint) =>
+    intents.some(({ state }) => 'fingerprint' in state && state.fingerprint === fingerprint);
+  return {
+    ...whereIs(place),
+    ...(isOfProject && { groupId }),
+    holds: holder.is,
+    ...keySeen(holder),
+    ...(held.held === 'value' && known(held.fingerprint) && { fingerprint: held.fingerprint }),
+  };
+}
+
+/** Whether it is one place for all projects, as far as its location tells: that of a program does not. */
+function isShared({ sink: { kind, location } }: SinkChoice): boolean {
+  return kind !== 'command' && !location.includes('{groupId}');
+}
+
+function whereIs({ sink, reference }: SinkChoice): Pick<PlaceSeen, 'sink' | 'kind' | 'location' | 'entry'> {
+  const { name, kind, location } = sink;
+  const { entry } = reference;
+  return { sink: name, kind, location: expand(location, reference), ...(entry !== undefined && { entry }) };
+}
+
+function keySeen(holder: Holder): Pick<PlaceSeen, 'key'> {
+  if (holder.is === 'deleted key') return { key: { apiKeyId: holder.apiKeyId, name: holder.name } };
+  if (holder.is !== 'key') return {};
+  const { apiKeyId, name, maskedSecret, status, lastUsedAt } = holder.key;
+  // Without an answer of Atlas neither its state nor its use is known.
+  const use = status === undefined && maskedSecret === undefined ? {} : { lastUsedAt };
+  return {
+    key: {
+      ...(apiKeyId !== undefined && { apiKeyId }),
+      name,
+      ...(maskedSecret !== undefined && { maskedSecret }),
+      ...(status !== undefined && { status }),
+      ...use,
+    },
+  };
+}
+
+export interface SecretDelivered extends Pick<PlaceSeen, 'sink' | 'kind' | 'location' | 'entry' | 'fingerprint'> {
+  /** Absent where this machine did not deliver it: then its mask is that of the value in the only fixed place that fits. */
+  readonly at?: string;
+  readonly holds: 'it' | 'another value' | 'nothing' | 'unreadable';
+}
+
+/** Where this machine put the secret of a key, and whether it is still there; else the only fixed place whose value fits its mask. */
+export async function placesOfKey(
+  { sinks, journal }: ConfiguredSinks & Pick<KeyListContext, 'journal'>,
+  groupId: string,
+  key: ModelKey,
+): Promise<readonly SecretDelivered[]> {
+  const kept = await journal.read();
+  const intents = kept.ok ? kept.value.intents : [];
+  const places = new Map<string, SecretDelivered>();
+  for (const intent of intents.toReversed()) {
+    const { state, updatedAt: at, entry } = intent;
+    const sink = sinks.get(intent.sink);
+    const fingerprint = 'fingerprint' in state ? state.fingerprint : undefined;
+    const isIts = keyOf(intent) === key.apiKeyId && isDelivered(intent) && fingerprint !== undefined;
+    const name = JSON.stringify([intent.sink, entry]);
+    if (!sink || sink.kind === 'inline' || !isIts || places.has(name)) continue;
+    const place = { sink, reference: referenceOf(intent) };
+    const held = await sink.lookUp(place.reference);
+    places.set(name, { ...whereIs(place), fingerprint, at, holds: wordFor(held, fingerprint) });
+  }
+  return places.size > 0 || !kept.ok ? [...places.values()] : onlyFit(sinks, groupId, key, intents);
+}
+
+function wordFor(held: Held, fingerprint: Fingerprint): SecretDelivered['holds'] {
+  if (held.held === 'value') return held.fingerprint === fingerprint ? 'it' : 'another value';
+  return held.held === 'nothing' ? 'nothing' : 'unreadable';
+}
+
+async function onlyFit(
+  sinks: ConfiguredSinks['sinks'],
+  groupId: string,
+  key: ModelKey,
+  intents: readonly Intent[],
+): Promise<readonly SecretDelivered[]> {
+  const fixed = [...sinks.values()].filter(({ takesEntry, kind }) => !takesEntry && kind !== 'inline');
+  const places = fixed.map((sink) => ({ sink, reference: { groupId } }));
+  const fits = await Promise.all(
+    places.map(async ({ sink, reference }) => {
+      return holderOf(await sink.lookUp(reference), groupId, [key], intents).is === 'key';
+    }),
+  );
+  const [fit, ...others] = places.filter((_place, index) => fits[index]);
+  return fit && others.length === 0 ? [{ ...whereIs(fit), holds: 'it' }] : [];
+}

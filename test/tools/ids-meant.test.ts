@@ -1,0 +1,79 @@
+// A name where an id is wanted is answered with the id.
+
+import { expect, onTestFinished, test } from 'vitest';
+import { createCatalog, type ToolContext } from '../../src/tools/catalog.ts';
+import { containing } from '../matching.ts';
+import { GROUP, quiet, startBench, type Bench } from '../keys/bench.ts';
+
+async function benchWith(change: Partial<ToolContext> = {}) {
+  const bench = await startBench({ timeoutMs: 500 });
+  onTestFinished(() => bench.close());
+  const context = { ...bench.context(), readOnly: false, allowInlineSecret: false, ...change };
+  const call = async (tool: string, input: object) =>
+    (await createCatalog(context).get(tool)?.call(input, quiet()))?.structured;
+  return { bench, call };
+}
+
+const sent = ({ sandbox }: Bench) => sandbox.requests.map(({ operation }) => operation);
+const refused = (hint: unknown) => ({ outcome: 'failed', error: { code: 'INVALID_INPUT', hint } });
+
+test('the name of a project is answered with its id, by a read only', async () => {
+  const { bench, call } = await benchWith();
+  const { id } = bench.sandbox.addProject({ name: 'Search' });
+  const hint = containing(`That is the name of a project: ${id} ("Search").`);
+  for (const groupId of ['Search', ' search '])
+    expect(await call('create_ai_model_api_key', { groupId, name: 'a' })).toMatchObject(refused(hint));
+  expect(sent(bench)).toEqual(['token', 'list_projects', 'list_projects']);
+});
+
+test('a name that no project has is answered with the nearest', async () => {
+  const { bench, call } = await benchWith();
+  const { id } = bench.sandbox.addProject({ name: 'Search' });
+  expect(await call('list_ai_model_api_keys', { groupId: 'Serch' })).toMatchObject(
+    refused(containing(`${id} ("Search")`)),
+  );
+});
+
+test('projects that are not allowed are not told of', async () => {
+  const { bench, call } = await benchWith({ allowedProjects: [GROUP] });
+  const { id } = bench.sandbox.addProject({ name: 'Search' });
+  const said = JSON.stringify(await call('list_ai_model_api_keys', { groupId: 'Search' }));
+  expect(said).toContain(GROUP);
+  expect(said).not.toContain(id);
+  expect(said).not.toContain('"Search"');
+});
+
+test('the name of a key is answered with its id', async () => {
+  const { bench, call } = await benchWith({ projectId: GROUP });
+  const { apiKeyId } = bench.sandbox.addKey(GROUP, { name: 'Production key (EU)' });
+  const hint = containing(`its apiKeyId is ${apiKeyId}`);
+  for (const groupId of [undefined, GROUP])
+    expect(await call('get_ai_model_api_key', { groupId, apiKeyId: 'Production key (EU)' })).toMatchObject(
+      refused(hint),
+    );
+  expect(await call('get_ai_model_api_key', { apiKeyId: 'Production key' })).toMatchObject(
+    refused(containing(`"Production key (EU)" (${apiKeyId})`)),
+  );
+});
+
+test('keys of a project that is not allowed are not looked at', async () => {
+  const { bench, call } = await benchWith({ allowedProjects: ['f'.repeat(24)] });
+  bench.sandbox.addKey(GROUP, { name: 'a key' });
+  expect(await call('get_ai_model_api_key', { groupId: GROUP, apiKeyId: 'a key' })).toMatchObject(
+    refused(expect.anything()),
+  );
+  expect(sent(bench)).toEqual([]);
+});
+
+test('where Atlas cannot be asked the refusal is as it would be', async () => {
+  const { bench, call } = await benchWith();
+  bench.sandbox.inject({ operation: 'list_projects', when: 'before', kind: 'status', status: 403, times: 9 });
+  expect(await call('list_ai_model_api_keys', { groupId: 'Search' })).toMatchObject(
+    refused(expect.stringMatching(/^Correct it and call again/)),
+  );
+});
+
+test('no error names a real project as an example', async () => {
+  const { call } = await benchWith({ allowedProjects: ['f'.repeat(24)] });
+  expect(JSON.stringify(await call('list_ai_model_api_keys', { groupId: 'x' }))).not.toContain(GROUP);
+});
