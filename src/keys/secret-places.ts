@@ -1,9 +1,11 @@
-// Says whose secret a place holds, by what the journal and the list of keys know. Pure: who reads the place, and who asks Atlas
-// once more for a key that the list lacks, is the caller.
+// Says whose secret a place holds, by what the journal and the list of keys know; and in which places the secret of a key is, by
+// the journal and a look. It changes nothing.
 
-import { hasId, type ListedKey } from '../atlas/api/keys.ts';
-import type { Held } from '../sinks/sink.ts';
-import { keyOf, type Intent } from './journal/intent.ts';
+import type { Atlas } from '../atlas/atlas.ts';
+import { hasId, saysNoSuchKey, type ListedKey } from '../atlas/api/keys.ts';
+import { expand, type Held } from '../sinks/sink.ts';
+import { isDelivered, keyOf, type Intent } from './journal/intent.ts';
+import { holdsSecretOf, referenceOf, type ConfiguredSinks, type SinkChoice } from './sink-choice.ts';
 
 export type Holder =
   | { readonly is: 'key'; readonly key: ListedKey; readonly by: 'fingerprint' | 'mask' }
@@ -35,4 +37,48 @@ export function holderOf(held: Held, groupId: string, keys: readonly ListedKey[]
 function isSameMask(one: string | undefined, other: string | undefined): boolean {
   const ending = MASK.exec(one ?? '')?.[1];
   return ending !== undefined && ending === MASK.exec(other ?? '')?.[1];
+}
+
+/** A list may be behind: only a read by its id, answered by Atlas itself, says that a key is deleted. */
+export async function confirmHolder(
+  atlas: Atlas,
+  holder: Holder,
+  groupId: string,
+  signal: AbortSignal,
+): Promise<Holder> {
+  if (holder.is !== 'deleted key') return holder;
+  const { apiKeyId, name } = holder;
+  const now = await atlas.getKey({ groupId }, apiKeyId, signal);
+  if (!now.ok && saysNoSuchKey(now.failure)) return holder;
+  // Whose secret it is, is known all the same.
+  return { is: 'key', key: now.ok ? now.value : { apiKeyId, name, lastUsedAt: null }, by: 'fingerprint' };
+}
+
+/** Where this machine put the secret of a key, and whether it is there now. */
+export interface KnownPlace extends SinkChoice {
+  readonly holds: 'yes' | 'no' | 'unknown';
+}
+
+/** The last one first. A result of a tool is not a place that can be looked at. */
+export async function lookAtKnownPlaces(
+  sinks: ConfiguredSinks['sinks'],
+  intents: readonly Intent[],
+  apiKeyId: string,
+): Promise<readonly KnownPlace[]> {
+  const places = new Map<string, KnownPlace>();
+  for (const intent of intents.toReversed()) {
+    const sink = sinks.get(intent.sink);
+    const id = JSON.stringify([intent.sink, intent.entry]);
+    if (keyOf(intent) !== apiKeyId || !isDelivered(intent) || places.has(id)) continue;
+    // The operator may have changed the sink since.
+    if (!sink || sink.kind === 'inline' || sink.takesEntry !== (intent.entry !== undefined)) continue;
+    places.set(id, { sink, reference: referenceOf(intent), holds: await holdsSecretOf(sinks, intent) });
+  }
+  return [...places.values()];
+}
+
+/** For people: the sink, the path or program, and the entry. */
+export function describePlace({ sink, reference }: SinkChoice): string {
+  const entry = reference.entry === undefined ? '' : `, entry ${reference.entry}`;
+  return `the sink ${sink.name}${entry} (${expand(sink.location, reference)})`;
 }
