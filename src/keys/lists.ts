@@ -7,9 +7,10 @@ import { originalName, type ListedKey } from '../atlas/api/keys.ts';
 import { type Position, type Slice, isPosition, START } from '../atlas/api/pages.ts';
 import type { Scope } from '../atlas/api/admin-api.ts';
 import type { RequestContext } from './request-context.ts';
-import { undeliveredOf, type Undelivered } from './undelivered.ts';
+import { leftoverWarnings, undeliveredOf, type Undelivered } from './undelivered.ts';
 import { explained, isAllowed, refuseProject, type KeyContext } from './refusals.ts';
-import type { Journal } from './journal/journal.ts';
+import type { Intent } from './journal/intent.ts';
+import type { Journal, Kept } from './journal/journal.ts';
 import type { Project } from '../atlas/api/projects.ts';
 import { nearest } from '../text/nearest.ts';
 import { parseJson } from '../text/json.ts';
@@ -37,6 +38,8 @@ interface KeyList {
   readonly keys: readonly KeyRow[];
   readonly remaining: number;
   readonly nextCursor?: string;
+  /** What earlier calls of this machine left. */
+  readonly warnings?: readonly string[];
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -81,7 +84,19 @@ export async function listModelKeys(
     })),
     remaining,
     ...(next !== undefined && { nextCursor: cursorAt(next, query) }),
+    ...leftovers(context, scope, rows, kept),
   });
+}
+
+/** Of the project that is listed; of an organization, whatever this machine left in projects that are allowed. */
+function leftovers(context: KeyContext, scope: Scope, rows: readonly ListedKey[], kept: Result<Kept>) {
+  if (!kept.ok) return {};
+  const groupId = 'groupId' in scope ? scope.groupId : undefined;
+  const isAsked = (intent: Intent) =>
+    isAllowed(context, intent.groupId) && (groupId ?? intent.groupId) === intent.groupId;
+  const intents = kept.value.intents.filter(isAsked);
+  const warnings = leftoverWarnings(groupId ?? '', rows, { ...kept.value, intents });
+  return warnings.length > 0 ? { warnings } : {};
 }
 
 /** Counts the names of all that is read, wanted or not. */

@@ -2,10 +2,10 @@
 // the journal and a look. It changes nothing.
 
 import type { Atlas } from '../atlas/atlas.ts';
-import { hasId, saysNoSuchKey, type ListedKey } from '../atlas/api/keys.ts';
+import { hasId, saysNoSuchKey, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
 import { expand, type Held } from '../sinks/sink.ts';
 import { isDelivered, keyOf, type Intent } from './journal/intent.ts';
-import { holdsSecretOf, referenceOf, type ConfiguredSinks, type SinkChoice } from './sink-choice.ts';
+import { chooseSink, holdsSecretOf, referenceOf, type ConfiguredSinks, type SinkChoice } from './sink-choice.ts';
 
 export type Holder =
   | { readonly is: 'key'; readonly key: ListedKey; readonly by: 'fingerprint' | 'mask' }
@@ -81,4 +81,58 @@ export async function lookAtKnownPlaces(
 export function describePlace({ sink, reference }: SinkChoice): string {
   const entry = reference.entry === undefined ? '' : `, entry ${reference.entry}`;
   return `the sink ${sink.name}${entry} (${expand(sink.location, reference)})`;
+}
+
+interface OldSecretSearch {
+  readonly groupId: string;
+  /** The key whose secret is looked for. */
+  readonly old: ModelKey;
+  /** All keys of its project. */
+  readonly keys: readonly ListedKey[];
+  readonly intents: readonly Intent[];
+  /** Where the journal says that it was put. */
+  readonly known: Place;
+  /** That the caller named. */
+  readonly entry?: string | undefined;
+}
+
+interface Place {
+  readonly groupId: string;
+  readonly sink?: string | undefined;
+  readonly entry?: string | undefined;
+}
+
+/**
+ * Among several sinks, the only one that holds the secret: by its fingerprint, else by its mask; what the journal knows where no
+ * other is found, or the secret may still be there. `refusedAt` is a place whose value was compared with the mask and is not it:
+ * each such answer rules out a guess, so their number is to be limited.
+ */
+export async function searchOldSecret(
+  { sinks }: ConfiguredSinks,
+  { groupId, old, keys, intents, known, entry = known.entry }: OldSecretSearch,
+): Promise<{ readonly place: Place; readonly refusedAt?: SinkChoice }> {
+  if (sinks.size < 2) return { place: known };
+  const places = known.sink === undefined ? [] : await lookAtKnownPlaces(sinks, intents, old.apiKeyId);
+  const there = places.find(({ holds }) => holds === 'yes') ?? places.find(({ holds }) => holds === 'unknown');
+  if (there) return { place: { ...there.reference, sink: there.sink.name } };
+  const holding: { readonly choice: SinkChoice; readonly by: 'fingerprint' | 'mask' }[] = [];
+  let refusedAt: SinkChoice | undefined;
+  for (const sink of [...sinks.values()].filter(({ kind }) => kind !== 'inline')) {
+    const wish = { groupId, name: old.name, sink: sink.name, ...(sink.takesEntry && { entry }) };
+    const choice = await chooseSink({ sinks }, wish, undefined);
+    if (!choice.ok) continue;
+    const held = await sink.lookUp(choice.value.reference);
+    const holder = holderOf(held, groupId, keys, intents);
+    if (holder.is === 'key' && holder.key.apiKeyId === old.apiKeyId)
+      holding.push({ choice: choice.value, by: holder.by });
+    else if (held.held === 'value' && held.mask !== undefined) refusedAt ??= choice.value;
+  }
+  const byFingerprint = holding.filter(({ by }) => by === 'fingerprint');
+  const [found, ...others] = byFingerprint.length > 0 ? byFingerprint : holding;
+  if (found && others.length === 0) {
+    const { sink, reference } = found.choice;
+    return { place: { groupId, sink: sink.name, entry: reference.entry } };
+  }
+  const isKnown = intents.some((intent) => keyOf(intent) === old.apiKeyId && isDelivered(intent));
+  return { place: known, ...(refusedAt && !isKnown && { refusedAt }) };
 }

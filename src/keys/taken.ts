@@ -87,13 +87,28 @@ export async function readyOrTaken(
   return failed(withLeftovers(placeTaken(context, choice, preflight.failure, holder), seen));
 }
 
+/** A place that a rotation cannot use, with whose secret is there. */
+export async function placeRefused(
+  context: KeyContext & ConfiguredSinks,
+  choice: SinkChoice,
+  problem: SinkProblem,
+  seen: Seen,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<Failure> {
+  if (problem.code !== 'SINK_ENTRY_EXISTS') return fromSink(problem);
+  const { groupId, keys, kept } = seen;
+  const held = await choice.sink.lookUp(choice.reference);
+  const holder = await confirmHolder(context.atlas, holderOf(held, groupId, keys, kept.intents), groupId, signal);
+  return withLeftovers(placeTaken(context, choice, problem, holder), seen);
+}
+
 /** Whether no call is at that key any more: of one that is, reconcile judges the place. */
 function isEnded(apiKeyId: string, intents: readonly Intent[]): boolean {
   return intents.every((intent) => keyOf(intent) !== apiKeyId || intent.state.step === 'ended');
 }
 
 /** The refusal of a sink, with whose secret is there, and only the ways that there are. */
-export function placeTaken(
+function placeTaken(
   { sinks }: ConfiguredSinks,
   { sink }: SinkChoice,
   { message }: SinkProblem,

@@ -2,7 +2,7 @@
 
 import * as z from 'zod/v4';
 import { listModelKeys, type KeyListContext } from '../keys/lists.ts';
-import { keyLine, listResult } from './result-text.ts';
+import { keyLine, listResult, withWarnings } from './result-text.ts';
 import { chooseScope, nameContains, page, scopeOf, subjectOf, type Defaults } from './parameter.ts';
 import { listedKeySchema, rest, resultSchema } from './result-schema.ts';
 import { defineTool, type Tool } from './tool.ts';
@@ -13,6 +13,7 @@ const MOST_DAYS = 3650;
 const output = resultSchema(['listed'], {
   keys: z.array(listedKeySchema.extend({ double: z.boolean().optional(), projectName: z.string().optional() })),
   ...rest,
+  warnings: z.array(z.string()),
 });
 
 export function listAiModelApiKeys(context: KeyListContext & Defaults): Tool {
@@ -37,8 +38,8 @@ export function listAiModelApiKeys(context: KeyListContext & Defaults): Tool {
       if (!scope.ok) return scope;
       const listed = await listModelKeys(context, { scope: scope.value, ...filter }, call);
       if (!listed.ok) return listed;
-      const { keys, ...rest } = listed.value;
-      return ok(listResult({ ...rest, field: 'keys', noun: 'key', rows: keys, line: keyLine }));
+      const { keys, warnings = [], ...rest } = listed.value;
+      return ok(withWarnings(listResult({ ...rest, field: 'keys', noun: 'key', rows: keys, line: keyLine }), warnings));
     },
   });
 }
