@@ -83,6 +83,7 @@ export async function readyOrTaken(
     const replaced = { maskedSecret: undefined, fingerprints: [held.fingerprint] };
     const again = await sink.preflight(reference, mode, replaced);
     if (again.ok) return ok({ ...again.value, dead: describeDeleted(holder) });
+    if (again.failure.code !== 'SINK_ENTRY_EXISTS') return failed(fromSink(again.failure));
   }
   return failed(withLeftovers(placeTaken(context, choice, preflight.failure, holder), seen));
 }

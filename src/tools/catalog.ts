@@ -37,7 +37,7 @@ export interface Catalog {
 
 export function createCatalog(context: ToolContext): Catalog {
   const tools = toolsOf(context);
-  const advise = adviseOnIds(context);
+  const advise = adviseOnIds(context, (name) => isChosen(name, context.tools ?? {}));
   return {
     find(name) {
       const tool = tools.find((candidate) => candidate.name === name);

@@ -1,6 +1,6 @@
 // A place or a name that is taken: whose it is, what can be done, and that only the secret of a deleted key gives way.
 
-import { rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openJournal } from '../../src/keys/journal/journal.ts';
@@ -214,6 +214,18 @@ describe('what stands at a place stays', () => {
     bench.sandbox.removeKey(made.key.apiKeyId);
     const refused = await stays(bench, inOldPlace(bench, {}, { ...bench.context(), allowedProjects: [GROUP] }));
     expect(JSON.stringify(refused)).not.toContain(made.key.apiKeyId);
+  });
+
+  test('where other users could have put it there: the sink says what to do', async () => {
+    const bench = await benchWith();
+    bench.sandbox.removeKey(await delivered(bench, 'app'));
+    const path = join(bench.folder, 'keys', 'app');
+    chmodSync(path, 0o666);
+    const before = bench.held('app');
+    expect(await inOldPlace(bench)).toMatchObject({
+      failure: { code: 'SINK_NOT_READY', hint: containing('chmod 600') },
+    });
+    expect(bench.held('app')).toBe(before);
   });
 
   test('where it cannot be read', async () => {
