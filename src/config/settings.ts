@@ -61,7 +61,7 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
   allowedProjects: {
     variable: 'ATLAS_MODEL_KEYS_ALLOWED_PROJECTS',
     fromText: words,
-    help: 'The only project ids (groupId) that may be used, separated by commas',
+    help: 'The only project ids (groupId) that may be used, separated by commas; a single one is the default',
     standard: 'every project',
   },
   stateDir: {

@@ -1,16 +1,16 @@
 // Says what the places for secrets hold now: whose key it is, or that it is nobody's. It looks at the places that the operator
 // fixed, at those that the journal knows, and at the one that the caller names; to Atlas it sends only reads.
 
-import { saysNoSuchKey, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
+import type { ListedKey, ModelKey } from '../atlas/api/keys.ts';
 import { failed, ok, refusal, type Result } from '../failure.ts';
 import { expand, type Held, type Sink } from '../sinks/sink.ts';
 import type { Fingerprint } from '../secret/opened-secret.ts';
-import { isDelivered, keyOf, type Intent } from './journal/intent.ts';
+import { isDelivered, type Intent } from './journal/intent.ts';
 import type { KeyListContext } from './lists.ts';
 import { explained } from './find-key.ts';
 import { cancelled, isAllowed, refuseProject } from './refusals.ts';
 import type { RequestContext } from './request-context.ts';
-import { holderOf, type Holder } from './secret-places.ts';
+import { confirmHolder, holderOf, placesOfSecret, type Holder } from './secret-places.ts';
 import { chooseSink, referenceOf, type ConfiguredSinks, type SinkChoice } from './sink-choice.ts';
 
 export interface SinkCheckContext extends KeyListContext, ConfiguredSinks {}
@@ -135,28 +135,12 @@ async function lookAt(
       keysOf.set(groupId, keys);
     }
     const held = await place.sink.lookUp(place.reference);
-    const holder = await certain(context, holderOf(held, groupId, keys, intents), groupId, call.signal);
+    const holder = await confirmHolder(context.atlas, holderOf(held, groupId, keys, intents), groupId, call.signal);
     const told = placeSeen(place, held, holder, intents);
     const identity = JSON.stringify([told.sink, told.location, told.entry, isShared(place) ? '' : groupId]);
     if (seen.get(identity)?.key === undefined) seen.set(identity, told);
   }
   return ok([...seen.values()]);
-}
-
-/** A list may be behind: only a read by its id, answered by Atlas itself, says that a key is deleted. */
-async function certain(
-  { atlas }: SinkCheckContext,
-  holder: Holder,
-  groupId: string,
-  signal: AbortSignal,
-): Promise<Holder> {
-  if (holder.is !== 'deleted key') return holder;
-  const { apiKeyId, name } = holder;
-  const now = await atlas.getKey({ groupId }, apiKeyId, signal);
-  if (!now.ok && saysNoSuchKey(now.failure)) return holder;
-  // Whose secret it is, is known all the same.
-  const key = now.ok ? now.value : { apiKeyId, name, lastUsedAt: null };
-  return { is: 'key', key, by: 'fingerprint' };
 }
 
 function placeSeen(place: SinkChoice, held: Held, holder: Holder, intents: readonly Intent[]): PlaceSeen {
@@ -215,19 +199,15 @@ export async function placesOfKey(
 ): Promise<readonly SecretDelivered[]> {
   const kept = await journal.read();
   const intents = kept.ok ? kept.value.intents : [];
-  const places = new Map<string, SecretDelivered>();
-  for (const intent of intents.toReversed()) {
-    const { state, updatedAt: at, entry } = intent;
-    const sink = sinks.get(intent.sink);
-    const fingerprint = 'fingerprint' in state ? state.fingerprint : undefined;
-    const isIts = keyOf(intent) === key.apiKeyId && isDelivered(intent) && fingerprint !== undefined;
-    const name = JSON.stringify([intent.sink, entry]);
-    if (!sink || sink.kind === 'inline' || !isIts || places.has(name)) continue;
-    const place = { sink, reference: referenceOf(intent) };
-    const held = await sink.lookUp(place.reference);
-    places.set(name, { ...whereIs(place), fingerprint, at, holds: wordFor(held, fingerprint) });
-  }
-  return places.size > 0 || !kept.ok ? [...places.values()] : onlyFit(sinks, groupId, key, intents);
+  const known = await Promise.all(
+    placesOfSecret(sinks, intents, key.apiKeyId).map(async ({ intent: { state, updatedAt: at }, ...place }) => {
+      const held = await place.sink.lookUp(place.reference);
+      return 'fingerprint' in state
+        ? [{ ...whereIs(place), fingerprint: state.fingerprint, at, holds: wordFor(held, state.fingerprint) }]
+        : [];
+    }),
+  );
+  return known.length > 0 || !kept.ok ? known.flat() : onlyFit(sinks, groupId, key, intents);
 }
 
 function wordFor(held: Held, fingerprint: Fingerprint): SecretDelivered['holds'] {

@@ -10,15 +10,8 @@ import { createAndDeliver, type CreateContext, type Issued, type PreparedCreate 
 import { chooseSink, holdsSecret, type SinkChoice, receipt, type Delivered, type Planned } from './sink-choice.ts';
 import { liveCheckWarnings } from './live-check.ts';
 import { explained } from './find-key.ts';
-import {
-  leftoverWarnings,
-  youngRivalOf,
-  refuseMarkedName,
-  cancelled,
-  fromSink,
-  nameInUse,
-  refuseProject,
-} from './refusals.ts';
+import { leftoverOfName, nameTaken, readyOrTaken, withLeftovers } from './taken.ts';
+import { leftoverWarnings, youngRivalOf, refuseMarkedName, cancelled, nameInUse, refuseProject } from './refusals.ts';
 import { failed, ok, refusal, type FailureAfterCreate, type Result } from '../failure.ts';
 
 export interface CreateRequest {
@@ -64,25 +57,29 @@ export async function createKey(
 /** Asks Atlas whether the name is free and the sink whether it can write, both at once. A dry run changes nothing. */
 async function prepareWrite(
   context: CreateContext,
-  { sink, reference }: SinkChoice,
+  choice: SinkChoice,
   { groupId, name, dryRun }: CreateRequest,
   signal: AbortSignal,
 ): Promise<Result<Pick<PreparedCreate, 'write' | 'seen'> & { readonly warnings: readonly string[] }>> {
+  const mode = dryRun ? 'inspect' : 'prove';
   const [keys, kept, preflight] = await Promise.all([
     context.atlas.listKeys(groupId, signal, PROJECT_WRITER),
     context.journal.read(),
-    sink.preflight(reference, dryRun ? 'inspect' : 'prove'),
+    choice.sink.preflight(choice.reference, mode),
   ]);
   if (!keys.ok) return failed(await explained(context, keys.failure, { groupId }, signal));
   if (!kept.ok) return kept;
+  const seen = { groupId, keys: keys.value, kept: kept.value };
   const namesake = keys.value.find((key) => isNamed(key, name));
-  if (namesake) return failed(nameInUse(namesake.apiKeyId));
-  const rival = youngRivalOf(name, keys.value, kept.value);
-  if (rival) return failed(rival);
-  if (!preflight.ok) return failed(fromSink(preflight.failure));
-  const { write, warnings = [] } = preflight.value;
-  const told = [...(dryRun ? warnings : []), ...leftoverWarnings(groupId, keys.value, kept.value)];
-  return ok({ write, seen: keys.value, warnings: told });
+  if (namesake) return failed(await nameTaken(context, namesake, seen));
+  const rival = leftoverOfName(name, seen) ?? youngRivalOf(name, keys.value, kept.value);
+  if (rival) return failed(withLeftovers(rival, seen));
+  const ready = await readyOrTaken(context, choice, preflight, seen, { mode, signal });
+  if (!ready.ok) return ready;
+  const { write, warnings = [], dead } = ready.value;
+  const givesWay = `${write.location} ${dryRun ? 'holds' : 'held'} ${dead ?? ''}, which ${dryRun ? 'would give' : 'gave'} way.`;
+  const told = [...(dryRun ? warnings : []), ...(dead === undefined ? [] : [givesWay])];
+  return ok({ write, seen: keys.value, warnings: [...told, ...leftoverWarnings(groupId, keys.value, kept.value)] });
 }
 
 /** Steps 6 and 7 of the delivery protocol for a create: the rename is what commits it. */

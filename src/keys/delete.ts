@@ -8,6 +8,9 @@ import { cancelled, outcomeUnknown } from './refusals.ts';
 import { formerNameOf } from './journal/audit.ts';
 import { failed, ok, type Result, type Failure } from '../failure.ts';
 import type { Atlas } from '../atlas/atlas.ts';
+import type { Journal } from './journal/journal.ts';
+import { describePlace, lookAtKnownPlaces, type KnownPlace } from './secret-places.ts';
+import type { ConfiguredSinks } from './sink-choice.ts';
 
 interface DeleteRequest {
   readonly groupId: string;
@@ -25,11 +28,16 @@ export interface DeleteContext extends KeyContext {
   /** Of the audit log. */
   readonly stateDir: string;
   readonly confirm: ConfirmPolicy;
+  readonly journal: Journal;
+  readonly sinks: ConfiguredSinks['sinks'];
 }
 
 export interface Deleted {
   readonly outcome: 'deleted' | 'planned';
+  /** As it was before; of a deleted one the status is `DELETED`. */
   readonly key: ModelKey;
+  /** Where its secret still stands. */
+  readonly warnings: readonly string[];
 }
 
 export async function deleteKey(
@@ -44,10 +52,12 @@ export async function deleteKey(
   const request = { ...wish, apiKeyId: id.value };
   let found = await findNamed(context, request, call);
   if (!found.ok) return found;
-  if (request.dryRun) return ok({ outcome: 'planned', key: found.value });
+  const places = await placesOfSecret(context, request.apiKeyId);
+  const warnings = places.map(stillStands);
+  if (request.dryRun) return ok({ outcome: 'planned', key: found.value, warnings });
   const former = call.ask && (await formerNameOf(context.stateDir, request.apiKeyId));
   const consent = await askConsent(context.confirm, call.ask, {
-    message: `Delete this AI model API key of Atlas for good?\nWhatever uses it stops working.\n${described(found.value, request.groupId, former)}`,
+    message: `Delete this AI model API key of Atlas for good?\nWhatever uses it stops working.\n${described(found.value, request.groupId, former)}${places.map(inForm).join('')}`,
     ...typedNameOf(found.value),
   });
   if (!consent.ok) return consent;
@@ -56,7 +66,25 @@ export async function deleteKey(
   if (!found.ok) return found;
   if (call.signal.aborted) return failed(cancelled);
   call.progress('Deleting the key');
-  return deleteAndLook(context, request, found.value, call.signal);
+  return deleteAndLook(context, request, { key: found.value, warnings }, call.signal);
+}
+
+/** As far as the journal knows: where it is, or may be. */
+async function placesOfSecret({ journal, sinks }: DeleteContext, apiKeyId: string): Promise<readonly KnownPlace[]> {
+  const kept = await journal.read();
+  const places = kept.ok ? await lookAtKnownPlaces(sinks, kept.value.intents, apiKeyId) : [];
+  return places.filter(({ holds }) => holds !== 'no');
+}
+
+function stillStands(place: KnownPlace): string {
+  const where = describePlace(place);
+  return place.holds === 'yes'
+    ? `Its secret still stands in ${where}: whatever reads it there is refused. A create may use that place again.`
+    : `Its secret may still stand in ${where}, which cannot be read.`;
+}
+
+function inForm({ sink, holds }: KnownPlace): string {
+  return `\nIts secret ${holds === 'yes' ? 'is' : 'may be'} in the sink: ${sink.name}`;
 }
 
 async function findNamed(
@@ -73,11 +101,11 @@ async function findNamed(
 async function deleteAndLook(
   context: KeyContext,
   { groupId, apiKeyId }: KnownDelete,
-  key: ModelKey,
+  { key, warnings }: Pick<Deleted, 'key' | 'warnings'>,
   signal: AbortSignal,
 ): Promise<Result<Deleted>> {
   const deletion = await deleteForGood(context.atlas, groupId, apiKeyId);
-  if (deletion.state === 'deleted') return ok({ outcome: 'deleted', key });
+  if (deletion.state === 'deleted') return ok({ outcome: 'deleted', key: { ...key, status: 'DELETED' }, warnings });
   const { failure } = deletion;
   if (deletion.state === 'alive') {
     const refused = await explained(context, failure, { groupId, apiKeyId }, signal);

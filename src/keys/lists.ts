@@ -7,8 +7,9 @@ import type { Position, Slice } from '../atlas/api/pages.ts';
 import type { Scope } from '../atlas/api/admin-api.ts';
 import type { RequestContext } from './request-context.ts';
 import { explained, type KeyContext } from './find-key.ts';
-import { undeliveredOf, type Undelivered, isAllowed, refuseProject } from './refusals.ts';
-import type { Journal } from './journal/journal.ts';
+import { leftoverWarnings, undeliveredOf, type Undelivered, isAllowed, refuseProject } from './refusals.ts';
+import type { Intent } from './journal/intent.ts';
+import type { Journal, Kept } from './journal/journal.ts';
 import type { Project } from '../atlas/api/projects.ts';
 import { fitting, partOf, positionOf, readWindow } from './list-window.ts';
 import { nearest } from '../text/text.ts';
@@ -40,6 +41,8 @@ interface KeyList {
   readonly nextCursor?: string;
   /** The keys whose names are most like `nameContains`, where none contains it. */
   readonly nearest?: readonly NamedKey[];
+  /** What earlier calls of this machine left. */
+  readonly warnings?: readonly string[];
 }
 
 export type NamedKey = Pick<KeyRow, 'apiKeyId' | 'name' | 'groupId' | 'projectName'>;
@@ -82,7 +85,12 @@ export async function listModelKeys(
   }));
   const { shown, ...rest } = partOf(window.value, rows, { query, mostTokens });
   const likely = similar?.nearest().map((key) => rowOf(key, scope, projects)) ?? [];
-  return ok({ keys: shown, ...rest, ...(likely.length > 0 && { nearest: likely }) });
+  return ok({
+    keys: shown,
+    ...rest,
+    ...(likely.length > 0 && { nearest: likely }),
+    ...leftovers(context, scope, window.value.rows, kept),
+  });
 }
 
 export type CountBy = 'project' | 'createdBy' | 'status';
@@ -161,6 +169,17 @@ function similarNames(context: KeyContext, { scope, nameContains }: Pick<KeyList
     },
     nearest: () => nearest(fold(nameContains), others ?? [], ({ name }) => fold(name), MOST_NEAREST),
   };
+}
+
+/** Of the project that is listed; of an organization, whatever this machine left in projects that are allowed. */
+function leftovers(context: KeyContext, scope: Scope, rows: readonly ListedKey[], kept: Result<Kept>) {
+  if (!kept.ok) return {};
+  const groupId = 'groupId' in scope ? scope.groupId : undefined;
+  const isAsked = (intent: Intent) =>
+    isAllowed(context, intent.groupId) && (groupId ?? intent.groupId) === intent.groupId;
+  const intents = kept.value.intents.filter(isAsked);
+  const warnings = leftoverWarnings(groupId ?? '', rows, { ...kept.value, intents });
+  return warnings.length > 0 ? { warnings } : {};
 }
 
 /** Counts the names of all that is read, wanted or not. */

@@ -22,6 +22,8 @@ import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
 import { formerNameOf } from './journal/audit.ts';
 import { isDelivered, keyOf, openRotationOf, type Intent } from './journal/intent.ts';
 import { datedName, newNonce } from './own-key.ts';
+import { searchOldSecret } from './secret-places.ts';
+import { placeRefused, type Seen } from './taken.ts';
 import { createAndDeliver, type CreateContext, type PreparedCreate } from './create-and-deliver.ts';
 import { keptBecause, retire, type Rotated } from './retire.ts';
 
@@ -113,8 +115,8 @@ async function examine(context: RotateContext, wish: RotateRequest, call: Reques
   const refused =
     refuseOtherName(old, request.confirmName) ?? refuseMarkedKey(old) ?? rotationUnfinished(intents, apiKeyId);
   if (refused) return failed(refused);
-  const place = { ...placeKnown(request, intents, context.sinks), name: old.name };
-  const chosen = await chooseSink(context, place, call.ask);
+  const seen = { groupId, keys: keys.value, kept: kept.value };
+  const chosen = await choosePlace(context, request, { ...seen, old, looked }, call);
   if (!chosen.ok) return chosen;
   const choice = chosen.value;
   const replaced = replacedBy(old, intents);
@@ -122,7 +124,7 @@ async function examine(context: RotateContext, wish: RotateRequest, call: Reques
   if (!preflight.ok) {
     const { isRefusedLook } = preflight.failure;
     const spent = isRefusedLook ? await recordLook(context, request, choice, looked) : undefined;
-    return failed(spent ?? fromSink(preflight.failure));
+    return failed(spent ?? (await placeRefused(context, choice, preflight.failure, seen, call)));
   }
   const { write, warnings: ofPlace = [] } = preflight.value;
   const taken = write.overwrites === 'unknown' && placeOfAnother(intents, choice, apiKeyId);
@@ -161,6 +163,29 @@ export function replacedBy({ apiKeyId, maskedSecret }: ModelKey, intents: readon
   const own = intents.filter((intent) => keyOf(intent) === apiKeyId && isDelivered(intent));
   const fingerprints = own.flatMap(({ state }) => ('fingerprint' in state ? (state.fingerprint ?? []) : []));
   return { maskedSecret, fingerprints };
+}
+
+/** Where the caller says, else where the old secret is, else as a create chooses. */
+async function choosePlace(
+  context: RotateContext,
+  request: KnownRotation,
+  seen: Seen & { readonly old: ModelKey; readonly looked: number },
+  call: RequestContext,
+): Promise<Result<SinkChoice>> {
+  const { old, keys, kept, looked } = seen;
+  const { groupId, sink, entry } = request;
+  const known = placeKnown(request, kept.intents, context.sinks);
+  const search = { groupId, old, keys, intents: kept.intents, known, entry };
+  const { place, refusedAt } = sink === undefined ? await searchOldSecret(context, search) : { place: known };
+  const chosen = await chooseSink(context, { ...place, name: old.name }, call.ask);
+  // A look at the place that is used counts when its preflight refuses it.
+  const isCounted = refusedAt === undefined || (chosen.ok && isSamePlace(chosen.value, refusedAt));
+  const limited = isCounted ? undefined : await recordLook(context, request, refusedAt, looked);
+  return limited ? failed(limited) : chosen;
+}
+
+function isSamePlace(one: SinkChoice, other: SinkChoice): boolean {
+  return one.sink.name === other.sink.name && one.reference.entry === other.reference.entry;
 }
 
 /** By its id, else by its name where that is the name of one key only. It is read again by its id before it is deleted. */

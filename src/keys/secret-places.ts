@@ -1,9 +1,11 @@
-// Says whose secret a place holds, by what the journal and the list of keys know. Pure: who reads the place, and who asks Atlas
-// once more for a key that the list lacks, is the caller.
+// Says whose secret a place holds, by what the journal and the list of keys know; and in which places the secret of a key is, by
+// the journal and a look. It changes nothing.
 
-import { hasId, type ListedKey } from '../atlas/api/keys.ts';
-import type { Held } from '../sinks/sink.ts';
-import { keyOf, type Intent } from './journal/intent.ts';
+import type { Atlas } from '../atlas/atlas.ts';
+import { hasId, saysNoSuchKey, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
+import { expand, type Held } from '../sinks/sink.ts';
+import { isDelivered, keyOf, type Intent } from './journal/intent.ts';
+import { chooseSink, holdsSecretOf, referenceOf, type ConfiguredSinks, type SinkChoice } from './sink-choice.ts';
 
 export type Holder =
   | { readonly is: 'key'; readonly key: ListedKey; readonly by: 'fingerprint' | 'mask' }
@@ -35,4 +37,113 @@ export function holderOf(held: Held, groupId: string, keys: readonly ListedKey[]
 function isSameMask(one: string | undefined, other: string | undefined): boolean {
   const ending = MASK.exec(one ?? '')?.[1];
   return ending !== undefined && ending === MASK.exec(other ?? '')?.[1];
+}
+
+/** A list may be behind: only a read by its id, answered by Atlas itself, says that a key is deleted. */
+export async function confirmHolder(
+  atlas: Atlas,
+  holder: Holder,
+  groupId: string,
+  signal: AbortSignal,
+): Promise<Holder> {
+  if (holder.is !== 'deleted key') return holder;
+  const { apiKeyId, name } = holder;
+  const now = await atlas.getKey({ groupId }, apiKeyId, signal);
+  if (!now.ok && saysNoSuchKey(now.failure)) return holder;
+  // Whose secret it is, is known all the same.
+  return { is: 'key', key: now.ok ? now.value : { apiKeyId, name, lastUsedAt: null }, by: 'fingerprint' };
+}
+
+/** Where this machine put the secret of a key, the last one first. A result of a tool is not a place that can be looked at. */
+export function placesOfSecret(
+  sinks: ConfiguredSinks['sinks'],
+  intents: readonly Intent[],
+  apiKeyId: string,
+): readonly (SinkChoice & { readonly intent: Intent })[] {
+  const places = new Map<string, SinkChoice & { readonly intent: Intent }>();
+  for (const intent of intents.toReversed()) {
+    const sink = sinks.get(intent.sink);
+    const id = JSON.stringify([intent.sink, intent.entry]);
+    if (keyOf(intent) !== apiKeyId || !isDelivered(intent) || places.has(id)) continue;
+    // The operator may have changed the sink since.
+    if (!sink || sink.kind === 'inline' || sink.takesEntry !== (intent.entry !== undefined)) continue;
+    places.set(id, { sink, reference: referenceOf(intent), intent });
+  }
+  return [...places.values()];
+}
+
+export interface KnownPlace extends SinkChoice {
+  readonly holds: 'yes' | 'no' | 'unknown';
+}
+
+/** {@link placesOfSecret}, and whether it is there now. */
+export async function lookAtKnownPlaces(
+  sinks: ConfiguredSinks['sinks'],
+  intents: readonly Intent[],
+  apiKeyId: string,
+): Promise<readonly KnownPlace[]> {
+  const places = placesOfSecret(sinks, intents, apiKeyId);
+  return Promise.all(
+    places.map(async ({ intent, ...place }) => ({ ...place, holds: await holdsSecretOf(sinks, intent) })),
+  );
+}
+
+/** For people: the sink, the path or program, and the entry. */
+export function describePlace({ sink, reference }: SinkChoice): string {
+  const entry = reference.entry === undefined ? '' : `, entry ${reference.entry}`;
+  return `the sink ${sink.name}${entry} (${expand(sink.location, reference)})`;
+}
+
+interface OldSecretSearch {
+  readonly groupId: string;
+  /** The key whose secret is looked for. */
+  readonly old: ModelKey;
+  /** All keys of its project. */
+  readonly keys: readonly ListedKey[];
+  readonly intents: readonly Intent[];
+  /** Where the journal says that it was put. */
+  readonly known: Place;
+  /** That the caller named. */
+  readonly entry?: string | undefined;
+}
+
+interface Place {
+  readonly groupId: string;
+  readonly sink?: string | undefined;
+  readonly entry?: string | undefined;
+}
+
+/**
+ * Among several sinks, the only one that holds the secret: by its fingerprint, else by its mask; what the journal knows where no
+ * other is found, or the secret may still be there. `refusedAt` is a place whose value was compared with the mask and is not it:
+ * each such answer rules out a guess, so their number is to be limited.
+ */
+export async function searchOldSecret(
+  { sinks }: ConfiguredSinks,
+  { groupId, old, keys, intents, known, entry = known.entry }: OldSecretSearch,
+): Promise<{ readonly place: Place; readonly refusedAt?: SinkChoice }> {
+  if (sinks.size < 2) return { place: known };
+  const places = known.sink === undefined ? [] : await lookAtKnownPlaces(sinks, intents, old.apiKeyId);
+  const there = places.find(({ holds }) => holds === 'yes') ?? places.find(({ holds }) => holds === 'unknown');
+  if (there) return { place: { ...there.reference, sink: there.sink.name } };
+  const holding: { readonly choice: SinkChoice; readonly by: 'fingerprint' | 'mask' }[] = [];
+  let refusedAt: SinkChoice | undefined;
+  for (const sink of [...sinks.values()].filter(({ kind }) => kind !== 'inline')) {
+    const wish = { groupId, name: old.name, sink: sink.name, ...(sink.takesEntry && { entry }) };
+    const choice = await chooseSink({ sinks }, wish, undefined);
+    if (!choice.ok) continue;
+    const held = await sink.lookUp(choice.value.reference);
+    const holder = holderOf(held, groupId, keys, intents);
+    if (holder.is === 'key' && holder.key.apiKeyId === old.apiKeyId)
+      holding.push({ choice: choice.value, by: holder.by });
+    else if (held.held === 'value' && held.mask !== undefined) refusedAt ??= choice.value;
+  }
+  const byFingerprint = holding.filter(({ by }) => by === 'fingerprint');
+  const [found, ...others] = byFingerprint.length > 0 ? byFingerprint : holding;
+  if (found && others.length === 0) {
+    const { sink, reference } = found.choice;
+    return { place: { groupId, sink: sink.name, entry: reference.entry } };
+  }
+  const isKnown = intents.some((intent) => keyOf(intent) === old.apiKeyId && isDelivered(intent));
+  return { place: known, ...(refusedAt && !isKnown && { refusedAt }) };
 }

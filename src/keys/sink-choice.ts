@@ -45,7 +45,7 @@ export async function chooseSink(
     const hint = 'Leave out entry, or choose another sink (see list_secret_sinks).';
     return failed(refusal('INVALID_INPUT', `entry: the sink ${sink.name} has a fixed target.`, hint));
   }
-  const entry = wish.entry ?? entryFrom(wish.name);
+  const entry = wish.entry ?? (sink.entryForm === 'variable' ? variableFrom(wish.name) : entryFrom(wish.name));
   if (!ENTRY.test(entry) || entry.includes('..')) {
     const message =
       wish.entry === undefined ? 'entry: none can be made from the name of the key.' : 'entry: is not accepted.';
@@ -71,6 +71,14 @@ function entryFrom(name: string): string {
     .replace(/^[^A-Za-z0-9]+/, '')
     .slice(0, 128)
     .replace(/[^A-Za-z0-9]+$/, '');
+}
+
+/** `Production key (EU)` becomes `PRODUCTION_KEY_EU`. A variable begins with a letter. */
+function variableFrom(name: string): string {
+  const word = entryFrom(name)
+    .toUpperCase()
+    .replace(/[^A-Z0-9]+/g, '_');
+  return /^[0-9]/.test(word) ? `KEY_${word}`.slice(0, 128) : word;
 }
 
 async function namedOrAskedSink(

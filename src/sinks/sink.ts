@@ -77,6 +77,8 @@ export interface Sink {
   readonly location: string;
   /** Whether the location has `{entry}`; where not, the operator fixed the target and `entry` is refused. */
   readonly takesEntry: boolean;
+  /** What an entry must be to fit; absent where any entry does. */
+  readonly entryForm?: 'variable';
   /**
    * How long after its server was killed something may still write there, in milliseconds: 0 where nothing but this process
    * writes.

@@ -37,7 +37,7 @@ export type Catalog = ReadonlyMap<string, Tool>;
 
 export function createCatalog(context: ToolContext): Catalog {
   const tools = toolsOf(context).filter(({ name }) => isChosen(name, context.tools ?? {}));
-  const advise = adviseOnIds(context);
+  const advise = adviseOnIds(context, (name) => isChosen(name, context.tools ?? {}));
   return byName(
     tools.map((tool) =>
       !context.readOnly || tool.annotations.readOnlyHint

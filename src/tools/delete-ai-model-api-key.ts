@@ -11,6 +11,7 @@ import { ok } from '../failure.ts';
 const output = resultSchema(['deleted', 'planned'], {
   key: shownKeySchema,
   ...planFields,
+  warnings: z.array(z.string()),
 });
 
 export function deleteAiModelApiKey(context: DeleteContext & Defaults): Tool {
@@ -19,7 +20,7 @@ export function deleteAiModelApiKey(context: DeleteContext & Defaults): Tool {
     title: 'Delete AI model API key',
     description:
       'Delete an AI model API key for good: whatever still uses it is refused from then on. ' +
-      'Use it when the user no longer wants a key, such as one that leaked or that nobody uses. The user may be asked to confirm.',
+      'Use it when nobody needs the key any more; rotate one that leaked and is still needed. The user may be asked to confirm.',
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: true },
     input: z.strictObject({ groupId: groupId(context), apiKeyId: optionalKeyId('confirmName'), confirmName, dryRun }),
     output,
@@ -28,10 +29,15 @@ export function deleteAiModelApiKey(context: DeleteContext & Defaults): Tool {
     async handle(request, call) {
       const done = await deleteKey(context, request, call);
       if (!done.ok) return done;
-      const { outcome, key } = done.value;
+      const { outcome, key, warnings } = done.value;
       const name = quoted(key.name);
       return ok({
-        structured: { outcome, key, ...(outcome === 'planned' && dryRunOf.delete) },
+        structured: {
+          outcome,
+          key,
+          ...(outcome === 'planned' && dryRunOf.delete),
+          ...(warnings.length > 0 && { warnings }),
+        },
         summary:
           outcome === 'deleted'
             ? `Deleted the key ${name}.`

@@ -2,7 +2,16 @@
 
 import * as z from 'zod/v4';
 import { countModelKeys, listModelKeys, type CountBy, type KeyListContext } from '../keys/lists.ts';
-import { headLine, keyCells, linesOf, listResult, namedKeyCells, projectNaming, quoted } from './result-text.ts';
+import {
+  headLine,
+  keyCells,
+  linesOf,
+  listResult,
+  namedKeyCells,
+  projectNaming,
+  quoted,
+  withWarnings,
+} from './result-text.ts';
 import { chooseScope, MOST_TOKENS, nameContains, page, scopeOf, subjectOf, type Defaults } from './parameter.ts';
 import { listedKeySchema, rest, resultSchema } from './result-schema.ts';
 import { defineTool, type Answer, type Tool } from './tool.ts';
@@ -21,6 +30,7 @@ const output = resultSchema(['listed'], {
     z.strictObject({ value: z.string().nullable(), count: z.number(), projectName: z.string().optional() }),
   ),
   ...rest,
+  warnings: z.array(z.string()),
 });
 
 export function listAiModelApiKeys(context: KeyListContext & Defaults): Tool {
@@ -50,7 +60,9 @@ export function listAiModelApiKeys(context: KeyListContext & Defaults): Tool {
         return counted.ok ? ok(countAnswer(counted.value, countBy)) : counted;
       }
       const listed = await listModelKeys(context, request, call);
-      return listed.ok ? ok(listAnswer(listed.value)) : listed;
+      if (!listed.ok) return listed;
+      const { warnings = [], ...list } = listed.value;
+      return ok(withWarnings(listAnswer(list), warnings));
     },
   });
 }

@@ -114,6 +114,13 @@ export function lastUse({ lastUsedAt }: Pick<KeyRow, 'lastUsedAt'>): string {
   return lastUsedAt === null ? 'never used' : `last used ${shown(lastUsedAt)}`;
 }
 
+/** The answer with what the caller should know besides. */
+export function withWarnings(answer: Answer, warnings: readonly string[]): Answer {
+  if (warnings.length === 0) return answer;
+  const { structured, text = JSON.stringify(structured) } = answer;
+  return { ...answer, structured: { ...structured, warnings }, text: [text, ...warnings].join('\n') };
+}
+
 /** @param projectOf what names the project of a key; {@link projectNaming} */
 export function keyCells(key: KeyRow, projectOf: (key: NamedKey) => Cell): readonly Cell[] {
   return [

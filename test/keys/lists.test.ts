@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { countModelKeys, listModelKeys, type KeyRow, listProjects } from '../../src/keys/lists.ts';
 import { containing } from '../matching.ts';
-import { GROUP, quiet, startBench, told, type Bench } from './bench.ts';
+import { listAiModelApiKeys } from '../../src/tools/list-ai-model-api-keys.ts';
+import { GROUP, plant, quiet, startBench, told, type Bench } from './bench.ts';
 import { getModelKey } from '../../src/keys/find-key.ts';
 
 type KeyListRequest = Parameters<typeof listModelKeys>[1];
@@ -229,4 +230,27 @@ describe('projects', () => {
       failure: { code: 'ATLAS_NOT_FOUND', hint: containing(`${GROUP} ("Production")`) },
     });
   });
+});
+
+test('a list tells what earlier calls of this machine left, in projects that are allowed', async () => {
+  const bench = await freshBench();
+  const nonce = '0123456789ab';
+  const { apiKeyId } = bench.sandbox.addKey(GROUP, { name: `b-undelivered-${nonce}` });
+  const at = new Date().toISOString();
+  const plan = { name: 'b', sink: 'file', entry: 'b', openedAt: at, updatedAt: at, owner: null };
+  plant(bench, { ...plan, groupId: GROUP, nonce, state: { step: 'undelivered', apiKeyId } });
+  plant(bench, {
+    ...plan,
+    groupId: 'f'.repeat(24),
+    nonce: 'fedcba987654',
+    state: { step: 'undelivered', apiKeyId: 'x' },
+  });
+  const warnings = [containing(`alive and not delivered: ${apiKeyId}`)];
+  expect(await keysOf(bench, {})).toMatchObject({ warnings });
+  expect(await keysOf(bench, { nameContains: 'none' })).toMatchObject({ warnings: [containing('1 earlier')] });
+  expect(await keysOf(bench, {}, [GROUP])).toMatchObject({ warnings });
+  const listed = listAiModelApiKeys(bench.context());
+  const { structured, text } = await listed.call({ groupId: GROUP }, quiet());
+  expect(structured).toMatchObject({ warnings });
+  expect(text).toContain(`alive and not delivered: ${apiKeyId}`);
 });

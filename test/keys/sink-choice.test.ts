@@ -73,6 +73,37 @@ describe('of several sinks without a default', () => {
   });
 });
 
+describe('without an entry, one is made that fits the place', () => {
+  const places = openSinks(
+    new Map([
+      ['file', { type: 'file', path: '/srv/{entry}.key' }],
+      ['variable', { type: 'dotenv', path: '/srv/.env', variable: '{entry}' }],
+      ['folder', { type: 'dotenv', path: '/srv/{entry}/.env', variable: 'KEY' }],
+    ]),
+    {},
+  );
+  const entryIn = async (sink: string, name: string) => {
+    const chosen = await chooseSink({ sinks: places }, { groupId: GROUP, name, sink });
+    return chosen.ok ? chosen.value.reference.entry : chosen.failure.code;
+  };
+  test.each([
+    ['Production key', 'Production-key', 'PRODUCTION_KEY'],
+    ['Clé (EU) – 2', 'Cle-EU-2', 'CLE_EU_2'],
+    ['2nd key', '2nd-key', 'KEY_2ND_KEY'],
+    ['…', 'INVALID_INPUT', 'INVALID_INPUT'],
+  ])('%j', async (name, inFile, inVariable) => {
+    expect([await entryIn('file', name), await entryIn('folder', name)]).toEqual([inFile, inFile]);
+    expect(await entryIn('variable', name)).toBe(inVariable);
+  });
+  test('a variable that every reader of a .env file takes, whatever the name', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.string({ unit: 'binary', maxLength: 250 }), async (name) => {
+        expect(await entryIn('variable', name)).toMatch(/^(?:[A-Z][A-Z0-9_]{0,127}|INVALID_INPUT)$/);
+      }),
+    );
+  });
+});
+
 describe('an entry that Windows reserves, or cannot keep, is refused on every system and by every kind of sink', () => {
   const takers = openSinks(
     new Map([

@@ -77,3 +77,12 @@ test('no error names a real project as an example', async () => {
   const { call } = await benchWith({ allowedProjects: ['f'.repeat(24)] });
   expect(JSON.stringify(await call('list_ai_model_api_keys', { groupId: 'x' }))).not.toContain(GROUP);
 });
+
+test('nothing is told that the operator lets no tool tell', async () => {
+  const deny = ['list_projects', 'list_ai_model_api_keys'];
+  const { bench, call } = await benchWith({ tools: { deny } });
+  bench.sandbox.addKey(GROUP, { name: 'a key' });
+  await call('get_ai_model_api_key', { groupId: 'Production', apiKeyId: 'a key' });
+  await call('get_ai_model_api_key', { groupId: GROUP, apiKeyId: 'a key' });
+  expect(sent(bench)).toEqual([]);
+});

@@ -49,7 +49,7 @@ export interface Journal {
 }
 
 export interface Kept {
-  /** Oldest first, ended ones of the last 30 days included. */
+  /** Oldest first, ended ones of the last 30 days included, and delivered ones of the last 400. */
   readonly intents: readonly Intent[];
   /** Nonces of files that hold no intent, after a power failure; they are told of until a person takes the files away. */
   readonly unreadable: readonly string[];
@@ -78,6 +78,12 @@ export interface OpenIntent extends Intent {
 }
 
 const KEPT_MS = 30 * 24 * HOUR_MS;
+/**
+ * Of what was delivered, the fingerprint says later whose secret a place holds: when a key is rotated once a year, and when it
+ * is deleted and another is to take its place. Beyond 30 days only so many, since each is a file.
+ */
+const DELIVERED_KEPT_MS = 400 * 24 * HOUR_MS;
+const MOST_DELIVERED = 2_000;
 const LARGEST_FILE = 4 * 1024 * 1024;
 const FILE = /^([0-9a-f]{12})\.jsonl$/;
 const SET_ASIDE = /^([0-9a-f]{12})\.unreadable$/;
@@ -273,17 +279,29 @@ function setAside(directory: SafeDirectory, nonce: string): void {
 
 function removeOld(directory: SafeDirectory, intents: readonly Intent[]): void {
   // Another process may be doing the same.
-  for (const { nonce } of intents.filter(isOld))
+  const delivered = intents.filter((intent) => isKeptLong(intent) && ageOf(intent) > KEPT_MS);
+  const surplus = new Set(delivered.slice(0, -MOST_DELIVERED));
+  for (const { nonce } of intents.filter((intent) => isOld(intent) || surplus.has(intent)))
     unlessMissing(() => {
       unlinkSync(directory.path(fileOf(nonce)));
     });
 }
 
 /** A refused create is kept only because it counts for the quota; one whose reply was lost may still appear. */
-function isOld({ owner, state, updatedAt }: Intent): boolean {
-  const age = Date.now() - Date.parse(updatedAt);
+function isOld(intent: Intent): boolean {
+  const { owner, state } = intent;
+  const age = ageOf(intent);
+  if (isKeptLong(intent)) return age > DELIVERED_KEPT_MS;
   if (state.step === 'ended') return age > (state.outcome === 'not_created' ? HOUR_MS : KEPT_MS);
   return state.step === 'sending' && owner === null && age > KEPT_MS;
+}
+
+function ageOf({ updatedAt }: Intent): number {
+  return Date.now() - Date.parse(updatedAt);
+}
+
+function isKeptLong({ state }: Intent): boolean {
+  return state.step === 'ended' && state.outcome === 'delivered' && state.fingerprint !== undefined;
 }
 
 function fileOf(nonce: string): string {

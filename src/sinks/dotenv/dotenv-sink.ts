@@ -63,6 +63,7 @@ export function dotenvSink(name: string, spec: DotenvSpec, environment: Environm
     kind: 'dotenv',
     location: `${spec.path}#${spec.variable}`,
     takesEntry: takesEntry(spec.path, spec.variable),
+    ...(takesEntry(spec.variable) && { entryForm: 'variable' }),
     mayWriteForMs: 0,
     verification: 'read-back',
     async preflight(address, mode, replaced): Promise<Result<Preflight, SinkProblem>> {

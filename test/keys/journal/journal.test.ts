@@ -230,8 +230,8 @@ test('a place is written by one call at a time; an inline result is not a place'
 });
 
 describe('what is kept', () => {
-  const keptAfterAnOpen = async (journal: Journal) => {
-    opened(await journal.open(planFor('another'), looking(Date.now())));
+  const keptAfterAnOpen = async (journal: Journal, another = 'another') => {
+    opened(await journal.open(planFor(another), looking(Date.now())));
     return (await intentsOf(journal)).filter(({ name }) => name === PLAN.name).map(({ nonce }) => nonce);
   };
   test('is what has not ended, what ended within 30 days, and what Atlas refused within the hour', async () => {
@@ -244,6 +244,25 @@ describe('what is kept', () => {
     plant({ intentsAt }, old(0.1, { nonce: nonceAt(0xa5), ...ended('not_created') }));
     plant({ intentsAt }, old(0.01, { nonce: nonceAt(0xa6), ...ended('not_created') }));
     expect(await keptAfterAnOpen(journal)).toEqual([0xa1, 0xa3, 0xa6].map(nonceAt));
+  });
+
+  test('is also what was delivered within 400 days, by its fingerprint, and of that at most 2,000 beyond 30 days', async () => {
+    const { journal, intentsAt } = place();
+    const state = { step: 'ended', outcome: 'delivered', fingerprint: 'sha256:0123456789ab' } as const;
+    for (const [days, digits] of [
+      [401, 0xa1],
+      [399, 0xa2],
+      [31, 0xa3],
+    ] as const)
+      plant({ intentsAt }, old(days, { nonce: nonceAt(digits), owner: null, state }));
+    expect(await keptAfterAnOpen(journal)).toEqual([0xa2, 0xa3].map(nonceAt));
+    for (let count = 0; count < 1_999; count += 1)
+      plant({ intentsAt }, old(40, { nonce: nonceAt(0x1000 + count), owner: null, state }));
+    plant({ intentsAt }, old(29, { nonce: nonceAt(0xa4), owner: null, state }));
+    const kept = await keptAfterAnOpen(openJournal(dirname(intentsAt)), 'one more');
+    expect(kept).toHaveLength(2_001);
+    expect(kept).not.toContain(nonceAt(0xa2));
+    for (const digits of [0xa3, 0xa4]) expect(kept).toContain(nonceAt(digits));
   });
 
   test('is not a foreign file', async () => {

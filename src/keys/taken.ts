@@ -1,0 +1,155 @@
+// What stands in the way of a new key: a key that has its name, or a value at its place. Says whose it is and what can be done;
+// and lets the secret of a deleted key give way.
+
+import { sameName, type ListedKey } from '../atlas/api/keys.ts';
+import type { Preflight, PreflightMode, SinkProblem } from '../sinks/sink.ts';
+import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
+import { isUncommitted, keyOf, type Intent } from './journal/intent.ts';
+import { isUnfinished, type Kept } from './journal/journal.ts';
+import type { KeyContext } from './find-key.ts';
+import { fromSink, leftoverWarnings, nameInUse } from './refusals.ts';
+import { confirmHolder, describePlace, holderOf, lookAtKnownPlaces, type Holder } from './secret-places.ts';
+import type { ConfiguredSinks, SinkChoice } from './sink-choice.ts';
+
+/** What was read of the project and the journal before a key is made. */
+export interface Seen {
+  readonly groupId: string;
+  readonly keys: readonly ListedKey[];
+  readonly kept: Kept;
+}
+
+/** @param holder the key of the list that has the name */
+export async function nameTaken({ sinks }: ConfiguredSinks, holder: ListedKey, seen: Seen): Promise<Failure> {
+  const { apiKeyId } = holder;
+  const places = apiKeyId === undefined ? [] : await lookAtKnownPlaces(sinks, seen.kept.intents, apiKeyId);
+  const uses = places
+    .filter(({ holds }) => holds === 'yes')
+    .map((place) => `To use it: its secret is in ${describePlace(place)}.`);
+  const failure = {
+    ...nameInUse(apiKeyId),
+    message: `A key of this name exists in the project: ${describeKey(holder)}.`,
+    hint: [
+      ...(uses.length > 0 ? uses : ['No sink here is known to hold its secret, which Atlas does not show again.']),
+      'For a new secret under this name: rotate_ai_model_api_key. For one more key: another name.',
+    ].join(' '),
+  };
+  return withLeftovers(failure, seen);
+}
+
+/** A call of this journal that made a key which is to get the name, and did not come to its end. */
+export function leftoverOfName(name: string, { groupId, kept: { intents } }: Seen): Failure | undefined {
+  const leftover = intents.find(
+    (intent) =>
+      isUnfinished(intent) && isUncommitted(intent) && intent.groupId === groupId && sameName(intent.name, name),
+  );
+  if (!leftover) return undefined;
+  const apiKeyId = keyOf(leftover);
+  return {
+    ...nameInUse(apiKeyId),
+    message: `An earlier call on this machine made the key ${apiKeyId ?? ''}, which is to get this name, and did not come to its end.`,
+    hint: 'Call reconcile_ai_model_api_keys: it says what is true of that key, and with apply brings it to its end.',
+  };
+}
+
+/** Keys that earlier calls left are told of in refusals too. */
+export function withLeftovers(failure: Failure, { groupId, keys, kept }: Seen): Failure {
+  return { ...failure, hint: [failure.hint, ...leftoverWarnings(groupId, keys, kept)].join(' ') };
+}
+
+/** A place that may be written; `dead` says what gives way there. */
+interface ReadyPlace extends Preflight {
+  readonly dead?: string;
+}
+
+/**
+ * The answer of a preflight; and where the place is taken, whose secret is there. That of a deleted key gives way: the journal
+ * knows its fingerprint, the list lacks its key, and Atlas itself says that the key is not there. The sink replaces it only
+ * while it is still that same value.
+ */
+export async function readyOrTaken(
+  context: KeyContext & ConfiguredSinks,
+  choice: SinkChoice,
+  preflight: Result<Preflight, SinkProblem>,
+  seen: Seen,
+  { mode, signal }: { readonly mode: PreflightMode; readonly signal: AbortSignal },
+): Promise<Result<ReadyPlace>> {
+  if (preflight.ok) return preflight;
+  if (preflight.failure.code !== 'SINK_ENTRY_EXISTS') return failed(fromSink(preflight.failure));
+  const { sink, reference } = choice;
+  const held = await sink.lookUp(reference);
+  const { groupId, keys, kept } = seen;
+  const holder = await confirmHolder(context.atlas, holderOf(held, groupId, keys, kept.intents), groupId, signal);
+  if (held.held === 'value' && holder.is === 'deleted key' && isEnded(holder.apiKeyId, kept.intents)) {
+    const replaced = { maskedSecret: undefined, fingerprints: [held.fingerprint] };
+    const again = await sink.preflight(reference, mode, replaced);
+    if (again.ok) return ok({ ...again.value, dead: describeDeleted(holder) });
+    if (again.failure.code !== 'SINK_ENTRY_EXISTS') return failed(fromSink(again.failure));
+  }
+  return failed(withLeftovers(placeTaken(context, choice, preflight.failure, holder), seen));
+}
+
+/** A place that a rotation cannot use, with whose secret is there. */
+export async function placeRefused(
+  context: KeyContext & ConfiguredSinks,
+  choice: SinkChoice,
+  problem: SinkProblem,
+  seen: Seen,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<Failure> {
+  if (problem.code !== 'SINK_ENTRY_EXISTS') return fromSink(problem);
+  const { groupId, keys, kept } = seen;
+  const held = await choice.sink.lookUp(choice.reference);
+  const holder = await confirmHolder(context.atlas, holderOf(held, groupId, keys, kept.intents), groupId, signal);
+  return withLeftovers(placeTaken(context, choice, problem, holder), seen);
+}
+
+/** Whether no call is at that key any more: of one that is, reconcile judges the place. */
+function isEnded(apiKeyId: string, intents: readonly Intent[]): boolean {
+  return intents.every((intent) => keyOf(intent) !== apiKeyId || intent.state.step === 'ended');
+}
+
+/** The refusal of a sink, with whose secret is there, and only the ways that there are. */
+function placeTaken(
+  { sinks }: ConfiguredSinks,
+  { sink }: SinkChoice,
+  { message }: SinkProblem,
+  holder: Holder,
+): Failure {
+  const others = [...sinks.keys()].filter((name) => name !== sink.name);
+  const ways = [
+    ...(sink.takesEntry ? ['pass another entry'] : []),
+    ...(others.length > 0 ? [`choose another sink (${others.join(', ')})`] : []),
+    ...(holder.is === 'key' ? ['rotate that key (rotate_ai_model_api_key)'] : []),
+    'or have the user take that value away first, if nobody needs it',
+  ];
+  const hint = `Nothing is overwritten. What can be done: ${ways.join(', ')}.`;
+  return refusal('SINK_ENTRY_EXISTS', `${message} ${describeHolder(holder)}`.trim(), hint);
+}
+
+function describeHolder(holder: Holder): string {
+  switch (holder.is) {
+    case 'key': {
+      const told = holder.by === 'mask' ? 'By its mask it' : 'It';
+      return `${told} is the secret of the key ${describeKey(holder.key)}.`;
+    }
+    case 'deleted key':
+      return `It is ${describeDeleted(holder)}.`;
+    case 'another value':
+      return 'It is not known to be the secret of any key of this project.';
+    case 'nothing':
+    case 'unreadable':
+      return '';
+  }
+}
+
+function describeDeleted({ apiKeyId, name }: Extract<Holder, { is: 'deleted key' }>): string {
+  return `the secret of the deleted key ${apiKeyId} ${JSON.stringify(name)}`;
+}
+
+function describeKey({ apiKeyId, name, status, lastUsedAt }: ListedKey): string {
+  const use = lastUsedAt === null ? 'never used' : `last used ${lastUsedAt}`;
+  return [
+    `${apiKeyId ?? 'without an id'} ${JSON.stringify(name)}`,
+    ...(status === undefined ? [] : [status, use]),
+  ].join(', ');
+}
