@@ -31,7 +31,7 @@ export interface ServerOptions extends HandshakeOptions {
   readonly catalog: Catalog;
   readonly prompts: Prompts;
   readonly log: Log;
-  /** Keeps a record of each call; must not throw. */
+  /** Keeps a record of each call, and of each key of a call about several; must not throw. */
   readonly audit: (record: CallRecord) => Promise<void>;
   /** How long a person may take to answer a form; what suits the host where absent. In milliseconds. */
   readonly askTimeoutMs?: number | undefined;
@@ -96,7 +96,9 @@ async function recorded(
 ): Promise<ToolResult> {
   const started = performance.now();
   const result = await callSafely(tool, input, context, log);
-  await audit(callRecord(server.getClientVersion(), tool, result, performance.now() - started));
+  const durationMs = performance.now() - started;
+  for (const each of result.each ?? [result])
+    await audit(callRecord(server.getClientVersion(), tool, each, durationMs));
   return result;
 }
 
@@ -106,7 +108,8 @@ async function callSafely(tool: Tool, input: unknown, context: RequestContext, l
     const result = await tool.call(input, context);
     log(result.isError ? 'warning' : 'info', `${tool.name}: ${result.outcome}`);
     // Nobody may get the answer (a cancelled call has none), and somebody must know of this key.
-    if (result.alarm !== undefined) log('error', `${tool.name}: ${result.alarm}`);
+    for (const { alarm } of [result, ...(result.each ?? [])])
+      if (alarm !== undefined) log('error', `${tool.name}: ${alarm}`);
     return result;
   } catch (error) {
     log('error', `${tool.name}: INTERNAL (${classOf(error)})`);
@@ -143,7 +146,7 @@ const LONGEST = 100;
 function callRecord(
   host: { readonly name: string; readonly version: string } | undefined,
   { name }: Tool,
-  { outcome, subject }: ToolResult,
+  { outcome, subject }: Pick<ToolResult, 'outcome' | 'subject'>,
   durationMs: number,
 ): CallRecord {
   return {

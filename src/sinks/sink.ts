@@ -74,6 +74,8 @@ export interface Sink {
   readonly location: string;
   /** Whether the location has `{entry}`; where not, the operator fixed the target and `entry` is refused. */
   readonly takesEntry: boolean;
+  /** Whether two projects have two places; absent where the path of a prepared write says it. */
+  readonly takesProject?: boolean;
   /**
    * How long after its server was killed something may still write there, in milliseconds: 0 where nothing but this process
    * writes.

@@ -86,7 +86,7 @@ export function isChosen(name: string, { allow, deny }: NonNullable<ToolSettings
 function withSettings(schema: ObjectSchema, settings: ToolSettings): ObjectSchema {
   const { projectId, orgId, sinkNames, defaultSink } = settings;
   const { properties = {}, required = [] } = schema;
-  const { groupId, orgId: organization, sink } = properties;
+  const { groupId, orgId: organization, sink, keys } = properties;
   const isRequired = required.includes('groupId');
   const changed: Record<string, object> = { ...properties };
   if (groupId && projectId !== undefined)
@@ -94,17 +94,30 @@ function withSettings(schema: ObjectSchema, settings: ToolSettings): ObjectSchem
   // If both have a default, the project's is used.
   if (organization && !(groupId && projectId !== undefined)) changed.orgId = described(organization, orgId);
   if (sink) changed.sink = { ...described(sink, defaultSink), enum: sinkNames };
+  if (keys && 'items' in keys && isObjectSchema(keys.items))
+    changed.keys = { ...keys, items: withSettings(keys.items, settings) };
   const still = projectId === undefined ? required : required.filter((name) => name !== 'groupId');
   return { ...schema, properties: changed, required: still.length > 0 ? still : undefined };
 }
 
 /** As `delivery` of result-schema.ts has it. */
-function outputWith(schema: ObjectSchema | undefined, { allowInlineSecret }: ToolSettings): ObjectSchema | undefined {
-  const { delivery } = schema?.properties ?? {};
-  if (!schema || !delivery || !allowInlineSecret) return schema;
+function outputWith(schema: ObjectSchema | undefined, settings: ToolSettings): ObjectSchema | undefined {
+  const { allowInlineSecret } = settings;
+  const { delivery, results } = schema?.properties ?? {};
+  if (!schema || !allowInlineSecret) return schema;
+  if (results && 'items' in results && isObjectSchema(results.items)) {
+    const items = outputWith(results.items, settings);
+    return { ...schema, properties: { ...schema.properties, results: { ...results, items } } };
+  }
+  if (!delivery) return schema;
   const members = 'properties' in delivery ? delivery.properties : {};
   const extended = { ...delivery, properties: Object.assign({}, members, { secret: { type: 'string' } }) };
   return { ...schema, properties: { ...schema.properties, delivery: extended } };
+}
+
+/** Of each part of an array. */
+function isObjectSchema(schema: unknown): schema is ObjectSchema {
+  return typeof schema === 'object' && schema !== null && 'type' in schema && schema.type === 'object';
 }
 
 function described(property: object, standard: string | undefined): object {
