@@ -29,7 +29,7 @@ export interface CreatedMany {
 /** So many creates at once: Atlas limits the rate of requests. */
 const LANES = 4;
 /** A list of a project that is older says too little of the names that are free. In milliseconds. */
-const LONGEST_LIST_MS = 30_000;
+export const LONGEST_LIST_MS = 30_000;
 
 export async function createKeys(
   context: CreateContext,
@@ -38,8 +38,8 @@ export async function createKeys(
 ): Promise<Result<CreatedMany>> {
   const refused = refuseSameNames(keys) ?? (await refuseByQuota(context, keys.length));
   if (refused) return failed(refused);
-  const listedAt = Date.now();
-  const listing = { ...context, atlas: listingOnce(context.atlas, { longestMs: LONGEST_LIST_MS }) };
+  const atlas = listingOnce(context.atlas, { longestMs: LONGEST_LIST_MS });
+  const listing = { ...context, atlas };
   const ask = askOnce(call.ask, keys);
   call.progress(`Checking ${counted(keys.length, 'key')}`);
   const checks = await inLanes(keys, call.signal, async (key, signal) => {
@@ -55,6 +55,7 @@ export async function createKeys(
   let ended = 0;
   const results = await inLanes(keys, call.signal, async (key, signal, index) => {
     const { sink, entry } = plans[index]?.delivery ?? key;
+    const listedAt = atlas.listedAt(key.groupId);
     const result = await createUnlessCancelled(listing, { ...key, sink, entry, dryRun: false }, signal, listedAt);
     ended += 1;
     call.progress(`${ended} of ${keys.length}`);
@@ -70,11 +71,16 @@ async function createUnlessCancelled(
   context: CreateContext,
   request: CreateRequest,
   signal: AbortSignal,
-  listedAt: number,
+  listedAt: number | undefined,
 ): Promise<Result<Delivered | Planned>> {
   if (signal.aborted) return failed(cancelled);
+  return withoutDefect(() => createKey(context, request, { signal, progress: silent }, listedAt));
+}
+
+/** The error itself may quote anything. */
+export async function withoutDefect<Outcome>(act: () => Promise<Result<Outcome>>): Promise<Result<Outcome>> {
   try {
-    return await createKey(context, request, { signal, progress: silent }, listedAt);
+    return await act();
   } catch {
     const hint = 'Report it as a defect. reconcile_ai_model_api_keys says what is true of the key.';
     return failed({ ...refusal('INTERNAL', 'This server failed in an unforeseen way.', hint), keyState: 'unknown' });

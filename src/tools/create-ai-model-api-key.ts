@@ -3,7 +3,7 @@
 import * as z from 'zod/v4';
 import { createKey, type CreateRequest } from '../keys/create.ts';
 import type { CreateContext } from '../keys/create-and-deliver.ts';
-import type { Delivered, Planned } from '../keys/sink-choice.ts';
+import type { ConfiguredSinks, Delivered, Planned } from '../keys/sink-choice.ts';
 import { dryRun, entryName, groupId, keyName, sinkName, type Defaults } from './parameter.ts';
 import { delivery, keySchema, resultSchema } from './result-schema.ts';
 import { howVerified } from './result-text.ts';
@@ -43,7 +43,7 @@ const keyScope = (what: string) =>
     .describe(what);
 
 /** What is said of the key that is to be. */
-export function keyParameters(context: CreateToolContext) {
+export function keyParameters(context: ConfiguredSinks & Defaults) {
   return z.strictObject({
     groupId: groupId(context),
     name: keyName,
