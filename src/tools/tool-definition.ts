@@ -79,7 +79,9 @@ function chosen(
 
 /** Whether the operator allows the tool of that name, and does not deny it. */
 export function isChosen(name: string, { allow, deny }: NonNullable<ToolSettings['tools']>): boolean {
-  return (allow?.includes(name) ?? true) && deny?.includes(name) !== true;
+  // Whoever denies one create does not mean to allow fifty.
+  const denied = name === 'create_ai_model_api_keys' ? [name, 'create_ai_model_api_key'] : [name];
+  return (allow?.includes(name) ?? true) && !denied.some((each) => deny?.includes(each));
 }
 
 /** Must say what the parameters of the tools accept with these settings (`parameter.ts`); a test compares. */
