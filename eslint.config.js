@@ -19,6 +19,7 @@ const folders = [
   'mcp',
   'sandbox',
   'doctor',
+  'apply',
 ];
 
 /** What each folder may import beside itself. `main.ts` composes them all. */
@@ -36,6 +37,7 @@ const mayImport = {
   mcp: ['text', 'tools', 'prompts', 'secret'],
   sandbox: [],
   doctor: ['text', 'config', 'secret', 'files', 'atlas', 'sinks', 'keys'],
+  apply: ['text', 'config', 'secret', 'atlas', 'sinks', 'keys', 'tools', 'doctor'],
 };
 
 /** Packages and functions that one folder has for itself. */

@@ -28,6 +28,14 @@ const orders = {
     for (let n = 1; n <= count; n += 1) simulator.addKey(groupId, { name: `${n % 2 ? 'odd' : 'even'} ${n}` });
     orders.forget();
   },
+  /** So many projects more, each with so many keys; their ids. */
+  addProjects({ count, keys }) {
+    return Array.from({ length: count }, () => {
+      const { id } = simulator.addProject();
+      for (let n = 1; n <= keys; n += 1) simulator.addKey(id, { name: `before ${n}` });
+      return id;
+    });
+  },
   /** Nothing seen, and the keys as they are. */
   forget() {
     simulator.clearRequests();

@@ -27,6 +27,7 @@ export async function startAtlas(folder) {
   const { baseUrl, credentials, groupId } = await order('about');
   return {
     baseUrl,
+    accessToken: credentials.accessToken,
     /** The environment with which a server is admitted to it. Nothing else limits the benchmark's creates. */
     environment: {
       MONGODB_ATLAS_BASE_URL: baseUrl,
@@ -38,6 +39,7 @@ export async function startAtlas(folder) {
     delay: (ms) => order('delay', ms),
     expireTokens: () => order('expireTokens'),
     reset: (count = 0) => order('reset', count),
+    addProjects: (wanted) => order('addProjects', wanted),
     forget: () => order('forget'),
     seen: () => order('seen'),
     async end() {

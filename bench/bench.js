@@ -1,12 +1,13 @@
 // Runs the benchmark: packs and installs what was built, measures it next to what it is compared with, and prints tables.
 //
-//   npm run bench -- [--quick] [--only startup|create|list|size|answers] [--json FILE] [--write]
+//   npm run bench -- [--quick] [--only startup|create|list|apply|size|answers] [--json FILE] [--write]
 
 import { mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { answersTable, measureAnswers } from './answers.js';
+import { applyTable, measureApply } from './apply.js';
 import { startAtlas } from './atlas-stand-in.js';
 import { createTable, measureCreate } from './create.js';
 import { limitsTable } from './limits.js';
@@ -26,6 +27,7 @@ const MEASUREMENTS = [
   { name: 'create', part: 'create', measure: measureCreate, show: createTable },
   { name: 'manyCreates', part: 'create', measure: measureManyCreates, show: manyCreatesTable },
   { name: 'list', part: 'list', measure: measureList, show: listTable },
+  { name: 'apply', part: 'apply', measure: measureApply, show: applyTable },
   { name: 'size', part: 'size', measure: measureSize, show: sizeTable },
   { name: 'answers', part: 'answers', measure: measureAnswers, show: answersTable },
 ];
@@ -39,7 +41,7 @@ const { values: options } = parseArgs({
   },
 });
 const chosen = MEASUREMENTS.filter(({ part }) => options.only === undefined || part === options.only);
-if (chosen.length === 0) throw new Error('--only takes startup, create, list, size or answers');
+if (chosen.length === 0) throw new Error('--only takes startup, create, list, apply, size or answers');
 if (options.write && (options.quick || options.only)) throw new Error('--write wants a full run');
 
 async function run() {

@@ -23,6 +23,8 @@ export interface Results {
       readonly firstMoreStarts: Summary;
     }[];
   };
+  /** By the number of projects, the most last. The memory is the peak, in bytes. */
+  readonly apply?: readonly { readonly memory: Summary; readonly eachToFirst: Summary }[];
   readonly size?: { readonly bundle: number; readonly toolList: { readonly shown: number } };
 }
 

@@ -1,6 +1,6 @@
 // The numbers that the project sets itself, next to what was measured. Of what has a spread, the median is judged.
 
-import { milliseconds, spread, table, times, whole } from './table.js';
+import { megabytes, milliseconds, spread, table, times, whole } from './table.js';
 
 /** Each with its limit, and how to read it from the results; the part is absent where it was not measured. */
 const LIMITS = [
@@ -16,6 +16,8 @@ const LIMITS = [
     times,
     ({ create }) => create?.latencies[0].firstMoreStarts,
   ],
+  ['MB of memory of apply over 500 projects, at its peak', 150e6, megabytes, ({ apply }) => apply?.at(-1).memory],
+  ['ms of apply a key, 500 projects to 100', 2.5, times, ({ apply }) => apply?.at(-1).eachToFirst],
   ['bytes of the two files of the bundle', 1e6, whole, ({ size }) => size?.bundle],
   ['bytes that a model sees of a tool, on average', 900, whole, ({ size }) => size?.toolList.shown],
 ];

@@ -55,7 +55,7 @@ function serveHost(settings: Config | string): Promise<number> {
 }
 
 async function carryOut(commandLine: CommandLine): Promise<number> {
-  if (commandLine.doctor) return examine(commandLine);
+  if (!commandLine.help && !commandLine.version && (commandLine.doctor || commandLine.apply)) return run(commandLine);
   process.stdout.write(commandLine.help ? helpText() : `${packageJson.version}\n`);
   return 0;
 }
@@ -82,11 +82,13 @@ function promptsFor(tools: readonly ToolDefinition[]) {
   return followable.map(({ definition }) => definition);
 }
 
-async function examine(commandLine: CommandLine): Promise<number> {
+async function run(commandLine: CommandLine): Promise<number> {
+  const { apply: wanted, json } = commandLine;
   const uncaught = closeSideDoors(createLog(process.stderr, 'warning'));
-  const { doctor } = await import('./program.ts');
+  const { apply, doctor } = await import('./program.ts');
   const load = () => settingsFrom(commandLine);
-  return Promise.race([doctor(load, commandLine.json), uncaught.then(() => 1)]);
+  const ended = wanted ? apply(load, { ...wanted, json }, packageJson.version) : doctor(load, json);
+  return Promise.race([ended, uncaught.then(() => 1)]);
 }
 
 /** Writes only the class of a defect: its message may quote anything. */

@@ -1,7 +1,8 @@
-// Composes the whole server and the doctor of their parts. A host that only lists the tools does not need it. No logic.
+// Composes the whole server and the commands of their parts. A host that only lists the tools does not need it. No logic.
 
 import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
+import type { ApplyCommand } from './apply/apply.ts';
 import { deferredAtlas } from './atlas/deferred.ts';
 import type { AtlasConnection } from './config/atlas-connection.ts';
 import { ConfigError } from './config/config-error.ts';
@@ -80,10 +81,44 @@ export async function doctor(load: () => Promise<Config>, json: boolean): Promis
   return code;
 }
 
+/** How long what `apply` has begun may still run once a person stops it, and the programs of its sinks; in milliseconds. */
+const LONGEST_END_MS = 10_000;
+const LONGEST_PROGRAM_MS = 8_000;
+
+/** As {@link doctor}. What was begun when a person stops it comes to its end. */
+export async function apply(load: () => Promise<Config>, command: ApplyCommand, version: string): Promise<number> {
+  const { runApply } = await import('./apply/apply.ts');
+  const stop = new AbortController();
+  const loadSafely = async () => {
+    const config = await load();
+    const opened = inspectorProblem(config.environment.NODE_OPTIONS);
+    if (opened !== undefined) throw new ConfigError('inspector', opened);
+    configureMachine(config);
+    return config;
+  };
+  const { stdin, stdout, stderr } = process;
+  const around = { load: loadSafely, openAtlas, version, stdin, stdout, stderr, signal: stop.signal };
+  const running = runApply(command, around);
+  const stopped = stopSignal().then(async (code) => {
+    stop.abort();
+    // A second signal, as a terminal and npm both send one, must not end it before its keys have ended.
+    for (const signal of STOPPED_BY) process.on(signal, () => undefined);
+    setTimeout(() => void endPrograms(), LONGEST_PROGRAM_MS).unref();
+    await Promise.race([running, new Promise((resolve) => setTimeout(resolve, LONGEST_END_MS))]);
+    return code;
+  });
+  // Once it was stopped, that is what the code says.
+  const code = await Promise.race([running.then((ended) => (stop.signal.aborted ? stopped : ended)), stopped]);
+  await endPrograms();
+  return code;
+}
+
+const STOPPED_BY = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /** Resolves with the exit code once a person stops the command: the programs that it started do not get the signal. */
 function stopSignal(): Promise<number> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    for (const signal of STOPPED_BY)
       process.once(signal, () => {
         resolve(128 + constants.signals[signal]);
       });

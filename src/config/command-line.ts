@@ -11,11 +11,21 @@ export interface CommandLine {
   readonly sandbox: boolean;
   /** The command `doctor`, in place of the server. */
   readonly doctor: boolean;
-  /** For the doctor: one JSON document instead of a table. */
+  /** The command `apply`, in place of the server. */
+  readonly apply?: ApplyCommand;
+  /** For a command: one JSON document instead of lines for people. */
   readonly json: boolean;
   readonly config?: string;
   /** Each flag's values, by the flag's name. A flag without an argument has the value `true`. */
   readonly values: ReadonlyMap<string, readonly string[]>;
+}
+
+interface ApplyCommand {
+  /** What the keys are to be: a path, or `-` for standard input. */
+  readonly file: string;
+  readonly dryRun: boolean;
+  /** The consent that a person would give in a form. */
+  readonly yes: boolean;
 }
 
 const flags = settingNames.flatMap((name) => settings[name].flag ?? []);
@@ -25,6 +35,8 @@ const options: NonNullable<ParseArgsConfig['options']> = {
   version: { type: 'boolean' },
   sandbox: { type: 'boolean' },
   json: { type: 'boolean' },
+  'dry-run': { type: 'boolean' },
+  yes: { type: 'boolean' },
   config: { type: 'string' },
   ...Object.fromEntries(
     flags.map(({ name, argument }) => [
@@ -37,20 +49,24 @@ const options: NonNullable<ParseArgsConfig['options']> = {
 /** Whether a person runs it: for a command, `--help` or `--version`, even if the rest is not understood. */
 export function isForPeople(argv: readonly string[]): boolean {
   const { values, positionals } = parseArgs({ args: [...argv], options, strict: false, allowPositionals: true });
-  return values.help === true || values.version === true || positionals[0] === 'doctor';
+  return values.help === true || values.version === true || ['doctor', 'apply'].includes(positionals[0] ?? '');
 }
 
 /** @throws ConfigError for a command or flag that is unknown, given twice, or lacks its argument */
 export function parseCommandLine(argv: readonly string[]): CommandLine {
   const { values, positionals } = parse(argv);
   const doctor = positionals[0] === 'doctor';
-  if (positionals.length > (doctor ? 1 : 0)) throw new ConfigError('command line', 'is not understood; see --help');
-  if (values.json === true && !doctor) throw new ConfigError('--json', 'is for the command doctor; see --help');
+  const apply = applyIn(positionals, values);
+  if (positionals.length > (doctor ? 1 : apply ? 2 : 0))
+    throw new ConfigError('command line', 'is not understood; see --help');
+  if (values.json === true && !doctor && !apply)
+    throw new ConfigError('--json', 'is for the commands doctor and apply; see --help');
   return {
     help: values.help === true,
     version: values.version === true,
     sandbox: values.sandbox === true,
     doctor,
+    ...(apply && { apply }),
     json: values.json === true,
     ...(typeof values.config === 'string' && { config: values.config }),
     values: new Map(
@@ -61,6 +77,19 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
       }),
     ),
   };
+}
+
+function applyIn(
+  [command, file]: readonly string[],
+  { help, version, yes, 'dry-run': dryRun }: ReturnType<typeof parse>['values'],
+): ApplyCommand | undefined {
+  if (command === 'apply' && file !== undefined) return { file, dryRun: dryRun === true, yes: yes === true };
+  const misplaced = dryRun === true ? '--dry-run' : yes === true ? '--yes' : undefined;
+  if (misplaced !== undefined && command !== 'apply')
+    throw new ConfigError(misplaced, 'is for the command apply; see --help');
+  if (command === 'apply' && help !== true && version !== true)
+    throw new ConfigError('apply', 'wants a FILE, or - for standard input; see --help');
+  return undefined;
 }
 
 function parse(argv: readonly string[]) {

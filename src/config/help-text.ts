@@ -12,6 +12,7 @@ export function helpText(): string {
   return [
     'Usage: atlas-model-keys-mcp [flags]',
     '       atlas-model-keys-mcp doctor [--json] [flags]',
+    '       atlas-model-keys-mcp apply FILE [--dry-run] [--json] [--yes] [flags]',
     '',
     'An MCP server over stdio that provisions MongoDB Atlas AI model API keys and hands',
     'each secret to a sink, never to the model.',
@@ -19,6 +20,10 @@ export function helpText(): string {
     ...section('Commands', [
       ['(none)', 'The server over stdio'],
       ['doctor [--json]', 'Check configuration, credential, roles, sinks and leftovers; exit 0 only if all is well'],
+      [
+        'apply FILE',
+        'Make the keys that FILE (- for stdin) wants and does not have yet, and rotate those that are too old; exit 0 only if all is as written. --dry-run changes nothing, --yes consents to rotations where confirm is required, --json prints one document (docs/apply.md)',
+      ],
     ]),
     ...section('Flags', [
       ['--sandbox', 'Work against an embedded simulated Atlas: no account, no network'],

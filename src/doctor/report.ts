@@ -65,7 +65,7 @@ function summary(checks: readonly Check[]): string {
   return isWell(checks) ? `All is well${beside}.` : `${counted(numberOf('failed'), 'check')} failed${beside}.`;
 }
 
-/** Redacted before and after, since the characters that are removed may be within a secret. */
-function printable(text: string): string {
+/** For a terminal. Redacted before and after, since the characters that are removed may be within a secret. */
+export function printable(text: string): string {
   return redact(redact(text).replace(UNSHOWABLE, ''));
 }

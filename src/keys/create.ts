@@ -25,25 +25,27 @@ export interface CreateRequest {
   readonly dryRun: boolean;
 }
 
+/** @param listedAt when the project was listed, in milliseconds since the epoch, where the caller keeps that list */
 export async function createKey(
   context: CreateContext,
   request: CreateRequest,
   call: RequestContext,
+  listedAt?: number,
 ): Promise<Result<Delivered | Planned>> {
   const refused = refuseProject(context, request.groupId) ?? refuseMarkedName('name', request.name);
   if (refused) return failed(refused);
   const chosen = await chooseSink(context, request, call.ask);
   if (!chosen.ok) return chosen;
   const choice = chosen.value;
-  const looked = Date.now();
+  const looked = listedAt ?? Date.now();
   call.progress('Looking at the project and the sink');
   const free = await prepareWrite(context, choice, request, call.signal);
   if (!free.ok) return free;
   const { write, seen, warnings } = free.value;
   if (request.dryRun) {
-    const { location } = write;
+    const { location, place } = write;
     const { verification } = choice.sink;
-    return ok({ outcome: 'planned', delivery: receipt(choice, { location, verification }), warnings });
+    return ok({ outcome: 'planned', delivery: receipt(choice, { location, verification }), place, warnings });
   }
   if (call.signal.aborted) return failed(cancelled);
   const { groupId, name, cloud, geography } = request;

@@ -15,6 +15,7 @@ import { ok, type Result } from '../failure.ts';
 import type { Ending, Intent } from './journal/intent.ts';
 import { isUnderWay, isUnfinished, type Journal, type OpenIntent } from './journal/journal.ts';
 import { judgeIntent, type Judgement } from './judge-intent.ts';
+import { listingOnce } from './listing-once.ts';
 
 /**
  * `under_way`: its process still works on it. `delivered`: the sink holds the secret. `orphan`: the key is alive, was never
@@ -102,19 +103,6 @@ async function reportWithFiles({ sinks }: ReconcileContext, intent: Intent, judg
   if (temporary.length === 0) return row;
   const files = `Temporary files with the secret were left: ${temporary.join(', ')}. Call again with apply to remove them.`;
   return { ...row, advice: `${row.advice} ${files}` };
-}
-
-/** Each project is listed once for all that is looked at. */
-function listingOnce(atlas: Atlas): Atlas {
-  const lists = new Map<string, ReturnType<Atlas['listKeys']>>();
-  return {
-    ...atlas,
-    listKeys(groupId, signal) {
-      const list = lists.get(groupId) ?? atlas.listKeys(groupId, signal);
-      lists.set(groupId, list);
-      return list;
-    },
-  };
 }
 
 /** A key that no list showed, or that was deleted, may still appear. */

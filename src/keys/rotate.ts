@@ -38,6 +38,8 @@ export interface RotateRequest {
   /** Absent where the new key is to have the old one's name. */
   readonly newName?: string | undefined;
   readonly keepOld: boolean;
+  /** Refuses beforehand a rotation after which the old key could not be deleted. */
+  readonly mustRetire?: boolean;
   /** Check everything, change nothing. */
   readonly dryRun: boolean;
 }
@@ -127,8 +129,8 @@ async function examine(context: RotateContext, wish: RotateRequest, call: Reques
     return failed(spent ?? (await placeRefused(context, choice, preflight.failure, seen, call)));
   }
   const { write, warnings: ofPlace = [] } = preflight.value;
-  const taken = write.overwrites === 'unknown' && placeOfAnother(intents, choice, apiKeyId);
-  if (taken) return failed(taken);
+  const unfit = refuseWrite(request, intents, { choice, write });
+  if (unfit) return failed(unfit);
   const name = finalName(request, old, keys.value, keepsOld(request, { choice, write }));
   const taker = keys.value.find((key) => key.apiKeyId !== apiKeyId && isNamed(key, name));
   if (taker && request.newName !== undefined) return failed(nameInUse(taker.apiKeyId));
@@ -288,6 +290,8 @@ async function createAndRetire(
   if (!preflight.ok) return failed(fromSink(preflight.failure));
   if (call.signal.aborted) return failed(cancelled);
   const { write } = preflight.value;
+  const unretired = refuseToKeep(request, { choice, write });
+  if (unretired) return failed(unretired);
   const keepOld = keepsOld(request, { choice, write });
   const replaces = { apiKeyId: old.apiKeyId, keepOld };
   const issued = await createAndDeliver(context, { ...rotation, write, replaces }, call);
@@ -302,6 +306,26 @@ async function createAndRetire(
 /** An old key is deleted only where the sink had its secret, and has been seen to hold the new one instead. */
 function keepsOld({ keepOld }: RotateRequest, { choice, write }: Pick<Rotation, 'choice' | 'write'>): boolean {
   return keepOld || write.overwrites !== 'old secret' || choice.sink.verification !== 'read-back';
+}
+
+function refuseWrite(
+  request: KnownRotation,
+  intents: readonly Intent[],
+  { choice, write }: Pick<Rotation, 'choice' | 'write'>,
+): Failure | undefined {
+  const taken = write.overwrites === 'unknown' ? placeOfAnother(intents, choice, request.apiKeyId) : undefined;
+  return taken ?? refuseToKeep(request, { choice, write });
+}
+
+/** Whoever rotates again and again would make a key each time. */
+function refuseToKeep(request: RotateRequest, rotation: Pick<Rotation, 'choice' | 'write'>): Failure | undefined {
+  if (request.mustRetire !== true || !keepsOld(request, rotation)) return undefined;
+  const why =
+    rotation.write.overwrites === 'nothing'
+      ? 'its secret is not in the place where the new one would go'
+      : 'this sink cannot show the old secret and the new one';
+  const hint = 'Name the sink and entry that hold its secret, in a sink that can be read back; or rotate it by hand.';
+  return refusal('SINK_NOT_READY', `The old key could not be deleted after a rotation: ${why}.`, hint);
 }
 
 /** The scope of a key is fixed for life, so its successor gets the same. */

@@ -169,6 +169,8 @@ export interface Delivered {
 export interface Planned {
   readonly outcome: 'planned';
   readonly delivery: DeliveryReceipt;
+  /** Of the prepared write: tells whether two plans lead to one place. */
+  readonly place?: string | undefined;
   readonly warnings: readonly string[];
 }
 

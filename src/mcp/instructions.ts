@@ -41,6 +41,7 @@ const LOOK = [
 
 const CHANGE = [
   ['create_ai_model_api_key'],
+  ['create_ai_model_api_keys', 'several'],
   ['rotate_ai_model_api_key'],
   ['update_ai_model_api_key', 'rename'],
   ['delete_ai_model_api_key'],

@@ -38,7 +38,7 @@ export interface ServerOptions extends HandshakeOptions {
   readonly catalog: Catalog;
   readonly prompts: Prompts;
   readonly log: Log;
-  /** Keeps a record of each call; must not throw. */
+  /** Keeps a record of each call, and of each key of a call about several; must not throw. */
   readonly audit: (record: CallRecord) => Promise<void>;
   /** How long a person may take to answer a form; what suits the host where absent. In milliseconds. */
   readonly askTimeoutMs?: number | undefined;
@@ -107,14 +107,16 @@ async function recorded(
   const started = performance.now();
   const result = await callSafely(tool, input, context, log);
   const { name = '', version = '' } = server.getClientVersion() ?? {};
-  await audit({
-    time: new Date().toISOString(),
-    host: { name: name.slice(0, LONGEST), version: version.slice(0, LONGEST) },
-    tool: tool.name,
-    ...result.subject,
-    outcome: result.outcome,
-    durationMs: Math.round(performance.now() - started),
-  });
+  const durationMs = Math.round(performance.now() - started);
+  for (const { subject, outcome } of result.each ?? [result])
+    await audit({
+      time: new Date().toISOString(),
+      host: { name: name.slice(0, LONGEST), version: version.slice(0, LONGEST) },
+      tool: tool.name,
+      ...subject,
+      outcome,
+      durationMs,
+    });
   return result;
 }
 
@@ -124,7 +126,8 @@ async function callSafely(tool: Tool, input: unknown, context: RequestContext, l
     const result = await tool.call(input, context);
     log(result.isError ? 'warning' : 'info', `${tool.name}: ${result.outcome}`);
     // Nobody may get the answer (a cancelled call has none), and somebody must know of this key.
-    if (result.alarm !== undefined) log('error', `${tool.name}: ${result.alarm}`);
+    for (const { alarm } of [result, ...(result.each ?? [])])
+      if (alarm !== undefined) log('error', `${tool.name}: ${alarm}`);
     return result;
   } catch (error) {
     log('error', `${tool.name}: INTERNAL (${classOf(error)})`);

@@ -58,6 +58,7 @@ export function commandSink(name: string, spec: CommandSpec, environment: Readon
     name,
     kind: 'command',
     location,
+    takesProject: spec.argv.some((argument) => argument.includes('{groupId}')),
     takesEntry: takesEntry(...spec.argv, ...(spec.verify ?? [])),
     mayWriteForMs: spec.timeoutMs,
     verification: spec.verify ? 'read-back' : 'none',

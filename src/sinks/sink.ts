@@ -79,6 +79,8 @@ export interface Sink {
   readonly takesEntry: boolean;
   /** What an entry must be to fit; absent where any entry does. */
   readonly entryForm?: 'variable';
+  /** Whether two projects have two places; absent where the path of a prepared write says it. */
+  readonly takesProject?: boolean;
   /**
    * How long after its server was killed something may still write there, in milliseconds: 0 where nothing but this process
    * writes.

@@ -7,6 +7,7 @@ import type { RotateContext } from '../keys/rotate.ts';
 import { refusal, type Failure } from '../failure.ts';
 import { checkSecretSinks } from './check-secret-sinks.ts';
 import { createAiModelApiKey } from './create-ai-model-api-key.ts';
+import { createAiModelApiKeys } from './create-ai-model-api-keys.ts';
 import { deleteAiModelApiKey } from './delete-ai-model-api-key.ts';
 import { getAiModelApiKey } from './get-ai-model-api-key.ts';
 import { listAiModelApiKeys } from './list-ai-model-api-keys.ts';
@@ -76,6 +77,7 @@ const withoutSettings: ToolContext = {
 export function toolsOf(context: ToolContext = withoutSettings): readonly Tool[] {
   return [
     createAiModelApiKey(context),
+    createAiModelApiKeys(context),
     rotateAiModelApiKey(context),
     deleteAiModelApiKey(context),
     updateAiModelApiKey(context),

@@ -3,7 +3,7 @@
 import * as z from 'zod/v4';
 import { createKey, type CreateRequest } from '../keys/create.ts';
 import type { CreateContext } from '../keys/create-and-deliver.ts';
-import type { Delivered, Planned } from '../keys/sink-choice.ts';
+import type { ConfiguredSinks, Delivered, Planned } from '../keys/sink-choice.ts';
 import { dryRun, entryName, groupId, keyName, sinkName, type Defaults } from './parameter.ts';
 import { delivery, keySchema, planFields, resultSchema } from './result-schema.ts';
 import { dryRunOf, howVerified } from './result-text.ts';
@@ -11,7 +11,7 @@ import { NEW_SECRET_SINK } from './tool-definition.ts';
 import { defineTool, type Answer, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 
-interface CreateToolContext extends CreateContext, Defaults {
+export interface CreateToolContext extends CreateContext, Defaults {
   /** Whether a result may hold a secret: only when the operator allowed the inline sink. */
   readonly allowInlineSecret: boolean;
 }
@@ -24,13 +24,13 @@ export function createAiModelApiKey(context: CreateToolContext): Tool {
       'Create a MongoDB Atlas AI model API key (for the Voyage embedding and reranking API), and hand its secret to a sink that the operator configured. ' +
       'Use it when someone needs a new key. The result has the mask of the secret, its place and a fingerprint, not the secret itself; a key that could not be delivered is deleted again.',
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
-    input: inputSchema(context),
-    output: outputSchema(context.allowInlineSecret),
+    input: keyParameters(context).extend({ dryRun }),
+    output: createdSchema(context.allowInlineSecret),
     keyStateOfRefusal: 'not_created',
     subject: ({ groupId, sink }) => ({ groupId, ...(sink !== undefined && { sink }) }),
     async handle(request, control) {
       const created = await createKey(context, request, control);
-      return created.ok ? ok(answer(request, created.value)) : created;
+      return created.ok ? ok(createdAnswer(request, created.value)) : created;
     },
   });
 }
@@ -43,7 +43,8 @@ const keyScope = (what: string) =>
     .default('ANY')
     .describe(what);
 
-function inputSchema(context: CreateToolContext) {
+/** What is said of the key that is to be. */
+export function keyParameters(context: ConfiguredSinks & Defaults) {
   return z.strictObject({
     groupId: groupId(context),
     name: keyName,
@@ -51,11 +52,10 @@ function inputSchema(context: CreateToolContext) {
     entry: entryName(context, 'Name of the secret within the sink; default made from name'),
     cloud: keyScope('Cloud provider; cannot be changed'),
     geography: keyScope('Where requests are processed, such as eu or us; cannot be changed'),
-    dryRun,
   });
 }
 
-function outputSchema(allowInlineSecret: boolean) {
+export function createdSchema(allowInlineSecret: boolean) {
   return resultSchema(['delivered', 'planned'], {
     key: keySchema,
     delivery: delivery(allowInlineSecret),
@@ -64,7 +64,10 @@ function outputSchema(allowInlineSecret: boolean) {
   });
 }
 
-function answer({ groupId, name, cloud, geography }: CreateRequest, outcome: Delivered | Planned): Answer {
+export function createdAnswer(
+  { groupId, name, cloud, geography }: Omit<CreateRequest, 'dryRun'>,
+  outcome: Delivered | Planned,
+): Answer {
   switch (outcome.outcome) {
     case 'planned': {
       return {

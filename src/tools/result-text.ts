@@ -7,6 +7,8 @@ import type { Project } from '../atlas/api/projects.ts';
 import { PROJECT_WRITER } from '../atlas/api/admin-api.ts';
 import type { RateLimit } from '../atlas/api/limits.ts';
 import type { KeyRow, NamedKey } from '../keys/lists.ts';
+import type { Delivered, Planned } from '../keys/sink-choice.ts';
+import type { Result } from '../failure.ts';
 import { counted } from '../text/text.ts';
 import type { Answer } from './tool.ts';
 
@@ -140,6 +142,42 @@ export function keyCells(key: KeyRow, projectOf: (key: NamedKey) => Cell): reado
 
 export function namedKeyCells(key: NamedKey, projectOf: (key: NamedKey) => Cell): readonly Cell[] {
   return [key.apiKeyId ?? 'apiKeyId absent', quoted(key.name), projectOf(key)];
+}
+
+/** What became of one key of several. Warnings are not in it: many keys may have the same. */
+export function createdLine(
+  { groupId, name }: { readonly groupId: string; readonly name: string },
+  result: Result<Delivered | Planned>,
+): string {
+  const about = [quoted(name), `project ${groupId}`];
+  if (!result.ok) {
+    const { code, message, hint, keyState, apiKeyId, retryAfterSeconds } = result.failure;
+    const after = labelled('retry after seconds', retryAfterSeconds);
+    return parts([
+      'failed',
+      ...about,
+      code,
+      labelled('key', apiKeyId),
+      labelled('keyState', keyState),
+      after,
+      `${message} ${hint}`,
+    ]);
+  }
+  const { outcome, delivery } = result.value;
+  const key = result.value.outcome === 'delivered' ? result.value.key : undefined;
+  return parts([
+    outcome,
+    key?.apiKeyId,
+    ...(key ? [quoted(key.name), `project ${groupId}`] : about),
+    `sink ${delivery.sink}`,
+    delivery.location,
+    labelled('entry', delivery.entry),
+    howVerified[delivery.verification],
+    delivery.fingerprint,
+    labelled('endpoint', key?.endpoint),
+    // Only from the inline sink.
+    delivery.secret === undefined ? undefined : `secret ${delivery.secret}`,
+  ]);
 }
 
 export function projectCells({ groupId, name, orgId }: Project): readonly Cell[] {

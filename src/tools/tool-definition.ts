@@ -90,7 +90,9 @@ function chosen(
 
 /** Whether the operator allows the tool of that name, and does not deny it. */
 export function isChosen(name: string, { allow, deny }: NonNullable<ToolSettings['tools']>): boolean {
-  return (allow?.includes(name) ?? true) && deny?.includes(name) !== true;
+  // Whoever denies one create does not mean to allow fifty.
+  const denied = name === 'create_ai_model_api_keys' ? [name, 'create_ai_model_api_key'] : [name];
+  return (allow?.includes(name) ?? true) && !denied.some((each) => deny?.includes(each));
 }
 
 /** Must say what the parameters of the tools accept with these settings (`parameter.ts`); a test compares. */
@@ -186,9 +188,15 @@ function bytes(text: string): number {
 }
 
 /** As `delivery` of result-schema.ts has it. */
-function outputWith(schema: ObjectSchema | undefined, { allowInlineSecret }: ToolSettings): ObjectSchema | undefined {
-  const { delivery } = schema?.properties ?? {};
-  if (!schema || !delivery || !allowInlineSecret) return schema;
+function outputWith(schema: ObjectSchema | undefined, settings: ToolSettings): ObjectSchema | undefined {
+  const { allowInlineSecret } = settings;
+  const { delivery, results } = schema?.properties ?? {};
+  if (!schema || !allowInlineSecret) return schema;
+  if (results && 'items' in results && isObjectSchema(results.items)) {
+    const items = outputWith(results.items, settings);
+    return { ...schema, properties: { ...schema.properties, results: { ...results, items } } };
+  }
+  if (!delivery) return schema;
   const members = 'properties' in delivery ? delivery.properties : {};
   const extended = { ...delivery, properties: Object.assign({}, members, { secret: { type: 'string' } }) };
   return { ...schema, properties: { ...schema.properties, delivery: extended } };

@@ -9,7 +9,9 @@ import type { ToolDefinition, ToolAnnotations, ObjectSchema } from './tool-defin
 export type { RequestContext, Unseen };
 
 /** What a call that succeeded answers. */
-export interface Answer extends Pick<ToolResult, 'summary' | 'text'> {
+export interface Answer extends Pick<ToolResult, 'summary' | 'text' | 'each'> {
+  /** Where all parts of the call failed, each with its own failure. */
+  readonly isError?: boolean;
   readonly structured: { readonly outcome: string; readonly [field: string]: unknown };
   /** What the call was about, where that is more than its arguments say. */
   readonly subject?: Subject;
@@ -30,6 +32,8 @@ export interface ToolResult {
   readonly alarm?: string;
   /** For the audit log: what the call was about, as far as it got. */
   readonly subject: Subject;
+  /** Of a call about several keys: what became of each, for the logs. */
+  readonly each?: readonly Pick<ToolResult, 'outcome' | 'alarm' | 'subject'>[];
 }
 
 interface Subject {
@@ -98,14 +102,15 @@ export function defineTool<Input extends z.ZodObject>(parts: ToolParts<Input>): 
       const about = parts.subject?.(value) ?? {};
       const answer = await handle(value, control);
       if (!answer.ok) return failedResult(parts, answer.failure, about);
-      const { structured, summary, text, subject } = answer.value;
+      const { structured, summary, text, subject, isError = false, each } = answer.value;
       return {
-        isError: false,
+        isError,
         outcome: structured.outcome,
         structured,
         summary,
         text,
         subject: { ...about, ...subject },
+        ...(each && { each }),
       };
     },
   };
@@ -128,7 +133,16 @@ function asMeant(given: unknown, input: z.ZodObject): unknown {
     // Optional, or with a default.
     return parameter._zod.optin === undefined || (value !== null && value !== '');
   };
-  return Object.fromEntries(Object.entries(given).filter(isMeant));
+  const within = ([name, value]: [string, unknown]) => [name, partsAsMeant(value, shape[name])] as const;
+  return Object.fromEntries(Object.entries(given).filter(isMeant).map(within));
+}
+
+/** {@link asMeant} for each object of an array. */
+function partsAsMeant(given: unknown, parameter: z.core.$ZodType | undefined): unknown {
+  const isOfObjects = parameter instanceof z.ZodArray && parameter.element instanceof z.ZodObject;
+  if (!isOfObjects || !Array.isArray(given)) return given;
+  const { element } = parameter;
+  return element instanceof z.ZodObject ? given.map((each: unknown) => asMeant(each, element)) : given;
 }
 
 function inputFailure<Input extends z.ZodObject>(

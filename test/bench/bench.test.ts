@@ -45,6 +45,7 @@ test('a quick run measures every part, on the installed package', { timeout: 120
           { keys, way: 'filtered', requests: Math.floor(keys / 500) + 1 },
         ]),
       },
+      apply: [100, 500].map((projects) => ({ projects, keys: projects * 20, ms: summary, memory: summary })),
       size: { packages: 1, tarball: NUMBER, bundle: NUMBER, toolList: { bytes: NUMBER } },
     },
   });

@@ -244,7 +244,11 @@ describe('a bad value is one line that names the setting', () => {
       { ATLAS_MODEL_KEYS_TOOLS: 'list_projects -' },
     ],
     ['--sink.a.path: must not hold ".."', ['--sink', 'a=file:~/../etc/x'], {}],
-    ['--json: is for the command doctor; see --help', ['--json'], {}],
+    ['--json: is for the commands doctor and apply; see --help', ['--json'], {}],
+    ['--dry-run: is for the command apply; see --help', ['--dry-run'], {}],
+    ['--yes: is for the command apply; see --help', ['doctor', '--yes'], {}],
+    ['apply: wants a FILE, or - for standard input; see --help', ['apply', '--json'], {}],
+    ['command line: is not understood; see --help', ['apply', 'one', 'two'], {}],
     ['command line: is not understood; see --help', ['doctor', 'doctor'], {}],
     ['command line: is not understood; see --help', ['docter'], {}],
     [

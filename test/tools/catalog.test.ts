@@ -233,6 +233,12 @@ describe('the operator chooses the tools by name', () => {
     ]);
     expect(namesOf({})).toEqual(all);
   });
+  test('whoever denies the tool for one key denies the tool for several', () => {
+    const one = namesOf({ deny: ['create_ai_model_api_key'] });
+    expect(one.filter((name) => name.startsWith('create_'))).toEqual([]);
+    const several = namesOf({ deny: ['create_ai_model_api_keys'] });
+    expect(several.filter((name) => name.startsWith('create_'))).toEqual(['create_ai_model_api_key']);
+  });
   test('one that was taken away is as unknown as one that never was', () => {
     const catalog = catalogOf({ tools: { deny: ['delete_ai_model_api_key'] }, readOnly: true });
     expect(catalog.get('delete_ai_model_api_key')).toBeUndefined();

@@ -1,0 +1,184 @@
+// Creates several keys in one call. All are checked before the first is created: where one cannot be, none is. Then each is
+// created and delivered as by a call of its own, a few at once, and what fails stops nothing else.
+
+import { sameName } from '../atlas/api/keys.ts';
+import { counted } from '../text/text.ts';
+import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
+import { inLines } from './consent.ts';
+import { createKey, type CreateRequest } from './create.ts';
+import type { CreateContext } from './create-and-deliver.ts';
+import { isSpent, quotaExceeded } from './journal/intent.ts';
+import { listingOnce } from './listing-once.ts';
+import { cancelled } from './refusals.ts';
+import type { Ask, RequestContext } from './request-context.ts';
+import type { Delivered, Planned } from './sink-choice.ts';
+
+export interface CreateManyRequest {
+  readonly keys: readonly Omit<CreateRequest, 'dryRun'>[];
+  /** Check everything, change nothing. */
+  readonly dryRun: boolean;
+}
+
+export interface CreatedMany {
+  /** `planned`: all could be created. `failed`: none was. */
+  readonly outcome: 'completed' | 'partial' | 'failed' | 'planned';
+  /** In the order of the request. Where none was created because one cannot be, the others are planned. */
+  readonly results: readonly Result<Delivered | Planned>[];
+}
+
+/** So many creates at once: Atlas limits the rate of requests. */
+const LANES = 4;
+/** A list of a project that is older says too little of the names that are free. In milliseconds. */
+export const LONGEST_LIST_MS = 30_000;
+
+export async function createKeys(
+  context: CreateContext,
+  { keys, dryRun }: CreateManyRequest,
+  call: RequestContext,
+): Promise<Result<CreatedMany>> {
+  const refused = refuseSameNames(keys) ?? (await refuseByQuota(context, keys.length));
+  if (refused) return failed(refused);
+  const atlas = listingOnce(context.atlas, { longestMs: LONGEST_LIST_MS });
+  const listing = { ...context, atlas };
+  const ask = askOnce(call.ask, keys);
+  call.progress(`Checking ${counted(keys.length, 'key')}`);
+  const checks = await inLanes(keys, call.signal, async (key, signal) => {
+    if (signal.aborted) return failed(cancelled);
+    return createKey(listing, { ...key, dryRun: true }, { signal, progress: silent, ...(ask && { ask }) });
+  });
+  const plans = checks.flatMap((check) => (check.ok ? [check.value] : []));
+  if (plans.length < keys.length) return ok({ outcome: 'failed', results: checks });
+  const planned = keys.flatMap(({ groupId }, index) => (plans[index] ? [{ groupId, plan: plans[index] }] : []));
+  const clash = refuseSamePlaces(context.sinks, planned);
+  if (clash) return failed(clash);
+  if (dryRun) return ok({ outcome: 'planned', results: checks });
+  let ended = 0;
+  const results = await inLanes(keys, call.signal, async (key, signal, index) => {
+    const { sink, entry } = plans[index]?.delivery ?? key;
+    const listedAt = atlas.listedAt(key.groupId);
+    const result = await createUnlessCancelled(listing, { ...key, sink, entry, dryRun: false }, signal, listedAt);
+    ended += 1;
+    call.progress(`${ended} of ${keys.length}`);
+    return result;
+  });
+  const made = results.filter((result) => result.ok).length;
+  const outcome = made === keys.length ? 'completed' : made === 0 ? 'failed' : 'partial';
+  return ok({ outcome, results });
+}
+
+/** A defect in one create must not take the answer about the others away. */
+async function createUnlessCancelled(
+  context: CreateContext,
+  request: CreateRequest,
+  signal: AbortSignal,
+  listedAt: number | undefined,
+): Promise<Result<Delivered | Planned>> {
+  if (signal.aborted) return failed(cancelled);
+  return withoutDefect(() => createKey(context, request, { signal, progress: silent }, listedAt));
+}
+
+/** The error itself may quote anything. */
+export async function withoutDefect<Outcome>(act: () => Promise<Result<Outcome>>): Promise<Result<Outcome>> {
+  try {
+    return await act();
+  } catch {
+    const hint = 'Report it as a defect. reconcile_ai_model_api_keys says what is true of the key.';
+    return failed({ ...refusal('INTERNAL', 'This server failed in an unforeseen way.', hint), keyState: 'unknown' });
+  }
+}
+
+const silent = () => undefined;
+
+/**
+ * Acts on all items, a few at once and begun in their order; the results are in that order too. Each act gets a signal of its
+ * own, which follows the given one until the act has ended: what listens to it goes with it.
+ */
+export async function inLanes<Item, Outcome>(
+  items: readonly Item[],
+  signal: AbortSignal,
+  act: (item: Item, signal: AbortSignal, index: number) => Promise<Outcome>,
+): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  const left = items.entries();
+  const lane = async () => {
+    for (const [index, item] of left) {
+      const own = new AbortController();
+      const stop = () => {
+        own.abort();
+      };
+      if (signal.aborted) stop();
+      signal.addEventListener('abort', stop);
+      outcomes[index] = await act(item, own.signal, index).finally(() => {
+        signal.removeEventListener('abort', stop);
+      });
+    }
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
+  return outcomes;
+}
+
+/** The person is asked once for all keys that name no sink. */
+function askOnce(ask: Ask | undefined, keys: CreateManyRequest['keys']): Ask | undefined {
+  if (!ask) return undefined;
+  const names = keys.filter(({ sink }) => sink === undefined).map(({ name }) => JSON.stringify(name));
+  let answer: ReturnType<Ask> | undefined;
+  return (question) => {
+    const message = `Where shall the secrets of these AI model API keys go?\nKeys: ${names.join(', ')}`;
+    answer ??= ask(names.length === 1 ? question : { ...question, message: inLines(message) });
+    return answer;
+  };
+}
+
+function refuseSameNames(keys: CreateManyRequest['keys']): Failure | undefined {
+  return refusePair(
+    keys,
+    (one, other) => one.groupId === other.groupId && sameName(one.name, other.name),
+    'have one name in one project',
+  );
+}
+
+type PlannedKey = Pick<CreateRequest, 'groupId'> & { readonly plan: Delivered | Planned };
+
+function refuseSamePlaces(sinks: CreateContext['sinks'], planned: readonly PlannedKey[]): Failure | undefined {
+  return refusePair(
+    planned,
+    (one, other) => isOnePlace(sinks, one, other),
+    'lead to one place, which holds one secret only: pass another entry or sink for one of them',
+  );
+}
+
+function isOnePlace(sinks: CreateContext['sinks'], one: PlannedKey, other: PlannedKey): boolean {
+  if (one.plan.outcome !== 'planned' || other.plan.outcome !== 'planned') return false;
+  const { sink, entry, kind } = one.plan.delivery;
+  if (kind === 'inline') return false;
+  if (one.plan.place !== undefined) return one.plan.place === other.plan.place;
+  if (sink !== other.plan.delivery.sink || entry !== other.plan.delivery.entry) return false;
+  return one.groupId === other.groupId || entry === undefined || sinks.get(sink)?.takesProject === false;
+}
+
+/** Names both, by their position in the call. */
+function refusePair<Item>(
+  items: readonly Item[],
+  isSame: (one: Item, other: Item) => boolean,
+  what: string,
+): Failure | undefined {
+  for (const [index, item] of items.entries()) {
+    const earlier = items.slice(0, index).findIndex((other) => isSame(other, item));
+    if (earlier !== -1)
+      return refusal('INVALID_INPUT', `keys.${earlier} and keys.${index} ${what}.`, 'Correct it and call again.');
+  }
+  return undefined;
+}
+
+async function refuseByQuota(
+  { journal, maxCreatesPerHour }: CreateContext,
+  wanted: number,
+): Promise<Failure | undefined> {
+  const kept = await journal.read();
+  if (!kept.ok) return kept.failure;
+  const spent = kept.value.intents.filter(isSpent);
+  const left = maxCreatesPerHour - spent.length;
+  if (wanted <= left) return undefined;
+  const message = `The operator allows ${maxCreatesPerHour} creates and rotations an hour on this machine; ${Math.max(0, left)} are left, and ${wanted} are asked for.`;
+  return { ...quotaExceeded(maxCreatesPerHour, spent), message };
+}

@@ -1,0 +1,38 @@
+// An Atlas that lists the keys of a project once for several looks at it.
+
+import type { Atlas } from '../atlas/atlas.ts';
+
+interface ListingLimits {
+  /** A list that is older is read again, in milliseconds; absent where one is good for as long as the call takes. */
+  readonly longestMs?: number;
+  /** So many projects are kept, the last ones; absent where all are. */
+  readonly most?: number;
+}
+
+interface ListingAtlas extends Atlas {
+  /** When the list of that project that is kept was asked for, in milliseconds since the epoch. */
+  listedAt(groupId: string): number | undefined;
+}
+
+/** A list that failed is not asked for again either: the same is true for whoever looks next. */
+export function listingOnce(
+  atlas: Atlas,
+  { longestMs = Number.POSITIVE_INFINITY, most = Number.POSITIVE_INFINITY }: ListingLimits = {},
+): ListingAtlas {
+  const lists = new Map<string, { readonly list: ReturnType<Atlas['listKeys']>; readonly at: number }>();
+  return {
+    ...atlas,
+    listedAt: (groupId) => lists.get(groupId)?.at,
+    listKeys(groupId, signal, role) {
+      const known = lists.get(groupId);
+      // A clock that was set back makes a list old too.
+      if (known && Math.abs(Date.now() - known.at) <= longestMs) return known.list;
+      const list = atlas.listKeys(groupId, signal, role);
+      lists.delete(groupId);
+      lists.set(groupId, { list, at: Date.now() });
+      const [oldest] = lists.keys();
+      if (lists.size > most && oldest !== undefined) lists.delete(oldest);
+      return list;
+    },
+  };
+}
