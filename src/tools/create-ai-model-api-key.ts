@@ -24,7 +24,7 @@ export function createAiModelApiKey(context: CreateToolContext): Tool {
       'Create a MongoDB Atlas AI model API key (for the Voyage embedding and reranking API), and hand its secret to a sink that the operator configured. ' +
       'Use it when someone needs a new key. The result has the mask of the secret, its place and a fingerprint, not the secret itself; a key that could not be delivered is deleted again.',
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
-    input: keyParameters(context).extend({ dryRun }),
+    input: keyParameters(context, true).extend({ dryRun }),
     output: createdSchema(context.allowInlineSecret),
     keyStateOfRefusal: 'not_created',
     subject: ({ groupId, sink }) => ({ groupId, ...(sink !== undefined && { sink }) }),
@@ -35,23 +35,25 @@ export function createAiModelApiKey(context: CreateToolContext): Tool {
   });
 }
 
-/** Any word: Atlas decides which there are. */
+/** Any word: Atlas decides which there are. Hosts are not shown the form, since they pay for each byte. */
 const keyScope = (what: string) =>
   z
     .string()
-    .regex(/^[A-Za-z0-9_-]{1,40}$/, { error: 'must be one word of letters, digits, dashes or underscores' })
+    .refine((word) => /^[A-Za-z0-9_-]{1,40}$/.test(word), {
+      error: 'must be one word of letters, digits, dashes or underscores',
+    })
     .default('ANY')
     .describe(what);
 
-/** What is said of the key that is to be. */
-export function keyParameters(context: ConfiguredSinks & Defaults) {
+/** What is said of the key that is to be. `isTeller` as of {@link sinkName}. */
+export function keyParameters(context: ConfiguredSinks & Defaults, isTeller = false) {
   return z.strictObject({
     groupId: groupId(context),
     name: keyName,
-    sink: sinkName(context, NEW_SECRET_SINK),
-    entry: entryName(context, 'Name of the secret within the sink; default made from name'),
-    cloud: keyScope('Cloud provider; cannot be changed'),
-    geography: keyScope('Where requests are processed, such as eu or us; cannot be changed'),
+    sink: sinkName(context, NEW_SECRET_SINK, isTeller),
+    entry: entryName(context, 'Name of the secret there; default made from name'),
+    cloud: keyScope('Cannot be changed, nor geography'),
+    geography: keyScope('Where requests are processed, such as eu or us'),
   });
 }
 

@@ -6,7 +6,7 @@ import type { Scope } from '../atlas/api/admin-api.ts';
 import type { ConfiguredSinks } from '../keys/sink-choice.ts';
 import { failed, ok, refusal, type Result } from '../failure.ts';
 import { firstInvisible } from '../text/text.ts';
-import { isEntryShown, mustNameSink, NEW_SECRET_SINK, sinkWords } from './tool-definition.ts';
+import { isEntryShown, mustNameSink, sinkWords } from './tool-definition.ts';
 import { SHOWN_AS } from './tool.ts';
 
 /** What the operator set for calls that name no project or organization. */
@@ -99,9 +99,10 @@ export const keyName = z
   .refine((name) => name.trim() === name, 'must not begin or end with a space')
   .describe('Name of the key, unique in the project');
 
+/** Hosts are not shown the form, so that a name in its place comes here, and is answered with the id. */
 export const apiKeyId = z
   .string()
-  .regex(/^[A-Za-z0-9_-]{1,128}$/, {
+  .refine((id) => /^[A-Za-z0-9_-]{1,128}$/.test(id), {
     error: 'must be the id of a key, not its name; list_ai_model_api_keys with nameContains finds the id',
   })
   .describe('Id of the key');
@@ -138,12 +139,14 @@ export const limitScope = {
   geography: limitWord('a geography').optional(),
 };
 
-const TELLER = { isTeller: true };
-const NO_TELLER = { isTeller: false, teller: 'create_ai_model_api_key' };
+const TELLER = 'create_ai_model_api_key';
 
-/** @param what begins with {@link NEW_SECRET_SINK} where the secret is a new one */
-export function sinkName({ sinks, defaultSink }: ConfiguredSinks, what: string) {
-  const shown = { sinks: [...sinks.values()], defaultSink, ...(what === NEW_SECRET_SINK ? TELLER : NO_TELLER) };
+/**
+ * @param what begins as NEW_SECRET_SINK does where the secret is a new one
+ * @param isTeller of the tool that says of each sink what it is
+ */
+export function sinkName({ sinks, defaultSink }: ConfiguredSinks, what: string, isTeller = false) {
+  const shown = { sinks: [...sinks.values()], defaultSink, isTeller, teller: TELLER };
   // Not checked here, so that a wrong name is answered with SINK_UNKNOWN and the names of the sinks.
   return z
     .string()
@@ -162,7 +165,7 @@ export function entryName({ sinks }: ConfiguredSinks, what: string) {
     .meta({ description: what, ...(!isEntryShown([...sinks.values()]) && { [SHOWN_AS]: 'absent' }) });
 }
 
-export const dryRun = z.boolean().default(false).describe('Change nothing; say what could be checked');
+export const dryRun = z.boolean().default(false).describe('Check only; change nothing');
 
 /** What the rows of one call may take of a model's context: 20,000 with all else that the answer has. */
 export const MOST_TOKENS = 19_000;

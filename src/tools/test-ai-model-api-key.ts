@@ -25,7 +25,7 @@ export function testAiModelApiKey(context: KeyTestContext & Defaults): Tool {
     name: 'test_ai_model_api_key',
     title: 'Test AI model API key',
     description:
-      'Use an AI model API key once, with its secret from its sink, for the embedding of one word: says whether it works, is refused, is rate-limited or cannot be reached. ' +
+      'Use an AI model API key once, with its secret from its sink, to embed one word: says whether it works, is refused, is rate-limited or cannot be reached. ' +
       'Use it when a key is said not to work. The request is billed and counts as use; the secret is not shown.',
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
     input: z.strictObject({

@@ -147,7 +147,7 @@ export function sinkWords(what: string, { sinks, defaultSink, isTeller, teller =
   const places = isTeller
     ? `: ${placesWithin(LONGEST_SINK_WORDS - bytes(`${what}: ${standard}`), sinks)}`
     : `; sinks as in ${teller}`;
-  return { description: `${what}${places}${standard}`, enum: sinks.map(({ name }) => name) };
+  return { description: `${what}${places}${standard}`, ...(isTeller && { enum: sinks.map(({ name }) => name) }) };
 }
 
 /**
