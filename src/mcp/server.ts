@@ -162,10 +162,10 @@ interface CallRecord {
 function servePrompts(serving: ServerParts): void {
   const { server, prompts, promptDefinitions } = serving;
   server.setRequestHandler(ListPromptsRequestSchema, () => ({ prompts: [...promptDefinitions] }));
-  server.setRequestHandler(GetPromptRequestSchema, ({ params }) => {
+  server.setRequestHandler(GetPromptRequestSchema, async ({ params }) => {
     const prompt = prompts.find(params.name);
     if (!prompt) throw invalidParams(unknownPrompt(promptDefinitions));
-    const filled = prompt.fill(params.arguments ?? {});
+    const filled = await prompts.fill(prompt, params.arguments ?? {}, serving.stopping);
     if (!filled.ok) throw invalidParams(filled.failure);
     const content = { type: 'text' as const, text: filled.value };
     return { description: prompt.description, messages: [{ role: 'user' as const, content }] };

@@ -1,6 +1,7 @@
-// Finds the prompts that are offered, and completes their arguments. The names of projects and keys are remembered for a while, so
-// that not every keystroke costs a request. They are for people to choose from: nothing is decided by them.
+// Finds the prompts that are offered, fills them, and completes their arguments. The names of projects and keys are remembered for a
+// while, so that not every keystroke costs a request. They are for people to choose from, and to join what a host has split.
 
+import { failed, type Result } from '../failure.ts';
 import { PROMPTS, type Prompt } from './prompts.ts';
 import { listModelKeys, type KeyListContext, listProjects } from '../keys/lists.ts';
 import type { Project } from '../atlas/api/projects.ts';
@@ -13,6 +14,11 @@ export interface PromptsContext extends NamesContext {
 
 export interface Prompts {
   find(name: string): Prompt | undefined;
+  /**
+   * As {@link Prompt.fill}; a sink that there is not is refused, and names that a host split at their blanks are joined where only
+   * one reading fits.
+   */
+  fill(prompt: Prompt, given: Readonly<Record<string, string>>, stopping: AbortSignal): Promise<Result<string, string>>;
   /**
    * What the value of an argument may become; empty where nothing is known. It throws only for a defect.
    *
@@ -43,6 +49,14 @@ export function createPrompts(context: PromptsContext | undefined, offered: read
   };
   return {
     find,
+    async fill(prompt, given, stopping) {
+      const joined = names ? await joinSplit(prompt, given, { ...names, sinks: context.sinks }, stopping) : given;
+      const { sink = '' } = joined;
+      const isKnown = sink.trim() === '' || !context || context.sinks.has(sink);
+      if (!isKnown && prompt.arguments.some(({ name }) => name === 'sink'))
+        return failed(`sink: there is no such sink. The sinks are: ${[...context.sinks.keys()].join(', ')}.`);
+      return prompt.fill(joined);
+    },
     async complete(prompt, { argument, value, others }, stopping) {
       const isKnown = find(prompt)?.arguments.some(({ name }) => name === argument) ?? false;
       const found = isKnown ? await candidates(argument, others.project, stopping) : undefined;
@@ -50,6 +64,38 @@ export function createPrompts(context: PromptsContext | undefined, offered: read
     },
   };
 }
+
+/**
+ * Some hosts take the words behind the name of a prompt for its arguments, one each. Where that cuts the name of a project, all the
+ * words are read as the name of a project and that of a key, if they can be read so in one way only.
+ */
+async function joinSplit(
+  prompt: Prompt,
+  given: Readonly<Record<string, string>>,
+  names: KnownNames & Pick<PromptsContext, 'sinks'>,
+  stopping: AbortSignal,
+): Promise<Readonly<Record<string, string>>> {
+  const second = prompt.arguments.find(({ name }) => name === 'key' || name === 'name')?.name;
+  const { project = '' } = given;
+  if (second === undefined || !given[second] || project.includes(' ')) return given;
+  const projects = await names.projects(stopping);
+  if (!projects.isAll || GROUP_ID.test(project) || projects.names.includes(project)) return given;
+  const words = prompt.arguments.flatMap(({ name }) => given[name]?.split(' ') ?? []).filter((word) => word !== '');
+  const readings: Readonly<Record<string, string>>[] = [];
+  for (let end = 2; end < words.length; end += 1) {
+    const [name, rest] = [words.slice(0, end).join(' '), words.slice(end).join(' ')];
+    if (!projects.names.includes(name)) continue;
+    const keys = second === 'key' ? await names.keys(name, stopping) : undefined;
+    if (!keys || keys.names.includes(rest)) readings.push({ project: name, [second]: rest });
+    const sink = words.at(-1) ?? '';
+    if (second === 'name' && words.length - end > 1 && names.sinks.has(sink))
+      readings.push({ project: name, name: words.slice(end, -1).join(' '), sink });
+  }
+  const [reading, ...others] = readings;
+  return reading && others.length === 0 ? reading : given;
+}
+
+const GROUP_ID = /^[a-f0-9]{24}$/;
 
 /** The most that the specification lets one answer hold (2025-11-25, Server, Utilities, Completion). */
 const MOST_VALUES = 100;
@@ -124,7 +170,7 @@ export function knownNames(context: NamesContext, rememberedMs = REMEMBERED_MS):
   const keyLists = remembering<Candidates>(rememberedMs);
   const projects = (stopping: AbortSignal) => projectLists('', () => lookUpProjects(context, stopping));
   const groupIdOf = async (project: string, stopping: AbortSignal) => {
-    if (/^[a-f0-9]{24}$/.test(project)) return project;
+    if (GROUP_ID.test(project)) return project;
     const named = (await projects(stopping)).projects.filter(({ name }) => name === project);
     return named.length === 1 ? named[0]?.groupId : undefined;
   };

@@ -44,15 +44,14 @@ const provisionModelKey = definePrompt({
     { name: 'name', description: 'Name of the new key, unique in the project', required: true },
     { name: 'sink', description: 'Where the secret goes, by the name that the operator gave it', required: false },
   ],
-  tools: ['list_projects', 'list_secret_sinks', 'create_ai_model_api_key'],
+  tools: ['list_projects', 'create_ai_model_api_key'],
   purpose: 'Provision a MongoDB Atlas AI model API key.',
   steps: (isGiven) => [
     RESOLVE_PROJECT,
     isGiven('sink')
-      ? 'Call list_secret_sinks. If the sink is not among them, show the user those that are, and ask.'
-      : 'Call list_secret_sinks. Use the one with isDefault; if none has it, show them to the user and ask.',
-    'Call create_ai_model_api_key with that groupId, the name, the sink and dryRun true. Nothing is created yet.',
-    'If the outcome is planned, call it again with the same values and without dryRun: once.',
+      ? 'Call create_ai_model_api_key with that groupId, the name and the sink: once. It checks everything before it creates the key.'
+      : 'Call create_ai_model_api_key with that groupId and the name: once. It checks everything before it creates the key. ' +
+        'If its parameter sink has no default, show the user the sinks that its description names, and ask first.',
     'Tell the user the name of the key, its mask, the location of the secret, its fingerprint, how the delivery was verified, and the endpoint if there is one. ' +
       'The secret itself is never shown to you: do not ask for it, and do not read it from its location.',
   ],
@@ -67,16 +66,15 @@ const rotateModelKey = definePrompt({
     { ...PROJECT, required: true },
     { name: 'key', description: 'Name of the key to rotate, or its apiKeyId', required: true },
   ],
-  tools: ['list_projects', 'list_ai_model_api_keys', 'rotate_ai_model_api_key'],
+  tools: ['list_projects', 'rotate_ai_model_api_key', 'list_ai_model_api_keys'],
   purpose: 'Rotate a MongoDB Atlas AI model API key.',
   steps: () => [
     RESOLVE_PROJECT,
-    'Call list_ai_model_api_keys with that groupId and nameContains set to the key. The key is the one whose name is exactly this; ' +
-      'if there is none, look for it as apiKeyId in the list without nameContains. Where several fit, or none does, show the user what there is and ask.',
-    'Call rotate_ai_model_api_key with groupId, the apiKeyId, confirmName set to the present name of that key, and dryRun true. Nothing is changed yet. ' +
-      'If the error says that the secret lies elsewhere, or that there are several sinks, ask the user which sink and entry hold it.',
-    'Show the user the plan: which key, where the new secret will be, what becomes of the old key, every warning. Go on only if they agree.',
-    'Call it again with the same values and without dryRun: once. The host may ask the user to type the name of the key; do not type it for them.',
+    'Call rotate_ai_model_api_key with that groupId and confirmName set to the key: once. It checks everything before it changes anything. ' +
+      'The host may ask the user to type the name of the key; do not type it for them. ' +
+      'If the error says that the secret lies elsewhere, ask the user which sink and entry hold it.',
+    'If no key has that name, or several have it, call list_ai_model_api_keys with the groupId, and show the user what there is and ask. ' +
+      'A key that was given as its apiKeyId is rotated with that apiKeyId, and confirmName set to its name in the list.',
     'Tell the user the name and mask of the new key, the location of the secret, its fingerprint, what became of the old key, and that programs which hold the old secret must read the new one. ' +
       'The secret itself is never shown to you: do not ask for it, and do not read it from its location.',
   ],
@@ -86,9 +84,16 @@ const rotateModelKey = definePrompt({
 const auditModelKeys = definePrompt({
   name: 'audit_model_keys',
   title: 'Audit model keys',
-  description: 'Report the Atlas AI model API keys of one or all projects, and which were not used for some time.',
+  description:
+    'Report the Atlas AI model API keys of a project or of whole organizations, and which were not used for some time.',
   arguments: [
     { ...PROJECT, description: `${PROJECT.description}; all projects where absent`, required: false },
+    {
+      name: 'organization',
+      description: 'Id of the organization; all organizations where absent',
+      required: false,
+      accepts: { pattern: /^[a-f0-9]{24}$/, rule: 'must be the id of an organization: 24 hexadecimal digits' },
+    },
     {
       name: 'unusedForDays',
       description: 'Only keys unused for this many days; all keys where absent',
@@ -99,16 +104,22 @@ const auditModelKeys = definePrompt({
   tools: ['list_projects', 'list_ai_model_api_keys'],
   purpose: 'Audit MongoDB Atlas AI model API keys.',
   steps: (isGiven) => [
-    isGiven('project')
-      ? RESOLVE_PROJECT
-      : 'Call list_projects, and again with cursor set to nextCursor as long as there is one.',
-    `Call list_ai_model_api_keys with ${isGiven('project') ? 'that groupId' : 'the groupId of each of them in turn'}` +
-      `${isGiven('unusedForDays') ? ', and unusedForDays as a number' : ''}; follow nextCursor likewise.`,
+    ...scopeSteps(isGiven),
+    `${isGiven('unusedForDays') ? 'Pass unusedForDays too, as a number. ' : ''}Call again with cursor set to nextCursor as long as there is one.`,
     'Report a table: project, name, apiKeyId, mask, createdAt, lastUsedAt; the longest unused first. A key without lastUsedAt was never used, and counts from createdAt. ' +
-      'Name the projects that could not be read.',
+      'Name what could not be read.',
     'Change nothing. What should become of a key is for the user to decide.',
   ],
 });
+
+/** A list of an organization has the keys of all its projects. */
+function scopeSteps(isGiven: (argument: string) => boolean): readonly string[] {
+  if (isGiven('project')) return [RESOLVE_PROJECT, 'Call list_ai_model_api_keys with that groupId.'];
+  const refused = 'Where Atlas refuses that, call it with the groupId of each project that list_projects shows.';
+  return isGiven('organization')
+    ? [`Call list_ai_model_api_keys with orgId set to the organization. ${refused}`]
+    : [`Call list_projects, then list_ai_model_api_keys with each orgId that is among them. ${refused}`];
+}
 
 export const PROMPTS: readonly [provision: Prompt, rotate: Prompt, audit: Prompt] = [
   provisionModelKey,
@@ -154,8 +165,10 @@ function problemOf(known: readonly PromptArgument[], values: ReadonlyMap<string,
   }
   const missing = known.filter(({ name, required }) => required && !values.has(name));
   if (missing.length > 0) return `Missing required arguments: ${missing.map(({ name }) => name).join(', ')}.`;
-  const wrong = known.find(({ name, accepts }) => accepts?.pattern.test(values.get(name) ?? '') === false);
-  return wrong?.accepts && values.has(wrong.name) ? `${wrong.name} ${wrong.accepts.rule}.` : undefined;
+  const wrong = known.find(
+    ({ name, accepts }) => accepts?.pattern.test(values.get(name) ?? '') === false && values.has(name),
+  );
+  return wrong?.accepts && `${wrong.name} ${wrong.accepts.rule}.`;
 }
 
 function dataLine(name: string, value: string | undefined): string[] {

@@ -49,7 +49,7 @@ test('a quick run measures every part, on the installed package', { timeout: 120
       size: { packages: 1, tarball: NUMBER, bundle: NUMBER, toolList: { bytes: NUMBER } },
     },
   });
-  expect(stdout.match(/^### .*$/gm)).toHaveLength(7);
+  expect(stdout.match(/^### .*$/gm)).toHaveLength(8);
 });
 
 test('a part that there is not, or a quick run to be written down, is refused', async () => {

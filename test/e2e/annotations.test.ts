@@ -28,6 +28,10 @@ async function startOwn(): Promise<void> {
 /** For each tool a call that does all that the tool can do, and what that sends to Atlas, reads apart. */
 const calls: Record<string, { readonly args: (apiKeyId: string) => object; readonly writes: readonly string[] }> = {
   create_ai_model_api_key: { args: () => ({ groupId: GROUP, name: 'new' }), writes: ['create_key', 'update_key'] },
+  create_ai_model_api_keys: {
+    args: () => ({ keys: [{ groupId: GROUP, name: 'new' }] }),
+    writes: ['create_key', 'update_key'],
+  },
   rotate_ai_model_api_key: {
     args: (apiKeyId) => ({ groupId: GROUP, apiKeyId, confirmName: 'prod' }),
     writes: ['create_key', 'update_key', 'delete_key'],

@@ -349,7 +349,7 @@ test('arguments that are null are none', async () => {
 test('a tool that the operator took away is as unknown as one that never was', async () => {
   const host = await startHost({ home, env: { ...env, ATLAS_MODEL_KEYS_TOOLS: '-delete_ai_model_api_key' } });
   const { tools } = await host.client.listTools();
-  expect(tools).toHaveLength(13);
+  expect(tools).toHaveLength(14);
   await expect(host.call('delete_ai_model_api_key', NAMED)).rejects.toThrow(/-32602.*Unknown tool: delete_ai/);
 });
 

@@ -95,7 +95,7 @@ test('the very first request, of id 0, can be cancelled, and its answer keeps it
   child.stdout.on('data', (chunk: Buffer) => (answers += chunk.toString()));
   say(child, { ...LIST, id: 0 });
   await vi.waitUntil(() => answers.includes('\n'), { timeout: 10_000 });
-  expect(JSON.parse(answers)).toMatchObject({ id: 0, result: { tools: { length: 12 } } });
+  expect(JSON.parse(answers)).toMatchObject({ id: 0, result: { tools: { length: 15 } } });
   say(child, { ...BAD_CALL, id: 0, params: { ...BAD_CALL.params, arguments: { groupId: GROUP, name: 'a key' } } });
   await vi.waitUntil(() => sandbox.requests.some(({ operation }) => operation === 'list_keys'), { timeout: 10_000 });
   say(child, { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 0 } });

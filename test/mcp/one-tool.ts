@@ -11,6 +11,7 @@ export const TOOL = 'try_it';
 
 export const noPrompts: Prompts = {
   find: () => undefined,
+  fill: (prompt, given) => Promise.resolve(prompt.fill(given)),
   complete: () => Promise.resolve({ values: [], total: 0, hasMore: false }),
 };
 

@@ -189,3 +189,63 @@ test('of more keys than are read it is not said how many fit', async () => {
   expect(await complete('key', 'key 7', 'Production')).not.toHaveProperty('total');
   expect(await complete('key', 'key 77', 'Production')).toMatchObject({ hasMore: true });
 });
+
+const given = async (scene: Awaited<ReturnType<typeof openScene>>, name: string, values: Record<string, string>) => {
+  const prompt = scene.prompts.find(name);
+  if (!prompt) throw new Error(name);
+  const filled = await scene.prompts.fill(prompt, values, running);
+  const lines = filled.ok ? filled.value.split('\n').filter((line) => /^\w+: "/.test(line)) : [filled.failure];
+  return lines.join(' ');
+};
+
+test('a sink that there is not is refused, with those that there are', async () => {
+  const scene = await openScene();
+  const values = { project: 'Production', name: 'search' };
+  expect(await given(scene, 'provision_model_key', { ...values, sink: 'valut' })).toBe(
+    'sink: there is no such sink. The sinks are: app, vault.',
+  );
+  expect(await given(scene, 'provision_model_key', { ...values, sink: 'vault' })).toBe(
+    'project: "Production" name: "search" sink: "vault"',
+  );
+  expect(await given(scene, 'provision_model_key', { ...values, sink: ' ' })).toBe(
+    'project: "Production" name: "search"',
+  );
+});
+
+test.each<[given: Record<string, string>, read: string]>([
+  [{ project: 'Data', key: 'Science search' }, 'project: "Data Science" key: "search"'],
+  [{ project: 'Data', key: 'Science batch search' }, 'project: "Data Science" key: "batch search"'],
+  [{ project: 'Data', key: 'Science unknown' }, 'project: "Data" key: "Science unknown"'],
+  [{ project: 'Data', key: 'Lake search' }, 'project: "Data" key: "Lake search"'],
+  [{ project: 'Two', key: 'in one search' }, 'project: "Two" key: "in one search"'],
+  [{ project: 'Production', key: 'Science search' }, 'project: "Production" key: "Science search"'],
+  [{ project: 'Data Science', key: 'search' }, 'project: "Data Science" key: "search"'],
+])('names that a host split at their blanks are joined where only one reading fits: %j', async (values, read) => {
+  const scene = await openScene();
+  const { sandbox } = scene;
+  const addProject = (name: string, ...keys: string[]) => {
+    const { id } = sandbox.addProject({ name });
+    for (const key of keys) sandbox.addKey(id, { name: key });
+  };
+  addProject('Data Science', 'search', 'batch search');
+  addProject('Two in', 'one search');
+  addProject('Two in one', 'search');
+  expect(await given(scene, 'rotate_model_key', values)).toBe(read);
+});
+
+test('the name of a new key may be any, so that a sink at the end leaves two readings', async () => {
+  const scene = await openScene();
+  scene.sandbox.addProject({ name: 'Data Science' });
+  const values = { project: 'Data', name: 'Science' };
+  expect(await given(scene, 'provision_model_key', { ...values, sink: 'search' })).toBe(
+    'project: "Data Science" name: "search"',
+  );
+  expect(await given(scene, 'provision_model_key', { ...values, sink: 'search vault' })).toMatch(/^sink: there is no/);
+});
+
+test('where the projects cannot be seen, the values stay', async () => {
+  const scene = await openScene();
+  scene.sandbox.inject({ operation: 'list_projects', when: 'before', kind: 'status', status: 403 });
+  const values = { project: 'Data', key: 'Science search' };
+  expect(await given(scene, 'rotate_model_key', values)).toBe('project: "Data" key: "Science search"');
+});

@@ -95,7 +95,7 @@ test('the steps are numbered, and the secret is said not to be shown', () => {
     const numbers = [...textOf(prompt).matchAll(/^(\d+)\. /gm)].map(([, number]) => Number(number));
     expect(numbers).toEqual(numbers.map((_number, index) => index + 1));
     expect(textOf(prompt)).toContain('The secret itself is never shown to you');
-    expect(textOf(prompt).indexOf('dryRun true')).toBeLessThan(textOf(prompt).indexOf('without dryRun'));
+    expect(textOf(prompt), 'a call looks at everything itself').not.toContain('dryRun');
   }
   expect(textOf(rotateModelKey)).toContain('confirmName');
 });
@@ -105,16 +105,20 @@ test('every prompt says that names are data', () => {
 });
 
 test('provision asks for a sink where none is given', () => {
-  expect(textOf(provisionModelKey, { project: 'p', name: 'n' })).toContain('Use the one with isDefault');
+  expect(textOf(provisionModelKey, { project: 'p', name: 'n' })).toContain('If its parameter sink has no default');
   expect(textOf(provisionModelKey, { project: 'p', name: 'n', sink: '' })).not.toContain('sink: ');
-  expect(textOf(provisionModelKey)).not.toContain('isDefault');
+  expect(textOf(provisionModelKey)).not.toContain('has no default');
 });
 
-test('audit reads all projects where none is given', () => {
-  expect(textOf(auditModelKeys, {})).toContain('each of them in turn');
+test('audit reads all organizations where none is given', () => {
+  expect(textOf(auditModelKeys, {})).toContain('each orgId that is among them');
   expect(textOf(auditModelKeys, {})).not.toContain('unusedForDays');
   expect(textOf(auditModelKeys, {})).not.toContain('JSON');
-  expect(textOf(auditModelKeys)).toContain('that groupId, and unusedForDays as a number');
+  expect(textOf(auditModelKeys)).toMatch(/with that groupId\.\n3\. Pass unusedForDays too, as a number/);
+  const organization = '5e2211c17a3e5a48f5497de3';
+  expect(textOf(auditModelKeys, { organization })).toContain('with orgId set to the organization');
+  expect(textOf(auditModelKeys, { organization })).not.toContain('list_projects, then');
+  expect(problemOf(auditModelKeys, { organization: 'Acme' })).toMatch(/^organization must be the id/);
 });
 
 test.each(['0', '90', '3650'])('unusedForDays takes %s', (unusedForDays) => {

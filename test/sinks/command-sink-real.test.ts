@@ -100,7 +100,11 @@ describe('pass', () => {
     await expect(targetOf(insert, show)).rejects.toThrow('is taken');
     const spec: CommandSpec = { type: 'command', argv: insert, verify: show, env: {}, timeoutMs: 20_000 };
     const sink = commandSink('vault', spec, environment);
-    expect(await sink.lookUp(ADDRESS)).toEqual({ held: 'value', fingerprint: fingerprintOf(SECRET) });
+    expect(await sink.lookUp(ADDRESS)).toEqual({
+      held: 'value',
+      fingerprint: fingerprintOf(SECRET),
+      mask: expect.stringMatching(/^al-\*+/) as unknown,
+    });
     expect(await sink.lookUp({ ...ADDRESS, entry: 'other' })).toEqual({ held: 'unknown' });
     expect(await sink.preflight({ ...ADDRESS, entry: 'other' }, 'prove')).toMatchObject({ ok: true });
   });
