@@ -53,6 +53,31 @@ function shownOf(key: LiveKey) {
 }
 
 describe('list', () => {
+  test('how many keys each project of an organization has, without a list of them', async () => {
+    for (const name of ['a', 'b']) sandbox.addKey(GROUP, { name });
+    sandbox.addKey(staging, { name: 'c' });
+    const host = await start();
+    const result = await host.call(LIST, { orgId: sandbox.orgId, countBy: 'project' });
+    expect(result.structuredContent).toEqual({
+      outcome: 'listed',
+      counts: [
+        { value: GROUP, count: 2, projectName: 'Production' },
+        { value: staging, count: 1, projectName: 'Staging' },
+      ],
+      remaining: 0,
+    });
+    expect(textOf(result)).toContain('3 keys, counted by project.');
+    expect(textOf(result)).toContain(`2 | "${GROUP}" "Production"`);
+  });
+
+  test('the place of a sink comes out redacted where an operator put a credential into it', async () => {
+    const { clientSecret } = sandbox.credentials;
+    const host = await start([], { ATLAS_MODEL_KEYS_SINKS: `app=file:${home}/${clientSecret}/{entry}.key` });
+    const shown = JSON.stringify(await host.client.listTools());
+    expect(shown).toContain(`app = file ${home}/`);
+    expect(shown).not.toContain(clientSecret);
+  });
+
   test('the keys of a project, each with what a person needs', async () => {
     const used = sandbox.addKey(GROUP, { name: 'used', geography: 'eu', lastUsedAt: new Date() });
     const unused = sandbox.addKey(GROUP, { name: 'unused' });
