@@ -117,6 +117,17 @@ const ENDS = new Map([
   ['do', 'done'],
 ]);
 const LAST_WORDS = [...ENDS.values()];
+/** What ends a list of commands, the last words aside. */
+const NEXT_WORDS = new Set(['then', 'elif', 'else', 'do']);
+/** Not the beginning of a list. */
+const PREFIXES = new Set(['!', 'time']);
+
+interface Lists {
+  /** The words that are still to come. */
+  readonly ends: string[];
+  /** Whether the innermost one has no command yet: bash ends none that is so. */
+  isEmpty: boolean;
+}
 
 const ASSIGNMENT = /^([A-Za-z_]\w*)(\+?=)([^]*)$/;
 
@@ -124,14 +135,14 @@ const ASSIGNMENT = /^([A-Za-z_]\w*)(\+?=)([^]*)$/;
  * What `source` would assign, as far as that can be told without a shell: assignments, `export`, quotes, comments and
  * continued lines. No command is run and nothing is expanded.
  *
- * Undefined for a text of Windows lines, an open quote, a redirection, a group, a function, a line that begins with `;`, or
- * a brace, `fi` or `done` that ends nothing, where bash reads no further.
+ * Undefined for a text of Windows lines, an open quote, a redirection, a group, a function, a line that begins with `;`, an
+ * empty list of commands, or a brace, `fi` or `done` that ends nothing, where bash reads no further.
  */
 function readAsBash(text: string): Variables | undefined {
   if (text.includes('\r\n')) return undefined;
   const found = new Map<string, string>();
   const cursor = cursorOn(text);
-  const open: string[] = [];
+  const lists: Lists = { ends: [], isEmpty: false };
   let command: Word[] = [];
   let isPiped = false;
   while (cursor.isInside()) {
@@ -140,7 +151,7 @@ function readAsBash(text: string): Variables | undefined {
     if (end !== undefined) {
       // No command to end: bash reads no further.
       if (end !== '\n' && command.length === 0) return undefined;
-      if (!isBalanced(command, open)) return undefined;
+      if (!isBalanced(command, lists)) return undefined;
       // A part of a pipe, and what runs in the background, is another process.
       if (!isPiped && !/^[|&]$/.test(end)) assignAsBash(command, found);
       isPiped = end === '|' || (isPiped && command.length === 0);
@@ -151,17 +162,20 @@ function readAsBash(text: string): Variables | undefined {
     if (word === undefined) return undefined;
     command.push(word);
   }
-  if (!isBalanced(command, open) || open.length > 0) return undefined;
+  if (!isBalanced(command, lists) || lists.ends.length > 0) return undefined;
   if (!isPiped) assignAsBash(command, found);
   return found;
 }
 
-/** Keeps account, in `open`, of the words that are still to come. */
-function isBalanced(command: readonly Word[], open: string[]): boolean {
+/** Keeps account of the lists of commands that are open. */
+function isBalanced(command: readonly Word[], lists: Lists): boolean {
   for (const { raw } of command) {
+    const isLast = LAST_WORDS.includes(raw);
+    if (lists.isEmpty && (isLast || NEXT_WORDS.has(raw))) return false;
+    lists.isEmpty = LEADS.has(raw) && !PREFIXES.has(raw);
     const end = ENDS.get(raw);
-    if (end !== undefined) open.push(end);
-    else if (LAST_WORDS.includes(raw)) return open.pop() === raw;
+    if (end !== undefined) lists.ends.push(end);
+    else if (isLast) return lists.ends.pop() === raw;
     else if (!LEADS.has(raw)) return true;
   }
   return true;
