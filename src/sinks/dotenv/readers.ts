@@ -63,7 +63,9 @@ function systemdValue({ take }: Cursor): string {
     value += quoted[1] ?? '';
   }
   const plain = take(/(?:\\[^]|[^\n\r\\])+/y)?.[0] ?? '';
-  return value + withoutLastBlanks(plain).replaceAll(/\\[\n\r]/g, '');
+  // Blanks in front of a backslash that ends the text stay.
+  const kept = take(/\\$/y) ? plain : withoutLastBlanks(plain);
+  return value + kept.replaceAll(/\\[\n\r]/g, '');
 }
 
 /** Not by an expression, which takes a time that grows with the square of the number of blanks. */
