@@ -61,7 +61,7 @@ export async function buildServer(outfile, { plugins = [], complete = false } = 
     ...programOptions,
     ...programModule,
     entryPoints: ['src/program.ts'],
-    plugins: [...plugins, globalProcess, fromMain, ...(complete ? [] : exchanged(LEFT_OUT))],
+    plugins: [fromMain, ...plugins, globalProcess, ...(complete ? [] : exchanged(LEFT_OUT))],
   });
   const { text } = program.outputFiles[0];
   const file = programFile(text);

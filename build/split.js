@@ -13,7 +13,6 @@ const SHARED = [
   'src/secret/secret.ts',
   'src/config/config-error.ts',
   'src/files/machine.ts',
-  'src/files/privacy.ts',
 ];
 
 /** The files that each part may have for itself: they keep nothing, and have no class. */
@@ -28,7 +27,6 @@ const COPIED = [
   'src/mcp/handshake.ts',
   'src/mcp/hardening.ts',
   'src/sandbox/first-project.ts',
-  'src/secret/redacted-output.ts',
   'src/text/text.ts',
   'src/tools/tool-definition.ts',
 ];

@@ -14,7 +14,7 @@ import { instructions } from './mcp/instructions.ts';
 import { serveStdio } from './mcp/stdio.ts';
 import { promptDefinitions } from './prompts/prompt-definitions.ts';
 import { FIRST_PROJECT } from './sandbox/first-project.ts';
-import { createLog, classOf } from './secret/redacted-output.ts';
+import { createLog, classOf } from './secret/redaction.ts';
 import { configuredTools, type ToolDefinition } from './tools/tool-definition.ts';
 import { toolDefinitions } from './tools/tool-definitions.ts';
 

@@ -17,7 +17,7 @@ import { endPrograms } from './programs/child-process.ts';
 import { createPrompts } from './prompts/prompt-catalog.ts';
 import { auditLog } from './keys/journal/audit.ts';
 import { openJournal } from './keys/journal/journal.ts';
-import type { Log } from './secret/redacted-output.ts';
+import type { Log } from './secret/redaction.ts';
 import { Secret } from './secret/secret.ts';
 import { openSinks } from './sinks/kinds.ts';
 import { createCatalog, refusingCatalog } from './tools/catalog.ts';

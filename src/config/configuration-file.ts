@@ -3,7 +3,7 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, type Stats } from 'node:fs';
 import { resolve } from 'node:path';
 import { isOpenToOthers, systemCode, unlessRefused } from '../files/file-problem.ts';
-import { askFirst, privacySentence } from '../files/privacy.ts';
+import { askFirst, privacySentence } from '../files/machine.ts';
 import { followLinks } from '../files/path-walk.ts';
 import { isTrusted, thisMachine, type Machine } from '../files/machine.ts';
 import { parseJson } from '../text/text.ts';

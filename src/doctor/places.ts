@@ -11,7 +11,7 @@ import { walk, followLinks } from '../files/path-walk.ts';
 import { ok } from '../failure.ts';
 import { attempt, privateMode } from '../files/file-problem.ts';
 import { thisMachine } from '../files/machine.ts';
-import { askFirst } from '../files/privacy.ts';
+import { askFirst } from '../files/machine.ts';
 import { tryInNew } from '../files/trial.ts';
 import { accessWarnings } from '../files/windows.ts';
 import { openSinks } from '../sinks/kinds.ts';

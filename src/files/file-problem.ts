@@ -4,7 +4,7 @@
 
 import type { Stats } from 'node:fs';
 import { failed, type Result } from '../failure.ts';
-import { privacyWords } from './privacy.ts';
+import { privacyWords } from './machine.ts';
 import type { Access } from './atomic-file.ts';
 import { isTrusted, thisMachine, type Machine } from './machine.ts';
 

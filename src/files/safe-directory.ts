@@ -30,7 +30,7 @@ import { failed, type Result } from '../failure.ts';
 import { walk, type Way } from './path-walk.ts';
 import { directoryProblem, systemCode, systemError, type FileProblem, unlessMissing } from './file-problem.ts';
 import { isSame } from './names.ts';
-import { askFirst } from './privacy.ts';
+import { askFirst } from './machine.ts';
 import { closeToOthers } from './windows.ts';
 
 /** An opened directory. Valid only inside the function that it was given to. */

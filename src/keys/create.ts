@@ -10,8 +10,16 @@ import { createAndDeliver, type CreateContext, type Issued, type PreparedCreate 
 import { chooseSink, holdsSecret, type SinkChoice, receipt, type Delivered, type Planned } from './sink-choice.ts';
 import { liveCheckWarnings } from './live-check.ts';
 import { explained } from './find-key.ts';
-import { leftoverOfName, nameTaken, readyOrTaken, withLeftovers } from './taken.ts';
-import { leftoverWarnings, youngRivalOf, refuseMarkedName, cancelled, nameInUse, refuseProject } from './refusals.ts';
+import { type ReadyPlace, nameTaken, replacesDeadSecret, withLeftovers } from './taken.ts';
+import {
+  leftoverOfName,
+  leftoverWarnings,
+  youngRivalOf,
+  refuseMarkedName,
+  cancelled,
+  nameInUse,
+  refuseProject,
+} from './refusals.ts';
 import { failed, ok, refusal, type FailureAfterCreate, type Result } from '../failure.ts';
 
 export interface CreateRequest {
@@ -74,9 +82,11 @@ async function prepareWrite(
   const seen = { groupId, keys: keys.value, kept: kept.value };
   const namesake = keys.value.find((key) => isNamed(key, name));
   if (namesake) return failed(await nameTaken(context, namesake, seen));
-  const rival = leftoverOfName(name, seen) ?? youngRivalOf(name, keys.value, kept.value);
+  const rival = leftoverOfName(name, groupId, kept.value) ?? youngRivalOf(name, keys.value, kept.value);
   if (rival) return failed(withLeftovers(rival, seen));
-  const ready = await readyOrTaken(context, choice, preflight, seen, { mode, signal });
+  const ready: Result<ReadyPlace> = preflight.ok
+    ? preflight
+    : await replacesDeadSecret(context, choice, preflight.failure, seen, { mode, signal });
   if (!ready.ok) return ready;
   const { write, warnings = [], dead } = ready.value;
   const givesWay = `${write.location} ${dryRun ? 'holds' : 'held'} ${dead ?? ''}, which ${dryRun ? 'would give' : 'gave'} way.`;
@@ -123,13 +133,13 @@ export function commitIssued(atlas: Atlas, { key, intent, isUnsure }: Issued, na
   return commitName(atlas, ownKey(intent, key.apiKeyId), name, isUnsure);
 }
 
-/** {@link liveCheckWarnings} of a key whose secret is verified in its sink. */
-export function liveCheckOf(
+/** {@link liveCheckWarnings} of a key whose secret is verified in its sink; none where the operator does not want to know. */
+export async function liveCheckOf(
   context: CreateContext,
   { key, secret, intent: { groupId } }: Issued,
   call: RequestContext,
 ): Promise<readonly string[]> {
-  return liveCheckWarnings(context, { groupId, key, secret }, call);
+  return context.liveCheck === true ? liveCheckWarnings(context, { groupId, key, secret }, call) : [];
 }
 
 /** Writes the end of a delivered key into the journal. */

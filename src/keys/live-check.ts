@@ -79,16 +79,12 @@ function isOfScope(limit: RateLimit, key: ModelKey): boolean {
   });
 }
 
-/**
- * What a caller must know of a new key that was not seen to work; empty where it was, and where the operator does not want to
- * know. The key is delivered in any case: nothing is taken back.
- */
+/** What a caller must know of a new key that was not seen to work; empty where it was. It is delivered in any case. */
 export async function liveCheckWarnings(
   context: KeyUseContext,
   use: Use,
   call: RequestContext,
 ): Promise<readonly string[]> {
-  if (context.liveCheck !== true) return [];
   call.progress('Testing the new key');
   const signal = AbortSignal.any([call.signal, AbortSignal.timeout(LONGEST_CHECK_MS)]);
   let tried: Result<KeyTrial> | undefined;

@@ -132,6 +132,21 @@ export function youngRivalOf(name: string, keys: readonly ListedKey[], kept: Kep
   };
 }
 
+/** A call of this journal that made a key which is to get the name, and did not come to its end. */
+export function leftoverOfName(name: string, groupId: string, { intents }: Kept): Failure | undefined {
+  const leftover = intents.find(
+    (intent) =>
+      isUnfinished(intent) && isUncommitted(intent) && intent.groupId === groupId && sameName(intent.name, name),
+  );
+  if (!leftover) return undefined;
+  const apiKeyId = keyOf(leftover);
+  return {
+    ...nameInUse(apiKeyId),
+    message: `An earlier call on this machine made the key ${apiKeyId ?? ''}, which is to get this name, and did not come to its end.`,
+    hint: 'Call reconcile_ai_model_api_keys: it says what is true of that key, and with apply brings it to its end.',
+  };
+}
+
 /** What a caller is told beside the result: of keys in the list that no call of this machine brings to an end any more. */
 export function leftoverWarnings(
   groupId: string,

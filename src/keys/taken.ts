@@ -1,11 +1,11 @@
 // What stands in the way of a new key: a key that has its name, or a value at its place. Says whose it is and what can be done;
 // and lets the secret of a deleted key give way.
 
-import { sameName, type ListedKey } from '../atlas/api/keys.ts';
+import type { ListedKey } from '../atlas/api/keys.ts';
 import type { Preflight, PreflightMode, SinkProblem } from '../sinks/sink.ts';
 import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
-import { isUncommitted, keyOf, type Intent } from './journal/intent.ts';
-import { isUnfinished, type Kept } from './journal/journal.ts';
+import { keyOf, type Intent } from './journal/intent.ts';
+import type { Kept } from './journal/journal.ts';
 import type { KeyContext } from './find-key.ts';
 import { fromSink, leftoverWarnings, nameInUse } from './refusals.ts';
 import { confirmHolder, describePlace, holderOf, lookAtKnownPlaces, type Holder } from './secret-places.ts';
@@ -36,45 +36,29 @@ export async function nameTaken({ sinks }: ConfiguredSinks, holder: ListedKey, s
   return withLeftovers(failure, seen);
 }
 
-/** A call of this journal that made a key which is to get the name, and did not come to its end. */
-export function leftoverOfName(name: string, { groupId, kept: { intents } }: Seen): Failure | undefined {
-  const leftover = intents.find(
-    (intent) =>
-      isUnfinished(intent) && isUncommitted(intent) && intent.groupId === groupId && sameName(intent.name, name),
-  );
-  if (!leftover) return undefined;
-  const apiKeyId = keyOf(leftover);
-  return {
-    ...nameInUse(apiKeyId),
-    message: `An earlier call on this machine made the key ${apiKeyId ?? ''}, which is to get this name, and did not come to its end.`,
-    hint: 'Call reconcile_ai_model_api_keys: it says what is true of that key, and with apply brings it to its end.',
-  };
-}
-
 /** Keys that earlier calls left are told of in refusals too. */
 export function withLeftovers(failure: Failure, { groupId, keys, kept }: Seen): Failure {
   return { ...failure, hint: [failure.hint, ...leftoverWarnings(groupId, keys, kept)].join(' ') };
 }
 
 /** A place that may be written; `dead` says what gives way there. */
-interface ReadyPlace extends Preflight {
+export interface ReadyPlace extends Preflight {
   readonly dead?: string;
 }
 
 /**
- * The answer of a preflight; and where the place is taken, whose secret is there. That of a deleted key gives way: the journal
- * knows its fingerprint, the list lacks its key, and Atlas itself says that the key is not there. The sink replaces it only
- * while it is still that same value.
+ * A place that a preflight refused. Where it holds the secret of a deleted key, that gives way: the journal knows its fingerprint,
+ * the list lacks its key, and Atlas itself says that the key is not there. The sink replaces it only while it is still that same
+ * value. Whose secret is there otherwise, the refusal says.
  */
-export async function readyOrTaken(
+export async function replacesDeadSecret(
   context: KeyContext & ConfiguredSinks,
   choice: SinkChoice,
-  preflight: Result<Preflight, SinkProblem>,
+  problem: SinkProblem,
   seen: Seen,
   { mode, signal }: { readonly mode: PreflightMode; readonly signal: AbortSignal },
 ): Promise<Result<ReadyPlace>> {
-  if (preflight.ok) return preflight;
-  if (preflight.failure.code !== 'SINK_ENTRY_EXISTS') return failed(fromSink(preflight.failure));
+  if (problem.code !== 'SINK_ENTRY_EXISTS') return failed(fromSink(problem));
   const { sink, reference } = choice;
   const held = await sink.lookUp(reference);
   const { groupId, keys, kept } = seen;
@@ -85,7 +69,7 @@ export async function readyOrTaken(
     if (again.ok) return ok({ ...again.value, dead: describeDeleted(holder) });
     if (again.failure.code !== 'SINK_ENTRY_EXISTS') return failed(fromSink(again.failure));
   }
-  return failed(withLeftovers(placeTaken(context, choice, preflight.failure, holder), seen));
+  return failed(withLeftovers(placeTaken(context, choice, problem, holder), seen));
 }
 
 /** A place that a rotation cannot use, with whose secret is there. */

@@ -1,7 +1,7 @@
 // Closes the ways by which a secret could leave the memory of a Node process: the inspector, reports, error messages.
 
 import { url } from 'node:inspector';
-import { type Log, classOf } from '../secret/redacted-output.ts';
+import { type Log, classOf } from '../secret/redaction.ts';
 
 /**
  * SIGUSR1 opens no inspector, Node writes no diagnostic reports, only this user can read files that the programs of sinks

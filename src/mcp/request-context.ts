@@ -14,7 +14,7 @@ import {
   type ServerNotification,
   type ServerRequest,
 } from '@modelcontextprotocol/sdk/types.js';
-import { type Log, classOf } from '../secret/redacted-output.ts';
+import { type Log, classOf } from '../secret/redaction.ts';
 import type { RequestContext, Unseen } from '../tools/tool.ts';
 
 type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;

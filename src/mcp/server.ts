@@ -22,7 +22,7 @@ import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js'
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { Prompts } from '../prompts/prompt-catalog.ts';
 import type { PromptDefinition } from '../prompts/prompt-definitions.ts';
-import { type Log, classOf } from '../secret/redacted-output.ts';
+import { type Log, classOf } from '../secret/redaction.ts';
 import { nearest } from '../text/text.ts';
 import type { Catalog } from '../tools/catalog.ts';
 import type { ToolDefinition } from '../tools/tool-definition.ts';

@@ -2,7 +2,7 @@
 // by line until the whole server is needed; from then on the server reads.
 
 import { type Readable, type Writable, PassThrough } from 'node:stream';
-import { redacted, type Log } from '../secret/redacted-output.ts';
+import { redacted, type Log } from '../secret/redaction.ts';
 import type { Handshake } from './handshake.ts';
 
 /** How long calls may still run, and their answers be read, once the host has gone. In milliseconds. */

@@ -1,11 +1,14 @@
 // Knows every secret value of this process and takes it out of a text, in the plain form and in the encodings in which
-// values usually travel. It is the second layer: what is written should not contain a secret in the first place.
+// values usually travel; what is written to stdout and stderr passes through it. It is the second layer: what is written should not
+// contain a secret in the first place.
 //
 // Ids, outcomes and other words of this server are not free text: they must stay as they are even if a reply called such a
 // word a secret. So only a value that has the form of a secret is looked for everywhere.
 //
 // A reply can also repeat a part of a secret, cut, wrapped, spaced or reversed, which no search for the whole value finds. Such
 // runs are searched for among letters and digits only and without regard to case, so that what stands between them hides nothing.
+
+import { Writable } from 'node:stream';
 
 const REDACTED = '[redacted]';
 
@@ -272,4 +275,34 @@ function readings(token: string): string[] {
     ...[0, 1, 2, 3].map((start) => latin1(token.slice(start), 'base64')),
     ...(/^[0-9a-f]+$/i.test(hexadecimal) ? [0, 1].map((start) => latin1(hexadecimal.slice(start), 'hex')) : []),
   ];
+}
+
+/** A stream that redacts what is written to it. Each write must be one line of JSON, as the SDK's transport does. */
+export function redacted(stream: Writable): Writable {
+  return new Writable({
+    decodeStrings: false,
+    write(chunk: string | Buffer, _encoding, done) {
+      stream.write(`${redactJson(chunk.toString())}\n`, done);
+    },
+  });
+}
+
+const LEVELS = ['debug', 'info', 'warning', 'error', 'silent'] as const;
+
+type LogLevel = (typeof LEVELS)[number];
+
+/** One line to stderr. Callers pass fixed texts, names and codes, never a value from outside. */
+export type Log = (level: Exclude<LogLevel, 'silent'>, message: string) => void;
+
+export function createLog(stream: Writable, threshold: LogLevel): Log {
+  return (level, message) => {
+    if (LEVELS.indexOf(level) >= LEVELS.indexOf(threshold)) {
+      stream.write(`${redact(`atlas-model-keys-mcp ${level}: ${message}`)}\n`);
+    }
+  };
+}
+
+/** Of an unforeseen error only the class may be logged: its message may quote anything. */
+export function classOf(error: unknown): string {
+  return error instanceof Error ? error.constructor.name : typeof error;
 }

@@ -4,7 +4,7 @@
 import { basename } from 'node:path';
 import { failed, ok, type Result } from '../failure.ts';
 import type { CommandSpec } from '../config/sink-spec.ts';
-import { askFirst } from '../files/privacy.ts';
+import { askFirst } from '../files/machine.ts';
 import { holdsExactly } from '../secret/opened-secret.ts';
 import { openSecret, type Secret } from '../secret/secret.ts';
 import { childEnvironment, searchPathOf } from '../programs/child-environment.ts';

@@ -9,7 +9,7 @@ import { leftovers, removeLeftovers, placeKey, spellingOnDisk } from '../files/n
 import type { Access } from '../files/atomic-file.ts';
 import { systemCode, shellWord } from '../files/file-problem.ts';
 import { withDirectory, withMadeDirectory, type SafeDirectory } from '../files/safe-directory.ts';
-import { askFirst } from '../files/privacy.ts';
+import { askFirst } from '../files/machine.ts';
 import { accessWarnings, isReservedName } from '../files/windows.ts';
 import { tryInNew, tryPlacing, tryReplacing } from '../files/trial.ts';
 import { serialized } from '../files/process-owner.ts';

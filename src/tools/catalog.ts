@@ -21,7 +21,7 @@ import { resetAiModelRateLimits } from './reset-ai-model-rate-limits.ts';
 import { rotateAiModelApiKey } from './rotate-ai-model-api-key.ts';
 import { testAiModelApiKey } from './test-ai-model-api-key.ts';
 import { isChosen, type ToolSettings } from './tool-definition.ts';
-import { failedResult, type Tool } from './tool.ts';
+import { advised, failedResult, type Tool } from './tool.ts';
 import { updateAiModelApiKey } from './update-ai-model-api-key.ts';
 import { updateAiModelRateLimit } from './update-ai-model-rate-limit.ts';
 
@@ -41,9 +41,7 @@ export function createCatalog(context: ToolContext): Catalog {
   const advise = adviseOnIds(context, (name) => isChosen(name, context.tools ?? {}));
   return byName(
     tools.map((tool) =>
-      !context.readOnly || tool.annotations.readOnlyHint
-        ? { ...tool, call: (input, control) => tool.call(input, control, advise) }
-        : refusing(tool, readOnlyRefusal),
+      !context.readOnly || tool.annotations.readOnlyHint ? advised(tool, advise) : refusing(tool, readOnlyRefusal),
     ),
   );
 }

@@ -116,6 +116,11 @@ export function defineTool<Input extends z.ZodObject>(parts: ToolParts<Input>): 
   };
 }
 
+/** The tool, with what may have been meant in its refusals of input. */
+export function advised(tool: Tool, advise: Advise): Tool {
+  return { ...tool, call: (input, control) => tool.call(input, control, advise) };
+}
+
 /** What n8n adds to the arguments of every tool. */
 const ADDED_BY_HOSTS = ['sessionId', 'toolCallId', 'chatInput', 'action'];
 

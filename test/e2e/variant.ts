@@ -12,9 +12,9 @@ export type Layer = 'redacted-output' | 'structure';
 
 const exchanged: Record<Layer, { readonly files: RegExp; readonly from: RegExp; readonly to: string }> = {
   'redacted-output': {
-    files: /src\/(?:secret\/redacted-output|keys\/journal\/audit)\.ts$/,
-    from: /import \{[^}]*\} from '[^']*redaction\.ts';/,
-    to: 'const redact = (text: string) => text; const redactJson = (text: string) => text.trimEnd(); void redact; void redactJson;',
+    files: /src\/(?:secret\/redaction|keys\/journal\/audit)\.ts$/,
+    from: /\bredact(?:Json)?(?=\((?:chunk|`atlas|JSON))/g,
+    to: '((text: string) => text.trimEnd())',
   },
   structure: {
     files: /src\/atlas\/api\/untrusted-text\.ts$/,
@@ -46,7 +46,7 @@ function withoutLayer(layer: Layer, taken: Set<Layer>): Plugin {
     setup(building) {
       building.onLoad({ filter: files }, ({ path }) => {
         const source = readFileSync(path, 'utf8');
-        if (!from.test(source)) throw new Error(`${path} is not protected where the test thinks`);
+        if (source.search(from) < 0) throw new Error(`${path} is not protected where the test thinks`);
         taken.add(layer);
         return { contents: source.replace(from, to), loader: 'ts' };
       });

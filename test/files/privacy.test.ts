@@ -13,7 +13,7 @@ import { loadConfig, type Config } from '../../src/config/config.ts';
 import type { SinkSpec } from '../../src/config/sink-spec.ts';
 import { sinkChecks, stateChecks, temporaryFilesCheck } from '../../src/doctor/places.ts';
 import { attempt } from '../../src/files/file-problem.ts';
-import { askFirst } from '../../src/files/privacy.ts';
+import { askFirst } from '../../src/files/machine.ts';
 import { appendAudit } from '../../src/keys/journal/audit.ts';
 import { openJournal } from '../../src/keys/journal/journal.ts';
 import { fingerprintOfBytes } from '../../src/secret/opened-secret.ts';

@@ -17,7 +17,7 @@ async function runHardened(action: string) {
   const outfile = join(folder, 'program.mjs');
   const contents = `
     import { closeSideDoors } from '${sources}/mcp/hardening.ts';
-    import { createLog } from '${sources}/secret/redacted-output.ts';
+    import { createLog } from '${sources}/secret/redaction.ts';
     const uncaught = closeSideDoors(createLog(process.stderr, 'debug'));
     void uncaught.then(() => process.exit(1));
     ${action}`;

@@ -7,8 +7,8 @@ import { failed, ok, type Failure, type FailureAfterSend, type Result } from '..
 import type { Authenticator } from '../auth/authenticator.ts';
 import { noResponseFailure } from '../http/no-response.ts';
 import type { HttpReply, HttpRequest, Transport } from '../http/transport.ts';
-import { errorReplyFailure, httpDate, refusesVersion } from './errors.ts';
-import type { JsonObject } from './untrusted-text.ts';
+import { errorReplyFailure, refusesVersion } from './errors.ts';
+import { httpDate, type JsonObject } from './untrusted-text.ts';
 
 /** One call and the reading of its reply, as a value: `keys.ts` and its like make them. */
 export interface ApiCall<T> {

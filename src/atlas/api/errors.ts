@@ -3,7 +3,16 @@
 
 import { refusal, type AtlasFacts, type ErrorCode, type Failure, type FailureAfterSend } from '../../failure.ts';
 import type { HttpReply } from '../http/transport.ts';
-import { ADDRESS, cleanProse, isObject, listField, parseObject, textField, type JsonObject } from './untrusted-text.ts';
+import {
+  ADDRESS,
+  cleanProse,
+  httpDate,
+  isObject,
+  listField,
+  parseObject,
+  textField,
+  type JsonObject,
+} from './untrusted-text.ts';
 
 /** What the call needed, for the advice. */
 interface CallContext {
@@ -325,10 +334,4 @@ export function retryAfterSeconds(value: string | undefined, now: number): numbe
   if (/^[0-9]{1,6}$/.test(value)) return Number(value);
   const date = httpDate(value);
   return date === undefined ? undefined : Math.max(0, Math.ceil((date - now) / 1000));
-}
-
-/** The date of an HTTP header (RFC 9110, 5.6.7) in milliseconds since the epoch; undefined where the header is absent or unreadable. */
-export function httpDate(value: string | undefined): number | undefined {
-  const date = value?.endsWith(' GMT') ? Date.parse(value) : Number.NaN;
-  return Number.isNaN(date) ? undefined : date;
 }

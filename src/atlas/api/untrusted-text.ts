@@ -137,3 +137,9 @@ export function optionalFields<Name extends string>(
   }
   return fields;
 }
+
+/** The date of an HTTP header (RFC 9110, 5.6.7) in milliseconds since the epoch; undefined where the header is absent or unreadable. */
+export function httpDate(value: string | undefined): number | undefined {
+  const date = value?.endsWith(' GMT') ? Date.parse(value) : Number.NaN;
+  return Number.isNaN(date) ? undefined : date;
+}

@@ -6,7 +6,7 @@ import { open } from 'node:fs/promises';
 import type { HeldSecret, SecretCommand, SecretFile } from '../../config/credentials.ts';
 import { secretProblem } from '../../config/secret-text.ts';
 import { failed, ok, refusal, type Failure, type Result } from '../../failure.ts';
-import { privacySentence } from '../../files/privacy.ts';
+import { privacySentence } from '../../files/machine.ts';
 import { searchPathOf } from '../../programs/child-environment.ts';
 import { describeEnd, readProgram, type Program } from '../../programs/child-process.ts';
 import { findExecutable } from '../../programs/executable.ts';

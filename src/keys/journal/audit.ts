@@ -4,8 +4,7 @@ import { lstatSync, renameSync } from 'node:fs';
 import { ok } from '../../failure.ts';
 import { cleanName } from '../../atlas/api/untrusted-text.ts';
 import { parseJson } from '../../text/text.ts';
-import type { Log } from '../../secret/redacted-output.ts';
-import { redactJson } from '../../secret/redaction.ts';
+import { redactJson, type Log } from '../../secret/redaction.ts';
 import { attempt, unlessMissing } from '../../files/file-problem.ts';
 import {
   withDirectory,

@@ -19,7 +19,7 @@ import {
   type ProcessOwner,
   serialized,
 } from '../../files/process-owner.ts';
-import { askFirst } from '../../files/privacy.ts';
+import { askFirst } from '../../files/machine.ts';
 import { withDirectory, withMadeDirectory, type SafeDirectory, appendLine } from '../../files/safe-directory.ts';
 import { failed, ok, refusal, type Failure, type Result } from '../../failure.ts';
 import {
