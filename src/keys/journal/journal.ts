@@ -236,15 +236,16 @@ async function readFrom(directory: SafeDirectory, settled: Settled): Promise<Kep
   const names = readdirSync(directory.path('.'));
   const noncesIn = (form: RegExp) => names.flatMap((name) => form.exec(name)?.[1] ?? []);
   const nonces = noncesIn(FILE);
-  const read = await Promise.all(
-    nonces.map(async (nonce) => settled.get(nonce) ?? (await readIntent(directory, nonce))),
-  );
-  const intents = read.filter((intent) => typeof intent === 'object');
-  settled.clear();
-  for (const intent of intents) if (intent.state.step === 'ended') settled.set(intent.nonce, intent);
+  const kept = nonces.flatMap((nonce) => settled.get(nonce) ?? []);
+  const others = nonces.filter((nonce) => !settled.has(nonce));
+  const read = await Promise.all(others.map((nonce) => readIntent(directory, nonce)));
+  const found = read.filter((intent) => typeof intent === 'object');
+  for (const intent of found) if (intent.state.step === 'ended') settled.set(intent.nonce, intent);
+  if (settled.size > nonces.length)
+    for (const nonce of settled.keys()) if (!nonces.includes(nonce)) settled.delete(nonce);
   return {
-    intents: intents.sort(byOpening),
-    unreadable: [...nonces.filter((_nonce, index) => read[index] === 'no intent'), ...noncesIn(SET_ASIDE)],
+    intents: [...kept, ...found].sort(byOpening),
+    unreadable: [...others.filter((_nonce, index) => read[index] === 'no intent'), ...noncesIn(SET_ASIDE)],
   };
 }
 
