@@ -15,7 +15,7 @@ import { openJournal } from '../../src/keys/journal/journal.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
 import { load } from '../config/fixture.ts';
 import { pretendPlatform } from '../pretend-platform.ts';
-import { startBench } from '../keys/bench.ts';
+import { benchFor } from '../keys/bench.ts';
 import { ADDRESS, SECRET, dotenvSinkAt, fileSinkAt, problemOf, scratch, targetOf } from '../sinks/file-fixture.ts';
 import { scriptFolder, type ScriptFolder } from '../sinks/script-folder.ts';
 
@@ -106,8 +106,7 @@ describe('where icacls fails', () => {
   });
 
   test('the result of a create names the directory of the journal', async () => {
-    const bench = await startBench();
-    onTestFinished(() => bench.close());
+    const bench = await benchFor();
     writeFileSync(tools.at('broken'), '');
     const outcome = await bench.create('a key');
     expect(outcome).toMatchObject({ outcome: 'delivered' });

@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
 import { createAtlas, type Atlas } from '../../src/atlas/atlas.ts';
 import { type RequestContext } from '../../src/keys/request-context.ts';
 import { createKey, type CreateRequest } from '../../src/keys/create.ts';
@@ -65,6 +66,13 @@ export interface Bench {
 
 export interface BenchOptions extends SimulatorOptions {
   readonly timeoutMs?: number;
+}
+
+/** {@link startBench}, closed when the test has ended. */
+export async function benchFor(options?: BenchOptions): Promise<Bench> {
+  const bench = await startBench(options);
+  onTestFinished(() => bench.close());
+  return bench;
 }
 
 export async function startBench(options: BenchOptions = {}): Promise<Bench> {

@@ -1,17 +1,16 @@
 // Keys that are told by their exact name: the name finds the id, and from then on only the id says which key it is.
 
 import fc from 'fast-check';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { deleteKey } from '../../src/keys/delete.ts';
 import { findKey } from '../../src/keys/find-key.ts';
 import { renameKey } from '../../src/keys/rename.ts';
 import { rotateKey } from '../../src/keys/rotate.ts';
 import { containing } from '../matching.ts';
-import { GROUP, quiet, startBench, told, type Bench } from './bench.ts';
+import { GROUP, quiet, benchFor, told, type Bench } from './bench.ts';
 
 async function benchWithKeys(...names: string[]) {
-  const bench = await startBench({ timeoutMs: 500 });
-  onTestFinished(() => bench.close());
+  const bench = await benchFor({ timeoutMs: 500 });
   return { bench, ids: names.map((name) => bench.sandbox.addKey(GROUP, { name }).apiKeyId) };
 }
 

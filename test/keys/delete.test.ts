@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type Answer, type RequestContext, type Question } from '../../src/keys/request-context.ts';
 import { deleteKey, type DeleteContext } from '../../src/keys/delete.ts';
 import { rotateKey } from '../../src/keys/rotate.ts';
@@ -8,11 +8,10 @@ import { appendAudit } from '../../src/keys/journal/audit.ts';
 import { updateAiModelApiKey } from '../../src/tools/update-ai-model-api-key.ts';
 import { type Fault } from '../atlas-simulator/faults.ts';
 import { containing, matching } from '../matching.ts';
-import { GROUP, quiet, startBench, told, type Bench } from './bench.ts';
+import { GROUP, quiet, benchFor, told, type Bench } from './bench.ts';
 
 async function benchWithKey(name = 'app') {
-  const bench = await startBench({ timeoutMs: 500 });
-  onTestFinished(() => bench.close());
+  const bench = await benchFor({ timeoutMs: 500 });
   const { apiKeyId } = bench.sandbox.addKey(GROUP, { name });
   return { bench, apiKeyId };
 }
@@ -166,8 +165,7 @@ describe('a lost reply', () => {
 });
 
 test('the person sees the name that the key had before it was renamed, by whatever process', async () => {
-  const bench = await startBench({ timeoutMs: 500 });
-  onTestFinished(() => bench.close());
+  const bench = await benchFor({ timeoutMs: 500 });
   const { apiKeyId } = bench.sandbox.addKey(GROUP, { name: 'old test' });
   const context = { ...bench.context(), confirm: 'if-supported' as const };
   await appendAudit(context.stateDir, { time: new Date().toISOString(), apiKeyId, previousName: 'production' });
@@ -185,8 +183,7 @@ test('the person sees the name that the key had before it was renamed, by whatev
 });
 
 test('a rename says what name it took away, also where its reply was lost', async () => {
-  const bench = await startBench({ timeoutMs: 500 });
-  onTestFinished(() => bench.close());
+  const bench = await benchFor({ timeoutMs: 500 });
   const { apiKeyId } = bench.sandbox.addKey(GROUP, { name: 'production' });
   const rename = async (name: string) =>
     (await updateAiModelApiKey(bench.context()).call({ groupId: GROUP, apiKeyId, name }, quiet())).subject;

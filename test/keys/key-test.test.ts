@@ -2,20 +2,17 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { testKey, type KeyTestContext, type KeyTestRequest } from '../../src/keys/key-test.ts';
 import { openSinks } from '../../src/sinks/kinds.ts';
-import { GROUP, quiet, startBench, told, type Bench, type BenchOptions } from './bench.ts';
+import { GROUP, quiet, benchFor, told, type Bench, type BenchOptions } from './bench.ts';
 
 let bench: Bench;
-const open: Bench[] = [];
 
 const start = async (options?: BenchOptions) => {
-  bench = await startBench(options);
-  open.push(bench);
+  bench = await benchFor(options);
 };
 beforeEach(() => start());
-afterAll(() => Promise.all(open.map((each) => each.close())));
 
 const at = (name: string) => join(bench.folder, 'keys', name);
 const put = (name: string, value: string) => {

@@ -2,15 +2,14 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Step } from '../../src/keys/journal/intent.ts';
 import { reconcile } from '../../src/keys/reconcile.ts';
 import { fingerprintOfBytes } from '../../src/secret/opened-secret.ts';
-import { deadProcess, GROUP, plant, quiet, startBench, type Bench } from './bench.ts';
+import { deadProcess, GROUP, plant, quiet, benchFor, type Bench } from './bench.ts';
 
 async function openBench(): Promise<Bench> {
-  const bench = await startBench({ timeoutMs: 600 });
-  onTestFinished(() => bench.close());
+  const bench = await benchFor({ timeoutMs: 600 });
   return bench;
 }
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
-import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { countModelKeys, listModelKeys, type KeyRow, listProjects } from '../../src/keys/lists.ts';
 import { containing } from '../matching.ts';
 import { listAiModelApiKeys } from '../../src/tools/list-ai-model-api-keys.ts';
-import { GROUP, plant, quiet, startBench, told, type Bench } from './bench.ts';
+import { GROUP, plant, quiet, benchFor, startBench, told, type Bench } from './bench.ts';
 import { getModelKey } from '../../src/keys/find-key.ts';
 
 type KeyListRequest = Parameters<typeof listModelKeys>[1];
@@ -12,8 +12,7 @@ type ProjectListRequest = Parameters<typeof listProjects>[1];
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 async function freshBench(): Promise<Bench> {
-  const bench = await startBench();
-  onTestFinished(() => bench.close());
+  const bench = await benchFor();
   return bench;
 }
 

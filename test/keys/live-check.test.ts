@@ -1,19 +1,16 @@
 // The check of a new key in use: off unless the operator wants it, after the commit, never a roll-back, and never without the old key.
 
-import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { createKey } from '../../src/keys/create.ts';
 import type { FaultKind } from '../atlas-simulator/faults.ts';
-import { GROUP, quiet, requestFor, startBench, told, type Bench, type BenchOptions } from './bench.ts';
+import { GROUP, quiet, requestFor, benchFor, told, type Bench, type BenchOptions } from './bench.ts';
 
 let bench: Bench;
-const open: Bench[] = [];
 
 const start = async (options?: BenchOptions) => {
-  bench = await startBench(options);
-  open.push(bench);
+  bench = await benchFor(options);
 };
 beforeEach(() => start());
-afterAll(() => Promise.all(open.map((each) => each.close())));
 
 const live = () => ({ ...bench.context(), liveCheck: true });
 const create = (name: string) => bench.create(name, {}, live());

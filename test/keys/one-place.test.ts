@@ -2,11 +2,11 @@
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { SinkSpec } from '../../src/config/sink-spec.ts';
 import { openSinks } from '../../src/sinks/kinds.ts';
 import { foldingFolder, folderIn } from '../sinks/file-fixture.ts';
-import { startBench } from './bench.ts';
+import { benchFor } from './bench.ts';
 
 const KINDS: Readonly<Record<string, (path: string) => SinkSpec>> = {
   file: (path) => ({ type: 'file', path }),
@@ -15,8 +15,7 @@ const KINDS: Readonly<Record<string, (path: string) => SinkSpec>> = {
 
 /** Two creates at once, each by a sink of its own. */
 async function createAt(kind: string, one: string, other: string) {
-  const bench = await startBench();
-  onTestFinished(() => bench.close());
+  const bench = await benchFor();
   const spec = KINDS[kind] ?? expect.fail();
   const sinks = openSinks(
     new Map([
@@ -48,8 +47,7 @@ const ONE_REFUSED = {
 };
 
 test.each(Object.keys(KINDS))('two %s sinks of one path', async (kind) => {
-  const bench = await startBench();
-  onTestFinished(() => bench.close());
+  const bench = await benchFor();
   const path = join(bench.folder, 'keys', '.env');
   expect(await createAt(kind, path, path)).toEqual(ONE_REFUSED);
 });
@@ -67,8 +65,7 @@ test.for(Object.keys(KINDS))('two %s sinks of two spellings, on a disk that fold
 });
 
 test('two variables of one file are two places', async () => {
-  const bench = await startBench();
-  onTestFinished(() => bench.close());
+  const bench = await benchFor();
   const path = join(bench.folder, 'keys', '.env');
   const sinks = openSinks(
     new Map([

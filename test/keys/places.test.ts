@@ -2,16 +2,15 @@
 
 import { copyFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { deleteKey } from '../../src/keys/delete.ts';
 import { openSinks } from '../../src/sinks/kinds.ts';
 import { containing, matching } from '../matching.ts';
-import { GROUP, quiet, startBench, told, type Bench } from './bench.ts';
+import { GROUP, quiet, benchFor, told, type Bench } from './bench.ts';
 
 /** Two files and a `.env`, of which none is the default. */
 async function benchWithSinks() {
-  const bench = await startBench({ timeoutMs: 500 });
-  onTestFinished(() => bench.close());
+  const bench = await benchFor({ timeoutMs: 500 });
   const path = (name: string) => join(bench.folder, 'keys', name);
   const sinks = openSinks(
     new Map([

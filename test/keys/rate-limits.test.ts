@@ -1,13 +1,12 @@
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type Answer, type RequestContext } from '../../src/keys/request-context.ts';
 import { listRateLimits, resetRateLimits, updateRateLimit } from '../../src/keys/rate-limits.ts';
 import { originFor } from '../atlas/connection.ts';
 import { containing, matching } from '../matching.ts';
-import { GROUP, quiet, startBench, type Bench } from './bench.ts';
+import { GROUP, quiet, benchFor, type Bench } from './bench.ts';
 
 async function freshBench(): Promise<Bench> {
-  const bench = await startBench({ timeoutMs: 500 });
-  onTestFinished(() => bench.close());
+  const bench = await benchFor({ timeoutMs: 500 });
   return bench;
 }
 

@@ -1,15 +1,14 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type Answer } from '../../src/keys/request-context.ts';
 import { renameKey } from '../../src/keys/rename.ts';
 import { fingerprintOfBytes } from '../../src/secret/opened-secret.ts';
 import { containing } from '../matching.ts';
-import { deadProcess, GROUP, plant, quiet, startBench, told, type Bench } from './bench.ts';
+import { deadProcess, GROUP, plant, quiet, benchFor, told, type Bench } from './bench.ts';
 
 async function benchWithKeys(...names: string[]) {
-  const bench = await startBench({ timeoutMs: 500 });
-  onTestFinished(() => bench.close());
+  const bench = await benchFor({ timeoutMs: 500 });
   return { bench, ids: names.map((name) => bench.sandbox.addKey(GROUP, { name }).apiKeyId) };
 }
 

@@ -1,18 +1,17 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type Answer } from '../../src/keys/request-context.ts';
 import { rotateKey } from '../../src/keys/rotate.ts';
 import { openSinks } from '../../src/sinks/kinds.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
 import { containing } from '../matching.ts';
-import { behaving, GROUP, program, quiet, startBench, told, type Bench, type BenchOptions } from './bench.ts';
+import { behaving, GROUP, program, quiet, benchFor, told, type Bench, type BenchOptions } from './bench.ts';
 
 const TODAY = new Date().toISOString().slice(0, 10);
 
 async function benchWith(options: BenchOptions = {}, name = 'app'): Promise<Bench & { readonly oldId: string }> {
-  const bench = await startBench(options);
-  onTestFinished(() => bench.close());
+  const bench = await benchFor(options);
   const created = await bench.create(name);
   if (created.outcome !== 'delivered') expect.fail(JSON.stringify(created));
   bench.sandbox.clearRequests();

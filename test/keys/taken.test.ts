@@ -2,16 +2,15 @@
 
 import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { openJournal } from '../../src/keys/journal/journal.ts';
 import { openSinks } from '../../src/sinks/kinds.ts';
 import { type Fault } from '../atlas-simulator/faults.ts';
 import { containing, matching } from '../matching.ts';
-import { behaving, deadProcess, GROUP, plant, program, startBench, type Bench, type BenchOptions } from './bench.ts';
+import { behaving, deadProcess, GROUP, plant, program, benchFor, type Bench, type BenchOptions } from './bench.ts';
 
 async function benchWith(options: BenchOptions = {}): Promise<Bench> {
-  const bench = await startBench({ timeoutMs: 500, ...options });
-  onTestFinished(() => bench.close());
+  const bench = await benchFor({ timeoutMs: 500, ...options });
   return bench;
 }
 

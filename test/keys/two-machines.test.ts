@@ -3,7 +3,7 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createKey } from '../../src/keys/create.ts';
 import type { CreateContext } from '../../src/keys/create-and-deliver.ts';
 import { listModelKeys } from '../../src/keys/lists.ts';
@@ -15,15 +15,14 @@ import {
   quiet,
   reconciled,
   requestFor,
-  startBench,
+  benchFor,
   told,
   type Bench,
   type BenchOptions,
 } from './bench.ts';
 
 async function openBench(options: BenchOptions = {}): Promise<Bench> {
-  const bench = await startBench({ timeoutMs: 600, ...options });
-  onTestFinished(() => bench.close());
+  const bench = await benchFor({ timeoutMs: 600, ...options });
   return bench;
 }
 

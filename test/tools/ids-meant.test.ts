@@ -1,13 +1,12 @@
 // A name where an id is wanted is answered with the id.
 
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { createCatalog, type ToolContext } from '../../src/tools/catalog.ts';
 import { containing } from '../matching.ts';
-import { GROUP, quiet, startBench, type Bench } from '../keys/bench.ts';
+import { GROUP, quiet, benchFor, type Bench } from '../keys/bench.ts';
 
 async function benchWith(change: Partial<ToolContext> = {}) {
-  const bench = await startBench({ timeoutMs: 500 });
-  onTestFinished(() => bench.close());
+  const bench = await benchFor({ timeoutMs: 500 });
   const context = { ...bench.context(), readOnly: false, allowInlineSecret: false, ...change };
   const call = async (tool: string, input: object) =>
     (await createCatalog(context).get(tool)?.call(input, quiet()))?.structured;

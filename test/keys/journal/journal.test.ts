@@ -23,7 +23,7 @@ import { openJournal, type Journal, type OpenIntent } from '../../../src/keys/jo
 import { thisProcess } from '../../../src/files/process-owner.ts';
 import { disclose, remember } from '../../../src/secret/redaction.ts';
 import { containing } from '../../matching.ts';
-import { deadProcess, GROUP, intentsOf, plant, scratchFolder, startBench } from '../bench.ts';
+import { deadProcess, GROUP, intentsOf, plant, scratchFolder, benchFor } from '../bench.ts';
 
 const PLAN: Plan = { groupId: GROUP, name: 'a key', nonce: '0123456789ab', sink: 'file', entry: 'a-key' };
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -342,8 +342,7 @@ describe('without a safe place nothing is sent', () => {
       },
     ],
   ])('%s', async (_what, spoil) => {
-    const bench = await startBench();
-    onTestFinished(() => bench.close());
+    const bench = await benchFor();
     spoil(dirname(bench.intentsAt));
     expect(await bench.create('a-key')).toMatchObject({
       outcome: 'failed',
