@@ -85,7 +85,7 @@ export async function doctor(load: () => Promise<Config>, json: boolean): Promis
 const LONGEST_END_MS = 10_000;
 const LONGEST_PROGRAM_MS = 8_000;
 
-/** As {@link doctor}. What was begun when a person stops it comes to its end. */
+/** As {@link doctor}. What was begun when a person stops it is finished. */
 export async function apply(load: () => Promise<Config>, command: ApplyCommand, version: string): Promise<number> {
   const { runApply } = await import('./apply/apply.ts');
   const stop = new AbortController();

@@ -1,7 +1,7 @@
 // A key that this server made, and what becomes of it. It is not delivered yet, and says so in its name,
 // `<final name>-undelivered-<nonce>`: so a create whose reply was lost is found again by a name that no other call can have made.
 // It gets its final name, which commits it, or it is deleted again. Only a key whose name carries the nonce of its call is
-// changed, and only one that was never used is deleted; anything else is left alone, and reported.
+// changed, and only one that was never used is deleted; anything else is not touched, and reported.
 
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';

@@ -74,7 +74,7 @@ export function refuseMarkedKey(key: ModelKey): Failure | undefined {
     ...refusal(
       'NAME_MISMATCH',
       `The key ${key.apiKeyId} is not delivered, as its name says.`,
-      'Call reconcile_ai_model_api_keys: it says what is true of the key, and brings it to its end. A key that nobody needs is deleted by delete_ai_model_api_key.',
+      'Call reconcile_ai_model_api_keys: it says what is true of the key, and with apply finishes or deletes it. A key that nobody needs is deleted by delete_ai_model_api_key.',
     ),
     apiKeyId: key.apiKeyId,
   };
@@ -132,7 +132,7 @@ export function youngRivalOf(name: string, keys: readonly ListedKey[], kept: Kep
   };
 }
 
-/** A call of this journal that made a key which is to get the name, and did not come to its end. */
+/** A call of this journal that made a key which is to get the name, and was not finished. */
 export function leftoverOfName(name: string, groupId: string, { intents }: Kept): Failure | undefined {
   const leftover = intents.find(
     (intent) =>
@@ -142,12 +142,12 @@ export function leftoverOfName(name: string, groupId: string, { intents }: Kept)
   const apiKeyId = keyOf(leftover);
   return {
     ...nameInUse(apiKeyId),
-    message: `An earlier call on this machine made the key ${apiKeyId ?? ''}, which is to get this name, and did not come to its end.`,
-    hint: 'Call reconcile_ai_model_api_keys: it says what is true of that key, and with apply brings it to its end.',
+    message: `An earlier call on this machine made the key ${apiKeyId ?? ''}, which is to get this name, and was not finished.`,
+    hint: 'Call reconcile_ai_model_api_keys: it says what is true of that key, and with apply finishes or deletes it.',
   };
 }
 
-/** What a caller is told beside the result: of keys in the list that no call of this machine brings to an end any more. */
+/** What a caller is told beside the result: of keys in the list that no call of this machine finishes any more. */
 export function leftoverWarnings(
   groupId: string,
   keys: readonly ListedKey[],
@@ -164,7 +164,7 @@ export function leftoverWarnings(
     ...(elsewhere === 0
       ? []
       : [
-          `${elsewhere} earlier create(s) or rotation(s) did not come to an end; call reconcile_ai_model_api_keys to see what is true of them.`,
+          `${elsewhere} earlier create(s) or rotation(s) were not finished; call reconcile_ai_model_api_keys to see what is true of them.`,
         ]),
     ...(unreadable.length === 0
       ? []

@@ -328,7 +328,7 @@ function refuseToKeep(request: RotateRequest, rotation: Pick<Rotation, 'choice' 
   return refusal('SINK_NOT_READY', `The old key could not be deleted after a rotation: ${why}.`, hint);
 }
 
-/** The scope of a key is fixed for life, so its successor gets the same. */
+/** The scope of a key cannot be changed, so its successor gets the same. */
 function successorOf(
   { cloud = 'ANY', geography = 'ANY' }: ModelKey,
   groupId: string,

@@ -27,7 +27,7 @@ export function holderOf(held: Held, groupId: string, keys: readonly ListedKey[]
     const key = keys.find((each) => each.apiKeyId === apiKeyId);
     return key ? { is: 'key', key, by: 'fingerprint' } : { is: 'deleted key', apiKeyId, name: known.name };
   }
-  // A key's secret is one for life: where its fingerprint is known, a value that only fits the mask is another's.
+  // A key's secret never changes: where its fingerprint is known, a value that only fits the mask is another's.
   const isOpen = (key: ListedKey) => !own.some((intent) => keyOf(intent) === key.apiKeyId);
   const fitting = keys.filter((key) => hasId(key) && isOpen(key) && isSameMask(key.maskedSecret, held.mask));
   const [key, ...others] = fitting;

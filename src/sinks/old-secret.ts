@@ -34,7 +34,7 @@ export function secretIn(bytes: Buffer, key: Replaced): FoundSecret {
   return found ? { held: 'secret', secret: found.secret } : { held: 'another value' };
 }
 
-/** A key's secret is one for life: where its fingerprint is known, a value that only fits the mask is another's. */
+/** A key's secret never changes: where its fingerprint is known, a value that only fits the mask is another's. */
 function isOld(value: string, { maskedSecret, fingerprints = [] }: Replaced): boolean {
   if (fingerprints.length > 0)
     return isSecretOfKey(value) && fingerprints.includes(fingerprintOfBytes(Buffer.from(value, 'latin1')));

@@ -140,7 +140,7 @@ test('the file may come from standard input, with the mark that Windows puts bef
 });
 
 test.each(['SIGINT', 'SIGTERM'] as const)(
-  '%s: what was begun comes to its end, and nothing else is begun',
+  '%s: what was begun is finished, and nothing else is begun',
   async (signal) => {
     const scene = await openScene();
     scene.slowDown();

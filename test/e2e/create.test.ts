@@ -194,7 +194,7 @@ test('a rate limit that says when is waited for, with progress, and the create i
   ]);
 });
 
-test('a create warns of earlier ones that did not come to an end', async () => {
+test('a create warns of earlier ones that were not finished', async () => {
   const host = await startHost({ home, env });
   sandbox.inject({ operation: 'create_key', when: 'after', kind: 'reset' });
   sandbox.inject({ operation: 'list_keys', when: 'before', kind: 'status', status: 500, skip: 1, times: 9 });

@@ -61,7 +61,7 @@ describe('the process ends', () => {
     expect((await host.ended).code).toBe(0);
   });
 
-  test('when stdin ends while a create is on its way, which is first brought to its end', async () => {
+  test('when stdin ends while a create is on its way, which is first finished', async () => {
     sandbox.inject({ operation: 'create_key', when: 'after', kind: 'delay', ms: 500 });
     const host = await startHost({ home, env });
     const called = host.call('create_ai_model_api_key', { groupId: GROUP, name: 'a key' });

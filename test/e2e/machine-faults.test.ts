@@ -114,7 +114,7 @@ describe('the state directory', () => {
     },
   );
 
-  test('cannot be read: nobody is told that every create came to an end', async () => {
+  test('cannot be read: nobody is told that every create was finished', async () => {
     const scene = await openScene();
     scene.sandbox.inject({ operation: 'create_key', when: 'after', kind: 'delay', ms: 60_000 });
     const dead = await scene.start();

@@ -157,7 +157,7 @@ test('a name that another call of this machine takes after the list was read is 
   expect(live()).toEqual(['late']);
 });
 
-test('what was not begun when the call was cancelled is not begun; what was begun comes to its end', async () => {
+test('what was not begun when the call was cancelled is not begun; what was begun is finished', async () => {
   const controller = new AbortController();
   const progress = (message: string) => {
     if (message.startsWith('2 of')) controller.abort();

@@ -234,7 +234,7 @@ describe('a create is sent once, and its state is told as far as it is known', (
   });
 });
 
-test('a call that is cancelled before the create was sent creates nothing; afterwards it is brought to its end', async () => {
+test('a call that is cancelled before the create was sent creates nothing; afterwards it is finished', async () => {
   const early = new AbortController();
   sandbox.inject({ operation: 'list_keys', when: 'after', kind: 'delay', ms: 300 });
   const first = createKey(contextWith(fileSink()), request, controlOf(early.signal));

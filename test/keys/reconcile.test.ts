@@ -80,7 +80,7 @@ const names = () => bench.sandbox.keys().map(({ name }) => name);
 const deletes = () => bench.sandbox.requests.filter(({ operation }) => operation === 'delete_key').length;
 
 describe('what it finds', () => {
-  test('nothing, where every create came to an end; and Atlas is not asked', async () => {
+  test('nothing, where every create was finished; and Atlas is not asked', async () => {
     await bench.create(NAME);
     bench.sandbox.clearRequests();
     expect(await apply()).toEqual([]);
@@ -317,7 +317,7 @@ describe('with apply', () => {
   test('what was seen of an intent minutes ago decides nothing: it is judged again under a claim', async () => {
     const { apiKeyId, secret, step } = created();
     const intent = leave(step);
-    // Between the look and the act another server brings the create to its end.
+    // Between the look and the act another server finishes the create.
     bench.sandbox.gate = ({ operation, when }) => {
       if (operation === 'list_keys' && when === 'after' && bench.held(NAME) === undefined) {
         hold(secret);

@@ -63,7 +63,7 @@ describe.each<[string, string, (path: string) => Sink]>([
   ['a new file', 'file', (path) => fileSinkAt(path)],
   ['a new .env file', 'dotenv', (path) => dotenvSinkAt(path)],
 ])('%s', (_what, kind, sinkAt) => {
-  /** Answers how many files with a secret the process left, or undefined where it came to its end. */
+  /** Answers how many files with a secret the process left, or undefined where it was finished. */
   async function leftAt(call: number): Promise<number | undefined> {
     const path = join(scratch(), '.k.env');
     const wasKilled = await killedAt(call, kind, path);

@@ -217,8 +217,8 @@ const underWay: Failure = {
 
 const uncommitted = refusal(
   'NAME_IN_USE',
-  'An earlier call on this machine has made a key that is to get this name, and did not come to its end.',
-  'Call reconcile_ai_model_api_keys: it says what is true of that key, and with apply brings it to its end.',
+  'An earlier call on this machine has made a key that is to get this name, and was not finished.',
+  'Call reconcile_ai_model_api_keys: it says what is true of that key, and with apply finishes or deletes it.',
 );
 
 const placeInUse: Failure = {
