@@ -2,6 +2,7 @@
 // Starts: the operator's settings, the first answers to a host, and then the rest of the program. No logic.
 
 import './first-statements.ts';
+import { rmSync } from 'node:fs';
 import packageJson from '../package.json' with { type: 'json' };
 import { isForPeople, parseCommandLine, type CommandLine } from './config/command-line.ts';
 import { ConfigError, orConfigError } from './config/config-error.ts';
@@ -25,8 +26,20 @@ async function main(argv: readonly string[]): Promise<number> {
   if (problem !== undefined) process.stderr.write(`atlas-model-keys-mcp: ${problem}\n`);
   // A person at a terminal has read it. A host shows nobody stderr: there the server stays, and says it to every call.
   if (problem !== undefined && process.stdin.isTTY) return 2;
-  const exitCode = await serveHost(config instanceof ConfigError ? config.message : config);
-  return problem === undefined ? exitCode : 2;
+  if (config instanceof ConfigError) return serveHost(config.message).then(() => 2);
+  return serveHost(config).finally(() => {
+    removeTemporary(config);
+  });
+}
+
+/** What the sandbox made. Where something of it cannot be removed, it stays: its secrets are not real. */
+function removeTemporary({ temporaryDirectory }: Config): void {
+  if (temporaryDirectory === undefined) return;
+  try {
+    rmSync(temporaryDirectory, { recursive: true, force: true });
+  } catch {
+    // Nobody reads any more what this process says.
+  }
 }
 
 function serveHost(settings: Config | string): Promise<number> {
@@ -85,8 +98,11 @@ function promptsFor(tools: readonly ToolDefinition[]) {
 async function examine(commandLine: CommandLine): Promise<number> {
   const uncaught = closeSideDoors(createLog(process.stderr, 'warning'));
   const { doctor } = await import('./program.ts');
-  const load = () => settingsFrom(commandLine);
-  return Promise.race([doctor(load, commandLine.json), uncaught.then(() => 1)]);
+  let config: Config | undefined;
+  const load = async () => (config = await settingsFrom(commandLine));
+  const exitCode = await Promise.race([doctor(load, commandLine.json), uncaught.then(() => 1)]);
+  if (config) removeTemporary(config);
+  return exitCode;
 }
 
 /** Writes only the class of a defect: its message may quote anything. */

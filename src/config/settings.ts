@@ -26,6 +26,7 @@ interface Setting {
 const text = (value: string) => value;
 const flagValue = (value: string) =>
   ({ true: true, '1': true, false: false, '0': false })[value.toLowerCase()] ?? value;
+const confirmFromText = (value: string) => ({ true: 'required', false: 'if-supported' })[value] ?? value;
 const number = (value: string) => (/^[0-9]+$/.test(value) ? Number(value) : value);
 const words = (value: string) => value.split(/[\s,]+/).filter((word) => word !== '');
 
@@ -43,6 +44,16 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
     fromText: text,
     help: 'The sink for calls that name none',
     standard: 'the only sink',
+  },
+  folder: {
+    variable: 'ATLAS_MODEL_KEYS_FOLDER',
+    fromText: text,
+    help: 'A directory for new keys, without placeholders: the sink "folder", a file {groupId}/{entry}.key in it for each key. The default sink beside "dotenv"',
+  },
+  dotenv: {
+    variable: 'ATLAS_MODEL_KEYS_DOTENV',
+    fromText: text,
+    help: 'A .env file, without placeholders: the sink "dotenv", its variable VOYAGE_API_KEY',
   },
   allowInlineSecret: {
     variable: 'ATLAS_MODEL_KEYS_ALLOW_INLINE_SECRET',
@@ -89,8 +100,8 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
   },
   confirm: {
     variable: 'ATLAS_MODEL_KEYS_CONFIRM',
-    fromText: text,
-    help: 'Whether a person is asked, by a form of the host, before a key is deleted or rotated or limits are reset: never, if-supported (by the host) or required. required asks also before a key is renamed or a limit lowered, and refuses where no person can be asked. An answer within 300 ms, or a form that the host closes, does not count as the answer of a person',
+    fromText: confirmFromText,
+    help: 'Whether a person is asked, by a form of the host, before a key is deleted or rotated or limits are reset: never, if-supported (by the host) or required (in the variable also true for required, false for if-supported). required asks also before a key is renamed or a limit lowered, and refuses where no person can be asked. An answer within 300 ms, or a form that the host closes, does not count as the answer of a person',
     standard: 'if-supported',
   },
   maxCreatesPerHour: {
