@@ -85,16 +85,16 @@ export const directory = located(
 );
 
 /** As a person picks it in a form: not a template, since a folder may have any name. */
-const picked = z
-  .string()
-  .check(
-    z.minLength(1),
-    ofThisSystem(),
-    z.regex(ROOTED, { error: MUST_BE_ABSOLUTE }),
-    z.regex(WITHOUT_CONTROL, { error: 'must not hold control characters' }),
-    z.regex(WITHOUT_PARENTS, { error: 'must not hold ".."' }),
-    z.regex(/^[^{}]*$/, { error: 'must not hold { or }, since it takes no placeholders' }),
-  );
+const picked = z.string().check(
+  z.minLength(1),
+  ofThisSystem(),
+  z.regex(ROOTED, { error: MUST_BE_ABSOLUTE }),
+  z.regex(WITHOUT_CONTROL, { error: 'must not hold control characters' }),
+  z.regex(WITHOUT_PARENTS, { error: 'must not hold ".."' }),
+  z.regex(/^[^{}]*$/, { error: 'must not hold { or }, since it takes no placeholders' }),
+  // Paths are shown to the model; a form may put the wrong field here.
+  z.regex(/^(?![\s\S]*mdb_sa_sk_)/, { error: 'must not hold the secret of a service account' }),
+);
 export const pickedFolder = located(picked);
 export const pickedFile = located(picked.check(z.regex(NO_DIRECTORY, { error: 'must name a file, not a directory' })));
 

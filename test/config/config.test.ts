@@ -378,6 +378,7 @@ describe('a bare path as a person picks it makes a sink', () => {
     ['/srv/{x', 'must not hold { or }, since it takes no placeholders'],
     ['/srv/../etc', 'must not hold ".."'],
     ['/srv/a\nb', 'must not hold control characters'],
+    ['/srv/mdb_sa_sk_canary', 'must not hold the secret of a service account'],
   ])('%j is refused, and not quoted', async (path, words) => {
     for (const name of Object.keys({ ...folder, ...dotenv }))
       expect(await refusalOf([], { [name]: path })).toBe(`${name}: ${words}`);
