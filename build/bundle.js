@@ -27,7 +27,7 @@ const program = readdirSync(dist).find((name) => /^program-.*\.cjs$/.test(name))
 
 const files = {
   'manifest.json': new TextEncoder().encode(json(manifest)),
-  'icon.png': readFileSync(join(root, 'assets/icon.png')),
+  'icon.png': readFileSync(join(root, 'plugins/atlas-model-keys/assets/icon.png')),
   LICENSE: readFileSync(join(root, 'LICENSE')),
   'THIRD-PARTY-NOTICES.txt': inDist('THIRD-PARTY-NOTICES.txt'),
   // Without a package.json beside it, only this ending says what it is.

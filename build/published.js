@@ -182,13 +182,15 @@ function claudeMarketplace() {
   };
 }
 
+/** Of each setting that was left blank Gemini CLI says at every start that it is missing, so there are few. */
 function geminiExtension({ packageJson, settings }) {
+  const { client_id, client_secret, projects } = fields(settings);
   return {
     name: SERVER_NAME,
     version: packageJson.version,
     description: DESCRIPTION,
     mcpServers: { [SERVER_NAME]: packageFromNpm(packageJson) },
-    settings: Object.values(fields(settings)).map(({ variable, title, description, sensitive }) => ({
+    settings: [client_id, client_secret, projects].map(({ variable, title, description, sensitive }) => ({
       name: title,
       description,
       envVar: variable,
