@@ -6,7 +6,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { format } from 'prettier';
 import { run } from '../build.js';
-import { repositoryFiles } from './published.js';
+import { fields, repositoryFiles } from './published.js';
 
 const folder = fileURLToPath(new URL('../', import.meta.url));
 
@@ -19,6 +19,7 @@ const PARTS = {
   'docs/settings.md': { settings: settingsTable, credentials: credentialsTable },
   'docs/tools.md': { tools: toolsTable },
   'docs/sinks.md': { kinds: kindsTable },
+  'docs/packages.md': { fields: fieldsTable },
   'README.md': { kinds: briefKindsTable },
 };
 
@@ -46,6 +47,15 @@ function toolsTable() {
     return [code(name), kindOf(annotations), description, parameters.join(', ') || 'none'];
   });
   return table([['Tool', 'Kind', 'What the model is told of it', 'Parameters'], ...rows]);
+}
+
+function fieldsTable() {
+  const rows = Object.values(fields(settings)).map(({ title, variable, description, required }) => [
+    title,
+    code(variable),
+    required ? `${description} Required.` : description,
+  ]);
+  return table([['Field', 'Variable', 'What it says'], ...rows]);
 }
 
 function kindsTable() {

@@ -18,7 +18,7 @@ const REGISTRY_SCHEMA = 'https://static.modelcontextprotocol.io/schemas/2025-12-
  * paths; hosts without pickers ask for text. None has a default: `false` would be a setting like any other, and take back
  * what the operator's configuration file asks for.
  */
-function fields({ folder, dotenv, allowedProjects, readOnly, confirm }) {
+export function fields({ folder, dotenv, allowedProjects, readOnly, confirm }) {
   return {
     client_id: {
       variable: 'MONGODB_ATLAS_CLIENT_ID',

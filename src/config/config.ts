@@ -218,8 +218,9 @@ async function fromFile(
 async function fromEnvironment(environment: Environment): Promise<Source> {
   rejectUnknownVariables(environment);
   const given = settingNames.flatMap((name) => {
-    const value = readVariable(environment, settings[name].variable);
-    return value === undefined ? [] : [[name, settings[name].fromText(value)] as const];
+    const text = readVariable(environment, settings[name].variable);
+    const value = text === undefined ? undefined : settings[name].fromText(text);
+    return value === undefined ? [] : [[name, value] as const];
   });
   const spell = (field: string, name: SettingName) => field.replace(name, settings[name].variable);
   return {

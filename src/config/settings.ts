@@ -16,7 +16,7 @@ interface Setting {
   readonly variable: string;
   /** Absent where the setting has no flag. */
   readonly flag?: { readonly name: string; readonly argument?: string; readonly repeatable?: true };
-  /** Turns the text of a flag or variable into what the schema expects. */
+  /** Turns the text of a flag or variable into what the schema expects; undefined where it sets nothing. */
   readonly fromText: (text: string) => unknown;
   readonly help: string;
   /** The default in words, for people; absent where there is none. */
@@ -26,7 +26,8 @@ interface Setting {
 const text = (value: string) => value;
 const flagValue = (value: string) =>
   ({ true: true, '1': true, false: false, '0': false })[value.toLowerCase()] ?? value;
-const confirmFromText = (value: string) => ({ true: 'required', false: 'if-supported' })[value] ?? value;
+/** A box in a form. One that is not ticked asks for nothing, and does not take back what the file asks for. */
+const confirmFromText = (value: string) => (value === 'false' ? undefined : value === 'true' ? 'required' : value);
 const number = (value: string) => (/^[0-9]+$/.test(value) ? Number(value) : value);
 const words = (value: string) => value.split(/[\s,]+/).filter((word) => word !== '');
 
@@ -101,7 +102,7 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
   confirm: {
     variable: 'ATLAS_MODEL_KEYS_CONFIRM',
     fromText: confirmFromText,
-    help: 'Whether a person is asked, by a form of the host, before a key is deleted or rotated or limits are reset: never, if-supported (by the host) or required (in the variable also true for required, false for if-supported). required asks also before a key is renamed or a limit lowered, and refuses where no person can be asked. An answer within 300 ms, or a form that the host closes, does not count as the answer of a person',
+    help: 'Whether a person is asked, by a form of the host, before a key is deleted or rotated or limits are reset: never, if-supported (by the host) or required (in the variable also true for required; false sets nothing). required asks also before a key is renamed or a limit lowered, and refuses where no person can be asked. An answer within 300 ms, or a form that the host closes, does not count as the answer of a person',
     standard: 'if-supported',
   },
   maxCreatesPerHour: {

@@ -395,9 +395,9 @@ describe('a bare path as a person picks it makes a sink', () => {
   });
 });
 
-test.each([
-  ['true', 'required'],
-  ['false', 'if-supported'],
-])('a box to tick says whether to ask: %s is %s', async (value, confirm) => {
-  expect((await load([], { ATLAS_MODEL_KEYS_CONFIRM: value })).confirm).toBe(confirm);
+test('a box to tick asks for a person; one that is not ticked takes nothing back', async () => {
+  const file = { ATLAS_MODEL_KEYS_CONFIG: configurationFile({ confirm: 'required' }) };
+  expect((await load([], { ATLAS_MODEL_KEYS_CONFIRM: 'true' })).confirm).toBe('required');
+  expect((await load([], { ATLAS_MODEL_KEYS_CONFIRM: 'false' })).confirm).toBe('if-supported');
+  expect((await load([], { ...file, ATLAS_MODEL_KEYS_CONFIRM: 'false' })).confirm).toBe('required');
 });
