@@ -2,7 +2,7 @@
 // Starts: the operator's settings, the first answers to a host, and then the rest of the program. No logic.
 
 import './first-statements.ts';
-import { rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import packageJson from '../package.json' with { type: 'json' };
 import { isForPeople, parseCommandLine, type CommandLine } from './config/command-line.ts';
 import { ConfigError, orConfigError } from './config/config-error.ts';
@@ -27,19 +27,13 @@ async function main(argv: readonly string[]): Promise<number> {
   // A person at a terminal has read it. A host shows nobody stderr: there the server stays, and says it to every call.
   if (problem !== undefined && process.stdin.isTTY) return 2;
   if (config instanceof ConfigError) return serveHost(config.message).then(() => 2);
-  return serveHost(config).finally(() => {
-    removeTemporary(config);
-  });
+  return serveHost(config).finally(() => removeTemporary(config));
 }
 
-/** What the sandbox made. Where something of it cannot be removed, it stays: its secrets are not real. */
-function removeTemporary({ temporaryDirectory }: Config): void {
-  if (temporaryDirectory === undefined) return;
-  try {
-    rmSync(temporaryDirectory, { recursive: true, force: true });
-  } catch {
-    // Nobody reads any more what this process says.
-  }
+/** What the sandbox made: without it, the program was not loaded either. */
+async function removeTemporary({ temporaryDirectory }: Config): Promise<void> {
+  if (temporaryDirectory === undefined || !existsSync(temporaryDirectory)) return;
+  (await import('./program.ts')).removeTemporary(temporaryDirectory);
 }
 
 function serveHost(settings: Config | string): Promise<number> {
@@ -101,7 +95,7 @@ async function examine(commandLine: CommandLine): Promise<number> {
   let config: Config | undefined;
   const load = async () => (config = await settingsFrom(commandLine));
   const exitCode = await Promise.race([doctor(load, commandLine.json), uncaught.then(() => 1)]);
-  if (config) removeTemporary(config);
+  if (config) await removeTemporary(config);
   return exitCode;
 }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Simulator } from '../atlas-simulator/simulator.ts';
@@ -76,6 +76,16 @@ describe('the embedded sandbox leaves no folder behind', () => {
     await host.ended;
     expect(inTemporary()).toEqual([]);
     expect(readdirSync(kept)).toEqual(['a-key']);
+  });
+
+  test('but leaves it where others could have put something in its place', async () => {
+    const host = await startHost({ home, args: ['--sandbox'] });
+    await host.call('create_ai_model_api_key', { name: 'a key' });
+    const folders = inTemporary();
+    chmodSync(join(home, 'tmp'), 0o777);
+    host.endInput();
+    expect((await host.ended).code).toBe(0);
+    expect(inTemporary()).toEqual(folders);
   });
 
   test('nor does the doctor', async () => {
