@@ -4,7 +4,7 @@
 // A host starts the server just to look at it, and V8 pays for every byte that it parses. So the bundle is two files:
 // `src/main.ts` with what the first answers need, and `src/program.ts`, all the rest, which is loaded when it is needed.
 
-import { chmod, rm, writeFile } from 'node:fs/promises';
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -55,6 +55,10 @@ const programOptions = {
   keepNames: true,
 };
 
+/** Of package.json the program needs its version; the rest is for those who build it. */
+const { version } = JSON.parse(await readFile(new URL('package.json', import.meta.url), 'utf8'));
+const ONLY_VERSION = { '/package\\.json$': `export default ${JSON.stringify({ version })};` };
+
 /** For tests: `plugins`, for both parts, take a layer of protection away; `complete` leaves nothing out, to be compared. */
 export async function buildServer(outfile, { plugins = [], complete = false } = {}) {
   const program = await build({
@@ -76,6 +80,7 @@ export async function buildServer(outfile, { plugins = [], complete = false } = 
       ...plugins,
       globalProcess,
       builtinsOnUse,
+      ...exchanged(ONLY_VERSION),
       evaluated(/\/tools\/tool-definitions\.ts$/, 'toolDefinitions', run),
       evaluated(/\/prompts\/prompt-definitions\.ts$/, 'promptDefinitions', run),
       ...loading(file),

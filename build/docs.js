@@ -1,9 +1,12 @@
-// Writes the parts of docs/ and the README that are made from the code: `node build/docs.js`. With `--check` it writes nothing, and fails
-// where a part is not what the code says. A part stands between two comments, `<!-- NAME -->` and `<!-- end NAME -->`.
+// Writes what is made from the code: the parts of docs/ and the README between two comments, `<!-- NAME -->` and
+// `<!-- end NAME -->`, and the files that registries and hosts read (published.js). `node build/docs.js`; with `--check` it writes
+// nothing, and fails where something is not what the code says.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { format } from 'prettier';
 import { run } from '../build.js';
+import { fields, repositoryFiles } from './published.js';
 
 const folder = fileURLToPath(new URL('../', import.meta.url));
 
@@ -16,6 +19,7 @@ const PARTS = {
   'docs/settings.md': { settings: settingsTable, credentials: credentialsTable },
   'docs/tools.md': { tools: toolsTable },
   'docs/sinks.md': { kinds: kindsTable },
+  'docs/packages.md': { fields: fieldsTable },
   'README.md': { kinds: briefKindsTable },
 };
 
@@ -43,6 +47,15 @@ function toolsTable() {
     return [code(name), kindOf(annotations), description, parameters.join(', ') || 'none'];
   });
   return table([['Tool', 'Kind', 'What the model is told of it', 'Parameters'], ...rows]);
+}
+
+function fieldsTable() {
+  const rows = Object.values(fields(settings)).map(({ title, variable, description, required }) => [
+    title,
+    code(variable),
+    required ? `${description} Required.` : description,
+  ]);
+  return table([['Field', 'Variable', 'What it says'], ...rows]);
 }
 
 function kindsTable() {
@@ -76,10 +89,25 @@ function withPart(text, name, content) {
   return `${text.slice(0, from)}${begin}\n\n${content}\n\n${text.slice(to)}`;
 }
 
-for (const [file, parts] of Object.entries(PARTS)) {
+const made = Object.entries(PARTS).map(([file, parts]) => {
+  const before = readFileSync(`${folder}${file}`, 'utf8');
+  return [file, Object.entries(parts).reduce((text, [name, make]) => withPart(text, name, make()), before)];
+});
+
+const packageJson = JSON.parse(readFileSync(`${folder}package.json`, 'utf8'));
+const published = repositoryFiles({ packageJson, settings });
+for (const [file, content] of Object.entries(published)) {
+  // With each member on a line of its own, which prettier keeps.
+  const text = JSON.stringify(content, null, 2);
+  made.push([
+    file,
+    await format(text, { parser: file === 'package.json' ? 'json-stringify' : 'json', printWidth: 120 }),
+  ]);
+}
+
+for (const [file, after] of made) {
   const path = `${folder}${file}`;
-  const before = readFileSync(path, 'utf8');
-  const after = Object.entries(parts).reduce((text, [name, make]) => withPart(text, name, make()), before);
+  const before = existsSync(path) ? readFileSync(path, 'utf8') : '';
   if (after === before) continue;
   if (process.argv.includes('--check')) {
     process.stderr.write(`${file} does not say what the code says; run node build/docs.js\n`);

@@ -2,8 +2,7 @@
 // sees and what the sink holds. Exit code 0 only if the secret is in the sink and in nothing that the agent sees.
 
 import { createHash } from 'node:crypto';
-import { readFileSync, rmSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
@@ -36,5 +35,4 @@ print(`  fingerprint  ${held} (${held === fingerprint ? 'the same' : 'NOT THE SA
 print(`\nThe secret in what the agent sees: ${seen ? 'YES' : 'no'}`);
 
 await client.close();
-rmSync(dirname(dirname(dirname(location))), { recursive: true });
 process.exitCode = held === fingerprint && mode === wantedMode && !seen ? 0 : 1;

@@ -2,6 +2,7 @@
 // Starts: the operator's settings, the first answers to a host, and then the rest of the program. No logic.
 
 import './first-statements.ts';
+import { existsSync } from 'node:fs';
 import packageJson from '../package.json' with { type: 'json' };
 import { isForPeople, parseCommandLine, type CommandLine } from './config/command-line.ts';
 import { ConfigError, orConfigError } from './config/config-error.ts';
@@ -25,8 +26,14 @@ async function main(argv: readonly string[]): Promise<number> {
   if (problem !== undefined) process.stderr.write(`atlas-model-keys-mcp: ${problem}\n`);
   // A person at a terminal has read it. A host shows nobody stderr: there the server stays, and says it to every call.
   if (problem !== undefined && process.stdin.isTTY) return 2;
-  const exitCode = await serveHost(config instanceof ConfigError ? config.message : config);
-  return problem === undefined ? exitCode : 2;
+  if (config instanceof ConfigError) return serveHost(config.message).then(() => 2);
+  return serveHost(config).finally(() => removeTemporary(config));
+}
+
+/** What the sandbox made: without it, the program was not loaded either. */
+async function removeTemporary({ temporaryDirectory }: Config): Promise<void> {
+  if (temporaryDirectory === undefined || !existsSync(temporaryDirectory)) return;
+  (await import('./program.ts')).removeTemporary(temporaryDirectory);
 }
 
 function serveHost(settings: Config | string): Promise<number> {
@@ -86,9 +93,12 @@ async function run(commandLine: CommandLine): Promise<number> {
   const { apply: wanted, json } = commandLine;
   const uncaught = closeSideDoors(createLog(process.stderr, 'warning'));
   const { apply, doctor } = await import('./program.ts');
-  const load = () => settingsFrom(commandLine);
+  let config: Config | undefined;
+  const load = async () => (config = await settingsFrom(commandLine));
   const ended = wanted ? apply(load, { ...wanted, json }, packageJson.version) : doctor(load, json);
-  return Promise.race([ended, uncaught.then(() => 1)]);
+  const exitCode = await Promise.race([ended, uncaught.then(() => 1)]);
+  if (config) await removeTemporary(config);
+  return exitCode;
 }
 
 /** Writes only the class of a defect: its message may quote anything. */

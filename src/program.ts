@@ -1,5 +1,6 @@
 // Composes the whole server and the commands of their parts. A host that only lists the tools does not need it. No logic.
 
+import { rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import type { ApplyCommand } from './apply/apply.ts';
@@ -9,6 +10,7 @@ import { ConfigError } from './config/config-error.ts';
 import type { Config } from './config/config.ts';
 import { folderCheck } from './doctor/places.ts';
 import { configureMachine } from './files/machine.ts';
+import { walk } from './files/path-walk.ts';
 import { connect, createServer } from './mcp/server.ts';
 import type { HandshakeOptions } from './mcp/handshake.ts';
 import { inspectorProblem } from './mcp/hardening.ts';
@@ -66,6 +68,19 @@ async function serveWith(config: Config, start: Start, input: Readable, output: 
     },
     endPrograms,
   };
+}
+
+/**
+ * At the end of a process that kept what it made in a folder of its own, where nobody could have put something else in its
+ * place. Otherwise the folder stays: the secrets in it are not real.
+ */
+export function removeTemporary(directory: string): void {
+  try {
+    const way = walk(directory);
+    if (way.ok) rmSync(way.value.directory, { recursive: true, force: true });
+  } catch {
+    // Nobody reads any more what this process says.
+  }
 }
 
 /** For people, and loaded only for them. */

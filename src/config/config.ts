@@ -13,7 +13,7 @@ import { definedVariables, readVariable, type Environment } from './environment.
 import { looksLikeSecret } from './secret-text.ts';
 import type { FileSettings } from './settings-schema.ts';
 import { FILE_VARIABLE, settingNames, settings, type SettingName, type Settings } from './settings.ts';
-import type { SinkSpec } from './sink-spec.ts';
+import { keyFileIn, pickedSinks, type SinkSpec } from './sink-spec.ts';
 import { nearest } from '../text/text.ts';
 
 /** Everything that the operator decided, checked. */
@@ -35,6 +35,8 @@ export interface Config {
   readonly allowedProjects?: readonly string[];
   /** Where the journal and the audit log are kept. */
   readonly stateDir: string;
+  /** Of the embedded sandbox, made with the first create: nobody needs it once this process has ended. */
+  readonly temporaryDirectory?: string;
   /** Directories whose owners and modes are not judged. */
   readonly trustPaths: readonly string[];
   readonly apiVersion: NonNullable<Settings['apiVersion']>;
@@ -63,7 +65,13 @@ export interface Config {
 }
 
 /** The secrets of the sandbox are not real: they and its journal go where a flag beside `--sandbox` says, never where real ones go. */
-const noPlaces: Settings = { sinks: undefined, defaultSink: undefined, stateDir: undefined };
+const noPlaces: Settings = {
+  sinks: undefined,
+  folder: undefined,
+  dotenv: undefined,
+  defaultSink: undefined,
+  stateDir: undefined,
+};
 const DEFAULT_ENDPOINT_HOSTS = ['*.mongodb.com', '*.mongodbgov.com'];
 const DEFAULT_TIMEOUT_MS = 30_000;
 const DEFAULT_CREDENTIAL_TIMEOUT_MS = 30_000;
@@ -83,7 +91,8 @@ export async function loadConfig(commandLine: CommandLine, environment: Environm
   const standing = [source, variables].map((each) => (sandbox ? withoutPlaces(each) : each));
   const sources = [...standing, await fromFlags(commandLine)];
   const chosen = sources.reduce<Settings>((weaker, each) => ({ ...weaker, ...each.settings }), {});
-  const directory = sandbox ? sandboxDirectory() : userDirectory;
+  const temporary = sandbox ? sandboxDirectory() : undefined;
+  const directory = temporary ?? userDirectory;
   const [onlyProject, ...otherProjects] = chosen.allowedProjects ?? [];
   return {
     ...(onlyProject !== undefined && otherProjects.length === 0 && { projectId: onlyProject }),
@@ -92,6 +101,7 @@ export async function loadConfig(commandLine: CommandLine, environment: Environm
     ...sinkSettings(chosen, () => directory('data')),
     ...policy(chosen),
     stateDir: chosen.stateDir ?? directory('state'),
+    ...(temporary && { temporaryDirectory: temporary('data') }),
     trustPaths: chosen.trustPaths ?? [],
     apiVersion: chosen.apiVersion ?? 'auto',
     timeoutMs: chosen.timeoutMs ?? DEFAULT_TIMEOUT_MS,
@@ -139,9 +149,18 @@ function policy(
   };
 }
 
-/** The sink that there is where the operator configured none. */
-function localSink(directory: string): SinkSpec {
-  return { type: 'file', path: join(directory, 'keys', '{groupId}', '{entry}.key') };
+/** @throws ConfigError where two settings make a sink of one name */
+function configuredSinks({ sinks = {}, folder, dotenv }: Settings): Map<string, SinkSpec> {
+  const configured = new Map<string, SinkSpec>(Object.entries(sinks));
+  for (const [name, spec] of pickedSinks(folder, dotenv)) {
+    if (configured.has(name))
+      throw new ConfigError(
+        `sink ${name}`,
+        `is there twice: in the setting sinks, and of the setting ${name}; give the first another name`,
+      );
+    configured.set(name, spec);
+  }
+  return configured;
 }
 
 function sinkSettings(
@@ -149,7 +168,7 @@ function sinkSettings(
   localDirectory: () => string,
 ): Pick<Config, 'sinks' | 'defaultSink' | 'allowInlineSecret'> {
   const allowInlineSecret = chosen.allowInlineSecret ?? false;
-  const configured = new Map<string, SinkSpec>(Object.entries(chosen.sinks ?? {}));
+  const configured = configuredSinks(chosen);
   const isInline = ([, spec]: [string, SinkSpec]) => spec.type === 'inline';
   const shown = [...configured].find(isInline);
   if (shown && !allowInlineSecret) {
@@ -158,8 +177,10 @@ function sinkSettings(
       'shows the secret to the model; allow that with --allow-inline-secret, or use another kind',
     );
   }
-  const sinks = configured.size > 0 ? configured : new Map([['local', localSink(localDirectory())]]);
-  const onlySink = sinks.size === 1 ? [...sinks.keys()][0] : undefined;
+  const sinks = configured.size > 0 ? configured : new Map([['local', keyFileIn(join(localDirectory(), 'keys'))]]);
+  // Of both settings that name a bare path, `folder` goes first.
+  const isPicked = chosen.folder !== undefined && Object.keys(chosen.sinks ?? {}).length === 0;
+  const onlySink = sinks.size === 1 || isPicked ? [...sinks.keys()][0] : undefined;
   if (allowInlineSecret && !shown) sinks.set('inline', { type: 'inline' });
   const defaultSink = chosen.defaultSink ?? onlySink;
   if (defaultSink !== undefined && !sinks.has(defaultSink)) {
@@ -209,8 +230,9 @@ async function fromFile(
 async function fromEnvironment(environment: Environment): Promise<Source> {
   rejectUnknownVariables(environment);
   const given = settingNames.flatMap((name) => {
-    const value = readVariable(environment, settings[name].variable);
-    return value === undefined ? [] : [[name, settings[name].fromText(value)] as const];
+    const text = readVariable(environment, settings[name].variable);
+    const value = text === undefined ? undefined : settings[name].fromText(text);
+    return value === undefined ? [] : [[name, value] as const];
   });
   const spell = (field: string, name: SettingName) => field.replace(name, settings[name].variable);
   return {

@@ -2,7 +2,7 @@
 // any does not need them.
 
 import * as z from 'zod/v4-mini';
-import { directory, program, sinkName, sinkSchema } from './sink-spec.ts';
+import { directory, pickedFile, pickedFolder, program, sinkName, sinkSchema } from './sink-spec.ts';
 
 const groupId = z
   .string()
@@ -28,6 +28,8 @@ export const settingsSchema = z.partial(
   z.strictObject({
     sinks: z.record(sinkName, sinkSchema, SINKS),
     defaultSink: sinkName,
+    folder: pickedFolder,
+    dotenv: pickedFile,
     allowInlineSecret: z.boolean(),
     readOnly: z.boolean(),
     allowedProjects: z.array(groupId).check(z.minLength(1)),

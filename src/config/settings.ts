@@ -16,7 +16,7 @@ interface Setting {
   readonly variable: string;
   /** Absent where the setting has no flag. */
   readonly flag?: { readonly name: string; readonly argument?: string; readonly repeatable?: true };
-  /** Turns the text of a flag or variable into what the schema expects. */
+  /** Turns the text of a flag or variable into what the schema expects; undefined where it sets nothing. */
   readonly fromText: (text: string) => unknown;
   readonly help: string;
   /** The default in words, for people; absent where there is none. */
@@ -26,6 +26,8 @@ interface Setting {
 const text = (value: string) => value;
 const flagValue = (value: string) =>
   ({ true: true, '1': true, false: false, '0': false })[value.toLowerCase()] ?? value;
+/** A box in a form. One that is not ticked asks for nothing, and does not take back what the file asks for. */
+const confirmFromText = (value: string) => (value === 'false' ? undefined : value === 'true' ? 'required' : value);
 const number = (value: string) => (/^[0-9]+$/.test(value) ? Number(value) : value);
 const words = (value: string) => value.split(/[\s,]+/).filter((word) => word !== '');
 
@@ -43,6 +45,16 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
     fromText: text,
     help: 'The sink for calls that name none',
     standard: 'the only sink',
+  },
+  folder: {
+    variable: 'ATLAS_MODEL_KEYS_FOLDER',
+    fromText: text,
+    help: 'A directory for new keys, without placeholders: the sink "folder", a file {groupId}/{entry}.key in it for each key. The default sink beside "dotenv"',
+  },
+  dotenv: {
+    variable: 'ATLAS_MODEL_KEYS_DOTENV',
+    fromText: text,
+    help: 'A .env file, without placeholders: the sink "dotenv", its variable VOYAGE_API_KEY',
   },
   allowInlineSecret: {
     variable: 'ATLAS_MODEL_KEYS_ALLOW_INLINE_SECRET',
@@ -89,8 +101,8 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
   },
   confirm: {
     variable: 'ATLAS_MODEL_KEYS_CONFIRM',
-    fromText: text,
-    help: 'Whether a person is asked, by a form of the host, before a key is deleted or rotated or limits are reset: never, if-supported (by the host) or required. required asks also before a key is renamed or a limit lowered, and refuses where no person can be asked. An answer within 300 ms, or a form that the host closes, does not count as the answer of a person',
+    fromText: confirmFromText,
+    help: 'Whether a person is asked, by a form of the host, before a key is deleted or rotated or limits are reset: never, if-supported (by the host) or required (in the variable also true for required; false sets nothing). required asks also before a key is renamed or a limit lowered, and refuses where no person can be asked. An answer within 300 ms, or a form that the host closes, does not count as the answer of a person',
     standard: 'if-supported',
   },
   maxCreatesPerHour: {

@@ -1,6 +1,6 @@
 // What an operator can say of one sink: as a URI or as an object. Pure: it looks at no file and runs nothing.
 
-import { basename, isAbsolute, normalize } from 'node:path';
+import { basename, isAbsolute, join, normalize } from 'node:path';
 import * as z from 'zod/v4-mini';
 import { parseJson } from '../text/text.ts';
 import { expandHome, foreignPathWords } from './directories.ts';
@@ -83,6 +83,35 @@ export const directory = located(
       z.regex(WITHOUT_CONTROL, { error: MUST_BE_ABSOLUTE }),
     ),
 );
+
+/** As a person picks it in a form: not a template, since a folder may have any name. */
+const picked = z.string().check(
+  z.minLength(1),
+  ofThisSystem(),
+  z.regex(ROOTED, { error: MUST_BE_ABSOLUTE }),
+  z.regex(WITHOUT_CONTROL, { error: 'must not hold control characters' }),
+  z.regex(WITHOUT_PARENTS, { error: 'must not hold ".."' }),
+  z.regex(/^[^{}]*$/, { error: 'must not hold { or }, since it takes no placeholders' }),
+  // Paths are shown to the model; a form may put the wrong field here.
+  z.regex(/^(?![\s\S]*mdb_sa_sk_)/, { error: 'must not hold the secret of a service account' }),
+);
+export const pickedFolder = located(picked);
+export const pickedFile = located(picked.check(z.regex(NO_DIRECTORY, { error: 'must name a file, not a directory' })));
+
+/** The sinks that the settings `folder` and `dotenv` make. */
+export function pickedSinks(folder: string | undefined, dotenv: string | undefined): [name: string, SinkSpec][] {
+  return [
+    ...(folder === undefined ? [] : [['folder', keyFileIn(folder)] satisfies [string, SinkSpec]]),
+    ...(dotenv === undefined
+      ? []
+      : [['dotenv', { type: 'dotenv', path: dotenv, variable: DEFAULT_VARIABLE }] satisfies [string, SinkSpec]]),
+  ];
+}
+
+/** A file a key, by project. */
+export function keyFileIn(folder: string): SinkSpec {
+  return { type: 'file', path: join(folder, '{groupId}', '{entry}.key') };
+}
 
 /** What may follow the `#` of `dotenv:`. */
 export const variablePattern = /^(?:[A-Za-z_]|\{(?:groupId|entry)\})(?:[A-Za-z0-9_]|\{(?:groupId|entry)\})*$/;

@@ -1,6 +1,5 @@
 // Closes the ways by which a secret could leave the memory of a Node process: the inspector, reports, error messages.
 
-import { url } from 'node:inspector';
 import { type Log, classOf } from '../secret/redaction.ts';
 
 /**
@@ -15,9 +14,7 @@ export function closeSideDoors(log: Log): Promise<void> {
     log('warning', 'SIGUSR1 ignored: this process has no inspector');
   });
   process.umask(0o077);
-  process.report.reportOnFatalError = false;
-  process.report.reportOnSignal = false;
-  process.report.reportOnUncaughtException = false;
+  writeNoReports(process.report);
   // A host that closes stderr must not turn each line of the log into an uncaught error.
   process.stderr.on('error', () => undefined);
   return new Promise((resolve) => {
@@ -30,6 +27,12 @@ export function closeSideDoors(log: Log): Promise<void> {
   });
 }
 
+/** @param report absent where Node is part of another program, as in a desktop host, and was built without */
+function writeNoReports(report: NodeJS.Process['report'] | undefined): void {
+  if (report)
+    Object.assign(report, { reportOnFatalError: false, reportOnSignal: false, reportOnUncaughtException: false });
+}
+
 /**
  * The reason to end, where somebody opened Node's inspector before this program could prevent it. Called before the secret of
  * a key can be in the process: whoever is connected to the inspector reads all of its memory.
@@ -37,6 +40,9 @@ export function closeSideDoors(log: Log): Promise<void> {
  * @param nodeOptions the operator's NODE_OPTIONS, which may ask for an inspector as the flags of Node may
  */
 export function inspectorProblem(nodeOptions: string | undefined): string | undefined {
+  // Loading the module fails in a Node that was built without an inspector.
+  if (!process.features.inspector) return undefined;
+  const { url } = process.getBuiltinModule('node:inspector');
   const isWanted = [...process.execArgv, nodeOptions ?? ''].join(' ').includes('--inspect');
   return url() === undefined || isWanted
     ? undefined

@@ -277,14 +277,47 @@ function readings(token: string): string[] {
   ];
 }
 
+/** How long the end waits for a stream that never called back, in milliseconds. */
+const LONGEST_SILENCE_MS = 1_000;
+
 /** A stream that redacts what is written to it. Each write must be one line of JSON, as the SDK's transport does. */
 export function redacted(stream: Writable): Writable {
+  let unanswered = 0;
+  let callsBack = false;
+  let whenAnswered: (() => void) | undefined;
   return new Writable({
     decodeStrings: false,
     write(chunk: string | Buffer, _encoding, done) {
-      stream.write(`${redactJson(chunk.toString())}\n`, done);
+      unanswered += 1;
+      const proceed = once(done);
+      const answered = (error?: Error | null) => {
+        unanswered -= 1;
+        callsBack = true;
+        proceed(error);
+        if (unanswered === 0) whenAnswered?.();
+      };
+      const isTaken: unknown = stream.write(`${redactJson(chunk.toString())}\n`, answered);
+      // A desktop host that runs this program within itself has a stream of its own here, which may never call back.
+      if (isTaken === false) stream.once('drain', proceed);
+      else proceed();
+    },
+    final(done) {
+      if (unanswered === 0) done();
+      else {
+        whenAnswered = once(done);
+        if (!callsBack) setTimeout(whenAnswered, LONGEST_SILENCE_MS);
+      }
     },
   });
+}
+
+function once(done: (error?: Error | null) => void): (error?: Error | null) => void {
+  let isDone = false;
+  return (error) => {
+    if (isDone) return;
+    isDone = true;
+    done(error);
+  };
 }
 
 const LEVELS = ['debug', 'info', 'warning', 'error', 'silent'] as const;

@@ -1,6 +1,8 @@
-import { delimiter } from 'node:path';
+import { homedir } from 'node:os';
+import { delimiter, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseCommandLine } from '../../src/config/command-line.ts';
+import type { Environment } from '../../src/config/environment.ts';
 import { configurationFile, load, refusalOf } from './fixture.ts';
 
 const GROUP = '69681d39c9e8cfd375386316';
@@ -227,11 +229,7 @@ describe('a bad value is one line that names the setting', () => {
       { ATLAS_MODEL_KEYS_SINKS: '{"a":{"type":"command","argv":["x"],"env":{"MONGODB_ATLAS_CLIENT_SECRET":"s"}}}' },
     ],
     ['MONGODB_ATLAS_ORG_ID: must be 24 lower-case hexadecimal digits', [], { MONGODB_ATLAS_ORG_ID: 'my-organization' }],
-    [
-      'ATLAS_MODEL_KEYS_CONFIRM: must be one of never, if-supported, required',
-      [],
-      { ATLAS_MODEL_KEYS_CONFIRM: 'true' },
-    ],
+    ['ATLAS_MODEL_KEYS_CONFIRM: must be one of never, if-supported, required', [], { ATLAS_MODEL_KEYS_CONFIRM: 'yes' }],
     [
       'ATLAS_MODEL_KEYS_MAX_CREATES_PER_HOUR: must be at most 10000',
       [],
@@ -329,4 +327,81 @@ describe('trusted paths', () => {
     expect(() => parseCommandLine(['--trust-paths', '/srv'])).toThrow('trust-paths');
     expect(await refusalOf(['--config', configurationFile({ trustPaths: ['srv'] })])).toContain('trustPaths');
   });
+});
+
+describe('a bare path as a person picks it makes a sink', () => {
+  const folder = { ATLAS_MODEL_KEYS_FOLDER: '/srv/new keys#1' };
+  const dotenv = { ATLAS_MODEL_KEYS_DOTENV: '/srv/app#2/.env' };
+  const FOLDER = ['folder', { type: 'file', path: join('/srv/new keys#1', '{groupId}', '{entry}.key') }];
+  const DOTENV = ['dotenv', { type: 'dotenv', path: '/srv/app#2/.env', variable: 'VOYAGE_API_KEY' }];
+  const sinksOf = async (environment: Environment, argv: readonly string[] = []) => {
+    const { sinks, defaultSink } = await load(argv, environment);
+    return [[...sinks], defaultSink];
+  };
+
+  test('the folder, the file, and both with the folder as the default', async () => {
+    expect(await sinksOf(folder)).toEqual([[FOLDER], 'folder']);
+    expect(await sinksOf(dotenv)).toEqual([[DOTENV], 'dotenv']);
+    expect(await sinksOf({ ...folder, ...dotenv })).toEqual([[FOLDER, DOTENV], 'folder']);
+  });
+
+  test('blank or not filled in, they are not there', async () => {
+    const blank = { ATLAS_MODEL_KEYS_FOLDER: '', ATLAS_MODEL_KEYS_DOTENV: '${user_config.dotenv}' };
+    expect((await load([], blank)).defaultSink).toBe('local');
+    expect(await sinksOf({ ...blank, ...dotenv })).toEqual([[DOTENV], 'dotenv']);
+  });
+
+  test('in the file too, and below the home directory', async () => {
+    const path = configurationFile({ folder: '~/keys/', dotenv: '~/.env' });
+    const { sinks } = await load(['--config', path]);
+    expect([...sinks.values()]).toEqual([
+      { type: 'file', path: join(homedir(), 'keys', '{groupId}', '{entry}.key') },
+      { type: 'dotenv', path: join(homedir(), '.env'), variable: 'VOYAGE_API_KEY' },
+    ]);
+  });
+
+  test('beside sinks of other settings there is no default that nobody chose', async () => {
+    const sinks = { ATLAS_MODEL_KEYS_SINKS: 'app=file:/srv/{entry}' };
+    const [, none] = await sinksOf({ ...sinks, ...folder });
+    expect(none).toBeUndefined();
+    const [, chosen] = await sinksOf({ ...sinks, ...folder, ATLAS_MODEL_KEYS_DEFAULT_SINK: 'folder' });
+    expect(chosen).toBe('folder');
+  });
+
+  test('a sink of that name in another setting is an error', async () => {
+    const twice = (name: string) =>
+      `sink ${name}: is there twice: in the setting sinks, and of the setting ${name}; give the first another name`;
+    expect(await refusalOf(['--sink', 'folder=file:/srv/{entry}'], folder)).toBe(twice('folder'));
+    expect(await refusalOf([], { ...dotenv, ATLAS_MODEL_KEYS_SINKS: 'dotenv=file:/srv/x' })).toBe(twice('dotenv'));
+  });
+
+  test.each([
+    ['${user_config.folder}/keys', 'must be an absolute path, or start with ~/'],
+    ['keys', 'must be an absolute path, or start with ~/'],
+    ['/srv/{groupId}', 'must not hold { or }, since it takes no placeholders'],
+    ['/srv/{x', 'must not hold { or }, since it takes no placeholders'],
+    ['/srv/../etc', 'must not hold ".."'],
+    ['/srv/a\nb', 'must not hold control characters'],
+    ['/srv/mdb_sa_sk_canary', 'must not hold the secret of a service account'],
+  ])('%j is refused, and not quoted', async (path, words) => {
+    for (const name of Object.keys({ ...folder, ...dotenv }))
+      expect(await refusalOf([], { [name]: path })).toBe(`${name}: ${words}`);
+  });
+
+  test('a file is not a directory', async () => {
+    expect(await refusalOf([], { ATLAS_MODEL_KEYS_DOTENV: '/srv/app/' })).toBe(
+      'ATLAS_MODEL_KEYS_DOTENV: must name a file, not a directory',
+    );
+  });
+
+  test('the sandbox takes neither', async () => {
+    expect((await load(['--sandbox'], { ...folder, ...dotenv })).defaultSink).toBe('local');
+  });
+});
+
+test('a box to tick asks for a person; one that is not ticked takes nothing back', async () => {
+  const file = { ATLAS_MODEL_KEYS_CONFIG: configurationFile({ confirm: 'required' }) };
+  expect((await load([], { ATLAS_MODEL_KEYS_CONFIRM: 'true' })).confirm).toBe('required');
+  expect((await load([], { ATLAS_MODEL_KEYS_CONFIRM: 'false' })).confirm).toBe('if-supported');
+  expect((await load([], { ...file, ATLAS_MODEL_KEYS_CONFIRM: 'false' })).confirm).toBe('required');
 });

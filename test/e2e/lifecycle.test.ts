@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Simulator } from '../atlas-simulator/simulator.ts';
-import { atlasAndHome, filesBelow, startHost, startServer } from './host.ts';
+import { atlasAndHome, filesBelow, startHost, startServer, type Host } from './host.ts';
 
 const GROUP = '69681d39c9e8cfd375386316';
 
@@ -37,6 +38,61 @@ test('the embedded sandbox keeps what it writes in a temporary folder', async ()
   const files = [...filesBelow(home).keys()];
   expect(files.every((path) => path.startsWith(`${home}/tmp/atlas-model-keys-sandbox-`))).toBe(true);
   expect([...filesBelow(home, false).keys()]).toHaveLength(1);
+});
+
+describe('the embedded sandbox leaves no folder behind', () => {
+  const inTemporary = () => readdirSync(join(home, 'tmp'));
+
+  test.each<[string, (host: Host) => void]>([
+    [
+      'when stdin ends',
+      (host) => {
+        host.endInput();
+      },
+    ],
+    [
+      'at a signal',
+      (host) => {
+        host.kill('SIGTERM');
+      },
+    ],
+  ])('%s', async (_when, end) => {
+    const host = await startHost({ home, args: ['--sandbox'] });
+    await host.call('create_ai_model_api_key', { name: 'a key' });
+    expect(inTemporary()).toEqual([expect.stringMatching(/^atlas-model-keys-sandbox-/)]);
+    end(host);
+    expect((await host.ended).code).toBe(0);
+    expect(inTemporary()).toEqual([]);
+  });
+
+  test('and removes nothing that a link in it points at, nor what a flag named', async () => {
+    const kept = join(home, 'kept');
+    mkdirSync(kept, { mode: 0o700 });
+    const host = await startHost({ home, args: ['--sandbox', '--sink', `kept=file:${kept}/{entry}`] });
+    await host.call('create_ai_model_api_key', { name: 'a-key' });
+    const [folder = ''] = inTemporary();
+    symlinkSync(kept, join(home, 'tmp', folder, 'link'));
+    host.endInput();
+    await host.ended;
+    expect(inTemporary()).toEqual([]);
+    expect(readdirSync(kept)).toEqual(['a-key']);
+  });
+
+  test('but leaves it where others could have put something in its place', async () => {
+    const host = await startHost({ home, args: ['--sandbox'] });
+    await host.call('create_ai_model_api_key', { name: 'a key' });
+    const folders = inTemporary();
+    chmodSync(join(home, 'tmp'), 0o777);
+    host.endInput();
+    expect((await host.ended).code).toBe(0);
+    expect(inTemporary()).toEqual(folders);
+  });
+
+  test('nor does the doctor', async () => {
+    const doctor = startServer({ home, args: ['doctor', '--sandbox'] });
+    expect((await doctor.ended).code).toBe(0);
+    expect(inTemporary()).toEqual([]);
+  });
 });
 
 describe('the process ends', () => {
