@@ -37,7 +37,7 @@ const mayImport = {
   prompts: ['text', 'keys', 'atlas'],
   mcp: ['text', 'tools', 'prompts', 'secret'],
   sandbox: [],
-  doctor: ['text', 'config', 'secret', 'files', 'atlas', 'sinks', 'keys'],
+  doctor: ['text', 'config', 'secret', 'files', 'atlas', 'sinks', 'keys', 'page'],
 };
 
 /** Packages and functions that one folder has for itself. */

@@ -2,7 +2,7 @@
 
 import { type ModelKey, saysNoSuchKey } from '../atlas/api/keys.ts';
 import type { RequestContext } from './request-context.ts';
-import { askConsent, described, typedNameOf, type ConfirmPolicy, refuseOtherName } from './consent.ts';
+import { askConsent, described, typedNameOf, type ConsentPolicy, isAsked, refuseOtherName } from './consent.ts';
 import { explained, cancelled, outcomeUnknown, getModelKey, type KeyContext } from './refusals.ts';
 import { formerNameOf } from './journal/audit.ts';
 import { failed, ok, type Result, type Failure } from '../failure.ts';
@@ -17,10 +17,9 @@ interface DeleteRequest {
   readonly dryRun: boolean;
 }
 
-export interface DeleteContext extends KeyContext {
+export interface DeleteContext extends KeyContext, ConsentPolicy {
   /** Of the audit log. */
   readonly stateDir: string;
-  readonly confirm: ConfirmPolicy;
 }
 
 export interface Deleted {
@@ -36,8 +35,8 @@ export async function deleteKey(
   let found = await findNamed(context, request, call);
   if (!found.ok) return found;
   if (request.dryRun) return ok({ outcome: 'planned', key: found.value });
-  const former = call.ask && (await formerNameOf(context.stateDir, request.apiKeyId));
-  const consent = await askConsent(context.confirm, call.ask, {
+  const former = isAsked(context, call) ? await formerNameOf(context.stateDir, request.apiKeyId) : undefined;
+  const consent = await askConsent(context, call, {
     message: `Delete this AI model API key of Atlas for good?\nWhatever uses it stops working.\n${described(found.value, request.groupId, former)}`,
     ...typedNameOf(found.value),
   });

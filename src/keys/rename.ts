@@ -15,7 +15,7 @@ import {
 import { hasId, isNamed, originalName, type ModelKey } from '../atlas/api/keys.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
-import { askConsent, described, typedNameOf, type ConfirmPolicy, refuseOtherName } from './consent.ts';
+import { askConsent, described, typedNameOf, type ConsentPolicy, refuseOtherName } from './consent.ts';
 import { holdsSecretOf } from './sink-choice.ts';
 import { nonceOf } from './own-key.ts';
 import { isUnderWay, type Journal } from './journal/journal.ts';
@@ -26,10 +26,9 @@ interface RenameRequest {
   readonly name: string;
 }
 
-export interface RenameContext extends KeyContext {
+export interface RenameContext extends KeyContext, ConsentPolicy {
   readonly journal: Journal;
   readonly sinks: ReadonlyMap<string, Sink>;
-  readonly confirm: ConfirmPolicy;
 }
 
 interface Renamed {
@@ -40,8 +39,9 @@ interface Renamed {
 export async function renameKey(
   context: RenameContext,
   request: RenameRequest,
-  { signal, progress, ask }: RequestContext,
+  call: RequestContext,
 ): Promise<Result<Renamed>> {
+  const { signal, progress } = call;
   const { groupId, name } = request;
   const refused = refuseProject(context, groupId) ?? refuseMarkedName('name', name);
   if (refused) return failed(refused);
@@ -50,9 +50,10 @@ export async function renameKey(
   if (!found.ok) return found;
   const key = found.value;
   if (context.confirm === 'required' && !isNamed(key, name)) {
-    const consent = await askConsent('required', ask, {
+    const consent = await askConsent(context, call, {
       message: `Rename this AI model API key of Atlas?\nNew name: ${JSON.stringify(name)}\n${described(key, groupId)}`,
       ...typedNameOf(key),
+      losesNothing: true,
     });
     if (!consent.ok) return consent;
     // The person took a while, and consented to renaming the key that had this name.
