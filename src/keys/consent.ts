@@ -4,6 +4,7 @@
 import { isNamed, originalName, sameName, type ModelKey } from '../atlas/api/keys.ts';
 import type { Ask, RequestContext, Unseen } from './request-context.ts';
 import type { Pages } from '../page/pages.ts';
+import { counted } from '../text/text.ts';
 import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
 
 /**
@@ -79,9 +80,18 @@ export function described(key: ModelKey, groupId: string, formerName?: string): 
     `Id: ${apiKeyId}`,
     `Secret: ${maskedSecret ?? 'no mask'}`,
     `Project: ${groupId}`,
-    `Made: ${createdAt ?? 'at an unknown time'}`,
-    `Last used: ${lastUsedAt ?? 'never'}`,
+    `Made: ${createdAt === undefined ? 'at an unknown time' : withAge(createdAt)}`,
+    `Last used: ${lastUsedAt === null ? 'never' : withAge(lastUsedAt)}`,
   ].join('\n');
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** A time, with what it means today. */
+function withAge(time: string): string {
+  const days = Math.floor((Date.now() - Date.parse(time)) / DAY_MS);
+  if (Number.isNaN(days) || days < 0) return time;
+  return `${time} (${days === 0 ? 'less than a day' : counted(days, 'day')} ago)`;
 }
 
 /** Whether a question would reach anybody, as far as that is known before it is asked. */

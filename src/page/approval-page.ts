@@ -1,7 +1,7 @@
 // What a person sees who is to approve something: what will happen, to what, who asked, and a field for its name where something is
 // lost.
 
-import { factsOf, html, saying, type Html, type Page } from './page-html.ts';
+import { factsOf, markup, saying, type Html, type Page } from './page-html.ts';
 import type { PageContent } from './page-requests.ts';
 
 export interface Approval {
@@ -45,39 +45,36 @@ const mistyped = saying(
 
 function viewOf({ message, typed, host }: Approval, seconds: number, tries: number): Page {
   const [question = '', ...facts] = message.split('\n');
-  const body = html`<h1>${question}</h1>
-    <p>
-      Asked by an AI agent in a program that calls itself <bdi><strong>${host}</strong></bdi
-      >.
-    </p>
-    ${factsOf(facts)}
-    <form method="post" action="./">
-      ${typed ? fieldFor(typed, tries) : html``}
-      <div class="buttons">
-        <button class="main" name="press" value="approve">Approve</button>
-        <button name="press" value="refuse" formnovalidate>Refuse</button>
-      </div>
-    </form>
-    <p class="soft">
-      Nothing was changed yet, and nothing will be without your approval. This page is open for ${String(seconds)}
-      seconds at most.
-    </p>`;
+  const body = markup`<h1>${question}</h1>
+<p>
+Asked by an AI agent in a program that calls itself <bdi><strong>${host}</strong></bdi>.
+</p>
+${factsOf(facts)}
+<form method="post" action="./">
+${typed ? fieldFor(typed, tries) : markup``}
+<div class="buttons">
+<button class="main" name="press" value="approve">Approve</button>
+<button name="press" value="refuse" formnovalidate>Refuse</button>
+</div>
+</form>
+<p class="soft">
+Nothing was changed yet, and nothing will be without your approval. This page is open for ${String(seconds)}
+seconds at most.
+</p>`;
   return { title: tries > 0 ? `Not the ${typed?.what ?? 'name'}: ${question}` : question, body };
 }
 
 function fieldFor({ what, expected }: NonNullable<Approval['typed']>, tries: number): Html {
-  const problem = html`<p class="bad" id="problem" role="alert">That was not the ${what}. Nothing was changed yet.</p>`;
-  const marks = html` aria-invalid="true" aria-describedby="problem"`;
-  return html`${tries > 0 ? problem : html``}
-    <label for="typed"
-      >To approve, type the ${what}: <code><bdi>${expected}</bdi></code></label
-    >
-    <input
-      id="typed"
-      name="typed"
-      autocomplete="off"
-      autocapitalize="off"
-      spellcheck="false"
-      required${tries > 0 ? marks : html``}
-    />`;
+  const problem = markup`<p class="bad" id="problem" role="alert">That was not the ${what}. Nothing was changed yet.</p>`;
+  const marks = markup` aria-invalid="true" aria-describedby="problem"`;
+  return markup`${tries > 0 ? problem : markup``}
+<label for="typed">To approve, type the ${what}: <code><bdi>${expected}</bdi></code></label>
+<input
+id="typed"
+name="typed"
+autocomplete="off"
+autocapitalize="off"
+spellcheck="false"
+required${tries > 0 ? marks : markup``}
+/>`;
 }

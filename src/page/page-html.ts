@@ -25,7 +25,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
 };
 
 /** A template in which only HTML stays as it is. */
-export function html(texts: TemplateStringsArray, ...values: readonly (string | Html | readonly Html[])[]): Html {
+export function markup(texts: TemplateStringsArray, ...values: readonly (string | Html | readonly Html[])[]): Html {
   const shown = values.map((value) => {
     if (typeof value === 'string') return value.replace(/[&<>"']/g, (character) => ESCAPES[character] ?? '');
     return 'html' in value ? value.html : value.map((part) => part.html).join('');
@@ -33,46 +33,43 @@ export function html(texts: TemplateStringsArray, ...values: readonly (string | 
   return { html: texts.map((text, index) => text + (shown[index] ?? '')).join('') };
 }
 
-/** What is said in lines, one fact a line: `Label: value` becomes a pair, any other line a paragraph. */
+/** What is said in lines, one fact a line: `Label: value` becomes a pair, any other line a paragraph before them. */
 export function factsOf(lines: readonly string[]): Html {
-  const parts = lines.map((line) => {
+  const pairs = lines.flatMap((line) => {
     const [, label, value] = /^([A-Z][A-Za-z ]{0,40}): (.*)$/s.exec(line) ?? [];
-    return label === undefined || value === undefined
-      ? html`<p><bdi>${line}</bdi></p>`
-      : html`<dl>
-          <dt>${label}</dt>
-          <dd><bdi>${value}</bdi></dd>
-        </dl>`;
+    return label === undefined || value === undefined ? [] : [{ line, label, value }];
   });
-  return html`<div class="facts">${parts}</div>`;
+  const others = lines.filter((line) => !pairs.some((pair) => pair.line === line));
+  const terms = pairs.map(({ label, value }) => markup`<dt>${label}</dt><dd><bdi>${value}</bdi></dd>`);
+  const list = terms.length > 0 ? markup`<dl>${terms}</dl>` : markup``;
+  return markup`${others.map((line) => markup`<p><bdi>${line}</bdi></p>`)}${list}`;
 }
 
 /** A screen that only says something. */
 export function saying(title: string, ...paragraphs: readonly string[]): Page {
-  const body = html`<h1>${title}</h1>
-    ${paragraphs.map((text) => html`<p>${text}</p>`)}`;
+  const body = markup`<h1>${title}</h1>
+${paragraphs.map((text) => markup`<p>${text}</p>`)}`;
   return { title, body, isLast: true };
 }
 
 /** Of the document, before its script is told where it is. */
 export function documentOf({ title, body, isLast = false }: Page): string {
-  const script = isLast ? html`` : html`<script src="page.js" defer></script>`;
-  return html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        <title>${title}</title>
-        <style>
-          ${{ html: STYLE }}
-        </style>
-        ${script}
-      </head>
-      <body>
-        <main>${body}</main>
-      </body>
-    </html> `.html;
+  const script = isLast ? markup`` : markup`<script src="page.js" defer></script>`;
+  return markup`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8" />
+<meta name="viewport" content="width=device-width, initial-scale=1" />
+<meta name="color-scheme" content="light dark" />
+<title>${title}</title>
+<style>${{ html: STYLE }}</style>
+${script}
+</head>
+<body>
+<main>${body}</main>
+</body>
+</html>
+`.html;
 }
 
 const STYLE = `
@@ -85,8 +82,7 @@ h1{font-size:1.5rem;line-height:1.25;margin:0 0 1rem;overflow-wrap:anywhere}
 p{margin:.75rem 0;overflow-wrap:anywhere}
 .soft{color:var(--soft)}
 .bad{color:var(--bad);font-weight:600}
-.facts{background:var(--panel);border-radius:.5rem;padding:.25rem 1rem;margin:1rem 0}
-dl{display:grid;grid-template-columns:minmax(8rem,30%) 1fr;gap:.25rem 1rem;margin:.5rem 0}
+dl{display:grid;grid-template-columns:minmax(8rem,30%) 1fr;gap:.5rem 1rem;margin:1rem 0;padding:.75rem 1rem;background:var(--panel);border-radius:.5rem}
 dt{color:var(--soft)}
 dd{margin:0;overflow-wrap:anywhere;min-width:0}
 @media (max-width:30rem){dl{grid-template-columns:1fr;gap:0}}

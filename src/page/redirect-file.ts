@@ -13,7 +13,7 @@ import type { Identity } from '../files/names.ts';
 import { walk } from '../files/path-walk.ts';
 import { askFirst } from '../files/privacy.ts';
 import { withDirectory, withMadeDirectory } from '../files/safe-directory.ts';
-import { html } from './page-html.ts';
+import { markup } from './page-html.ts';
 
 export interface RedirectFile {
   readonly path: string;
@@ -37,7 +37,7 @@ export function checkRedirects(directory: string): Promise<Result<undefined, Fil
 const MOST_TRIES = 3;
 
 export async function writeRedirect(directory: string, address: string): Promise<Result<RedirectFile, FileProblem>> {
-  const name = `open-${randomBytes(8).toString('hex')}.html`;
+  const name = `open-${randomBytes(8).toString('hex')}.markup`;
   for (let tries = 1; ; tries += 1) {
     const written = await attempt(`${directory} cannot be written`, () =>
       withMadeDirectory(directory, async (opened) => {
@@ -73,12 +73,13 @@ function redirectFile(directory: string, name: string, identity: Identity): Redi
 }
 
 function redirectTo(address: string): string {
-  return html`<!doctype html>
-    <html lang="en">
-      <meta charset="utf-8" />
-      <meta name="referrer" content="no-referrer" />
-      <meta http-equiv="refresh" content="0; url=${address}" />
-      <title>One moment</title>
-      <p><a href="${address}" rel="noreferrer">Go on to the page of atlas-model-keys-mcp</a></p>
-    </html> `.html;
+  return markup`<!doctype html>
+<html lang="en">
+<meta charset="utf-8" />
+<meta name="referrer" content="no-referrer" />
+<meta http-equiv="refresh" content="0; url=${address}" />
+<title>One moment</title>
+<p><a href="${address}" rel="noreferrer">Go on to the page of atlas-model-keys-mcp</a></p>
+</html>
+`.html;
 }

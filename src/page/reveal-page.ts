@@ -1,7 +1,7 @@
 // What a person sees who is to receive a secret: that one is waiting, then once the secret itself, and the button that says that it
 // is stored. The secret is in no page but the one that answers that button's first POST.
 
-import { factsOf, html, saying, type Html, type Page } from './page-html.ts';
+import { factsOf, markup, saying, type Html, type Page } from './page-html.ts';
 import type { PageContent } from './page-requests.ts';
 
 export interface WaitingSecret {
@@ -57,44 +57,41 @@ const givenBack = saying(
 );
 
 function waitingView({ message, host }: WaitingSecret, seconds: number): Page {
-  const body = html`<h1>A secret is waiting for you</h1>
-    <p>
-      A new AI model API key of Atlas was made, and you are to receive its secret. Asked by an AI agent in a program
-      that calls itself <bdi><strong>${host}</strong></bdi
-      >, which does not get it.
-    </p>
-    ${factsOf(message.split('\n'))}
-    <p>It is shown only once. Open the place where you keep it first, and see that nobody looks at your screen.</p>
-    ${buttons(html`<button class="main" name="press" value="show">Show the secret once</button>`)}
-    <p class="soft">
-      This page is open for ${String(seconds)} seconds at most. If you leave it, or do not say that you have stored the
-      secret, the key is deleted again.
-    </p>`;
+  const body = markup`<h1>A secret is waiting for you</h1>
+<p>
+A new AI model API key of Atlas was made, and you are to receive its secret. Asked by an AI agent in a program
+that calls itself <bdi><strong>${host}</strong></bdi>, which does not get it.
+</p>
+${factsOf(message.split('\n'))}
+<p>It is shown only once. Open the place where you keep it first, and see that nobody looks at your screen.</p>
+${buttons(markup`<button class="main" name="press" value="show">Show the secret once</button>`)}
+<p class="soft">
+This page is open for ${String(seconds)} seconds at most. If you leave it, or do not say that you have stored the
+secret, the key is deleted again.
+</p>`;
   return { title: 'A secret is waiting for you', body };
 }
 
 function shownView(waiting: WaitingSecret): Page {
-  const body = html`<h1>Store this secret now</h1>
-    <p id="what">The secret of the key:</p>
-    <code class="secret" id="secret" tabindex="0" aria-labelledby="what" role="textbox" aria-readonly="true"
-      >${waiting.open()}</code
-    >
-    <div class="buttons">
-      <button type="button" id="copy" hidden>Copy</button> <span id="copied" role="status"></span>
-    </div>
-    ${factsOf(useOf(waiting))}
-    <p>It is not shown again, not even when you load this page again.</p>
-    ${confirmation(waiting)}`;
+  const body = markup`<h1>Store this secret now</h1>
+<p id="what">The secret of the key:</p>
+<code class="secret" id="secret" tabindex="0" aria-labelledby="what" role="textbox" aria-readonly="true">${waiting.open()}</code>
+<div class="buttons">
+<button type="button" id="copy" hidden>Copy</button> <span id="copied" role="status"></span>
+</div>
+${factsOf(useOf(waiting))}
+<p>It is not shown again, not even when you load this page again.</p>
+${confirmation(waiting)}`;
   return { title: 'Store this secret now', body };
 }
 
 function shownBefore(waiting: WaitingSecret): Page {
-  const body = html`<h1>The secret was shown once</h1>
-    <p>
-      It is not shown again. If you have it, say so; if not, give it back: the key is deleted again, and you can ask for
-      another one.
-    </p>
-    ${confirmation(waiting)}`;
+  const body = markup`<h1>The secret was shown once</h1>
+<p>
+It is not shown again. If you have it, say so; if not, give it back: the key is deleted again, and you can ask for
+another one.
+</p>
+${confirmation(waiting)}`;
   return { title: 'The secret was shown once', body };
 }
 
@@ -103,14 +100,14 @@ function confirmation({ replacesOld }: WaitingSecret): Html {
   const warning = replacesOld
     ? 'With that the old key is deleted: whatever still uses it is refused from then on.'
     : '';
-  return html`<p>${warning}</p>
-    ${buttons(html`<button class="main" name="press" value="stored">${words}</button>`)}`;
+  return markup`<p>${warning}</p>
+${buttons(markup`<button class="main" name="press" value="stored">${words}</button>`)}`;
 }
 
 function buttons(first: Html): Html {
-  return html`<form method="post" action="./">
-    <div class="buttons">${first} <button name="press" value="give back">Give it back: delete the new key</button></div>
-  </form>`;
+  return markup`<form method="post" action="./">
+<div class="buttons">${first} <button name="press" value="give back">Give it back: delete the new key</button></div>
+</form>`;
 }
 
 function useOf({ variable, endpoint }: WaitingSecret): string[] {
