@@ -8,6 +8,9 @@ export interface Html {
   readonly html: string;
 }
 
+/** What a page says when nothing can be done there any more: a title, and paragraphs. */
+export type Words = readonly [title: string, ...paragraphs: string[]];
+
 /** One screen. */
 export interface Page {
   readonly title: string;
@@ -46,7 +49,7 @@ export function factsOf(lines: readonly string[]): Html {
 }
 
 /** A screen that only says something. */
-export function saying(title: string, ...paragraphs: readonly string[]): Page {
+export function saying(...[title, ...paragraphs]: Words): Page {
   const body = markup`<h1>${title}</h1>
 ${paragraphs.map((text) => markup`<p>${text}</p>`)}`;
   return { title, body, isLast: true };
@@ -108,28 +111,27 @@ export const CONTENT_POLICY = [
 ].join('; ');
 
 /**
- * Copies; says so when the page has ended; and takes the secret out of the document when the page is left, so that nothing of it
- * is there when a browser shows the page again out of its memory.
+ * Copies; says so when the page has ended, in place, since the server that has answered is closed by then; and takes the secret out
+ * of the document when the page is left, so that nothing of it is there when a browser shows the page again out of its memory.
  */
 export const SCRIPT = `'use strict';
 const byId = (id) => document.getElementById(id);
-const again = () => location.replace(location.pathname);
+const say = (title, ...texts) => {
+  events.close();
+  const parts = [title, ...texts].map((text, index) => {
+    const part = document.createElement(index === 0 ? 'h1' : 'p');
+    part.textContent = text;
+    return part;
+  });
+  document.querySelector('main').replaceChildren(...parts);
+};
 const events = new EventSource('events');
-events.addEventListener('ended', () => {
-  events.close();
-  again();
-});
-events.addEventListener('error', () => {
-  events.close();
-  const title = document.createElement('h1');
-  title.textContent = 'This page has ended';
-  const text = document.createElement('p');
-  text.textContent = 'The server that opened it is not there any more. The chat says what became of the call.';
-  document.querySelector('main').replaceChildren(title, text);
-});
+events.addEventListener('ended', ({ data }) => say(...JSON.parse(data)));
+events.addEventListener('error', () =>
+  say('This page has ended', 'The server that opened it is not there any more. The chat says what became of the call.'));
 addEventListener('pagehide', () => byId('secret')?.remove());
-addEventListener('pageshow', (shown) => {
-  if (shown.persisted) again();
+addEventListener('pageshow', ({ persisted }) => {
+  if (persisted) location.replace(location.pathname);
 });
 const copy = byId('copy');
 if (copy) {

@@ -9,7 +9,7 @@
 
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { CONTENT_POLICY, documentOf, saying, SCRIPT, type Page } from './page-html.ts';
+import { CONTENT_POLICY, documentOf, saying, SCRIPT, type Page, type Words } from './page-html.ts';
 
 export interface PageContent {
   /** The page as it is now. Changes nothing. */
@@ -62,7 +62,7 @@ export function newSession(content: PageContent, host: string, onEnd: (end: Page
       if (session.ended) return;
       session.ended = end;
       session.wasOpen = session.streams.size > 0;
-      for (const stream of session.streams) stream.end(END_EVENT);
+      for (const stream of session.streams) stream.end(endEvent(end.by));
       onEnd(end);
     },
   };
@@ -106,7 +106,7 @@ export async function answerRequest(
   const connection = isLast ? { connection: 'close' } : {};
   response.writeHead(status, { ...HEADERS, ...connection, ...headers, 'content-type': `${type}; charset=utf-8` });
   if (type === 'text/event-stream' && !session.ended) openStream(session, response, text);
-  else response.end(type === 'text/event-stream' ? END_EVENT : text);
+  else response.end(session.ended && type === 'text/event-stream' ? endEvent(session.ended.by) : text);
 }
 
 async function replyTo(session: Session, request: IncomingMessage): Promise<Reply> {
@@ -166,31 +166,31 @@ function isFromElsewhere({ headers, method }: IncomingMessage): boolean {
 
 function refusingSecond(session: Session): Reply {
   session.end({ by: 'second client' });
-  return showing(endedPage('second client'), 403);
+  return showing(saying(...endWords('second client')), 403);
 }
 
 function viewOf({ content, ended }: Session): Page {
-  return ended ? endedPage(ended.by) : content.view();
+  return ended ? saying(...endWords(ended.by)) : content.view();
 }
 
-function endedPage(by: PageEnd['by']): Page {
+function endWords(by: PageEnd['by']): Words {
   const nothing = 'Nothing more can be approved here, and no secret is shown any more.';
   switch (by) {
     case 'second client':
-      return saying(
+      return [
         'Somebody else opened this page',
         'A second browser or program came with the address of this page, so it was ended. If that was not you, another program of this machine can read your files.',
         nothing,
-      );
+      ];
     case 'silence':
     case 'not opened':
-      return saying('The time for this page is over', nothing);
+      return ['The time for this page is over', nothing];
     case 'answer':
-      return saying('This page was answered', 'The chat says what became of the call. You can close this page.');
+      return ['This page was answered', 'The chat says what became of the call. You can close this page.'];
     case 'closed':
     case 'stopped':
     case 'no browser':
-      return saying('This page has ended', nothing);
+      return ['This page has ended', nothing];
   }
 }
 
@@ -199,7 +199,7 @@ async function press(session: Session, request: IncomingMessage): Promise<Reply>
   const body = await bodyOf(request);
   if (body === undefined) return refusing(413);
   // It may have ended while the body came.
-  if (session.ended) return showing(endedPage(session.ended.by));
+  if (session.ended) return showing(saying(...endWords(session.ended.by)));
   const { page, answer } = session.content.press(new URLSearchParams(body));
   if (answer !== undefined) session.end({ by: 'answer', answer });
   return showing(page);
@@ -217,7 +217,9 @@ async function bodyOf(request: AsyncIterable<Uint8Array>): Promise<string | unde
   return Buffer.concat(chunks).toString('utf8');
 }
 
-const END_EVENT = 'event: ended\ndata: ended\n\n';
+function endEvent(by: PageEnd['by']): string {
+  return `event: ended\ndata: ${JSON.stringify(endWords(by))}\n\n`;
+}
 
 function openStream({ streams }: Session, response: ServerResponse, text: string): void {
   response.write(text);

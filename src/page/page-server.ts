@@ -16,10 +16,9 @@ export interface PageLife {
 
 /** A new page of the same browser connects within that time, whatever the machine has to do. */
 const RETURN_MS = 4_000;
-/** Within this time a page that ended is told why, and the last page arrives. */
-const LINGER_MS = 3_000;
-/** A page without its script hears of a second client with the next click. */
-const LONGEST_LINGER_MS = 30_000;
+const LINGER_MS = 30_000;
+/** Within this time the last page arrives. */
+const LAST_BYTES_MS = 3_000;
 const MOST_CONNECTIONS = 32;
 const LONGEST_REQUEST_MS = 5_000;
 
@@ -91,11 +90,10 @@ function endInTime(session: Session, { lifeMs, signal, returnMs = RETURN_MS }: P
   };
 }
 
-/** Nobody new is let in after an answer. An end that the person has not made is told to the page that is open. */
+/** Nobody new is let in. Without its script a page hears only by its next click that there was a second client. */
 async function closeServer(server: Server, { ended, wasOpen }: Session): Promise<void> {
-  const isTold = ended?.by === 'second client' || (ended?.by === 'silence' && wasOpen);
-  if (!isTold) server.close();
-  await delay(isTold && !wasOpen ? LONGEST_LINGER_MS : LINGER_MS, undefined, { ref: false });
+  if (ended?.by === 'second client' && !wasOpen) await delay(LINGER_MS, undefined, { ref: false });
   server.close();
+  await delay(LAST_BYTES_MS, undefined, { ref: false });
   server.closeAllConnections();
 }

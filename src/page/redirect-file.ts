@@ -37,7 +37,7 @@ export function checkRedirects(directory: string): Promise<Result<undefined, Fil
 const MOST_TRIES = 3;
 
 export async function writeRedirect(directory: string, address: string): Promise<Result<RedirectFile, FileProblem>> {
-  const name = `open-${randomBytes(8).toString('hex')}.markup`;
+  const name = `open-${randomBytes(8).toString('hex')}.html`;
   for (let tries = 1; ; tries += 1) {
     const written = await attempt(`${directory} cannot be written`, () =>
       withMadeDirectory(directory, async (opened) => {

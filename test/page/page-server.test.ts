@@ -131,7 +131,14 @@ describe('nobody but the browser that brought the token', () => {
     await client.view();
     expect((await ask(address)).body).toContain('Somebody else opened this page');
     expect(await ended).toEqual({ by: 'second client' });
-    expect(await told).toContain('event: ended');
+    expect(await told).toContain('Somebody else opened this page');
+  });
+
+  test('a first page without its script is warned with its next click', async () => {
+    const { address, ended } = await serve(approval());
+    const client = await enter(address);
+    await ask(address);
+    expect(await ended).toEqual({ by: 'second client' });
     expect((await client.view()).body).toContain('Somebody else opened this page');
     expect((await client.press({ press: 'approve', typed: 'prod' })).body).toContain('Somebody else opened this page');
   });
@@ -253,7 +260,8 @@ describe('the end without an answer', () => {
     const { told } = client.stay();
     expect(await ended).toEqual({ by: 'silence' });
     expect(await told).toContain('event: ended');
-    expect((await client.view()).body).toContain('The time for this page is over');
+    expect(await told).toContain('The time for this page is over');
+    await expect(client.view()).rejects.toThrow();
   });
 
   test('nobody has opened it', async () => {
