@@ -1,7 +1,7 @@
 // What a person sees who is to approve something: what will happen, to what, who asked, and a field for its name where something is
 // lost.
 
-import { factsOf, markup, saying, type Html, type Page } from './page-html.ts';
+import { askerOf, factsOf, markup, saying, type Html, type Page } from './page-html.ts';
 import type { PageContent } from './page-requests.ts';
 
 export interface Approval {
@@ -46,9 +46,7 @@ const mistyped = saying(
 function viewOf({ message, typed, host }: Approval, seconds: number, tries: number): Page {
   const [question = '', ...facts] = message.split('\n');
   const body = markup`<h1>${question}</h1>
-<p>
-Asked by an AI agent in a program that calls itself <bdi><strong>${host}</strong></bdi>.
-</p>
+<p>${askerOf(host)}</p>
 ${factsOf(facts)}
 <form method="post" action="./">
 ${typed ? fieldFor(typed, tries) : markup``}

@@ -48,6 +48,13 @@ export function factsOf(lines: readonly string[]): Html {
   return markup`${others.map((line) => markup`<p><bdi>${line}</bdi></p>`)}${list}`;
 }
 
+/** Who asks: what the host says of itself, which nobody has checked. */
+export function askerOf(host: string): Html {
+  const program =
+    host === '' ? markup`does not say its name` : markup`calls itself <bdi><strong>${host}</strong></bdi>`;
+  return markup`Asked by an AI agent in a program that ${program}.`;
+}
+
 /** A screen that only says something. */
 export function saying(...[title, ...paragraphs]: Words): Page {
   const body = markup`<h1>${title}</h1>

@@ -1,7 +1,7 @@
 // What a person sees who is to receive a secret: that one is waiting, then once the secret itself, and the button that says that it
 // is stored. The secret is in no page but the one that answers that button's first POST.
 
-import { factsOf, markup, saying, type Html, type Page } from './page-html.ts';
+import { askerOf, factsOf, markup, saying, type Html, type Page } from './page-html.ts';
 import type { PageContent } from './page-requests.ts';
 
 export interface WaitingSecret {
@@ -59,8 +59,8 @@ const givenBack = saying(
 function waitingView({ message, host }: WaitingSecret, seconds: number): Page {
   const body = markup`<h1>A secret is waiting for you</h1>
 <p>
-A new AI model API key of Atlas was made, and you are to receive its secret. Asked by an AI agent in a program
-that calls itself <bdi><strong>${host}</strong></bdi>, which does not get it.
+A new AI model API key of Atlas was made, and you are to receive its secret. The agent does not get it.
+${askerOf(host)}
 </p>
 ${factsOf(message.split('\n'))}
 <p>It is shown only once. Open the place where you keep it first, and see that nobody looks at your screen.</p>

@@ -108,8 +108,7 @@ function wayTo(browser: Browser, directory: string): Pick<PageLife, 'open'> & { 
 
 /** It is what the host says, so it is shown as data. */
 function hostOf({ host = '' }: PageCall): string {
-  const shown = withEscapes(host).trim().slice(0, LONGEST_HOST);
-  return shown === '' ? 'nothing' : shown;
+  return withEscapes(host).trim().slice(0, LONGEST_HOST);
 }
 
 function noAnswer(end: Exclude<PageEnd, { by: 'answer' }>): NoAnswer {
