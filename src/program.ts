@@ -16,6 +16,7 @@ import type { HandshakeOptions } from './mcp/handshake.ts';
 import { inspectorProblem } from './mcp/hardening.ts';
 import type { Serving } from './mcp/stdio.ts';
 import { endPrograms } from './programs/child-process.ts';
+import { openPages } from './page/pages.ts';
 import { createPrompts } from './prompts/prompt-catalog.ts';
 import { auditLog } from './keys/journal/audit.ts';
 import { openJournal } from './keys/journal/journal.ts';
@@ -48,11 +49,13 @@ export async function serve(start: Start, input: Readable, output: Writable): Pr
 async function serveWith(config: Config, start: Start, input: Readable, output: Writable): Promise<Serving> {
   const { log, promptDefinitions } = start;
   configureMachine(config);
+  const pages = openPages(config);
   const context = {
     ...config,
+    pages,
     atlas: deferredAtlas(() => openAtlas(config)),
     journal: openJournal(config.stateDir),
-    sinks: openSinks(config.sinks, config.environment),
+    sinks: openSinks(config.sinks, config.environment, pages),
   };
   const catalog = createCatalog(context);
   const prompts = createPrompts(context, promptDefinitions);

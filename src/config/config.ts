@@ -8,7 +8,7 @@ import type { CommandLine } from './command-line.ts';
 import { ConfigError } from './config-error.ts';
 import { readConfigurationFile } from './configuration-file.ts';
 import type { OperatorAtlas } from './credentials.ts';
-import { hasUserDirectory, localPath, sandboxDirectory, userDirectory } from './directories.ts';
+import { hasUserDirectory, localPath, pageDirectory, sandboxDirectory, userDirectory } from './directories.ts';
 import { definedVariables, readVariable, type Environment } from './environment.ts';
 import { looksLikeSecret } from './secret-text.ts';
 import type { FileSettings } from './settings-schema.ts';
@@ -44,6 +44,14 @@ export interface Config {
   readonly timeoutMs: number;
   /** Whether a person is asked before something is deleted, rotated or reset. */
   readonly confirm: NonNullable<Settings['confirm']>;
+  /** How that person is asked. */
+  readonly confirmWith: NonNullable<Settings['confirmWith']>;
+  /** The tools that ask although nothing is lost by them. */
+  readonly confirmTools: readonly string[];
+  /** A program that opens a file's URL in the browser, and its arguments. */
+  readonly browserCommand?: readonly string[];
+  /** Of the file that leads a browser to a page: not hidden, since browsers in sandboxes see no hidden ones. */
+  readonly pageDirectory?: string;
   /** Of all servers that share the state directory. */
   readonly maxCreatesPerHour: number;
   /** Which tools are offered; the names are not checked yet. */
@@ -103,6 +111,7 @@ export async function loadConfig(commandLine: CommandLine, environment: Environm
     stateDir: chosen.stateDir ?? directory('state'),
     ...(temporary && { temporaryDirectory: temporary('data') }),
     trustPaths: chosen.trustPaths ?? [],
+    ...pageDirectory(),
     apiVersion: chosen.apiVersion ?? 'auto',
     timeoutMs: chosen.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     liveCheck: chosen.liveCheck ?? false,
@@ -138,12 +147,25 @@ function originOf(name: SettingName, sources: readonly Source[]): string {
 /** What the operator lets the server do. */
 function policy(
   chosen: Settings,
-): Pick<Config, 'readOnly' | 'allowedProjects' | 'confirm' | 'maxCreatesPerHour' | 'tools'> {
+): Pick<
+  Config,
+  | 'readOnly'
+  | 'allowedProjects'
+  | 'confirm'
+  | 'confirmWith'
+  | 'confirmTools'
+  | 'browserCommand'
+  | 'maxCreatesPerHour'
+  | 'tools'
+> {
   const { allow, deny } = chosen.tools ?? {};
   return {
     readOnly: chosen.readOnly ?? false,
     ...(chosen.allowedProjects && { allowedProjects: chosen.allowedProjects }),
     confirm: chosen.confirm ?? 'if-supported',
+    confirmWith: chosen.confirmWith ?? 'either',
+    confirmTools: chosen.confirmTools ?? [],
+    ...(chosen.browserCommand && { browserCommand: chosen.browserCommand }),
     maxCreatesPerHour: chosen.maxCreatesPerHour ?? DEFAULT_MAX_CREATES_PER_HOUR,
     tools: { ...(allow && { allow }), ...(deny && { deny }) },
   };

@@ -129,6 +129,12 @@ function customaryPath(kind: DirectoryKind): string {
   }
 }
 
+/** Below the home directory itself: absent where there is none. See `pageDirectory` of the Config. */
+export function pageDirectory(): { readonly pageDirectory?: string } {
+  const home = homeOrNone();
+  return home !== undefined && isAbsolute(home) ? { pageDirectory: join(home, `${APPLICATION}-page`) } : {};
+}
+
 /**
  * Under a random name, which nobody can have made beforehand. The first create makes the directories.
  *

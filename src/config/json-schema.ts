@@ -68,6 +68,7 @@ function uris(): Schema[] {
       pattern: String.raw`^command:\s*\[\s*${STRING}(?:\s*,\s*${STRING})*\s*\]\s*$`,
     },
     { ...described('inline'), const: 'inline' },
+    { ...described('reveal'), const: 'reveal' },
   ];
 }
 

@@ -105,6 +105,24 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
     help: 'Whether a person is asked, by a form of the host, before a key is deleted or rotated or limits are reset: never, if-supported (by the host) or required (in the variable also true for required; false sets nothing). required asks also before a key is renamed or a limit lowered, and refuses where no person can be asked. An answer within 300 ms, or a form that the host closes, does not count as the answer of a person',
     standard: 'if-supported',
   },
+  confirmWith: {
+    variable: 'ATLAS_MODEL_KEYS_CONFIRM_WITH',
+    fromText: text,
+    help: 'How a person is asked where confirm is required: form (of the host), page (of this server, in the browser of the person at this machine) or either: the form where a person sees it, else the page. A form that the host answers within 300 ms is seen by nobody. if-supported shows no page',
+    standard: 'either',
+  },
+  confirmTools: {
+    variable: 'ATLAS_MODEL_KEYS_CONFIRM_TOOLS',
+    fromText: words,
+    help: 'Which tools ask although nothing is lost by them, separated by commas: create_ai_model_api_key, create_ai_model_api_keys',
+    standard: 'none',
+  },
+  browserCommand: {
+    variable: 'ATLAS_MODEL_KEYS_BROWSER_COMMAND',
+    fromText: commandFromText,
+    help: 'What opens a page in the browser: a program and its arguments, as words or a JSON array; %s is replaced by the URL of a file, which follows where there is no %s',
+    standard: 'BROWSER, else open, xdg-open or rundll32',
+  },
   maxCreatesPerHour: {
     variable: 'ATLAS_MODEL_KEYS_MAX_CREATES_PER_HOUR',
     fromText: number,
@@ -176,7 +194,7 @@ function names<Name extends string>(table: Readonly<Record<Name, Setting>>): Nam
 
 /** Where a second sink begins in the same text. Commands contain blanks and bars too, with addresses behind them. */
 const NEXT_SINK =
-  /[,;]\s*[A-Za-z0-9][\w.-]*\s*=\s*(?:[a-z][a-z0-9-]*:|inline\b|reveal\b)|[\s|][A-Za-z0-9][\w.-]*=(?:file:|dotenv:|command:|inline\b)/;
+  /[,;]\s*[A-Za-z0-9][\w.-]*\s*=\s*(?:[a-z][a-z0-9-]*:|inline\b|reveal\b)|[\s|][A-Za-z0-9][\w.-]*=(?:file:|dotenv:|command:|inline\b|reveal\b)/;
 
 /** One `NAME=URI`, or a JSON object of name to URI or object. A list of several is not read as one path. */
 function sinksFromText(value: string): unknown {
@@ -189,6 +207,11 @@ function sinksFromText(value: string): unknown {
 /** Separated as those of PATH, or a JSON array. */
 function pathsFromText(value: string): unknown {
   return value.startsWith('[') ? (parseJson(value) ?? value) : value.split(delimiter).filter(Boolean);
+}
+
+/** Words, or a JSON array. */
+function commandFromText(value: string): unknown {
+  return value.startsWith('[') ? (parseJson(value) ?? value) : value.split(/\s+/);
 }
 
 /** Words: `name` allows, `-name` denies. */

@@ -40,6 +40,13 @@ export const sinkKinds = {
     delivers: "the tool's result, so the model sees it; only with `--allow-inline-secret`",
     verifiedBy: 'nothing',
   },
+  reveal: {
+    uri: 'reveal',
+    brief: 'a page in the browser of the person at this machine, once',
+    delivers:
+      'a page on 127.0.0.1 in the browser of the person at this machine, once; without "I have stored it" the key is deleted again',
+    verifiedBy: 'the person',
+  },
 } as const satisfies Readonly<Record<string, KindWords>>;
 
 export type SinkKind = keyof typeof sinkKinds;

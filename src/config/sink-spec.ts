@@ -6,7 +6,7 @@ import { parseJson } from '../text/text.ts';
 import { expandHome, foreignPathWords } from './directories.ts';
 import { sinkUris } from './sink-kinds.ts';
 
-export type SinkSpec = FileSpec | DotenvSpec | CommandSpec | InlineSpec;
+export type SinkSpec = FileSpec | DotenvSpec | CommandSpec | InlineSpec | RevealSpec;
 
 export interface FileSpec {
   readonly type: 'file';
@@ -35,6 +35,10 @@ export interface CommandSpec {
 
 interface InlineSpec {
   readonly type: 'inline';
+}
+
+interface RevealSpec {
+  readonly type: 'reveal';
 }
 
 const DEFAULT_VARIABLE = 'VOYAGE_API_KEY';
@@ -161,6 +165,7 @@ const sinkObject = z.discriminatedUnion(
       timeoutMs: z._default(z.int().check(z.minimum(100), z.maximum(120_000)), DEFAULT_COMMAND_TIMEOUT_MS),
     }),
     z.strictObject({ type: z.literal('inline') }),
+    z.strictObject({ type: z.literal('reveal') }),
   ],
   `must be ${sinkUris}, or an object with a type`,
 );
@@ -186,6 +191,8 @@ export function shownSink(name: string, spec: SinkSpec) {
       return about(`command ${basename(spec.argv[0])}`, ...spec.argv, ...(spec.verify ?? []));
     case 'inline':
       return about('tool result');
+    case 'reveal':
+      return about('a page in the browser of the person at this machine');
   }
 }
 
@@ -216,7 +223,7 @@ function located(written: z.ZodMiniString) {
 
 /** The object that a sink URI stands for, not yet checked; null when it is not a sink URI. */
 function fromUri(uri: string): { type: string; [key: string]: unknown } | null {
-  if (uri === 'inline') return { type: 'inline' };
+  if (uri === 'inline' || uri === 'reveal') return { type: uri };
   const colon = uri.indexOf(':');
   const rest = uri.slice(colon + 1);
   switch (uri.slice(0, colon)) {

@@ -14,6 +14,7 @@ import { thisMachine } from '../files/machine.ts';
 import { askFirst } from '../files/machine.ts';
 import { tryInNew } from '../files/trial.ts';
 import { accessWarnings } from '../files/windows.ts';
+import { openPages } from '../page/pages.ts';
 import { openSinks } from '../sinks/kinds.ts';
 import type { Sink } from '../sinks/sink.ts';
 import { counted } from '../text/text.ts';
@@ -41,7 +42,7 @@ const ENTRY = 'doctor';
 
 export function sinkChecks(config: Config): Promise<Check[]> {
   const groupId = config.projectId ?? config.allowedProjects?.[0] ?? NO_PROJECT;
-  const sinks = openSinks(config.sinks, config.environment);
+  const sinks = openSinks(config.sinks, config.environment, openPages(config));
   return Promise.all([...sinks.values()].map((sink) => sinkCheck(sink, groupId)));
 }
 
@@ -105,7 +106,7 @@ function stateCheck(stateDir: string, { is, access }: StateDirectory): Check {
 /** Temporary files with a secret that a killed process left beside a sink's file, found by the nonces of the journal. */
 export async function temporaryFilesCheck(config: Config): Promise<Check[]> {
   const kept = await openJournal(config.stateDir).read();
-  const sinks = openSinks(config.sinks, config.environment);
+  const sinks = openSinks(config.sinks, config.environment, openPages(config));
   const found = await Promise.all(
     (kept.ok ? kept.value.intents : []).filter(isUnfinished).map((intent) => temporaryFilesOf(sinks, intent)),
   );

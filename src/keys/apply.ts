@@ -3,7 +3,7 @@
 
 import { hasId, isNamed, type ListedKey } from '../atlas/api/keys.ts';
 import { PROJECT_WRITER } from '../atlas/api/admin-api.ts';
-import { expand } from '../sinks/sink.ts';
+import { isPlace, expand } from '../sinks/sink.ts';
 import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
 import { typedNameOf } from './consent.ts';
 import { createKey, type CreateRequest } from './create.ts';
@@ -112,7 +112,7 @@ async function applyKey(run: Run, wanted: WantedKey, step: Step): Promise<Applie
   if (refused) return failed(refused);
   const chosen = await chooseSink(run, wanted, undefined);
   if (!chosen.ok) return chosen;
-  if (chosen.value.sink.kind === 'inline') return failed(shownSecret);
+  if (!isPlace(chosen.value.sink)) return failed(shownSecret);
   const keys = await run.listing.listKeys(groupId, step.signal, PROJECT_WRITER);
   if (!keys.ok) return keys;
   const [key, ...others] = keys.value.filter((each) => isNamed(each, name));
@@ -126,7 +126,8 @@ function create(run: Run, wanted: WantedKey, { dryRun, signal }: Step): Promise<
   const { groupId, name, sink, entry, cloud, geography } = wanted;
   const request = { groupId, name, sink, entry, cloud, geography, dryRun };
   const call = { signal, progress: () => undefined };
-  return createKey({ ...run, atlas: run.listing }, request, call, run.listing.listedAt(groupId));
+  // The operator's own act: nobody is asked.
+  return createKey({ ...run, atlas: run.listing, confirmTools: [] }, request, call, run.listing.listedAt(groupId));
 }
 
 /** By its own account; a key that does not say when it was made is due, and then refused. */
@@ -170,7 +171,7 @@ async function refuseSamePlaces(context: ApplyContext, wanted: readonly WantedKe
   const places = new Map<string, number>();
   for (const [index, key] of wanted.entries()) {
     const chosen = await chooseSink(context, key, undefined);
-    if (!chosen.ok || chosen.value.sink.kind === 'inline') continue;
+    if (!chosen.ok || !isPlace(chosen.value.sink)) continue;
     const { sink, reference } = chosen.value;
     const project = sink.takesProject === false ? '' : key.groupId;
     const path = sink.takesProject === undefined ? expand(sink.location, reference) : project;
@@ -187,7 +188,7 @@ async function refuseSamePlaces(context: ApplyContext, wanted: readonly WantedKe
 
 const shownSecret = refusal(
   'INVALID_INPUT',
-  'sink: shows the secret instead of keeping it, which is for agents only.',
+  'sink: shows the secret instead of keeping it, and nobody is there to see it.',
   'Name another sink.',
 );
 

@@ -3,7 +3,7 @@
 
 import type { ListedKey, ModelKey } from '../atlas/api/keys.ts';
 import { failed, ok, refusal, type Result } from '../failure.ts';
-import { expand, type Held, type Sink } from '../sinks/sink.ts';
+import { isPlace, expand, type Held, type Sink } from '../sinks/sink.ts';
 import type { Fingerprint } from '../secret/opened-secret.ts';
 import { isDelivered, type Intent } from './journal/intent.ts';
 import type { KeyListContext } from './lists.ts';
@@ -95,7 +95,7 @@ async function placesOf(
     const named = await chooseSink(context, { groupId, name: 'any', sink, entry }, undefined);
     if (!named.ok) return named;
   }
-  const wanted = [...context.sinks.values()].filter(({ kind, name }) => kind !== 'inline' && (sink ?? name) === name);
+  const wanted = [...context.sinks.values()].filter((each) => isPlace(each) && (sink ?? each.name) === each.name);
   for (const groupId of groupIds) {
     for (const each of wanted) {
       if (each.takesEntry && entry === undefined) continue;
@@ -221,7 +221,7 @@ async function onlyFit(
   key: ModelKey,
   intents: readonly Intent[],
 ): Promise<readonly SecretDelivered[]> {
-  const fixed = [...sinks.values()].filter(({ takesEntry, kind }) => !takesEntry && kind !== 'inline');
+  const fixed = [...sinks.values()].filter((sink) => !sink.takesEntry && isPlace(sink));
   const places = fixed.map((sink) => ({ sink, reference: { groupId } }));
   const fits = await Promise.all(
     places.map(async ({ sink, reference }) => {

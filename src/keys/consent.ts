@@ -1,8 +1,10 @@
-// Asks the person at the host before something is lost for good: consent is the name, typed by that person. A caller
-// confirms a key by the same name.
+// Asks a person before something is lost for good, by a form of the host or on a page of this server: consent is the name, typed
+// by that person. A caller confirms a key by the same name.
 
 import { isNamed, originalName, sameName, type ModelKey } from '../atlas/api/keys.ts';
-import type { Ask, Unseen } from './request-context.ts';
+import type { Ask, RequestContext, Unseen } from './request-context.ts';
+import type { Pages } from '../page/pages.ts';
+import { counted } from '../text/text.ts';
 import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
 
 /**
@@ -11,6 +13,17 @@ import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
  */
 export type ConfirmPolicy = 'never' | 'if-supported' | 'required';
 
+/** What the operator says of asking. */
+export interface ConsentPolicy {
+  readonly confirm: ConfirmPolicy;
+  /** `either`, where nothing is said: the form, where the host shows one to a person, else the page. */
+  readonly confirmWith?: 'form' | 'page' | 'either' | undefined;
+  /** The tools that ask although nothing is lost by them. */
+  readonly confirmTools?: readonly string[] | undefined;
+  /** Absent where no page can be shown. Only `required` shows any. */
+  readonly pages?: Pages | undefined;
+}
+
 export interface ConsentQuestion {
   /** What will happen, and what tells it from other things: one fact a line. */
   readonly message: string;
@@ -18,6 +31,10 @@ export interface ConsentQuestion {
   readonly what: string;
   /** The only text that is consent. */
   readonly expected: string;
+  /** Then a page asks for no text, only for a button: a form needs one, since some hosts accept forms that nobody saw. */
+  readonly losesNothing?: true;
+  /** The time of the call that a page must leave to a page that follows. In milliseconds. */
+  readonly keepsMs?: number;
 }
 
 /** Hosts cut each line of a form at the width of a window. */
@@ -63,19 +80,43 @@ export function described(key: ModelKey, groupId: string, formerName?: string): 
     `Id: ${apiKeyId}`,
     `Secret: ${maskedSecret ?? 'no mask'}`,
     `Project: ${groupId}`,
-    `Made: ${createdAt ?? 'at an unknown time'}`,
-    `Last used: ${lastUsedAt ?? 'never'}`,
+    `Made: ${createdAt === undefined ? 'at an unknown time' : withAge(createdAt)}`,
+    `Last used: ${lastUsedAt === null ? 'never' : withAge(lastUsedAt)}`,
   ].join('\n');
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** A time, with what it means today. */
+function withAge(time: string): string {
+  const days = Math.floor((Date.now() - Date.parse(time)) / DAY_MS);
+  if (Number.isNaN(days) || days < 0) return time;
+  return `${time} (${days === 0 ? 'less than a day' : counted(days, 'day')} ago)`;
+}
+
+/** Whether a question would reach anybody, as far as that is known before it is asked. */
+export function isAsked({ confirm, pages }: ConsentPolicy, { ask }: Pick<RequestContext, 'ask'>): boolean {
+  return confirm !== 'never' && (ask !== undefined || (confirm === 'required' && pages !== undefined));
 }
 
 /** `unasked`: the policy wants no question, or the host cannot put one and need not. */
 export async function askConsent(
-  policy: ConfirmPolicy,
-  ask: Ask | undefined,
-  { message, what, expected }: ConsentQuestion,
+  { confirm, confirmWith = 'either', pages }: ConsentPolicy,
+  call: RequestContext,
+  question: ConsentQuestion,
 ): Promise<Result<'given' | 'unasked'>> {
-  if (policy === 'never') return ok('unasked');
-  if (!ask) return policy === 'required' ? unavailable('This host offers no forms.') : ok('unasked');
+  if (confirm === 'never') return ok('unasked');
+  const form = confirmWith === 'page' ? undefined : call.ask;
+  if (!form && confirm === 'if-supported') return ok('unasked');
+  const page = confirm === 'required' && confirmWith !== 'form' ? pages : undefined;
+  const asked = form ? await askByForm(form, question) : 'no forms';
+  if (typeof asked !== 'string') return asked;
+  // What the host itself answered was before no person.
+  if (page && (asked === 'no forms' || asked === 'at once')) return askOnPage(page, question, call);
+  return unavailable(WHY_UNSEEN[asked]);
+}
+
+async function askByForm(ask: Ask, { message, what, expected }: ConsentQuestion): Promise<Result<'given'> | Unseen> {
   for (let tries = 1; tries <= MOST_TRIES; tries += 1) {
     const again = tries === 1 ? [] : [`That was not the ${what}. Nothing was changed yet.`];
     const answer = await ask({
@@ -84,13 +125,42 @@ export async function askConsent(
       description: 'Exactly as it is written above; anything else changes nothing',
     });
     if (answer.answer === 'declined') return declined('The person who was asked did not consent.');
-    if (answer.answer === 'unavailable') return unavailable(WHY_UNSEEN[answer.because]);
-    if (expected !== '' && sameName(answer.value.trim(), expected.trim())) return ok('given');
+    if (answer.answer === 'unavailable') return answer.because;
+    if (isTyped(answer.value, expected)) return ok('given');
   }
+  return mistyped(what);
+}
+
+async function askOnPage(
+  pages: Pages,
+  { message, what, expected, losesNothing, keepsMs = 0 }: ConsentQuestion,
+  call: RequestContext,
+): Promise<Result<'given'>> {
+  const isRight = (text: string) => isTyped(text, expected);
+  const question = { message, keepsMs, ...(losesNothing ? {} : { typed: { what, expected, isRight } }) };
+  const answer = await pages.approve(question, call);
+  switch (answer.answer) {
+    case 'approved':
+      return ok('given');
+    case 'refused':
+      return declined('The person who was asked refused on the page.');
+    case 'mistyped':
+      return mistyped(what);
+    case 'none':
+      return unavailable(answer.why);
+  }
+}
+
+function isTyped(text: string, expected: string): boolean {
+  return expected !== '' && sameName(text.trim(), expected.trim());
+}
+
+function mistyped(what: string): Result<never> {
   return declined(`The person who was asked did not type the ${what} in ${MOST_TRIES} tries.`);
 }
 
-const WHY_UNSEEN: Readonly<Record<Unseen, string>> = {
+const WHY_UNSEEN: Readonly<Record<Unseen | 'no forms', string>> = {
+  'no forms': 'This host offers no forms.',
   cancelled: 'The host closed the form without an answer.',
   'at once': 'The host answered the form at once, before anybody could read it.',
   empty: 'The host accepted the form without what a person was to type.',
@@ -127,6 +197,6 @@ function declined(message: string): Result<never> {
 
 function unavailable(why: string): Result<never> {
   const hint =
-    'Nothing was changed. Call again where a person can answer the form; or the operator sets ATLAS_MODEL_KEYS_CONFIRM: never (no form; the prompt of the host is trusted), if-supported (a form wherever the host offers forms) or required (nothing without one).';
+    'Nothing was changed. Call again where a person can answer; or the operator sets ATLAS_MODEL_KEYS_CONFIRM: never (nobody is asked; the prompt of the host is trusted), if-supported (a form wherever the host offers forms) or required (nothing without a person, who answers a form or a page in the browser, as ATLAS_MODEL_KEYS_CONFIRM_WITH says).';
   return failed(refusal('CONFIRMATION_UNAVAILABLE', `A person must consent, and none was seen to. ${why}`, hint));
 }

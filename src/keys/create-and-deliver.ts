@@ -12,8 +12,9 @@ import { LONGEST_WAIT_SECONDS } from '../atlas/api/admin-api.ts';
 import { leftOpenWarnings } from '../files/windows.ts';
 import { fingerprintOf, type Fingerprint } from '../secret/opened-secret.ts';
 import type { Secret } from '../secret/secret.ts';
-import type { Delivery, PreparedWrite, Verification } from '../sinks/sink.ts';
+import { isPlace, type Delivery, type DeliveryCall, type PreparedWrite, type Verification } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
+import { described } from './consent.ts';
 import type { Plan } from './journal/intent.ts';
 import type { Journal, OpenIntent } from './journal/journal.ts';
 import { holdsSecret, type ConfiguredSinks, type SinkChoice, receipt, type DeliveryReceipt } from './sink-choice.ts';
@@ -71,7 +72,7 @@ export async function createAndDeliver(
 ): Promise<Result<Issued, FailureAfterCreate>> {
   const { atlas, journal, maxCreatesPerHour: maxPerHour } = context;
   const plan = planOf(prepared);
-  const isOnePlace = prepared.choice.sink.kind !== 'inline';
+  const isOnePlace = isPlace(prepared.choice.sink);
   const opened = await journal.open(plan, { since: prepared.looked, maxPerHour, isOnePlace });
   if (!opened.ok) return notCreated(opened.failure);
   const intent = opened.value;
@@ -94,7 +95,7 @@ export async function createAndDeliver(
     return failed(await deleteLostCreate(atlas, intent, cause, limit));
   }
   call.progress('Delivering the secret');
-  return handOver(atlas, prepared, intent, { ...made, secret: made.secret });
+  return handOver(atlas, prepared, intent, { ...made, secret: made.secret }, call);
 }
 
 function notCreated(failure: Failure): Result<never, FailureAfterCreate> {
@@ -167,13 +168,14 @@ async function handOver(
   prepared: PreparedCreate,
   intent: OpenIntent,
   { key, secret, warnings, isUnsure }: Made & { readonly secret: Secret },
+  call: RequestContext,
 ): Promise<Result<Issued, FailureAfterCreate>> {
   const { choice, write } = prepared;
   const { apiKeyId } = key;
   const fingerprint = fingerprintOf(secret);
   // What the journal does not know is not delivered: a key that it knows as being sent may be deleted later.
   const known = await intent.record({ step: 'created', apiKeyId, fingerprint });
-  const outcome = known ? await deliver(write, secret, intent.nonce) : journalLost;
+  const outcome = known ? await deliver(write, secret, deliveryOf(prepared, intent, key, call)) : journalLost;
   if (outcome.outcome === 'delivered') {
     await intent.record({ step: 'delivered', apiKeyId, fingerprint });
     const { verification, disclosed } = outcome;
@@ -199,6 +201,18 @@ async function handOver(
   return failed({ ...writeFailure(outcome, ending, 'unknown'), apiKeyId });
 }
 
+/** What a person is told who receives the secret: the name is the final one. */
+function deliveryOf(
+  { name, replaces }: PreparedCreate,
+  { groupId, nonce }: OpenIntent,
+  key: ModelKey,
+  page: RequestContext,
+): DeliveryCall {
+  const old = replaces && [`Takes the place of: the key ${replaces.apiKeyId}`];
+  const about = [described({ ...key, name }, groupId), ...(old ?? [])].join('\n');
+  return { nonce, about, endpoint: key.endpoint, deletesOld: replaces?.keepOld === false, page };
+}
+
 /**
  * Takes the secret out of the sink, and answers whether it is out. Where an old secret was overwritten, a new one that may
  * still be there must not become the secret of a deleted key: then both keys stay alive, and a person looks.
@@ -207,8 +221,8 @@ async function retractSecret({ choice, write, replaces }: PreparedCreate, finger
   await write.retract();
   if (!replaces) return true;
   const held = await holdsSecret(choice, fingerprint);
-  // A command that cannot be read says nothing but its exit code.
-  return held === 'no' || (held === 'unknown' && choice.sink.verification === 'none');
+  // A command that cannot be read says nothing but its exit code, and a person that nothing is stored.
+  return held === 'no' || (held === 'unknown' && ['none', 'person'].includes(choice.sink.verification));
 }
 
 function writeFailure(
@@ -236,9 +250,9 @@ type DeliveryOutcome =
   | Exclude<Delivery, { outcome: 'written' }>;
 
 /** What can be read back is read back, whatever the delivery itself said. */
-async function deliver(write: PreparedWrite, secret: Secret, nonce: string): Promise<DeliveryOutcome> {
+async function deliver(write: PreparedWrite, secret: Secret, call: DeliveryCall): Promise<DeliveryOutcome> {
   try {
-    const delivery = await write.deliver(secret, { nonce });
+    const delivery = await write.deliver(secret, call);
     if (delivery.outcome === 'failed') return delivery;
     const verdict = await write.verify(secret);
     if (verdict.outcome === 'mismatch') return { ...verdict, outcome: 'failed' };

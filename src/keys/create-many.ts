@@ -4,7 +4,7 @@
 import { sameName } from '../atlas/api/keys.ts';
 import { counted } from '../text/text.ts';
 import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
-import { inLines } from './consent.ts';
+import { askConsent, inLines, type ConsentPolicy } from './consent.ts';
 import { createKey, type CreateRequest } from './create.ts';
 import type { CreateContext } from './create-and-deliver.ts';
 import { isSpent, quotaExceeded } from './journal/intent.ts';
@@ -12,6 +12,7 @@ import { listingOnce } from './listing-once.ts';
 import { cancelled } from './refusals.ts';
 import type { Ask, RequestContext } from './request-context.ts';
 import type { Delivered, Planned } from './sink-choice.ts';
+import { isPlace } from '../sinks/sink.ts';
 
 export interface CreateManyRequest {
   readonly keys: readonly Omit<CreateRequest, 'dryRun'>[];
@@ -32,14 +33,15 @@ const LANES = 4;
 export const LONGEST_LIST_MS = 30_000;
 
 export async function createKeys(
-  context: CreateContext,
+  context: CreateContext & Partial<ConsentPolicy>,
   { keys, dryRun }: CreateManyRequest,
   call: RequestContext,
 ): Promise<Result<CreatedMany>> {
   const refused = refuseSameNames(keys) ?? (await refuseByQuota(context, keys.length));
   if (refused) return failed(refused);
   const atlas = listingOnce(context.atlas, { longestMs: LONGEST_LIST_MS });
-  const listing = { ...context, atlas };
+  // The person is asked once, for all.
+  const listing = { ...context, atlas, confirmTools: [] };
   const ask = askOnce(call.ask, keys);
   call.progress(`Checking ${counted(keys.length, 'key')}`);
   const checks = await inLanes(keys, call.signal, async (key, signal) => {
@@ -49,9 +51,11 @@ export async function createKeys(
   const plans = checks.flatMap((check) => (check.ok ? [check.value] : []));
   if (plans.length < keys.length) return ok({ outcome: 'failed', results: checks });
   const planned = keys.flatMap(({ groupId }, index) => (plans[index] ? [{ groupId, plan: plans[index] }] : []));
-  const clash = refuseSamePlaces(context.sinks, planned);
-  if (clash) return failed(clash);
+  const unfit = refuseSeveralReveals(plans) ?? refuseSamePlaces(context.sinks, planned);
+  if (unfit) return failed(unfit);
   if (dryRun) return ok({ outcome: 'planned', results: checks });
+  const consent = await askToCreateAll(context, keys, plans, call);
+  if (!consent.ok) return consent;
   let ended = 0;
   const results = await inLanes(keys, call.signal, async (key, signal, index) => {
     const { sink, entry } = plans[index]?.delivery ?? key;
@@ -129,6 +133,34 @@ function askOnce(ask: Ask | undefined, keys: CreateManyRequest['keys']): Ask | u
   };
 }
 
+/** {@link askConsent} for all keys in one question. */
+function askToCreateAll(
+  { confirm = 'never', confirmTools = [], ...policy }: Partial<ConsentPolicy>,
+  keys: CreateManyRequest['keys'],
+  plans: readonly (Delivered | Planned)[],
+  call: RequestContext,
+): Promise<Result<'given' | 'unasked'>> {
+  if (confirmTools.length === 0) return Promise.resolve(ok('unasked'));
+  const facts = keys.map(
+    ({ groupId, name }, index) =>
+      `Key: ${JSON.stringify(name)} of project ${groupId}, to ${plans[index]?.delivery.location ?? 'its sink'}`,
+  );
+  return askConsent({ ...policy, confirm }, call, {
+    message: [`Create these AI model API keys of Atlas (${keys.length})?`, ...facts].join('\n'),
+    what: 'number of the keys',
+    expected: `${keys.length}`,
+    losesNothing: true,
+  });
+}
+
+/** A page waits for a person, and a call has time for one. */
+function refuseSeveralReveals(plans: readonly (Delivered | Planned)[]): Failure | undefined {
+  const index = plans.length === 1 ? -1 : plans.findIndex(({ delivery }) => delivery.kind === 'reveal');
+  if (index === -1) return undefined;
+  const what = `keys.${index}.sink: shows one secret in a call to a person.`;
+  return refusal('INVALID_INPUT', what, 'Create the keys of this sink one by one, by create_ai_model_api_key.');
+}
+
 function refuseSameNames(keys: CreateManyRequest['keys']): Failure | undefined {
   return refusePair(
     keys,
@@ -150,7 +182,7 @@ function refuseSamePlaces(sinks: CreateContext['sinks'], planned: readonly Plann
 function isOnePlace(sinks: CreateContext['sinks'], one: PlannedKey, other: PlannedKey): boolean {
   if (one.plan.outcome !== 'planned' || other.plan.outcome !== 'planned') return false;
   const { sink, entry, kind } = one.plan.delivery;
-  if (kind === 'inline') return false;
+  if (!isPlace({ kind })) return false;
   if (one.plan.place !== undefined) return one.plan.place === other.plan.place;
   if (sink !== other.plan.delivery.sink || entry !== other.plan.delivery.entry) return false;
   return one.groupId === other.groupId || entry === undefined || sinks.get(sink)?.takesProject === false;

@@ -5,9 +5,18 @@ import type { Atlas } from '../atlas/atlas.ts';
 import { isNamed, type ModelKey } from '../atlas/api/keys.ts';
 import { PROJECT_WRITER } from '../atlas/api/admin-api.ts';
 import type { RequestContext } from './request-context.ts';
+import { askConsent, isTypable, type ConsentPolicy } from './consent.ts';
 import { commitName, ownKey, type Commit, deleteUndelivered } from './own-key.ts';
 import { createAndDeliver, type CreateContext, type Issued, type PreparedCreate } from './create-and-deliver.ts';
-import { chooseSink, holdsSecret, type SinkChoice, receipt, type Delivered, type Planned } from './sink-choice.ts';
+import {
+  chooseSink,
+  timeForReveal,
+  holdsSecret,
+  type SinkChoice,
+  receipt,
+  type Delivered,
+  type Planned,
+} from './sink-choice.ts';
 import { liveCheckWarnings } from './live-check.ts';
 import { explained } from './find-key.ts';
 import { type ReadyPlace, nameTaken, replacesDeadSecret, withLeftovers } from './taken.ts';
@@ -35,7 +44,7 @@ export interface CreateRequest {
 
 /** @param listedAt when the project was listed, in milliseconds since the epoch, where the caller keeps that list */
 export async function createKey(
-  context: CreateContext,
+  context: CreateContext & Partial<ConsentPolicy>,
   request: CreateRequest,
   call: RequestContext,
   listedAt?: number,
@@ -47,8 +56,15 @@ export async function createKey(
   const choice = chosen.value;
   const looked = listedAt ?? Date.now();
   call.progress('Looking at the project and the sink');
-  const free = await prepareWrite(context, choice, request, call.signal);
+  let free = await prepareWrite(context, choice, request, call.signal);
   if (!free.ok) return free;
+  if (!request.dryRun) {
+    const consent = await askToCreate(context, request, { choice, location: free.value.write.location }, call);
+    if (!consent.ok) return consent;
+    // The person took a while.
+    if (consent.value === 'given') free = await prepareWrite(context, choice, request, call.signal);
+    if (!free.ok) return free;
+  }
   const { write, seen, warnings } = free.value;
   if (request.dryRun) {
     const { location, place } = write;
@@ -62,6 +78,22 @@ export async function createKey(
   if (!issued.ok) return issued;
   call.progress('Giving the key its name');
   return commitCreated(context, { ...issued.value, warnings: [...issued.value.warnings, ...warnings] }, name, call);
+}
+
+/** Only where the operator wants it: by a create nothing is lost. */
+async function askToCreate(
+  { confirm = 'never', confirmTools = [], ...policy }: Partial<ConsentPolicy>,
+  { groupId, name, cloud, geography }: CreateRequest,
+  { choice, location }: { readonly choice: SinkChoice; readonly location: string },
+  call: RequestContext,
+): Promise<Result<'given' | 'unasked'>> {
+  if (confirmTools.length === 0) return ok('unasked');
+  const facts = [`Key: ${JSON.stringify(name)}`, `Project: ${groupId}`, `Scope: ${cloud}, ${geography}`];
+  const message = ['Create this AI model API key of Atlas?', ...facts, 'Its secret goes to:', location].join('\n');
+  const typed = isTypable(name)
+    ? { what: 'name of the key', expected: name }
+    : { what: 'id of the project', expected: groupId };
+  return askConsent({ ...policy, confirm }, call, { message, ...typed, losesNothing: true, ...timeForReveal(choice) });
 }
 
 /** Asks Atlas whether the name is free and the sink whether it can write, both at once. A dry run changes nothing. */
@@ -204,9 +236,9 @@ function holderIdOf(commit: Extract<Commit, { state: 'taken' | 'gone' }>): strin
   return commit.state === 'taken' ? (commit.holders[0]?.apiKeyId ?? '') : '';
 }
 
-/** A file can be removed again; what a program did with the secret cannot be undone. */
+/** A file can be removed again; what a program or a person did with the secret cannot be undone. */
 function canRetract({ choice: { sink } }: Issued): boolean {
-  return sink.kind !== 'command';
+  return sink.kind !== 'command' && sink.kind !== 'reveal';
 }
 
 function notNamed({ apiKeyId, name }: ModelKey, wanted: string, verb: 'is still' | 'may still be'): string {

@@ -2,7 +2,7 @@
 
 import { type ModelKey, saysNoSuchKey } from '../atlas/api/keys.ts';
 import type { RequestContext } from './request-context.ts';
-import { askConsent, described, typedNameOf, type ConfirmPolicy, refuseOtherName } from './consent.ts';
+import { askConsent, described, typedNameOf, type ConsentPolicy, isAsked, refuseOtherName } from './consent.ts';
 import { explained, findKeyId, getModelKey, type KeyContext } from './find-key.ts';
 import { cancelled, outcomeUnknown } from './refusals.ts';
 import { formerNameOf } from './journal/audit.ts';
@@ -24,10 +24,9 @@ interface DeleteRequest {
 
 type KnownDelete = DeleteRequest & { readonly apiKeyId: string };
 
-export interface DeleteContext extends KeyContext {
+export interface DeleteContext extends KeyContext, ConsentPolicy {
   /** Of the audit log. */
   readonly stateDir: string;
-  readonly confirm: ConfirmPolicy;
   readonly journal: Journal;
   readonly sinks: ConfiguredSinks['sinks'];
 }
@@ -55,8 +54,8 @@ export async function deleteKey(
   const places = await placesOfSecret(context, request.apiKeyId);
   const warnings = places.map(stillStands);
   if (request.dryRun) return ok({ outcome: 'planned', key: found.value, warnings });
-  const former = call.ask && (await formerNameOf(context.stateDir, request.apiKeyId));
-  const consent = await askConsent(context.confirm, call.ask, {
+  const former = isAsked(context, call) ? await formerNameOf(context.stateDir, request.apiKeyId) : undefined;
+  const consent = await askConsent(context, call, {
     message: `Delete this AI model API key of Atlas for good?\nWhatever uses it stops working.\n${described(found.value, request.groupId, former)}${places.map(inForm).join('')}`,
     ...typedNameOf(found.value),
   });

@@ -8,11 +8,9 @@ import { ANY, isSamePlace, type LimitPlace, type Limits, type RateLimit } from '
 import type { Scope } from '../atlas/api/admin-api.ts';
 import { nearest } from '../text/text.ts';
 import type { RequestContext } from './request-context.ts';
-import { askConsent, isTypable, type ConfirmPolicy, type ConsentQuestion } from './consent.ts';
+import { askConsent, isTypable, type ConsentPolicy, type ConsentQuestion } from './consent.ts';
 
-export interface LimitContext extends KeyContext {
-  readonly confirm: ConfirmPolicy;
-}
+export type LimitContext = KeyContext & ConsentPolicy;
 
 /** Which limits are meant. Cloud and geography are needed only where a group has several; case does not matter. */
 interface LimitChoice {
@@ -54,14 +52,15 @@ export async function listRateLimits(
 export async function updateRateLimit(
   context: LimitContext,
   update: LimitUpdate,
-  { signal, progress, ask }: RequestContext,
+  call: RequestContext,
 ): Promise<Result<RateLimitUpdated>> {
+  const { signal, progress } = call;
   const { groupId } = update;
   let change = await changeOf(context, update, signal);
   if (!change.ok) return change;
   while (context.confirm === 'required' && isLower(change.value)) {
     const shown = change.value;
-    const consent = await askConsent('required', ask, loweringOf(shown));
+    const consent = await askConsent(context, call, loweringOf(shown));
     if (!consent.ok) return consent;
     // The person took a while, and consented to what was shown.
     change = await changeOf(context, update, signal);
@@ -121,6 +120,7 @@ function loweringOf({ groupId, row, limits }: Change): ConsentQuestion {
       `Tokens per minute: ${limits.tokensPerMinuteLimit} (now ${row.tokensPerMinuteLimit ?? 'unknown'})`,
     ].join('\n'),
     ...typedFor(groupId, row),
+    losesNothing: true,
   };
 }
 
@@ -149,7 +149,7 @@ export async function resetRateLimits(
   const only = isAll ? ok(undefined) : onlyRow(rows.value, choice);
   if (!only.ok) return only;
   const row = only.value;
-  const consent = await askConsent(context.confirm, call.ask, {
+  const consent = await askConsent(context, call, {
     message: `Reset ${row ? `the rate limit ${named(row)}` : 'every rate limit'} to what the organization has?\nProject: ${groupId}${row ? `\nModel group: ${row.modelGroupName}` : ''}`,
     ...typedFor(groupId, row),
   });

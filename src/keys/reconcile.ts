@@ -7,7 +7,7 @@ import type { Atlas } from '../atlas/atlas.ts';
 import { hasId, type ModelKey } from '../atlas/api/keys.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
-import { askConsent, type ConfirmPolicy } from './consent.ts';
+import { askConsent, type ConsentPolicy } from './consent.ts';
 import { commitName, ownKey, type Commit, deleteOwnKey, datedName, finalNameOf } from './own-key.ts';
 import { referenceOf, temporaryFilesOf } from './sink-choice.ts';
 import { undeliveredOf, isAllowed, type ProjectPolicy } from './refusals.ts';
@@ -49,11 +49,10 @@ interface Reconciliation {
   readonly others: readonly Stray[];
 }
 
-export interface ReconcileContext extends ProjectPolicy {
+export interface ReconcileContext extends ProjectPolicy, ConsentPolicy {
   readonly atlas: Atlas;
   readonly journal: Journal;
   readonly sinks: ReadonlyMap<string, Sink>;
-  readonly confirm: ConfirmPolicy;
   /** The operator's own, which is looked at too. */
   readonly projectId?: string | undefined;
 }
@@ -112,15 +111,15 @@ function isWatched({ state }: Intent): boolean {
 
 /** The ids of the orphans that may be deleted: all, or those to which the person who was asked has said yes. */
 async function consented(
-  { confirm }: ReconcileContext,
+  context: ReconcileContext,
   looks: readonly Look[],
-  { ask }: RequestContext,
+  call: RequestContext,
 ): Promise<ReadonlySet<string>> {
   const orphans = looks.flatMap(({ judgement }) => (judgement?.is === 'orphan' ? [judgement.key] : []));
   const allowed = new Set<string>();
   for (let from = 0; from < orphans.length; from += KEYS_A_FORM) {
     const keys = orphans.slice(from, from + KEYS_A_FORM);
-    const consent = await askConsent(confirm, ask, {
+    const consent = await askConsent(context, call, {
       message: `Delete these undelivered AI model API keys of Atlas for good?\n${keys.map(orphanLine).join('\n')}`,
       what: 'number of keys',
       expected: `delete ${keys.length} keys`,

@@ -7,7 +7,7 @@ import { cancelled, nameInUse, outcomeUnknown, refuseProject, refuseMarkedKey, r
 import { hasId, isNamed, originalName, type ModelKey } from '../atlas/api/keys.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
-import { askConsent, described, typedNameOf, type ConfirmPolicy, refuseOtherName } from './consent.ts';
+import { askConsent, described, typedNameOf, type ConsentPolicy, refuseOtherName } from './consent.ts';
 import { holdsSecretOf } from './sink-choice.ts';
 import { nonceOf } from './own-key.ts';
 import { isUnderWay, type Journal } from './journal/journal.ts';
@@ -22,10 +22,9 @@ interface RenameRequest {
 
 type KnownRename = RenameRequest & { readonly apiKeyId: string };
 
-export interface RenameContext extends KeyContext {
+export interface RenameContext extends KeyContext, ConsentPolicy {
   readonly journal: Journal;
   readonly sinks: ReadonlyMap<string, Sink>;
-  readonly confirm: ConfirmPolicy;
 }
 
 interface Renamed {
@@ -36,8 +35,9 @@ interface Renamed {
 export async function renameKey(
   context: RenameContext,
   { apiKeyId: given, currentName, ...wish }: RenameRequest,
-  { signal, progress, ask }: RequestContext,
+  call: RequestContext,
 ): Promise<Result<Renamed>> {
+  const { signal, progress } = call;
   const { groupId, name } = wish;
   if ((given === undefined) === (currentName === undefined)) return failed(oneOf('currentName'));
   const refused = refuseProject(context, groupId) ?? refuseMarkedName('name', name);
@@ -51,9 +51,10 @@ export async function renameKey(
   if (!found.ok) return found;
   const key = found.value;
   if (context.confirm === 'required' && !isNamed(key, name)) {
-    const consent = await askConsent('required', ask, {
+    const consent = await askConsent(context, call, {
       message: `Rename this AI model API key of Atlas?\nNew name: ${JSON.stringify(name)}\n${described(key, groupId)}`,
       ...typedNameOf(key),
+      losesNothing: true,
     });
     if (!consent.ok) return consent;
     // The person took a while, and consented to renaming the key that had this name.

@@ -1,6 +1,9 @@
 // What the caller of a use case has to say while it runs.
 
-export interface RequestContext {
+import type { PageCall } from '../page/pages.ts';
+
+/** With what a page of this server is told of the call. */
+export interface RequestContext extends PageCall {
   /** Stops a call before it changes anything; afterwards it only limits how long the end may take. */
   readonly signal: AbortSignal;
   /** Tells the caller what is going on, in a call that takes longer. */

@@ -4,7 +4,7 @@
 import type { Atlas } from '../atlas/atlas.ts';
 import { failed, ok, type Failure, type FailureAfterCreate, type Result } from '../failure.ts';
 import { originalName, sameName, saysNoSuchKey, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
-import type { PreparedWrite } from '../sinks/sink.ts';
+import type { PreparedWrite, Verification } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
 import type { Commit } from './own-key.ts';
 import type { CreateContext, Issued } from './create-and-deliver.ts';
@@ -57,8 +57,7 @@ export async function retire(
     return commitAndKeepOld(atlas, withWarnings(issued, [...untested, ...kept]), old, commit);
   }
   const others = commit.state === 'taken' ? commit.holders.filter(({ apiKeyId }) => apiKeyId !== old.apiKeyId) : [];
-  const isReadBack = issued.delivery.verification === 'read-back';
-  if (keepOld || !isReadBack || others.length > 0) {
+  if (keepOld || !isSeen(issued.delivery.verification) || others.length > 0) {
     const why = others.length > 0 ? [nameLost(name, others)] : isAsked ? [] : [keptBecause(old, issued.write)];
     return commitAndKeepOld(atlas, withWarnings(issued, why), old, commit);
   }
@@ -71,6 +70,11 @@ export async function retire(
   }
   const named = commit.state === 'taken' ? await commitIssued(atlas, issued, name) : commit;
   return recordRotated(issued, { old, commit: named, state: 'deleted' });
+}
+
+/** Whether the new secret was seen in the place of the old one: read back there, or put there by a person who said so. */
+export function isSeen(verification: Verification): boolean {
+  return verification === 'read-back' || verification === 'person';
 }
 
 function withWarnings(issued: Issued, warnings: readonly string[]): Issued {

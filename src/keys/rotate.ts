@@ -6,8 +6,23 @@ import { cleanText } from '../atlas/api/untrusted-text.ts';
 import { PROJECT_WRITER } from '../atlas/api/admin-api.ts';
 import type { Replaced } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
-import { askConsent, described, typedNameOf, type ConfirmPolicy, refuseOtherName } from './consent.ts';
-import { chooseSink, type SinkChoice, type ConfiguredSinks, receipt, type DeliveryReceipt } from './sink-choice.ts';
+import {
+  askConsent,
+  described,
+  typedNameOf,
+  type ConfirmPolicy,
+  type ConsentPolicy,
+  isAsked,
+  refuseOtherName,
+} from './consent.ts';
+import {
+  chooseSink,
+  timeForReveal,
+  type SinkChoice,
+  type ConfiguredSinks,
+  receipt,
+  type DeliveryReceipt,
+} from './sink-choice.ts';
 import { explained, keyNamed } from './find-key.ts';
 import {
   cancelled,
@@ -25,7 +40,7 @@ import { datedName, newNonce } from './own-key.ts';
 import { searchOldSecret } from './secret-places.ts';
 import { placeRefused, type Seen } from './taken.ts';
 import { createAndDeliver, type CreateContext, type PreparedCreate } from './create-and-deliver.ts';
-import { keptBecause, retire, type Rotated } from './retire.ts';
+import { isSeen, keptBecause, retire, type Rotated } from './retire.ts';
 
 export interface RotateRequest {
   readonly groupId: string;
@@ -46,7 +61,7 @@ export interface RotateRequest {
 
 type KnownRotation = RotateRequest & { readonly apiKeyId: string };
 
-export interface RotateContext extends CreateContext {
+export interface RotateContext extends CreateContext, ConsentPolicy {
   /** Of the audit log. */
   readonly stateDir: string;
   readonly confirm: ConfirmPolicy;
@@ -72,10 +87,11 @@ export async function rotateKey(
   if (!found.ok) return found;
   const { old, write, choice } = found.value;
   if (request.dryRun) return ok(planned(request, found.value));
-  const former = call.ask && (await formerNameOf(context.stateDir, old.apiKeyId));
-  const consent = await askConsent(context.confirm, call.ask, {
+  const former = isAsked(context, call) ? await formerNameOf(context.stateDir, old.apiKeyId) : undefined;
+  const consent = await askConsent(context, call, {
     message: `Rotate this AI model API key of Atlas?\nA new key takes its place in:\n${write.location}\nThe old key is ${keepsOld(request, found.value) ? 'kept' : 'deleted'}.\n${described(old, request.groupId, former)}`,
     ...typedNameOf(old),
+    ...timeForReveal(choice),
   });
   if (!consent.ok) return consent;
   // The person took a while.
@@ -305,7 +321,7 @@ async function createAndRetire(
 
 /** An old key is deleted only where the sink had its secret, and has been seen to hold the new one instead. */
 function keepsOld({ keepOld }: RotateRequest, { choice, write }: Pick<Rotation, 'choice' | 'write'>): boolean {
-  return keepOld || write.overwrites !== 'old secret' || choice.sink.verification !== 'read-back';
+  return keepOld || write.overwrites !== 'old secret' || !isSeen(choice.sink.verification);
 }
 
 function refuseWrite(

@@ -3,7 +3,7 @@
 
 import type { Atlas } from '../atlas/atlas.ts';
 import { hasId, saysNoSuchKey, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
-import { expand, type Held } from '../sinks/sink.ts';
+import { isPlace, expand, type Held } from '../sinks/sink.ts';
 import { isDelivered, keyOf, type Intent } from './journal/intent.ts';
 import { chooseSink, holdsSecretOf, referenceOf, type ConfiguredSinks, type SinkChoice } from './sink-choice.ts';
 
@@ -66,7 +66,7 @@ export function placesOfSecret(
     const id = JSON.stringify([intent.sink, intent.entry]);
     if (keyOf(intent) !== apiKeyId || !isDelivered(intent) || places.has(id)) continue;
     // The operator may have changed the sink since.
-    if (!sink || sink.kind === 'inline' || sink.takesEntry !== (intent.entry !== undefined)) continue;
+    if (!sink || !isPlace(sink) || sink.takesEntry !== (intent.entry !== undefined)) continue;
     places.set(id, { sink, reference: referenceOf(intent), intent });
   }
   return [...places.values()];
@@ -128,7 +128,7 @@ export async function searchOldSecret(
   if (there) return { place: { ...there.reference, sink: there.sink.name } };
   const holding: { readonly choice: SinkChoice; readonly by: 'fingerprint' | 'mask' }[] = [];
   let refusedAt: SinkChoice | undefined;
-  for (const sink of [...sinks.values()].filter(({ kind }) => kind !== 'inline')) {
+  for (const sink of [...sinks.values()].filter(isPlace)) {
     const wish = { groupId, name: old.name, sink: sink.name, ...(sink.takesEntry && { entry }) };
     const choice = await chooseSink({ sinks }, wish, undefined);
     if (!choice.ok) continue;

@@ -110,6 +110,14 @@ async function namedOrAskedSink(
   );
 }
 
+/** In milliseconds. */
+const REVEAL_MS = 80_000;
+
+/** What the page that asks must leave to the page that shows the secret. */
+export function timeForReveal({ sink }: SinkChoice): { readonly keepsMs?: number } {
+  return sink.kind === 'reveal' ? { keepsMs: REVEAL_MS } : {};
+}
+
 /** Whether the place holds that secret now; `unknown` where it cannot be read. */
 export async function holdsSecret(
   { sink, reference }: SinkChoice,

@@ -48,9 +48,17 @@ export function requestContextOf(
   const timeoutMs = askTimeoutMs ?? askTimeoutOf(server.getClientVersion()?.name, extra._meta?.progressToken);
   const ask = askThrough({ extra, signal, timeoutMs, seenAfterMs, progress, log });
   return {
-    context: { signal, progress: progress.tell, ...(takesForms(server.getClientCapabilities()) && { ask }) },
+    context: {
+      ...{ signal, progress: progress.tell, host: nameOf(server.getClientVersion()), pageTime: {} },
+      ...(takesForms(server.getClientCapabilities()) && { ask }),
+    },
     end: progress.end,
   };
+}
+
+/** Such as `claude-ai 0.1.0`. */
+function nameOf(host: { readonly name: string; readonly version: string } | undefined): string | undefined {
+  return host && `${host.name} ${host.version}`;
 }
 
 /** How long a person may take, below the time after which hosts give up a call; in milliseconds. */
@@ -97,7 +105,7 @@ function askThrough(form: Form): Ask {
       // No answer in time, an error of the host, an answer that the protocol does not know, or a host that has gone. The
       // message may quote what the host said.
       form.log('warning', `a form got no answer (${classOf(error)})`);
-      return unseen('silence');
+      return unseen(performance.now() - shown < form.seenAfterMs ? 'at once' : 'silence');
     }
   };
 }

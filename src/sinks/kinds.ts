@@ -6,17 +6,23 @@ import { commandSink } from './command-sink.ts';
 import { dotenvSink } from './dotenv/dotenv-sink.ts';
 import { fileSink } from './file-sink.ts';
 import { inlineSink } from './inline-sink.ts';
+import { revealSink } from './reveal-sink.ts';
+import { openPages, type Pages } from '../page/pages.ts';
 import type { Sink } from './sink.ts';
 
-/** @param environment that of this process, from which programs get a short list */
+/**
+ * @param environment that of this process, from which programs get a short list
+ * @param pages what shows a secret to a person
+ */
 export function openSinks(
   specs: ReadonlyMap<string, SinkSpec>,
   environment: Readonly<Record<string, string>>,
+  pages = openPages({ environment }),
 ): ReadonlyMap<string, Sink> {
-  return new Map([...specs].map(([name, spec]) => [name, openSink(name, spec, environment)]));
+  return new Map([...specs].map(([name, spec]) => [name, openSink(name, spec, environment, pages)]));
 }
 
-function openSink(name: string, spec: SinkSpec, environment: Readonly<Record<string, string>>): Sink {
+function openSink(name: string, spec: SinkSpec, environment: Readonly<Record<string, string>>, pages: Pages): Sink {
   switch (spec.type) {
     case 'file':
       return fileSink(name, spec, environment);
@@ -26,5 +32,7 @@ function openSink(name: string, spec: SinkSpec, environment: Readonly<Record<str
       return commandSink(name, spec, environment);
     case 'inline':
       return inlineSink(name);
+    case 'reveal':
+      return revealSink(name, pages);
   }
 }

@@ -3,6 +3,7 @@
 // Outcomes are values. A sink throws only where the program itself is wrong.
 
 import type { SinkKind } from '../config/sink-kinds.ts';
+import type { PageCall } from '../page/pages.ts';
 import { type Result, failed } from '../failure.ts';
 import type { Fingerprint } from '../secret/opened-secret.ts';
 import type { Secret } from '../secret/secret.ts';
@@ -11,14 +12,20 @@ import { withDirectory, type SafeDirectory } from '../files/safe-directory.ts';
 
 /**
  * How "delivered" was checked: the bytes were read back (those of a .env file by the rules of each of its readers, and a
- * warning names the readers that do not get the secret), only their metadata could be, or nothing could.
+ * warning names the readers that do not get the secret), only their metadata could be, a person said that the secret is
+ * stored, or nothing could.
  */
-export type Verification = 'read-back' | 'metadata' | 'none';
+export type Verification = 'read-back' | 'metadata' | 'person' | 'none';
 
 /** Where in a sink a secret goes. `entry` is absent where the operator fixed the target. */
 export interface SecretReference {
   readonly groupId: string;
   readonly entry?: string;
+}
+
+/** Whether the secret stays where this server can look for it: a result and a page are gone once they were seen. */
+export function isPlace({ kind }: Pick<Sink, 'kind'>): boolean {
+  return kind !== 'inline' && kind !== 'reveal';
 }
 
 /** Whether one of the templates has `{entry}`. */
@@ -159,9 +166,16 @@ export interface PreparedWrite {
 }
 
 /** What a delivery is part of. */
-interface DeliveryCall {
+export interface DeliveryCall {
   /** Letters and digits. Temporary files are named by it, so that {@link Sink.leftovers} finds them after a crash. */
   readonly nonce?: string | undefined;
+  /** For a sink that hands the secret to a person, who is told of the key: one fact a line. */
+  readonly about?: string | undefined;
+  /** Where the key is used: the name of a host. */
+  readonly endpoint?: string | undefined;
+  /** Whether an old key is deleted after the delivery. */
+  readonly deletesOld?: boolean | undefined;
+  readonly page?: PageCall | undefined;
 }
 
 export type Delivery =

@@ -3,6 +3,7 @@
 import * as z from 'zod/v4';
 import { createKey, type CreateRequest } from '../keys/create.ts';
 import type { CreateContext } from '../keys/create-and-deliver.ts';
+import type { ConsentPolicy } from '../keys/consent.ts';
 import type { ConfiguredSinks, Delivered, Planned } from '../keys/sink-choice.ts';
 import { dryRun, entryName, groupId, keyName, sinkName, type Defaults } from './parameter.ts';
 import { delivery, keySchema, planFields, resultSchema } from './result-schema.ts';
@@ -11,7 +12,7 @@ import { NEW_SECRET_SINK } from './tool-definition.ts';
 import { defineTool, type Answer, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 
-export interface CreateToolContext extends CreateContext, Defaults {
+export interface CreateToolContext extends CreateContext, Defaults, Partial<ConsentPolicy> {
   /** Whether a result may hold a secret: only when the operator allowed the inline sink. */
   readonly allowInlineSecret: boolean;
 }

@@ -75,7 +75,7 @@ export const rateLimitSchema = z.strictObject({
 export const sinkFields = {
   kind: z.enum(Object.keys(sinkKinds)),
   location: z.string(),
-  verification: z.enum(['read-back', 'metadata', 'none']),
+  verification: z.enum(['read-back', 'metadata', 'person', 'none']),
 };
 
 /** A place that was looked at. */

@@ -15,6 +15,7 @@ import type { Answer } from './tool.ts';
 export const howVerified = {
   'read-back': 'verified by reading back',
   metadata: 'verified by metadata',
+  person: 'a person said that it is stored',
   none: 'not verified: the sink cannot be read',
 } as const;
 

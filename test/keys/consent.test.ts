@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { hasId, keyList, type ModelKey } from '../../src/atlas/api/keys.ts';
 import { type Answer, type Question } from '../../src/keys/request-context.ts';
+import { quiet } from './bench.ts';
 import { askConsent, described, typedNameOf } from '../../src/keys/consent.ts';
 
 const GROUP = '69681d39c9e8cfd375386316';
@@ -18,10 +19,13 @@ function keyNamed(name: string): ModelKey {
 async function ask(key: ModelKey, answers: readonly Answer[]) {
   const forms: Question[] = [];
   const consent = await askConsent(
-    'required',
-    (question) => {
-      forms.push(question);
-      return Promise.resolve(answers[forms.length - 1] ?? { answer: 'declined' });
+    { confirm: 'required' },
+    {
+      ...quiet(),
+      ask(question) {
+        forms.push(question);
+        return Promise.resolve(answers[forms.length - 1] ?? { answer: 'declined' });
+      },
     },
     { message: `Delete?\n${described(key, GROUP)}`, ...typedNameOf(key) },
   );
