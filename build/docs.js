@@ -1,6 +1,6 @@
 // Writes what is made from the code: the parts of docs/ and the README between two comments, `<!-- NAME -->` and
-// `<!-- end NAME -->`, and the files that registries and hosts read (published.js). `node build/docs.js`; with `--check` it writes
-// nothing, and fails where something is not what the code says.
+// `<!-- end NAME -->`, the version of the package where they name one, and the files that registries and hosts read
+// (published.js). `node build/docs.js`; with `--check` it writes nothing, and fails where something is not what the code says.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -89,12 +89,13 @@ function withPart(text, name, content) {
   return `${text.slice(0, from)}${begin}\n\n${content}\n\n${text.slice(to)}`;
 }
 
+const packageJson = JSON.parse(readFileSync(`${folder}package.json`, 'utf8'));
 const made = Object.entries(PARTS).map(([file, parts]) => {
   const before = readFileSync(`${folder}${file}`, 'utf8');
-  return [file, Object.entries(parts).reduce((text, [name, make]) => withPart(text, name, make()), before)];
+  const after = Object.entries(parts).reduce((text, [name, make]) => withPart(text, name, make()), before);
+  return [file, after.replaceAll(/(atlas-model-keys-mcp@)\d+\.\d+\.\d+/g, `$1${packageJson.version}`)];
 });
 
-const packageJson = JSON.parse(readFileSync(`${folder}package.json`, 'utf8'));
 const published = repositoryFiles({ packageJson, settings });
 for (const [file, content] of Object.entries(published)) {
   // With each member on a line of its own, which prettier keeps.

@@ -26,14 +26,8 @@ async function main(argv: readonly string[]): Promise<number> {
   if (problem !== undefined) process.stderr.write(`atlas-model-keys-mcp: ${problem}\n`);
   // A person at a terminal has read it. A host shows nobody stderr: there the server stays, and says it to every call.
   if (problem !== undefined && process.stdin.isTTY) return 2;
-  if (config instanceof ConfigError) return serveHost(config.message).then(() => 2);
-  return serveHost(config).finally(() => removeTemporary(config));
-}
-
-/** What the sandbox made: without it, the program was not loaded either. */
-async function removeTemporary({ temporaryDirectory }: Config): Promise<void> {
-  if (temporaryDirectory === undefined || !existsSync(temporaryDirectory)) return;
-  (await import('./program.ts')).removeTemporary(temporaryDirectory);
+  const exitCode = await serveHost(config instanceof ConfigError ? config.message : config);
+  return problem === undefined ? exitCode : 2;
 }
 
 function serveHost(settings: Config | string): Promise<number> {
@@ -70,6 +64,7 @@ async function carryOut(commandLine: CommandLine): Promise<number> {
 /** In the sandbox, its first project is the default. */
 async function settingsFrom(commandLine: CommandLine): Promise<Config> {
   const config = await loadConfig(commandLine);
+  temporaryDirectory = config.temporaryDirectory;
   // It throws where the settings name a tool that there is not.
   definitionsWith(config);
   return config.atlas ? config : { projectId: FIRST_PROJECT, ...config };
@@ -93,12 +88,18 @@ async function run(commandLine: CommandLine): Promise<number> {
   const { apply: wanted, json } = commandLine;
   const uncaught = closeSideDoors(createLog(process.stderr, 'warning'));
   const { apply, doctor } = await import('./program.ts');
-  let config: Config | undefined;
-  const load = async () => (config = await settingsFrom(commandLine));
+  const load = () => settingsFrom(commandLine);
   const ended = wanted ? apply(load, { ...wanted, json }, packageJson.version) : doctor(load, json);
-  const exitCode = await Promise.race([ended, uncaught.then(() => 1)]);
-  if (config) await removeTemporary(config);
-  return exitCode;
+  return Promise.race([ended, uncaught.then(() => 1)]);
+}
+
+/** Of the embedded sandbox of this process. */
+let temporaryDirectory: string | undefined;
+
+/** Whatever the command was. Where there is nothing, nothing loaded the program either. */
+async function removeTemporary(): Promise<void> {
+  if (temporaryDirectory === undefined || !existsSync(temporaryDirectory)) return;
+  (await import('./program.ts')).removeTemporary(temporaryDirectory);
 }
 
 /** Writes only the class of a defect: its message may quote anything. */
@@ -112,4 +113,8 @@ function reportEnd(error: unknown): number {
 // Without an await here, which old Nodes do not understand: the first statements must be able to refuse them.
 void main(process.argv.slice(2))
   .catch(reportEnd)
-  .then((exitCode) => process.exit(exitCode));
+  .then((exitCode) =>
+    removeTemporary()
+      .catch(() => undefined)
+      .then(() => process.exit(exitCode)),
+  );

@@ -178,7 +178,7 @@ function configuredSinks({ sinks = {}, folder, dotenv }: Settings): Map<string, 
     if (configured.has(name))
       throw new ConfigError(
         `sink ${name}`,
-        `is there twice: in the setting sinks, and of the setting ${name}; give the first another name`,
+        `is configured twice, in sinks and by the setting ${name}; rename the one in sinks`,
       );
     configured.set(name, spec);
   }

@@ -370,7 +370,7 @@ describe('a bare path as a person picks it makes a sink', () => {
 
   test('a sink of that name in another setting is an error', async () => {
     const twice = (name: string) =>
-      `sink ${name}: is there twice: in the setting sinks, and of the setting ${name}; give the first another name`;
+      `sink ${name}: is configured twice, in sinks and by the setting ${name}; rename the one in sinks`;
     expect(await refusalOf(['--sink', 'folder=file:/srv/{entry}'], folder)).toBe(twice('folder'));
     expect(await refusalOf([], { ...dotenv, ATLAS_MODEL_KEYS_SINKS: 'dotenv=file:/srv/x' })).toBe(twice('dotenv'));
   });
