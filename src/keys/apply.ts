@@ -10,7 +10,7 @@ import { createKey, type CreateRequest } from './create.ts';
 import { inLanes, LONGEST_LIST_MS, withoutDefect } from './create-many.ts';
 import { isDelivered, keyOf } from './journal/intent.ts';
 import type { Kept } from './journal/journal.ts';
-import { listingOnce } from './listing-once.ts';
+import { listingOnce, type KeptLists } from './listing-once.ts';
 import { cancelled, leftoverWarnings, refuseMarkedName, refuseProject } from './refusals.ts';
 import type { Rotated } from './retire.ts';
 import { rotateKey, type RotateContext, type RotationPlanned } from './rotate.ts';
@@ -60,9 +60,9 @@ export async function applyKeys(
   if (clash) return failed(clash);
   const kept = await context.journal.read();
   if (!kept.ok) return kept;
-  const atlas = listingOnce(context.atlas, { longestMs: LONGEST_LIST_MS, most: LISTS });
+  const lists = listingOnce(context.atlas, { longestMs: LONGEST_LIST_MS, most: LISTS });
   // The operator's own act: it counts for the limit that agents have, and is not held by it.
-  const run = { ...context, maxCreatesPerHour: Number.POSITIVE_INFINITY, listing: atlas, kept: kept.value };
+  const run = { ...context, maxCreatesPerHour: Number.POSITIVE_INFINITY, lists, kept: kept.value };
   await inLanes(byProject(wanted), options.signal, async (key, signal) => {
     const applied = signal.aborted
       ? failed(cancelled)
@@ -100,7 +100,7 @@ function byProject(wanted: readonly WantedKey[]): readonly WantedKey[] {
 
 interface Run extends ApplyContext {
   /** Each project is listed once. */
-  readonly listing: ReturnType<typeof listingOnce>;
+  readonly lists: KeptLists;
   readonly kept: Kept;
 }
 
@@ -113,7 +113,7 @@ async function applyKey(run: Run, wanted: WantedKey, step: Step): Promise<Applie
   const chosen = await chooseSink(run, wanted, undefined);
   if (!chosen.ok) return chosen;
   if (chosen.value.sink.kind === 'inline') return failed(shownSecret);
-  const keys = await run.listing.listKeys(groupId, step.signal, PROJECT_WRITER);
+  const keys = await run.lists.listKeys(groupId, step.signal, PROJECT_WRITER);
   if (!keys.ok) return keys;
   const [key, ...others] = keys.value.filter((each) => isNamed(each, name));
   if (key && others.length > 0) return failed(doubled([key, ...others]));
@@ -126,7 +126,7 @@ function create(run: Run, wanted: WantedKey, { dryRun, signal }: Step): Promise<
   const { groupId, name, sink, entry, cloud, geography } = wanted;
   const request = { groupId, name, sink, entry, cloud, geography, dryRun };
   const call = { signal, progress: () => undefined };
-  return createKey({ ...run, atlas: run.listing }, request, call, run.listing.listedAt(groupId));
+  return createKey(run, request, call, run.lists);
 }
 
 /** By its own account; a key that does not say when it was made is due, and then refused. */

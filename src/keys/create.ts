@@ -10,6 +10,7 @@ import { createAndDeliver, type CreateContext, type Issued, type PreparedCreate 
 import { chooseSink, holdsSecret, type SinkChoice, receipt, type Delivered, type Planned } from './sink-choice.ts';
 import { liveCheckWarnings } from './live-check.ts';
 import { explained } from './find-key.ts';
+import type { KeptLists } from './listing-once.ts';
 import { type ReadyPlace, nameTaken, replacesDeadSecret, withLeftovers } from './taken.ts';
 import {
   leftoverOfName,
@@ -33,21 +34,21 @@ export interface CreateRequest {
   readonly dryRun: boolean;
 }
 
-/** @param listedAt when the project was listed, in milliseconds since the epoch, where the caller keeps that list */
+/** @param lists where the caller keeps one of the project: for the look before the create, and for no later one */
 export async function createKey(
   context: CreateContext,
   request: CreateRequest,
   call: RequestContext,
-  listedAt?: number,
+  lists?: KeptLists,
 ): Promise<Result<Delivered | Planned>> {
   const refused = refuseProject(context, request.groupId) ?? refuseMarkedName('name', request.name);
   if (refused) return failed(refused);
   const chosen = await chooseSink(context, request, call.ask);
   if (!chosen.ok) return chosen;
   const choice = chosen.value;
-  const looked = listedAt ?? Date.now();
+  const looked = lists?.listedAt(request.groupId) ?? Date.now();
   call.progress('Looking at the project and the sink');
-  const free = await prepareWrite(context, choice, request, call.signal);
+  const free = await prepareWrite({ ...context, lists: lists ?? context.atlas }, choice, request, call.signal);
   if (!free.ok) return free;
   const { write, seen, warnings } = free.value;
   if (request.dryRun) {
@@ -66,14 +67,14 @@ export async function createKey(
 
 /** Asks Atlas whether the name is free and the sink whether it can write, both at once. A dry run changes nothing. */
 async function prepareWrite(
-  context: CreateContext,
+  context: CreateContext & { readonly lists: Pick<Atlas, 'listKeys'> },
   choice: SinkChoice,
   { groupId, name, dryRun }: CreateRequest,
   signal: AbortSignal,
 ): Promise<Result<Pick<PreparedCreate, 'write' | 'seen'> & { readonly warnings: readonly string[] }>> {
   const mode = dryRun ? 'inspect' : 'prove';
   const [keys, kept, preflight] = await Promise.all([
-    context.atlas.listKeys(groupId, signal, PROJECT_WRITER),
+    context.lists.listKeys(groupId, signal, PROJECT_WRITER),
     context.journal.read(),
     choice.sink.preflight(choice.reference, mode),
   ]);

@@ -68,7 +68,7 @@ export async function reconcile(
 ): Promise<Result<Reconciliation>> {
   const kept = await context.journal.read();
   if (!kept.ok) return kept;
-  const looking = { ...context, atlas: listingOnce(context.atlas) };
+  const looking = { ...context, atlas: { ...context.atlas, listKeys: listingOnce(context.atlas).listKeys } };
   const looks: Look[] = [];
   for (const intent of kept.value.intents) {
     if (call.signal.aborted) break;
