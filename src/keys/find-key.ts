@@ -1,6 +1,7 @@
 // Finds the project and the key that is meant, by id or by exact name, among those that the operator allows; where Atlas or this
 // server refuses one, it says what may have been meant.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
 import type { Atlas } from '../atlas/atlas.ts';
 import type { Scope } from '../atlas/api/admin-api.ts';
@@ -32,6 +33,31 @@ export async function getModelKey(
   // Of an organization's key the project is known only now; one that names none may be of any.
   const hidden = refuseProject(context, groupId ?? key.value.groupId ?? '');
   return hidden ? failed(hidden) : key;
+}
+
+/** Before each look, in milliseconds. */
+const LOOK_AFTER_MS = [0, 300, 1_000];
+
+/**
+ * The key as a read by its id shows it, or undefined where it is gone. Atlas does not promise that a read or a list shows a key of a
+ * moment ago, so that only several looks tell, at both: where a list shows it, or a row that may be it, nobody can.
+ */
+export async function keyUnlessGone(
+  atlas: Atlas,
+  groupId: string,
+  apiKeyId: string,
+  signal?: AbortSignal,
+): Promise<Result<ModelKey | undefined>> {
+  let listed: Failure | undefined;
+  for (const wait of LOOK_AFTER_MS) {
+    await delay(wait);
+    const now = await atlas.getKey({ groupId }, apiKeyId, signal);
+    if (now.ok || !saysNoSuchKey(now.failure)) return now;
+    const keys = await atlas.listKeys(groupId, signal);
+    if (!keys.ok) return keys;
+    if (keys.value.some((key) => !hasId(key) || key.apiKeyId === apiKeyId)) listed = now.failure;
+  }
+  return listed ? failed(listed) : ok(undefined);
 }
 
 interface KeyWish {

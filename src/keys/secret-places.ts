@@ -4,13 +4,14 @@
 import type { Atlas } from '../atlas/atlas.ts';
 import { hasId, saysNoSuchKey, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
 import { expand, type Held } from '../sinks/sink.ts';
+import { keyUnlessGone } from './find-key.ts';
 import { isDelivered, keyOf, type Intent } from './journal/intent.ts';
 import { chooseSink, holdsSecretOf, referenceOf, type ConfiguredSinks, type SinkChoice } from './sink-choice.ts';
 
 export type Holder =
   | { readonly is: 'key'; readonly key: ListedKey; readonly by: 'fingerprint' | 'mask' }
   /** Certain only after a read by its id. */
-  | { readonly is: 'deleted key'; readonly apiKeyId: string; readonly name: string }
+  | { readonly is: 'deleted key'; readonly apiKeyId: string; readonly name: string; readonly knownSince: string }
   | { readonly is: 'another value' }
   | { readonly is: 'nothing' }
   | { readonly is: 'unreadable' };
@@ -25,7 +26,10 @@ export function holderOf(held: Held, groupId: string, keys: readonly ListedKey[]
   const apiKeyId = known && keyOf(known);
   if (known && apiKeyId !== undefined) {
     const key = keys.find((each) => each.apiKeyId === apiKeyId);
-    return key ? { is: 'key', key, by: 'fingerprint' } : { is: 'deleted key', apiKeyId, name: known.name };
+    if (key) return { is: 'key', key, by: 'fingerprint' };
+    const { name, updatedAt: knownSince } = known;
+    // A row without an id may be that of this key.
+    return keys.every(hasId) ? { is: 'deleted key', apiKeyId, name, knownSince } : unlisted(apiKeyId, name);
   }
   // A key's secret is one for life: where its fingerprint is known, a value that only fits the mask is another's.
   const isOpen = (key: ListedKey) => !own.some((intent) => keyOf(intent) === key.apiKeyId);
@@ -39,7 +43,15 @@ function isSameMask(one: string | undefined, other: string | undefined): boolean
   return ending !== undefined && ending === MASK.exec(other ?? '')?.[1];
 }
 
-/** A list may be behind: only a read by its id, answered by Atlas itself, says that a key is deleted. */
+/** Whose secret it is, is known all the same. */
+function unlisted(apiKeyId: string, name: string): Holder {
+  return { is: 'key', key: { apiKeyId, name, lastUsedAt: null }, by: 'fingerprint' };
+}
+
+/** For so long a read may not show a new key either. In milliseconds. */
+const SHOWN_LATE_MS = 2 * 60 * 1000;
+
+/** A list may be behind: only a read by its id, answered by Atlas itself, says that a key is deleted; of a new one, several. */
 export async function confirmHolder(
   atlas: Atlas,
   holder: Holder,
@@ -47,11 +59,13 @@ export async function confirmHolder(
   signal: AbortSignal,
 ): Promise<Holder> {
   if (holder.is !== 'deleted key') return holder;
-  const { apiKeyId, name } = holder;
-  const now = await atlas.getKey({ groupId }, apiKeyId, signal);
-  if (!now.ok && saysNoSuchKey(now.failure)) return holder;
-  // Whose secret it is, is known all the same.
-  return { is: 'key', key: now.ok ? now.value : { apiKeyId, name, lastUsedAt: null }, by: 'fingerprint' };
+  const { apiKeyId, name, knownSince } = holder;
+  const isOld = Date.now() - Date.parse(knownSince) > SHOWN_LATE_MS;
+  const now = isOld
+    ? await atlas.getKey({ groupId }, apiKeyId, signal)
+    : await keyUnlessGone(atlas, groupId, apiKeyId, signal);
+  if (now.ok ? now.value === undefined : isOld && saysNoSuchKey(now.failure)) return holder;
+  return now.ok && now.value ? { is: 'key', key: now.value, by: 'fingerprint' } : unlisted(apiKeyId, name);
 }
 
 /** Where this machine put the secret of a key, the last one first. A result of a tool is not a place that can be looked at. */
