@@ -8,12 +8,13 @@ import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
 import { typedNameOf } from './consent.ts';
 import { createKey, type CreateRequest } from './create.ts';
 import { inLanes, LONGEST_LIST_MS, withoutDefect } from './create-many.ts';
-import { isDelivered, keyOf } from './journal/intent.ts';
+import { isDelivered, isOfKey, type Intent } from './journal/intent.ts';
 import type { Kept } from './journal/journal.ts';
 import { listingOnce, type KeptLists } from './listing-once.ts';
 import { cancelled, leftoverWarnings, refuseMarkedName, refuseProject } from './refusals.ts';
 import type { Rotated } from './retire.ts';
 import { rotateKey, type RotateContext, type RotationPlanned } from './rotate.ts';
+import { knownOf } from './secret-places.ts';
 import { chooseSink, type Delivered, type Planned, type SinkChoice } from './sink-choice.ts';
 import { nonceIn } from './own-key.ts';
 
@@ -155,11 +156,10 @@ async function exists({ kept }: Run, key: ListedKey, { sink, reference }: SinkCh
   const told = () => {
     if (held.held === 'nothing') return [`${place} nothing in its place here.`];
     if (held.held === 'unknown') return [];
-    const known = kept.intents.filter(
-      (intent) => isDelivered(intent) && 'fingerprint' in intent.state && intent.state.fingerprint === held.fingerprint,
-    );
-    const own = kept.intents.filter((intent) => keyOf(intent) === key.apiKeyId && isDelivered(intent));
-    const isOwn = known.some((intent) => keyOf(intent) === key.apiKeyId);
+    const isOfIt = (intent: Intent) => isOfKey(intent, reference.groupId, key.apiKeyId);
+    const known = knownOf(held, kept.intents).filter(isDelivered);
+    const own = kept.intents.filter((intent) => isOfIt(intent) && isDelivered(intent));
+    const isOwn = known.some(isOfIt);
     return isOwn || (known.length === 0 && own.length === 0) ? [] : [`${place} another secret in its place here.`];
   };
   return ok({ outcome: 'exists', key, warnings: told() });

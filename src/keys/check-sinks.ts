@@ -10,8 +10,8 @@ import type { KeyListContext } from './lists.ts';
 import { explained } from './find-key.ts';
 import { cancelled, isAllowed, refuseProject } from './refusals.ts';
 import type { RequestContext } from './request-context.ts';
-import { confirmHolder, holderOf, placesOfSecret, type Holder } from './secret-places.ts';
-import { chooseSink, referenceOf, type ConfiguredSinks, type SinkChoice } from './sink-choice.ts';
+import { confirmHolder, holderOf, knownOf, placesOfSecret, type Holder } from './secret-places.ts';
+import { chooseSink, isHeldBy, referenceOf, type ConfiguredSinks, type SinkChoice } from './sink-choice.ts';
 
 export interface SinkCheckContext extends KeyListContext, ConfiguredSinks {}
 
@@ -60,7 +60,7 @@ export async function checkSinks(
   if (groupIds.length === 0) return failed(noProject);
   const places = await placesOf(context, request, groupIds.slice(0, MOST_PROJECTS), intents);
   if (!places.ok) return places;
-  const seen = await lookAt(context, places.value.slice(0, MOST_PLACES), intents, call);
+  const seen = await lookAt(context, places.value.slice(0, MOST_PLACES), kept.value.intents, call);
   if (!seen.ok) return seen;
   const leftOut = Math.max(0, groupIds.length - MOST_PROJECTS) + Math.max(0, places.value.length - MOST_PLACES);
   return ok({ places: seen.value, leftOut });
@@ -136,24 +136,24 @@ async function lookAt(
     }
     const held = await place.sink.lookUp(place.reference);
     const holder = await confirmHolder(context.atlas, holderOf(held, groupId, keys, intents), groupId, call.signal);
-    const told = placeSeen(place, held, holder, intents);
+    const known = knownOf(held, intents).find((intent) => isAllowed(context, intent.groupId));
+    const told = placeSeen(place, holder, known);
     const identity = JSON.stringify([told.sink, told.location, told.entry, isShared(place) ? '' : groupId]);
     if (seen.get(identity)?.key === undefined) seen.set(identity, told);
   }
   return ok([...seen.values()]);
 }
 
-function placeSeen(place: SinkChoice, held: Held, holder: Holder, intents: readonly Intent[]): PlaceSeen {
+/** @param known what the journal knows of the value that is there, of a project that is allowed */
+function placeSeen(place: SinkChoice, holder: Holder, known: Intent | undefined): PlaceSeen {
   const { groupId } = place.reference;
   const isOfProject = holder.is === 'key' || holder.is === 'deleted key' || !isShared(place);
-  const known = (fingerprint: Fingerprint) =>
-    intents.some(({ state }) => 'fingerprint' in state && state.fingerprint === fingerprint);
   return {
     ...whereIs(place),
     ...(isOfProject && { groupId }),
     holds: holder.is,
     ...keySeen(holder),
-    ...(held.held === 'value' && known(held.fingerprint) && { fingerprint: held.fingerprint }),
+    ...(known && 'fingerprint' in known.state && { fingerprint: known.state.fingerprint }),
   };
 }
 
@@ -200,18 +200,20 @@ export async function placesOfKey(
   const kept = await journal.read();
   const intents = kept.ok ? kept.value.intents : [];
   const known = await Promise.all(
-    placesOfSecret(sinks, intents, key.apiKeyId).map(async ({ intent: { state, updatedAt: at }, ...place }) => {
-      const held = await place.sink.lookUp(place.reference);
-      return 'fingerprint' in state
-        ? [{ ...whereIs(place), fingerprint: state.fingerprint, at, holds: wordFor(held, state.fingerprint) }]
-        : [];
-    }),
+    placesOfSecret(sinks, intents, groupId, key.apiKeyId).map(
+      async ({ intent: { state, updatedAt: at }, ...place }) => {
+        const held = await place.sink.lookUp(place.reference);
+        return 'fingerprint' in state
+          ? [{ ...whereIs(place), fingerprint: state.fingerprint, at, holds: wordFor(held, state.fingerprint) }]
+          : [];
+      },
+    ),
   );
   return known.length > 0 || !kept.ok ? known.flat() : onlyFit(sinks, groupId, key, intents);
 }
 
 function wordFor(held: Held, fingerprint: Fingerprint): SecretDelivered['holds'] {
-  if (held.held === 'value') return held.fingerprint === fingerprint ? 'it' : 'another value';
+  if (held.held === 'value') return isHeldBy(held, fingerprint) ? 'it' : 'another value';
   return held.held === 'nothing' ? 'nothing' : 'unreadable';
 }
 

@@ -20,7 +20,7 @@ import {
 } from './refusals.ts';
 import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
 import { formerNameOf } from './journal/audit.ts';
-import { isDelivered, keyOf, openRotationOf, type Intent } from './journal/intent.ts';
+import { isDelivered, isOfKey, keyOf, openRotationOf, type Intent } from './journal/intent.ts';
 import { datedName, newNonce } from './own-key.ts';
 import { searchOldSecret } from './secret-places.ts';
 import { placeRefused, type Seen } from './taken.ts';
@@ -121,7 +121,7 @@ async function examine(context: RotateContext, wish: RotateRequest, call: Reques
   const chosen = await choosePlace(context, request, { ...seen, old, looked }, call);
   if (!chosen.ok) return chosen;
   const choice = chosen.value;
-  const replaced = replacedBy(old, intents);
+  const replaced = replacedBy(groupId, old, intents);
   const preflight = await choice.sink.preflight(choice.reference, 'inspect', replaced);
   if (!preflight.ok) {
     const { isRefusedLook } = preflight.failure;
@@ -161,10 +161,19 @@ async function recordLook(
 }
 
 /** The secret that may be overwritten: known by its fingerprint where this machine delivered it, else by the mask. */
-export function replacedBy({ apiKeyId, maskedSecret }: ModelKey, intents: readonly Intent[]): Replaced {
-  const own = intents.filter((intent) => keyOf(intent) === apiKeyId && isDelivered(intent));
-  const fingerprints = own.flatMap(({ state }) => ('fingerprint' in state ? (state.fingerprint ?? []) : []));
-  return { maskedSecret, fingerprints };
+export function replacedBy(
+  groupId: string,
+  { apiKeyId, maskedSecret }: ModelKey,
+  intents: readonly Intent[],
+): Replaced {
+  const isOwn = (intent: Intent) => isOfKey(intent, groupId, apiKeyId);
+  const known = (those: readonly Intent[]) =>
+    those.flatMap(({ state }) => ('fingerprint' in state ? (state.fingerprint ?? []) : []));
+  return {
+    maskedSecret,
+    fingerprints: known(intents.filter((intent) => isOwn(intent) && isDelivered(intent))),
+    others: known(intents.filter((intent) => !isOwn(intent))),
+  };
 }
 
 /** Where the caller says, else where the old secret is, else as a create chooses. */
@@ -258,7 +267,7 @@ function placeKnown(
   sinks: ConfiguredSinks['sinks'],
 ): Pick<RotateRequest, 'groupId' | 'sink' | 'entry'> {
   if (entry !== undefined) return { groupId, sink, entry };
-  const delivered = intents.findLast((intent) => keyOf(intent) === apiKeyId && isDelivered(intent));
+  const delivered = intents.findLast((intent) => isOfKey(intent, groupId, apiKeyId) && isDelivered(intent));
   // The operator may have changed the sink since.
   const isGood = sinks.get(delivered?.sink ?? '')?.takesEntry === (delivered?.entry !== undefined);
   const isMeant = isGood && (sink === undefined || sink === delivered?.sink);

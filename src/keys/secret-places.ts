@@ -5,8 +5,15 @@ import type { Atlas } from '../atlas/atlas.ts';
 import { hasId, saysNoSuchKey, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
 import { expand, type Held } from '../sinks/sink.ts';
 import { keyUnlessGone } from './find-key.ts';
-import { isDelivered, keyOf, type Intent } from './journal/intent.ts';
-import { chooseSink, holdsSecretOf, referenceOf, type ConfiguredSinks, type SinkChoice } from './sink-choice.ts';
+import { isDelivered, isOfKey, keyOf, type Intent } from './journal/intent.ts';
+import {
+  chooseSink,
+  holdsSecretOf,
+  isHeldBy,
+  referenceOf,
+  type ConfiguredSinks,
+  type SinkChoice,
+} from './sink-choice.ts';
 
 export type Holder =
   | { readonly is: 'key'; readonly key: ListedKey; readonly by: 'fingerprint' | 'mask' }
@@ -18,11 +25,20 @@ export type Holder =
 
 const MASK = /^al-(?:[a-z]{2,}-)?\*+([^*]{4})$/;
 
-/** @param keys all of the project */
+/** What the journal knows of a value that is held there. */
+export function knownOf(held: Held, intents: readonly Intent[]): readonly Intent[] {
+  return intents.filter(({ state }) => 'fingerprint' in state && isHeldBy(held, state.fingerprint));
+}
+
+/**
+ * @param keys all of the project
+ * @param intents all of the journal: a secret that it knows of another project's key is not one of this project, whatever its mask
+ */
 export function holderOf(held: Held, groupId: string, keys: readonly ListedKey[], intents: readonly Intent[]): Holder {
   if (held.held !== 'value') return { is: held.held === 'nothing' ? 'nothing' : 'unreadable' };
   const own = intents.filter((intent) => intent.groupId === groupId && 'fingerprint' in intent.state);
-  const known = own.findLast(({ state }) => 'fingerprint' in state && state.fingerprint === held.fingerprint);
+  const allKnown = knownOf(held, intents);
+  const known = allKnown.findLast((intent) => intent.groupId === groupId);
   const apiKeyId = known && keyOf(known);
   if (known && apiKeyId !== undefined) {
     const key = keys.find((each) => each.apiKeyId === apiKeyId);
@@ -31,6 +47,7 @@ export function holderOf(held: Held, groupId: string, keys: readonly ListedKey[]
     // A row without an id may be that of this key.
     return keys.every(hasId) ? { is: 'deleted key', apiKeyId, name, knownSince } : unlisted(apiKeyId, name);
   }
+  if (allKnown.length > 0) return { is: 'another value' };
   // A key's secret is one for life: where its fingerprint is known, a value that only fits the mask is another's.
   const isOpen = (key: ListedKey) => !own.some((intent) => keyOf(intent) === key.apiKeyId);
   const fitting = keys.filter((key) => hasId(key) && isOpen(key) && isSameMask(key.maskedSecret, held.mask));
@@ -72,13 +89,14 @@ export async function confirmHolder(
 export function placesOfSecret(
   sinks: ConfiguredSinks['sinks'],
   intents: readonly Intent[],
+  groupId: string,
   apiKeyId: string,
 ): readonly (SinkChoice & { readonly intent: Intent })[] {
   const places = new Map<string, SinkChoice & { readonly intent: Intent }>();
   for (const intent of intents.toReversed()) {
     const sink = sinks.get(intent.sink);
     const id = JSON.stringify([intent.sink, intent.entry]);
-    if (keyOf(intent) !== apiKeyId || !isDelivered(intent) || places.has(id)) continue;
+    if (!isOfKey(intent, groupId, apiKeyId) || !isDelivered(intent) || places.has(id)) continue;
     // The operator may have changed the sink since.
     if (!sink || sink.kind === 'inline' || sink.takesEntry !== (intent.entry !== undefined)) continue;
     places.set(id, { sink, reference: referenceOf(intent), intent });
@@ -94,9 +112,10 @@ export interface KnownPlace extends SinkChoice {
 export async function lookAtKnownPlaces(
   sinks: ConfiguredSinks['sinks'],
   intents: readonly Intent[],
+  groupId: string,
   apiKeyId: string,
 ): Promise<readonly KnownPlace[]> {
-  const places = placesOfSecret(sinks, intents, apiKeyId);
+  const places = placesOfSecret(sinks, intents, groupId, apiKeyId);
   return Promise.all(
     places.map(async ({ intent, ...place }) => ({ ...place, holds: await holdsSecretOf(sinks, intent) })),
   );
@@ -137,7 +156,7 @@ export async function searchOldSecret(
   { groupId, old, keys, intents, known, entry = known.entry }: OldSecretSearch,
 ): Promise<{ readonly place: Place; readonly refusedAt?: SinkChoice }> {
   if (sinks.size < 2) return { place: known };
-  const places = known.sink === undefined ? [] : await lookAtKnownPlaces(sinks, intents, old.apiKeyId);
+  const places = known.sink === undefined ? [] : await lookAtKnownPlaces(sinks, intents, groupId, old.apiKeyId);
   const there = places.find(({ holds }) => holds === 'yes') ?? places.find(({ holds }) => holds === 'unknown');
   if (there) return { place: { ...there.reference, sink: there.sink.name } };
   const holding: { readonly choice: SinkChoice; readonly by: 'fingerprint' | 'mask' }[] = [];
@@ -158,6 +177,6 @@ export async function searchOldSecret(
     const { sink, reference } = found.choice;
     return { place: { groupId, sink: sink.name, entry: reference.entry } };
   }
-  const isKnown = intents.some((intent) => keyOf(intent) === old.apiKeyId && isDelivered(intent));
+  const isKnown = intents.some((intent) => isOfKey(intent, groupId, old.apiKeyId) && isDelivered(intent));
   return { place: known, ...(refusedAt && !isKnown && { refusedAt }) };
 }
