@@ -73,11 +73,19 @@ export async function findKey(
   { groupId, apiKeyId, name }: KeyWish,
   call: Pick<RequestContext, 'signal'>,
 ): Promise<Result<ModelKey>> {
-  const scope = { groupId };
-  if (apiKeyId !== undefined && name === undefined) return getModelKey(context, { scope, apiKeyId }, call);
+  if (apiKeyId !== undefined && name === undefined) return getModelKey(context, { scope: { groupId }, apiKeyId }, call);
   if (name === undefined || apiKeyId !== undefined) return failed(oneOf('name'));
   const id = await findKeyId(context, groupId, name, call);
-  const key = id.ok ? await getModelKey(context, { scope, apiKeyId: id.value }, call) : id;
+  return id.ok ? getKeyNamed(context, { groupId, apiKeyId: id.value, name }, call) : id;
+}
+
+/** The key that a list shows under that name, as it is now: it must have the name still. */
+export async function getKeyNamed(
+  context: KeyContext,
+  { groupId, apiKeyId, name }: { readonly [Part in keyof KeyWish]-?: string },
+  call: Pick<RequestContext, 'signal'>,
+): Promise<Result<ModelKey>> {
+  const key = await getModelKey(context, { scope: { groupId }, apiKeyId }, call);
   return key.ok && !isNamed(key.value, name) ? failed(renamedMeanwhile(key.value)) : key;
 }
 

@@ -10,7 +10,7 @@ import type { Journal } from './journal/journal.ts';
 import { tryKey, type KeyTrial, type KeyUseContext } from './live-check.ts';
 import { findKey } from './find-key.ts';
 import type { RequestContext } from './request-context.ts';
-import { replacedBy } from './rotate.ts';
+import { replacedBy } from './secret-places.ts';
 import { chooseSink, referenceOf, type ConfiguredSinks, type SinkChoice } from './sink-choice.ts';
 import { refuseMarkedKey } from './refusals.ts';
 

@@ -8,7 +8,7 @@ import type { Replaced } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
 import { askConsent, described, typedNameOf, type ConfirmPolicy, refuseOtherName } from './consent.ts';
 import { chooseSink, type SinkChoice, type ConfiguredSinks, receipt, type DeliveryReceipt } from './sink-choice.ts';
-import { explained, keyNamed } from './find-key.ts';
+import { explained, getKeyNamed, keyNamed } from './find-key.ts';
 import {
   cancelled,
   fromSink,
@@ -22,7 +22,7 @@ import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
 import { formerNameOf } from './journal/audit.ts';
 import { isDelivered, isOfKey, keyOf, openRotationOf, type Intent } from './journal/intent.ts';
 import { datedName, newNonce } from './own-key.ts';
-import { searchOldSecret } from './secret-places.ts';
+import { replacedBy, searchOldSecret } from './secret-places.ts';
 import { placeRefused, type Seen } from './taken.ts';
 import { createAndDeliver, type CreateContext, type PreparedCreate } from './create-and-deliver.ts';
 import { keptBecause, retire, type Rotated } from './retire.ts';
@@ -160,22 +160,6 @@ async function recordLook(
   return undefined;
 }
 
-/** The secret that may be overwritten: known by its fingerprint where this machine delivered it, else by the mask. */
-export function replacedBy(
-  groupId: string,
-  { apiKeyId, maskedSecret }: ModelKey,
-  intents: readonly Intent[],
-): Replaced {
-  const isOwn = (intent: Intent) => isOfKey(intent, groupId, apiKeyId);
-  const known = (those: readonly Intent[]) =>
-    those.flatMap(({ state }) => ('fingerprint' in state ? (state.fingerprint ?? []) : []));
-  return {
-    maskedSecret,
-    fingerprints: known(intents.filter((intent) => isOwn(intent) && isDelivered(intent))),
-    others: known(intents.filter((intent) => !isOwn(intent))),
-  };
-}
-
 /** Where the caller says, else where the old secret is, else as a create chooses. */
 async function choosePlace(
   context: RotateContext,
@@ -199,14 +183,19 @@ function isSamePlace(one: SinkChoice, other: SinkChoice): boolean {
   return one.sink.name === other.sink.name && one.reference.entry === other.reference.entry;
 }
 
-/** By its id, else by its name where that is the name of one key only. It is read again by its id before it is deleted. */
+/** By its id, else by its name where that is the name of one key only, now too. It is read again by its id before it is deleted. */
 async function oldKeyIn(
   context: RotateContext,
   keys: readonly ListedKey[],
   { groupId, apiKeyId, confirmName }: RotateRequest,
   signal: AbortSignal,
 ): Promise<Result<ModelKey>> {
-  if (apiKeyId === undefined) return keyNamed(keys, confirmName);
+  if (apiKeyId === undefined) {
+    const named = keyNamed(keys, confirmName);
+    return named.ok
+      ? getKeyNamed(context, { groupId, apiKeyId: named.value.apiKeyId, name: confirmName }, { signal })
+      : named;
+  }
   const old = keys.filter(hasId).find((key) => key.apiKeyId === apiKeyId);
   return old ? ok(old) : failed(await notListed(context, { groupId, apiKeyId }, signal));
 }

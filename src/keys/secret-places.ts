@@ -3,7 +3,7 @@
 
 import type { Atlas } from '../atlas/atlas.ts';
 import { hasId, saysNoSuchKey, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
-import { expand, type Held } from '../sinks/sink.ts';
+import { expand, type Held, type Replaced } from '../sinks/sink.ts';
 import { keyUnlessGone } from './find-key.ts';
 import { isDelivered, isOfKey, keyOf, type Intent } from './journal/intent.ts';
 import {
@@ -83,6 +83,22 @@ export async function confirmHolder(
     : await keyUnlessGone(atlas, groupId, apiKeyId, signal);
   if (now.ok ? now.value === undefined : isOld && saysNoSuchKey(now.failure)) return holder;
   return now.ok && now.value ? { is: 'key', key: now.value, by: 'fingerprint' } : unlisted(apiKeyId, name);
+}
+
+/** The secret that may be overwritten: known by its fingerprint where this machine delivered it, else by the mask. */
+export function replacedBy(
+  groupId: string,
+  { apiKeyId, maskedSecret }: ModelKey,
+  intents: readonly Intent[],
+): Replaced {
+  const isOwn = (intent: Intent) => isOfKey(intent, groupId, apiKeyId);
+  const known = (those: readonly Intent[]) =>
+    those.flatMap(({ state }) => ('fingerprint' in state ? (state.fingerprint ?? []) : []));
+  return {
+    maskedSecret,
+    fingerprints: known(intents.filter((intent) => isOwn(intent) && isDelivered(intent))),
+    others: known(intents.filter((intent) => !isOwn(intent))),
+  };
 }
 
 /** Where this machine put the secret of a key, the last one first. A result of a tool is not a place that can be looked at. */
