@@ -37,22 +37,27 @@ export function knownOf(held: Held, intents: readonly Intent[]): readonly Intent
 export function holderOf(held: Held, groupId: string, keys: readonly ListedKey[], intents: readonly Intent[]): Holder {
   if (held.held !== 'value') return { is: held.held === 'nothing' ? 'nothing' : 'unreadable' };
   const own = intents.filter((intent) => intent.groupId === groupId && 'fingerprint' in intent.state);
-  const allKnown = knownOf(held, intents);
-  const known = allKnown.findLast((intent) => intent.groupId === groupId);
-  const apiKeyId = known && keyOf(known);
-  if (known && apiKeyId !== undefined) {
-    const key = keys.find((each) => each.apiKeyId === apiKeyId);
-    if (key) return { is: 'key', key, by: 'fingerprint' };
-    const { name, updatedAt: knownSince } = known;
-    // A row without an id may be that of this key.
-    return keys.every(hasId) ? { is: 'deleted key', apiKeyId, name, knownSince } : unlisted(apiKeyId, name);
-  }
-  if (allKnown.length > 0) return { is: 'another value' };
+  const known = knownOf(held, intents);
+  const listed = keys.find(({ apiKeyId }) => known.some((intent) => isOfKey(intent, groupId, apiKeyId)));
+  if (listed) return { is: 'key', key: listed, by: 'fingerprint' };
+  const last = known.at(-1);
+  if (last) return unlistedHolder(last, groupId, keys, known);
   // A key's secret is one for life: where its fingerprint is known, a value that only fits the mask is another's.
   const isOpen = (key: ListedKey) => !own.some((intent) => keyOf(intent) === key.apiKeyId);
   const fitting = keys.filter((key) => hasId(key) && isOpen(key) && isSameMask(key.maskedSecret, held.mask));
   const [key, ...others] = fitting;
   return key && others.length === 0 ? { is: 'key', key, by: 'mask' } : { is: 'another value' };
+}
+
+/** @param last what the journal knows of the value last, `known` all that it does */
+function unlistedHolder(last: Intent, groupId: string, keys: readonly ListedKey[], known: readonly Intent[]): Holder {
+  const { name, updatedAt: knownSince } = last;
+  const apiKeyId = keyOf(last);
+  // No two keys have one secret: of whose it is then, nothing is certain.
+  if (apiKeyId === undefined || !known.every((intent) => isOfKey(intent, groupId, apiKeyId)))
+    return { is: 'another value' };
+  // A row without an id may be that of this key.
+  return keys.every(hasId) ? { is: 'deleted key', apiKeyId, name, knownSince } : unlisted(apiKeyId, name);
 }
 
 function isSameMask(one: string | undefined, other: string | undefined): boolean {

@@ -44,9 +44,10 @@ export function secretIn(bytes: Buffer, key: Replaced): FoundSecret {
 /** A key's secret is one for life: where its fingerprint is known, a value that only fits the mask is another's. */
 function isOld(value: string, { maskedSecret, fingerprints = [], others = [] }: Replaced): boolean {
   const fingerprint = fingerprintOfBytes(Buffer.from(value, 'latin1'));
+  if (others.includes(fingerprint)) return false;
   if (fingerprints.length > 0) return isSecretOfKey(value) && fingerprints.includes(fingerprint);
   const mask = maskOf(maskedSecret);
-  return mask !== undefined && fits(value, mask) && !others.includes(fingerprint);
+  return mask !== undefined && fits(value, mask);
 }
 
 /** @param what says that the place is taken, as the beginning of a sentence */

@@ -81,6 +81,29 @@ test('an id that is that of a key of another project leads to none of its places
   for (const told of [rotated, tested, taken]) expect(JSON.stringify(told)).not.toContain(pathOf('known'));
 });
 
+describe.each([true, false])('a new key with the secret of another (of the same project: %s)', (isSame) => {
+  beforeEach(async () => {
+    const groupId = isSame ? GROUP : bench.sandbox.addProject().id;
+    await bench.create('known', { groupId });
+    const { secret } = keyOf('known');
+    bench.sandbox.inject({ operation: 'create_key', when: 'after', kind: 'replace', fields: { secret } });
+    expect(await bench.create('twin')).toMatchObject({ outcome: 'delivered' });
+  });
+
+  test('does not let that give way to a rotation', async () => {
+    const before = bench.held('known');
+    expect(await bench.rotate('twin', { entry: 'known' })).toMatchObject({ failure: { code: 'SINK_ENTRY_EXISTS' } });
+    expect(bench.held('known')).toBe(before);
+  });
+
+  test('does not let that give way to a create, once it is deleted', async () => {
+    const before = bench.held('known');
+    bench.sandbox.removeKey(keyOf('twin').apiKeyId);
+    expect(await bench.create('new', { entry: 'known' })).toMatchObject({ failure: { code: 'SINK_ENTRY_EXISTS' } });
+    expect(bench.held('known')).toBe(before);
+  });
+});
+
 describe('a secret whose line an editor has ended', () => {
   beforeEach(async () => {
     await bench.create('app');
