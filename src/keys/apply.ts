@@ -5,6 +5,7 @@ import { hasId, isNamed, type ListedKey } from '../atlas/api/keys.ts';
 import { PROJECT_WRITER } from '../atlas/api/admin-api.ts';
 import { expand } from '../sinks/sink.ts';
 import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
+import { listed } from '../text/text.ts';
 import { typedNameOf } from './consent.ts';
 import { createKey, type CreateRequest } from './create.ts';
 import { inLanes, LONGEST_LIST_MS, withoutDefect } from './create-many.ts';
@@ -198,7 +199,7 @@ const readOnlyRefusal = refusal(
 );
 
 function doubled(keys: readonly ListedKey[]): Failure {
-  const ids = keys.map(({ apiKeyId }) => apiKeyId ?? 'one without an id').join(', ');
+  const ids = listed(keys.map(({ apiKeyId }) => apiKeyId ?? 'one without an id'));
   return refusal(
     'NAME_IN_USE',
     `${keys.length} keys have this name: ${ids}.`,

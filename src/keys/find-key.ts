@@ -7,7 +7,7 @@ import type { Atlas } from '../atlas/atlas.ts';
 import type { Scope } from '../atlas/api/admin-api.ts';
 import { hasId, isNamed, sameName, saysNoSuchKey, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
 import type { Project } from '../atlas/api/projects.ts';
-import { nearest } from '../text/text.ts';
+import { listed, nearest } from '../text/text.ts';
 import { isAllowed, refuseProject, type ProjectPolicy } from './refusals.ts';
 import type { RequestContext } from './request-context.ts';
 
@@ -48,16 +48,16 @@ export async function keyUnlessGone(
   apiKeyId: string,
   signal?: AbortSignal,
 ): Promise<Result<ModelKey | undefined>> {
-  let listed: Failure | undefined;
+  let shown: Failure | undefined;
   for (const wait of LOOK_AFTER_MS) {
     await delay(wait);
     const now = await atlas.getKey({ groupId }, apiKeyId, signal);
     if (now.ok || !saysNoSuchKey(now.failure)) return now;
     const keys = await atlas.listKeys(groupId, signal);
     if (!keys.ok) return keys;
-    if (keys.value.some((key) => !hasId(key) || key.apiKeyId === apiKeyId)) listed = now.failure;
+    if (keys.value.some((key) => !hasId(key) || key.apiKeyId === apiKeyId)) shown = now.failure;
   }
-  return listed ? failed(listed) : ok(undefined);
+  return shown ? failed(shown) : ok(undefined);
 }
 
 interface KeyWish {
@@ -129,7 +129,7 @@ export function keyNamed(keys: readonly ListedKey[], name: string): Result<Model
   if (!named) return failed(noKeyNamed(name, keys));
   if (others.length === 0 && hasId(named)) return ok(named);
   const told = [named, ...others].map((key) => `${key.apiKeyId ?? 'no id'} (${key.maskedSecret ?? 'no mask'})`);
-  const message = `The name is not that of a single key: ${told.join(', ')}.`;
+  const message = `The name is not that of a single key: ${listed(told)}.`;
   return failed(refusal('INVALID_INPUT', message, 'Pass the apiKeyId of the one that is meant.'));
 }
 
@@ -154,13 +154,29 @@ function nearestKeys(name: string, keys: readonly ListedKey[]): string {
   return shown === '' ? 'The project has no keys.' : `The nearest names: ${shown}.`;
 }
 
-/** What a text that is no project's id may have meant, among the projects that the operator allows; empty where they cannot be seen. */
-export async function projectsMeant(context: KeyContext, text: string, signal: AbortSignal): Promise<string> {
-  const listed = await context.atlas.listProjects(undefined, signal);
-  const projects = listed.ok ? listed.value.filter(({ groupId }) => groupId && isAllowed(context, groupId)) : [];
-  const named = projects.filter(({ name }) => sameName(name.trim().toLowerCase(), text.trim().toLowerCase()));
+/** Of one call: so many texts that are no id are answered. */
+const MOST_TEXTS = 10;
+
+/**
+ * What texts that are no project's id may have meant, among the projects that the operator allows; empty where they cannot be seen.
+ * However many there are, the projects are listed once.
+ */
+export async function projectsMeant(
+  context: KeyContext,
+  texts: readonly string[],
+  signal: AbortSignal,
+): Promise<string> {
+  if (texts.length === 0) return '';
+  const seen = await context.atlas.listProjects(undefined, signal);
+  const projects = seen.ok ? seen.value.filter(({ groupId }) => groupId && isAllowed(context, groupId)) : [];
+  const hints = texts.slice(0, MOST_TEXTS).map((text) => projectMeant(projects, text.trim().toLowerCase()));
+  return [...new Set(hints)].filter((hint) => hint !== '').join(' ');
+}
+
+function projectMeant(projects: readonly Project[], text: string): string {
+  const named = projects.filter(({ name }) => sameName(name.trim().toLowerCase(), text));
   if (named.length > 0) return `That is the name of a project: ${shownProjects(named.slice(0, MOST_NEAREST))}.`;
-  const likely = nearest(text.toLowerCase(), projects, ({ name }) => name.toLowerCase(), MOST_NEAREST);
+  const likely = nearest(text, projects, ({ name }) => name.toLowerCase(), MOST_NEAREST);
   return likely.length === 0 ? '' : projectsHint(likely);
 }
 
@@ -212,5 +228,5 @@ function shownProjects(projects: readonly Project[]): string {
 function keyHint(ids: readonly string[]): string {
   return ids.length === 0
     ? 'list_ai_model_api_keys lists the keys of the project.'
-    : `That is the name of a key; its apiKeyId is ${ids.join(' or ')}.`;
+    : `That is the name of a key; its apiKeyId is ${listed(ids, ' or ')}.`;
 }

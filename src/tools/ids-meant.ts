@@ -15,10 +15,9 @@ export function adviseOnIds(context: KeyContext & Defaults, isOffered: (tool: st
   return async (given, refused, signal) => {
     const fields = refused.map(({ field }) => field);
     const [tellsProjects, tellsKeys] = [isOffered('list_projects'), isOffered('list_ai_model_api_keys')];
-    const told: string[] = [];
     // The same project may be named in several parts of one call.
-    for (const text of new Set(fields.filter(isOf('groupId')).map((field) => nameAt(given, field))))
-      if (text !== undefined && tellsProjects) told.push(await projectsMeant(context, text, signal));
+    const projects = new Set(fields.filter(isOf('groupId')).flatMap((field) => nameAt(given, field) ?? []));
+    const told = tellsProjects ? [await projectsMeant(context, [...projects], signal)] : [];
     const keyField = fields.find(isOf('apiKeyId'));
     const text = keyField === undefined ? undefined : nameAt(given, keyField);
     const groupId = projectOf(given, context);

@@ -34,6 +34,25 @@ test('a name that no project has is answered with the nearest', async () => {
   );
 });
 
+test('however many names one call has, the projects are listed once and ten names are answered', async () => {
+  const { bench, call } = await benchWith();
+  for (let number = 0; number < 20; number += 1) bench.sandbox.addProject({ name: `Search ${number}` });
+  const keys = Array.from({ length: 50 }, (_none, number) => ({ groupId: `Search ${number}`, name: 'a' }));
+  const answer = JSON.stringify(await call('create_ai_model_api_keys', { keys }));
+  expect(answer.match(/That is the name of a project/g)).toHaveLength(10);
+  expect(sent(bench)).toEqual(['token', 'list_projects']);
+});
+
+test('of a name that many keys have, ten are told', async () => {
+  const { bench, call } = await benchWith({ projectId: GROUP });
+  for (let number = 0; number < 300; number += 1) bench.sandbox.addKey(GROUP, { name: 'same' });
+  for (const input of [{ name: 'same' }, { apiKeyId: 'same' }]) {
+    const answer = JSON.stringify(await call('get_ai_model_api_key', input));
+    expect(answer).toContain('and 290 more');
+    expect(answer.length).toBeLessThan(1_500);
+  }
+});
+
 test('projects that are not allowed are not told of', async () => {
   const { bench, call } = await benchWith({ allowedProjects: [GROUP] });
   const { id } = bench.sandbox.addProject({ name: 'Search' });
