@@ -6,6 +6,7 @@ import { failed, ok, refusal, type Result } from '../failure.ts';
 import { expand, type Held, type Sink } from '../sinks/sink.ts';
 import type { Fingerprint } from '../secret/opened-secret.ts';
 import { isDelivered, type Intent } from './journal/intent.ts';
+import { inLanes } from './create-many.ts';
 import type { KeyListContext } from './lists.ts';
 import { explained } from './find-key.ts';
 import { cancelled, isAllowed, refuseProject } from './refusals.ts';
@@ -121,7 +122,7 @@ async function lookAt(
   intents: readonly Intent[],
   call: RequestContext,
 ): Promise<Result<readonly PlaceSeen[]>> {
-  const seen = new Map<string, PlaceSeen>();
+  const looks: Look[] = [];
   const keysOf = new Map<string, readonly ListedKey[]>();
   for (const place of places) {
     const { groupId } = place.reference;
@@ -135,17 +136,35 @@ async function lookAt(
       keysOf.set(groupId, keys);
     }
     const held = await place.sink.lookUp(place.reference);
-    const holder = await confirmHolder(context.atlas, holderOf(held, groupId, keys, intents), groupId, call.signal);
     const known = knownOf(held, intents).find((intent) => isAllowed(context, intent.groupId));
-    const told = placeSeen(place, holder, known);
-    const identity = JSON.stringify([told.sink, told.location, told.entry, isShared(place) ? '' : groupId]);
-    if (seen.get(identity)?.key === undefined) seen.set(identity, told);
+    looks.push({ place, known, holder: holderOf(held, groupId, keys, intents) });
   }
-  return ok([...seen.values()]);
+  return ok(await tell(context, looks, call));
 }
 
-/** @param known what the journal knows of the value that is there, of a project that is allowed */
-function placeSeen(place: SinkChoice, holder: Holder, known: Intent | undefined): PlaceSeen {
+interface Look {
+  readonly place: SinkChoice;
+  readonly holder: Holder;
+  /** What the journal knows of the value that is there, of a project that is allowed. */
+  readonly known: Intent | undefined;
+}
+
+/** That a key is deleted may take several looks to be seen, so that it is looked at for a few at once. */
+async function tell(context: SinkCheckContext, looks: readonly Look[], call: RequestContext) {
+  const seen = new Map<string, PlaceSeen>();
+  const holders = await inLanes(looks, call.signal, ({ place, holder }, signal) =>
+    confirmHolder(context.atlas, holder, place.reference.groupId, signal),
+  );
+  for (const [index, look] of looks.entries()) {
+    const told = placeSeen({ ...look, holder: holders[index] ?? look.holder });
+    const ofProject = isShared(look.place) ? '' : look.place.reference.groupId;
+    const identity = JSON.stringify([told.sink, told.location, told.entry, ofProject]);
+    if (seen.get(identity)?.key === undefined) seen.set(identity, told);
+  }
+  return [...seen.values()];
+}
+
+function placeSeen({ place, holder, known }: Look): PlaceSeen {
   const { groupId } = place.reference;
   const isOfProject = holder.is === 'key' || holder.is === 'deleted key' || !isShared(place);
   return {
