@@ -17,6 +17,8 @@ const MOST_NEAREST = 5;
 
 export interface KeyContext extends ProjectPolicy {
   readonly atlas: Atlas;
+  /** Of which a refusal may tell the nearest; absent for both. Not of those whose list the operator denies. */
+  readonly tells?: { readonly projects: boolean; readonly keys: boolean };
 }
 
 /** Of an allowed project only. */
@@ -119,14 +121,14 @@ export async function findKeyId(
   if (refused) return failed(refused);
   const keys = await context.atlas.listKeys(groupId, signal);
   if (!keys.ok) return failed(await explained(context, keys.failure, { groupId }, signal));
-  const found = keyNamed(keys.value, name);
+  const found = keyNamed(context, keys.value, name);
   return found.ok ? ok(found.value.apiKeyId) : found;
 }
 
 /** @param keys all of a project: a name stands for a key only where no other has it, one without an id included */
-export function keyNamed(keys: readonly ListedKey[], name: string): Result<ModelKey> {
+export function keyNamed(context: KeyContext, keys: readonly ListedKey[], name: string): Result<ModelKey> {
   const [named, ...others] = keys.filter((key) => isNamed(key, name));
-  if (!named) return failed(noKeyNamed(name, keys));
+  if (!named) return failed(noKeyNamed(context, name, keys));
   if (others.length === 0 && hasId(named)) return ok(named);
   const told = [named, ...others].map((key) => `${key.apiKeyId ?? 'no id'} (${key.maskedSecret ?? 'no mask'})`);
   const message = `The name is not that of a single key: ${listed(told)}.`;
@@ -139,11 +141,13 @@ export function renamedMeanwhile({ apiKeyId, name }: ModelKey): Failure {
   return { ...refusal('NAME_MISMATCH', message, 'Call again with its present name if it is still meant.'), apiKeyId };
 }
 
-function noKeyNamed(name: string, keys: readonly ListedKey[]): Failure {
+function noKeyNamed({ tells }: KeyContext, name: string, keys: readonly ListedKey[]): Failure {
   const isId = keys.some(({ apiKeyId }) => apiKeyId === name);
   const hint = isId
     ? 'That is the id of a key: pass it as apiKeyId, with the name of the key.'
-    : nearestKeys(name, keys);
+    : tells?.keys === false
+      ? 'Ask the user for its exact name, or its id.'
+      : nearestKeys(name, keys);
   return refusal('ATLAS_NOT_FOUND', 'No key of the project has that name.', hint);
 }
 
@@ -166,7 +170,7 @@ export async function projectsMeant(
   texts: readonly string[],
   signal: AbortSignal,
 ): Promise<string> {
-  if (texts.length === 0) return '';
+  if (texts.length === 0 || context.tells?.projects === false) return '';
   const seen = await context.atlas.listProjects(undefined, signal);
   const projects = seen.ok ? seen.value.filter(({ groupId }) => groupId && isAllowed(context, groupId)) : [];
   const hints = texts.slice(0, MOST_TEXTS).map((text) => projectMeant(projects, text.trim().toLowerCase()));
@@ -187,7 +191,7 @@ export async function keysMeant(
   text: string,
   signal: AbortSignal,
 ): Promise<string> {
-  if (!isAllowed(context, groupId)) return '';
+  if (!isAllowed(context, groupId) || context.tells?.keys === false) return '';
   const keys = await context.atlas.listKeys(groupId, signal);
   if (!keys.ok) return '';
   const named = keys.value.filter((key) => isNamed(key, text)).filter(hasId);
@@ -203,12 +207,13 @@ export async function explained(
 ): Promise<Failure> {
   if (groupId === undefined) return plain;
   if (NO_PROJECT.includes(plain.atlas?.errorCode ?? '')) {
+    if (context.tells?.projects === false) return plain;
     const projects = await context.atlas.listProjects(undefined, signal);
     const visible = projects.ok ? projects.value.filter((project) => isAllowed(context, project.groupId)) : [];
     const likely = nearest(groupId, visible, (project) => project.groupId ?? '', MOST_NEAREST);
     return likely.length === 0 ? plain : { ...plain, hint: `${plain.hint} ${projectsHint(likely)}` };
   }
-  if (apiKeyId !== undefined && saysNoSuchKey(plain)) {
+  if (apiKeyId !== undefined && saysNoSuchKey(plain) && context.tells?.keys !== false) {
     const keys = await context.atlas.listKeys(groupId, signal);
     const named = keys.ok ? keys.value.filter((key) => isNamed(key, apiKeyId)) : [];
     return { ...plain, hint: `${plain.hint} ${keyHint(named.filter(hasId).map((key) => key.apiKeyId))}` };

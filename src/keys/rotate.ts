@@ -191,7 +191,7 @@ async function oldKeyIn(
   signal: AbortSignal,
 ): Promise<Result<ModelKey>> {
   if (apiKeyId === undefined) {
-    const named = keyNamed(keys, confirmName);
+    const named = keyNamed(context, keys, confirmName);
     return named.ok
       ? getKeyNamed(context, { groupId, apiKeyId: named.value.apiKeyId, name: confirmName }, { signal })
       : named;

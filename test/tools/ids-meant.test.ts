@@ -105,3 +105,17 @@ test('nothing is told that the operator lets no tool tell', async () => {
   await call('get_ai_model_api_key', { groupId: GROUP, apiKeyId: 'a key' });
   expect(sent(bench)).toEqual([]);
 });
+
+test('nor in the refusal of a name or an id that there is not', async () => {
+  const deny = ['list_projects', 'list_ai_model_api_keys'];
+  const { bench, call } = await benchWith({ tools: { deny } });
+  const { apiKeyId } = bench.sandbox.addKey(GROUP, { name: 'a key' });
+  const answers = [
+    await call('get_ai_model_api_key', { groupId: GROUP, name: 'any' }),
+    await call('get_ai_model_api_key', { groupId: GROUP, apiKeyId: 'any' }),
+    await call('rotate_ai_model_api_key', { groupId: GROUP, confirmName: 'any' }),
+    await call('get_ai_model_api_key', { groupId: 'f'.repeat(24), apiKeyId: 'any' }),
+  ];
+  expect(answers).toMatchObject(answers.map(() => ({ error: { code: 'ATLAS_NOT_FOUND' } })));
+  for (const secret of [apiKeyId, 'a key', GROUP]) expect(JSON.stringify(answers)).not.toContain(secret);
+});
