@@ -5,15 +5,17 @@ import { hasId, isNamed, type ListedKey } from '../atlas/api/keys.ts';
 import { PROJECT_WRITER } from '../atlas/api/admin-api.ts';
 import { isPlace, expand } from '../sinks/sink.ts';
 import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
+import { listed } from '../text/text.ts';
 import { typedNameOf } from './consent.ts';
 import { createKey, type CreateRequest } from './create.ts';
 import { inLanes, LONGEST_LIST_MS, withoutDefect } from './create-many.ts';
-import { isDelivered, keyOf } from './journal/intent.ts';
+import { isDelivered, isOfKey, type Intent } from './journal/intent.ts';
 import type { Kept } from './journal/journal.ts';
-import { listingOnce } from './listing-once.ts';
+import { listingOnce, type KeptLists } from './listing-once.ts';
 import { cancelled, leftoverWarnings, refuseMarkedName, refuseProject } from './refusals.ts';
 import type { Rotated } from './retire.ts';
 import { rotateKey, type RotateContext, type RotationPlanned } from './rotate.ts';
+import { knownOf } from './secret-places.ts';
 import { chooseSink, type Delivered, type Planned, type SinkChoice } from './sink-choice.ts';
 import { nonceIn } from './own-key.ts';
 
@@ -60,9 +62,9 @@ export async function applyKeys(
   if (clash) return failed(clash);
   const kept = await context.journal.read();
   if (!kept.ok) return kept;
-  const atlas = listingOnce(context.atlas, { longestMs: LONGEST_LIST_MS, most: LISTS });
+  const lists = listingOnce(context.atlas, { longestMs: LONGEST_LIST_MS, most: LISTS });
   // The operator's own act: it counts for the limit that agents have, and is not held by it.
-  const run = { ...context, maxCreatesPerHour: Number.POSITIVE_INFINITY, listing: atlas, kept: kept.value };
+  const run = { ...context, maxCreatesPerHour: Number.POSITIVE_INFINITY, lists, kept: kept.value };
   await inLanes(byProject(wanted), options.signal, async (key, signal) => {
     const applied = signal.aborted
       ? failed(cancelled)
@@ -100,7 +102,7 @@ function byProject(wanted: readonly WantedKey[]): readonly WantedKey[] {
 
 interface Run extends ApplyContext {
   /** Each project is listed once. */
-  readonly listing: ReturnType<typeof listingOnce>;
+  readonly lists: KeptLists;
   readonly kept: Kept;
 }
 
@@ -113,7 +115,7 @@ async function applyKey(run: Run, wanted: WantedKey, step: Step): Promise<Applie
   const chosen = await chooseSink(run, wanted, undefined);
   if (!chosen.ok) return chosen;
   if (!isPlace(chosen.value.sink)) return failed(shownSecret);
-  const keys = await run.listing.listKeys(groupId, step.signal, PROJECT_WRITER);
+  const keys = await run.lists.listKeys(groupId, step.signal, PROJECT_WRITER);
   if (!keys.ok) return keys;
   const [key, ...others] = keys.value.filter((each) => isNamed(each, name));
   if (key && others.length > 0) return failed(doubled([key, ...others]));
@@ -127,7 +129,7 @@ function create(run: Run, wanted: WantedKey, { dryRun, signal }: Step): Promise<
   const request = { groupId, name, sink, entry, cloud, geography, dryRun };
   const call = { signal, progress: () => undefined };
   // The operator's own act: nobody is asked.
-  return createKey({ ...run, atlas: run.listing, confirmTools: [] }, request, call, run.listing.listedAt(groupId));
+  return createKey({ ...run, confirmTools: [] }, request, call, run.lists);
 }
 
 /** By its own account; a key that does not say when it was made is due, and then refused. */
@@ -156,11 +158,10 @@ async function exists({ kept }: Run, key: ListedKey, { sink, reference }: SinkCh
   const told = () => {
     if (held.held === 'nothing') return [`${place} nothing in its place here.`];
     if (held.held === 'unknown') return [];
-    const known = kept.intents.filter(
-      (intent) => isDelivered(intent) && 'fingerprint' in intent.state && intent.state.fingerprint === held.fingerprint,
-    );
-    const own = kept.intents.filter((intent) => keyOf(intent) === key.apiKeyId && isDelivered(intent));
-    const isOwn = known.some((intent) => keyOf(intent) === key.apiKeyId);
+    const isOfIt = (intent: Intent) => isOfKey(intent, reference.groupId, key.apiKeyId);
+    const known = knownOf(held, kept.intents).filter(isDelivered);
+    const own = kept.intents.filter((intent) => isOfIt(intent) && isDelivered(intent));
+    const isOwn = known.some(isOfIt);
     return isOwn || (known.length === 0 && own.length === 0) ? [] : [`${place} another secret in its place here.`];
   };
   return ok({ outcome: 'exists', key, warnings: told() });
@@ -199,7 +200,7 @@ const readOnlyRefusal = refusal(
 );
 
 function doubled(keys: readonly ListedKey[]): Failure {
-  const ids = keys.map(({ apiKeyId }) => apiKeyId ?? 'one without an id').join(', ');
+  const ids = listed(keys.map(({ apiKeyId }) => apiKeyId ?? 'one without an id'));
   return refusal(
     'NAME_IN_USE',
     `${keys.length} keys have this name: ${ids}.`,

@@ -6,12 +6,13 @@ import { failed, ok, refusal, type Result } from '../failure.ts';
 import { isPlace, expand, type Held, type Sink } from '../sinks/sink.ts';
 import type { Fingerprint } from '../secret/opened-secret.ts';
 import { isDelivered, type Intent } from './journal/intent.ts';
+import { inLanes } from './create-many.ts';
 import type { KeyListContext } from './lists.ts';
 import { explained } from './find-key.ts';
 import { cancelled, isAllowed, refuseProject } from './refusals.ts';
 import type { RequestContext } from './request-context.ts';
-import { confirmHolder, holderOf, placesOfSecret, type Holder } from './secret-places.ts';
-import { chooseSink, referenceOf, type ConfiguredSinks, type SinkChoice } from './sink-choice.ts';
+import { confirmHolder, holderOf, knownOf, placesOfSecret, type Holder } from './secret-places.ts';
+import { chooseSink, isHeldBy, referenceOf, type ConfiguredSinks, type SinkChoice } from './sink-choice.ts';
 
 export interface SinkCheckContext extends KeyListContext, ConfiguredSinks {}
 
@@ -60,7 +61,7 @@ export async function checkSinks(
   if (groupIds.length === 0) return failed(noProject);
   const places = await placesOf(context, request, groupIds.slice(0, MOST_PROJECTS), intents);
   if (!places.ok) return places;
-  const seen = await lookAt(context, places.value.slice(0, MOST_PLACES), intents, call);
+  const seen = await lookAt(context, places.value.slice(0, MOST_PLACES), kept.value.intents, call);
   if (!seen.ok) return seen;
   const leftOut = Math.max(0, groupIds.length - MOST_PROJECTS) + Math.max(0, places.value.length - MOST_PLACES);
   return ok({ places: seen.value, leftOut });
@@ -121,7 +122,7 @@ async function lookAt(
   intents: readonly Intent[],
   call: RequestContext,
 ): Promise<Result<readonly PlaceSeen[]>> {
-  const seen = new Map<string, PlaceSeen>();
+  const looks: Look[] = [];
   const keysOf = new Map<string, readonly ListedKey[]>();
   for (const place of places) {
     const { groupId } = place.reference;
@@ -135,25 +136,43 @@ async function lookAt(
       keysOf.set(groupId, keys);
     }
     const held = await place.sink.lookUp(place.reference);
-    const holder = await confirmHolder(context.atlas, holderOf(held, groupId, keys, intents), groupId, call.signal);
-    const told = placeSeen(place, held, holder, intents);
-    const identity = JSON.stringify([told.sink, told.location, told.entry, isShared(place) ? '' : groupId]);
-    if (seen.get(identity)?.key === undefined) seen.set(identity, told);
+    const known = knownOf(held, intents).find((intent) => isAllowed(context, intent.groupId));
+    looks.push({ place, known, holder: holderOf(held, groupId, keys, intents) });
   }
-  return ok([...seen.values()]);
+  return ok(await tell(context, looks, call));
 }
 
-function placeSeen(place: SinkChoice, held: Held, holder: Holder, intents: readonly Intent[]): PlaceSeen {
+interface Look {
+  readonly place: SinkChoice;
+  readonly holder: Holder;
+  /** What the journal knows of the value that is there, of a project that is allowed. */
+  readonly known: Intent | undefined;
+}
+
+/** That a key is deleted may take several looks to be seen, so that it is looked at for a few at once. */
+async function tell(context: SinkCheckContext, looks: readonly Look[], call: RequestContext) {
+  const seen = new Map<string, PlaceSeen>();
+  const holders = await inLanes(looks, call.signal, ({ place, holder }, signal) =>
+    confirmHolder(context.atlas, holder, place.reference.groupId, signal),
+  );
+  for (const [index, look] of looks.entries()) {
+    const told = placeSeen({ ...look, holder: holders[index] ?? look.holder });
+    const ofProject = isShared(look.place) ? '' : look.place.reference.groupId;
+    const identity = JSON.stringify([told.sink, told.location, told.entry, ofProject]);
+    if (seen.get(identity)?.key === undefined) seen.set(identity, told);
+  }
+  return [...seen.values()];
+}
+
+function placeSeen({ place, holder, known }: Look): PlaceSeen {
   const { groupId } = place.reference;
   const isOfProject = holder.is === 'key' || holder.is === 'deleted key' || !isShared(place);
-  const known = (fingerprint: Fingerprint) =>
-    intents.some(({ state }) => 'fingerprint' in state && state.fingerprint === fingerprint);
   return {
     ...whereIs(place),
     ...(isOfProject && { groupId }),
     holds: holder.is,
     ...keySeen(holder),
-    ...(held.held === 'value' && known(held.fingerprint) && { fingerprint: held.fingerprint }),
+    ...(known && 'fingerprint' in known.state && { fingerprint: known.state.fingerprint }),
   };
 }
 
@@ -200,18 +219,20 @@ export async function placesOfKey(
   const kept = await journal.read();
   const intents = kept.ok ? kept.value.intents : [];
   const known = await Promise.all(
-    placesOfSecret(sinks, intents, key.apiKeyId).map(async ({ intent: { state, updatedAt: at }, ...place }) => {
-      const held = await place.sink.lookUp(place.reference);
-      return 'fingerprint' in state
-        ? [{ ...whereIs(place), fingerprint: state.fingerprint, at, holds: wordFor(held, state.fingerprint) }]
-        : [];
-    }),
+    placesOfSecret(sinks, intents, groupId, key.apiKeyId).map(
+      async ({ intent: { state, updatedAt: at }, ...place }) => {
+        const held = await place.sink.lookUp(place.reference);
+        return 'fingerprint' in state
+          ? [{ ...whereIs(place), fingerprint: state.fingerprint, at, holds: wordFor(held, state.fingerprint) }]
+          : [];
+      },
+    ),
   );
   return known.length > 0 || !kept.ok ? known.flat() : onlyFit(sinks, groupId, key, intents);
 }
 
 function wordFor(held: Held, fingerprint: Fingerprint): SecretDelivered['holds'] {
-  if (held.held === 'value') return held.fingerprint === fingerprint ? 'it' : 'another value';
+  if (held.held === 'value') return isHeldBy(held, fingerprint) ? 'it' : 'another value';
   return held.held === 'nothing' ? 'nothing' : 'unreadable';
 }
 

@@ -8,7 +8,7 @@ import { askConsent, inLines, type ConsentPolicy } from './consent.ts';
 import { createKey, type CreateRequest } from './create.ts';
 import type { CreateContext } from './create-and-deliver.ts';
 import { isSpent, quotaExceeded } from './journal/intent.ts';
-import { listingOnce } from './listing-once.ts';
+import { listingOnce, type KeptLists } from './listing-once.ts';
 import { cancelled } from './refusals.ts';
 import type { Ask, RequestContext } from './request-context.ts';
 import type { Delivered, Planned } from './sink-choice.ts';
@@ -39,14 +39,14 @@ export async function createKeys(
 ): Promise<Result<CreatedMany>> {
   const refused = refuseSameNames(keys) ?? (await refuseByQuota(context, keys.length));
   if (refused) return failed(refused);
-  const atlas = listingOnce(context.atlas, { longestMs: LONGEST_LIST_MS });
+  const lists = listingOnce(context.atlas, { longestMs: LONGEST_LIST_MS });
   // The person is asked once, for all.
-  const listing = { ...context, atlas, confirmTools: [] };
+  const unasked = { ...context, confirmTools: [] };
   const ask = askOnce(call.ask, keys);
   call.progress(`Checking ${counted(keys.length, 'key')}`);
   const checks = await inLanes(keys, call.signal, async (key, signal) => {
     if (signal.aborted) return failed(cancelled);
-    return createKey(listing, { ...key, dryRun: true }, { signal, progress: silent, ...(ask && { ask }) });
+    return createKey(context, { ...key, dryRun: true }, { signal, progress: silent, ...(ask && { ask }) }, lists);
   });
   const plans = checks.flatMap((check) => (check.ok ? [check.value] : []));
   if (plans.length < keys.length) return ok({ outcome: 'failed', results: checks });
@@ -59,8 +59,7 @@ export async function createKeys(
   let ended = 0;
   const results = await inLanes(keys, call.signal, async (key, signal, index) => {
     const { sink, entry } = plans[index]?.delivery ?? key;
-    const listedAt = atlas.listedAt(key.groupId);
-    const result = await createUnlessCancelled(listing, { ...key, sink, entry, dryRun: false }, signal, listedAt);
+    const result = await createUnlessCancelled(unasked, { ...key, sink, entry, dryRun: false }, signal, lists);
     ended += 1;
     call.progress(`${ended} of ${keys.length}`);
     return result;
@@ -75,10 +74,10 @@ async function createUnlessCancelled(
   context: CreateContext,
   request: CreateRequest,
   signal: AbortSignal,
-  listedAt: number | undefined,
+  lists: KeptLists,
 ): Promise<Result<Delivered | Planned>> {
   if (signal.aborted) return failed(cancelled);
-  return withoutDefect(() => createKey(context, request, { signal, progress: silent }, listedAt));
+  return withoutDefect(() => createKey(context, request, { signal, progress: silent }, lists));
 }
 
 /** The error itself may quote anything. */

@@ -19,6 +19,7 @@ import {
 } from './sink-choice.ts';
 import { liveCheckWarnings } from './live-check.ts';
 import { explained } from './find-key.ts';
+import type { KeptLists } from './listing-once.ts';
 import { type ReadyPlace, nameTaken, replacesDeadSecret, withLeftovers } from './taken.ts';
 import {
   leftoverOfName,
@@ -42,27 +43,28 @@ export interface CreateRequest {
   readonly dryRun: boolean;
 }
 
-/** @param listedAt when the project was listed, in milliseconds since the epoch, where the caller keeps that list */
+/** @param lists where the caller keeps one of the project: for the look before the create, and for no later one */
 export async function createKey(
   context: CreateContext & Partial<ConsentPolicy>,
   request: CreateRequest,
   call: RequestContext,
-  listedAt?: number,
+  lists?: KeptLists,
 ): Promise<Result<Delivered | Planned>> {
   const refused = refuseProject(context, request.groupId) ?? refuseMarkedName('name', request.name);
   if (refused) return failed(refused);
   const chosen = await chooseSink(context, request, call.ask);
   if (!chosen.ok) return chosen;
   const choice = chosen.value;
-  const looked = listedAt ?? Date.now();
+  const looked = lists?.listedAt(request.groupId) ?? Date.now();
   call.progress('Looking at the project and the sink');
-  let free = await prepareWrite(context, choice, request, call.signal);
+  let free = await prepareWrite({ ...context, lists: lists ?? context.atlas }, choice, request, call.signal);
   if (!free.ok) return free;
   if (!request.dryRun) {
     const consent = await askToCreate(context, request, { choice, location: free.value.write.location }, call);
     if (!consent.ok) return consent;
     // The person took a while.
-    if (consent.value === 'given') free = await prepareWrite(context, choice, request, call.signal);
+    if (consent.value === 'given')
+      free = await prepareWrite({ ...context, lists: context.atlas }, choice, request, call.signal);
     if (!free.ok) return free;
   }
   const { write, seen, warnings } = free.value;
@@ -98,14 +100,14 @@ async function askToCreate(
 
 /** Asks Atlas whether the name is free and the sink whether it can write, both at once. A dry run changes nothing. */
 async function prepareWrite(
-  context: CreateContext,
+  context: CreateContext & { readonly lists: Pick<Atlas, 'listKeys'> },
   choice: SinkChoice,
   { groupId, name, dryRun }: CreateRequest,
   signal: AbortSignal,
 ): Promise<Result<Pick<PreparedCreate, 'write' | 'seen'> & { readonly warnings: readonly string[] }>> {
   const mode = dryRun ? 'inspect' : 'prove';
   const [keys, kept, preflight] = await Promise.all([
-    context.atlas.listKeys(groupId, signal, PROJECT_WRITER),
+    context.lists.listKeys(groupId, signal, PROJECT_WRITER),
     context.journal.read(),
     choice.sink.preflight(choice.reference, mode),
   ]);

@@ -51,7 +51,7 @@ export async function deleteKey(
   const request = { ...wish, apiKeyId: id.value };
   let found = await findNamed(context, request, call);
   if (!found.ok) return found;
-  const places = await placesOfSecret(context, request.apiKeyId);
+  const places = await placesOfSecret(context, request);
   const warnings = places.map(stillStands);
   if (request.dryRun) return ok({ outcome: 'planned', key: found.value, warnings });
   const former = isAsked(context, call) ? await formerNameOf(context.stateDir, request.apiKeyId) : undefined;
@@ -69,9 +69,12 @@ export async function deleteKey(
 }
 
 /** As far as the journal knows: where it is, or may be. */
-async function placesOfSecret({ journal, sinks }: DeleteContext, apiKeyId: string): Promise<readonly KnownPlace[]> {
+async function placesOfSecret(
+  { journal, sinks }: DeleteContext,
+  { groupId, apiKeyId }: KnownDelete,
+): Promise<readonly KnownPlace[]> {
   const kept = await journal.read();
-  const places = kept.ok ? await lookAtKnownPlaces(sinks, kept.value.intents, apiKeyId) : [];
+  const places = kept.ok ? await lookAtKnownPlaces(sinks, kept.value.intents, groupId, apiKeyId) : [];
   return places.filter(({ holds }) => holds !== 'no');
 }
 

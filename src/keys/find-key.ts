@@ -1,12 +1,13 @@
 // Finds the project and the key that is meant, by id or by exact name, among those that the operator allows; where Atlas or this
 // server refuses one, it says what may have been meant.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
 import type { Atlas } from '../atlas/atlas.ts';
 import type { Scope } from '../atlas/api/admin-api.ts';
 import { hasId, isNamed, sameName, saysNoSuchKey, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
 import type { Project } from '../atlas/api/projects.ts';
-import { nearest } from '../text/text.ts';
+import { listed, nearest } from '../text/text.ts';
 import { isAllowed, refuseProject, type ProjectPolicy } from './refusals.ts';
 import type { RequestContext } from './request-context.ts';
 
@@ -16,6 +17,8 @@ const MOST_NEAREST = 5;
 
 export interface KeyContext extends ProjectPolicy {
   readonly atlas: Atlas;
+  /** Of which a refusal may tell the nearest; absent for both. Not of those whose list the operator denies. */
+  readonly tells?: { readonly projects: boolean; readonly keys: boolean };
 }
 
 /** Of an allowed project only. */
@@ -34,6 +37,31 @@ export async function getModelKey(
   return hidden ? failed(hidden) : key;
 }
 
+/** Before each look, in milliseconds. */
+const LOOK_AFTER_MS = [0, 300, 1_000];
+
+/**
+ * The key as a read by its id shows it, or undefined where it is gone. Atlas does not promise that a read or a list shows a key of a
+ * moment ago, so that only several looks tell, at both: where a list shows it, or a row that may be it, nobody can.
+ */
+export async function keyUnlessGone(
+  atlas: Atlas,
+  groupId: string,
+  apiKeyId: string,
+  signal?: AbortSignal,
+): Promise<Result<ModelKey | undefined>> {
+  let shown: Failure | undefined;
+  for (const wait of LOOK_AFTER_MS) {
+    await delay(wait);
+    const now = await atlas.getKey({ groupId }, apiKeyId, signal);
+    if (now.ok || !saysNoSuchKey(now.failure)) return now;
+    const keys = await atlas.listKeys(groupId, signal);
+    if (!keys.ok) return keys;
+    if (keys.value.some((key) => !hasId(key) || key.apiKeyId === apiKeyId)) shown = now.failure;
+  }
+  return shown ? failed(shown) : ok(undefined);
+}
+
 interface KeyWish {
   readonly groupId: string;
   /** One of both. */
@@ -47,11 +75,19 @@ export async function findKey(
   { groupId, apiKeyId, name }: KeyWish,
   call: Pick<RequestContext, 'signal'>,
 ): Promise<Result<ModelKey>> {
-  const scope = { groupId };
-  if (apiKeyId !== undefined && name === undefined) return getModelKey(context, { scope, apiKeyId }, call);
+  if (apiKeyId !== undefined && name === undefined) return getModelKey(context, { scope: { groupId }, apiKeyId }, call);
   if (name === undefined || apiKeyId !== undefined) return failed(oneOf('name'));
   const id = await findKeyId(context, groupId, name, call);
-  const key = id.ok ? await getModelKey(context, { scope, apiKeyId: id.value }, call) : id;
+  return id.ok ? getKeyNamed(context, { groupId, apiKeyId: id.value, name }, call) : id;
+}
+
+/** The key that a list shows under that name, as it is now: it must have the name still. */
+export async function getKeyNamed(
+  context: KeyContext,
+  { groupId, apiKeyId, name }: { readonly [Part in keyof KeyWish]-?: string },
+  call: Pick<RequestContext, 'signal'>,
+): Promise<Result<ModelKey>> {
+  const key = await getModelKey(context, { scope: { groupId }, apiKeyId }, call);
   return key.ok && !isNamed(key.value, name) ? failed(renamedMeanwhile(key.value)) : key;
 }
 
@@ -85,17 +121,17 @@ export async function findKeyId(
   if (refused) return failed(refused);
   const keys = await context.atlas.listKeys(groupId, signal);
   if (!keys.ok) return failed(await explained(context, keys.failure, { groupId }, signal));
-  const found = keyNamed(keys.value, name);
+  const found = keyNamed(context, keys.value, name);
   return found.ok ? ok(found.value.apiKeyId) : found;
 }
 
 /** @param keys all of a project: a name stands for a key only where no other has it, one without an id included */
-export function keyNamed(keys: readonly ListedKey[], name: string): Result<ModelKey> {
+export function keyNamed(context: KeyContext, keys: readonly ListedKey[], name: string): Result<ModelKey> {
   const [named, ...others] = keys.filter((key) => isNamed(key, name));
-  if (!named) return failed(noKeyNamed(name, keys));
+  if (!named) return failed(noKeyNamed(context, name, keys));
   if (others.length === 0 && hasId(named)) return ok(named);
   const told = [named, ...others].map((key) => `${key.apiKeyId ?? 'no id'} (${key.maskedSecret ?? 'no mask'})`);
-  const message = `The name is not that of a single key: ${told.join(', ')}.`;
+  const message = `The name is not that of a single key: ${listed(told)}.`;
   return failed(refusal('INVALID_INPUT', message, 'Pass the apiKeyId of the one that is meant.'));
 }
 
@@ -105,11 +141,13 @@ export function renamedMeanwhile({ apiKeyId, name }: ModelKey): Failure {
   return { ...refusal('NAME_MISMATCH', message, 'Call again with its present name if it is still meant.'), apiKeyId };
 }
 
-function noKeyNamed(name: string, keys: readonly ListedKey[]): Failure {
+function noKeyNamed({ tells }: KeyContext, name: string, keys: readonly ListedKey[]): Failure {
   const isId = keys.some(({ apiKeyId }) => apiKeyId === name);
   const hint = isId
     ? 'That is the id of a key: pass it as apiKeyId, with the name of the key.'
-    : nearestKeys(name, keys);
+    : tells?.keys === false
+      ? 'Ask the user for its exact name, or its id.'
+      : nearestKeys(name, keys);
   return refusal('ATLAS_NOT_FOUND', 'No key of the project has that name.', hint);
 }
 
@@ -120,13 +158,29 @@ function nearestKeys(name: string, keys: readonly ListedKey[]): string {
   return shown === '' ? 'The project has no keys.' : `The nearest names: ${shown}.`;
 }
 
-/** What a text that is no project's id may have meant, among the projects that the operator allows; empty where they cannot be seen. */
-export async function projectsMeant(context: KeyContext, text: string, signal: AbortSignal): Promise<string> {
-  const listed = await context.atlas.listProjects(undefined, signal);
-  const projects = listed.ok ? listed.value.filter(({ groupId }) => groupId && isAllowed(context, groupId)) : [];
-  const named = projects.filter(({ name }) => sameName(name.trim().toLowerCase(), text.trim().toLowerCase()));
+/** Of one call: so many texts that are no id are answered. */
+const MOST_TEXTS = 10;
+
+/**
+ * What texts that are no project's id may have meant, among the projects that the operator allows; empty where they cannot be seen.
+ * However many there are, the projects are listed once.
+ */
+export async function projectsMeant(
+  context: KeyContext,
+  texts: readonly string[],
+  signal: AbortSignal,
+): Promise<string> {
+  if (texts.length === 0 || context.tells?.projects === false) return '';
+  const seen = await context.atlas.listProjects(undefined, signal);
+  const projects = seen.ok ? seen.value.filter(({ groupId }) => groupId && isAllowed(context, groupId)) : [];
+  const hints = texts.slice(0, MOST_TEXTS).map((text) => projectMeant(projects, text.trim().toLowerCase()));
+  return [...new Set(hints)].filter((hint) => hint !== '').join(' ');
+}
+
+function projectMeant(projects: readonly Project[], text: string): string {
+  const named = projects.filter(({ name }) => sameName(name.trim().toLowerCase(), text));
   if (named.length > 0) return `That is the name of a project: ${shownProjects(named.slice(0, MOST_NEAREST))}.`;
-  const likely = nearest(text.toLowerCase(), projects, ({ name }) => name.toLowerCase(), MOST_NEAREST);
+  const likely = nearest(text, projects, ({ name }) => name.toLowerCase(), MOST_NEAREST);
   return likely.length === 0 ? '' : projectsHint(likely);
 }
 
@@ -137,7 +191,7 @@ export async function keysMeant(
   text: string,
   signal: AbortSignal,
 ): Promise<string> {
-  if (!isAllowed(context, groupId)) return '';
+  if (!isAllowed(context, groupId) || context.tells?.keys === false) return '';
   const keys = await context.atlas.listKeys(groupId, signal);
   if (!keys.ok) return '';
   const named = keys.value.filter((key) => isNamed(key, text)).filter(hasId);
@@ -153,12 +207,13 @@ export async function explained(
 ): Promise<Failure> {
   if (groupId === undefined) return plain;
   if (NO_PROJECT.includes(plain.atlas?.errorCode ?? '')) {
+    if (context.tells?.projects === false) return plain;
     const projects = await context.atlas.listProjects(undefined, signal);
     const visible = projects.ok ? projects.value.filter((project) => isAllowed(context, project.groupId)) : [];
     const likely = nearest(groupId, visible, (project) => project.groupId ?? '', MOST_NEAREST);
     return likely.length === 0 ? plain : { ...plain, hint: `${plain.hint} ${projectsHint(likely)}` };
   }
-  if (apiKeyId !== undefined && saysNoSuchKey(plain)) {
+  if (apiKeyId !== undefined && saysNoSuchKey(plain) && context.tells?.keys !== false) {
     const keys = await context.atlas.listKeys(groupId, signal);
     const named = keys.ok ? keys.value.filter((key) => isNamed(key, apiKeyId)) : [];
     return { ...plain, hint: `${plain.hint} ${keyHint(named.filter(hasId).map((key) => key.apiKeyId))}` };
@@ -178,5 +233,5 @@ function shownProjects(projects: readonly Project[]): string {
 function keyHint(ids: readonly string[]): string {
   return ids.length === 0
     ? 'list_ai_model_api_keys lists the keys of the project.'
-    : `That is the name of a key; its apiKeyId is ${ids.join(' or ')}.`;
+    : `That is the name of a key; its apiKeyId is ${listed(ids, ' or ')}.`;
 }

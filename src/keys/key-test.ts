@@ -5,12 +5,12 @@ import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
 import type { ModelKey } from '../atlas/api/keys.ts';
 import type { Secret } from '../secret/secret.ts';
 import type { FoundSecret } from '../sinks/sink.ts';
-import { isDelivered, keyOf, type Intent } from './journal/intent.ts';
+import { isDelivered, isOfKey, type Intent } from './journal/intent.ts';
 import type { Journal } from './journal/journal.ts';
 import { tryKey, type KeyTrial, type KeyUseContext } from './live-check.ts';
 import { findKey } from './find-key.ts';
 import type { RequestContext } from './request-context.ts';
-import { replacedBy } from './rotate.ts';
+import { replacedBy } from './secret-places.ts';
 import { chooseSink, referenceOf, type ConfiguredSinks, type SinkChoice } from './sink-choice.ts';
 import { refuseMarkedKey } from './refusals.ts';
 
@@ -87,22 +87,22 @@ function holding(looks: readonly Look[]): { readonly choice: SinkChoice; readonl
   return looks.flatMap(({ choice, found }) => (found.held === 'secret' ? [{ choice, secret: found.secret }] : []));
 }
 
-async function looksAt(choices: readonly SinkChoice[], { key, intents }: Wish): Promise<readonly Look[]> {
+async function looksAt(choices: readonly SinkChoice[], { groupId, key, intents }: Wish): Promise<readonly Look[]> {
   const looks: Look[] = [];
   for (const choice of choices) {
     const { sink, reference } = choice;
-    const found = (await sink.readSecret?.(reference, replacedBy(key, intents))) ?? { held: 'unknown' };
+    const found = (await sink.readSecret?.(reference, replacedBy(groupId, key, intents))) ?? { held: 'unknown' };
     looks.push({ choice, found });
   }
   return looks;
 }
 
 /** The last first. */
-function knownPlaces({ sinks }: ConfiguredSinks, { key, intents, sink, entry }: Wish): readonly SinkChoice[] {
+function knownPlaces({ sinks }: ConfiguredSinks, { groupId, key, intents, sink, entry }: Wish): readonly SinkChoice[] {
   const places = new Map<string, SinkChoice>();
   for (const intent of intents.toReversed()) {
     const opened = sinks.get(intent.sink);
-    if (!opened || !isDelivered(intent) || keyOf(intent) !== key.apiKeyId) continue;
+    if (!opened || !isDelivered(intent) || !isOfKey(intent, groupId, key.apiKeyId)) continue;
     if ((sink ?? intent.sink) !== intent.sink || (entry ?? intent.entry) !== intent.entry) continue;
     // The operator may have changed the sink since.
     if (opened.takesEntry !== (intent.entry !== undefined)) continue;

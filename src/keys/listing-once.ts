@@ -1,4 +1,5 @@
-// An Atlas that lists the keys of a project once for several looks at it.
+// Lists the keys of a project once for several looks at it. It is no Atlas: what became of a key is asked of Atlas itself, since a
+// list from before says of a new key that it is not there.
 
 import type { Atlas } from '../atlas/atlas.ts';
 
@@ -9,19 +10,18 @@ interface ListingLimits {
   readonly most?: number;
 }
 
-interface ListingAtlas extends Atlas {
+export interface KeptLists extends Pick<Atlas, 'listKeys'> {
   /** When the list of that project that is kept was asked for, in milliseconds since the epoch. */
   listedAt(groupId: string): number | undefined;
 }
 
 /** A list that failed is not asked for again either: the same is true for whoever looks next. */
 export function listingOnce(
-  atlas: Atlas,
+  atlas: Pick<Atlas, 'listKeys'>,
   { longestMs = Number.POSITIVE_INFINITY, most = Number.POSITIVE_INFINITY }: ListingLimits = {},
-): ListingAtlas {
+): KeptLists {
   const lists = new Map<string, { readonly list: ReturnType<Atlas['listKeys']>; readonly at: number }>();
   return {
-    ...atlas,
     listedAt: (groupId) => lists.get(groupId)?.at,
     listKeys(groupId, signal, role) {
       const known = lists.get(groupId);

@@ -12,7 +12,7 @@ import { commitName, ownKey, type Commit, deleteOwnKey, datedName, finalNameOf }
 import { referenceOf, temporaryFilesOf } from './sink-choice.ts';
 import { undeliveredOf, isAllowed, type ProjectPolicy } from './refusals.ts';
 import { ok, type Result } from '../failure.ts';
-import type { Ending, Intent } from './journal/intent.ts';
+import type { Ending, Intent, Step } from './journal/intent.ts';
 import { isUnderWay, isUnfinished, type Journal, type OpenIntent } from './journal/journal.ts';
 import { judgeIntent, type Judgement } from './judge-intent.ts';
 import { listingOnce } from './listing-once.ts';
@@ -67,7 +67,7 @@ export async function reconcile(
 ): Promise<Result<Reconciliation>> {
   const kept = await context.journal.read();
   if (!kept.ok) return kept;
-  const looking = { ...context, atlas: listingOnce(context.atlas) };
+  const looking = { ...context, atlas: { ...context.atlas, listKeys: listingOnce(context.atlas).listKeys } };
   const looks: Look[] = [];
   for (const intent of kept.value.intents) {
     if (call.signal.aborted) break;
@@ -165,7 +165,7 @@ async function deleteOrCommit(
   await context.sinks.get(intent.sink)?.removeLeftovers?.(referenceOf(intent), intent.nonce);
   const judgement = await judgeIntent(context, intent, call.signal);
   const recordEnd = async (outcome: Ending, apiKeyId?: string) => {
-    await open?.release({ step: 'ended', outcome, ...(apiKeyId !== undefined && { apiKeyId }) });
+    await open?.release(endOf(intent, outcome, apiKeyId));
   };
   switch (judgement.is) {
     case 'settled':
@@ -194,6 +194,12 @@ async function deleteOrCommit(
   return reportUnchanged(intent, judgement);
 }
 
+/** Of a secret that is in its sink the fingerprint stays known: it tells later whose it is. */
+function endOf({ state }: Intent, outcome: Ending, apiKeyId: string | undefined): Step {
+  const known = outcome === 'delivered' && 'fingerprint' in state ? { fingerprint: state.fingerprint } : {};
+  return { step: 'ended', outcome, ...(apiKeyId !== undefined && { apiKeyId }), ...known };
+}
+
 /** Takes a secret out of its sink where the key is to be deleted and its server was killed before it could. */
 async function withdrawSecret(sinks: ReconcileContext['sinks'], intent: Intent): Promise<void> {
   const { state } = intent;
@@ -215,7 +221,7 @@ async function commitDelivered(
     committed = await commitName(atlas, own, datedName(name, listed), true);
   switch (committed.state) {
     case 'committed':
-      await intent.release({ step: 'ended', outcome: 'delivered', apiKeyId });
+      await intent.release(endOf(intent, 'delivered', apiKeyId));
       return reportDelivered(intent, committed.key, listed, '');
     case 'gone':
       await intent.release({ step: 'ended', outcome: 'gone', apiKeyId });

@@ -9,6 +9,7 @@ import type { RequestContext } from './request-context.ts';
 import type { Commit } from './own-key.ts';
 import type { CreateContext, Issued } from './create-and-deliver.ts';
 import { deleteForGood } from './delete.ts';
+import { keyUnlessGone } from './find-key.ts';
 import type { DeliveryReceipt } from './sink-choice.ts';
 import type { Step } from './journal/intent.ts';
 import { commitIssued, liveCheckOf, recordDelivered } from './create.ts';
@@ -94,8 +95,9 @@ type OldEnd =
 async function deleteOld(atlas: Atlas, issued: Issued, old: ModelKey): Promise<OldEnd> {
   const { groupId } = issued.intent;
   await issued.intent.record(stepOf('retiring', issued));
-  const now = await atlas.getKey({ groupId }, old.apiKeyId);
-  if (!now.ok) return saysNoSuchKey(now.failure) ? { state: 'deleted' } : { state: 'alive', failure: now.failure };
+  const now = await keyUnlessGone(atlas, groupId, old.apiKeyId);
+  if (!now.ok) return { state: saysNoSuchKey(now.failure) ? 'unknown' : 'alive', failure: now.failure };
+  if (!now.value) return { state: 'deleted' };
   if (sameName(originalName(now.value), originalName(old))) return deleteForGood(atlas, groupId, old.apiKeyId);
   const warning = `The old key ${old.apiKeyId} is kept: somebody renamed it meanwhile to ${JSON.stringify(now.value.name)}.`;
   return { state: 'changed', warning };

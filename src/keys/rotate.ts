@@ -6,15 +6,7 @@ import { cleanText } from '../atlas/api/untrusted-text.ts';
 import { PROJECT_WRITER } from '../atlas/api/admin-api.ts';
 import type { Replaced } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
-import {
-  askConsent,
-  described,
-  typedNameOf,
-  type ConfirmPolicy,
-  type ConsentPolicy,
-  isAsked,
-  refuseOtherName,
-} from './consent.ts';
+import { askConsent, described, typedNameOf, type ConsentPolicy, isAsked, refuseOtherName } from './consent.ts';
 import {
   chooseSink,
   timeForReveal,
@@ -23,7 +15,7 @@ import {
   receipt,
   type DeliveryReceipt,
 } from './sink-choice.ts';
-import { explained, keyNamed } from './find-key.ts';
+import { explained, getKeyNamed, keyNamed } from './find-key.ts';
 import {
   cancelled,
   fromSink,
@@ -35,9 +27,9 @@ import {
 } from './refusals.ts';
 import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
 import { formerNameOf } from './journal/audit.ts';
-import { isDelivered, keyOf, openRotationOf, type Intent } from './journal/intent.ts';
+import { isDelivered, isOfKey, keyOf, openRotationOf, type Intent } from './journal/intent.ts';
 import { datedName, newNonce } from './own-key.ts';
-import { searchOldSecret } from './secret-places.ts';
+import { replacedBy, searchOldSecret } from './secret-places.ts';
 import { placeRefused, type Seen } from './taken.ts';
 import { createAndDeliver, type CreateContext, type PreparedCreate } from './create-and-deliver.ts';
 import { isSeen, keptBecause, retire, type Rotated } from './retire.ts';
@@ -64,7 +56,6 @@ type KnownRotation = RotateRequest & { readonly apiKeyId: string };
 export interface RotateContext extends CreateContext, ConsentPolicy {
   /** Of the audit log. */
   readonly stateDir: string;
-  readonly confirm: ConfirmPolicy;
 }
 
 export interface RotationPlanned {
@@ -137,7 +128,7 @@ async function examine(context: RotateContext, wish: RotateRequest, call: Reques
   const chosen = await choosePlace(context, request, { ...seen, old, looked }, call);
   if (!chosen.ok) return chosen;
   const choice = chosen.value;
-  const replaced = replacedBy(old, intents);
+  const replaced = replacedBy(groupId, old, intents);
   const preflight = await choice.sink.preflight(choice.reference, 'inspect', replaced);
   if (!preflight.ok) {
     const { isRefusedLook } = preflight.failure;
@@ -176,13 +167,6 @@ async function recordLook(
   return undefined;
 }
 
-/** The secret that may be overwritten: known by its fingerprint where this machine delivered it, else by the mask. */
-export function replacedBy({ apiKeyId, maskedSecret }: ModelKey, intents: readonly Intent[]): Replaced {
-  const own = intents.filter((intent) => keyOf(intent) === apiKeyId && isDelivered(intent));
-  const fingerprints = own.flatMap(({ state }) => ('fingerprint' in state ? (state.fingerprint ?? []) : []));
-  return { maskedSecret, fingerprints };
-}
-
 /** Where the caller says, else where the old secret is, else as a create chooses. */
 async function choosePlace(
   context: RotateContext,
@@ -206,14 +190,19 @@ function isSamePlace(one: SinkChoice, other: SinkChoice): boolean {
   return one.sink.name === other.sink.name && one.reference.entry === other.reference.entry;
 }
 
-/** By its id, else by its name where that is the name of one key only. It is read again by its id before it is deleted. */
+/** By its id, else by its name where that is the name of one key only, now too. It is read again by its id before it is deleted. */
 async function oldKeyIn(
   context: RotateContext,
   keys: readonly ListedKey[],
   { groupId, apiKeyId, confirmName }: RotateRequest,
   signal: AbortSignal,
 ): Promise<Result<ModelKey>> {
-  if (apiKeyId === undefined) return keyNamed(keys, confirmName);
+  if (apiKeyId === undefined) {
+    const named = keyNamed(context, keys, confirmName);
+    return named.ok
+      ? getKeyNamed(context, { groupId, apiKeyId: named.value.apiKeyId, name: confirmName }, { signal })
+      : named;
+  }
   const old = keys.filter(hasId).find((key) => key.apiKeyId === apiKeyId);
   return old ? ok(old) : failed(await notListed(context, { groupId, apiKeyId }, signal));
 }
@@ -274,7 +263,7 @@ function placeKnown(
   sinks: ConfiguredSinks['sinks'],
 ): Pick<RotateRequest, 'groupId' | 'sink' | 'entry'> {
   if (entry !== undefined) return { groupId, sink, entry };
-  const delivered = intents.findLast((intent) => keyOf(intent) === apiKeyId && isDelivered(intent));
+  const delivered = intents.findLast((intent) => isOfKey(intent, groupId, apiKeyId) && isDelivered(intent));
   // The operator may have changed the sink since.
   const isGood = sinks.get(delivered?.sink ?? '')?.takesEntry === (delivered?.entry !== undefined);
   const isMeant = isGood && (sink === undefined || sink === delivered?.sink);

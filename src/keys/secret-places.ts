@@ -3,30 +3,45 @@
 
 import type { Atlas } from '../atlas/atlas.ts';
 import { hasId, saysNoSuchKey, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
-import { isPlace, expand, type Held } from '../sinks/sink.ts';
-import { isDelivered, keyOf, type Intent } from './journal/intent.ts';
-import { chooseSink, holdsSecretOf, referenceOf, type ConfiguredSinks, type SinkChoice } from './sink-choice.ts';
+import { isPlace, expand, type Held, type Replaced } from '../sinks/sink.ts';
+import { keyUnlessGone } from './find-key.ts';
+import { isDelivered, isOfKey, keyOf, type Intent } from './journal/intent.ts';
+import {
+  chooseSink,
+  holdsSecretOf,
+  isHeldBy,
+  referenceOf,
+  type ConfiguredSinks,
+  type SinkChoice,
+} from './sink-choice.ts';
 
 export type Holder =
   | { readonly is: 'key'; readonly key: ListedKey; readonly by: 'fingerprint' | 'mask' }
   /** Certain only after a read by its id. */
-  | { readonly is: 'deleted key'; readonly apiKeyId: string; readonly name: string }
+  | { readonly is: 'deleted key'; readonly apiKeyId: string; readonly name: string; readonly knownSince: string }
   | { readonly is: 'another value' }
   | { readonly is: 'nothing' }
   | { readonly is: 'unreadable' };
 
 const MASK = /^al-(?:[a-z]{2,}-)?\*+([^*]{4})$/;
 
-/** @param keys all of the project */
+/** What the journal knows of a value that is held there. */
+export function knownOf(held: Held, intents: readonly Intent[]): readonly Intent[] {
+  return intents.filter(({ state }) => 'fingerprint' in state && isHeldBy(held, state.fingerprint));
+}
+
+/**
+ * @param keys all of the project
+ * @param intents all of the journal: a secret that it knows of another project's key is not one of this project, whatever its mask
+ */
 export function holderOf(held: Held, groupId: string, keys: readonly ListedKey[], intents: readonly Intent[]): Holder {
   if (held.held !== 'value') return { is: held.held === 'nothing' ? 'nothing' : 'unreadable' };
   const own = intents.filter((intent) => intent.groupId === groupId && 'fingerprint' in intent.state);
-  const known = own.findLast(({ state }) => 'fingerprint' in state && state.fingerprint === held.fingerprint);
-  const apiKeyId = known && keyOf(known);
-  if (known && apiKeyId !== undefined) {
-    const key = keys.find((each) => each.apiKeyId === apiKeyId);
-    return key ? { is: 'key', key, by: 'fingerprint' } : { is: 'deleted key', apiKeyId, name: known.name };
-  }
+  const known = knownOf(held, intents);
+  const listed = keys.find(({ apiKeyId }) => known.some((intent) => isOfKey(intent, groupId, apiKeyId)));
+  if (listed) return { is: 'key', key: listed, by: 'fingerprint' };
+  const last = known.at(-1);
+  if (last) return unlistedHolder(last, groupId, keys, known);
   // A key's secret never changes: where its fingerprint is known, a value that only fits the mask is another's.
   const isOpen = (key: ListedKey) => !own.some((intent) => keyOf(intent) === key.apiKeyId);
   const fitting = keys.filter((key) => hasId(key) && isOpen(key) && isSameMask(key.maskedSecret, held.mask));
@@ -34,12 +49,31 @@ export function holderOf(held: Held, groupId: string, keys: readonly ListedKey[]
   return key && others.length === 0 ? { is: 'key', key, by: 'mask' } : { is: 'another value' };
 }
 
+/** @param last what the journal knows of the value last, `known` all that it does */
+function unlistedHolder(last: Intent, groupId: string, keys: readonly ListedKey[], known: readonly Intent[]): Holder {
+  const { name, updatedAt: knownSince } = last;
+  const apiKeyId = keyOf(last);
+  // No two keys have one secret: of whose it is then, nothing is certain.
+  if (apiKeyId === undefined || !known.every((intent) => isOfKey(intent, groupId, apiKeyId)))
+    return { is: 'another value' };
+  // A row without an id may be that of this key.
+  return keys.every(hasId) ? { is: 'deleted key', apiKeyId, name, knownSince } : unlisted(apiKeyId, name);
+}
+
 function isSameMask(one: string | undefined, other: string | undefined): boolean {
   const ending = MASK.exec(one ?? '')?.[1];
   return ending !== undefined && ending === MASK.exec(other ?? '')?.[1];
 }
 
-/** A list may be behind: only a read by its id, answered by Atlas itself, says that a key is deleted. */
+/** Whose secret it is, is known all the same. */
+function unlisted(apiKeyId: string, name: string): Holder {
+  return { is: 'key', key: { apiKeyId, name, lastUsedAt: null }, by: 'fingerprint' };
+}
+
+/** For so long a read may not show a new key either. In milliseconds. */
+const SHOWN_LATE_MS = 2 * 60 * 1000;
+
+/** A list may be behind: only a read by its id, answered by Atlas itself, says that a key is deleted; of a new one, several. */
 export async function confirmHolder(
   atlas: Atlas,
   holder: Holder,
@@ -47,24 +81,43 @@ export async function confirmHolder(
   signal: AbortSignal,
 ): Promise<Holder> {
   if (holder.is !== 'deleted key') return holder;
-  const { apiKeyId, name } = holder;
-  const now = await atlas.getKey({ groupId }, apiKeyId, signal);
-  if (!now.ok && saysNoSuchKey(now.failure)) return holder;
-  // Whose secret it is, is known all the same.
-  return { is: 'key', key: now.ok ? now.value : { apiKeyId, name, lastUsedAt: null }, by: 'fingerprint' };
+  const { apiKeyId, name, knownSince } = holder;
+  const isOld = Date.now() - Date.parse(knownSince) > SHOWN_LATE_MS;
+  const now = isOld
+    ? await atlas.getKey({ groupId }, apiKeyId, signal)
+    : await keyUnlessGone(atlas, groupId, apiKeyId, signal);
+  if (now.ok ? now.value === undefined : isOld && saysNoSuchKey(now.failure)) return holder;
+  return now.ok && now.value ? { is: 'key', key: now.value, by: 'fingerprint' } : unlisted(apiKeyId, name);
+}
+
+/** The secret that may be overwritten: known by its fingerprint where this machine delivered it, else by the mask. */
+export function replacedBy(
+  groupId: string,
+  { apiKeyId, maskedSecret }: ModelKey,
+  intents: readonly Intent[],
+): Replaced {
+  const isOwn = (intent: Intent) => isOfKey(intent, groupId, apiKeyId);
+  const known = (those: readonly Intent[]) =>
+    those.flatMap(({ state }) => ('fingerprint' in state ? (state.fingerprint ?? []) : []));
+  return {
+    maskedSecret,
+    fingerprints: known(intents.filter((intent) => isOwn(intent) && isDelivered(intent))),
+    others: known(intents.filter((intent) => !isOwn(intent))),
+  };
 }
 
 /** Where this machine put the secret of a key, the last one first. A result of a tool is not a place that can be looked at. */
 export function placesOfSecret(
   sinks: ConfiguredSinks['sinks'],
   intents: readonly Intent[],
+  groupId: string,
   apiKeyId: string,
 ): readonly (SinkChoice & { readonly intent: Intent })[] {
   const places = new Map<string, SinkChoice & { readonly intent: Intent }>();
   for (const intent of intents.toReversed()) {
     const sink = sinks.get(intent.sink);
     const id = JSON.stringify([intent.sink, intent.entry]);
-    if (keyOf(intent) !== apiKeyId || !isDelivered(intent) || places.has(id)) continue;
+    if (!isOfKey(intent, groupId, apiKeyId) || !isDelivered(intent) || places.has(id)) continue;
     // The operator may have changed the sink since.
     if (!sink || !isPlace(sink) || sink.takesEntry !== (intent.entry !== undefined)) continue;
     places.set(id, { sink, reference: referenceOf(intent), intent });
@@ -80,9 +133,10 @@ export interface KnownPlace extends SinkChoice {
 export async function lookAtKnownPlaces(
   sinks: ConfiguredSinks['sinks'],
   intents: readonly Intent[],
+  groupId: string,
   apiKeyId: string,
 ): Promise<readonly KnownPlace[]> {
-  const places = placesOfSecret(sinks, intents, apiKeyId);
+  const places = placesOfSecret(sinks, intents, groupId, apiKeyId);
   return Promise.all(
     places.map(async ({ intent, ...place }) => ({ ...place, holds: await holdsSecretOf(sinks, intent) })),
   );
@@ -123,7 +177,7 @@ export async function searchOldSecret(
   { groupId, old, keys, intents, known, entry = known.entry }: OldSecretSearch,
 ): Promise<{ readonly place: Place; readonly refusedAt?: SinkChoice }> {
   if (sinks.size < 2) return { place: known };
-  const places = known.sink === undefined ? [] : await lookAtKnownPlaces(sinks, intents, old.apiKeyId);
+  const places = known.sink === undefined ? [] : await lookAtKnownPlaces(sinks, intents, groupId, old.apiKeyId);
   const there = places.find(({ holds }) => holds === 'yes') ?? places.find(({ holds }) => holds === 'unknown');
   if (there) return { place: { ...there.reference, sink: there.sink.name } };
   const holding: { readonly choice: SinkChoice; readonly by: 'fingerprint' | 'mask' }[] = [];
@@ -144,6 +198,6 @@ export async function searchOldSecret(
     const { sink, reference } = found.choice;
     return { place: { groupId, sink: sink.name, entry: reference.entry } };
   }
-  const isKnown = intents.some((intent) => keyOf(intent) === old.apiKeyId && isDelivered(intent));
+  const isKnown = intents.some((intent) => isOfKey(intent, groupId, old.apiKeyId) && isDelivered(intent));
   return { place: known, ...(refusedAt && !isKnown && { refusedAt }) };
 }

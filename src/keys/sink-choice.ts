@@ -3,7 +3,7 @@
 
 import { isReservedName } from '../files/windows.ts';
 import type { Fingerprint } from '../secret/opened-secret.ts';
-import type { SecretReference, Sink, Verification } from '../sinks/sink.ts';
+import type { Held, SecretReference, Sink, Verification } from '../sinks/sink.ts';
 import type { Ask } from './request-context.ts';
 import { inLines } from './consent.ts';
 import { failed, ok, refusal, type Result } from '../failure.ts';
@@ -118,13 +118,19 @@ export function timeForReveal({ sink }: SinkChoice): { readonly keepsMs?: number
   return sink.kind === 'reveal' ? { keepsMs: REVEAL_MS } : {};
 }
 
+/** Whether that is the secret, though an editor may have ended its line. */
+export function isHeldBy(held: Held, fingerprint: Fingerprint | undefined): boolean {
+  if (held.held !== 'value' || fingerprint === undefined) return false;
+  return held.fingerprint === fingerprint || held.unendedFingerprint === fingerprint;
+}
+
 /** Whether the place holds that secret now; `unknown` where it cannot be read. */
 export async function holdsSecret(
   { sink, reference }: SinkChoice,
   fingerprint: Fingerprint,
 ): Promise<'yes' | 'no' | 'unknown'> {
   const held = await sink.lookUp(reference);
-  if (held.held === 'value') return held.fingerprint === fingerprint ? 'yes' : 'no';
+  if (held.held === 'value') return isHeldBy(held, fingerprint) ? 'yes' : 'no';
   return held.held === 'nothing' ? 'no' : 'unknown';
 }
 

@@ -21,7 +21,8 @@ export interface Seen {
 /** @param holder the key of the list that has the name */
 export async function nameTaken({ sinks }: ConfiguredSinks, holder: ListedKey, seen: Seen): Promise<Failure> {
   const { apiKeyId } = holder;
-  const places = apiKeyId === undefined ? [] : await lookAtKnownPlaces(sinks, seen.kept.intents, apiKeyId);
+  const places =
+    apiKeyId === undefined ? [] : await lookAtKnownPlaces(sinks, seen.kept.intents, seen.groupId, apiKeyId);
   const uses = places
     .filter(({ holds }) => holds === 'yes')
     .map((place) => `To use it: its secret is in ${describePlace(place)}.`);

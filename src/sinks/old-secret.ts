@@ -22,9 +22,16 @@ export function oldSecretIn(bytes: Buffer, replaced: Replaced): OldSecret | unde
 
 /** What a look says of a value: its fingerprint, and the mask that Atlas would give it. The caller wipes the bytes. */
 export function heldValue(bytes: Buffer): Held {
-  const value = bytes.toString('latin1').replace(/\r?\n$/, '');
+  const text = bytes.toString('latin1');
+  const value = text.replace(/\r?\n$/, '');
+  const unended = value === text ? undefined : fingerprintOfBytes(Buffer.from(value, 'latin1'));
   const mask = fits(value, { beginning: 'al-', ending: value.slice(-4) }) ? `al-****${value.slice(-4)}` : undefined;
-  return { held: 'value', fingerprint: fingerprintOfBytes(bytes), ...(mask !== undefined && { mask }) };
+  return {
+    held: 'value',
+    fingerprint: fingerprintOfBytes(bytes),
+    ...(unended !== undefined && { unendedFingerprint: unended }),
+    ...(mask !== undefined && { mask }),
+  };
 }
 
 /** The secret of that key, where the bytes are it; they are wiped. */
@@ -35,9 +42,10 @@ export function secretIn(bytes: Buffer, key: Replaced): FoundSecret {
 }
 
 /** A key's secret never changes: where its fingerprint is known, a value that only fits the mask is another's. */
-function isOld(value: string, { maskedSecret, fingerprints = [] }: Replaced): boolean {
-  if (fingerprints.length > 0)
-    return isSecretOfKey(value) && fingerprints.includes(fingerprintOfBytes(Buffer.from(value, 'latin1')));
+function isOld(value: string, { maskedSecret, fingerprints = [], others = [] }: Replaced): boolean {
+  const fingerprint = fingerprintOfBytes(Buffer.from(value, 'latin1'));
+  if (others.includes(fingerprint)) return false;
+  if (fingerprints.length > 0) return isSecretOfKey(value) && fingerprints.includes(fingerprint);
   const mask = maskOf(maskedSecret);
   return mask !== undefined && fits(value, mask);
 }

@@ -74,6 +74,8 @@ export interface Replaced {
   readonly maskedSecret: string | undefined;
   /** As the journal knows them of this key; none where it does not. */
   readonly fingerprints?: readonly Fingerprint[];
+  /** As the journal knows them of other keys: a secret of theirs is not that of this key, whatever its mask. */
+  readonly others?: readonly Fingerprint[];
 }
 
 /** A named place for secrets, as the operator configured it. */
@@ -138,6 +140,8 @@ export type Held =
   | {
       readonly held: 'value';
       readonly fingerprint: Fingerprint;
+      /** Without the end of the line that an editor put behind it; absent where there is none. */
+      readonly unendedFingerprint?: Fingerprint;
       /** As Atlas would show it, where it has the form of a key's secret: to compare, never to be shown. */
       readonly mask?: string;
     }

@@ -17,6 +17,15 @@ export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
+/** So many of a number that nobody bounds. */
+const MOST_LISTED = 10;
+
+/** `a, b and 3 more`. */
+export function listed(items: readonly string[], between = ', '): string {
+  const rest = items.length - MOST_LISTED;
+  return `${items.slice(0, MOST_LISTED).join(between)}${rest > 0 ? ` and ${rest} more` : ''}`;
+}
+
 /** Names of projects and keys differ near their beginning. In UTF-16 units. */
 const LONGEST_COMPARED = 64;
 /** Comparing them takes about 20 ms, during which nothing else happens. Further ones are not compared. */

@@ -36,9 +36,12 @@ export interface ToolContext extends CreateContext, RotateContext, Defaults {
 /** By name. A tool that read-only forbids answers why; one that the operator denies is not in it. */
 export type Catalog = ReadonlyMap<string, Tool>;
 
-export function createCatalog(context: ToolContext): Catalog {
-  const tools = toolsOf(context).filter(({ name }) => isChosen(name, context.tools ?? {}));
-  const advise = adviseOnIds(context, (name) => isChosen(name, context.tools ?? {}));
+export function createCatalog(given: ToolContext): Catalog {
+  const isOffered = (name: string) => isChosen(name, given.tools ?? {});
+  const tells = { projects: isOffered('list_projects'), keys: isOffered('list_ai_model_api_keys') };
+  const context = { ...given, tells };
+  const tools = toolsOf(context).filter(({ name }) => isOffered(name));
+  const advise = adviseOnIds(context);
   return byName(
     tools.map((tool) =>
       !context.readOnly || tool.annotations.readOnlyHint ? advised(tool, advise) : refusing(tool, readOnlyRefusal),

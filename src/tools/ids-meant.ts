@@ -10,20 +10,16 @@ const GROUP_ID = /^[a-f0-9]{24}$/;
 /** Longer than any name: it is not looked for. */
 const LONGEST_NAME = 250;
 
-/** @param isOffered whether the operator offers the tool of that name: what its list would say is told only then */
-export function adviseOnIds(context: KeyContext & Defaults, isOffered: (tool: string) => boolean): Advise {
+export function adviseOnIds(context: KeyContext & Defaults): Advise {
   return async (given, refused, signal) => {
     const fields = refused.map(({ field }) => field);
-    const [tellsProjects, tellsKeys] = [isOffered('list_projects'), isOffered('list_ai_model_api_keys')];
-    const told: string[] = [];
     // The same project may be named in several parts of one call.
-    for (const text of new Set(fields.filter(isOf('groupId')).map((field) => nameAt(given, field))))
-      if (text !== undefined && tellsProjects) told.push(await projectsMeant(context, text, signal));
+    const projects = new Set(fields.filter(isOf('groupId')).flatMap((field) => nameAt(given, field) ?? []));
+    const told = [await projectsMeant(context, [...projects], signal)];
     const keyField = fields.find(isOf('apiKeyId'));
     const text = keyField === undefined ? undefined : nameAt(given, keyField);
     const groupId = projectOf(given, context);
-    if (text !== undefined && groupId !== undefined && tellsKeys)
-      told.push(await keysMeant(context, groupId, text, signal));
+    if (text !== undefined && groupId !== undefined) told.push(await keysMeant(context, groupId, text, signal));
     return told.filter((each) => each !== '').join(' ');
   };
 }

@@ -228,6 +228,13 @@ test('what fails stops nothing else, and is not as written', async () => {
   expect(await apply(wanted)).toMatchObject({ outcomes: ['exists', 'SINK_WRITE_FAILED', 'SINK_UNKNOWN', 'exists'] });
 });
 
+test('a key whose reply is lost is found and deleted again, and made the next time', async () => {
+  bench.sandbox.inject({ operation: 'create_key', when: 'after', kind: 'reset' });
+  expect(await apply([want('a')])).toMatchObject({ applied: [{ failure: { keyState: 'rolled_back' } }] });
+  expect(live()).toEqual([]);
+  expect(await apply([want('a')])).toMatchObject({ isAll: true });
+});
+
 test('what an earlier call left unfinished is told of', async () => {
   bench.sandbox.inject({ kind: 'status', status: 500, operation: 'update_key', when: 'before', times: 100 });
   await bench.create('left');

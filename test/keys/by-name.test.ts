@@ -78,10 +78,19 @@ describe.each(Object.entries(uses))('%s by name', (kind, use) => {
       return Promise.resolve('go');
     };
     const done = await use(bench, 'app');
-    // A rotation has made its new key by then, and keeps the old one.
-    if (kind === 'rotate') expect(done).toMatchObject({ ok: true, value: { oldKey: { state: 'kept' } } });
-    else expect(told<unknown>(done)).toMatchObject({ failure: { code: 'NAME_MISMATCH', apiKeyId: ids[0] } });
-    expect(bench.sandbox.keys(GROUP).map(({ name }) => name)).toContain('theirs');
+    expect(told<unknown>(done)).toMatchObject({ failure: { code: 'NAME_MISMATCH', apiKeyId: ids[0] } });
+    expect(changes(bench)).toEqual([]);
+    expect(bench.sandbox.keys(GROUP).map(({ name }) => name)).toEqual(['theirs']);
+  });
+
+  test('of a key that a list still shows under it changes none', async () => {
+    const { bench, ids } = await benchWithKeys('app');
+    bench.sandbox.renameKey(ids[0] ?? '', 'theirs');
+    bench.sandbox.setListLag(9);
+    expect(told<unknown>(await use(bench, 'app'))).toMatchObject({
+      failure: { code: 'NAME_MISMATCH', apiKeyId: ids[0] },
+    });
+    expect(changes(bench)).toEqual([]);
   });
 
   test('of a project that is not allowed sends nothing', async () => {

@@ -137,6 +137,27 @@ test('what fails stops nothing else', async () => {
   expect(await outcomes([key('four', { sink: 'broken' })])).toEqual(['failed', 'SINK_WRITE_FAILED']);
 });
 
+test('what became of a key is not asked of the list from before: one whose reply is lost is found and deleted again', async () => {
+  bench.sandbox.inject({ operation: 'create_key', when: 'after', kind: 'reset' });
+  const created = await create([key('lost')]);
+  expect(created).toMatchObject({ value: { results: [{ failure: { keyState: 'rolled_back' } }] } });
+  expect(live()).toEqual([]);
+});
+
+test('nor who has got its name meanwhile', async () => {
+  await bench.close();
+  bench = await startBench({ uniqueNames: 'at_rename' });
+  bench.sandbox.gate = ({ operation, when }) => {
+    if (operation === 'update_key' && when === 'before' && !live().includes('taken'))
+      bench.sandbox.addKey(GROUP, { name: 'taken' });
+    return Promise.resolve('go');
+  };
+  expect(await create([key('taken')])).toMatchObject({
+    value: { results: [{ failure: { code: 'NAME_IN_USE', keyState: 'rolled_back' } }] },
+  });
+  expect(live()).toEqual(['taken']);
+});
+
 test('a name that another call of this machine takes after the list was read is refused', async () => {
   const { gate } = bench.sandbox;
   expect(gate).toBeUndefined();

@@ -33,6 +33,25 @@ test('a name that no project has is answered with the nearest', async () => {
   );
 });
 
+test('however many names one call has, the projects are listed once and ten names are answered', async () => {
+  const { bench, call } = await benchWith();
+  for (let number = 0; number < 20; number += 1) bench.sandbox.addProject({ name: `Search ${number}` });
+  const keys = Array.from({ length: 50 }, (_none, number) => ({ groupId: `Search ${number}`, name: 'a' }));
+  const answer = JSON.stringify(await call('create_ai_model_api_keys', { keys }));
+  expect(answer.match(/That is the name of a project/g)).toHaveLength(10);
+  expect(sent(bench)).toEqual(['token', 'list_projects']);
+});
+
+test('of a name that many keys have, ten are told', async () => {
+  const { bench, call } = await benchWith({ projectId: GROUP });
+  for (let number = 0; number < 300; number += 1) bench.sandbox.addKey(GROUP, { name: 'same' });
+  for (const input of [{ name: 'same' }, { apiKeyId: 'same' }]) {
+    const answer = JSON.stringify(await call('get_ai_model_api_key', input));
+    expect(answer).toContain('and 290 more');
+    expect(answer.length).toBeLessThan(1_500);
+  }
+});
+
 test('projects that are not allowed are not told of', async () => {
   const { bench, call } = await benchWith({ allowedProjects: [GROUP] });
   const { id } = bench.sandbox.addProject({ name: 'Search' });
@@ -84,4 +103,18 @@ test('nothing is told that the operator lets no tool tell', async () => {
   await call('get_ai_model_api_key', { groupId: 'Production', apiKeyId: 'a key' });
   await call('get_ai_model_api_key', { groupId: GROUP, apiKeyId: 'a key' });
   expect(sent(bench)).toEqual([]);
+});
+
+test('nor in the refusal of a name or an id that there is not', async () => {
+  const deny = ['list_projects', 'list_ai_model_api_keys'];
+  const { bench, call } = await benchWith({ tools: { deny } });
+  const { apiKeyId } = bench.sandbox.addKey(GROUP, { name: 'a key' });
+  const answers = [
+    await call('get_ai_model_api_key', { groupId: GROUP, name: 'any' }),
+    await call('get_ai_model_api_key', { groupId: GROUP, apiKeyId: 'any' }),
+    await call('rotate_ai_model_api_key', { groupId: GROUP, confirmName: 'any' }),
+    await call('get_ai_model_api_key', { groupId: 'f'.repeat(24), apiKeyId: 'any' }),
+  ];
+  expect(answers).toMatchObject(answers.map(() => ({ error: { code: 'ATLAS_NOT_FOUND' } })));
+  for (const secret of [apiKeyId, 'a key', GROUP]) expect(JSON.stringify(answers)).not.toContain(secret);
 });

@@ -141,6 +141,11 @@ export function keyOf({ state }: Intent): string | undefined {
   return 'apiKeyId' in state ? state.apiKeyId : undefined;
 }
 
+/** Whether it is about that key: only of its own project, whatever ids Atlas gives elsewhere. */
+export function isOfKey(intent: Intent, groupId: string, apiKeyId: string | undefined): boolean {
+  return apiKeyId !== undefined && intent.groupId === groupId && keyOf(intent) === apiKeyId;
+}
+
 /** Whether this machine knows that the secret of the intent's key reached its sink. */
 export function isDelivered({ state }: Intent): boolean {
   return (
