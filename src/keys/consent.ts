@@ -11,7 +11,7 @@ import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
  * `never`: the host's own prompt is trusted. `if-supported`: a host that can ask is made to. `required`: what cannot be
  * asked is not done.
  */
-export type ConfirmPolicy = 'never' | 'if-supported' | 'required';
+type ConfirmPolicy = 'never' | 'if-supported' | 'required';
 
 /** What the operator says of asking. */
 export interface ConsentPolicy {
