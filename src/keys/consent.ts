@@ -106,7 +106,7 @@ export async function askConsent(
   question: ConsentQuestion,
 ): Promise<Result<'given' | 'unasked'>> {
   if (confirm === 'never') return ok('unasked');
-  const form = confirmWith === 'page' ? undefined : call.ask;
+  const form = confirm === 'required' && confirmWith === 'page' ? undefined : call.ask;
   if (!form && confirm === 'if-supported') return ok('unasked');
   const page = confirm === 'required' && confirmWith !== 'form' ? pages : undefined;
   const asked = form ? await askByForm(form, question) : 'no forms';

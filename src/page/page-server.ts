@@ -35,7 +35,8 @@ export async function servePage(content: PageContent, life: PageLife): Promise<P
   });
   const stop = endInTime(session, life);
   void life.open(addressOf(session), session.taken.signal).then((problem) => {
-    if (problem !== undefined) session.end({ by: 'no browser', message: problem });
+    // What opened it may end with an error although the page is there.
+    if (problem !== undefined && !session.taken.signal.aborted) session.end({ by: 'no browser', message: problem });
   });
   const end = await promise;
   stop();

@@ -17,12 +17,14 @@ const PAGE_TIME_MS = 200_000;
 const SHORTEST_MS = 5_000;
 /** An agent that calls many tools at once must not fill the screen. */
 const MOST_PAGES = 3;
+const TOO_MANY = `${MOST_PAGES} pages are open already.`;
 const LONGEST_HOST = 100;
 
 export function shownPages(settings: PageSettings): Pages {
-  const show = showerOf(settings);
+  const open = new Set<object>();
+  const show = showerOf(settings, open);
   return {
-    check: () => checkPages(settings),
+    check: () => checkPages(settings, open.size),
     async approve({ keepsMs, ...question }, call) {
       const approval = { ...question, host: hostOf(call) };
       call.progress('Waiting for a person to answer the page in the browser.');
@@ -45,7 +47,8 @@ export function shownPages(settings: PageSettings): Pages {
   };
 }
 
-async function checkPages(settings: PageSettings): ReturnType<Pages['check']> {
+async function checkPages(settings: PageSettings, open: number): ReturnType<Pages['check']> {
+  if (open >= MOST_PAGES) return failed({ message: TOO_MANY, hint: 'Call again when they are answered.' });
   const found = findBrowser(settings);
   if (!found.ok) return found;
   if (settings.pageDirectory === undefined) return failed(NO_HOME);
@@ -57,27 +60,27 @@ async function checkPages(settings: PageSettings): ReturnType<Pages['check']> {
 type Show = (page: (seconds: number) => PageContent, call: PageCall, keepsMs?: number) => Promise<PageEnd>;
 
 /** Shows a page for as long as the call has time for it. */
-function showerOf(settings: PageSettings): Show {
+function showerOf(settings: PageSettings, open: Set<object>): Show {
   const { pageDirectory: directory, returnMs } = settings;
-  let open = 0;
   return async (page, call, keepsMs = 0) => {
     const found = findBrowser(settings);
     if (!found.ok) return noBrowser(found.failure.message);
     if (directory === undefined) return noBrowser(NO_HOME.message);
-    if (open >= MOST_PAGES) return noBrowser(`${MOST_PAGES} pages are open already.`);
+    if (open.size >= MOST_PAGES) return noBrowser(TOO_MANY);
     const time = call.pageTime ?? {};
     const leftMs = time.leftMs ?? PAGE_TIME_MS;
     const lifeMs = leftMs - keepsMs;
     if (lifeMs < SHORTEST_MS) return noBrowser('The time for pages of this call is used up.');
     const begun = performance.now();
-    open += 1;
+    const shown = {};
+    open.add(shown);
     try {
       const way = wayTo(found.value, directory);
       const end = await servePage(page(Math.floor(lifeMs / 1000)), { lifeMs, signal: call.signal, returnMs, ...way });
       await way.remove();
       return end;
     } finally {
-      open -= 1;
+      open.delete(shown);
       time.leftMs = leftMs - (performance.now() - begun);
     }
   };

@@ -1,7 +1,7 @@
 // What the operator decides about tools, questions and quantities, from each source.
 
 import { describe, expect, test } from 'vitest';
-import { configurationFile, load } from './fixture.ts';
+import { configurationFile, load, refusalOf } from './fixture.ts';
 
 const ORG = '32b6e34b3d91647abb20e7b8';
 
@@ -64,5 +64,43 @@ describe('the only project that is allowed is the default one', () => {
     expect((await load([], named)).projectId).toBe('c'.repeat(24));
     const several = { ATLAS_MODEL_KEYS_ALLOWED_PROJECTS: `${'a'.repeat(24)},${'b'.repeat(24)}` };
     expect((await load([], several)).projectId).toBeUndefined();
+  });
+});
+
+describe('pages', () => {
+  test('what is said of them, from the environment and from the file', async () => {
+    expect(await load()).toMatchObject({ confirmWith: 'either', confirmTools: [] });
+    expect((await load()).browserCommand).toBeUndefined();
+    const said = { confirmWith: 'page', confirmTools: ['create_ai_model_api_key'], browserCommand: ['firefox', '%s'] };
+    expect(await load([], { ATLAS_MODEL_KEYS_CONFIG: configurationFile(said) })).toMatchObject(said);
+    const variables = {
+      ATLAS_MODEL_KEYS_CONFIRM_WITH: 'page',
+      ATLAS_MODEL_KEYS_CONFIRM_TOOLS: 'create_ai_model_api_key',
+      ATLAS_MODEL_KEYS_BROWSER_COMMAND: 'firefox %s',
+    };
+    expect(await load([], variables)).toMatchObject(said);
+    const array = { ATLAS_MODEL_KEYS_BROWSER_COMMAND: '["/opt/my browser/run","--new window","%s"]' };
+    expect((await load([], array)).browserCommand).toEqual(['/opt/my browser/run', '--new window', '%s']);
+  });
+
+  test.each([
+    ['ATLAS_MODEL_KEYS_CONFIRM_WITH', 'browser'],
+    ['ATLAS_MODEL_KEYS_CONFIRM_TOOLS', 'delete_ai_model_api_key'],
+    ['ATLAS_MODEL_KEYS_BROWSER_COMMAND', './firefox %s'],
+    ['ATLAS_MODEL_KEYS_BROWSER_COMMAND', '[]'],
+  ])('%s=%s is refused by its name', async (name, value) => {
+    expect(await refusalOf([], { [name]: value })).toContain(name);
+  });
+
+  test('the sink, as a URI and as an object', async () => {
+    const sinks = { one: 'reveal', two: { type: 'reveal' } };
+    const { sinks: opened } = await load([], { ATLAS_MODEL_KEYS_SINKS: JSON.stringify(sinks) });
+    expect([...opened.values()]).toEqual([{ type: 'reveal' }, { type: 'reveal' }]);
+    expect((await load(['--sink', 'me=reveal'])).defaultSink).toBe('me');
+  });
+
+  test('the file that leads to a page lies in no hidden directory below the home', async () => {
+    const { pageDirectory } = await load();
+    expect(pageDirectory).toMatch(/\/atlas-model-keys-page$/);
   });
 });

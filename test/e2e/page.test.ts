@@ -157,6 +157,16 @@ describe('when a page is opened', () => {
     ]);
     expect(scene.files()).toHaveLength(3);
   });
+
+  test('while three are open no key is made for a fourth', async () => {
+    const scene = await sceneWithKey();
+    const calls = [0, 1, 2].map(() => scene.remove());
+    const pages = [await scene.nextPage(), await scene.nextPage(), await scene.nextPage()];
+    expect(errorOf(await scene.call(CREATE, { name: 'new', sink: 'me' }))).toMatchObject({ code: 'SINK_NOT_READY' });
+    expect(scene.sandbox.requests.map(({ operation }) => operation)).not.toContain('create_key');
+    for (const page of pages) await page.press({ press: 'refuse' });
+    await Promise.all(calls);
+  });
 });
 
 describe('where no browser can be opened', () => {

@@ -97,3 +97,23 @@ test.each([
 test.each(['prod', '生产密钥', 'clé de prod', '🚀 prod'])('%s can be typed', (name) => {
   expect(typedNameOf(keyNamed(name)).expected).toBe(name);
 });
+
+test.each(['form', 'page', 'either'] as const)(
+  'under if-supported the form of the host asks, also with %s',
+  async (confirmWith) => {
+    const key = keyNamed('prod');
+    let asked = 0;
+    const call = {
+      ...quiet(),
+      ask() {
+        asked += 1;
+        return Promise.resolve(typed('prod'));
+      },
+    };
+    const question = { message: 'Delete?', ...typedNameOf(key) };
+    const policy = { confirm: 'if-supported', confirmWith } as const;
+    expect(await askConsent(policy, call, question)).toEqual({ ok: true, value: 'given' });
+    expect(asked).toBe(1);
+    expect(await askConsent(policy, quiet(), question)).toEqual({ ok: true, value: 'unasked' });
+  },
+);

@@ -292,6 +292,22 @@ describe('the end without an answer', () => {
   });
 });
 
+test('what opened the page may end with an error when the page is there', async () => {
+  let fail: (problem: string) => void = () => undefined;
+  let opened: (address: string) => void = () => undefined;
+  const address = new Promise<string>((resolve) => (opened = resolve));
+  const open = (given: string) => {
+    opened(given);
+    return new Promise<string>((resolve) => (fail = resolve));
+  };
+  const ended = servePage(approval(), { lifeMs: 20_000, signal: new AbortController().signal, open });
+  const client = await enter(await address);
+  fail('It ended with exit code 1.');
+  expect((await client.view()).status).toBe(200);
+  await client.press({ press: 'refuse' });
+  expect(await ended).toEqual({ by: 'answer', answer: 'no' });
+});
+
 test('after an answer nobody is let in', async () => {
   const { address, ended } = await serve(approval());
   const client = await enter(address);

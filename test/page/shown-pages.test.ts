@@ -23,7 +23,7 @@ function scene() {
   const told: string[] = [];
   const call = { signal: new AbortController().signal, progress: (message: string) => told.push(message) };
   const page = async () => {
-    await vi.waitUntil(() => existsSync(`${folder}/opened`));
+    await vi.waitUntil(() => existsSync(`${folder}/opened`), { timeout: 20_000 });
     const [file = ''] = readFileSync(`${folder}/opened`, 'utf8').split('\n');
     return enter(/url=(http:[^"]+)"/.exec(readFileSync(fileURLToPath(file), 'utf8'))?.[1] ?? '');
   };
