@@ -19,6 +19,7 @@ const folders = [
   'mcp',
   'sandbox',
   'doctor',
+  'setup',
 ];
 
 /** What each folder may import beside itself. `main.ts` composes them all. */
@@ -36,6 +37,7 @@ const mayImport = {
   mcp: ['text', 'tools', 'prompts', 'secret'],
   sandbox: [],
   doctor: ['text', 'config', 'secret', 'files', 'atlas', 'sinks', 'keys'],
+  setup: ['text', 'config', 'secret', 'files', 'programs', 'atlas', 'sinks', 'doctor'],
 };
 
 /** Packages and functions that one folder has for itself. */
@@ -43,6 +45,7 @@ const reserved = [
   { group: ['@modelcontextprotocol/*'], owners: ['mcp'], message: 'Only src/mcp knows the SDK.' },
   { group: ['undici', 'undici/*'], owners: ['atlas'], message: 'Only src/atlas speaks HTTP.' },
   { group: ['zod', 'zod/*'], owners: ['config', 'tools'], message: 'Schemas belong to src/config and src/tools.' },
+  { group: ['@clack/*'], owners: ['setup'], message: 'Only src/setup asks in a terminal.' },
   {
     group: ['**/secret/secret.ts'],
     importNames: ['openSecret'],

@@ -18,4 +18,4 @@ function loadProgram() {
   }
 }
 
-export const { serve, doctor } = loadProgram()(shared);
+export const { serve, doctor, setup } = loadProgram()(shared);

@@ -7,6 +7,7 @@ import { isForPeople, parseCommandLine, type CommandLine } from './config/comman
 import { ConfigError, orConfigError } from './config/config-error.ts';
 import { loadConfig, type Config } from './config/config.ts';
 import { shownSink } from './config/sink-spec.ts';
+import type { Environment } from './config/environment.ts';
 import { helpText } from './config/help-text.ts';
 import { createHandshake } from './mcp/handshake.ts';
 import { closeSideDoors } from './mcp/hardening.ts';
@@ -55,14 +56,16 @@ function serveHost(settings: Config | string): Promise<number> {
 }
 
 async function carryOut(commandLine: CommandLine): Promise<number> {
-  if (commandLine.doctor) return examine(commandLine);
+  const { doctor, help, version, setup } = commandLine;
+  if (doctor) return examine(commandLine);
+  if (setup && !help && !version) return setUp(commandLine);
   process.stdout.write(commandLine.help ? helpText() : `${packageJson.version}\n`);
   return 0;
 }
 
 /** In the sandbox, its first project is the default. */
-async function settingsFrom(commandLine: CommandLine): Promise<Config> {
-  const config = await loadConfig(commandLine);
+async function settingsFrom(commandLine: CommandLine, environment?: Environment): Promise<Config> {
+  const config = await loadConfig(commandLine, environment);
   // It throws where the settings name a tool that there is not.
   definitionsWith(config);
   return config.atlas ? config : { ...config, projectId: FIRST_PROJECT };
@@ -87,6 +90,22 @@ async function examine(commandLine: CommandLine): Promise<number> {
   const { doctor } = await import('./program.ts');
   const load = () => settingsFrom(commandLine);
   return Promise.race([doctor(load, commandLine.json), uncaught.then(() => 1)]);
+}
+
+async function setUp(commandLine: CommandLine): Promise<number> {
+  const uncaught = closeSideDoors(createLog(process.stderr, 'warning'));
+  const { setup } = await import('./program.ts');
+  const { givenSettings, isAtCustomaryPlace } = await import('./config/given-settings.ts');
+  const { execPath, argv, stdin, stdout } = process;
+  const ended = setup({
+    commandLine,
+    load: (environment) => settingsFrom(commandLine, environment),
+    given: ({ environment }) => givenSettings(commandLine, environment),
+    isAtCustomaryPlace: ({ environment }) => isAtCustomaryPlace(commandLine, environment),
+    started: { execPath, entry: argv[1] ?? '', version: packageJson.version },
+    isTerminal: stdin.isTTY && stdout.isTTY,
+  });
+  return Promise.race([ended, uncaught.then(() => 1)]);
 }
 
 /** Writes only the class of a defect: its message may quote anything. */

@@ -1,4 +1,4 @@
-// Composes the whole server and the doctor of their parts. A host that only lists the tools does not need it. No logic.
+// Composes the whole server, the doctor and the setup of their parts. A host that only lists the tools does not need it. No logic.
 
 import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
@@ -6,6 +6,7 @@ import { deferredAtlas } from './atlas/deferred.ts';
 import type { AtlasConnection } from './config/atlas-connection.ts';
 import { ConfigError } from './config/config-error.ts';
 import type { Config } from './config/config.ts';
+import type { Environment } from './config/environment.ts';
 import { folderCheck } from './doctor/places.ts';
 import { configureMachine } from './files/machine.ts';
 import { connect, createServer } from './mcp/server.ts';
@@ -18,6 +19,7 @@ import { auditLog } from './keys/journal/audit.ts';
 import { openJournal } from './keys/journal/journal.ts';
 import type { Log } from './secret/redacted-output.ts';
 import { Secret } from './secret/secret.ts';
+import type { Setup } from './setup/setup.ts';
 import { openSinks } from './sinks/kinds.ts';
 import { createCatalog, refusingCatalog } from './tools/catalog.ts';
 
@@ -76,6 +78,20 @@ export async function doctor(load: () => Promise<Config>, json: boolean): Promis
     return config;
   };
   const code = await Promise.race([runDoctor({ load: loadTrusting, openAtlas }, json, process.stdout), stopSignal()]);
+  await endPrograms();
+  return code;
+}
+
+/** As {@link doctor}. */
+export async function setup(given: Omit<Setup, 'openAtlas' | 'output'>): Promise<number> {
+  const { runSetup } = await import('./setup/setup.ts');
+  const load = async (environment?: Environment) => {
+    const config = await given.load(environment);
+    configureMachine(config);
+    return config;
+  };
+  const running = runSetup({ ...given, load, openAtlas, output: process.stdout });
+  const code = await Promise.race([running, stopSignal()]);
   await endPrograms();
   return code;
 }

@@ -11,11 +11,24 @@ export interface CommandLine {
   readonly sandbox: boolean;
   /** The command `doctor`, in place of the server. */
   readonly doctor: boolean;
+  /** The command `setup`, in place of the server. */
+  readonly setup?: SetupCommand;
   /** For the doctor: one JSON document instead of a table. */
   readonly json: boolean;
   readonly config?: string;
   /** Each flag's values, by the flag's name. A flag without an argument has the value `true`. */
   readonly values: ReadonlyMap<string, readonly string[]>;
+}
+
+interface SetupCommand {
+  /** Asks nothing: what is needed comes from flags, environment and configuration file. */
+  readonly yes: boolean;
+  /** Says what would be written and run, and does none of it. */
+  readonly dryRun: boolean;
+  /** The only hosts that get the server; every host that is found where none is named. */
+  readonly hosts: readonly string[];
+  /** The host that the server is taken out of. */
+  readonly remove?: string;
 }
 
 const flags = settingNames.flatMap((name) => settings[name].flag ?? []);
@@ -25,6 +38,10 @@ const options: NonNullable<ParseArgsConfig['options']> = {
   version: { type: 'boolean' },
   sandbox: { type: 'boolean' },
   json: { type: 'boolean' },
+  'dry-run': { type: 'boolean' },
+  yes: { type: 'boolean' },
+  host: { type: 'string', multiple: true },
+  remove: { type: 'string' },
   config: { type: 'string' },
   ...Object.fromEntries(
     flags.map(({ name, argument }) => [
@@ -37,20 +54,23 @@ const options: NonNullable<ParseArgsConfig['options']> = {
 /** Whether a person runs it: for a command, `--help` or `--version`, even if the rest is not understood. */
 export function isForPeople(argv: readonly string[]): boolean {
   const { values, positionals } = parseArgs({ args: [...argv], options, strict: false, allowPositionals: true });
-  return values.help === true || values.version === true || positionals[0] === 'doctor';
+  return values.help === true || values.version === true || ['doctor', 'setup'].includes(positionals[0] ?? '');
 }
 
 /** @throws ConfigError for a command or flag that is unknown, given twice, or lacks its argument */
 export function parseCommandLine(argv: readonly string[]): CommandLine {
   const { values, positionals } = parse(argv);
   const doctor = positionals[0] === 'doctor';
-  if (positionals.length > (doctor ? 1 : 0)) throw new ConfigError('command line', 'is not understood; see --help');
+  const setup = setupIn(positionals, values);
+  if (positionals.length > (doctor || setup ? 1 : 0))
+    throw new ConfigError('command line', 'is not understood; see --help');
   if (values.json === true && !doctor) throw new ConfigError('--json', 'is for the command doctor; see --help');
   return {
     help: values.help === true,
     version: values.version === true,
     sandbox: values.sandbox === true,
     doctor,
+    ...(setup && { setup }),
     json: values.json === true,
     ...(typeof values.config === 'string' && { config: values.config }),
     values: new Map(
@@ -60,6 +80,25 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
         return given.length === 0 ? [] : [[name, given] as const];
       }),
     ),
+  };
+}
+
+function setupIn(
+  [command]: readonly string[],
+  { host, remove, sandbox, yes, 'dry-run': dryRun }: ReturnType<typeof parse>['values'],
+): SetupCommand | undefined {
+  if (command !== 'setup') {
+    const misplaced = Object.entries({ '--host': host, '--remove': remove, '--yes': yes, '--dry-run': dryRun });
+    const [flag] = misplaced.find(([, value]) => value !== undefined) ?? [];
+    if (flag !== undefined) throw new ConfigError(flag, 'is for the command setup; see --help');
+    return undefined;
+  }
+  if (sandbox === true) throw new ConfigError('--sandbox', 'has nothing to set up; add it to the command of a host');
+  return {
+    yes: yes === true,
+    dryRun: dryRun === true,
+    hosts: [host ?? []].flat().map(String),
+    ...(typeof remove === 'string' && { remove }),
   };
 }
 

@@ -66,6 +66,6 @@ function summary(checks: readonly Check[]): string {
 }
 
 /** Redacted before and after, since the characters that are removed may be within a secret. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return redact(redact(text).replace(UNSHOWABLE, ''));
 }
