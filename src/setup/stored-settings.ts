@@ -11,7 +11,7 @@ import type { FileProblem } from '../files/file-problem.ts';
 import { fingerprintOf, type Fingerprint } from '../secret/opened-secret.ts';
 import { Secret } from '../secret/secret.ts';
 import { openSinks } from '../sinks/kinds.ts';
-import type { PreparedWrite } from '../sinks/sink.ts';
+import type { PreflightMode, PreparedWrite } from '../sinks/sink.ts';
 import { parseJson } from '../text/text.ts';
 import { readIn, writeIn, type SetupRecord } from './record.ts';
 
@@ -26,7 +26,14 @@ export interface StoringPlan {
   /** Of the configuration file. */
   readonly path: string;
   readonly content?: string;
-  readonly secret?: { readonly path: string; readonly value: Secret; readonly write: PreparedWrite };
+  readonly secret?: PlannedSecret;
+}
+
+interface PlannedSecret {
+  readonly path: string;
+  readonly value: Secret;
+  /** Makes the directories that are missing. */
+  readonly prepare: () => Promise<Result<PreparedWrite, SetupProblem>>;
 }
 
 const SECRET_FILE = 'client-secret';
@@ -68,7 +75,7 @@ export async function store(plan: StoringPlan, record: SetupRecord): Promise<Res
   const isOwn = (bytes: Buffer) => digestOf(bytes) === record.configuration;
   const written = await writeIn(dirname(path), basename(path), content, isOwn);
   if (written.ok) return ok({ ...kept, configuration: digestOf(content) });
-  await secret?.write.retract();
+  await delivered.value?.retract();
   return failed(worded(written.failure));
 }
 
@@ -138,29 +145,33 @@ async function planSecret(
   path: string,
   { environment }: Config,
   written: Fingerprint | undefined,
-): Promise<Result<StoringPlan['secret'], SetupProblem>> {
+): Promise<Result<PlannedSecret | undefined, SetupProblem>> {
   const sink = openSinks(new Map([[SECRET_FILE, { type: 'file', path }]]), environment).get(SECRET_FILE);
   if (!sink) throw new Error('The sink that was just opened is not there.');
   const held = await sink.lookUp(NO_REFERENCE);
   if (held.held === 'value' && held.fingerprint === fingerprintOf(value)) return ok(undefined);
   const replaced = written && { maskedSecret: undefined, fingerprints: [written] };
-  const ready = await sink.preflight(NO_REFERENCE, 'inspect', replaced);
-  if (ready.ok) return ok({ path, value, write: ready.value.write });
-  const { code, message, hint } = ready.failure;
-  const foreign =
-    'Setup did not write it. Remove it if no server uses it, or name it in MONGODB_ATLAS_CLIENT_SECRET_FILE.';
-  return failed({ message, hint: code === 'SINK_ENTRY_EXISTS' ? foreign : hint });
+  const preflight = async (mode: PreflightMode): Promise<Result<PreparedWrite, SetupProblem>> => {
+    const ready = await sink.preflight(NO_REFERENCE, mode, replaced);
+    if (ready.ok) return ok(ready.value.write);
+    const { code, message, hint } = ready.failure;
+    return failed({ message, hint: code === 'SINK_ENTRY_EXISTS' ? FOREIGN : hint });
+  };
+  const ready = await preflight('inspect');
+  return ready.ok ? ok({ path, value, prepare: () => preflight('prove') }) : ready;
 }
 
-async function deliver({
-  value,
-  path,
-  write,
-}: NonNullable<StoringPlan['secret']>): Promise<Result<undefined, SetupProblem>> {
+const FOREIGN =
+  'Setup did not write it. Remove it if no server uses it, or name it in MONGODB_ATLAS_CLIENT_SECRET_FILE instead.';
+
+async function deliver({ value, path, prepare }: PlannedSecret): Promise<Result<PreparedWrite, SetupProblem>> {
+  const prepared = await prepare();
+  if (!prepared.ok) return prepared;
+  const write = prepared.value;
   const delivery = await write.deliver(value);
   if (delivery.outcome === 'failed') return failed(delivery);
   const verdict = await write.verify(value);
-  if (verdict.outcome === 'verified') return ok(undefined);
+  if (verdict.outcome === 'verified') return ok(write);
   await write.retract();
   return failed({ message: `${path} does not hold what was written into it. ${verdict.message}`, hint: verdict.hint });
 }
