@@ -34,7 +34,8 @@ export async function readRecord(directory: string): Promise<Result<SetupRecord,
 }
 
 export function writeRecord(directory: string, record: SetupRecord): Promise<Result<undefined, FileProblem>> {
-  return writeIn(directory, NAME, `${JSON.stringify(record, null, 2)}\n`, () => true);
+  const { configuration, secret, hosts } = record;
+  return writeIn(directory, NAME, `${JSON.stringify({ configuration, secret, hosts }, null, 2)}\n`, () => true);
 }
 
 /** A file of this user's configuration directory; undefined where it, or the directory, is not there. */
