@@ -59,9 +59,8 @@ const ENTRY_OF: Record<HostKind['format'], (text: string, member: string) => Ent
 };
 
 function jsonEntry(text: string, member: string): Entry | 'unreadable' | undefined {
-  const plain = withoutComments(text.replace(/^\uFEFF/, ''));
-  if (plain.trim() === '') return undefined;
-  const parsed = parseJson(plain);
+  const written = text.replace(/^\uFEFF/, '');
+  const parsed = parseJson(written) ?? parseJson(withoutComments(written) || '{}');
   if (!isObject(parsed)) return 'unreadable';
   const servers = parsed[member];
   if (servers === undefined) return undefined;
@@ -81,10 +80,11 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 /** A text, or a comment, or a comma before a closing bracket. */
-const JSONC = /("(?:[^"\\]|\\.)*")|\/\/[^\n]*|\/\*[\s\S]*?\*\/|,(?=(?:\s|\/\/[^\n]*|\/\*[\s\S]*?\*\/)*[}\]])/g;
+const JSONC =
+  /("(?:[^"\\]|\\.)*")|\/\/[^\n]*|\/\*(?:(?!\*\/)[\s\S])*\*\/|,(?=(?:\s|\/\/[^\n]*|\/\*(?:(?!\*\/)[\s\S])*\*\/)*[}\]])/g;
 
 function withoutComments(text: string): string {
-  return text.replace(JSONC, (_all, quoted: string | undefined) => quoted ?? '');
+  return text.replace(JSONC, (_all, quoted: string | undefined) => quoted ?? '').trim();
 }
 
 /** The table of the server with its tables below, which reach to the next other header. Nobody else needs TOML here. */

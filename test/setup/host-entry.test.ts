@@ -72,7 +72,6 @@ describe('JSON with comments', () => {
 
   test('any change of it is seen', () => {
     const digest = (entry: object) => read('claude', JSON.stringify({ mcpServers: { [SERVER]: entry } }));
-    expect(digest({ ...server, env: { A: '1' } })).not.toEqual(expect.objectContaining({ digest: digest(server).is }));
     const [one, other] = [digest(server), digest({ ...server, env: { A: '1' } })];
     expect(one.is === 'there' && other.is === 'there' && one.digest !== other.digest).toBe(true);
   });

@@ -17,7 +17,7 @@ async function atTerminal(
   env: Readonly<Record<string, string>>,
 ) {
   const command = [...STARTED, 'setup'].map((word) => `'${word}'`).join(' ');
-  const child = spawn('script', ['-qefc', command, '/dev/null'], {
+  const child = spawn('script', ['-qefc', `stty cols 120 rows 40; ${command}`, '/dev/null'], {
     cwd: home,
     env: { PATH: `${hosts.folder}:${process.env.PATH ?? ''}`, HOME: home, TERM: 'xterm', SHELL: '/bin/sh', ...env },
     stdio: 'pipe',
