@@ -1,6 +1,7 @@
 // A model that follows a script, on loopback, in the four protocols in which hosts and agents speak to models. It calls one tool once, and
 // then says that it is done. It keeps what it was sent, since that is all that a model of this host would have seen.
 
+import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import * as z from 'zod/v4';
 
@@ -139,7 +140,7 @@ function asAnthropic({ call, model, streams }: Turn, response: ServerResponse): 
     ? { type: 'input_json_delta', partial_json: JSON.stringify(call.args) }
     : { type: 'text_delta', text: DONE };
   const stop_reason = call ? 'tool_use' : 'end_turn';
-  const message = { id: 'msg_1', type: 'message', role: 'assistant', model, stop_sequence: null, usage };
+  const message = { id: `msg_${randomUUID()}`, type: 'message', role: 'assistant', model, stop_sequence: null, usage };
   if (!streams) {
     const content = call ? { ...block, input: call.args } : { ...block, text: DONE };
     sendJson(response, { ...message, stop_reason, content: [content] });
@@ -177,7 +178,7 @@ function asResponses({ call, model, streams }: Turn, response: ServerResponse): 
     output_tokens_details: { reasoning_tokens: 0 },
   };
   const whole = {
-    id: 'resp_1',
+    id: `resp_${randomUUID()}`,
     object: 'response',
     created_at: 1,
     model,
@@ -217,7 +218,7 @@ function asCompletions({ call, model, streams }: Turn, response: ServerResponse)
   const said = tool_calls ? { role: 'assistant', content: null, tool_calls } : { role: 'assistant', content: DONE };
   const finish_reason = call ? 'tool_calls' : 'stop';
   const usage = { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 };
-  const base = { id: 'chatcmpl-1', created: 1, model };
+  const base = { id: `chatcmpl-${randomUUID()}`, created: 1, model };
   if (!streams) {
     sendJson(response, {
       ...base,
