@@ -5,10 +5,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import * as z from 'zod/v4';
+import type { Simulator } from '../atlas-simulator/simulator.ts';
 import { leaksIn } from '../canary.ts';
 import { CREATE } from '../e2e/scene.ts';
 import { startScriptedModel, type Script } from '../hosts/scripted-model.ts';
@@ -18,10 +20,10 @@ const examples = fileURLToPath(new URL('../../examples', import.meta.url));
 const textOf = (name: string) => readFileSync(join(examples, name), 'utf8');
 
 /** An example that runs, with what it was given and what came out. */
-async function start(name: string, script: Script, words: readonly string[] = []) {
+async function start(name: string, scriptFor: (sandbox: Simulator) => Script, words: readonly string[] = []) {
   const setup = await openSetup([]);
   expect((await setup.run(['--yes', '--sink', `app=file:${setup.home}/{entry}.key`])).code).toBe(0);
-  const model = await startScriptedModel(script);
+  const model = await startScriptedModel(scriptFor(setup.sandbox));
   const child = spawn(process.execPath, [join(examples, name), ...words, '--', ...STARTED], {
     cwd: setup.home,
     env: { HOME: setup.home, PATH: process.env.PATH, OPENAI_BASE_URL: `${model.url}/v1`, OPENAI_API_KEY: 'none' },
@@ -41,7 +43,7 @@ async function start(name: string, script: Script, words: readonly string[] = []
     model,
     printed,
     write: (line: string) => child.stdin.write(`${line}\n`),
-    waitFor: (words: string) => vi.waitUntil(() => printed().includes(words), { timeout: 20_000, interval: 10 }),
+    waitFor: (words: string) => expect.poll(printed, { timeout: 20_000, interval: 10 }).toContain(words),
     end: async () => {
       child.stdin.end();
       await ended;
@@ -52,7 +54,9 @@ async function start(name: string, script: Script, words: readonly string[] = []
 
 describe.each(['openai-agents.js', 'langchain.js'])('%s', (name) => {
   test('makes a key whose secret the model, and who reads the output, never see', async () => {
-    const example = await start(name, { tool: CREATE, args: { groupId: GROUP, name: 'search' } }, ['Make a key.']);
+    const example = await start(name, () => ({ tool: CREATE, args: { groupId: GROUP, name: 'search' } }), [
+      'Make a key.',
+    ]);
     expect(await example.end(), example.printed()).toBe(0);
     const [key] = example.sandbox.keys(GROUP);
     expect(key?.name).toBe('search');
@@ -67,8 +71,14 @@ describe.each(['openai-agents.js', 'langchain.js'])('%s', (name) => {
   });
 });
 
+/** An answer that comes sooner does not count as that of a person. */
+const SLOWER_THAN_A_HOST_MS = 400;
+
 describe('chat-approval.js', () => {
-  const deletion: Script = { tool: 'delete_ai_model_api_key', args: { groupId: GROUP, confirmName: 'old' } };
+  const deletion = (sandbox: Simulator): Script => {
+    const { apiKeyId } = sandbox.addKey(GROUP, { name: 'old' });
+    return { tool: 'delete_ai_model_api_key', args: { groupId: GROUP, apiKeyId, confirmName: 'old' } };
+  };
 
   test.each([
     ['the name of the key, and it is deleted', 'old', [], /"outcome\\?":\s*\\?"deleted/],
@@ -76,11 +86,15 @@ describe('chat-approval.js', () => {
     ['something else, and it stays', 'yes, please', ['old'], /DECLINED/],
   ])('the person writes %s', async (_, answer, left, outcome) => {
     const chat = await start('chat-approval.js', deletion);
-    chat.sandbox.addKey(GROUP, { name: 'old' });
     chat.write('Delete the key named old.');
     await chat.waitFor('[approval]');
-    for (let tries = 0; tries < 3; tries += 1) chat.write(answer);
-    await chat.waitFor('done');
+    let answered = 0;
+    while (!chat.printed().includes('done')) {
+      await delay(SLOWER_THAN_A_HOST_MS);
+      if (chat.printed().split('[approval]').length - 1 <= answered) continue;
+      chat.write(answer);
+      answered += 1;
+    }
     expect(chat.sandbox.keys(GROUP).map(({ name }) => name)).toEqual(left);
     const seen = chat.model.seen.join('\n');
     expect(seen).toMatch(outcome);
