@@ -1,5 +1,5 @@
 // One lint configuration: typed strictness, and the direction of imports
-// (tools -> keys -> atlas, sinks -> files) with its four exclusive rights.
+// (tools -> keys -> atlas, sinks -> files) with its five exclusive rights.
 
 import js from '@eslint/js';
 import { defineConfig } from 'eslint/config';
