@@ -23,6 +23,7 @@ import {
 } from './host-registration.ts';
 import { hostKinds, type HostPlaces, type Registration } from './hosts.ts';
 import { readRecord, writeRecord, type SetupRecord } from './record.ts';
+import { redact } from '../secret/redaction.ts';
 import { registrationOf, wordsForOthers, type Started } from './registration.ts';
 import { planStoring, store, type SetupProblem, type StoringPlan } from './stored-settings.ts';
 
@@ -78,6 +79,10 @@ async function setUp(setup: Setup, config: Config, ask?: LateQuestions): Promise
   if (!plan.ok) return tell(setup, plan.failure);
   const checks = await examine(config, setup);
   setup.output.write(reportOf(checks, false));
+  // Before any of it is shown: what failed may be a secret in the place of a path.
+  if (!isWell(checks)) return tell(setup, { message: 'Nothing was written, since a check failed.' });
+  const { content = '' } = plan.value;
+  if (redact(content) !== content) return tell(setup, SECRET_IN_SETTINGS);
 
   const places = placesOf(config);
   const hosts = hostsFor(setup, places);
@@ -90,7 +95,6 @@ async function setUp(setup: Setup, config: Config, ask?: LateQuestions): Promise
     ...wordsOfStoring(plan.value),
     ...wanted.flatMap((host) => wordsOf(host, planAddition(host, server, record.value.hosts[host.kind.id]))),
   ]);
-  if (!isWell(checks)) return tell(setup, { message: 'Nothing was written, since a check failed.' });
   if (setup.commandLine.setup?.dryRun === true) {
     say(setup, wordsForOthers(server));
     return 0;
@@ -98,6 +102,12 @@ async function setUp(setup: Setup, config: Config, ask?: LateQuestions): Promise
   if (ask && !(await ask.toGoOn())) return tell(setup, { message: 'Nothing was written.' });
   return carryOut(setup, { plan: plan.value, record: record.value, hosts: wanted, server, places });
 }
+
+/** Such as one that stands in the arguments of the program that prints it. */
+const SECRET_IN_SETTINGS: SetupProblem = {
+  message: 'Nothing was written, since the configuration file would hold a secret.',
+  hint: 'Give the secret by itself, or name a file or a program that does not have it in its arguments.',
+};
 
 interface Order {
   readonly plan: StoringPlan;

@@ -12,6 +12,8 @@ import { HOST_FILES, hostFile, writeHostFile } from './stand-in-hosts.ts';
 const [NODE = '', ENTRY = ''] = STARTED;
 const GUARDS = { ATLAS_MODEL_KEYS_ALLOWED_PROJECTS: GROUP, ATLAS_MODEL_KEYS_CONFIRM: 'required' };
 
+const SOME_SECRET = { MONGODB_ATLAS_CLIENT_SECRET: 'mdb_sa_sk_of_somebody_else_and_long_enough' };
+
 const without = (env: Readonly<Record<string, string>>, name: string) =>
   Object.fromEntries(Object.entries(env).filter(([each]) => each !== name));
 
@@ -81,8 +83,7 @@ describe('from a clean home', () => {
 
   test('nothing is written where Atlas refuses the credential', async () => {
     const setup = await openSetup();
-    const env = { ...setup.env, MONGODB_ATLAS_CLIENT_SECRET: 'mdb_sa_sk_of_somebody_else_and_long_enough' };
-    const { code, said } = await setup.run(['--yes'], env);
+    const { code, said } = await setup.run(['--yes'], { ...setup.env, ...SOME_SECRET });
     expect([code, said]).toEqual([1, expect.stringContaining('Nothing was written, since a check failed.')]);
     expect(setup.hosts.calls()).toEqual([]);
     expect(existsSync(setup.folder)).toBe(false);
@@ -135,6 +136,31 @@ describe('credentials that the user has already', () => {
     });
     expect([code, said]).toEqual([1, expect.stringContaining('MONGODB_ATLAS_CLIENT_ID')]);
     expect(existsSync(setup.folder)).toBe(false);
+  });
+});
+
+describe('a secret in a wrong place', () => {
+  test('in the arguments of a program, it does not get into the configuration', async () => {
+    const setup = await openSetup([]);
+    const { clientSecret } = setup.sandbox.credentials;
+    const env = { ...without(setup.env, 'MONGODB_ATLAS_CLIENT_SECRET'), PATH: process.env.PATH ?? '' };
+    const variables = { ...env, MONGODB_ATLAS_CLIENT_SECRET_COMMAND: `echo ${clientSecret}` };
+    const { code, said, leaks } = await setup.run(['--yes'], variables);
+    expect([code, leaks, said]).toEqual([1, [], expect.stringContaining('would hold a secret')]);
+    expect(existsSync(setup.folder)).toBe(false);
+  });
+
+  test.each(['MONGODB_ATLAS_CLIENT_SECRET_FILE', 'MONGODB_ATLAS_CLIENT_ID'])('as %s, it is not shown', async (name) => {
+    const setup = await openSetup([]);
+    const env = {
+      ...without(setup.env, 'MONGODB_ATLAS_CLIENT_SECRET'),
+      [name]: setup.sandbox.credentials.clientSecret,
+    };
+    const { code, leaks } = await setup.run(['--yes', '--dry-run'], {
+      ...env,
+      ...(name.endsWith('ID') && SOME_SECRET),
+    });
+    expect([code, leaks]).toEqual([1, []]);
   });
 });
 
