@@ -27,6 +27,8 @@ interface SetupCommand {
   readonly dryRun: boolean;
   /** The only hosts that get the server; every host that is found where none is named. */
   readonly hosts: readonly string[];
+  /** Keeps a secret that is given in the keyring of this user, in place of a file. */
+  readonly keychain: boolean;
   /** The host that the server is taken out of. */
   readonly remove?: string;
 }
@@ -41,6 +43,7 @@ const options: NonNullable<ParseArgsConfig['options']> = {
   'dry-run': { type: 'boolean' },
   yes: { type: 'boolean' },
   host: { type: 'string', multiple: true },
+  keychain: { type: 'boolean' },
   remove: { type: 'string' },
   config: { type: 'string' },
   ...Object.fromEntries(
@@ -85,10 +88,11 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
 
 function setupIn(
   [command]: readonly string[],
-  { host, remove, sandbox, yes, 'dry-run': dryRun }: ReturnType<typeof parse>['values'],
+  { host, keychain, remove, sandbox, yes, 'dry-run': dryRun }: ReturnType<typeof parse>['values'],
 ): SetupCommand | undefined {
   if (command !== 'setup') {
-    const misplaced = Object.entries({ '--host': host, '--remove': remove, '--yes': yes, '--dry-run': dryRun });
+    const own = { '--host': host, '--keychain': keychain, '--remove': remove, '--yes': yes, '--dry-run': dryRun };
+    const misplaced = Object.entries(own);
     const [flag] = misplaced.find(([, value]) => value !== undefined) ?? [];
     if (flag !== undefined) throw new ConfigError(flag, 'is for the command setup; see --help');
     return undefined;
@@ -98,6 +102,7 @@ function setupIn(
     yes: yes === true,
     dryRun: dryRun === true,
     hosts: [host ?? []].flat().map(String),
+    keychain: keychain === true,
     ...(typeof remove === 'string' && { remove }),
   };
 }

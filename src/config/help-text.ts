@@ -12,7 +12,7 @@ export function helpText(): string {
   return [
     'Usage: atlas-model-keys-mcp [flags]',
     '       atlas-model-keys-mcp doctor [--json] [flags]',
-    '       atlas-model-keys-mcp setup [--yes] [--dry-run] [--host HOST]… [--remove HOST] [flags]',
+    '       atlas-model-keys-mcp setup [--yes] [--dry-run] [--host HOST]… [--keychain] [--remove HOST] [flags]',
     '',
     'An MCP server over stdio that provisions MongoDB Atlas AI model API keys and hands',
     'each secret to a sink, never to the model.',
@@ -22,7 +22,7 @@ export function helpText(): string {
       ['doctor [--json]', 'Check configuration, credential, roles, sinks and leftovers; exit 0 only if all is well'],
       [
         'setup',
-        'Ask for credential, projects, sink and guards, try them, keep them in the configuration file (the secret in a file of its own), and add the server to the hosts that are found, or to each --host. --yes asks nothing and takes what flags and environment say, --dry-run changes nothing, --remove HOST takes the server out again (docs/setup.md)',
+        'Ask for credential, projects, sink and guards, try them, keep them in the configuration file (the secret in a file of its own), and add the server to the hosts that are found, or to each --host. --yes asks nothing and takes what flags and environment say, --dry-run changes nothing, --keychain keeps the secret in the keyring (Linux), --remove HOST takes the server out again (docs/setup.md)',
       ],
     ]),
     ...section('Flags', [

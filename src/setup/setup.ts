@@ -23,8 +23,10 @@ import {
 } from './host-registration.ts';
 import { hostKinds, type HostPlaces, type Registration } from './hosts.ts';
 import { readRecord, writeRecord, type SetupRecord } from './record.ts';
+import { ok } from '../failure.ts';
 import { redact } from '../secret/redaction.ts';
 import { registrationOf, wordsForOthers, type Started } from './registration.ts';
+import { keyringOf } from './secret-place.ts';
 import { planStoring, store, type SetupProblem, type StoringPlan } from './stored-settings.ts';
 
 export interface Setup {
@@ -75,7 +77,9 @@ async function setUp(setup: Setup, config: Config, ask?: LateQuestions): Promise
   const path = configurationPath(config);
   const record = await readRecord(dirname(path));
   if (!record.ok) return tell(setup, record.failure);
-  const plan = await planStoring(config, setup.given(config), path, record.value);
+  const keyring = setup.commandLine.setup?.keychain === true ? keyringOf(config) : ok(undefined);
+  if (!keyring.ok) return tell(setup, keyring.failure);
+  const plan = await planStoring(config, setup.given(config), path, record.value, keyring.value);
   if (!plan.ok) return tell(setup, plan.failure);
   const checks = await examine(config, setup);
   setup.output.write(reportOf(checks, false));

@@ -3,7 +3,7 @@
 // did not write.
 
 import { createHash } from 'node:crypto';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../config/config.ts';
 import { failed, ok, type Result } from '../failure.ts';
@@ -13,6 +13,7 @@ import { Secret } from '../secret/secret.ts';
 import { openSinks } from '../sinks/kinds.ts';
 import type { PreflightMode, PreparedWrite } from '../sinks/sink.ts';
 import { parseJson } from '../text/text.ts';
+import { fileIn, type SecretPlace } from './secret-place.ts';
 import { readIn, writeIn, type SetupRecord } from './record.ts';
 
 /** Why it cannot be kept, and what to do. */
@@ -30,13 +31,13 @@ export interface StoringPlan {
 }
 
 interface PlannedSecret {
+  /** For people. */
   readonly path: string;
   readonly value: Secret;
   /** Makes the directories that are missing. */
   readonly prepare: () => Promise<Result<PreparedWrite, SetupProblem>>;
 }
 
-const SECRET_FILE = 'client-secret';
 /** The path of the secret's file has no placeholder, so this stands nowhere. */
 const NO_REFERENCE = { groupId: '0'.repeat(24) };
 
@@ -45,9 +46,9 @@ export async function planStoring(
   given: Readonly<Record<string, unknown>>,
   path: string,
   record: SetupRecord,
+  place: SecretPlace = fileIn(dirname(path)),
 ): Promise<Result<StoringPlan, SetupProblem>> {
-  const secretPath = join(dirname(path), SECRET_FILE);
-  const credential = credentialIn(config, path, secretPath);
+  const credential = credentialIn(config, path, place);
   if (!credential.ok) return credential;
   const found = await readIn(dirname(path), basename(path));
   if (!found.ok) return failed(worded(found.failure));
@@ -60,7 +61,7 @@ export async function planStoring(
     });
   }
   const { secret } = credential.value;
-  const stored = secret ? await planSecret(secret, secretPath, config, record.secret) : ok(undefined);
+  const stored = secret ? await planSecret(secret, place, config, record.secret) : ok(undefined);
   if (!stored.ok) return stored;
   return ok({ path, ...(content !== undefined && { content }), ...(stored.value && { secret: stored.value }) });
 }
@@ -91,7 +92,7 @@ interface KeptCredential {
 }
 
 /** What the configuration file is to say of the credential. Only what a file can name is kept: never a secret in the file itself. */
-function credentialIn(config: Config, path: string, secretPath: string): Result<KeptCredential, SetupProblem> {
+function credentialIn(config: Config, path: string, kept: SecretPlace): Result<KeptCredential, SetupProblem> {
   const { atlas, projectId, orgId } = config;
   const ids = { ...(projectId !== undefined && { projectId }), ...(orgId !== undefined && { orgId }) };
   const credentials = atlas?.credentials;
@@ -110,7 +111,7 @@ function credentialIn(config: Config, path: string, secretPath: string): Result<
   // It stands in the configuration file already, and keeps its spelling.
   if (setting.startsWith(`${path}: `)) return ok({ atlas: place });
   if (clientSecret instanceof Secret) {
-    return ok({ atlas: { ...place, clientSecretFile: secretPath }, secret: clientSecret });
+    return ok({ atlas: { ...place, ...kept.named }, secret: clientSecret });
   }
   const how =
     'file' in clientSecret ? { clientSecretFile: clientSecret.file } : { clientSecretCommand: clientSecret.argv };
@@ -139,14 +140,14 @@ function objectIn(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
 }
 
-/** Undefined where the file holds that very secret. It is the file sink that keeps it: 0600, whole or not at all. */
+/** Undefined where the file holds that very secret. It is a sink that keeps it: a file is 0600, and whole or not there. */
 async function planSecret(
   value: Secret,
-  path: string,
+  { spec, shown }: SecretPlace,
   { environment }: Config,
   written: Fingerprint | undefined,
 ): Promise<Result<PlannedSecret | undefined, SetupProblem>> {
-  const sink = openSinks(new Map([[SECRET_FILE, { type: 'file', path }]]), environment).get(SECRET_FILE);
+  const sink = openSinks(new Map([['secret', spec]]), environment).get('secret');
   if (!sink) throw new Error('The sink that was just opened is not there.');
   const held = await sink.lookUp(NO_REFERENCE);
   if (held.held === 'value' && held.fingerprint === fingerprintOf(value)) return ok(undefined);
@@ -158,7 +159,7 @@ async function planSecret(
     return failed({ message, hint: code === 'SINK_ENTRY_EXISTS' ? FOREIGN : hint });
   };
   const ready = await preflight('inspect');
-  return ready.ok ? ok({ path, value, prepare: () => preflight('prove') }) : ready;
+  return ready.ok ? ok({ path: shown, value, prepare: () => preflight('prove') }) : ready;
 }
 
 const FOREIGN =
