@@ -12,7 +12,8 @@ export function helpText(): string {
   return [
     'Usage: atlas-model-keys-mcp [flags]',
     '       atlas-model-keys-mcp doctor [--json] [flags]',
-    '       atlas-model-keys-mcp setup [--yes] [--dry-run] [--host HOST]… [--keychain] [--remove HOST] [flags]',
+    '       atlas-model-keys-mcp setup [--yes] [--dry-run] [--keychain] [--host HOST] [flags]',
+    '       atlas-model-keys-mcp setup --remove HOST [--dry-run]',
     '',
     'An MCP server over stdio that provisions MongoDB Atlas AI model API keys and hands',
     'each secret to a sink, never to the model.',
