@@ -1,5 +1,5 @@
 // One lint configuration: typed strictness, and the direction of imports
-// (tools -> keys -> atlas, sinks -> files) with its four exclusive rights.
+// (tools -> keys -> atlas, sinks -> files) with its five exclusive rights.
 
 import js from '@eslint/js';
 import { defineConfig } from 'eslint/config';
@@ -21,6 +21,7 @@ const folders = [
   'sandbox',
   'doctor',
   'apply',
+  'setup',
 ];
 
 /** What each folder may import beside itself. `main.ts` composes them all. */
@@ -40,6 +41,7 @@ const mayImport = {
   sandbox: [],
   doctor: ['text', 'config', 'secret', 'files', 'atlas', 'sinks', 'keys', 'page'],
   apply: ['text', 'config', 'secret', 'atlas', 'sinks', 'keys', 'tools', 'doctor'],
+  setup: ['text', 'config', 'secret', 'files', 'programs', 'atlas', 'sinks', 'doctor'],
 };
 
 /** Packages and functions that one folder has for itself. */
@@ -47,6 +49,7 @@ const reserved = [
   { group: ['@modelcontextprotocol/*'], owners: ['mcp'], message: 'Only src/mcp knows the SDK.' },
   { group: ['undici', 'undici/*'], owners: ['atlas'], message: 'Only src/atlas speaks HTTP.' },
   { group: ['zod', 'zod/*'], owners: ['config', 'tools'], message: 'Schemas belong to src/config and src/tools.' },
+  { group: ['@clack/*'], owners: ['setup'], message: 'Only src/setup asks in a terminal.' },
   {
     group: ['**/secret/secret.ts'],
     importNames: ['openSecret'],
@@ -120,6 +123,6 @@ export default defineConfig(
   {
     files: ['**/*.js'],
     extends: [tseslint.configs.disableTypeChecked],
-    languageOptions: { globals: { process: 'readonly', TextEncoder: 'readonly', URL: 'readonly' } },
+    languageOptions: { globals: { process: 'readonly', TextEncoder: 'readonly', URL: 'readonly', fetch: 'readonly' } },
   },
 );

@@ -18,4 +18,4 @@ function loadProgram() {
   }
 }
 
-export const { serve, doctor, apply, removeTemporary } = loadProgram()(shared);
+export const { serve, doctor, apply, setup, removeTemporary } = loadProgram()(shared);

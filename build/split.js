@@ -18,6 +18,7 @@ const SHARED = [
 /** The files that each part may have for itself: they keep nothing, and have no class. */
 const COPIED = [
   'src/config/base-url.ts',
+  'src/config/environment.ts',
   'src/config/schema-issue.ts',
   'src/config/secret-text.ts',
   'src/config/sink-kinds.ts',
@@ -59,6 +60,13 @@ export const fromMain = {
 export const globalProcess = {
   name: 'global process',
   setup(building) {
+    // The prompts of the setup take the two streams by name. They are loaded only there, where a person is at the terminal.
+    building.onResolve({ filter: /^(?:node:)?process$/ }, ({ importer }) =>
+      /[\\/]@clack[\\/]core[\\/]/.test(importer) ? { path: 'process', namespace: 'global streams' } : undefined,
+    );
+    building.onLoad({ filter: /.*/, namespace: 'global streams' }, () => ({
+      contents: 'export const { stdin, stdout } = globalThis.process;',
+    }));
     building.onResolve({ filter: /^(?:node:)?process$/ }, () => ({ path: 'process', namespace: 'global' }));
     building.onLoad({ filter: /.*/, namespace: 'global' }, () => ({ contents: 'export default globalThis.process;' }));
   },

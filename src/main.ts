@@ -8,6 +8,7 @@ import { isForPeople, parseCommandLine, type CommandLine } from './config/comman
 import { ConfigError, orConfigError } from './config/config-error.ts';
 import { loadConfig, type Config } from './config/config.ts';
 import { shownSink } from './config/sink-spec.ts';
+import type { Environment } from './config/environment.ts';
 import { helpText } from './config/help-text.ts';
 import { createHandshake } from './mcp/handshake.ts';
 import { closeSideDoors } from './mcp/hardening.ts';
@@ -56,14 +57,17 @@ function serveHost(settings: Config | string): Promise<number> {
 }
 
 async function carryOut(commandLine: CommandLine): Promise<number> {
-  if (!commandLine.help && !commandLine.version && (commandLine.doctor || commandLine.apply)) return run(commandLine);
+  const { doctor, apply, help, version, setup } = commandLine;
+  const isAsked = !help && !version;
+  if (isAsked && (doctor || apply)) return run(commandLine);
+  if (isAsked && setup) return setUp(commandLine);
   process.stdout.write(commandLine.help ? helpText() : `${packageJson.version}\n`);
   return 0;
 }
 
 /** In the sandbox, its first project is the default. */
-async function settingsFrom(commandLine: CommandLine): Promise<Config> {
-  const config = await loadConfig(commandLine);
+async function settingsFrom(commandLine: CommandLine, environment?: Environment): Promise<Config> {
+  const config = await loadConfig(commandLine, environment);
   temporaryDirectory = config.temporaryDirectory;
   // It throws where the settings name a tool that there is not.
   definitionsWith(config);
@@ -100,6 +104,22 @@ let temporaryDirectory: string | undefined;
 async function removeTemporary(): Promise<void> {
   if (temporaryDirectory === undefined || !existsSync(temporaryDirectory)) return;
   (await import('./program.ts')).removeTemporary(temporaryDirectory);
+}
+
+async function setUp(commandLine: CommandLine): Promise<number> {
+  const uncaught = closeSideDoors(createLog(process.stderr, 'warning'));
+  const { setup } = await import('./program.ts');
+  const { givenSettings, isAtCustomaryPlace } = await import('./config/given-settings.ts');
+  const { execPath, argv, stdin, stdout } = process;
+  const ended = setup({
+    commandLine,
+    load: (environment) => settingsFrom(commandLine, environment),
+    given: ({ environment }) => givenSettings(commandLine, environment),
+    isAtCustomaryPlace: ({ environment }) => isAtCustomaryPlace(commandLine, environment),
+    started: { execPath, entry: argv[1] ?? '', version: packageJson.version },
+    isTerminal: stdin.isTTY && stdout.isTTY,
+  });
+  return Promise.race([ended, uncaught.then(() => 1)]);
 }
 
 /** Writes only the class of a defect: its message may quote anything. */

@@ -8,6 +8,7 @@ import { deferredAtlas } from './atlas/deferred.ts';
 import type { AtlasConnection } from './config/atlas-connection.ts';
 import { ConfigError } from './config/config-error.ts';
 import type { Config } from './config/config.ts';
+import type { Environment } from './config/environment.ts';
 import { folderCheck } from './doctor/places.ts';
 import { configureMachine } from './files/machine.ts';
 import { walk } from './files/path-walk.ts';
@@ -22,6 +23,7 @@ import { auditLog } from './keys/journal/audit.ts';
 import { openJournal } from './keys/journal/journal.ts';
 import type { Log } from './secret/redaction.ts';
 import { Secret } from './secret/secret.ts';
+import type { Setup } from './setup/setup.ts';
 import { openSinks } from './sinks/kinds.ts';
 import { createCatalog, refusingCatalog } from './tools/catalog.ts';
 
@@ -127,6 +129,20 @@ export async function apply(load: () => Promise<Config>, command: ApplyCommand, 
   });
   // Once it was stopped, that is what the code says.
   const code = await Promise.race([running.then((ended) => (stop.signal.aborted ? stopped : ended)), stopped]);
+  await endPrograms();
+  return code;
+}
+
+/** As {@link doctor}. */
+export async function setup(given: Omit<Setup, 'openAtlas' | 'output'>): Promise<number> {
+  const { runSetup } = await import('./setup/setup.ts');
+  const load = async (environment?: Environment) => {
+    const config = await given.load(environment);
+    configureMachine(config);
+    return config;
+  };
+  const running = runSetup({ ...given, load, openAtlas, output: process.stdout });
+  const code = await Promise.race([running, stopSignal()]);
   await endPrograms();
   return code;
 }

@@ -84,8 +84,9 @@ describe('exclusive rights', () => {
     ['the SDK', "import { Client } from '@modelcontextprotocol/sdk/client/index.js';\nexport { Client };\n", ['mcp']],
     ['HTTP', "import { Agent } from 'undici';\nexport { Agent };\n", ['atlas']],
     ['schemas', "import * as z from 'zod/v4';\nexport { z };\n", ['config', 'tools']],
+    ['questions', "import { text } from '@clack/prompts';\nexport { text };\n", ['setup']],
   ])('%s', async (_right, code, owners) => {
-    for (const folder of ['atlas', 'config', 'mcp', 'keys', 'sandbox', 'sinks', 'tools']) {
+    for (const folder of ['setup', 'atlas', 'config', 'mcp', 'keys', 'sandbox', 'sinks', 'tools']) {
       expect([folder, (await rulesBrokenBy(code, `src/${folder}/probe.ts`)).includes(IMPORTS)]).toEqual([
         folder,
         !owners.includes(folder),

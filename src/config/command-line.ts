@@ -13,7 +13,9 @@ export interface CommandLine {
   readonly doctor: boolean;
   /** The command `apply`, in place of the server. */
   readonly apply?: ApplyCommand;
-  /** For a command: one JSON document instead of lines for people. */
+  /** The command `setup`, in place of the server. */
+  readonly setup?: SetupCommand;
+  /** For the doctor and apply: one JSON document instead of lines for people. */
   readonly json: boolean;
   readonly config?: string;
   /** Each flag's values, by the flag's name. A flag without an argument has the value `true`. */
@@ -28,6 +30,19 @@ interface ApplyCommand {
   readonly yes: boolean;
 }
 
+interface SetupCommand {
+  /** Asks nothing: what is needed comes from flags, environment and configuration file. */
+  readonly yes: boolean;
+  /** Says what would be written and run, and does none of it. */
+  readonly dryRun: boolean;
+  /** The only hosts that get the server; every host that is found where none is named. */
+  readonly hosts: readonly string[];
+  /** Keeps a secret that is given in the keyring of this user, in place of a file. */
+  readonly keychain: boolean;
+  /** The host that the server is taken out of. */
+  readonly remove?: string;
+}
+
 const flags = settingNames.flatMap((name) => settings[name].flag ?? []);
 
 const options: NonNullable<ParseArgsConfig['options']> = {
@@ -37,6 +52,9 @@ const options: NonNullable<ParseArgsConfig['options']> = {
   json: { type: 'boolean' },
   'dry-run': { type: 'boolean' },
   yes: { type: 'boolean' },
+  host: { type: 'string', multiple: true },
+  keychain: { type: 'boolean' },
+  remove: { type: 'string' },
   config: { type: 'string' },
   ...Object.fromEntries(
     flags.map(({ name, argument }) => [
@@ -49,7 +67,7 @@ const options: NonNullable<ParseArgsConfig['options']> = {
 /** Whether a person runs it: for a command, `--help` or `--version`, even if the rest is not understood. */
 export function isForPeople(argv: readonly string[]): boolean {
   const { values, positionals } = parseArgs({ args: [...argv], options, strict: false, allowPositionals: true });
-  return values.help === true || values.version === true || ['doctor', 'apply'].includes(positionals[0] ?? '');
+  return values.help === true || values.version === true || ['doctor', 'apply', 'setup'].includes(positionals[0] ?? '');
 }
 
 /** @throws ConfigError for a command or flag that is unknown, given twice, or lacks its argument */
@@ -57,16 +75,17 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   const { values, positionals } = parse(argv);
   const doctor = positionals[0] === 'doctor';
   const apply = applyIn(positionals, values);
-  if (positionals.length > (doctor ? 1 : apply ? 2 : 0))
+  const setup = setupIn(positionals, values);
+  if (positionals.length > (doctor || setup ? 1 : apply ? 2 : 0))
     throw new ConfigError('command line', 'is not understood; see --help');
-  if (values.json === true && !doctor && !apply)
-    throw new ConfigError('--json', 'is for the commands doctor and apply; see --help');
+  refuseMisplaced(positionals[0] ?? '', values);
   return {
     help: values.help === true,
     version: values.version === true,
     sandbox: values.sandbox === true,
     doctor,
     ...(apply && { apply }),
+    ...(setup && { setup }),
     json: values.json === true,
     ...(typeof values.config === 'string' && { config: values.config }),
     values: new Map(
@@ -83,13 +102,44 @@ function applyIn(
   [command, file]: readonly string[],
   { help, version, yes, 'dry-run': dryRun }: ReturnType<typeof parse>['values'],
 ): ApplyCommand | undefined {
-  if (command === 'apply' && file !== undefined) return { file, dryRun: dryRun === true, yes: yes === true };
-  const misplaced = dryRun === true ? '--dry-run' : yes === true ? '--yes' : undefined;
-  if (misplaced !== undefined && command !== 'apply')
-    throw new ConfigError(misplaced, 'is for the command apply; see --help');
-  if (command === 'apply' && help !== true && version !== true)
+  if (command !== 'apply') return undefined;
+  if (file !== undefined) return { file, dryRun: dryRun === true, yes: yes === true };
+  if (help !== true && version !== true)
     throw new ConfigError('apply', 'wants a FILE, or - for standard input; see --help');
   return undefined;
+}
+
+function setupIn(
+  [command]: readonly string[],
+  { host, keychain, remove, sandbox, yes, 'dry-run': dryRun }: ReturnType<typeof parse>['values'],
+): SetupCommand | undefined {
+  if (command !== 'setup') return undefined;
+  if (sandbox === true) throw new ConfigError('--sandbox', 'has nothing to set up; add it to the command of a host');
+  return {
+    yes: yes === true,
+    dryRun: dryRun === true,
+    hosts: [host ?? []].flat().map(String),
+    keychain: keychain === true,
+    ...(typeof remove === 'string' && { remove }),
+  };
+}
+
+/** The flags that are for some commands only. */
+const FLAGS_OF_COMMANDS = new Map([
+  ['json', ['doctor', 'apply']],
+  ['dry-run', ['apply', 'setup']],
+  ['yes', ['apply', 'setup']],
+  ['host', ['setup']],
+  ['keychain', ['setup']],
+  ['remove', ['setup']],
+]);
+
+function refuseMisplaced(command: string, values: ReturnType<typeof parse>['values']): void {
+  for (const [flag, commands] of FLAGS_OF_COMMANDS) {
+    if (values[flag] === undefined || commands.includes(command)) continue;
+    const which = commands.length === 1 ? 'the command' : 'the commands';
+    throw new ConfigError(`--${flag}`, `is for ${which} ${commands.join(' and ')}; see --help`);
+  }
 }
 
 function parse(argv: readonly string[]) {

@@ -240,7 +240,12 @@ async function fromFile(
   if (named === undefined && !hasUserDirectory('config')) return withoutFile;
   const setting = config === undefined ? FILE_VARIABLE : '--config';
   const path = named === undefined ? join(userDirectory('config'), 'config.json') : localPath(setting, named);
-  const content = await readConfigurationFile(path, named === undefined ? undefined : setting, trustedPaths);
+  const content = await readConfigurationFile(
+    path,
+    // What is still to be written need not be there.
+    named === undefined || commandLine.setup ? undefined : setting,
+    trustedPaths,
+  );
   const { atlas, ...settings } = await check('file', content ?? {}, (field) => `${path}: ${field}`);
   return {
     source: { settings, origin: () => `file ${path}` },
@@ -277,7 +282,7 @@ async function fromFlags(commandLine: CommandLine): Promise<Source> {
 }
 
 /** One value as it is; several `--sink` flags as one object. */
-function merged(values: readonly unknown[]): unknown {
+export function merged(values: readonly unknown[]): unknown {
   if (values.length === 1) return values[0];
   const entries = values.flatMap((value) =>
     typeof value === 'object' && value !== null ? Object.entries(value) : [['', value]],

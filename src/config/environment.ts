@@ -30,6 +30,15 @@ export function withoutAtlasCredentials(environment: Environment): Readonly<Reco
   );
 }
 
+/** Whatever this server reads as a setting or a credential. */
+const OWN_SETTING = /^(?:ATLAS_MODEL_KEYS|MONGODB_ATLAS|MDB_MCP|MCLI)_/i;
+
+/** For a program that is to know nothing of this server. */
+export function withoutSettings(environment: Environment): Readonly<Record<string, string>> {
+  const all = Object.entries(definedVariables(environment));
+  return Object.fromEntries(all.filter(([name]) => !OWN_SETTING.test(name)));
+}
+
 const QUOTED = /^(["'`“”‘’])(.*)["'`“”‘’]$/s;
 
 /** Each form with the words that describe it. The value itself is never shown: it may contain a secret. */

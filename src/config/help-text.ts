@@ -8,23 +8,31 @@ type Row = readonly [term: string, meaning: string];
 
 const LINE = 100;
 
+const COMMANDS: readonly Row[] = [
+  ['(none)', 'The server over stdio'],
+  ['doctor [--json]', 'Check configuration, credential, roles, sinks and leftovers; exit 0 only if all is well'],
+  [
+    'apply FILE',
+    'Make the keys that FILE (- for stdin) wants and does not have yet, and rotate those that are too old; exit 0 only if all is as written. --dry-run changes nothing, --yes consents to rotations where confirm is required, --json prints one document (docs/apply.md)',
+  ],
+  [
+    'setup',
+    'Ask for credential, projects, sink and guards, try them, keep them in the configuration file (the secret in a file of its own), and add the server to the hosts that are found, or to each --host. --yes asks nothing and takes what flags and environment say, --dry-run changes nothing, --keychain keeps the secret in the keyring (Linux), --remove HOST takes the server out again (docs/setup.md)',
+  ],
+];
+
 export function helpText(): string {
   return [
     'Usage: atlas-model-keys-mcp [flags]',
     '       atlas-model-keys-mcp doctor [--json] [flags]',
     '       atlas-model-keys-mcp apply FILE [--dry-run] [--json] [--yes] [flags]',
+    '       atlas-model-keys-mcp setup [--yes] [--dry-run] [--keychain] [--host HOST] [flags]',
+    '       atlas-model-keys-mcp setup --remove HOST [--dry-run]',
     '',
     'An MCP server over stdio that provisions MongoDB Atlas AI model API keys and hands',
     'each secret to a sink, never to the model.',
     '',
-    ...section('Commands', [
-      ['(none)', 'The server over stdio'],
-      ['doctor [--json]', 'Check configuration, credential, roles, sinks and leftovers; exit 0 only if all is well'],
-      [
-        'apply FILE',
-        'Make the keys that FILE (- for stdin) wants and does not have yet, and rotate those that are too old; exit 0 only if all is as written. --dry-run changes nothing, --yes consents to rotations where confirm is required, --json prints one document (docs/apply.md)',
-      ],
-    ]),
+    ...section('Commands', COMMANDS),
     ...section('Flags', [
       ['--sandbox', 'Work against an embedded simulated Atlas: no account, no network'],
       ['--config FILE', `The configuration file (variable ${FILE_VARIABLE})`],

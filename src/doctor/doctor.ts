@@ -33,7 +33,8 @@ export async function runDoctor(examination: Examination, json: boolean, output:
   return isWell(checks) ? 0 : 1;
 }
 
-async function examine(config: Config, { openAtlas }: Pick<Examination, 'openAtlas'>): Promise<Check[]> {
+/** Looks at everything that a call with these settings depends on. */
+export async function examine(config: Config, { openAtlas }: Pick<Examination, 'openAtlas'>): Promise<Check[]> {
   const credential = credentialCheck(config);
   const [folder, file, atlas, sinks, state, temporary] = await Promise.all([
     folderCheck(config),
