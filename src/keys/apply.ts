@@ -154,7 +154,7 @@ async function exists({ kept }: Run, key: ListedKey, { sink, reference }: SinkCh
   const place = `The sink ${sink.name} holds`;
   const told = () => {
     if (held.held === 'nothing') return [`${place} nothing in its place here.`];
-    if (held.held === 'unknown') return [];
+    if (held.held !== 'value') return [];
     const known = kept.intents.filter(
       (intent) => isDelivered(intent) && 'fingerprint' in intent.state && intent.state.fingerprint === held.fingerprint,
     );

@@ -12,7 +12,7 @@ import { LONGEST_WAIT_SECONDS } from '../atlas/api/admin-api.ts';
 import { leftOpenWarnings } from '../files/windows.ts';
 import { fingerprintOf, type Fingerprint } from '../secret/opened-secret.ts';
 import type { Secret } from '../secret/secret.ts';
-import type { Delivery, PreparedWrite, Verification } from '../sinks/sink.ts';
+import type { Delivery, PreparedWrite, Retraction, Verification } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
 import type { Plan } from './journal/intent.ts';
 import type { Journal, OpenIntent } from './journal/journal.ts';
@@ -190,25 +190,34 @@ async function handOver(
     const told = new Set([...warnings, ...scope, ...outcome.warnings, ...leftOpenWarnings()]);
     return ok({ ...issued, warnings: [...told] });
   }
-  if (outcome.outcome === 'failed' && (await retractSecret(prepared, fingerprint))) {
+  const left = outcome.outcome === 'failed' ? await takeOutSecret(choice, write, fingerprint) : 'unknown';
+  // Where an old secret was overwritten, a new one that may still be there must not become the secret of a deleted key.
+  if (outcome.outcome === 'failed' && (left === 'out' || !prepared.replaces)) {
     const { keyState, ending } = await deleteUndelivered(atlas, intent, apiKeyId);
-    return failed({ ...writeFailure(outcome, ending, keyState), apiKeyId });
+    const told = [ending, ...deadSecretWords(write.location, fingerprint, left)].join(' ');
+    return failed({ ...writeFailure(outcome, told, keyState), apiKeyId });
   }
   await intent.release({ step: 'created', apiKeyId, fingerprint });
   const ending = `The key ${apiKeyId} is alive. Check whether ${write.location} holds a secret with the fingerprint ${fingerprint}; if not, delete the key.`;
   return failed({ ...writeFailure(outcome, ending, 'unknown'), apiKeyId });
 }
 
-/**
- * Takes the secret out of the sink, and answers whether it is out. Where an old secret was overwritten, a new one that may
- * still be there must not become the secret of a deleted key: then both keys stay alive, and a person looks.
- */
-async function retractSecret({ choice, write, replaces }: PreparedCreate, fingerprint: Fingerprint): Promise<boolean> {
-  await write.retract();
-  if (!replaces) return true;
-  const held = await holdsSecret(choice, fingerprint);
-  // A command that cannot be read says nothing but its exit code.
-  return held === 'no' || (held === 'unknown' && choice.sink.verification === 'none');
+/** Takes the secret out of the sink, and answers where it is now: a look counts for more than what the sink says. */
+export async function takeOutSecret(
+  choice: SinkChoice,
+  write: PreparedWrite,
+  fingerprint: Fingerprint,
+): Promise<Retraction> {
+  const left = await write.retract();
+  const held = choice.sink.kind === 'inline' ? 'unknown' : await holdsSecret(choice, fingerprint);
+  return held === 'unknown' ? left : held === 'yes' ? 'held' : 'out';
+}
+
+/** What a person must know of the secret of a key that is deleted. */
+export function deadSecretWords(location: string, fingerprint: Fingerprint, left: Retraction): readonly string[] {
+  if (left === 'out') return [];
+  const verb = left === 'held' ? 'still holds' : 'may still hold';
+  return [`${location} ${verb} the secret of that key (fingerprint ${fingerprint}): take it away there.`];
 }
 
 function writeFailure(

@@ -6,8 +6,15 @@ import { isNamed, type ModelKey } from '../atlas/api/keys.ts';
 import { PROJECT_WRITER } from '../atlas/api/admin-api.ts';
 import type { RequestContext } from './request-context.ts';
 import { commitName, ownKey, type Commit, deleteUndelivered } from './own-key.ts';
-import { createAndDeliver, type CreateContext, type Issued, type PreparedCreate } from './create-and-deliver.ts';
-import { chooseSink, holdsSecret, type SinkChoice, receipt, type Delivered, type Planned } from './sink-choice.ts';
+import {
+  createAndDeliver,
+  deadSecretWords,
+  takeOutSecret,
+  type CreateContext,
+  type Issued,
+  type PreparedCreate,
+} from './create-and-deliver.ts';
+import { chooseSink, type SinkChoice, receipt, type Delivered, type Planned } from './sink-choice.ts';
 import { liveCheckWarnings } from './live-check.ts';
 import { explained } from './find-key.ts';
 import { leftoverOfName, nameTaken, readyOrTaken, withLeftovers } from './taken.ts';
@@ -43,8 +50,7 @@ export async function createKey(
   if (!free.ok) return free;
   const { write, seen, warnings } = free.value;
   if (request.dryRun) {
-    const { location, place } = write;
-    const { verification } = choice.sink;
+    const { location, place, verification = choice.sink.verification } = write;
     return ok({ outcome: 'planned', delivery: receipt(choice, { location, verification }), place, warnings });
   }
   if (call.signal.aborted) return failed(cancelled);
@@ -163,16 +169,15 @@ async function retractAndDelete(
   const { apiKeyId } = key;
   const isDead = commit.state === 'gone';
   // From here on a later look may delete the key; so a secret that stays must be known before.
-  if (!isDead && !canRetract(issued)) {
+  if (!isDead && !write.canRetract) {
     const [holder] = commit.holders;
     const told = `${notNamed(key, intent.name, 'is still')} The key ${holder?.apiKeyId ?? ''} has that name.`;
     return ok(deliveredOutcome(issued, key, [told]));
   }
   await intent.record({ step: 'undelivered', apiKeyId, fingerprint });
-  await write.retract();
-  const held = choice.sink.kind === 'inline' ? 'no' : await holdsSecret(choice, fingerprint);
+  const left = await takeOutSecret(choice, write, fingerprint);
   // It could not be taken out, and may be in use.
-  if (!isDead && held === 'yes') {
+  if (!isDead && left === 'held') {
     await intent.record({ step: 'delivered', apiKeyId, fingerprint });
     return ok(deliveredOutcome(issued, key, [notNamed(key, intent.name, 'is still')]));
   }
@@ -180,23 +185,17 @@ async function retractAndDelete(
     atlas,
     intent,
     apiKeyId,
-    held === 'no' ? undefined : fingerprint,
+    left === 'out' ? undefined : fingerprint,
   );
-  const rest = held !== 'no' ? ` ${write.location} may still hold the secret of that key.` : '';
   const why = isDead
     ? refusal('ATLAS_NOT_FOUND', 'Somebody deleted the new key before it got its name.', 'Call again.')
     : { ...nameInUse(), message: 'Another key got this name while this one was being delivered.' };
-  const hint = `${ending}${rest} ${why.hint}`;
+  const hint = [ending, ...deadSecretWords(write.location, fingerprint, left), why.hint].join(' ');
   return failed({ ...why, hint, keyState, apiKeyId: isDead ? apiKeyId : holderIdOf(commit) });
 }
 
 function holderIdOf(commit: Extract<Commit, { state: 'taken' | 'gone' }>): string {
   return commit.state === 'taken' ? (commit.holders[0]?.apiKeyId ?? '') : '';
-}
-
-/** A file can be removed again; what a program did with the secret cannot be undone. */
-function canRetract({ choice: { sink } }: Issued): boolean {
-  return sink.kind !== 'command';
 }
 
 function notNamed({ apiKeyId, name }: ModelKey, wanted: string, verb: 'is still' | 'may still be'): string {

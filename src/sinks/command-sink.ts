@@ -113,9 +113,11 @@ function commandWrite(commands: Commands, old: OldSecret | undefined): PreparedW
   const { name, location, writer, reader, replaced } = commands;
   const hints = hintsFor(name, replaced !== undefined);
   let delivered: Secret | undefined;
+  let hasRefused = false;
   return {
     location,
     overwrites: old ? 'old secret' : 'unknown',
+    canRetract: false,
     async deliver(secret): Promise<Delivery> {
       const still = old ? await findOld(commands) : ok(undefined);
       if (!still.ok) return failedDelivery(still.failure);
@@ -123,7 +125,8 @@ function commandWrite(commands: Commands, old: OldSecret | undefined): PreparedW
       const end = await feed(writer, secret);
       if (hasTaken(end)) return { outcome: 'written', warnings: [] };
       // Only a program that was not stopped has said what it did; one that was stopped may have kept the secret.
-      const outcome = end.by === 'exit' || end.by === 'no start' ? 'failed' : 'uncertain';
+      hasRefused = end.by === 'exit' || end.by === 'no start';
+      const outcome = hasRefused ? 'failed' : 'uncertain';
       return { outcome, message: describeEnd(writer, end), hint: end.by === 'no start' ? hints.start : hints.delivery };
     },
     async verify(secret): Promise<Verdict> {
@@ -132,10 +135,13 @@ function commandWrite(commands: Commands, old: OldSecret | undefined): PreparedW
       return problem ? { ...problem, hint: hints.verify } : { outcome: 'verified', verification: 'read-back' };
     },
     async retract() {
+      // A program that cannot be read says nothing but its exit code.
+      if (delivered === undefined || (reader === undefined && hasRefused)) return 'out';
       // Where nothing was replaced, only the operator knows what would remove the secret.
-      if (reader === undefined || old === undefined || delivered === undefined) return;
+      if (reader === undefined || old === undefined) return 'unknown';
       const isHeld = (await readBackProblem(reader, delivered)) === undefined;
       if (isHeld) await feed(writer, old.secret);
+      return 'unknown';
     },
   };
 }

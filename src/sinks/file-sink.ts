@@ -41,6 +41,7 @@ import {
   type PreparedWrite,
   type Preflight,
   type Replaced,
+  type Retraction,
   type Sink,
   type SinkProblem,
   type Verdict,
@@ -83,16 +84,18 @@ export function fileSink(name: string, spec: FileSpec, environment: Environment)
 
 function newFileWrite(file: FilePath, access: readonly string[]): PreparedWrite {
   let delivered: Identity | undefined;
-  const removeDelivered = async () => {
+  const removeDelivered = async (): Promise<Retraction> => {
     const identity = delivered;
-    if (identity === undefined) return;
+    if (identity === undefined) return 'out';
     try {
-      await inDirectory(file.directory, async (directory) => {
+      const removed = await inDirectory(file.directory, async (directory) => {
         await removeIfSame(directory, file.name, identity);
         return ok(undefined);
       });
+      return removed.ok ? 'out' : 'unknown';
     } catch {
       // Gone already, or out of reach: the key itself is deleted.
+      return 'unknown';
     }
   };
   return {
@@ -101,6 +104,7 @@ function newFileWrite(file: FilePath, access: readonly string[]): PreparedWrite 
     },
     place: placeKey(file.path),
     overwrites: 'nothing',
+    canRetract: true,
     async deliver(secret, call): Promise<Delivery> {
       const bytes = Buffer.from(openSecret(secret), 'utf8');
       const placed = await attempt(`${file.path} could not be written`, () =>
@@ -137,8 +141,10 @@ function replacingWrite(
 ): PreparedWrite {
   const { path } = file;
   let delivered: Given | undefined;
-  const restoreOld = async () => {
-    if (delivered !== undefined) await restore(file, delivered, old);
+  const restoreOld = async (): Promise<Retraction> => {
+    if (delivered === undefined) return 'out';
+    await restore(file, delivered, old);
+    return 'unknown';
   };
   return {
     get location() {
@@ -146,6 +152,7 @@ function replacingWrite(
     },
     place: placeKey(path),
     overwrites: 'old secret',
+    canRetract: true,
     async deliver(secret, call): Promise<Delivery> {
       const given = { secret, nonce: call?.nonce, environment };
       delivered = given;

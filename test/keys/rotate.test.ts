@@ -353,7 +353,7 @@ describe('a sink that lies', () => {
   test('and cannot give the old secret back costs no key: a person looks', async () => {
     const bench = await benchWith();
     const verify = () => Promise.resolve({ outcome: 'mismatch', message: 'No.', hint: 'Look.' } as const);
-    const retract = () => Promise.resolve();
+    const retract = () => Promise.resolve('out' as const);
     const outcome = await bench.rotate(
       'app',
       {},

@@ -173,6 +173,7 @@ function dotenvWrite(assignment: Assignment, old: Secret | undefined, access: re
     },
     place: `${placeKey(path)}#${assignment.variable}`,
     overwrites: old ? 'old secret' : 'nothing',
+    canRetract: true,
     async deliver(secret, call): Promise<Delivery> {
       const nonce = call?.nonce;
       const note = (assigned: Assigned) => {
@@ -195,9 +196,10 @@ function dotenvWrite(assignment: Assignment, old: Secret | undefined, access: re
       return { outcome: 'mismatch', message: checked.failure.message, hint: checked.failure.hint };
     },
     async retract() {
-      if (delivered === undefined) return;
+      if (delivered === undefined) return 'out';
       const { secret, nonce, ...assigned } = delivered;
       await serializedAt(assignment.place, () => unassignIfInReach({ ...assignment, nonce }, secret, assigned));
+      return 'unknown';
     },
   };
 }
