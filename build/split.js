@@ -19,6 +19,7 @@ const SHARED = [
 /** The files that each part may have for itself: they keep nothing, and have no class. */
 const COPIED = [
   'src/config/base-url.ts',
+  'src/config/command-spec.ts',
   'src/config/schema-issue.ts',
   'src/config/secret-text.ts',
   'src/config/sink-kinds.ts',

@@ -3,6 +3,7 @@
 import { basename, isAbsolute, normalize } from 'node:path';
 import * as z from 'zod/v4-mini';
 import { parseJson } from '../text/text.ts';
+import { templatesOf, type CommandSpec } from './command-spec.ts';
 import { expandHome, foreignPathWords } from './directories.ts';
 import { sinkUris } from './sink-kinds.ts';
 
@@ -21,18 +22,6 @@ export interface DotenvSpec {
   readonly variable: string;
 }
 
-export interface CommandSpec {
-  readonly type: 'command';
-  /** The program (an absolute path or a name looked up in PATH) and its arguments, which may hold placeholders. */
-  readonly argv: readonly [string, ...string[]];
-  /** A program that prints the delivered secret, for verification by reading back. */
-  readonly verify?: readonly [string, ...string[]] | undefined;
-  /** Variables that the child gets in addition to the short list that it inherits. */
-  readonly env: Readonly<Record<string, string>>;
-  /** Limit for one run of a program, in milliseconds. */
-  readonly timeoutMs: number;
-}
-
 interface InlineSpec {
   readonly type: 'inline';
 }
@@ -43,7 +32,13 @@ const DEFAULT_COMMAND_TIMEOUT_MS = 30_000;
 // Written as what a text must not hold, so that the JSON Schema can ask the same behind the `file:` of a URI.
 // eslint-disable-next-line no-control-regex -- control characters are what is refused here
 const WITHOUT_CONTROL = /^(?![\s\S]*[\u0000-\u001f\u007f])/;
-const KNOWN_PLACEHOLDERS = /^(?![\s\S]*\{(?!groupId\}|entry\})[^{}]*\})/;
+/** A word of letters in braces looks like a placeholder; other braces are text, such as those of jsonpath. */
+const KNOWN_PLACEHOLDERS = /^(?![\s\S]*\{(?!groupId\}|entry\})[A-Za-z]+\})/;
+/** An argument is seen by every user of the machine. */
+const WITHOUT_SECRET = /^(?![\s\S]*\{(?:secret|endpoint)[:}])/;
+const KNOWN_VALUES =
+  /^(?![\s\S]*\{(?!(?:secret|endpoint)(?::json|:base64)?\}|groupId\}|entry\})(?:[A-Za-z]+|(?:secret|endpoint):[^{}]*)\})/;
+const WITH_SECRET = /\{secret(?::json|:base64)?\}/;
 const WITHOUT_PARENTS = /^(?![\s\S]*[\\/]\.\.(?:[\\/]|$))/;
 /** Absolute on any system; {@link located} asks whether it is absolute on this one. */
 const ROOTED = /^(?:\/|~[\\/]|[A-Za-z]:[\\/]|\\\\)/;
@@ -102,19 +97,30 @@ export const program = z.string().check(
   z.regex(/^(?:\/|[A-Za-z]:[\\/]|\\\\|[^\\/]*$)/, { error: PROGRAM_PLACES }),
   z.refine((text) => isAbsolute(text) || !/[\\/]/.test(text), PROGRAM_PLACES),
 );
-const argv = z.tuple([program], template);
+const argument = template.check(
+  z.regex(WITHOUT_SECRET, { error: 'must not hold the secret: it goes to the standard input, in the form of "input"' }),
+);
+const argv = z.tuple([program], argument);
+const input = z.string().check(
+  z.regex(KNOWN_VALUES, {
+    error: 'knows {secret} and {endpoint}, each also with :json or :base64, {groupId} and {entry} only',
+  }),
+  z.regex(WITH_SECRET, { error: 'must hold {secret}, {secret:json} or {secret:base64}' }),
+);
 
 const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** In upper or lower case, since Windows does not distinguish them. (JSON Schema has no flag for that.) */
 const NO_CREDENTIAL = /^(?![Mm][Oo][Nn][Gg][Oo][Dd][Bb]_[Aa][Tt][Ll][Aa][Ss]_|[Mm][Dd][Bb]_[Mm][Cc][Pp]_)/;
+const credentialWords = 'must not hand Atlas credentials (MONGODB_ATLAS_…, MDB_MCP_…) to a command';
+const passedVariable = z
+  .string()
+  .check(
+    z.regex(VARIABLE_NAME, { error: 'must be a variable name' }),
+    z.regex(NO_CREDENTIAL, { error: credentialWords }),
+  );
 const environment = z
   .record(z.string().check(z.regex(VARIABLE_NAME, { error: 'must be a variable name' })), z.string())
-  .check(
-    z.refine(
-      (variables) => Object.keys(variables).every((name) => NO_CREDENTIAL.test(name)),
-      'must not hand Atlas credentials (MONGODB_ATLAS_…, MDB_MCP_…) to a command',
-    ),
-  )
+  .check(z.refine((variables) => Object.keys(variables).every((name) => NO_CREDENTIAL.test(name)), credentialWords))
   .register(z.globalRegistry, {
     propertyNames: { type: 'string', allOf: [{ pattern: VARIABLE_NAME.source }, { pattern: NO_CREDENTIAL.source }] },
   });
@@ -127,7 +133,16 @@ const sinkObject = z.discriminatedUnion(
     z.strictObject({
       type: z.literal('command'),
       argv,
+      replace: z.optional(argv),
+      remove: z.optional(argv),
+      exists: z.optional(argv),
       verify: z.optional(argv),
+      absent: z.optional(z.array(z.int().check(z.minimum(1), z.maximum(4_294_967_295)))),
+      emptyMeans: z.optional(z.literal('absent')),
+      existsLine: z.optional(template),
+      absentNeedsEmptyStderr: z.optional(z.boolean()),
+      input: z.optional(input),
+      passEnv: z.optional(z.array(passedVariable)),
       env: z._default(environment, {}),
       timeoutMs: z._default(z.int().check(z.minimum(100), z.maximum(120_000)), DEFAULT_COMMAND_TIMEOUT_MS),
     }),
@@ -154,7 +169,7 @@ export function shownSink(name: string, spec: SinkSpec) {
     case 'dotenv':
       return about(`${spec.path}#${spec.variable}`, spec.path, spec.variable);
     case 'command':
-      return about(`command ${basename(spec.argv[0])}`, ...spec.argv, ...(spec.verify ?? []));
+      return about(`command ${basename(spec.argv[0])}`, ...templatesOf(spec));
     case 'inline':
       return about('tool result');
   }

@@ -173,7 +173,7 @@ export interface PreparedWrite {
 export type Retraction = 'out' | 'held' | 'unknown';
 
 /** What a delivery is part of. */
-interface DeliveryCall {
+export interface DeliveryCall {
   /** Letters and digits. Temporary files are named by it, so that {@link Sink.leftovers} finds them after a crash. */
   readonly nonce?: string | undefined;
   /**

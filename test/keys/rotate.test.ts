@@ -390,7 +390,8 @@ function vault(folder: string): Sink {
     'vault-read',
     `[ -e ${at}.locked ] && exit 2; [ -e ${at}.held ] || exit 1; cat ${at}.held`,
   );
-  const spec = { type: 'command', argv: [writer], verify: [reader], env: {}, timeoutMs: 20_000 } as const;
+  const commands = { argv: [writer], verify: [reader], absent: [1] } as const;
+  const spec = { type: 'command' as const, ...commands, env: {}, timeoutMs: 20_000 };
   const sink = openSinks(new Map([['vault', spec]]), { PATH: process.env.PATH ?? '' }).get('vault');
   return sink ?? expect.fail('no sink');
 }

@@ -6,7 +6,7 @@ import { accessSync, constants, mkdirSync, mkdtempSync, readFileSync, rmSync, st
 import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { CommandSpec } from '../../src/config/sink-spec.ts';
+import type { CommandSpec } from '../../src/config/command-spec.ts';
 import { fingerprintOf } from '../../src/secret/opened-secret.ts';
 import { Secret } from '../../src/secret/secret.ts';
 import { commandSink } from '../../src/sinks/command-sink.ts';
@@ -54,7 +54,13 @@ async function targetOf(
   verify?: CommandSpec['argv'],
   entry?: string,
 ): Promise<PreparedWrite> {
-  const spec: CommandSpec = { type: 'command', argv, env: {}, timeoutMs: 20_000, ...(verify && { verify }) };
+  const spec: CommandSpec = {
+    type: 'command',
+    argv,
+    env: {},
+    timeoutMs: 20_000,
+    ...(verify && { verify, absent: [1] }),
+  };
   const address = { ...ADDRESS, ...(entry !== undefined && { entry }) };
   const preflight = await commandSink('vault', spec, environment).preflight(address, 'prove');
   if (!preflight.ok) throw new Error(preflight.failure.message);
@@ -98,17 +104,17 @@ describe('pass', () => {
     makeStore();
     await (await targetOf(insert, show)).deliver(SECRET);
     await expect(targetOf(insert, show)).rejects.toThrow('is taken');
-    const spec: CommandSpec = { type: 'command', argv: insert, verify: show, env: {}, timeoutMs: 20_000 };
+    const spec: CommandSpec = { type: 'command', argv: insert, verify: show, absent: [1], env: {}, timeoutMs: 20_000 };
     const sink = commandSink('vault', spec, environment);
-    expect(await sink.lookUp(ADDRESS)).toEqual({ held: 'value', fingerprint: fingerprintOf(SECRET) });
-    expect(await sink.lookUp({ ...ADDRESS, entry: 'other' })).toEqual({ held: 'unknown' });
+    expect(await sink.lookUp(ADDRESS)).toMatchObject({ held: 'value', fingerprint: fingerprintOf(SECRET) });
+    expect(await sink.lookUp({ ...ADDRESS, entry: 'other' })).toEqual({ held: 'nothing' });
     expect(await sink.preflight({ ...ADDRESS, entry: 'other' }, 'prove')).toMatchObject({ ok: true });
   });
 
   realTest(programs, 'gives away the secret of the key that is replaced, and gets it back', async () => {
     makeStore();
     await (await targetOf(insert, show)).deliver(SECRET);
-    const spec: CommandSpec = { type: 'command', argv: insert, verify: show, env: {}, timeoutMs: 20_000 };
+    const spec: CommandSpec = { type: 'command', argv: insert, verify: show, absent: [1], env: {}, timeoutMs: 20_000 };
     const sink = commandSink('vault', spec, environment);
     const other = await sink.preflight(ADDRESS, 'prove', { maskedSecret: 'al-****xyz9' });
     expect(other).toMatchObject({ ok: false, failure: { code: 'SINK_ENTRY_EXISTS' } });
@@ -135,8 +141,8 @@ describe('pass', () => {
   realTest(programs, 'that shows another entry is a mismatch', async () => {
     makeStore();
     const target = await targetOf(insert, ['pass', 'show', 'atlas/{groupId}/other']);
-    await (await targetOf(insert, show, 'other')).deliver(new Secret('al-real-canary-of-another-key'));
     expect(await target.deliver(SECRET)).toEqual(WRITTEN);
+    await (await targetOf(insert, show, 'other')).deliver(new Secret('al-real-canary-of-another-key'));
     expect(await target.verify(SECRET)).toMatchObject({ outcome: 'mismatch' });
   });
 
