@@ -20,6 +20,8 @@ export interface DotenvSpec {
   readonly path: string;
   /** The variable's name, `[A-Za-z_][A-Za-z0-9_]*` once `{groupId}` and `{entry}` are replaced. */
   readonly variable: string;
+  /** Of the variable that gets the URL of the key's endpoint. */
+  readonly endpointVariable?: string | undefined;
 }
 
 interface InlineSpec {
@@ -129,7 +131,19 @@ const sinkObject = z.discriminatedUnion(
   'type',
   [
     z.strictObject({ type: z.literal('file'), path }),
-    z.strictObject({ type: z.literal('dotenv'), path, variable: z._default(variable, DEFAULT_VARIABLE) }),
+    z
+      .strictObject({
+        type: z.literal('dotenv'),
+        path,
+        variable: z._default(variable, DEFAULT_VARIABLE),
+        endpointVariable: z.optional(variable),
+      })
+      .check(
+        z.refine((spec) => spec.endpointVariable !== spec.variable, {
+          error: 'must be another variable than that of the secret',
+          path: ['endpointVariable'],
+        }),
+      ),
     z.strictObject({
       type: z.literal('command'),
       argv,

@@ -12,7 +12,7 @@ import { LONGEST_WAIT_SECONDS } from '../atlas/api/admin-api.ts';
 import { leftOpenWarnings } from '../files/windows.ts';
 import { fingerprintOf, type Fingerprint } from '../secret/opened-secret.ts';
 import type { Secret } from '../secret/secret.ts';
-import type { Delivery, PreparedWrite, Retraction, Verification } from '../sinks/sink.ts';
+import type { Delivery, DeliveryCall, PreparedWrite, Retraction, Verification } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
 import type { Plan } from './journal/intent.ts';
 import type { Journal, OpenIntent } from './journal/journal.ts';
@@ -173,7 +173,8 @@ async function handOver(
   const fingerprint = fingerprintOf(secret);
   // What the journal does not know is not delivered: a key that it knows as being sent may be deleted later.
   const known = await intent.record({ step: 'created', apiKeyId, fingerprint });
-  const outcome = known ? await deliver(write, secret, intent.nonce) : journalLost;
+  const endpoint = key.endpoint === undefined ? undefined : await atlas.endpointBase(key.endpoint);
+  const outcome = known ? await deliver(write, secret, { nonce: intent.nonce, endpoint }) : journalLost;
   if (outcome.outcome === 'delivered') {
     await intent.record({ step: 'delivered', apiKeyId, fingerprint });
     const { verification, disclosed } = outcome;
@@ -245,9 +246,9 @@ type DeliveryOutcome =
   | Exclude<Delivery, { outcome: 'written' }>;
 
 /** What can be read back is read back, whatever the delivery itself said. */
-async function deliver(write: PreparedWrite, secret: Secret, nonce: string): Promise<DeliveryOutcome> {
+async function deliver(write: PreparedWrite, secret: Secret, call: DeliveryCall): Promise<DeliveryOutcome> {
   try {
-    const delivery = await write.deliver(secret, { nonce });
+    const delivery = await write.deliver(secret, call);
     if (delivery.outcome === 'failed') return delivery;
     const verdict = await write.verify(secret);
     if (verdict.outcome === 'mismatch') return { ...verdict, outcome: 'failed' };
