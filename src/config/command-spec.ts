@@ -30,6 +30,8 @@ export interface CommandSpec {
   readonly env: Readonly<Record<string, string>>;
   /** Limit for one run of a program, in milliseconds. */
   readonly timeoutMs: number;
+  /** What the operator wrote, where that is a URI that stands for it. */
+  readonly preset?: { readonly uri: string; readonly testedWith?: string | undefined } | undefined;
 }
 
 /** All texts of a command in which `{groupId}` and `{entry}` are placeholders. */

@@ -3,6 +3,7 @@
 import * as z from 'zod/v4-mini';
 import { fileSchema } from './settings-schema.ts';
 import { settingNames, settings } from './settings.ts';
+import { presets, presetUris } from './presets.ts';
 import { sinkKinds, type SinkKind } from './sink-kinds.ts';
 import { pathPatterns, sinkSchema, variablePattern } from './sink-spec.ts';
 
@@ -67,6 +68,7 @@ function uris(): Schema[] {
       ...described('command'),
       pattern: String.raw`^command:\s*\[\s*${STRING}(?:\s*,\s*${STRING})*\s*\]\s*$`,
     },
+    { description: `A preset: ${presetUris}`, type: 'string', pattern: `^(?:${Object.keys(presets).join('|')}):` },
     { ...described('inline'), const: 'inline' },
   ];
 }

@@ -4,6 +4,7 @@
 import { delimiter } from 'node:path';
 import { parseJson } from '../text/text.ts';
 import type { settingsSchema } from './settings-schema.ts';
+import { presetUris } from './presets.ts';
 import { sinkUris } from './sink-kinds.ts';
 
 export type Settings = ReturnType<typeof settingsSchema.parse>;
@@ -34,7 +35,7 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
     variable: 'ATLAS_MODEL_KEYS_SINKS',
     flag: { name: 'sink', argument: 'NAME=URI', repeatable: true },
     fromText: sinksFromText,
-    help: `A place for secrets, one of ${sinkUris}. The variable holds one NAME=URI, or a JSON object of name to URI or object`,
+    help: `A place for secrets, one of ${sinkUris}; or a preset, a command that is known: ${presetUris}. The variable holds one NAME=URI, or a JSON object of name to URI or object`,
     standard: 'local, a file in the user data directory',
   },
   defaultSink: {

@@ -5,6 +5,7 @@ import * as z from 'zod/v4-mini';
 import { parseJson } from '../text/text.ts';
 import { templatesOf, type CommandSpec } from './command-spec.ts';
 import { expandHome, foreignPathWords } from './directories.ts';
+import { expandPreset, presetOf, presets, presetUris } from './presets.ts';
 import { sinkUris } from './sink-kinds.ts';
 
 export type SinkSpec = FileSpec | DotenvSpec | CommandSpec | InlineSpec;
@@ -127,6 +128,41 @@ const environment = z
     propertyNames: { type: 'string', allOf: [{ pattern: VARIABLE_NAME.source }, { pattern: NO_CREDENTIAL.source }] },
   });
 
+const timeoutMs = z._default(z.int().check(z.minimum(100), z.maximum(120_000)), DEFAULT_COMMAND_TIMEOUT_MS);
+
+/** The command of a preset, with what the operator adds to it. */
+const preset = z.pipe(
+  z.strictObject({
+    type: z.literal('preset'),
+    uri: template.check(
+      z.refine((uri) => expandPreset(uri) !== undefined, {
+        error: ({ input: uri }) => `must be written as ${presetForm(uri)}`,
+      }),
+    ),
+    env: z._default(environment, {}),
+    passEnv: z.optional(z.array(passedVariable)),
+    timeoutMs,
+  }),
+  z.transform(({ uri, passEnv = [], env, timeoutMs }): CommandSpec | typeof z.NEVER => {
+    const command = expandPreset(uri);
+    if (!command) return z.NEVER;
+    const passed = [...(command.passEnv ?? []), ...passEnv];
+    return {
+      ...command,
+      type: 'command',
+      passEnv: passed,
+      env,
+      timeoutMs,
+      preset: { uri, testedWith: presets[presetOf(uri) ?? '']?.testedWith },
+    };
+  }),
+);
+
+function presetForm(uri: unknown): string {
+  const name = typeof uri === 'string' ? presetOf(uri) : undefined;
+  return (name === undefined ? undefined : presets[name])?.uri ?? `one of ${presetUris}`;
+}
+
 const sinkObject = z.discriminatedUnion(
   'type',
   [
@@ -158,11 +194,12 @@ const sinkObject = z.discriminatedUnion(
       input: z.optional(input),
       passEnv: z.optional(z.array(passedVariable)),
       env: z._default(environment, {}),
-      timeoutMs: z._default(z.int().check(z.minimum(100), z.maximum(120_000)), DEFAULT_COMMAND_TIMEOUT_MS),
+      timeoutMs,
     }),
+    preset,
     z.strictObject({ type: z.literal('inline') }),
   ],
-  `must be ${sinkUris}, or an object with a type`,
+  `must be ${sinkUris}, a preset (${presetUris}), or an object with a type`,
 );
 
 /** A sink as an object, or as a URI that stands for one. */
@@ -183,7 +220,7 @@ export function shownSink(name: string, spec: SinkSpec) {
     case 'dotenv':
       return about(`${spec.path}#${spec.variable}`, spec.path, spec.variable);
     case 'command':
-      return about(`command ${basename(spec.argv[0])}`, ...templatesOf(spec));
+      return about(spec.preset?.uri ?? `command ${basename(spec.argv[0])}`, ...templatesOf(spec));
     case 'inline':
       return about('tool result');
   }
@@ -233,6 +270,6 @@ function fromUri(uri: string): { type: string; [key: string]: unknown } | null {
       return argv === undefined ? null : { type: 'command', argv };
     }
     default:
-      return null;
+      return presetOf(uri) === undefined ? null : { type: 'preset', uri };
   }
 }

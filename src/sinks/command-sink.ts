@@ -42,12 +42,8 @@ type Environment = Readonly<Record<string, string>>;
  * `environment` is that of this process, from which the programs get a short list. A preflight looks for the programs,
  * judges their files, and runs those that look, which must change nothing; so `inspect` and `prove` are the same.
  */
-export function commandSink(
-  name: string,
-  spec: CommandSpec,
-  environment: Environment,
-  location = `command ${basename(spec.argv[0])}`,
-): Sink {
+export function commandSink(name: string, spec: CommandSpec, environment: Environment): Sink {
+  const location = spec.preset?.uri ?? `command ${basename(spec.argv[0])}`;
   const { exists, verify, remove, timeoutMs } = spec;
   const open = (reference: SecretReference) => openCommands({ name, location, spec }, reference, environment);
   const seenAt = async (reference: SecretReference): Promise<Seen | undefined> => {
@@ -119,7 +115,7 @@ async function openCommands(
   const id = JSON.stringify([create.path, create.args, spec.env, expand(spec.input ?? '', reference)]);
   return ok({
     name,
-    location,
+    location: expand(location, reference),
     reference,
     input: spec.input,
     create,
@@ -197,6 +193,8 @@ interface Given {
 function commandWrite(commands: Commands, place: Place, replaced: Replaced | undefined): PreparedWrite {
   const { name, location, lookers, remove } = commands;
   const hints = hintsFor(name, replaced !== undefined);
+  // By turns, whatever the entry: a program may write all that its store holds, and so lose what another has just added.
+  const turn = `command ${name}`;
   let given: Given | undefined;
   return {
     location,
@@ -204,7 +202,7 @@ function commandWrite(commands: Commands, place: Place, replaced: Replaced | und
     overwrites: place.holds === 'something' ? 'unknown' : place.holds,
     canRetract: lookers.verify !== undefined && (place.holds === 'old secret' || remove !== undefined),
     deliver: (secret, call = {}) =>
-      serialized(commands.place, async (): Promise<Delivery> => {
+      serialized(turn, async (): Promise<Delivery> => {
         const still = judgePlace(commands, replaced, await look(lookers));
         if (!still.ok) return failedDelivery(still.failure);
         if (still.value.holds !== place.holds) return failedDelivery(changedMeanwhile(location));
@@ -221,7 +219,7 @@ function commandWrite(commands: Commands, place: Place, replaced: Replaced | und
       return verdict.outcome === 'verified' ? verdict : { ...verdict, hint: hints.verify };
     },
     retract: () =>
-      serialized(commands.place, () => (given ? takeBack(commands, place, given) : Promise.resolve<Retraction>('out'))),
+      serialized(turn, () => (given ? takeBack(commands, place, given) : Promise.resolve<Retraction>('out'))),
   };
 }
 
