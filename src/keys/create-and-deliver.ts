@@ -256,7 +256,8 @@ async function deliver(write: PreparedWrite, secret: Secret, call: DeliveryCall)
     if (delivery.outcome === 'written') {
       return { ...delivery, outcome: 'delivered', verification: verdict.verification };
     }
-    if (verdict.verification === 'none') return delivery;
+    // That there is something does not say that it is this secret.
+    if (verdict.verification !== 'read-back') return delivery;
     return {
       outcome: 'delivered',
       verification: verdict.verification,

@@ -17,7 +17,11 @@ async function benchWith(names: readonly string[], commands: (run: (name: string
   const bench = await startBench();
   onTestFinished(() => bench.close());
   const at = (name: string) => join(bench.folder, name);
-  program(bench.folder, 'put', `[ -e ${at('failing')} ] && { cat > ${at('kept')}; exit 7; }; cat > ${at('kept')}`);
+  program(
+    bench.folder,
+    'put',
+    `[ -e ${at('failing')} ] && { cat > ${at('kept')}; exit 7; }; cat > ${at('kept')}; [ ! -e ${at('killed')} ] || kill -9 $$`,
+  );
   program(bench.folder, 'show', `[ -e ${at('locked')} ] && exit 2; [ -e ${at('kept')} ] || exit 1; cat ${at('kept')}`);
   program(bench.folder, 'there', `[ -e ${at('kept')} ] || exit 1`);
   program(bench.folder, 'drop', `rm ${at('kept')}`);
@@ -114,6 +118,19 @@ describe('a store that shows whether there is something, and not what', () => {
       failure: { code: 'SINK_ENTRY_EXISTS', keyState: 'not_created' },
     });
     expect([bench.creates(), bench.held()]).toEqual([1, stranger]);
+  });
+});
+
+describe('a program that was stopped', () => {
+  test.each<[string, typeof blind, object]>([
+    ['that it kept the secret, where that can be read back', reading, { outcome: 'delivered' }],
+    ['nothing, where only metadata can be seen', looking, { failure: { keyState: 'unknown' } }],
+    ['nothing, where nothing can be seen', blind, { failure: { keyState: 'unknown' } }],
+  ])('says %s', async (_case, commands, expected) => {
+    const bench = await benchWith(['app'], commands);
+    bench.mark('killed');
+    expect(await bench.create('app')).toMatchObject(expected);
+    expect(bench.live()).toHaveLength(1);
   });
 });
 
