@@ -13,12 +13,13 @@ const folder = fileURLToPath(new URL('../', import.meta.url));
 const { settings, settingNames } = await run('src/config/settings.ts');
 const { credentialVariables } = await run('src/config/credentials.ts');
 const { sinkKinds } = await run('src/config/sink-kinds.ts');
+const { presets } = await run('src/config/presets.ts');
 const { toolDefinitions } = await run('src/tools/tool-definitions.ts');
 
 const PARTS = {
   'docs/settings.md': { settings: settingsTable, credentials: credentialsTable },
   'docs/tools.md': { tools: toolsTable },
-  'docs/sinks.md': { kinds: kindsTable },
+  'docs/sinks.md': { kinds: kindsTable, presets: presetsTable },
   'docs/packages.md': { fields: fieldsTable },
   'README.md': { kinds: briefKindsTable },
 };
@@ -61,6 +62,11 @@ function fieldsTable() {
 function kindsTable() {
   const rows = Object.values(sinkKinds).map(({ uri, delivers, verifiedBy }) => [code(uri), delivers, verifiedBy]);
   return table([['URI', 'Delivers to', 'Verified by'], ...rows]);
+}
+
+function presetsTable() {
+  const rows = Object.values(presets).map(({ uri, brief, testedWith = 'untested' }) => [code(uri), brief, testedWith]);
+  return table([['URI', 'Delivers to', 'Tested with'], ...rows]);
 }
 
 function briefKindsTable() {

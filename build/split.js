@@ -19,6 +19,7 @@ const SHARED = [
 const COPIED = [
   'src/config/base-url.ts',
   'src/config/environment.ts',
+  'src/config/command-spec.ts',
   'src/config/schema-issue.ts',
   'src/config/secret-text.ts',
   'src/config/sink-kinds.ts',

@@ -14,7 +14,7 @@ import {
   type ModelKey,
   type NewKey,
 } from './api/keys.ts';
-import { useKey, type Endpoints, type KeyUse, type KeyUsed } from './api/embeddings.ts';
+import { endpointUrl, useKey, type Endpoints, type KeyUse, type KeyUsed } from './api/embeddings.ts';
 import {
   rateLimitList,
   resetRateLimitsCall,
@@ -81,6 +81,8 @@ export interface Atlas {
    * let secrets be sent there.
    */
   useKey(use: KeyUse, signal?: AbortSignal): Promise<Result<KeyUsed>>;
+  /** What programs are given to use a key at its endpoint; undefined where the operator does not let secrets be sent there. */
+  endpointBase(endpoint: string): Promise<string | undefined>;
   close(): Promise<void>;
 }
 
@@ -105,11 +107,16 @@ export function createAtlas(settings: AtlasSettings): Atlas {
     resetRateLimits: (place) => resetRateLimits(api, place, limitMs),
     describeCredential: (signal) => api.call(describeCredentialCall, signal),
     useKey: (use, signal) => useKey(settings, use, signal),
+    endpointBase: (endpoint) => Promise.resolve(baseOf(endpointUrl(endpoint, settings))),
     async close() {
       await authenticator.close?.();
       await api.close();
     },
   };
+}
+
+function baseOf(url: URL | undefined): string | undefined {
+  return url && `${url.origin}/v1`;
 }
 
 type Connection = Readonly<{ transport: Transport; authenticator: Authenticator }>;

@@ -19,6 +19,7 @@ export function deferredAtlas(open: () => Promise<Atlas>): Atlas {
     resetRateLimits: async (...given) => (await atlas()).resetRateLimits(...given),
     describeCredential: async (...given) => (await atlas()).describeCredential(...given),
     useKey: async (...given) => (await atlas()).useKey(...given),
+    endpointBase: async (...given) => (await atlas()).endpointBase(...given),
     close: async () => (await opened)?.close(),
   };
 }

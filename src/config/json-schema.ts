@@ -3,8 +3,9 @@
 import * as z from 'zod/v4-mini';
 import { fileSchema } from './settings-schema.ts';
 import { settingNames, settings } from './settings.ts';
+import { presets, presetUris } from './presets.ts';
 import { sinkKinds, type SinkKind } from './sink-kinds.ts';
-import { pathPatterns, sinkSchema, variablePattern } from './sink-spec.ts';
+import { pathPatterns, sinkSchema, templatePatterns, variablePattern } from './sink-spec.ts';
 
 type Schema = z.core.JSONSchema.BaseSchema;
 
@@ -66,6 +67,12 @@ function uris(): Schema[] {
     {
       ...described('command'),
       pattern: String.raw`^command:\s*\[\s*${STRING}(?:\s*,\s*${STRING})*\s*\]\s*$`,
+    },
+    {
+      description: `A preset: ${presetUris}`,
+      type: 'string',
+      pattern: `^(?:${Object.keys(presets).join('|')}):`,
+      allOf: templatePatterns.map(({ source }) => ({ pattern: source })),
     },
     { ...described('inline'), const: 'inline' },
     { ...described('reveal'), const: 'reveal' },

@@ -32,7 +32,7 @@ export const sinkKinds = {
     uri: 'command:["program","argument",…]',
     brief: 'the standard input of a program, such as a password manager',
     delivers: "the program's standard input; no shell; exit code 0 is success",
-    verifiedBy: 'the `verify` command, if there is one',
+    verifiedBy: 'the `verify` command; by metadata with `exists` only; else nothing',
   },
   inline: {
     uri: 'inline',

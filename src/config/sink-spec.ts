@@ -3,7 +3,9 @@
 import { basename, isAbsolute, join, normalize } from 'node:path';
 import * as z from 'zod/v4-mini';
 import { parseJson } from '../text/text.ts';
+import { templatesOf, type CommandSpec } from './command-spec.ts';
 import { expandHome, foreignPathWords } from './directories.ts';
+import { expandPreset, presetOf, presets, presetUris } from './presets.ts';
 import { sinkUris } from './sink-kinds.ts';
 
 export type SinkSpec = FileSpec | DotenvSpec | CommandSpec | InlineSpec | RevealSpec;
@@ -19,18 +21,8 @@ export interface DotenvSpec {
   readonly path: string;
   /** The variable's name, `[A-Za-z_][A-Za-z0-9_]*` once `{groupId}` and `{entry}` are replaced. */
   readonly variable: string;
-}
-
-export interface CommandSpec {
-  readonly type: 'command';
-  /** The program (an absolute path or a name looked up in PATH) and its arguments, which may hold placeholders. */
-  readonly argv: readonly [string, ...string[]];
-  /** A program that prints the delivered secret, for verification by reading back. */
-  readonly verify?: readonly [string, ...string[]] | undefined;
-  /** Variables that the child gets in addition to the short list that it inherits. */
-  readonly env: Readonly<Record<string, string>>;
-  /** Limit for one run of a program, in milliseconds. */
-  readonly timeoutMs: number;
+  /** Of the variable that gets the URL of the key's endpoint. */
+  readonly endpointVariable?: string | undefined;
 }
 
 interface InlineSpec {
@@ -47,13 +39,21 @@ const DEFAULT_COMMAND_TIMEOUT_MS = 30_000;
 // Written as what a text must not hold, so that the JSON Schema can ask the same behind the `file:` of a URI.
 // eslint-disable-next-line no-control-regex -- control characters are what is refused here
 const WITHOUT_CONTROL = /^(?![\s\S]*[\u0000-\u001f\u007f])/;
-const KNOWN_PLACEHOLDERS = /^(?![\s\S]*\{(?!groupId\}|entry\})[^{}]*\})/;
+/** A word of letters in braces looks like a placeholder; other braces are text, such as those of jsonpath. */
+const KNOWN_PLACEHOLDERS = /^(?![\s\S]*\{(?!groupId\}|entry\})[A-Za-z]+\})/;
+/** An argument is seen by every user of the machine. */
+const WITHOUT_SECRET = /^(?![\s\S]*\{(?:secret|endpoint)[:}])/;
+const KNOWN_VALUES =
+  /^(?![\s\S]*\{(?!(?:secret|endpoint)(?::json|:base64)?\}|groupId\}|entry\})(?:[A-Za-z]+|(?:secret|endpoint):[^{}]*)\})/;
+const WITH_SECRET = /\{secret(?::json|:base64)?\}/;
 const WITHOUT_PARENTS = /^(?![\s\S]*[\\/]\.\.(?:[\\/]|$))/;
 /** Absolute on any system; {@link located} asks whether it is absolute on this one. */
 const ROOTED = /^(?:\/|~[\\/]|[A-Za-z]:[\\/]|\\\\)/;
 const NO_DIRECTORY = /[^\\/]$/;
+/** What every text with placeholders must match. */
+export const templatePatterns: readonly RegExp[] = [WITHOUT_CONTROL, KNOWN_PLACEHOLDERS];
 /** What the path behind `file:` or `dotenv:` must match. */
-export const pathPatterns: readonly RegExp[] = [WITHOUT_CONTROL, KNOWN_PLACEHOLDERS, ROOTED, WITHOUT_PARENTS];
+export const pathPatterns: readonly RegExp[] = [...templatePatterns, ROOTED, WITHOUT_PARENTS];
 
 const MUST_BE_ABSOLUTE = 'must be an absolute path, or start with ~/';
 
@@ -135,39 +135,107 @@ export const program = z.string().check(
   z.regex(/^(?:\/|[A-Za-z]:[\\/]|\\\\|[^\\/]*$)/, { error: PROGRAM_PLACES }),
   z.refine((text) => isAbsolute(text) || !/[\\/]/.test(text), PROGRAM_PLACES),
 );
-const argv = z.tuple([program], template);
+const argument = template.check(
+  z.regex(WITHOUT_SECRET, { error: 'must not hold the secret: it goes to the standard input, in the form of "input"' }),
+);
+const argv = z.tuple([program], argument);
+const input = z.string().check(
+  z.regex(KNOWN_VALUES, {
+    error: 'knows {secret} and {endpoint}, each also with :json or :base64, {groupId} and {entry} only',
+  }),
+  z.regex(WITH_SECRET, { error: 'must hold {secret}, {secret:json} or {secret:base64}' }),
+);
 
 const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** In upper or lower case, since Windows does not distinguish them. (JSON Schema has no flag for that.) */
 const NO_CREDENTIAL = /^(?![Mm][Oo][Nn][Gg][Oo][Dd][Bb]_[Aa][Tt][Ll][Aa][Ss]_|[Mm][Dd][Bb]_[Mm][Cc][Pp]_)/;
+const credentialWords = 'must not hand Atlas credentials (MONGODB_ATLAS_…, MDB_MCP_…) to a command';
+const passedVariable = z
+  .string()
+  .check(
+    z.regex(VARIABLE_NAME, { error: 'must be a variable name' }),
+    z.regex(NO_CREDENTIAL, { error: credentialWords }),
+  );
 const environment = z
   .record(z.string().check(z.regex(VARIABLE_NAME, { error: 'must be a variable name' })), z.string())
-  .check(
-    z.refine(
-      (variables) => Object.keys(variables).every((name) => NO_CREDENTIAL.test(name)),
-      'must not hand Atlas credentials (MONGODB_ATLAS_…, MDB_MCP_…) to a command',
-    ),
-  )
+  .check(z.refine((variables) => Object.keys(variables).every((name) => NO_CREDENTIAL.test(name)), credentialWords))
   .register(z.globalRegistry, {
     propertyNames: { type: 'string', allOf: [{ pattern: VARIABLE_NAME.source }, { pattern: NO_CREDENTIAL.source }] },
   });
+
+const timeoutMs = z._default(z.int().check(z.minimum(100), z.maximum(120_000)), DEFAULT_COMMAND_TIMEOUT_MS);
+
+/** The command of a preset, with what the operator adds to it. */
+const preset = z.pipe(
+  z.strictObject({
+    type: z.literal('preset'),
+    uri: template.check(
+      z.refine((uri) => expandPreset(uri) !== undefined, {
+        error: ({ input: uri }) => `must be written as ${presetForm(uri)}`,
+      }),
+    ),
+    env: z._default(environment, {}),
+    passEnv: z.optional(z.array(passedVariable)),
+    timeoutMs,
+  }),
+  z.transform(({ uri, passEnv = [], env, timeoutMs }): CommandSpec | typeof z.NEVER => {
+    const command = expandPreset(uri);
+    if (!command) return z.NEVER;
+    const passed = [...(command.passEnv ?? []), ...passEnv];
+    return {
+      ...command,
+      type: 'command',
+      passEnv: passed,
+      env,
+      timeoutMs,
+      preset: { uri, testedWith: presets[presetOf(uri) ?? '']?.testedWith },
+    };
+  }),
+);
+
+function presetForm(uri: unknown): string {
+  const name = typeof uri === 'string' ? presetOf(uri) : undefined;
+  return (name === undefined ? undefined : presets[name])?.uri ?? `one of ${presetUris}`;
+}
 
 const sinkObject = z.discriminatedUnion(
   'type',
   [
     z.strictObject({ type: z.literal('file'), path }),
-    z.strictObject({ type: z.literal('dotenv'), path, variable: z._default(variable, DEFAULT_VARIABLE) }),
+    z
+      .strictObject({
+        type: z.literal('dotenv'),
+        path,
+        variable: z._default(variable, DEFAULT_VARIABLE),
+        endpointVariable: z.optional(variable),
+      })
+      .check(
+        z.refine((spec) => spec.endpointVariable !== spec.variable, {
+          error: 'must be another variable than that of the secret',
+          path: ['endpointVariable'],
+        }),
+      ),
     z.strictObject({
       type: z.literal('command'),
       argv,
+      replace: z.optional(argv),
+      remove: z.optional(argv),
+      exists: z.optional(argv),
       verify: z.optional(argv),
+      absent: z.optional(z.array(z.int().check(z.minimum(1), z.maximum(4_294_967_295)))),
+      emptyMeans: z.optional(z.literal('absent')),
+      existsLine: z.optional(template),
+      absentNeedsEmptyStderr: z.optional(z.boolean()),
+      input: z.optional(input),
+      passEnv: z.optional(z.array(passedVariable)),
       env: z._default(environment, {}),
-      timeoutMs: z._default(z.int().check(z.minimum(100), z.maximum(120_000)), DEFAULT_COMMAND_TIMEOUT_MS),
+      timeoutMs,
     }),
+    preset,
     z.strictObject({ type: z.literal('inline') }),
     z.strictObject({ type: z.literal('reveal') }),
   ],
-  `must be ${sinkUris}, or an object with a type`,
+  `must be ${sinkUris}, a preset (${presetUris}), or an object with a type`,
 );
 
 /** A sink as an object, or as a URI that stands for one. */
@@ -188,7 +256,7 @@ export function shownSink(name: string, spec: SinkSpec) {
     case 'dotenv':
       return about(`${spec.path}#${spec.variable}`, spec.path, spec.variable);
     case 'command':
-      return about(`command ${basename(spec.argv[0])}`, ...spec.argv, ...(spec.verify ?? []));
+      return about(spec.preset?.uri ?? `command ${basename(spec.argv[0])}`, ...templatesOf(spec));
     case 'inline':
       return about('tool result');
     case 'reveal':
@@ -240,6 +308,6 @@ function fromUri(uri: string): { type: string; [key: string]: unknown } | null {
       return argv === undefined ? null : { type: 'command', argv };
     }
     default:
-      return null;
+      return presetOf(uri) === undefined ? null : { type: 'preset', uri };
   }
 }

@@ -4,6 +4,7 @@
 import { accessSync, constants } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
+import type { SinkSpec } from '../config/sink-spec.ts';
 import { temporaryFilesOf } from '../keys/sink-choice.ts';
 import type { Intent } from '../keys/journal/intent.ts';
 import { isUnderWay, isUnfinished, openJournal } from '../keys/journal/journal.ts';
@@ -43,12 +44,12 @@ const ENTRY = 'doctor';
 export function sinkChecks(config: Config): Promise<Check[]> {
   const groupId = config.projectId ?? config.allowedProjects?.[0] ?? NO_PROJECT;
   const sinks = openSinks(config.sinks, config.environment, openPages(config));
-  return Promise.all([...sinks.values()].map((sink) => sinkCheck(sink, groupId)));
+  return Promise.all([...sinks.values()].map((sink) => sinkCheck(sink, groupId, config.sinks.get(sink.name))));
 }
 
-async function sinkCheck(sink: Sink, groupId: string): Promise<Check> {
+async function sinkCheck(sink: Sink, groupId: string, spec: SinkSpec | undefined): Promise<Check> {
   const check = `sink ${sink.name}`;
-  const place = `${sink.kind}, ${sink.location}`;
+  const place = `${sink.kind}, ${sink.location}${expansionOf(spec)}`;
   const preflight = await sink.preflight({ groupId, ...(sink.takesEntry && { entry: ENTRY }) }, 'inspect');
   if (!preflight.ok) {
     const { code, message, hint } = preflight.failure;
@@ -60,6 +61,15 @@ async function sinkCheck(sink: Sink, groupId: string): Promise<Check> {
   const finding = `${place}: ready; verified by ${sink.verification}`;
   const { warnings = [] } = preflight.value;
   return warnings.length === 0 ? passes(check, finding) : warns(check, `${finding}. ${warnings.join(' ')}`);
+}
+
+/** The command that a preset stands for. Of its variables only the names: a value may be a secret. */
+function expansionOf(spec: SinkSpec | undefined): string {
+  if (spec?.type !== 'command' || !spec.preset) return '';
+  const { type, preset, env, timeoutMs, ...command } = spec;
+  const shown = JSON.stringify({ type, ...command, env: Object.keys(env), timeoutMs });
+  const tested = preset.testedWith === undefined ? 'untested' : `tested with ${preset.testedWith}`;
+  return ` (a preset, ${tested}, for ${shown})`;
 }
 
 /** Judged as the journal and the audit log judge it. They make a missing directory. */

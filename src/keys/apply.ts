@@ -157,7 +157,7 @@ async function exists({ kept }: Run, key: ListedKey, { sink, reference }: SinkCh
   const place = `The sink ${sink.name} holds`;
   const told = () => {
     if (held.held === 'nothing') return [`${place} nothing in its place here.`];
-    if (held.held === 'unknown') return [];
+    if (held.held !== 'value') return [];
     const isOfIt = (intent: Intent) => isOfKey(intent, reference.groupId, key.apiKeyId);
     const known = knownOf(held, kept.intents).filter(isDelivered);
     const own = kept.intents.filter((intent) => isOfIt(intent) && isDelivered(intent));

@@ -12,7 +12,14 @@ import { LONGEST_WAIT_SECONDS } from '../atlas/api/admin-api.ts';
 import { leftOpenWarnings } from '../files/windows.ts';
 import { fingerprintOf, type Fingerprint } from '../secret/opened-secret.ts';
 import type { Secret } from '../secret/secret.ts';
-import { isPlace, type Delivery, type DeliveryCall, type PreparedWrite, type Verification } from '../sinks/sink.ts';
+import {
+  isPlace,
+  type Delivery,
+  type DeliveryCall,
+  type PreparedWrite,
+  type Retraction,
+  type Verification,
+} from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
 import { described } from './consent.ts';
 import type { Plan } from './journal/intent.ts';
@@ -175,7 +182,9 @@ async function handOver(
   const fingerprint = fingerprintOf(secret);
   // What the journal does not know is not delivered: a key that it knows as being sent may be deleted later.
   const known = await intent.record({ step: 'created', apiKeyId, fingerprint });
-  const outcome = known ? await deliver(write, secret, deliveryOf(prepared, intent, key, call)) : journalLost;
+  const endpoint = key.endpoint === undefined ? undefined : await atlas.endpointBase(key.endpoint);
+  const about = deliveryOf(prepared, intent, key, { endpoint, page: call });
+  const outcome = known ? await deliver(write, secret, about) : journalLost;
   if (outcome.outcome === 'delivered') {
     await intent.record({ step: 'delivered', apiKeyId, fingerprint });
     const { verification, disclosed } = outcome;
@@ -192,9 +201,12 @@ async function handOver(
     const told = new Set([...warnings, ...scope, ...outcome.warnings, ...leftOpenWarnings()]);
     return ok({ ...issued, warnings: [...told] });
   }
-  if (outcome.outcome === 'failed' && (await retractSecret(prepared, fingerprint))) {
+  const left = outcome.outcome === 'failed' ? await takeOutSecret(choice, write, fingerprint) : 'unknown';
+  // Where an old secret was overwritten, a new one that may still be there must not become the secret of a deleted key.
+  if (outcome.outcome === 'failed' && (left === 'out' || !prepared.replaces)) {
     const { keyState, ending } = await deleteUndelivered(atlas, intent, apiKeyId);
-    return failed({ ...writeFailure(outcome, ending, keyState), apiKeyId });
+    const told = [ending, ...deadSecretWords(write.location, fingerprint, left)].join(' ');
+    return failed({ ...writeFailure(outcome, told, keyState), apiKeyId });
   }
   await intent.release({ step: 'created', apiKeyId, fingerprint });
   const ending = `The key ${apiKeyId} is alive. Check whether ${write.location} holds a secret with the fingerprint ${fingerprint}; if not, delete the key.`;
@@ -206,23 +218,29 @@ function deliveryOf(
   { name, replaces }: PreparedCreate,
   { groupId, nonce }: OpenIntent,
   key: ModelKey,
-  page: RequestContext,
+  { endpoint, page }: Pick<DeliveryCall, 'endpoint' | 'page'>,
 ): DeliveryCall {
   const old = replaces && [`Takes the place of: the key ${replaces.apiKeyId}`];
   const about = [described({ ...key, name }, groupId), ...(old ?? [])].join('\n');
-  return { nonce, about, endpoint: key.endpoint, deletesOld: replaces?.keepOld === false, page };
+  return { nonce, about, endpoint, deletesOld: replaces?.keepOld === false, page };
 }
 
-/**
- * Takes the secret out of the sink, and answers whether it is out. Where an old secret was overwritten, a new one that may
- * still be there must not become the secret of a deleted key: then both keys stay alive, and a person looks.
- */
-async function retractSecret({ choice, write, replaces }: PreparedCreate, fingerprint: Fingerprint): Promise<boolean> {
-  await write.retract();
-  if (!replaces) return true;
-  const held = await holdsSecret(choice, fingerprint);
-  // A command that cannot be read says nothing but its exit code, and a person that nothing is stored.
-  return held === 'no' || (held === 'unknown' && ['none', 'person'].includes(choice.sink.verification));
+/** Takes the secret out of the sink, and answers where it is now: a look counts for more than what the sink says. */
+export async function takeOutSecret(
+  choice: SinkChoice,
+  write: PreparedWrite,
+  fingerprint: Fingerprint,
+): Promise<Retraction> {
+  const left = await write.retract();
+  const held = !isPlace(choice.sink) ? 'unknown' : await holdsSecret(choice, fingerprint);
+  return held === 'unknown' ? left : held === 'yes' ? 'held' : 'out';
+}
+
+/** What a person must know of the secret of a key that is deleted. */
+export function deadSecretWords(location: string, fingerprint: Fingerprint, left: Retraction): readonly string[] {
+  if (left === 'out') return [];
+  const verb = left === 'held' ? 'still holds' : 'may still hold';
+  return [`${location} ${verb} the secret of that key (fingerprint ${fingerprint}): take it away there.`];
 }
 
 function writeFailure(
@@ -260,7 +278,8 @@ async function deliver(write: PreparedWrite, secret: Secret, call: DeliveryCall)
     if (delivery.outcome === 'written') {
       return { ...delivery, outcome: 'delivered', verification: verdict.verification };
     }
-    if (verdict.verification === 'none') return delivery;
+    // That there is something does not say that it is this secret.
+    if (verdict.verification !== 'read-back') return delivery;
     return {
       outcome: 'delivered',
       verification: verdict.verification,

@@ -7,20 +7,19 @@ import { PROJECT_WRITER } from '../atlas/api/admin-api.ts';
 import type { RequestContext } from './request-context.ts';
 import { askConsent, isTypable, type ConsentPolicy } from './consent.ts';
 import { commitName, ownKey, type Commit, deleteUndelivered } from './own-key.ts';
-import { createAndDeliver, type CreateContext, type Issued, type PreparedCreate } from './create-and-deliver.ts';
 import {
-  chooseSink,
-  timeForReveal,
-  holdsSecret,
-  type SinkChoice,
-  receipt,
-  type Delivered,
-  type Planned,
-} from './sink-choice.ts';
+  createAndDeliver,
+  deadSecretWords,
+  takeOutSecret,
+  type CreateContext,
+  type Issued,
+  type PreparedCreate,
+} from './create-and-deliver.ts';
+import { chooseSink, timeForReveal, type SinkChoice, receipt, type Delivered, type Planned } from './sink-choice.ts';
 import { liveCheckWarnings } from './live-check.ts';
 import { explained } from './find-key.ts';
 import type { KeptLists } from './listing-once.ts';
-import { type ReadyPlace, nameTaken, replacesDeadSecret, withLeftovers } from './taken.ts';
+import { type ReadyPlace, nameTaken, refuseUnseen, replacesDeadSecret, withLeftovers } from './taken.ts';
 import {
   leftoverOfName,
   leftoverWarnings,
@@ -69,8 +68,7 @@ export async function createKey(
   }
   const { write, seen, warnings } = free.value;
   if (request.dryRun) {
-    const { location, place } = write;
-    const { verification } = choice.sink;
+    const { location, place, verification = choice.sink.verification } = write;
     return ok({ outcome: 'planned', delivery: receipt(choice, { location, verification }), place, warnings });
   }
   if (call.signal.aborted) return failed(cancelled);
@@ -119,7 +117,7 @@ async function prepareWrite(
   const rival = leftoverOfName(name, groupId, kept.value) ?? youngRivalOf(name, keys.value, kept.value);
   if (rival) return failed(withLeftovers(rival, seen));
   const ready: Result<ReadyPlace> = preflight.ok
-    ? preflight
+    ? ((await refuseUnseen(context, choice, preflight.value, seen, signal)) ?? preflight)
     : await replacesDeadSecret(context, choice, preflight.failure, seen, { mode, signal });
   if (!ready.ok) return ready;
   const { write, warnings = [], dead } = ready.value;
@@ -207,16 +205,15 @@ async function retractAndDelete(
   const { apiKeyId } = key;
   const isDead = commit.state === 'gone';
   // From here on a later look may delete the key; so a secret that stays must be known before.
-  if (!isDead && !canRetract(issued)) {
+  if (!isDead && !write.canRetract) {
     const [holder] = commit.holders;
     const told = `${notNamed(key, intent.name, 'is still')} The key ${holder?.apiKeyId ?? ''} has that name.`;
     return ok(deliveredOutcome(issued, key, [told]));
   }
   await intent.record({ step: 'undelivered', apiKeyId, fingerprint });
-  await write.retract();
-  const held = choice.sink.kind === 'inline' ? 'no' : await holdsSecret(choice, fingerprint);
+  const left = await takeOutSecret(choice, write, fingerprint);
   // It could not be taken out, and may be in use.
-  if (!isDead && held === 'yes') {
+  if (!isDead && left === 'held') {
     await intent.record({ step: 'delivered', apiKeyId, fingerprint });
     return ok(deliveredOutcome(issued, key, [notNamed(key, intent.name, 'is still')]));
   }
@@ -224,23 +221,17 @@ async function retractAndDelete(
     atlas,
     intent,
     apiKeyId,
-    held === 'no' ? undefined : fingerprint,
+    left === 'out' ? undefined : fingerprint,
   );
-  const rest = held !== 'no' ? ` ${write.location} may still hold the secret of that key.` : '';
   const why = isDead
     ? refusal('ATLAS_NOT_FOUND', 'Somebody deleted the new key before it got its name.', 'Call again.')
     : { ...nameInUse(), message: 'Another key got this name while this one was being delivered.' };
-  const hint = `${ending}${rest} ${why.hint}`;
+  const hint = [ending, ...deadSecretWords(write.location, fingerprint, left), why.hint].join(' ');
   return failed({ ...why, hint, keyState, apiKeyId: isDead ? apiKeyId : holderIdOf(commit) });
 }
 
 function holderIdOf(commit: Extract<Commit, { state: 'taken' | 'gone' }>): string {
   return commit.state === 'taken' ? (commit.holders[0]?.apiKeyId ?? '') : '';
-}
-
-/** A file can be removed again; what a program or a person did with the secret cannot be undone. */
-function canRetract({ choice: { sink } }: Issued): boolean {
-  return sink.kind !== 'command' && sink.kind !== 'reveal';
 }
 
 function notNamed({ apiKeyId, name }: ModelKey, wanted: string, verb: 'is still' | 'may still be'): string {

@@ -29,7 +29,7 @@ import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
 import { formerNameOf } from './journal/audit.ts';
 import { isDelivered, isOfKey, keyOf, openRotationOf, type Intent } from './journal/intent.ts';
 import { datedName, newNonce } from './own-key.ts';
-import { replacedBy, searchOldSecret } from './secret-places.ts';
+import { lastDeliveredTo, replacedBy, searchOldSecret } from './secret-places.ts';
 import { placeRefused, type Seen } from './taken.ts';
 import { createAndDeliver, type CreateContext, type PreparedCreate } from './create-and-deliver.ts';
 import { isSeen, keptBecause, retire, type Rotated } from './retire.ts';
@@ -128,7 +128,7 @@ async function examine(context: RotateContext, wish: RotateRequest, call: Reques
   const chosen = await choosePlace(context, request, { ...seen, old, looked }, call);
   if (!chosen.ok) return chosen;
   const choice = chosen.value;
-  const replaced = replacedBy(groupId, old, intents);
+  const replaced = { ...replacedBy(groupId, old, intents), isLastHere: isLastAt(choice, intents, apiKeyId) };
   const preflight = await choice.sink.preflight(choice.reference, 'inspect', replaced);
   if (!preflight.ok) {
     const { isRefusedLook } = preflight.failure;
@@ -165,6 +165,11 @@ async function recordLook(
   if (!opened.ok) return opened.failure;
   await opened.value.release({ step: 'ended', outcome: 'not_created' });
   return undefined;
+}
+
+function isLastAt(choice: SinkChoice, intents: readonly Intent[], apiKeyId: string): boolean {
+  const last = lastDeliveredTo(choice, intents);
+  return last !== undefined && isOfKey(last, choice.reference.groupId, apiKeyId);
 }
 
 /** Where the caller says, else where the old secret is, else as a create chooses. */
@@ -241,17 +246,14 @@ function rotationUnfinished(intents: readonly Intent[], apiKeyId: string): Failu
 /** A sink that cannot be read overwrites whatever it holds; the journal may know that it is the secret of another key. */
 function placeOfAnother(
   intents: readonly Intent[],
-  { sink, reference: { groupId, entry } }: SinkChoice,
-  apiKeyId: string,
+  { choice, write }: Pick<Rotation, 'choice' | 'write'>,
+  { groupId, apiKeyId }: KnownRotation,
 ): Failure | undefined {
-  const last = intents.findLast(
-    (intent) =>
-      isDelivered(intent) && intent.sink === sink.name && intent.groupId === groupId && intent.entry === entry,
-  );
+  const last = write.overwrites === 'unknown' ? lastDeliveredTo(choice, intents, write.place) : undefined;
   if (!last || keyOf(last) === apiKeyId) return undefined;
   return refusal(
     'SINK_ENTRY_EXISTS',
-    `The sink ${sink.name} has got the secret of another key there: ${keyOf(last) ?? ''}.`,
+    `The sink ${choice.sink.name} has got the secret of another key there${last.groupId === groupId ? `: ${keyOf(last) ?? ''}` : ''}.`,
     'Nothing is overwritten. Pass the entry that holds the secret of the key to rotate, or another one.',
   );
 }
@@ -271,8 +273,7 @@ function placeKnown(
 }
 
 function planned(request: RotateRequest, { key, name, choice, write, old, warnings }: Rotation): RotationPlanned {
-  const { location } = write;
-  const { verification } = choice.sink;
+  const { location, verification = choice.sink.verification } = write;
   const isKept = keepsOld(request, { choice, write }) && !request.keepOld;
   return {
     outcome: 'planned',
@@ -310,7 +311,8 @@ async function createAndRetire(
 
 /** An old key is deleted only where the sink had its secret, and has been seen to hold the new one instead. */
 function keepsOld({ keepOld }: RotateRequest, { choice, write }: Pick<Rotation, 'choice' | 'write'>): boolean {
-  return keepOld || write.overwrites !== 'old secret' || !isSeen(choice.sink.verification);
+  const { verification = choice.sink.verification } = write;
+  return keepOld || write.overwrites !== 'old secret' || !isSeen(verification);
 }
 
 function refuseWrite(
@@ -318,8 +320,7 @@ function refuseWrite(
   intents: readonly Intent[],
   { choice, write }: Pick<Rotation, 'choice' | 'write'>,
 ): Failure | undefined {
-  const taken = write.overwrites === 'unknown' ? placeOfAnother(intents, choice, request.apiKeyId) : undefined;
-  return taken ?? refuseToKeep(request, { choice, write });
+  return placeOfAnother(intents, { choice, write }, request) ?? refuseToKeep(request, { choice, write });
 }
 
 /** Whoever rotates again and again would make a key each time. */

@@ -125,6 +125,23 @@ export function placesOfSecret(
   return [...places.values()];
 }
 
+/**
+ * The last call of which the journal knows that it put a secret into that place: all that there is to know of a store that does
+ * not show what it holds.
+ *
+ * @param at the place of a prepared write, which other sinks may lead to
+ */
+export function lastDeliveredTo(
+  { sink, reference }: SinkChoice,
+  intents: readonly Intent[],
+  at?: string,
+): Intent | undefined {
+  const isHere = ({ sink: name, groupId, entry, place }: Intent) =>
+    (at !== undefined && place === at) ||
+    (name === sink.name && entry === reference.entry && (groupId === reference.groupId || sink.takesProject === false));
+  return intents.findLast((intent) => isDelivered(intent) && isHere(intent));
+}
+
 export interface KnownPlace extends SinkChoice {
   readonly holds: 'yes' | 'no' | 'unknown';
 }

@@ -8,7 +8,14 @@ import { keyOf, type Intent } from './journal/intent.ts';
 import type { Kept } from './journal/journal.ts';
 import type { KeyContext } from './find-key.ts';
 import { fromSink, leftoverWarnings, nameInUse } from './refusals.ts';
-import { confirmHolder, describePlace, holderOf, lookAtKnownPlaces, type Holder } from './secret-places.ts';
+import {
+  confirmHolder,
+  describePlace,
+  holderOf,
+  lastDeliveredTo,
+  lookAtKnownPlaces,
+  type Holder,
+} from './secret-places.ts';
 import type { ConfiguredSinks, SinkChoice } from './sink-choice.ts';
 
 /** What was read of the project and the journal before a key is made. */
@@ -71,6 +78,30 @@ export async function replacesDeadSecret(
     if (again.failure.code !== 'SINK_ENTRY_EXISTS') return failed(fromSink(again.failure));
   }
   return failed(withLeftovers(placeTaken(context, choice, problem, holder), seen));
+}
+
+/** Of a store that shows nothing the journal knows what this machine put there last; it gives way once its key is deleted. */
+export async function refuseUnseen(
+  context: KeyContext & ConfiguredSinks,
+  choice: SinkChoice,
+  { write: { overwrites, place } }: Preflight,
+  { groupId, keys, kept: { intents } }: Seen,
+  signal: AbortSignal,
+): Promise<Result<never> | undefined> {
+  const last = overwrites === 'unknown' ? lastDeliveredTo(choice, intents, place) : undefined;
+  const apiKeyId = last && keyOf(last);
+  if (!last || apiKeyId === undefined) return undefined;
+  const key = keys.find((each) => each.apiKeyId === apiKeyId);
+  const named: Holder = key
+    ? { is: 'key', key, by: 'fingerprint' }
+    : { is: 'deleted key', apiKeyId, name: last.name, knownSince: last.updatedAt };
+  // A key of another project, which may not be allowed, is neither looked at nor named.
+  const holder: Holder =
+    last.groupId === groupId ? await confirmHolder(context.atlas, named, groupId, signal) : { is: 'unreadable' };
+  if (holder.is === 'deleted key') return undefined;
+  const message = `The sink ${choice.sink.name} does not show what it holds, and this machine has put a secret there.`;
+  const hint = 'Nothing is overwritten that was not seen.';
+  return failed(placeTaken(context, choice, { code: 'SINK_ENTRY_EXISTS', message, hint }, holder));
 }
 
 /** A place that a rotation cannot use, with whose secret is there. */

@@ -32,6 +32,12 @@ export function childEnvironment(environment: Environment, added: Environment): 
   return Object.fromEntries(new Map(all.map((variable) => [variableName(variable[0]), variable])).values());
 }
 
+/** The variables of that environment that have one of the names. */
+export function pickedVariables(environment: Environment, names: readonly string[]): Environment {
+  const wanted = new Set(names.map(variableName));
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => wanted.has(variableName(name))));
+}
+
 /** The value of PATH; Windows writes the name in mixed case. */
 export function searchPathOf(environment: Environment): string {
   const path = Object.entries(environment).findLast(([name]) => variableName(name) === 'PATH');

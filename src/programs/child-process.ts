@@ -7,11 +7,13 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { constants } from 'node:os';
 import { basename } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemCode } from '../files/file-problem.ts';
 import { systemProgram } from '../files/windows.ts';
+import { findExecutable } from './executable.ts';
 
 export interface Program {
   /** An absolute path. There is no shell between it and its arguments. */
@@ -25,8 +27,15 @@ export interface Program {
 }
 
 export type ProgramEnd =
-  /** `tookInput` is false where the program closed its standard input before everything was written. */
-  | { readonly by: 'exit'; readonly code: number; readonly tookInput: boolean; readonly output: Buffer }
+  | {
+      readonly by: 'exit';
+      readonly code: number;
+      /** False where the program closed its standard input before everything was written. */
+      readonly tookInput: boolean;
+      /** Whether it said anything on standard error; what, nobody keeps. */
+      readonly saidError: boolean;
+      readonly output: Buffer;
+    }
   | { readonly by: 'signal'; readonly signal: string }
   | { readonly by: 'timeout' }
   | { readonly by: 'flood' }
@@ -60,9 +69,33 @@ export async function endPrograms(): Promise<void> {
 }
 
 /** Gives the program `input` and drops whatever it says: `output` is empty. */
-export function feedProgram(program: Program, input: Uint8Array): Promise<ProgramEnd> {
-  return run(program, { input, keep: false });
+export async function feedProgram(program: Program, input: Uint8Array): Promise<ProgramEnd> {
+  const piped = withPipe(program);
+  if (!piped) return run(program, { input, keep: false });
+  const end = await run(piped, { input, keep: false });
+  const signal = end.by === 'exit' ? SIGNALS.get(end.code - SIGNAL_CODE) : undefined;
+  return signal === undefined ? end : { by: 'signal', signal };
 }
+
+/** A shell adds this to the number of the signal that ended a program. */
+const SIGNAL_CODE = 128;
+const SIGNALS = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
+/** No text of anybody is in it: the shell does not look at its arguments. */
+const PIPE = '"$0" | exec "$@"';
+
+/**
+ * What Node calls a pipe is a socket, which no program can open as /dev/stdin, and some do not read at all. Where the system has
+ * a shell and `cat`, they give the program a real pipe. Undefined on Windows, whose pipes are real.
+ */
+function withPipe(program: Program): Program | undefined {
+  if (process.platform === 'win32') return undefined;
+  const shell = findExecutable('/bin/sh', '');
+  const cat = findExecutable('cat', CAT_FOLDERS);
+  if (!shell.ok || !cat.ok) return undefined;
+  return { ...program, path: shell.value, args: ['-c', PIPE, cat.value, program.path, ...program.args] };
+}
+
+const CAT_FOLDERS = '/bin:/usr/bin:/run/current-system/sw/bin';
 
 /** Gives the program nothing and keeps its standard output, which the caller must wipe. */
 export function readProgram(program: Program): Promise<ProgramEnd> {
@@ -106,6 +139,10 @@ async function follow(
   const closed = new Promise((resolve) => child.once('close', resolve));
   const tookInput = streams.input === undefined ? () => true : feed(child.stdin, streams.input);
   const kept: Buffer[] = [];
+  let saidError = false;
+  child.stderr?.once('data', () => {
+    saidError = true;
+  });
   const end = await endOf(child, program.timeoutMs, streams.keep ? kept : undefined, shutdown);
   await killGroup(child, program.env);
   if (end.by === 'exit' && streams.keep) {
@@ -114,7 +151,7 @@ async function follow(
   for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe?.destroy();
   const output = Buffer.concat(kept);
   for (const chunk of kept) chunk.fill(0);
-  if (end.by === 'exit') return { ...end, tookInput: tookInput(), output };
+  if (end.by === 'exit') return { ...end, tookInput: tookInput(), saidError, output };
   output.fill(0);
   return end;
 }
@@ -243,6 +280,8 @@ export function subjectOf(program: Program): string {
 export function describeEnd(program: Program, end: ProgramEnd, subject = subjectOf(program)): string {
   switch (end.by) {
     case 'exit':
+      if (end.code === 126 || end.code === 127)
+        return `${subject} ended with exit code ${end.code}, as one that cannot be started.`;
       if (end.code !== 0) return `${subject} ended with exit code ${end.code}.`;
       return `${subject} closed its input before it had the whole secret.`;
     case 'signal':

@@ -1,86 +1,81 @@
 // The sink that hands a secret to a program on its standard input (pass, age, secret-tool, vault, …).
-// What the program says is never shown, not even in an error: it may be the secret.
+// What the program says is never shown, not even in an error: it may be the secret. What its place holds is told by
+// command-look.ts.
 
 import { basename } from 'node:path';
 import { failed, ok, type Result } from '../failure.ts';
-import type { CommandSpec } from '../config/sink-spec.ts';
+import { templatesOf, type CommandSpec } from '../config/command-spec.ts';
 import { askFirst } from '../files/machine.ts';
-import { holdsExactly } from '../secret/opened-secret.ts';
+import { serialized } from '../files/process-owner.ts';
+import { fingerprintOfBytes, holdsExactly, type Fingerprint } from '../secret/opened-secret.ts';
 import { openSecret, type Secret } from '../secret/secret.ts';
-import { childEnvironment, searchPathOf } from '../programs/child-environment.ts';
-import { heldValue, notTheOldSecret, oldSecretIn, secretIn, type OldSecret } from './old-secret.ts';
-import {
-  describeEnd,
-  feedProgram,
-  readProgram,
-  subjectOf,
-  type Program,
-  type ProgramEnd,
-} from '../programs/child-process.ts';
+import { childEnvironment, pickedVariables, searchPathOf } from '../programs/child-environment.ts';
+import { describeEnd, feedProgram, readProgram, subjectOf, type Program } from '../programs/child-process.ts';
 import { findExecutable } from '../programs/executable.ts';
+import { look, lookRules, valueBy, type Lookers, type Seen } from './command-look.ts';
+import { inputFor } from './command-input.ts';
+import { hintsFor, notFree, unreadablePlace, unseenValue } from './command-problems.ts';
+import { changedMeanwhile, heldValue, notTheOldSecret, oldSecretIn, secretIn } from './old-secret.ts';
 import {
   attempt,
-  entryExists,
   failedDelivery,
   notReady,
   expand,
   takesEntry,
   type SecretReference,
   type Delivery,
+  type DeliveryCall,
   type FoundSecret,
   type Held,
   type Preflight,
   type Replaced,
+  type Retraction,
   type Sink,
   type PreparedWrite,
   type Verdict,
   type SinkProblem,
 } from './sink.ts';
 
-type Argv = CommandSpec['argv'];
+type Environment = Readonly<Record<string, string>>;
 
 /**
  * `environment` is that of this process, from which the programs get a short list. A preflight looks for the programs,
- * judges their files, and runs the one that verifies, which must change nothing; so `inspect` and `prove` are the same.
+ * judges their files, and runs those that look, which must change nothing; so `inspect` and `prove` are the same.
  */
-export function commandSink(name: string, spec: CommandSpec, environment: Readonly<Record<string, string>>): Sink {
-  const location = `command ${basename(spec.argv[0])}`;
-  const env = childEnvironment(environment, spec.env);
-  const prepare = async (argv: Argv, reference: SecretReference) => {
-    const reached = await attempt('The program of a command cannot be looked at', async () => {
-      await askFirst(argv[0]);
-      return ok(undefined);
-    });
-    if (!reached.ok) return reached;
-    return prepareProgram(argv, reference, env, spec.timeoutMs);
+export function commandSink(name: string, spec: CommandSpec, environment: Environment): Sink {
+  const location = spec.preset?.uri ?? `command ${basename(spec.argv[0])}`;
+  const { exists, verify, remove, timeoutMs } = spec;
+  const open = (reference: SecretReference) => openCommands({ name, location, spec }, reference, environment);
+  const seenAt = async (reference: SecretReference): Promise<Seen | undefined> => {
+    const commands = await open(reference);
+    return commands.ok ? look(commands.value.lookers) : undefined;
   };
   return {
     name,
     kind: 'command',
     location,
-    takesProject: spec.argv.some((argument) => argument.includes('{groupId}')),
-    takesEntry: takesEntry(...spec.argv, ...(spec.verify ?? [])),
-    mayWriteForMs: spec.timeoutMs,
-    verification: spec.verify ? 'read-back' : 'none',
+    takesProject: templatesOf(spec).some((template) => template.includes('{groupId}')),
+    takesEntry: takesEntry(...templatesOf(spec)),
+    mayWriteForMs: timeoutMs,
+    verification: verify ? 'read-back' : exists ? 'metadata' : 'none',
     async preflight(reference, _mode, replaced): Promise<Result<Preflight, SinkProblem>> {
-      const writer = await prepare(spec.argv, reference);
-      if (!writer.ok) return writer;
-      const reader = spec.verify && (await prepare(spec.verify, reference));
-      if (reader && !reader.ok) return reader;
-      const commands: Commands = { name, location, writer: writer.value, reader: reader?.value, replaced };
-      const old = await findOld(commands);
-      if (!old.ok) return old;
-      return ok({ write: commandWrite(commands, old.value) });
+      const commands = await open(reference);
+      if (!commands.ok) return commands;
+      const place = judgePlace(commands.value, replaced, await look(commands.value.lookers));
+      return place.ok ? ok({ write: commandWrite(commands.value, place.value, replaced) }) : place;
     },
-    async lookUp(reference): Promise<Held> {
-      const reader = spec.verify && (await prepare(spec.verify, reference));
-      return reader?.ok ? lookUpWith(reader.value) : { held: 'unknown' };
-    },
+    lookUp: async (reference) => heldBy(await seenAt(reference)),
     async readSecret(reference, key): Promise<FoundSecret> {
-      const reader = spec.verify && (await prepare(spec.verify, reference));
-      const value = reader?.ok ? await printedBy(reader.value) : undefined;
-      return value === undefined ? { held: 'unknown' } : secretIn(value, key);
+      const seen = await seenAt(reference);
+      if (seen?.is === 'nothing') return { held: 'nothing' };
+      return seen?.is === 'value' ? secretIn(seen.bytes, key) : { held: 'unknown' };
     },
+    ...(remove && {
+      async withdraw(reference, fingerprint) {
+        const commands = await open(reference);
+        if (commands.ok) await removeIfHeld(commands.value, fingerprint);
+      },
+    }),
   };
 }
 
@@ -89,147 +84,240 @@ interface Commands {
   /** Of the sink. */
   readonly name: string;
   readonly location: string;
-  readonly writer: Program;
-  readonly reader: Program | undefined;
-  readonly replaced: Replaced | undefined;
+  readonly reference: SecretReference;
+  readonly input: string | undefined;
+  readonly create: Program;
+  readonly replace: Program;
+  readonly remove: Program | undefined;
+  readonly lookers: Lookers;
+  /** One text for the place, for every sink that has the same commands. */
+  readonly place: string;
 }
 
-/** The old secret where it is printed, undefined where nothing is; refused where it is anything else. */
-async function findOld({ name, reader, replaced }: Commands): Promise<Result<OldSecret | undefined, SinkProblem>> {
-  if (reader === undefined) return ok(undefined);
-  const value = await printedBy(reader);
-  if (value === undefined) return ok(undefined);
-  const old = replaced && oldSecretIn(value, replaced);
-  value.fill(0);
-  if (old?.lineEnd === '') return ok(old);
-  if (replaced) {
-    const what = `${subjectOf(reader)} prints something already, so the place of sink "${name}" is taken`;
-    return failed(notTheOldSecret(what, replaced));
+type Opening = Pick<Commands, 'name' | 'location'> & { readonly spec: CommandSpec };
+
+async function openCommands(
+  { name, location, spec }: Opening,
+  reference: SecretReference,
+  environment: Environment,
+): Promise<Result<Commands, SinkProblem>> {
+  const added = { ...pickedVariables(environment, spec.passEnv ?? []), ...spec.env };
+  const env = childEnvironment(environment, added);
+  const programs: Partial<Record<Role, Program>> = {};
+  for (const role of ROLES) {
+    const argv = spec[role];
+    const program = argv && (await prepareProgram(argv, reference, { env, timeoutMs: spec.timeoutMs }));
+    if (program && !program.ok) return program;
+    if (program) programs[role] = program.value;
   }
-  return failed(taken(name, reader));
-}
-
-function commandWrite(commands: Commands, old: OldSecret | undefined): PreparedWrite {
-  const { name, location, writer, reader, replaced } = commands;
-  const hints = hintsFor(name, replaced !== undefined);
-  let delivered: Secret | undefined;
-  return {
-    location,
-    overwrites: old ? 'old secret' : 'unknown',
-    async deliver(secret): Promise<Delivery> {
-      const still = old ? await findOld(commands) : ok(undefined);
-      if (!still.ok) return failedDelivery(still.failure);
-      delivered = secret;
-      const end = await feed(writer, secret);
-      if (hasTaken(end)) return { outcome: 'written', warnings: [] };
-      // Only a program that was not stopped has said what it did; one that was stopped may have kept the secret.
-      const outcome = end.by === 'exit' || end.by === 'no start' ? 'failed' : 'uncertain';
-      return { outcome, message: describeEnd(writer, end), hint: end.by === 'no start' ? hints.start : hints.delivery };
-    },
-    async verify(secret): Promise<Verdict> {
-      if (reader === undefined) return { outcome: 'verified', verification: 'none' };
-      const problem = await readBackProblem(reader, secret);
-      return problem ? { ...problem, hint: hints.verify } : { outcome: 'verified', verification: 'read-back' };
-    },
-    async retract() {
-      // Where nothing was replaced, only the operator knows what would remove the secret.
-      if (reader === undefined || old === undefined || delivered === undefined) return;
-      const isHeld = (await readBackProblem(reader, delivered)) === undefined;
-      if (isHeld) await feed(writer, old.secret);
-    },
-  };
-}
-
-function feed(writer: Program, secret: Secret): Promise<ProgramEnd> {
-  return feedProgram(writer, Buffer.from(openSecret(secret), 'utf8'));
-}
-
-function hasTaken(end: ProgramEnd): boolean {
-  return end.by === 'exit' && end.code === 0 && end.tookInput;
-}
-
-type ReadBackProblem = Pick<Exclude<Verdict, { outcome: 'verified' }>, 'outcome' | 'message'>;
-
-async function readBackProblem(reader: Program, secret: Secret): Promise<ReadBackProblem | undefined> {
-  const end = await readProgram(reader);
-  const same = end.by === 'exit' && isPrintedSecret(end.output, secret);
-  if (end.by === 'exit') end.output.fill(0);
-  if (end.by !== 'exit') return { outcome: 'unreadable', message: describeEnd(reader, end) };
-  if (end.code !== 0) return { outcome: 'mismatch', message: describeEnd(reader, end) };
-  if (same) return undefined;
-  const message = `${subjectOf(reader)} printed something else than the secret that was delivered.`;
-  return { outcome: 'mismatch', message };
-}
-
-/** A program that prints nothing, or fails, has not said that there is nothing. */
-async function lookUpWith(reader: Program): Promise<Held> {
-  const value = await printedBy(reader);
-  if (value === undefined) return { held: 'unknown' };
-  const held = heldValue(value);
-  value.fill(0);
-  return held;
-}
-
-/** What it prints, without the end of the line, for the caller to wipe; undefined where it fails or prints nothing. */
-async function printedBy(reader: Program): Promise<Buffer | undefined> {
-  const end = await readProgram(reader);
-  if (end.by !== 'exit') return undefined;
-  const value = withoutLineEnd(end.output);
-  if (end.code === 0 && value.length > 0) return value;
-  end.output.fill(0);
-  return undefined;
-}
-
-function withoutLineEnd(output: Buffer): Buffer {
-  const ending = ['\r\n', '\n'].find((each) => output.subarray(-each.length).equals(Buffer.from(each)));
-  return output.subarray(0, output.length - (ending?.length ?? 0));
-}
-
-/** Programs that print end the line, so one newline may follow. */
-function isPrintedSecret(output: Buffer, secret: Secret): boolean {
-  return ['', '\n', '\r\n'].some((ending) => {
-    const length = output.length - ending.length;
-    return output.subarray(length).equals(Buffer.from(ending)) && holdsExactly(output.subarray(0, length), secret);
+  const { argv: create, replace, remove, exists, verify } = programs;
+  if (!create) return failed(notReady(`The sink "${name}" has no command.`, 'Give it one.'));
+  const id = JSON.stringify([create.path, create.args, spec.env, expand(spec.input ?? '', reference)]);
+  return ok({
+    name,
+    location: expand(location, reference),
+    reference,
+    input: spec.input,
+    create,
+    replace: replace ?? create,
+    remove,
+    lookers: { exists, verify, rules: lookRules(spec, reference) },
+    place: `command:${fingerprintOfBytes(Buffer.from(id, 'utf8'))}`,
   });
 }
 
-function prepareProgram(
-  [program, ...args]: Argv,
+const ROLES = ['argv', 'replace', 'remove', 'exists', 'verify'] as const;
+type Role = (typeof ROLES)[number];
+
+async function prepareProgram(
+  [program, ...args]: CommandSpec['argv'],
   reference: SecretReference,
-  env: Readonly<Record<string, string>>,
-  timeoutMs: number,
-): Result<Program, SinkProblem> {
+  limits: Pick<Program, 'env' | 'timeoutMs'>,
+): Promise<Result<Program, SinkProblem>> {
   if (expand(program, reference) !== program) {
     const message = 'The program of a command may not hold {groupId} or {entry}.';
     return failed(notReady(message, 'Use them in the arguments only.'));
   }
-  const search = findExecutable(program, searchPathOf(env));
+  const reached = await attempt('The program of a command cannot be looked at', async () => {
+    await askFirst(program);
+    return ok(undefined);
+  });
+  if (!reached.ok) return reached;
+  const search = findExecutable(program, searchPathOf(limits.env));
   if (!search.ok) return failed(notReady(search.failure.message, search.failure.hint));
-  return ok({ path: search.value, args: args.map((arg) => expand(arg, reference)), env, timeoutMs });
+  return ok({ path: search.value, args: args.map((arg) => expand(arg, reference)), ...limits });
 }
 
-function taken(name: string, reader: Program): SinkProblem {
-  return entryExists(
-    `${subjectOf(reader)} prints something already, so the place of sink "${name}" is taken.`,
-    'Nothing is overwritten. Pass another entry, or have that one removed first.',
-  );
-}
+/** What may be written over. */
+type Place =
+  | { readonly holds: 'nothing' }
+  | { readonly holds: 'old secret'; readonly secret: Secret }
+  /** It is shown that there is a value, and not which. */
+  | { readonly holds: 'something' }
+  /** No program can look. */
+  | { readonly holds: 'unknown' };
 
-/** @param isReplacing whether an old secret may be in the place */
-function hintsFor(name: string, isReplacing: boolean) {
-  const run = `Run the command of sink "${name}" by hand`;
-  const verify = `Run the verify command of sink "${name}" by hand: it must print the secret and nothing else. ${CONDITIONS}`;
-  if (!isReplacing) {
-    const delivery = `${run}, with a made-up value on its standard input, to see what it says. ${CONDITIONS}`;
-    return { start: delivery, delivery, verify };
+function judgePlace(
+  { name, lookers }: Commands,
+  replaced: Replaced | undefined,
+  seen: Seen | undefined,
+): Result<Place, SinkProblem> {
+  if (seen === undefined) return ok({ holds: 'unknown' });
+  switch (seen.is) {
+    case 'nothing':
+      return ok({ holds: 'nothing' });
+    case 'unreadable':
+      return failed(unreadablePlace(name, seen, lookers.rules.absent));
+    case 'something':
+      if (replaced?.isLastHere === true) return ok({ holds: 'something' });
+      return failed(replaced ? unseenValue(name, seen.by) : notFree(name, seen.by, 'finds'));
+    case 'value': {
+      const old = replaced && oldSecretIn(seen.bytes, replaced);
+      seen.bytes.fill(0);
+      if (old?.lineEnd === '') return ok({ holds: 'old secret', secret: old.secret });
+      if (!replaced) return failed(notFree(name, seen.by, 'prints'));
+      const what = `${subjectOf(seen.by)} prints something already, so the place of sink "${name}" is taken`;
+      return failed(notTheOldSecret(what, replaced));
+    }
   }
-  // A made-up value at the same place would overwrite the old secret.
-  const start = `${run}, with a made-up value on its standard input and for a place that nobody needs, to see what it says. ${CONDITIONS}`;
-  return { start, delivery: `${MAY_BE_GONE} ${start}`, verify: `${MAY_BE_GONE} ${verify}` };
 }
 
-const MAY_BE_GONE =
-  'The program may have replaced the old secret although this failed: look there which one it holds before anything else.';
+/** What a delivery did, as far as {@link takeBack} must know. */
+interface Given {
+  readonly secret: Secret;
+  readonly endpoint: string | undefined;
+  /** The program ended by itself and said that it failed, or it was never started. */
+  readonly hasRefused: boolean;
+}
 
-/** The usual reasons why a command works by hand and not here. */
-const CONDITIONS = 'Here it runs in /, without a terminal, and with few variables of the environment.';
+function commandWrite(commands: Commands, place: Place, replaced: Replaced | undefined): PreparedWrite {
+  const { name, location, lookers, remove } = commands;
+  const hints = hintsFor(name, replaced !== undefined);
+  // By turns, whatever the entry: a program may write all that its store holds, and so lose what another has just added.
+  const turn = `command ${name}`;
+  let given: Given | undefined;
+  return {
+    location,
+    place: commands.place,
+    overwrites: place.holds === 'something' ? 'unknown' : place.holds,
+    canRetract: lookers.verify !== undefined && (place.holds === 'old secret' || remove !== undefined),
+    deliver: (secret, call = {}) =>
+      serialized(turn, async (): Promise<Delivery> => {
+        const still = judgePlace(commands, replaced, await look(lookers));
+        if (!still.ok) return failedDelivery(still.failure);
+        if (still.value.holds !== place.holds) return failedDelivery(changedMeanwhile(location));
+        const { writer, end } = await write(commands, place, replaced, { secret, endpoint: call.endpoint });
+        const hasRefused = end.by === 'no start' || (end.by === 'exit' && !(end.code === 0 && end.tookInput));
+        given = { secret, endpoint: call.endpoint, hasRefused };
+        if (end.by === 'exit' && !hasRefused) return { outcome: 'written', warnings: endpointWarnings(commands, call) };
+        // Only a program that was not stopped has said what it did; one that was stopped may have kept the secret.
+        const hint = end.by === 'no start' ? hints.start : hints.delivery;
+        return { outcome: hasRefused ? 'failed' : 'uncertain', message: describeEnd(writer, end), hint };
+      }),
+    async verify(secret): Promise<Verdict> {
+      const verdict = await verdictOn(lookers, secret);
+      return verdict.outcome === 'verified' ? verdict : { ...verdict, hint: hints.verify };
+    },
+    retract: () =>
+      serialized(turn, () => (given ? takeBack(commands, place, given) : Promise.resolve<Retraction>('out'))),
+  };
+}
+
+async function write(
+  { create, replace, input, reference }: Commands,
+  { holds }: Pick<Place, 'holds'>,
+  replaced: Replaced | undefined,
+  value: { readonly secret: Secret; readonly endpoint: string | undefined },
+) {
+  const isReplacing = holds === 'old secret' || (holds !== 'nothing' && replaced?.isLastHere === true);
+  const writer = isReplacing ? replace : create;
+  const bytes = inputFor(input, reference, openSecret(value.secret), value.endpoint);
+  const end = await feedProgram(writer, bytes);
+  bytes.fill(0);
+  return { writer, end };
+}
+
+function endpointWarnings({ input, location }: Commands, { endpoint }: DeliveryCall): readonly string[] {
+  if (endpoint !== undefined || !/\{endpoint[:}]/.test(input ?? '')) return [];
+  return [`${location} got no endpoint: Atlas names none for this key to which secrets may be sent.`];
+}
+
+type VerdictWithoutHint =
+  Extract<Verdict, { outcome: 'verified' }> | Omit<Exclude<Verdict, { outcome: 'verified' }>, 'hint'>;
+
+async function verdictOn({ exists, verify, rules }: Lookers, secret: Secret): Promise<VerdictWithoutHint> {
+  if (verify) {
+    const end = await readProgram(verify);
+    const seen = valueBy(verify, end, rules);
+    // One that ended well and printed nothing has not printed the secret.
+    if (seen.is === 'unreadable' && !(end.by === 'exit' && end.code === 0)) return verdictOfUnread(seen);
+    const isSame = seen.is === 'value' && holdsExactly(seen.bytes, secret);
+    if (seen.is === 'value') seen.bytes.fill(0);
+    if (isSame) return { outcome: 'verified', verification: 'read-back' };
+    const other = `${subjectOf(verify)} printed something else than the secret that was delivered.`;
+    const message = end.by === 'exit' && end.code !== 0 ? describeEnd(verify, end) : other;
+    return { outcome: 'mismatch', message };
+  }
+  const seen = exists && (await look({ exists, verify, rules }));
+  if (!seen) return { outcome: 'verified', verification: 'none' };
+  if (seen.is === 'something') return { outcome: 'verified', verification: 'metadata' };
+  if (seen.is === 'unreadable') return verdictOfUnread(seen);
+  return { outcome: 'mismatch', message: `${subjectOf(exists)} finds nothing there.` };
+}
+
+function verdictOfUnread({ message, code }: Extract<Seen, { is: 'unreadable' }>): VerdictWithoutHint {
+  const said = code === undefined ? message : `${message} Whether that says that nothing is there is not known.`;
+  return { outcome: 'unreadable', message: said };
+}
+
+function heldBy(seen: Seen | undefined): Held {
+  if (seen === undefined || seen.is === 'unreadable') return { held: 'unknown' };
+  if (seen.is !== 'value') return { held: seen.is };
+  const held = heldValue(seen.bytes);
+  seen.bytes.fill(0);
+  return held;
+}
+
+/** Nothing is removed or replaced but the secret that was delivered, seen there in that moment. */
+async function takeBack(
+  commands: Commands,
+  place: Place,
+  { secret, endpoint, hasRefused }: Given,
+): Promise<Retraction> {
+  const { lookers, remove } = commands;
+  const before = await secretSeen(lookers, secret);
+  // A program that cannot be read says nothing but its exit code.
+  if (before === undefined) return hasRefused ? 'out' : 'unknown';
+  if (before === 'something') return place.holds === 'nothing' ? 'held' : 'unknown';
+  if (before !== 'held') return before;
+  if (place.holds === 'old secret') {
+    const replaced = { maskedSecret: undefined, isLastHere: true };
+    await write(commands, place, replaced, { secret: place.secret, endpoint });
+  } else if (remove) await readAndDrop(remove);
+  const after = await secretSeen(lookers, secret);
+  return after === 'out' || after === 'held' ? after : 'unknown';
+}
+
+/** Undefined where no program can look. */
+async function secretSeen(lookers: Lookers, secret: Secret): Promise<Retraction | 'something' | undefined> {
+  const seen = await look(lookers);
+  if (seen?.is !== 'value') return seen && SEEN[seen.is];
+  const isHeld = holdsExactly(seen.bytes, secret);
+  seen.bytes.fill(0);
+  return isHeld ? 'held' : 'out';
+}
+
+const SEEN = { nothing: 'out', something: 'something', unreadable: 'unknown' } as const;
+
+async function removeIfHeld({ lookers, remove }: Commands, fingerprint: Fingerprint): Promise<void> {
+  const seen = await look(lookers);
+  if (seen?.is !== 'value' || !remove) return;
+  const isIt = fingerprintOfBytes(seen.bytes) === fingerprint;
+  seen.bytes.fill(0);
+  if (isIt) await readAndDrop(remove);
+}
+
+async function readAndDrop(program: Program): Promise<void> {
+  const end = await readProgram(program);
+  if (end.by === 'exit') end.output.fill(0);
+}

@@ -30,6 +30,7 @@ function inlineWrite(): PreparedWrite {
   return {
     location: LOCATION,
     overwrites: 'nothing',
+    canRetract: true,
     deliver(secret) {
       shown = openSecret(secret);
       disclose(shown);
@@ -38,7 +39,7 @@ function inlineWrite(): PreparedWrite {
     verify: () => Promise.resolve({ outcome: 'verified', verification: 'none' }),
     retract() {
       if (shown !== undefined) remember(shown);
-      return Promise.resolve();
+      return Promise.resolve('out');
     },
   };
 }

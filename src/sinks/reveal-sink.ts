@@ -36,7 +36,7 @@ function revealWrite(pages: Pages, overwrites: PreparedWrite['overwrites']): Pre
       const waiting = {
         message: about,
         variable: VARIABLE,
-        endpoint: endpoint === undefined ? undefined : `https://${endpoint}/v1`,
+        endpoint,
         replacesOld: deletesOld,
         open: () => openSecret(secret),
       };
@@ -48,7 +48,8 @@ function revealWrite(pages: Pages, overwrites: PreparedWrite['overwrites']): Pre
     },
     verify: () => Promise.resolve({ outcome: 'verified', verification: 'person' }),
     // The key is deleted, and with it what the secret is worth.
-    retract: () => Promise.resolve(),
+    canRetract: false,
+    retract: () => Promise.resolve('out'),
   };
 }
 

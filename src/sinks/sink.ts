@@ -76,6 +76,11 @@ export interface Replaced {
   readonly fingerprints?: readonly Fingerprint[];
   /** As the journal knows them of other keys: a secret of theirs is not that of this key, whatever its mask. */
   readonly others?: readonly Fingerprint[];
+  /**
+   * The journal says that its secret is what this machine put into that place last. Only then a value that the store does not
+   * show may give way.
+   */
+  readonly isLastHere?: boolean;
 }
 
 /** A named place for secrets, as the operator configured it. */
@@ -95,10 +100,11 @@ export interface Sink {
    * writes.
    */
   readonly mayWriteForMs: number;
-  /** How a delivery to this sink will be verified. */
+  /** How a delivery to this sink will be verified, as far as the configuration tells: see {@link PreparedWrite}. */
   readonly verification: Verification;
   /**
-   * Checks that the target is free, safe and writable. Called before anything is sent to Atlas. With `replaced`, the
+   * Checks that the target is free, safe and writable, and proves the right to write without writing a value where the store
+   * can do so. Called before anything is sent to Atlas. What cannot be read is not free: SINK_NOT_READY. With `replaced`, the
    * target may also hold the secret of that key; anything else there is SINK_ENTRY_EXISTS, as it is without.
    */
   preflight(
@@ -135,7 +141,7 @@ export type FoundSecret =
   | { readonly held: 'nothing' }
   | { readonly held: 'unknown' };
 
-/** `unknown`: the sink cannot be read, or did not answer. */
+/** `something`: there is a value, which the store does not show. `unknown`: the sink cannot be read, or did not answer. */
 export type Held =
   | {
       readonly held: 'value';
@@ -146,15 +152,20 @@ export type Held =
       readonly mask?: string;
     }
   | { readonly held: 'nothing' }
+  | { readonly held: 'something' }
   | { readonly held: 'unknown' };
 
 /** One place in a sink that may be written, after its preflight. Used for one secret. */
 export interface PreparedWrite {
   /**
-   * What the new secret takes the place of. `unknown`: a command that cannot be read, or has not said.
-   * An old secret stays until the new one is whole on the disk, and nothing else that turns up there is overwritten.
+   * What the new secret takes the place of, as seen; `unknown`: what the store does not show. An old secret stays until the new
+   * one is whole in the store, and nothing else that turns up there is overwritten, as far as the store can refuse it.
    */
   readonly overwrites: 'nothing' | 'old secret' | 'unknown';
+  /** How this delivery will be verified, where the preflight knows better than the sink. */
+  readonly verification?: Verification;
+  /** Whether {@link retract} knows how to take the secret out again. */
+  readonly canRetract: boolean;
   /** For people: the path or program that got the secret. After the delivery, a path is what the system calls the file. */
   readonly location: string;
   /** One text for the place, however its path is written and by whatever sink; absent where there is no path. */
@@ -166,8 +177,11 @@ export interface PreparedWrite {
    * Removes what `deliver` left, because the key is deleted again: an old secret is written back, byte for byte, but
    * only while the sink still holds the new one. Best effort; never throws.
    */
-  retract(): Promise<void>;
+  retract(): Promise<Retraction>;
 }
+
+/** Where the new secret is after a retract. `out`: not in the store; `held`: still there; `unknown`: only a look can tell. */
+export type Retraction = 'out' | 'held' | 'unknown';
 
 /** What a delivery is part of. */
 export interface DeliveryCall {
@@ -175,7 +189,10 @@ export interface DeliveryCall {
   readonly nonce?: string | undefined;
   /** For a sink that hands the secret to a person, who is told of the key: one fact a line. */
   readonly about?: string | undefined;
-  /** Where the key is used: the name of a host. */
+  /**
+   * The URL of the key's endpoint, where the operator lets secrets be sent there. A sink that is configured to keep it writes it
+   * beside the secret, in the same write; where it is absent, the secret is written without it, and a warning says so.
+   */
   readonly endpoint?: string | undefined;
   /** Whether an old key is deleted after the delivery. */
   readonly deletesOld?: boolean | undefined;

@@ -56,7 +56,7 @@ const LIMITS = { requestsPerMinuteLimit: 10, tokensPerMinuteLimit: 1_000 };
 
 /** Every call of the API, and the request that it makes; the use of a key needs no credentials. */
 const CALLS: Record<
-  Exclude<keyof Atlas, 'close' | 'useKey'>,
+  Exclude<keyof Atlas, 'close' | 'useKey' | 'endpointBase'>,
   readonly [string, (atlas: Atlas) => Promise<Result<unknown>>]
 > = {
   listKeys: ['list_keys', (atlas) => atlas.listKeys(PROJECT)],

@@ -225,6 +225,17 @@ describe('sinks', () => {
   });
 });
 
+test('a preset is told of with the command that it stands for, but no value of its variables', async () => {
+  const { examine, home } = await openWard();
+  const team = { type: 'preset', uri: `age:${home}/{entry}.age?recipient=age1x`, env: { TOKEN: 'value-canary' } };
+  const { checks, stdout } = await examine({ ATLAS_MODEL_KEYS_SINKS: JSON.stringify({ team }) });
+  const finding = checks.find(({ check }) => check === 'sink team')?.finding ?? '';
+  expect(finding).toMatch(/a preset, tested with age \d/);
+  expect(finding).toContain(`"argv":["age","-r","age1x","-o","${home}/{entry}.age"],"exists":["test","-e",`);
+  expect(finding).toContain('"env":["TOKEN"]');
+  expect(stdout).not.toContain('canary');
+});
+
 test('what the operator trusts is not judged, and named each time', async () => {
   const { examine, home } = await openWard();
   chmodSync(join(home, 'sink'), 0o777);

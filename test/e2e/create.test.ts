@@ -123,7 +123,7 @@ describe('a sink of each kind', () => {
 
   test('command, with the secret on its standard input and read back by another', async () => {
     const sinks = JSON.stringify({
-      app: { type: 'command', argv: ['tee', `${home}/{entry}`], verify: ['cat', `${home}/{entry}`] },
+      app: { type: 'command', argv: ['tee', `${home}/{entry}`], verify: ['cat', `${home}/{entry}`], absent: [1] },
     });
     const { delivery } = await create(['--sink', sinks], { entry: 'chosen' });
     expect(delivery).toMatchObject({ kind: 'command', entry: 'chosen', verification: 'read-back' });

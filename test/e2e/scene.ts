@@ -1,6 +1,7 @@
 // A simulated Atlas, a home and one sink of each kind for servers that are killed, cancelled or many at once; and the
 // comparison of what is alive at Atlas with what the sinks hold, what the journal knows and what was said.
 
+import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -64,6 +65,7 @@ export async function openScene({ place, until = onTestFinished }: SceneSettings
         type: 'command',
         argv: [program.path, 'store', '{entry}'],
         verify: [program.path, 'print', '{entry}'],
+        absent: [1],
         timeoutMs: 60_000,
       },
     }),
@@ -123,9 +125,14 @@ function vaultIn(home: string, until: Until) {
     /** The waiting program and whatever it started, if there is one. */
     kill: () => {
       rmSync(at('stall'), { force: true });
-      if (stalled !== undefined && stalled > 1) process.kill(-stalled, 'SIGKILL');
+      // The shell that pipes the secret to it leads its group.
+      if (stalled !== undefined && stalled > 1) process.kill(-groupOf(stalled), 'SIGKILL');
     },
   };
+}
+
+function groupOf(pid: number): number {
+  return Number(execFileSync('ps', ['-o', 'pgid=', '-p', String(pid)], { encoding: 'utf8' }));
 }
 
 const PROGRAM = `#!/bin/sh

@@ -55,7 +55,7 @@ test.concurrent.for(cases)(
     const store = folder.sh('store', `${keep}; ${body}`);
     const show = folder.sh('show', 'cat "$F/held" 2>/dev/null');
     const scene = await openScene({ until: onTestFinished });
-    const verify = work.includes('unverified') ? {} : { verify: [show] };
+    const verify = work.includes('unverified') ? {} : { verify: [show], absent: [1] };
     const sink = { type: 'command', argv: [store], ...verify, timeoutMs: 60_000 };
     const host = await scene.start({ ATLAS_MODEL_KEYS_SINKS: JSON.stringify({ slow: sink }) });
     await host.call(CREATE, { groupId: GROUP, name: 'a key' });
@@ -91,7 +91,7 @@ test.concurrent.for(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
     });
     const show = folder.sh('show', `sleep ${WORK_SECONDS}`);
     const scene = await openScene({ until: onTestFinished });
-    const sink = { type: 'command', argv: [show], verify: [show], timeoutMs: 60_000 };
+    const sink = { type: 'command', argv: [show], verify: [show], absent: [1], timeoutMs: 60_000 };
     const doctor = startServer({
       home: scene.home,
       args: ['doctor'],

@@ -64,7 +64,7 @@ function scripted(body: string, verify?: string): Sink {
   const spec = {
     type: 'command',
     argv: program('deliver', body),
-    ...(verify !== undefined && { verify: program('verify', verify) }),
+    ...(verify !== undefined && { verify: program('verify', verify), absent: [1] }),
     env: {},
     timeoutMs: 5_000,
   } as const;

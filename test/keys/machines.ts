@@ -190,7 +190,7 @@ function haltingSink(sink: Sink, halt: Halt): Sink {
           },
           async retract() {
             await halt('retract', false);
-            await target.retract();
+            return target.retract();
           },
         },
       });

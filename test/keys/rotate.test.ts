@@ -352,7 +352,7 @@ describe('a sink that lies', () => {
   test('and cannot give the old secret back costs no key: a person looks', async () => {
     const bench = await benchWith();
     const verify = () => Promise.resolve({ outcome: 'mismatch', message: 'No.', hint: 'Look.' } as const);
-    const retract = () => Promise.resolve();
+    const retract = () => Promise.resolve('out' as const);
     const outcome = await bench.rotate(
       'app',
       {},
@@ -389,7 +389,8 @@ function vault(folder: string): Sink {
     'vault-read',
     `[ -e ${at}.locked ] && exit 2; [ -e ${at}.held ] || exit 1; cat ${at}.held`,
   );
-  const spec = { type: 'command', argv: [writer], verify: [reader], env: {}, timeoutMs: 20_000 } as const;
+  const commands = { argv: [writer], verify: [reader], absent: [1] } as const;
+  const spec = { type: 'command' as const, ...commands, env: {}, timeoutMs: 20_000 };
   const sink = openSinks(new Map([['vault', spec]]), { PATH: process.env.PATH ?? '' }).get('vault');
   return sink ?? expect.fail('no sink');
 }

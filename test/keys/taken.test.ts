@@ -79,6 +79,7 @@ describe('the secret of a deleted key gives way', () => {
             type: 'command',
             argv: [program(bench.folder, 'put', `cat > ${kept}`)],
             verify: [program(bench.folder, 'show', `cat ${kept}`)],
+            absent: [1],
             env: {},
             timeoutMs: 20_000,
           },

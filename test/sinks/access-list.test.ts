@@ -72,7 +72,7 @@ const kinds: [string, (mode?: number) => string, (path: string, environment?: Re
 ];
 
 /** What a dry run and a create say before, and the result of the create. */
-async function deliveredTo(sink: Sink): Promise<{ told: readonly string[]; retract: () => Promise<void> }> {
+async function deliveredTo(sink: Sink): Promise<{ told: readonly string[]; retract: () => Promise<unknown> }> {
   const said = [];
   for (const mode of ['inspect', 'prove'] as const) said.push(await sink.preflight(ADDRESS, mode, REPLACED));
   const target = await targetOf(sink, ADDRESS, REPLACED);

@@ -3,7 +3,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, expect } from 'vitest';
-import type { CommandSpec } from '../../src/config/sink-spec.ts';
+import type { CommandSpec } from '../../src/config/command-spec.ts';
 import { Secret } from '../../src/secret/secret.ts';
 import { commandSink } from '../../src/sinks/command-sink.ts';
 import type { SecretReference, Delivery, PreparedWrite, Verdict } from '../../src/sinks/sink.ts';
@@ -59,7 +59,7 @@ export async function verify(argv: Argv, setting: Setting = {}, value = CANARY):
   const name = basename(argv[0]);
   const gated = folder.write(`gate/${name}`, `#!/bin/sh\n[ -e '${gate}/open' ] || exit 1\nexec "$@"\n`);
   rmSync(join(gate, 'open'), { force: true });
-  const target = await targetOf(['true'], { ...setting, verify: [gated, ...argv] });
+  const target = await targetOf(['true'], { absent: [1], ...setting, verify: [gated, ...argv] });
   writeFileSync(join(gate, 'open'), '');
   return withoutCanary(await target.verify(new Secret(value)));
 }

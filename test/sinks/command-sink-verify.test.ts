@@ -2,6 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { containing } from '../matching.ts';
 import { fingerprintOf } from '../../src/secret/opened-secret.ts';
 import { Secret } from '../../src/secret/secret.ts';
 import {
@@ -53,9 +54,15 @@ describe('verification by reading back', () => {
     expect(await verify([folder.sh('show', body)])).toEqual(mismatch(message));
   });
 
-  test('a program that exits with 1 is a mismatch, whatever it printed', async () => {
+  test('a program that says by its exit code that nothing is there is a mismatch, whatever it printed', async () => {
     const verdict = await verify([folder.sh('show', `printf %s '${CANARY}'; exit 1`)]);
     expect(verdict).toEqual(mismatch('The program "show" ended with exit code 1.'));
+  });
+
+  test('a program that ends with another code tells nothing', async () => {
+    const verdict = await verify([folder.sh('show', `printf %s '${CANARY}'; exit 2`)]);
+    const words = 'ended with exit code 2. Whether that says that nothing is there is not known.';
+    expect(verdict).toEqual(unreadable(`The program "show" ${words}`));
   });
 
   test.each([
@@ -115,27 +122,37 @@ describe('a place that is taken', () => {
     ['never ends', 'echo canary; sleep 600'],
     ['floods', 'yes canary'],
     ['cannot be started', undefined],
-  ])('is none where the program %s', async (_case, body) => {
+  ])('is not known to be free where the program %s', async (_case, body) => {
     const show = body === undefined ? folder.write('show', '#!/nowhere/canary\n') : folder.sh('show', body);
     const timeoutMs = body?.includes('sleep') === true ? 500 : NEVER_MS;
+    const sink = sinkOf(['true'], { verify: [show], absent: [2], timeoutMs });
     for (const mode of ['inspect', 'prove'] as const) {
-      expect(await sinkOf(['true'], { verify: [show], timeoutMs }).preflight(ADDRESS, mode)).toMatchObject({
-        ok: true,
+      expect(withoutCanary(await sink.preflight(ADDRESS, mode))).toMatchObject({
+        failure: { code: 'SINK_NOT_READY', message: containing('it is not known whether the place of sink "vault"') },
       });
     }
+  });
+
+  test('is free where the exit code says so, and an unknown code is named in the advice', async () => {
+    const show = folder.sh('show', 'echo canary; exit 3');
+    expect(await sinkOf(['true'], { verify: [show], absent: [1, 3] }).preflight(ADDRESS, 'prove')).toMatchObject({
+      value: { write: { overwrites: 'nothing' } },
+    });
+    const refused = await sinkOf(['true'], { verify: [show], absent: [1] }).preflight(ADDRESS, 'prove');
+    expect(refused).toMatchObject({ failure: { hint: containing('"absent": [1, 3] to the sink "vault"') } });
   });
 
   test('is that of the address', async () => {
     const show = folder.sh('show', 'cat "$F/$1" 2> /dev/null');
     folder.write('taken', CANARY, 0o600);
-    const sink = sinkOf(['true'], { verify: [show, '{entry}'] });
+    const sink = sinkOf(['true'], { verify: [show, '{entry}'], absent: [1] });
     expect(await sink.preflight({ ...ADDRESS, entry: 'taken' }, 'prove')).toMatchObject({ ok: false });
     expect(await sink.preflight({ ...ADDRESS, entry: 'free' }, 'prove')).toMatchObject({ ok: true });
   });
 
   test('is not overwritten by a command that would', async () => {
     const keep = folder.sh('keep', 'cat > "$F/kept"');
-    const setting = { verify: [folder.sh('show', 'cat "$F/kept"')] as const };
+    const setting = { verify: [folder.sh('show', 'cat "$F/kept"')] as const, absent: [1] };
     const secret = new Secret(CANARY);
     const target = await targetOf([keep], setting);
     expect(await target.deliver(secret)).toEqual({ outcome: 'written', warnings: [] });
@@ -175,7 +192,13 @@ describe('a look', () => {
   ])('tells nothing where the program %s', async (_case, body) => {
     const show = body === undefined ? folder.at('absent') : folder.sh('show', body);
     const timeoutMs = body?.includes('sleep') === true ? 500 : NEVER_MS;
-    expect(await sinkOf(['true'], { verify: [show], timeoutMs }).lookUp(ADDRESS)).toEqual({ held: 'unknown' });
+    const setting = { verify: [show] as const, absent: [2], timeoutMs };
+    expect(await sinkOf(['true'], setting).lookUp(ADDRESS)).toEqual({ held: 'unknown' });
+  });
+
+  test('finds nothing only where the program says so', async () => {
+    const show = folder.sh('show', 'exit 2');
+    expect(await sinkOf(['true'], { verify: [show], absent: [2] }).lookUp(ADDRESS)).toEqual({ held: 'nothing' });
   });
 
   test('tells nothing where nothing verifies, and never runs the program that delivers', async () => {

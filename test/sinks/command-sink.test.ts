@@ -40,10 +40,10 @@ test('the sink says what it is, without arguments', () => {
 describe('the preflight', () => {
   test('runs the program that verifies, never the one that delivers, in either mode', async () => {
     const keep = folder.sh('keep', 'true');
-    const show = folder.sh('show', 'echo x >> "$F/runs"');
+    const show = folder.sh('show', 'echo x >> "$F/runs"; exit 1');
     for (const mode of ['inspect', 'prove'] as const) {
       expect((await sinkOf([keep]).preflight(ADDRESS, mode)).ok).toBe(true);
-      expect((await sinkOf([keep], { verify: [show] }).preflight(ADDRESS, mode)).ok).toBe(true);
+      expect((await sinkOf([keep], { verify: [show], absent: [1] }).preflight(ADDRESS, mode)).ok).toBe(true);
     }
     expect(folder.has('keep.pid')).toBe(false);
     expect(folder.read('runs')).toBe('x\nx\n');
@@ -113,7 +113,7 @@ describe('a well-behaved command', () => {
     folder.sh('keep', 'cat > "$F/kept"');
     folder.sh('show', 'cat "$F/kept" 2> /dev/null');
     const environment = environmentOf({ PATH: `${folder.path}:/usr/bin:/bin` });
-    const target = await targetOf(['keep'], { verify: ['show'] }, environment);
+    const target = await targetOf(['keep'], { verify: ['show'], absent: [1] }, environment);
     const secret = new Secret(CANARY);
     expect(await target.deliver(secret)).toEqual(WRITTEN);
     expect(await target.verify(secret)).toEqual(READ_BACK);
@@ -136,9 +136,9 @@ describe('the environment of a command', () => {
   });
 
   test('is that same for the one that verifies', async () => {
-    const print = folder.sh('print', 'env >> "$F/env"');
+    const print = folder.sh('print', 'env >> "$F/env"; exit 1');
     const environment = environmentOf({ MONGODB_ATLAS_CLIENT_SECRET: 'canary' });
-    const target = await targetOf(['true'], { verify: [print] }, environment);
+    const target = await targetOf(['true'], { verify: [print], absent: [1] }, environment);
     await target.verify(new Secret(CANARY));
     expect(
       folder

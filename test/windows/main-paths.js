@@ -322,6 +322,7 @@ function sceneFor(atlas) {
       type: 'command',
       argv: [process.execPath, sinkProgram, 'store', stored],
       verify: [process.execPath, sinkProgram, 'show', stored],
+      absent: [1],
     },
   };
   const env = environmentOf(home, {

@@ -51,6 +51,7 @@ import {
   type Assignment,
 } from './dotenv-file.ts';
 import { isVariableName, needsNoQuotes } from './dotenv-text.ts';
+import { withEndpoint } from './endpoint-line.ts';
 import { valueOf } from './node-reader.ts';
 
 /** Stands in for the secret in the preflight: every kind of character that a secret may have. */
@@ -73,7 +74,10 @@ export function dotenvSink(name: string, spec: DotenvSpec, environment: Environm
       const rehearsed = await preflightFile(assignment.value.place, mode, environment, judge);
       if (!rehearsed.ok) return rehearsed;
       const { judged, warnings, access } = rehearsed.value;
-      return ok({ write: dotenvWrite(assignment.value, judged?.old, access), warnings });
+      const write = dotenvWrite(assignment.value, judged?.old, access);
+      if (spec.endpointVariable === undefined) return ok({ write, warnings });
+      const endpoint = { ...assignment.value, variable: expand(spec.endpointVariable, address) };
+      return ok({ write: withEndpoint(write, endpoint), warnings });
     },
     async lookUp(address): Promise<Held> {
       const assignment = assignmentOf(spec, address, environment);
@@ -173,6 +177,7 @@ function dotenvWrite(assignment: Assignment, old: Secret | undefined, access: re
     },
     place: `${placeKey(path)}#${assignment.variable}`,
     overwrites: old ? 'old secret' : 'nothing',
+    canRetract: true,
     async deliver(secret, call): Promise<Delivery> {
       const nonce = call?.nonce;
       const note = (assigned: Assigned) => {
@@ -195,9 +200,10 @@ function dotenvWrite(assignment: Assignment, old: Secret | undefined, access: re
       return { outcome: 'mismatch', message: checked.failure.message, hint: checked.failure.hint };
     },
     async retract() {
-      if (delivered === undefined) return;
+      if (delivered === undefined) return 'out';
       const { secret, nonce, ...assigned } = delivered;
       await serializedAt(assignment.place, () => unassignIfInReach({ ...assignment, nonce }, secret, assigned));
+      return 'unknown';
     },
   };
 }
