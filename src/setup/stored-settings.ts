@@ -93,7 +93,9 @@ interface KeptCredential {
 
 /** What the configuration file is to say of the credential. Only what a file can name is kept: never a secret in the file itself. */
 function credentialIn(config: Config, path: string, kept: SecretPlace): Result<KeptCredential, SetupProblem> {
-  const { atlas, projectId, orgId } = config;
+  const { atlas, orgId, allowedProjects } = config;
+  // The only allowed project is the default of itself.
+  const projectId = allowedProjects?.length === 1 ? undefined : config.projectId;
   const ids = { ...(projectId !== undefined && { projectId }), ...(orgId !== undefined && { orgId }) };
   const credentials = atlas?.credentials;
   if (credentials?.kind === 'atlas-cli') return ok({ atlas: ids });

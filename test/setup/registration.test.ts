@@ -13,7 +13,8 @@ const entryIn = (...parts: string[]) => {
   writeFileSync(path, '');
   return path;
 };
-const started = (entry: string) => ({ execPath: '/opt/node', entry, version: '1.2.3' });
+const version = '1.2.3';
+const started = (entry: string) => ({ execPath: '/opt/node', entry, version });
 
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
@@ -21,7 +22,7 @@ afterAll(() => {
 
 test('from npx, the package pinned to its version', () => {
   const entry = entryIn('.npm', '_npx', '0a1b', 'node_modules', 'atlas-model-keys-mcp', 'dist');
-  const npx = ['-y', 'atlas-model-keys-mcp@1.2.3'];
+  const npx = ['-y', `atlas-model-keys-mcp@${version}`];
   expect(registrationOf(started(entry), undefined, 'linux')).toEqual({ command: 'npx', args: npx });
   expect(registrationOf(started(entry), '/c', 'linux')).toEqual({ command: 'npx', args: [...npx, '--config', '/c'] });
   expect(registrationOf(started(entry), undefined, 'win32')).toEqual({ command: 'cmd', args: ['/c', 'npx', ...npx] });
