@@ -20,15 +20,16 @@ export function unseenValue(name: string, program: Program): SinkProblem {
   );
 }
 
+/** @param absent what the operator wrote; undefined where a preset knows it better */
 export function unreadablePlace(
   name: string,
   { message, code }: Extract<Seen, { is: 'unreadable' }>,
-  absent: readonly number[],
+  absent: readonly number[] | undefined,
 ): SinkProblem {
   const unlock = `See that it can read: a key, a keyring or a login may be locked or have ended. ${CONDITIONS}`;
-  const codes = [...absent, ...(code === undefined ? [] : [code])].join(', ');
+  const codes = [...(absent ?? []), ...(code === undefined ? [] : [code])].join(', ');
   const hint =
-    code === undefined || code > 125
+    code === undefined || code > 125 || absent === undefined
       ? unlock
       : `${unlock} If ${code} is the exit code by which it says that nothing is there, and no other trouble ends with that code, the operator adds "absent": [${codes}] to the sink "${name}".`;
   return notReady(`${message} So it is not known whether the place of sink "${name}" is free.`, hint);
