@@ -1,7 +1,7 @@
 // Sends exchanges as a process of its own, since Node reads NODE_EXTRA_CA_CERTS only when it starts.
 // Arguments: the base URL and how many exchanges, one after another. Writes their results as JSON.
 
-import { createTransport, type Exchange } from '../../../src/atlas/http/transport.ts';
+import { createTransport, type Exchange } from '../../../src/http/transport.ts';
 import { readProxy } from '../../../src/config/atlas-connection.ts';
 
 const [, , baseUrl = '', times = '1'] = process.argv;
