@@ -5,6 +5,7 @@ import { fileSchema } from './settings-schema.ts';
 import { settingNames, settings } from './settings.ts';
 import { presets, presetUris } from './presets.ts';
 import { sinkKinds, type SinkKind } from './sink-kinds.ts';
+import { storePatterns } from './store-spec.ts';
 import { pathPatterns, sinkSchema, variablePattern } from './sink-spec.ts';
 
 type Schema = z.core.JSONSchema.BaseSchema;
@@ -69,6 +70,11 @@ function uris(): Schema[] {
       pattern: String.raw`^command:\s*\[\s*${STRING}(?:\s*,\s*${STRING})*\s*\]\s*$`,
     },
     { description: `A preset: ${presetUris}`, type: 'string', pattern: `^(?:${Object.keys(presets).join('|')}):` },
+    ...Object.entries(storePatterns).map(([kind, pattern]) => ({
+      description: `${sinkKinds[kind as keyof typeof storePatterns].uri}, ${sinkKinds[kind as keyof typeof storePatterns].brief}`,
+      type: 'string' as const,
+      pattern,
+    })),
     { ...described('inline'), const: 'inline' },
   ];
 }

@@ -7,8 +7,9 @@ import { templatesOf, type CommandSpec } from './command-spec.ts';
 import { expandHome, foreignPathWords } from './directories.ts';
 import { expandPreset, presetOf, presets, presetUris } from './presets.ts';
 import { sinkUris } from './sink-kinds.ts';
+import { storeLocation, storeObjects, storeOfUri, type StoreSpec } from './store-spec.ts';
 
-export type SinkSpec = FileSpec | DotenvSpec | CommandSpec | InlineSpec;
+export type SinkSpec = FileSpec | DotenvSpec | CommandSpec | StoreSpec | InlineSpec;
 
 export interface FileSpec {
   readonly type: 'file';
@@ -197,6 +198,7 @@ const sinkObject = z.discriminatedUnion(
       timeoutMs,
     }),
     preset,
+    ...storeObjects,
     z.strictObject({ type: z.literal('inline') }),
   ],
   `must be ${sinkUris}, a preset (${presetUris}), or an object with a type`,
@@ -223,6 +225,8 @@ export function shownSink(name: string, spec: SinkSpec) {
       return about(spec.preset?.uri ?? `command ${basename(spec.argv[0])}`, ...templatesOf(spec));
     case 'inline':
       return about('tool result');
+    default:
+      return about(storeLocation(spec), storeLocation(spec));
   }
 }
 
@@ -270,6 +274,6 @@ function fromUri(uri: string): { type: string; [key: string]: unknown } | null {
       return argv === undefined ? null : { type: 'command', argv };
     }
     default:
-      return presetOf(uri) === undefined ? null : { type: 'preset', uri };
+      return presetOf(uri) === undefined ? (storeOfUri(uri) ?? null) : { type: 'preset', uri };
   }
 }

@@ -33,8 +33,12 @@ type ProxyReason =
   | 'proxy_closed';
 
 /** Opens tunnels as undici opens connections. Each try makes one connection to the proxy. */
-export function tunnelConnector(proxy: ProxySettings, timeoutMs: number): buildConnector.connector {
-  const connectTls = buildTlsConnector({ timeout: timeoutMs });
+export function tunnelConnector(
+  proxy: ProxySettings,
+  timeoutMs: number,
+  tls: buildConnector.BuildOptions = {},
+): buildConnector.connector {
+  const connectTls = buildTlsConnector({ ...tls, timeout: timeoutMs });
   return (options, connected) => {
     const { host = options.hostname, port } = options;
     openTunnel(proxy, port ? host : `${host}:443`, timeoutMs).then(

@@ -7,6 +7,8 @@ import { dotenvSink } from './dotenv/dotenv-sink.ts';
 import { fileSink } from './file-sink.ts';
 import { inlineSink } from './inline-sink.ts';
 import type { Sink } from './sink.ts';
+import { storeSink } from './stores/store-sink.ts';
+import { openStore } from './stores/stores.ts';
 
 /** @param environment that of this process, from which programs get a short list */
 export function openSinks(
@@ -26,5 +28,7 @@ function openSink(name: string, spec: SinkSpec, environment: Readonly<Record<str
       return commandSink(name, spec, environment);
     case 'inline':
       return inlineSink(name);
+    default:
+      return storeSink(name, spec, environment, openStore);
   }
 }
