@@ -48,6 +48,8 @@ function asUriOrObject(schema: Schema): void {
   schema.anyOf = [...uris(), { description: 'A sink as an object', ...object }];
 }
 
+const storeKinds = ['vault', 'k8s', 'aws-sm', 'aws-ssm', 'github'] as const;
+
 function uris(): Schema[] {
   const described = (kind: SinkKind) => ({
     description: `${sinkKinds[kind].uri}, ${sinkKinds[kind].brief}`,
@@ -70,11 +72,7 @@ function uris(): Schema[] {
       pattern: String.raw`^command:\s*\[\s*${STRING}(?:\s*,\s*${STRING})*\s*\]\s*$`,
     },
     { description: `A preset: ${presetUris}`, type: 'string', pattern: `^(?:${Object.keys(presets).join('|')}):` },
-    ...Object.entries(storePatterns).map(([kind, pattern]) => ({
-      description: `${sinkKinds[kind as keyof typeof storePatterns].uri}, ${sinkKinds[kind as keyof typeof storePatterns].brief}`,
-      type: 'string' as const,
-      pattern,
-    })),
+    ...storeKinds.map((kind) => ({ ...described(kind), pattern: storePatterns[kind] })),
     { ...described('inline'), const: 'inline' },
   ];
 }

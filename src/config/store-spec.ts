@@ -103,7 +103,8 @@ const address = z.string().check(
   z.refine(
     (text) => {
       try {
-        return parseBaseUrl(text) !== undefined;
+        parseBaseUrl(text);
+        return true;
       } catch {
         return false;
       }
@@ -111,9 +112,7 @@ const address = z.string().check(
     { error: 'must be https://HOST[:PORT], or http on loopback, without user, path or query' },
   ),
 );
-const caFile = z
-  .string()
-  .check(z.regex(/^(?:\/|[A-Za-z]:[\\/])[^\u0000-\u001f]+$/, { error: 'must be an absolute path' }));
+const caFile = z.string().check(z.regex(/^(?:\/|[A-Za-z]:[\\/])[^\p{Cc}]+$/u, { error: 'must be an absolute path' }));
 const timeoutMs = z._default(z.int().check(z.minimum(100), z.maximum(120_000)), 30_000);
 const common = { address: z.optional(address), caFile: z.optional(caFile), timeoutMs };
 const aws = {

@@ -2,9 +2,9 @@
 // conditional there, so that the version that it got tells whether another came in between.
 
 import type { ParameterSpec } from '../../config/store-spec.ts';
-import { ok } from '../../failure.ts';
+import { ok, type Result } from '../../failure.ts';
 import { openSecret } from '../../secret/secret.ts';
-import { expand } from '../sink.ts';
+import { expand, type SinkProblem } from '../sink.ts';
 import { awsCode, awsProblem, awsService, awsUnwritten, type AwsService } from './aws.ts';
 import { isSuccess, objectAt, textAt, type JsonObject } from './store-client.ts';
 import type { Environment } from './store-credential.ts';
@@ -21,17 +21,20 @@ interface Place extends AwsService {
   readonly name: string;
 }
 
-export async function openParameterStore(spec: ParameterSpec, environment: Environment): Promise<Store> {
+export async function openParameterStore(
+  spec: ParameterSpec,
+  environment: Environment,
+): Promise<Result<Store, SinkProblem>> {
   const service = await awsService(SERVICE, spec, environment);
-  return {
+  if (!service.ok) return service;
+  return ok({
     open(reference) {
-      if (!service.ok) return Promise.resolve(service);
       const place = { ...service.value, name: expand(spec.path, reference) };
       const location = `aws-ssm:${place.name}`;
       const at = `${location} at ${place.client.baseUrl.origin}`;
       return Promise.resolve(ok({ location, place: at, look: () => look(place) }));
     },
-  };
+  });
 }
 
 async function look(place: Place): Promise<Look> {

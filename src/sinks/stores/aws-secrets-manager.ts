@@ -3,9 +3,9 @@
 
 import { randomUUID } from 'node:crypto';
 import type { SecretsManagerSpec } from '../../config/store-spec.ts';
-import { ok } from '../../failure.ts';
+import { ok, type Result } from '../../failure.ts';
 import { openSecret } from '../../secret/secret.ts';
-import { expand, notReady } from '../sink.ts';
+import { expand, notReady, type SinkProblem } from '../sink.ts';
 import { awsCode, awsProblem, awsService, awsUnwritten, type AwsService } from './aws.ts';
 import { fieldsOf, withFields } from './json-fields.ts';
 import { isSuccess, objectAt, textAt, type Answer, type JsonObject } from './store-client.ts';
@@ -25,11 +25,14 @@ interface Place extends AwsService {
   readonly endpointField: string | undefined;
 }
 
-export async function openSecretsManager(spec: SecretsManagerSpec, environment: Environment): Promise<Store> {
+export async function openSecretsManager(
+  spec: SecretsManagerSpec,
+  environment: Environment,
+): Promise<Result<Store, SinkProblem>> {
   const service = await awsService(SERVICE, spec, environment);
-  return {
+  if (!service.ok) return service;
+  return ok({
     open(reference) {
-      if (!service.ok) return Promise.resolve(service);
       const expanded = (text: string | undefined) => (text === undefined ? undefined : expand(text, reference));
       const name = expand(spec.name, reference);
       const [field, endpointField] = [expanded(spec.field), expanded(spec.endpointField)];
@@ -38,7 +41,7 @@ export async function openSecretsManager(spec: SecretsManagerSpec, environment: 
       const at = `${location} at ${place.client.baseUrl.origin}`;
       return Promise.resolve(ok({ location, place: at, look: () => look(place) }));
     },
-  };
+  });
 }
 
 async function look(place: Place): Promise<Look> {

@@ -5,7 +5,7 @@
 import { AwsV4Signer } from 'aws4fetch';
 import type { ParameterSpec, SecretsManagerSpec } from '../../config/store-spec.ts';
 import { failed, ok, type Result } from '../../failure.ts';
-import { openSecret, Secret, isSameSecret } from '../../secret/secret.ts';
+import { isSameSecret, openSecret, type Secret } from '../../secret/secret.ts';
 import { parseJson } from '../../text/text.ts';
 import { notReady, type SinkProblem } from '../sink.ts';
 import {
@@ -24,6 +24,7 @@ import {
   kept,
   printedBy,
   secretOfVariable,
+  variableOf,
   type Credential,
   type Environment,
 } from './store-credential.ts';
@@ -62,8 +63,8 @@ export async function awsService(
   const tls = await caOf(spec.caFile ?? environment.AWS_CA_BUNDLE, 'caFile or AWS_CA_BUNDLE');
   if (!tls.ok) return tls;
   const domain = region.value.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
-  const named = spec.address ?? (environment[service.endpointVariable] || environment.AWS_ENDPOINT_URL);
-  const address = named || `https://${service.id}.${region.value}.${domain}`;
+  const named = spec.address ?? variableOf(environment, service.endpointVariable, 'AWS_ENDPOINT_URL');
+  const address = named ?? `https://${service.id}.${region.value}.${domain}`;
   const options = { store: service.words, address, timeoutMs: spec.timeoutMs, tls: tls.value, environment };
   const client = createClient(options);
   if (!client.ok) return client;
@@ -78,8 +79,8 @@ export async function awsService(
 }
 
 async function regionOf(spec: AwsSpec, environment: Environment): Promise<Result<string, SinkProblem>> {
-  const given = spec.region ?? (environment.AWS_REGION || environment.AWS_DEFAULT_REGION);
-  const printed = given ? ok(given) : await askAws(spec, environment, ['configure', 'get', 'region']);
+  const given = spec.region ?? variableOf(environment, 'AWS_REGION', 'AWS_DEFAULT_REGION');
+  const printed = given !== undefined ? ok(given) : await askAws(spec, environment, ['configure', 'get', 'region']);
   if (printed.ok && /^[a-z]{2}(?:-[a-z0-9]+){1,4}$/.test(printed.value)) return printed;
   return failed(
     notReady('It is not known in which region of AWS the sink is.', 'Set AWS_REGION, or "region" of the sink.'),

@@ -2,10 +2,10 @@
 // for a write: what was absent is told from what may not be seen by the public key, which both need.
 
 import type { GithubSpec } from '../../config/store-spec.ts';
-import { ok, failed } from '../../failure.ts';
+import { failed, ok, type Result } from '../../failure.ts';
 import { bearerAuthorization } from '../../secret/opened-secret.ts';
-import { openSecret } from '../../secret/secret.ts';
-import { expand, notReady, type SinkProblem } from '../sink.ts';
+import { openSecret, type Secret } from '../../secret/secret.ts';
+import { expand, notReady, type SecretReference, type SinkProblem } from '../sink.ts';
 import { sealedFor } from './sealed-box.ts';
 import { caOf, createClient, isSuccess, problemOf, sendAs, textAt, unwritten, type Client } from './store-client.ts';
 import {
@@ -13,11 +13,11 @@ import {
   keptSecret,
   printedBy,
   secretOfVariable,
+  variableOf,
   type Credential,
   type Environment,
 } from './store-credential.ts';
-import type { Look, PutBack, Slot, Store, Written } from './store.ts';
-import type { Secret } from '../../secret/secret.ts';
+import type { Look, PutBack, Slot, Store, StorePlace, Written } from './store.ts';
 
 interface Place {
   readonly client: Client;
@@ -29,43 +29,45 @@ interface Place {
   readonly visibility: 'all' | 'private';
 }
 
-export async function openGithub(spec: GithubSpec, environment: Environment): Promise<Store> {
+export async function openGithub(spec: GithubSpec, environment: Environment): Promise<Result<Store, SinkProblem>> {
   const tls = await caOf(spec.caFile, 'caFile');
-  const given = (spec.address ?? environment.GITHUB_API_URL) || undefined;
-  const enterprise = environment.GH_HOST && environment.GH_HOST !== 'github.com' ? environment.GH_HOST : undefined;
-  const api = given ?? (enterprise === undefined ? 'https://api.github.com' : `https://${enterprise}/api/v3`);
+  if (!tls.ok) return tls;
+  const host = environment.GH_HOST ?? '';
+  const enterprise = host === '' || host === 'github.com' ? undefined : host;
+  const api = spec.address ?? variableOf(environment, 'GITHUB_API_URL') ?? apiOf(enterprise);
   // GitHub Enterprise has its API below a path.
   const prefix = api.endsWith('/api/v3') ? '/api/v3' : '';
   const address = api.slice(0, api.length - prefix.length);
-  const made = tls.ok
-    ? createClient({ store: 'GitHub', address, timeoutMs: spec.timeoutMs, tls: tls.value, environment })
-    : tls;
-  if (!made.ok) return { open: () => Promise.resolve(made) };
-  const client = made.value;
-  const token = githubToken(spec, environment, enterprise);
-  return {
-    open(reference) {
-      const name = expand(spec.name, reference).toUpperCase();
-      if (!/^(?!GITHUB_)[A-Z_][A-Z0-9_]*$/.test(name))
-        return Promise.resolve(
-          failed(
-            notReady(
-              `${name} is no name for a secret of GitHub.`,
-              'It must be letters, digits and _, not begin with a digit, and not with GITHUB_; pass another entry.',
-            ),
-          ),
-        );
-      const { owner, repo, environment: of, visibility = 'private' } = spec;
-      const isOrganization = repo === '*';
-      const expanded = expand(owner, reference);
-      const root = isOrganization ? `/orgs/${expanded}/actions` : `/repos/${expanded}/${repo}`;
-      const within = of === undefined ? (isOrganization ? '' : '/actions') : `/environments/${encodeURIComponent(of)}`;
-      const place = { client, token, name, isOrganization, visibility, secrets: `${prefix}${root}${within}/secrets` };
-      const location = `github:${expanded}/${repo}${of === undefined ? '' : `?environment=${of}`}#${name}`;
-      const at = `${location.toLowerCase()} at ${client.baseUrl.origin}${prefix}`;
-      return Promise.resolve(ok({ location, place: at, look: () => look(place) }));
-    },
-  };
+  const client = createClient({ store: 'GitHub', address, timeoutMs: spec.timeoutMs, tls: tls.value, environment });
+  if (!client.ok) return client;
+  const common = { client: client.value, token: githubToken(spec, environment, enterprise) };
+  return ok({ open: (reference) => Promise.resolve(placeOf(spec, reference, prefix, common)) });
+}
+
+function apiOf(enterprise: string | undefined): string {
+  return enterprise === undefined ? 'https://api.github.com' : `https://${enterprise}/api/v3`;
+}
+
+function placeOf(
+  spec: GithubSpec,
+  reference: SecretReference,
+  prefix: string,
+  common: Pick<Place, 'client' | 'token'>,
+): Result<StorePlace, SinkProblem> {
+  const name = expand(spec.name, reference).toUpperCase();
+  if (!/^(?!GITHUB_)[A-Z_][A-Z0-9_]*$/.test(name)) {
+    const hint = 'It must be letters, digits and _, begin with no digit and not with GITHUB_; pass another entry.';
+    return failed(notReady(`${name} is not a name for a secret of GitHub.`, hint));
+  }
+  const { repo, environment: of, visibility = 'private' } = spec;
+  const owner = expand(spec.owner, reference);
+  const isOrganization = repo === '*';
+  const root = isOrganization ? `/orgs/${owner}/actions` : `/repos/${owner}/${repo}`;
+  const within = of === undefined ? (isOrganization ? '' : '/actions') : `/environments/${encodeURIComponent(of)}`;
+  const place = { ...common, name, isOrganization, visibility, secrets: `${prefix}${root}${within}/secrets` };
+  const location = `github:${owner}/${repo}${of === undefined ? '' : `?environment=${of}`}#${name}`;
+  const at = `${location.toLowerCase()} at ${common.client.baseUrl.origin}${prefix}`;
+  return ok({ location, place: at, look: () => look(place) });
 }
 
 function githubToken(spec: GithubSpec, environment: Environment, enterprise: string | undefined): Credential<Secret> {

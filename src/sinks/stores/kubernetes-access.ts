@@ -173,11 +173,9 @@ async function ofPlugin(
 ): Promise<Result<Who, SinkProblem>> {
   const program = textAt(exec, 'command');
   if (program === undefined) return unusable('names no plugin');
-  const args = Array.isArray(exec.args) ? exec.args.filter((each) => typeof each === 'string') : [];
-  const variables = (Array.isArray(exec.env) ? exec.env : []).map((each) => [
-    textAt(each, 'name') ?? '',
-    textAt(each, 'value') ?? '',
-  ]);
+  const args = Array.isArray(exec.args) ? exec.args.filter((each): each is string => typeof each === 'string') : [];
+  const given: readonly unknown[] = Array.isArray(exec.env) ? exec.env : [];
+  const variables = given.map((each) => [textAt(each, 'name') ?? '', textAt(each, 'value') ?? ''] as const);
   const { server, 'certificate-authority-data': ca } = cluster;
   const about = exec.provideClusterInfo === true ? { cluster: { server, 'certificate-authority-data': ca } } : {};
   const info = { apiVersion: exec.apiVersion, kind: 'ExecCredential', spec: { interactive: false, ...about } };

@@ -37,7 +37,23 @@ interface Place {
 
 export function openKubernetes(spec: KubernetesSpec, environment: Environment, folder?: string): Store {
   const access = kubernetesAccess(spec, environment, folder);
-  const call: Place['call'] = async (method, path, body) => {
+  const call = callOf(access);
+  return {
+    async open(reference) {
+      const place = namesOf(spec, reference, call);
+      if (![place.namespace, place.name].every((each) => NAME.test(each))) {
+        const hint = 'It must be lower-case letters, digits, dots and dashes; pass another entry.';
+        return failed(notReady(`${place.namespace}/${place.name} is not a name of a Secret.`, hint));
+      }
+      // The address is part of the place: two clusters have two places.
+      const asked = await access.get();
+      return asked.ok ? ok(placeOf(place, asked.value.client.baseUrl.origin + asked.value.prefix)) : asked;
+    },
+  };
+}
+
+function callOf(access: ReturnType<typeof kubernetesAccess>): Place['call'] {
+  return async (method, path, body) => {
     let by: Client | undefined;
     const sent = await sendAs(
       access,
@@ -49,33 +65,14 @@ export function openKubernetes(spec: KubernetesSpec, environment: Environment, f
           ...(authorization && { authorization: openSecret(authorization) }),
           ...(body && { 'content-type': type }),
         };
-        return client.send({
-          method,
-          path: prefix + path,
-          headers,
-          ...(body && { body: JSON.stringify(body) }),
-          largestReply: LARGEST,
-        });
+        const request = { method, path: prefix + path, headers, largestReply: LARGEST };
+        return client.send({ ...request, ...(body && { body: JSON.stringify(body) }) });
       },
+      // 403 is a right that is missing: another token of the same account has none more.
       ({ status }) => status === 401,
     );
     if (!sent.ok) return { ok: false, problem: sent.failure };
     return by ? { ok: true, answer: sent.value, client: by } : { ok: false, problem: NEVER_ASKED };
-  };
-  return {
-    async open(reference) {
-      const place = namesOf(spec, reference, call);
-      if (![place.namespace, place.name].every((each) => NAME.test(each)))
-        return failed(
-          notReady(
-            `${place.namespace}/${place.name} is no name of a Secret.`,
-            'It must be lower-case letters, digits, dots and dashes; pass another entry.',
-          ),
-        );
-      // The address is part of the place: two clusters have two places.
-      const asked = await access.get();
-      return asked.ok ? ok(placeOf(place, asked.value.client.baseUrl.origin + asked.value.prefix)) : asked;
-    },
   };
 }
 

@@ -58,6 +58,11 @@ export function keptSecret(fetch: () => Promise<Result<Secret, SinkProblem>>): C
   return kept(fetch, isSameSecret);
 }
 
+/** The first of these variables that is filled in. */
+export function variableOf(environment: Environment, ...names: readonly string[]): string | undefined {
+  return names.map((name) => environment[name]).find((value) => value !== undefined && value !== '');
+}
+
 /** The secret of a variable, or of the file that the variable with `_FILE` names. Undefined where neither is set. */
 export async function secretOfVariable(
   environment: Environment,

@@ -29,16 +29,26 @@ import type { Look, Slot, Store, StorePlace } from './store.ts';
 
 type Environment = Readonly<Record<string, string>>;
 
-/** @param open loads what speaks to the store; called once, at the first use */
+/** Opens the store at the first use, and again where that failed. */
+function placesOf(open: () => Promise<Result<Store, SinkProblem>>) {
+  let store: Promise<Result<Store, SinkProblem>> | undefined;
+  return async (reference: SecretReference): Promise<Result<StorePlace, SinkProblem>> => {
+    const opened = await (store ??= open());
+    if (opened.ok) return opened.value.open(reference);
+    store = undefined;
+    return opened;
+  };
+}
+
+/** @param open loads what speaks to the store */
 export function storeSink(
   name: string,
   spec: StoreSpec,
   environment: Environment,
-  open: (spec: StoreSpec, environment: Environment) => Promise<Store>,
+  open: (spec: StoreSpec, environment: Environment) => Promise<Result<Store, SinkProblem>>,
 ): Sink {
-  let store: Promise<Store> | undefined;
   const location = storeLocation(spec);
-  const placeOf = async (reference: SecretReference) => (await (store ??= open(spec, environment))).open(reference);
+  const placeOf = placesOf(() => open(spec, environment));
   const lookAt = async (reference: SecretReference): Promise<Look> => {
     const place = await placeOf(reference);
     return place.ok ? place.value.look() : { is: 'unreadable', problem: place.failure };
@@ -55,12 +65,7 @@ export function storeSink(
     verification: spec.type === 'github' ? 'metadata' : 'read-back',
     async preflight(reference, _mode, replaced): Promise<Result<Preflight, SinkProblem>> {
       const place = await placeOf(reference);
-      if (!place.ok) return place;
-      const seen = judge(place.value, await place.value.look(), replaced);
-      if (!seen.ok) return seen;
-      const problem = await seen.value.slot.prove();
-      if (problem) return failed(problem);
-      return ok({ write: storeWrite(place.value, seen.value, replaced, 'endpointField' in spec) });
+      return place.ok ? check(place.value, spec, replaced) : place;
     },
     lookUp: async (reference) => heldBy(await lookAt(reference)),
     async readSecret(reference, key): Promise<FoundSecret> {
@@ -73,6 +78,19 @@ export function storeSink(
       if (place.ok) await serialized(place.value.place, () => takeOutIfHeld(place.value, fingerprint));
     },
   };
+}
+
+async function check(
+  place: StorePlace,
+  spec: StoreSpec,
+  replaced: Replaced | undefined,
+): Promise<Result<Preflight, SinkProblem>> {
+  const seen = judge(place, await place.look(), replaced);
+  if (!seen.ok) return seen;
+  const problem = await seen.value.slot.prove();
+  if (problem) return failed(problem);
+  const keepsEndpoint = 'endpointField' in spec && spec.endpointField !== undefined;
+  return ok({ write: storeWrite(place, seen.value, replaced, keepsEndpoint) });
 }
 
 /** What a secret may be written onto. */
@@ -131,38 +149,28 @@ function storeWrite(
   const { location } = place;
   let given: Given | undefined;
   let onto = first;
+  const deliver = async (secret: Secret, endpoint: string | undefined): Promise<Delivery> => {
+    const still = judge(place, await place.look(), replaced);
+    if (!still.ok) return failedDelivery(still.failure);
+    if (still.value.holds !== first.holds) return failedDelivery(changedMeanwhile(location));
+    onto = still.value;
+    const { warnings, written } = keepsEndpoint ? endpointFor(location, onto.slot, endpoint) : NO_ENDPOINT;
+    const result = await onto.slot.write({ secret, endpoint: written });
+    if (result.is === 'changed') return failedDelivery(changedMeanwhile(location));
+    if (result.is === 'refused') return failedDelivery(result.problem);
+    given = { secret, withEndpoint: written !== undefined, id: result.is === 'written' ? result.id : undefined };
+    if (result.is === 'uncertain') {
+      const { message, hint } = result.problem;
+      return { outcome: 'uncertain', message, hint };
+    }
+    return { outcome: 'written', warnings: [...warnings, ...(result.warning === undefined ? [] : [result.warning])] };
+  };
   return {
     location,
     place: place.place,
     overwrites: first.holds,
     canRetract: true,
-    deliver: (secret, { endpoint } = {}) =>
-      serialized(place.place, async (): Promise<Delivery> => {
-        const still = judge(place, await place.look(), replaced);
-        if (!still.ok) return failedDelivery(still.failure);
-        if (still.value.holds !== first.holds) return failedDelivery(changedMeanwhile(location));
-        onto = still.value;
-        const { warnings, written } = keepsEndpoint ? endpointFor(location, onto.slot, endpoint) : NO_ENDPOINT;
-        const result = await onto.slot.write({ secret, endpoint: written });
-        const withEndpoint = written !== undefined;
-        switch (result.is) {
-          case 'written':
-            given = { secret, withEndpoint, id: result.id };
-            return {
-              outcome: 'written',
-              warnings: [...warnings, ...(result.warning === undefined ? [] : [result.warning])],
-            };
-          case 'changed':
-            return failedDelivery(changedMeanwhile(location));
-          case 'refused':
-            return failedDelivery(result.problem);
-          case 'uncertain': {
-            given = { secret, withEndpoint, id: undefined };
-            const { message, hint } = result.problem;
-            return { outcome: 'uncertain', message, hint };
-          }
-        }
-      }),
+    deliver: (secret, { endpoint } = {}) => serialized(place.place, () => deliver(secret, endpoint)),
     verify: async (secret) => verdict(location, await place.look(), secret, given?.id),
     retract: () =>
       serialized(place.place, () => (given ? takeBack(place, onto, given) : Promise.resolve<Retraction>('out'))),

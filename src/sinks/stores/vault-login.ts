@@ -14,6 +14,7 @@ import {
   secretOfFile,
   secretOfVariable,
   textOfFile,
+  variableOf,
   type Credential,
   type Environment,
 } from './store-credential.ts';
@@ -22,9 +23,7 @@ const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 
 /** The value by Vault's name, else by OpenBao's. */
 export function vaultVariable(environment: Environment, name: string): string | undefined {
-  return [environment[`VAULT_${name}`], environment[`BAO_${name}`]].find(
-    (value) => value !== undefined && value !== '',
-  );
+  return variableOf(environment, `VAULT_${name}`, `BAO_${name}`);
 }
 
 export function vaultToken(client: Client, spec: VaultSpec, environment: Environment): Credential<Secret> {

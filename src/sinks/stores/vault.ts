@@ -30,7 +30,7 @@ type Call = (
   body?: object,
 ) => Promise<Result<Answer, SinkProblem>>;
 
-export async function openVault(spec: VaultSpec, environment: Environment): Promise<Store> {
+export async function openVault(spec: VaultSpec, environment: Environment): Promise<Result<Store, SinkProblem>> {
   const tls = await caOf(spec.caFile ?? vaultVariable(environment, 'CACERT'), 'caFile or VAULT_CACERT');
   const address = (spec.address ?? vaultVariable(environment, 'ADDR'))?.replace(/\/$/, '');
   const noAddress = notReady('It is not known where Vault is.', 'Set VAULT_ADDR, or "address" of the sink.');
@@ -39,15 +39,15 @@ export async function openVault(spec: VaultSpec, environment: Environment): Prom
     : address === undefined
       ? failed(noAddress)
       : createClient({ store: 'Vault', address, timeoutMs: spec.timeoutMs, tls: tls.value, environment });
-  if (!made.ok) return { open: () => Promise.resolve(made) };
+  if (!made.ok) return made;
   const client = made.value;
   const call = callOf(client, spec, environment);
-  return {
+  return ok({
     async open(reference) {
       const found = await enginePath(client, call, expand(`${spec.mount}/${spec.path}`, reference));
       return found.ok ? ok(placeOf({ client, call, ...found.value, ...fieldsFor(spec, reference) })) : found;
     },
-  };
+  });
 }
 
 function callOf(client: Client, spec: VaultSpec, environment: Environment): Call {
