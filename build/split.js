@@ -20,9 +20,12 @@ const SHARED = [
 const COPIED = [
   'src/config/base-url.ts',
   'src/config/command-spec.ts',
+  'src/config/environment.ts',
+  'src/config/proxy.ts',
   'src/config/schema-issue.ts',
   'src/config/secret-text.ts',
   'src/config/sink-kinds.ts',
+  'src/config/store-spec.ts',
   'src/failure.ts',
   'src/files/file-problem.ts',
   'src/files/path-walk.ts',

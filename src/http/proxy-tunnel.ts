@@ -5,7 +5,7 @@ import { request as httpRequest } from 'node:http';
 import { isIP, type Socket } from 'node:net';
 import type { buildConnector } from 'undici';
 import buildTlsConnector from 'undici/lib/core/connect.js';
-import type { ProxySettings } from '../config/atlas-connection.ts';
+import type { ProxySettings } from '../config/proxy.ts';
 import { systemCode } from '../files/file-problem.ts';
 import { basicAuthorization } from '../secret/opened-secret.ts';
 

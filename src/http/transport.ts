@@ -4,7 +4,7 @@
 import { setFlagsFromString } from 'node:v8';
 import type { Dispatcher } from 'undici';
 import Agent from 'undici/lib/dispatcher/agent.js';
-import type { ProxySettings } from '../config/atlas-connection.ts';
+import type { ProxySettings } from '../config/proxy.ts';
 import { systemCode } from '../files/file-problem.ts';
 import { goesThroughProxy, isTlsError, ProxyError, tunnelConnector } from './proxy-tunnel.ts';
 

@@ -2,7 +2,7 @@
 // reply without success means, in words. Nothing of a reply is shown: it may repeat the secret.
 
 import { readFile } from 'node:fs/promises';
-import { readProxy } from '../../config/atlas-connection.ts';
+import { readProxy } from '../../config/proxy.ts';
 import { parseBaseUrl } from '../../config/base-url.ts';
 import { ConfigError } from '../../config/config-error.ts';
 import { failed, ok, type Result } from '../../failure.ts';

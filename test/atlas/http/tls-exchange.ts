@@ -2,7 +2,7 @@
 // Arguments: the base URL and how many exchanges, one after another. Writes their results as JSON.
 
 import { createTransport, type Exchange } from '../../../src/http/transport.ts';
-import { readProxy } from '../../../src/config/atlas-connection.ts';
+import { readProxy } from '../../../src/config/proxy.ts';
 
 const [, , baseUrl = '', times = '1'] = process.argv;
 const proxy = readProxy(process.env);
