@@ -5,8 +5,8 @@ import { fileSchema } from './settings-schema.ts';
 import { settingNames, settings } from './settings.ts';
 import { presets, presetUris } from './presets.ts';
 import { sinkKinds, type SinkKind } from './sink-kinds.ts';
+import { pathPatterns, sinkSchema, templatePatterns, variablePattern } from './sink-spec.ts';
 import { storePatterns } from './store-spec.ts';
-import { pathPatterns, sinkSchema, variablePattern } from './sink-spec.ts';
 
 type Schema = z.core.JSONSchema.BaseSchema;
 
@@ -71,7 +71,12 @@ function uris(): Schema[] {
       ...described('command'),
       pattern: String.raw`^command:\s*\[\s*${STRING}(?:\s*,\s*${STRING})*\s*\]\s*$`,
     },
-    { description: `A preset: ${presetUris}`, type: 'string', pattern: `^(?:${Object.keys(presets).join('|')}):` },
+    {
+      description: `A preset: ${presetUris}`,
+      type: 'string',
+      pattern: `^(?:${Object.keys(presets).join('|')}):`,
+      allOf: templatePatterns.map(({ source }) => ({ pattern: source })),
+    },
     ...storeKinds.map((kind) => ({ ...described(kind), pattern: storePatterns[kind] })),
     { ...described('inline'), const: 'inline' },
   ];

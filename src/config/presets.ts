@@ -184,10 +184,10 @@ function secretService(service: string, account: string): Expansion {
   return {
     argv: ['secret-tool', 'store', `--label=${service} ${account}`, ...attributes],
     remove: ['secret-tool', 'clear', ...attributes],
+    // A lookup ends with 1, without a word, where there is nothing and where the keyring is locked; a search finds what is locked.
+    exists: ['secret-tool', 'search', ...attributes],
+    emptyMeans: 'absent',
     verify: ['secret-tool', 'lookup', ...attributes],
-    absent: [1],
-    // A keyring that cannot be reached ends with 1 too, and says so.
-    absentNeedsEmptyStderr: true,
   };
 }
 

@@ -35,7 +35,7 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
     variable: 'ATLAS_MODEL_KEYS_SINKS',
     flag: { name: 'sink', argument: 'NAME=URI', repeatable: true },
     fromText: sinksFromText,
-    help: `A place for secrets, one of ${sinkUris}; or a preset, a command that is known: ${presetUris}. The variable holds one NAME=URI, or a JSON object of name to URI or object`,
+    help: `A place for secrets, one of ${sinkUris}; or a preset, a command that is known: ${presetUris}. The flag and the variable hold one NAME=URI or NAME={…} (a sink as a JSON object), or a JSON object of name to URI or object`,
     standard: 'local, a file in the user data directory',
   },
   defaultSink: {
@@ -167,9 +167,12 @@ function names<Name extends string>(table: Readonly<Record<Name, Setting>>): Nam
 const NEXT_SINK =
   /[,;]\s*[A-Za-z0-9][\w.-]*\s*=\s*(?:[a-z][a-z0-9-]*:|inline\b|reveal\b)|[\s|][A-Za-z0-9][\w.-]*=(?:file:|dotenv:|command:|inline\b)/;
 
-/** One `NAME=URI`, or a JSON object of name to URI or object. A list of several is not read as one path. */
+/** One `NAME=URI` or `NAME={…}`, or a JSON object of name to URI or object. A list of several is not read as one path. */
 function sinksFromText(value: string): unknown {
   if (value.startsWith('{')) return parseJson(value) ?? value;
+  const [, name, object] = /^([^={]*)=(\{.*)$/s.exec(value) ?? [];
+  const parsed = object === undefined ? undefined : parseJson(object);
+  if (name !== undefined && parsed !== undefined) return { [name]: parsed };
   if (NEXT_SINK.test(value)) return value;
   const equals = value.indexOf('=');
   return equals === -1 ? value : { [value.slice(0, equals)]: value.slice(equals + 1) };

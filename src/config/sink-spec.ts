@@ -47,8 +47,10 @@ const WITHOUT_PARENTS = /^(?![\s\S]*[\\/]\.\.(?:[\\/]|$))/;
 /** Absolute on any system; {@link located} asks whether it is absolute on this one. */
 const ROOTED = /^(?:\/|~[\\/]|[A-Za-z]:[\\/]|\\\\)/;
 const NO_DIRECTORY = /[^\\/]$/;
+/** What every text with placeholders must match. */
+export const templatePatterns: readonly RegExp[] = [WITHOUT_CONTROL, KNOWN_PLACEHOLDERS];
 /** What the path behind `file:` or `dotenv:` must match. */
-export const pathPatterns: readonly RegExp[] = [WITHOUT_CONTROL, KNOWN_PLACEHOLDERS, ROOTED, WITHOUT_PARENTS];
+export const pathPatterns: readonly RegExp[] = [...templatePatterns, ROOTED, WITHOUT_PARENTS];
 
 const MUST_BE_ABSOLUTE = 'must be an absolute path, or start with ~/';
 

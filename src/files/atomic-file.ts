@@ -64,7 +64,7 @@ export async function withNewFile<T>(
   directory: SafeDirectory,
   name: string,
   bytes: Uint8Array,
-  use: (identity: Identity, file: number) => T | Promise<T>,
+  use: (placed: PlacedFile, file: number) => T | Promise<T>,
   { mode, uid, gid, give }: Access = PRIVATE,
 ): Promise<T> {
   const file = openSync(directory.path(name), CREATE, 0o600);
@@ -90,7 +90,12 @@ export async function withNewFile<T>(
  *
  * @param token by which `leftovers` finds what stays should this process be killed
  */
-export function placeNew(directory: SafeDirectory, name: string, bytes: Uint8Array, token?: string): Promise<Identity> {
+export function placeNew(
+  directory: SafeDirectory,
+  name: string,
+  bytes: Uint8Array,
+  token?: string,
+): Promise<PlacedFile> {
   const temporary = temporaryName(name, token);
   return withNewFile(directory, temporary, bytes, async (written) => {
     directory.confirm();
@@ -107,6 +112,9 @@ export function placeNew(directory: SafeDirectory, name: string, bytes: Uint8Arr
     return written;
   });
 }
+
+/** A number is given again to the next file: the time of its birth tells the two apart, where the disk keeps it. */
+export type PlacedFile = Identity & Pick<BigIntStats, 'birthtimeNs'>;
 
 interface Replacing {
   /** As of {@link placeNew}. */

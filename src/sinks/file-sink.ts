@@ -4,10 +4,18 @@
 import type { Stats } from 'node:fs';
 import { failed, ok, type Result } from '../failure.ts';
 import type { FileSpec } from '../config/sink-spec.ts';
-import { PRIVATE, placeNew, readFound, removeIfSame, replaceVersion, type FoundFile } from '../files/atomic-file.ts';
+import {
+  PRIVATE,
+  placeNew,
+  readFound,
+  removeIfSame,
+  replaceVersion,
+  type FoundFile,
+  type PlacedFile,
+} from '../files/atomic-file.ts';
 import { withLock } from '../files/process-owner.ts';
-import { fileProblem, isOpenToOthers, kindOf, modeOf, shellWord } from '../files/file-problem.ts';
-import { placeKey, type Identity } from '../files/names.ts';
+import { fileProblem, isOpenToOthers, kindOf, shellWord } from '../files/file-problem.ts';
+import { placeKey } from '../files/names.ts';
 import type { SafeDirectory } from '../files/safe-directory.ts';
 import { fingerprintOfBytes, holdsExactly, type Fingerprint } from '../secret/opened-secret.ts';
 import { openSecret, type Secret } from '../secret/secret.ts';
@@ -23,7 +31,16 @@ import {
   type JudgeExisting,
   type Environment,
 } from './file-path.ts';
-import { changedMeanwhile, heldValue, notTheOldSecret, oldSecretIn, secretIn, type OldSecret } from './old-secret.ts';
+import { verdictOn } from './file-verdict.ts';
+import {
+  bytesOf,
+  changedMeanwhile,
+  heldValue,
+  notTheOldSecret,
+  oldSecretIn,
+  secretIn,
+  type OldSecret,
+} from './old-secret.ts';
 import {
   attempt,
   entryExists,
@@ -44,7 +61,6 @@ import {
   type Retraction,
   type Sink,
   type SinkProblem,
-  type Verdict,
 } from './sink.ts';
 
 /** `environment` is that of this process; git is found and configured by it. */
@@ -67,11 +83,11 @@ export function fileSink(name: string, spec: FileSpec, environment: Environment)
     },
     async lookUp(reference): Promise<Held> {
       const file = filePathOf(spec.path, reference);
-      return file.ok ? heldBy(() => heldAt(file.value)) : { held: 'unknown' };
+      return file.ok ? heldBy(() => readAt(file.value, heldValue)) : { held: 'unknown' };
     },
     async readSecret(reference, key): Promise<FoundSecret> {
       const file = filePathOf(spec.path, reference);
-      return file.ok ? heldBy(() => secretAt(file.value, key)) : { held: 'unknown' };
+      return file.ok ? heldBy(() => readAt(file.value, (bytes) => secretIn(bytes, key))) : { held: 'unknown' };
     },
 
     async withdraw(reference, fingerprint) {
@@ -83,21 +99,8 @@ export function fileSink(name: string, spec: FileSpec, environment: Environment)
 }
 
 function newFileWrite(file: FilePath, access: readonly string[]): PreparedWrite {
-  let delivered: Identity | undefined;
-  const removeDelivered = async (): Promise<Retraction> => {
-    const identity = delivered;
-    if (identity === undefined) return 'out';
-    try {
-      const removed = await inDirectory(file.directory, async (directory) => {
-        await removeIfSame(directory, file.name, identity);
-        return ok(undefined);
-      });
-      return removed.ok ? 'out' : 'unknown';
-    } catch {
-      // Gone already, or out of reach: the key itself is deleted.
-      return 'unknown';
-    }
-  };
+  let delivered: Placed | undefined;
+  const removeDelivered = () => removePlaced(file, delivered);
   return {
     get location() {
       return locationOf(file.path);
@@ -109,7 +112,8 @@ function newFileWrite(file: FilePath, access: readonly string[]): PreparedWrite 
       const bytes = Buffer.from(openSecret(secret), 'utf8');
       const placed = await attempt(`${file.path} could not be written`, () =>
         inDirectory(file.directory, async (directory) => {
-          delivered = await placeNew(directory, file.name, bytes, call?.nonce);
+          const placed = await placeNew(directory, file.name, bytes, call?.nonce);
+          delivered = { ...placed, secret };
           return ok(undefined);
         }),
       );
@@ -120,6 +124,25 @@ function newFileWrite(file: FilePath, access: readonly string[]): PreparedWrite 
     verify: (secret) => verdictOn(file, secret),
     retract: removeDelivered,
   };
+}
+
+type Placed = PlacedFile & { readonly secret: Secret };
+
+async function removePlaced(file: FilePath, placed: Placed | undefined): Promise<Retraction> {
+  if (placed === undefined) return 'out';
+  try {
+    const removed = await inDirectory(file.directory, async (directory) => {
+      const found = await readFile(directory, file);
+      const isHeld = found?.bytes !== undefined && holdsExactly(found.bytes, placed.secret);
+      // Somebody else's file may have got the number of ours.
+      if (isHeld || found?.stats.birthtimeNs === placed.birthtimeNs) await removeIfSame(directory, file.name, placed);
+      return ok(undefined);
+    });
+    return removed.ok ? 'out' : 'unknown';
+  } catch {
+    // Gone already, or out of reach: the key itself is deleted.
+    return 'unknown';
+  }
 }
 
 function withdrawFrom(file: FilePath, fingerprint: Fingerprint): Promise<Result<undefined, SinkProblem>> {
@@ -246,27 +269,17 @@ function locked<T>(
   );
 }
 
-/** The caller wipes them. */
-function bytesOf({ secret, lineEnd }: OldSecret): Buffer {
-  return Buffer.from(openSecret(secret) + lineEnd, 'utf8');
-}
-
 /** In bytes; a larger file holds something else. */
 const LARGEST_SECRET = 4096;
 
-function heldAt(file: FilePath): Promise<Result<Held, SinkProblem>> {
-  return inDirectory<Held>(file.directory, async (directory) => {
+function readAt<T extends { readonly held: string }>(
+  file: FilePath,
+  read: (bytes: Buffer) => T,
+): Promise<Result<T | { readonly held: 'nothing' | 'unknown' }, SinkProblem>> {
+  return inDirectory<T | { readonly held: 'nothing' | 'unknown' }>(file.directory, async (directory) => {
     const found = await readFile(directory, file);
     if (found === undefined) return ok({ held: 'nothing' });
-    return ok(found.bytes === undefined ? { held: 'unknown' } : heldValue(found.bytes));
-  });
-}
-
-function secretAt(file: FilePath, key: Replaced): Promise<Result<FoundSecret, SinkProblem>> {
-  return inDirectory<FoundSecret>(file.directory, async (directory) => {
-    const found = await readFile(directory, file);
-    if (found === undefined) return ok({ held: 'nothing' });
-    return ok(found.bytes === undefined ? { held: 'unknown' } : secretIn(found.bytes, key));
+    return ok(found.bytes === undefined ? { held: 'unknown' } : read(found.bytes));
   });
 }
 
@@ -286,9 +299,8 @@ function judgeFile(replaced: Replaced | undefined): JudgeExisting<OldSecret> {
 }
 
 function taken({ path }: FilePath, stats: Stats): SinkProblem {
-  const what = kindOf(stats);
   const hint = 'Nothing is overwritten. Pass another entry, or move that away first.';
-  return entryExists(`${path} exists already; it is ${what}.`, hint);
+  return entryExists(`${path} exists already; it is ${kindOf(stats)}.`, hint);
 }
 
 /** Whatever the file holds. */
@@ -311,37 +323,3 @@ async function readReplaceable(
     notReady(`Other users can write to ${path}.`, `Check what is in it, then run: chmod 600 ${shellWord(path)}`),
   );
 }
-
-/** @param widest the widest mode that it may have */
-async function verdictOn(file: FilePath, secret: Secret, widest = 0o600): Promise<Verdict> {
-  const checked = await attempt(`${file.path} could not be read back`, () => readBack(file, secret, widest));
-  if (checked.ok) return { outcome: 'verified', verification: 'read-back' };
-  return { outcome: 'mismatch', message: checked.failure.message, hint: checked.failure.hint };
-}
-
-function readBack(file: FilePath, secret: Secret, widest: number): Promise<Result<undefined, SinkProblem>> {
-  const limit = Buffer.byteLength(openSecret(secret));
-  return inDirectory(file.directory, async (directory) => {
-    const found = await readFound(directory, file.name, limit);
-    const problem = changeProblem(file.path, found, secret, widest);
-    return problem === undefined ? ok(undefined) : failed(problem);
-  });
-}
-
-function changeProblem(
-  path: string,
-  found: FoundFile | undefined,
-  secret: Secret,
-  widest: number,
-): SinkProblem | undefined {
-  if (found === undefined) return notReady(`${path} is gone again.`, FIND_OUT);
-  const problem = fileProblem(path, found.stats);
-  if (problem !== undefined) return sinkProblem(problem);
-  const mode = modeOf(found.stats);
-  if ((mode & 0o077 & ~widest) !== 0)
-    return notReady(`${path} has mode 0${mode.toString(8)} instead of 0600.`, FIND_OUT);
-  if (found.bytes !== undefined && holdsExactly(found.bytes, secret)) return undefined;
-  return notReady(`${path} does not hold exactly the secret that was delivered.`, FIND_OUT);
-}
-
-const FIND_OUT = 'Find out what changes files in that directory, or configure another path.';

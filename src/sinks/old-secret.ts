@@ -2,7 +2,7 @@
 // Atlas shows it, such as `al-****odu2`. It reads no sink, and says why whatever else stands at a place stays there.
 
 import { fingerprintOfBytes } from '../secret/opened-secret.ts';
-import { Secret } from '../secret/secret.ts';
+import { Secret, openSecret } from '../secret/secret.ts';
 import { entryExists, type FoundSecret, type Held, type Replaced, type SinkProblem } from './sink.ts';
 
 /** As a sink holds it. */
@@ -18,6 +18,11 @@ export function oldSecretIn(bytes: Buffer, replaced: Replaced): OldSecret | unde
   const lineEnd = /\r?\n$/.exec(text)?.[0] ?? '';
   const value = text.slice(0, text.length - lineEnd.length);
   return isOld(value, replaced) ? { secret: new Secret(value), lineEnd } : undefined;
+}
+
+/** The caller wipes them. */
+export function bytesOf({ secret, lineEnd }: OldSecret): Buffer {
+  return Buffer.from(openSecret(secret) + lineEnd, 'utf8');
 }
 
 /** What a look says of a value: its fingerprint, and the mask that Atlas would give it. The caller wipes the bytes. */

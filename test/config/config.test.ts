@@ -76,6 +76,22 @@ describe('the sandbox has none of the sinks that stand in environment and file',
     expect([[...sinks], defaultSink]).toEqual([[['here', { type: 'file', path: '/tmp/here/{entry}' }]], 'here']);
   });
 
+  test.each<[string, string[], Record<string, unknown>]>([
+    [
+      'an object',
+      ['a={"type":"command","argv":["x"],"verify":["y"],"absent":[1]}'],
+      { a: { argv: ['x'], absent: [1] } },
+    ],
+    ['an object among URIs', ['a={"type":"file","path":"/a"}', 'b=file:/b'], { a: { path: '/a' }, b: { path: '/b' } }],
+    ['a JSON object of several', ['{"a":{"type":"file","path":"/a"},"b":"file:/b"}'], { a: { path: '/a' }, b: {} }],
+    ['a preset', ['a=pass:voyage/{entry}'], { a: { type: 'command', preset: { uri: 'pass:voyage/{entry}' } } }],
+    ['a command as a URI', ['a=command:["x","{.data.key}"]'], { a: { argv: ['x', '{.data.key}'] } }],
+  ])('every form of a sink can be tried there: %s', async (_form, sinks, expected) => {
+    const config = await load(['--sandbox', ...sinks.flatMap((each) => ['--sink', each])], standing());
+    expect(Object.fromEntries(config.sinks)).toMatchObject(expected);
+    expect([...config.sinks.keys()]).toEqual(Object.keys(expected));
+  });
+
   test('all else that stands there counts', async () => {
     expect((await load(['--sandbox'], { ATLAS_MODEL_KEYS_READ_ONLY: '1' })).readOnly).toBe(true);
   });
@@ -207,6 +223,39 @@ describe('a bad value is one line that names the setting', () => {
     ['--sink.a.argv.0: must name a program, without placeholders', ['--sink', 'a=command:["{entry}"]'], {}],
     ['--sink.b.argv.0: must name a program, without placeholders', ['--sink', 'b=command:["{entry}"]'], {}],
     ['--sink.a.argv.0: is required', ['--sink', 'a=command:[]'], {}],
+    [
+      '--sink.a.argv.1: knows the placeholders {groupId} and {entry} only',
+      ['--sink', 'a=command:["x","{secret}"]'],
+      {},
+    ],
+    [
+      '--sink.a.argv.1: must not hold the secret: it goes to the standard input, in the form of "input"',
+      ['--sink', 'a=command:["x","{secret:json}"]'],
+      {},
+    ],
+    [
+      '--sink.a.input: must hold {secret}, {secret:json} or {secret:base64}',
+      ['--sink', 'a={"type":"command","argv":["x"],"input":"{entry}"}'],
+      {},
+    ],
+    [
+      '--sink.a.input: knows {secret} and {endpoint}, each also with :json or :base64, {groupId} and {entry} only',
+      ['--sink', 'a={"type":"command","argv":["x"],"input":"{secret:hex}"}'],
+      {},
+    ],
+    [
+      '--sink.a.passEnv.0: must not hand Atlas credentials (MONGODB_ATLAS_…, MDB_MCP_…) to a command',
+      ['--sink', 'a={"type":"command","argv":["x"],"passEnv":["mongodb_atlas_client_secret"]}'],
+      {},
+    ],
+    ['--sink.a.uri: must be written as pass:PATH', ['--sink', 'a=pass:-f'], {}],
+    ['--sink.a.uri: must be written as age:FILE?recipient=RECIPIENT&identity=FILE', ['--sink', 'a=age:/x'], {}],
+    ['--sink.a.uri: knows the placeholders {groupId} and {entry} only', ['--sink', 'a=pass:{name}'], {}],
+    [
+      '--sink.a.endpointVariable: must be another variable than that of the secret',
+      ['--sink', 'a={"type":"dotenv","path":"/x/.env","endpointVariable":"VOYAGE_API_KEY"}'],
+      {},
+    ],
     ['--default-sink: names no configured sink; there are: local', ['--default-sink', 'other'], {}],
     ['ATLAS_MODEL_KEYS_TIMEOUT_MS: must be a number', [], { ATLAS_MODEL_KEYS_TIMEOUT_MS: 'soon' }],
     ['ATLAS_MODEL_KEYS_TIMEOUT_MS: must be at least 1000', [], { ATLAS_MODEL_KEYS_TIMEOUT_MS: '10' }],

@@ -54,6 +54,16 @@ describe('accepted by both', () => {
     [{ sinks: { a: 'command:["pass","insert","a \\"b\\" {entry}"]', b: 'command: [ "/bin/x" ]' } }],
     [{ sinks: { a: { type: 'dotenv', path: '/srv/.env' }, b: { type: 'file', path: '~/x' } } }],
     [{ sinks: { a: { type: 'command', argv: ['x', '{entry}'], verify: ['y'], env: { A_1: '' }, timeoutMs: 100 } } }],
+    [
+      {
+        sinks: {
+          a: { type: 'command', argv: ['x', '{.data.key}', '{{.Name}}'], exists: ['y'], existsLine: '{entry}' },
+        },
+      },
+    ],
+    [{ sinks: { a: { type: 'command', argv: ['x'], input: '{"a":{secret:json}}', passEnv: ['A'], absent: [1, 44] } } }],
+    [{ sinks: { a: 'pass:voyage/{entry}', b: { type: 'preset', uri: 'op://V/{entry}/credential', env: { A: '1' } } } }],
+    [{ sinks: { a: { type: 'dotenv', path: '/srv/.env', endpointVariable: 'VOYAGE_URL' } } }],
     [{ stateDir: '~/state', apiVersion: 'auto', timeoutMs: 1000, logLevel: 'silent', allowedProjects: [GROUP] }],
     [{ confirm: 'never' }],
     [{ confirm: 'required', maxCreatesPerHour: 0 }],
@@ -109,6 +119,11 @@ describe('refused by both', () => {
     [{ sinks: { a: { type: 'command', argv: ['x'], env: { MONGODB_ATLAS_CLIENT_SECRET: '' } } } }],
     [{ sinks: { a: { type: 'command', argv: ['x'], env: { mdb_mcp_api_client_id: '' } } } }],
     [{ sinks: { a: { type: 'command', argv: ['x'], timeoutMs: 1 } } }],
+    [{ sinks: { a: { type: 'command', argv: ['x'], input: '{entry}' } } }],
+    [{ sinks: { a: { type: 'command', argv: ['x', '{secret:json}'] } } }],
+    [{ sinks: { a: { type: 'command', argv: ['x'], passEnv: ['MDB_MCP_API_CLIENT_ID'] } } }],
+    [{ sinks: { a: { type: 'command', argv: ['x'], absent: [0] } } }],
+    [{ sinks: { a: 'pass:{name}' } }],
     [{ defaultSink: '' }],
     [{ credentialTimeoutMs: 999 }],
     [{ credentialTimeoutMs: 50_001 }],

@@ -1,52 +1,30 @@
 // The command sink with the programs that people use: pass, age and secret-tool, with real keys and a real
 // keyring. It needs the Debian packages pass, gnupg, age, libsecret-tools, gnome-keyring and dbus.
 
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { accessSync, constants, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { readFileSync, statSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { CommandSpec } from '../../src/config/command-spec.ts';
 import { fingerprintOf } from '../../src/secret/opened-secret.ts';
 import { Secret } from '../../src/secret/secret.ts';
 import { commandSink } from '../../src/sinks/command-sink.ts';
 import type { PreparedWrite } from '../../src/sinks/sink.ts';
-import { environmentOf } from './script-folder.ts';
+import { done, makePassStore, missingOf, realHome, startKeyring, type RealHome } from './real-programs.ts';
 
 const ADDRESS = { groupId: '0123456789abcdef01234567', entry: 'voyage.dev' };
 const VALUE = 'al-real-canary-0123456789abcdefghij';
 const SECRET = new Secret(VALUE);
 
-/** Short, because the path of a gpg-agent's socket may have about 100 characters at most. */
-let home: string;
-let environment: Record<string, string>;
+let home: RealHome;
 beforeEach(() => {
-  home = mkdtempSync('/tmp/amk-');
-  // Nothing of the person who runs the tests: no keys, no agent, no bus, no store.
-  const { PATH = '', LANG = 'C.UTF-8' } = environmentOf();
-  environment = { PATH, LANG, HOME: home, GNUPGHOME: home, PASSWORD_STORE_DIR: join(home, 'store') };
+  home = realHome();
 });
-afterEach(() => {
-  rmSync(home, { recursive: true, force: true });
-});
+afterEach(() => home.close());
 
 /** Skips with a reason where a program is missing; in continuous integration it must be there. */
 function realTest(programs: readonly string[], title: string, body: () => Promise<void>): void {
-  const missing = programs.filter((program) => !isInstalled(program));
+  const missing = missingOf(programs);
   const reason = missing.length > 0 ? ` (not installed: ${missing.join(', ')})` : '';
   test.skipIf(missing.length > 0 && process.env.CI === undefined)(title + reason, body);
-}
-
-function isInstalled(program: string): boolean {
-  const folders = (environmentOf().PATH ?? '').split(delimiter);
-  return folders.some((folder) => {
-    try {
-      accessSync(join(folder, program), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
 }
 
 async function targetOf(
@@ -62,16 +40,9 @@ async function targetOf(
     ...(verify && { verify, absent: [1] }),
   };
   const address = { ...ADDRESS, ...(entry !== undefined && { entry }) };
-  const preflight = await commandSink('vault', spec, environment).preflight(address, 'prove');
+  const preflight = await commandSink('vault', spec, home.env).preflight(address, 'prove');
   if (!preflight.ok) throw new Error(preflight.failure.message);
   return preflight.value.write;
-}
-
-/** Runs a program to set the scene, in the environment that the sink has too. */
-function prepare(program: string, args: readonly string[], input = ''): string {
-  const { status, stdout, stderr } = spawnSync(program, args, { env: environment, input, encoding: 'utf8' });
-  if (status !== 0) throw new Error(`${program} failed: ${stderr}`);
-  return stdout.trim();
 }
 
 const WRITTEN = { outcome: 'written', warnings: [] };
@@ -82,40 +53,30 @@ describe('pass', () => {
   const insert: CommandSpec['argv'] = ['pass', 'insert', '-m', '-f', 'atlas/{groupId}/{entry}'];
   const show: CommandSpec['argv'] = ['pass', 'show', 'atlas/{groupId}/{entry}'];
 
-  function makeStore(): void {
-    const key = ['--batch', '--pinentry-mode', 'loopback', '--passphrase', ''];
-    prepare('gpg', [...key, '--quick-generate-key', 'Ada <ada@example.org>', 'default', 'default', 'never']);
-    prepare('pass', ['init', 'ada@example.org']);
-  }
-
-  afterEach(() => {
-    if (isInstalled('gpgconf')) spawnSync('gpgconf', ['--kill', 'all'], { env: environment });
-  });
-
   realTest(programs, 'keeps a secret and gives it back', async () => {
-    makeStore();
+    makePassStore(home);
     const target = await targetOf(insert, show);
     expect(await target.deliver(SECRET)).toEqual(WRITTEN);
     expect(await target.verify(SECRET)).toEqual(READ_BACK);
-    expect(prepare('pass', ['show', `atlas/${ADDRESS.groupId}/voyage.dev`])).toBe(VALUE);
+    expect(done(home, 'pass', ['show', `atlas/${ADDRESS.groupId}/voyage.dev`])).toBe(VALUE);
   });
 
   realTest(programs, 'does not overwrite an entry, and tells what it holds', async () => {
-    makeStore();
+    makePassStore(home);
     await (await targetOf(insert, show)).deliver(SECRET);
     await expect(targetOf(insert, show)).rejects.toThrow('is taken');
     const spec: CommandSpec = { type: 'command', argv: insert, verify: show, absent: [1], env: {}, timeoutMs: 20_000 };
-    const sink = commandSink('vault', spec, environment);
+    const sink = commandSink('vault', spec, home.env);
     expect(await sink.lookUp(ADDRESS)).toMatchObject({ held: 'value', fingerprint: fingerprintOf(SECRET) });
     expect(await sink.lookUp({ ...ADDRESS, entry: 'other' })).toEqual({ held: 'nothing' });
     expect(await sink.preflight({ ...ADDRESS, entry: 'other' }, 'prove')).toMatchObject({ ok: true });
   });
 
   realTest(programs, 'gives away the secret of the key that is replaced, and gets it back', async () => {
-    makeStore();
+    makePassStore(home);
     await (await targetOf(insert, show)).deliver(SECRET);
     const spec: CommandSpec = { type: 'command', argv: insert, verify: show, absent: [1], env: {}, timeoutMs: 20_000 };
-    const sink = commandSink('vault', spec, environment);
+    const sink = commandSink('vault', spec, home.env);
     const other = await sink.preflight(ADDRESS, 'prove', { maskedSecret: 'al-****xyz9' });
     expect(other).toMatchObject({ ok: false, failure: { code: 'SINK_ENTRY_EXISTS' } });
     const preflight = await sink.preflight(ADDRESS, 'prove', { maskedSecret: 'al-****ghij' });
@@ -125,21 +86,21 @@ describe('pass', () => {
     expect(await preflight.value.write.deliver(secret)).toEqual(WRITTEN);
     expect(await preflight.value.write.verify(secret)).toEqual(READ_BACK);
     await preflight.value.write.retract();
-    expect(prepare('pass', ['show', `atlas/${ADDRESS.groupId}/voyage.dev`])).toBe(VALUE);
+    expect(done(home, 'pass', ['show', `atlas/${ADDRESS.groupId}/voyage.dev`])).toBe(VALUE);
   });
 
   realTest(programs, 'starts an agent that outlives it, as a daemon should', async () => {
-    makeStore();
+    makePassStore(home);
     const target = await targetOf(insert, show);
     await target.deliver(SECRET);
-    prepare('gpgconf', ['--kill', 'all']);
+    done(home, 'gpgconf', ['--kill', 'all']);
     // Now `pass show` has to start the agent itself, in the middle of the sink's process group.
     expect(await target.verify(SECRET)).toEqual(READ_BACK);
-    expect(prepare('gpg-connect-agent', ['--no-autostart', 'getinfo pid', '/bye'])).toMatch(/^D \d+\nOK$/);
+    expect(done(home, 'gpg-connect-agent', ['--no-autostart', 'getinfo pid', '/bye'])).toMatch(/^D \d+\nOK$/);
   });
 
   realTest(programs, 'that shows another entry is a mismatch', async () => {
-    makeStore();
+    makePassStore(home);
     const target = await targetOf(insert, ['pass', 'show', 'atlas/{groupId}/other']);
     expect(await target.deliver(SECRET)).toEqual(WRITTEN);
     await (await targetOf(insert, show, 'other')).deliver(new Secret('al-real-canary-of-another-key'));
@@ -157,10 +118,10 @@ describe('age', () => {
   const programs = ['age', 'age-keygen'];
 
   function makeArgv(): { encrypt: CommandSpec['argv']; decrypt: CommandSpec['argv'] } {
-    const identity = join(home, 'identity');
-    prepare('age-keygen', ['-o', identity]);
-    const recipient = prepare('age-keygen', ['-y', identity]);
-    const file = join(home, '{groupId}-{entry}.age');
+    const identity = home.at('identity');
+    done(home, 'age-keygen', ['-o', identity]);
+    const recipient = done(home, 'age-keygen', ['-y', identity]);
+    const file = home.at('{groupId}-{entry}.age');
     return { encrypt: ['age', '-r', recipient, '-o', file], decrypt: ['age', '-d', '-i', identity, file] };
   }
 
@@ -169,7 +130,7 @@ describe('age', () => {
     const target = await targetOf(encrypt, decrypt);
     expect(await target.deliver(SECRET)).toEqual(WRITTEN);
     expect(await target.verify(SECRET)).toEqual(READ_BACK);
-    const file = join(home, `${ADDRESS.groupId}-voyage.dev.age`);
+    const file = home.at(`${ADDRESS.groupId}-voyage.dev.age`);
     expect(readFileSync(file, 'latin1')).toContain('age-encryption.org');
     expect(readFileSync(file, 'latin1')).not.toContain(VALUE);
   });
@@ -182,7 +143,7 @@ describe('age', () => {
   });
 
   realTest(programs, 'with a recipient that is none fails, and leaves no file', async () => {
-    const file = join(home, 'x.age');
+    const file = home.at('x.age');
     const delivery = await (await targetOf(['age', '-r', 'nobody', '-o', file])).deliver(SECRET);
     expect(delivery).toMatchObject({ outcome: 'failed', message: 'The program "age" ended with exit code 1.' });
     expect(statSync(file, { throwIfNoEntry: false })).toBeUndefined();
@@ -201,61 +162,23 @@ describe('secret-tool', () => {
     '{entry}',
   ];
   const lookup: CommandSpec['argv'] = ['secret-tool', 'lookup', 'service', 'voyage', 'key', '{entry}'];
-  const daemons: ChildProcess[] = [];
-
-  /** A bus and an unlocked keyring of their own. The sink learns of them only by the inherited list. */
-  async function startKeyring(): Promise<void> {
-    for (const folder of ['run', 'data']) mkdirSync(join(home, folder), { mode: 0o700 });
-    environment = { ...environment, XDG_RUNTIME_DIR: join(home, 'run'), XDG_DATA_HOME: join(home, 'data') };
-    const bus = ['--session', '--nofork', '--print-address', `--address=unix:dir=${join(home, 'run')}`];
-    const { stdout } = startDaemon('dbus-daemon', bus);
-    environment.DBUS_SESSION_BUS_ADDRESS = await new Promise<string>((resolve) => {
-      stdout.once('data', (chunk: Buffer) => {
-        resolve(chunk.toString().trim());
-      });
-    });
-    startDaemon('gnome-keyring-daemon', ['--foreground', '--unlock', '--components=secrets']).stdin.end('password');
-    while (!hasKeyring()) await delay(20);
-  }
-
-  function startDaemon(program: string, args: readonly string[]) {
-    const daemon = spawn(program, args, { env: environment, stdio: ['pipe', 'pipe', 'ignore'] });
-    daemons.push(daemon);
-    return daemon;
-  }
-
-  function hasKeyring(): boolean {
-    const call = ['--session', '--print-reply', '--dest=org.freedesktop.DBus', '/org/freedesktop/DBus'];
-    const question = ['org.freedesktop.DBus.NameHasOwner', 'string:org.freedesktop.secrets'];
-    return prepare('dbus-send', [...call, ...question]).includes('boolean true');
-  }
-
-  afterEach(async () => {
-    for (const daemon of daemons.splice(0).reverse()) {
-      if (daemon.exitCode !== null || daemon.signalCode !== null) continue;
-      const exited = new Promise((resolve) => daemon.once('exit', resolve));
-      daemon.kill('SIGKILL');
-      await exited;
-    }
-  });
-
   realTest(programs, 'keeps a secret and gives it back', async () => {
-    await startKeyring();
+    await startKeyring(home);
     const target = await targetOf(store, lookup);
     expect(await target.deliver(SECRET)).toEqual(WRITTEN);
     expect(await target.verify(SECRET)).toEqual(READ_BACK);
-    expect(prepare('secret-tool', ['lookup', 'service', 'voyage', 'key', 'voyage.dev'])).toBe(VALUE);
+    expect(done(home, 'secret-tool', ['lookup', 'service', 'voyage', 'key', 'voyage.dev'])).toBe(VALUE);
   });
 
   realTest(programs, 'that has no such entry is a mismatch', async () => {
-    await startKeyring();
+    await startKeyring(home);
     const target = await targetOf(store, ['secret-tool', 'lookup', 'service', 'nothing']);
     expect(await target.deliver(SECRET)).toEqual(WRITTEN);
     expect(await target.verify(SECRET)).toMatchObject({ outcome: 'mismatch' });
   });
 
   realTest(programs, 'without a bus fails', async () => {
-    environment = { ...environment, DBUS_SESSION_BUS_ADDRESS: `unix:path=${join(home, 'absent')}` };
+    home.env.DBUS_SESSION_BUS_ADDRESS = `unix:path=${home.at('absent')}`;
     expect(await (await targetOf(store, lookup)).deliver(SECRET)).toMatchObject({ outcome: 'failed' });
   });
 });

@@ -1,0 +1,164 @@
+// What a command may say of itself beside its program: how it replaces, removes and looks, what it gets, and what it sees.
+
+import { describe, expect, test } from 'vitest';
+import type { CommandSpec } from '../../src/config/command-spec.ts';
+import { Secret } from '../../src/secret/secret.ts';
+import type { Replaced } from '../../src/sinks/sink.ts';
+import { ADDRESS, CANARY, WRITTEN, deliver, folder, sinkOf, targetOf, useScriptFolder } from './command-fixture.ts';
+import { environmentOf } from './script-folder.ts';
+
+useScriptFolder();
+
+const SECRET = new Secret(CANARY);
+const OLD = 'al-old-canary_0123456789-0123456789_odu2';
+const REPLACED: Replaced = { maskedSecret: 'al-****odu2' };
+
+type Setting = Partial<Omit<CommandSpec, 'type' | 'argv'>>;
+
+/** The code of a preflight that was refused, else what would give way. */
+async function place(setting: Setting, replaced?: Replaced): Promise<string> {
+  const preflight = await sinkOf(['true'], setting).preflight(ADDRESS, 'prove', replaced);
+  return preflight.ok ? preflight.value.write.overwrites : preflight.failure.code;
+}
+
+describe('a look', () => {
+  test.each<[string, string, Setting, string]>([
+    ['ends with 0', 'exit 0', {}, 'SINK_ENTRY_EXISTS'],
+    ['ends with a code of absent', 'exit 3', { absent: [1, 3] }, 'nothing'],
+    ['ends with another code', 'exit 2', { absent: [1, 3] }, 'SINK_NOT_READY'],
+    ['is killed', 'kill -9 $$', { absent: [1, 137] }, 'SINK_NOT_READY'],
+    ['says nothing, where that means absent', 'exit 0', { emptyMeans: 'absent' }, 'nothing'],
+    ['says something, where nothing means absent', 'echo x', { emptyMeans: 'absent' }, 'SINK_ENTRY_EXISTS'],
+    ['fails and says nothing, where that means absent', 'exit 1', { emptyMeans: 'absent' }, 'SINK_NOT_READY'],
+    ['lists the line', 'printf "a\\r\\nmy.key-1\\r\\nb\\n"', { existsLine: '{entry}' }, 'SINK_ENTRY_EXISTS'],
+    ['lists lines that only begin so', 'echo my.key-10; echo xmy.key-1', { existsLine: '{entry}' }, 'nothing'],
+    ['lists nothing', 'exit 0', { existsLine: '{entry}' }, 'nothing'],
+    ['cannot list', 'echo my.key-10; exit 1', { existsLine: '{entry}' }, 'SINK_NOT_READY'],
+    ['is absent in silence', 'exit 1', { absent: [1], absentNeedsEmptyStderr: true }, 'nothing'],
+    ['is absent with words', 'echo x >&2; exit 1', { absent: [1], absentNeedsEmptyStderr: true }, 'SINK_NOT_READY'],
+  ])('that %s', async (_case, body, setting, expected) => {
+    expect(await place({ exists: [folder.sh('there', body)], ...setting })).toBe(expected);
+  });
+
+  test('that finds something which the other program denies tells nothing', async () => {
+    const setting = {
+      exists: [folder.sh('there', 'exit 0')],
+      verify: [folder.sh('show', 'exit 1')],
+      absent: [1],
+    } as const;
+    expect(await place(setting)).toBe('SINK_NOT_READY');
+    expect(await sinkOf(['true'], setting).lookUp(ADDRESS)).toEqual({ held: 'unknown' });
+  });
+
+  test('that finds nothing is enough: the value is not asked for', async () => {
+    const show = folder.sh('show', 'exit 9');
+    expect(await place({ exists: [folder.sh('there', 'exit 1')], verify: [show], absent: [1] })).toBe('nothing');
+    expect(folder.has('show.pid')).toBe(false);
+  });
+
+  test('without the value lets only that give way which the journal knows for the old secret', async () => {
+    const exists = [folder.sh('there', 'exit 0')] as const;
+    expect(await place({ exists }, REPLACED)).toBe('SINK_ENTRY_EXISTS');
+    expect(await place({ exists }, { ...REPLACED, isLastHere: true })).toBe('unknown');
+    expect(await sinkOf(['true'], { exists }).lookUp(ADDRESS)).toEqual({ held: 'something' });
+    const target = await targetOf(['true'], { exists: [folder.sh('gone', 'exit 1')], absent: [1] });
+    await target.deliver(SECRET);
+    expect(await target.verify(SECRET)).toMatchObject({ outcome: 'mismatch' });
+  });
+});
+
+test('replacing has a command of its own, and so has the way back', async () => {
+  folder.write('kept', OLD, 0o600);
+  const create = folder.sh('create', 'exit 9');
+  const replace = folder.sh('replace', 'cat > "$F/kept"; echo x >> "$F/runs"');
+  const sink = sinkOf([create], { replace: [replace], verify: [folder.sh('show', 'cat "$F/kept"')] });
+  const preflight = await sink.preflight(ADDRESS, 'prove', REPLACED);
+  if (!preflight.ok) return expect.fail(preflight.failure.message);
+  expect(await preflight.value.write.deliver(SECRET)).toEqual(WRITTEN);
+  await preflight.value.write.retract();
+  expect([folder.read('kept'), folder.read('runs'), folder.has('create.pid')]).toEqual([OLD, 'x\nx\n', false]);
+});
+
+describe('removing', () => {
+  const store = () => ({
+    verify: [folder.sh('show', '[ -e "$F/kept" ] || exit 1; cat "$F/kept"')] as const,
+    remove: [folder.sh('drop', 'rm "$F/kept"')] as const,
+    absent: [1],
+  });
+
+  test('happens only where the value is the one that was delivered', async () => {
+    const target = await targetOf([folder.sh('keep', 'cat > "$F/kept"')], store());
+    await target.deliver(SECRET);
+    folder.write('kept', OLD, 0o600);
+    expect(await target.retract()).toBe('out');
+    expect(folder.read('kept')).toBe(OLD);
+    folder.write('kept', CANARY, 0o600);
+    expect(await target.retract()).toBe('out');
+    expect(folder.has('kept')).toBe(false);
+  });
+
+  test('is not believed where the value is still there', async () => {
+    const setting = { ...store(), remove: ['true'] as const };
+    const target = await targetOf([folder.sh('keep', 'cat > "$F/kept"')], setting);
+    await target.deliver(SECRET);
+    expect(await target.retract()).toBe('held');
+  });
+
+  test('is not done by a name: a place that shows no value keeps it', async () => {
+    const exists = [folder.sh('there', '[ -e "$F/kept" ]')] as const;
+    const setting = { exists, remove: [folder.sh('drop', 'rm "$F/kept"')] as const, absent: [1] };
+    const target = await targetOf([folder.sh('keep', 'cat > "$F/kept"')], setting);
+    await target.deliver(SECRET);
+    expect(await target.retract()).toBe('held');
+    expect(folder.read('kept')).toBe(CANARY);
+  });
+});
+
+describe('the input', () => {
+  test.each([
+    ['{secret}', CANARY],
+    ['{"value":{secret:json},"n":{"{":1}}', `{"value":${JSON.stringify(CANARY)},"n":{"{":1}}`],
+    ['{secret:base64}\n', `${Buffer.from(CANARY).toString('base64')}\n`],
+    ['{entry}={secret}; {groupId}', `my.key-1=${CANARY}; ${ADDRESS.groupId}`],
+    ['{secret} {secret}', `${CANARY} ${CANARY}`],
+  ])('%s', async (input, expected) => {
+    expect(await deliver([folder.sh('keep', 'cat > "$F/kept"')], { input })).toEqual(WRITTEN);
+    expect(folder.read('kept')).toBe(expected);
+  });
+
+  test('fills in the placeholders of the operator, not those of a value', async () => {
+    const target = await targetOf([folder.sh('keep', 'cat > "$F/kept"')], { input: '{secret}/{entry}/{endpoint}' });
+    await target.deliver(new Secret('a{entry}{secret:json}$&'), { endpoint: '{secret}' });
+    expect(folder.read('kept')).toBe('a{entry}{secret:json}$&/my.key-1/{secret}');
+  });
+});
+
+test('variables are passed on by name, but never the credentials of Atlas', async () => {
+  const keep = folder.sh('keep', 'env > "$F/env"');
+  const passEnv = ['VAULT_TOKEN', 'MONGODB_ATLAS_CLIENT_SECRET', 'UNSET'];
+  const environment = environmentOf({
+    VAULT_TOKEN: 'token',
+    OTHER_TOKEN: 'other',
+    MONGODB_ATLAS_CLIENT_SECRET: 'atlas',
+  });
+  await (await targetOf([keep], { passEnv }, environment)).deliver(SECRET);
+  const printed = folder.read('env');
+  expect(printed).toContain('VAULT_TOKEN=token\n');
+  expect(printed).not.toMatch(/OTHER_TOKEN|ATLAS|UNSET/);
+});
+
+test('other entries of one sink wait for each other, since a program may write all that its store holds', async () => {
+  const keep = folder.sh(
+    'keep',
+    'cp "$F/all" "$F/mine.$1" 2> /dev/null; sleep 0.1; cat >> "$F/mine.$1"; mv "$F/mine.$1" "$F/all"',
+  );
+  const sink = sinkOf([keep, '{entry}']);
+  const writes = await Promise.all(
+    ['a', 'b', 'c'].map(async (entry) => {
+      const preflight = await sink.preflight({ ...ADDRESS, entry }, 'prove');
+      return preflight.ok ? preflight.value.write : expect.fail(preflight.failure.message);
+    }),
+  );
+  await Promise.all(writes.map((write) => write.deliver(SECRET)));
+  expect(folder.read('all')).toBe(CANARY.repeat(3));
+});
