@@ -178,7 +178,8 @@ export function awsCode(answer: Answer): AwsCode | undefined {
   if ('lost' in answer || answer.status < 400 || answer.status >= 500) return undefined;
   const type = textAt(answer.body, '__type') ?? answer.headers['x-amzn-errortype'] ?? '';
   const name = type.replace(/^.*#/, '').replace(/:.*$/, '');
-  return CODES.find((code) => code === name);
+  // Something between here and AWS, such as an endpoint of a private network, refuses with the status only.
+  return CODES.find((code) => code === name) ?? (answer.status === 403 ? 'AccessDeniedException' : undefined);
 }
 
 function isCredentialRefused(reply: StoreReply): boolean {
