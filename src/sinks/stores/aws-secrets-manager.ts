@@ -88,7 +88,7 @@ async function lookAtVersions(
     return code === 'ResourceNotFoundException' && awsCode(asked.value) === 'AccessDeniedException'
       ? { is: 'nothing', slot: slotOf(place, undefined) }
       : { is: 'unreadable', problem: awsProblem(client, asked.value) };
-  if (isSuccess(asked.value) && asked.value.body?.DeletedDate !== undefined)
+  if (isSuccess(asked.value) && typeof asked.value.body?.DeletedDate === 'number')
     return {
       is: 'unreadable',
       problem: notReady(`The secret ${name} is to be deleted.`, 'Restore it, or wait until it is gone.'),

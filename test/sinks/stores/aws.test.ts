@@ -42,7 +42,16 @@ function aws(...args: string[]): string | undefined {
 const ssmValue = (name: string) =>
   aws('ssm', 'get-parameter', '--with-decryption', '--name', name, '--query', 'Parameter.Value');
 const smValue = (name: string) =>
-  aws('secretsmanager', 'get-secret-value', '--secret-id', name, '--query', 'SecretString');
+  aws(
+    'secretsmanager',
+    'get-secret-value',
+    '--secret-id',
+    name,
+    '--version-stage',
+    'AWSCURRENT',
+    '--query',
+    'SecretString',
+  );
 
 function smPut(name: string, value: string): void {
   const made = aws('secretsmanager', 'create-secret', '--name', name, '--secret-string', value);
@@ -132,7 +141,9 @@ describe.skipIf(withoutMoto !== undefined && process.env.CI === undefined)(
       smPut(name, '{"host":"db","port":3306}');
       const sink = sinkOf(`aws-sm:${name}#KEY`, { endpointField: 'URL', timeoutMs: 30_000 }, admin);
       const write = await prepared(sink);
-      await write.deliver(new Secret(NEW), { endpoint: 'https://ai.mongodb.com/v1' });
+      expect(await write.deliver(new Secret(NEW), { endpoint: 'https://ai.mongodb.com/v1' })).toMatchObject({
+        outcome: 'written',
+      });
       expect(JSON.parse(smValue(name) ?? '')).toEqual({
         host: 'db',
         port: 3306,

@@ -1,9 +1,10 @@
 // What is Kubernetes' own: other keys of a Secret, Secrets that are not ours, plugins, the kubeconfig as the real kubectl prints it.
 
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Secret } from '../../../src/secret/secret.ts';
 import type { Sink } from '../../../src/sinks/sink.ts';
@@ -111,8 +112,10 @@ describe('who asks', () => {
     const write = await prepared(sink);
     await write.deliver(new Secret(NEW));
     expect(await write.verify(new Secret(NEW))).toEqual({ outcome: 'verified', verification: 'read-back' });
+    // It sends no token over plain HTTP.
+    server.tokens.set('undefined', ['get']);
     const args = ['-n', 'apps', 'get', '--raw', '/api/v1/namespaces/apps/secrets/model-keys'];
-    const { stdout } = spawnSync('kubectl', args, { encoding: 'utf8', env: { ...process.env, ...environment } });
+    const { stdout } = await promisify(execFile)('kubectl', args, { env: { ...process.env, ...environment } });
     expect(stdout).toContain(Buffer.from(NEW, 'utf8').toString('base64'));
   });
 });
