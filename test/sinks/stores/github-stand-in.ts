@@ -1,7 +1,7 @@
 // GitHub as far as a sink of its secrets asks, by its REST documentation. It opens the sealed boxes with libsodium, as GitHub does.
 
 import sodium from 'libsodium-wrappers';
-import { standIn, type Reply, type StandIn } from './stand-in.ts';
+import { standIn, textsOf, type Reply, type StandIn } from './stand-in.ts';
 
 export interface GithubStandIn extends StandIn {
   /** By the path of the secret, opened. */
@@ -37,7 +37,7 @@ export async function githubStandIn(token: string): Promise<GithubStandIn> {
     if (method === 'PUT') {
       const sealed = Buffer.from(String(body.encrypted_value), 'base64');
       const opened = sodium.crypto_box_seal_open(sealed, keys.publicKey, keys.privateKey);
-      put(path, Buffer.from(opened).toString('utf8'), body.visibility as string | undefined);
+      put(path, Buffer.from(opened).toString('utf8'), textsOf(body).visibility);
       return held ? { status: 204 } : { status: 201, body: {} };
     }
     if (!held) return NOT_FOUND;

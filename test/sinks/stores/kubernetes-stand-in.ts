@@ -1,7 +1,7 @@
 // The API of Kubernetes as far as a sink of it asks: Secrets, with optimistic concurrency, dry runs and merge patches. After what a
 // kube-apiserver of version 1.20 answered; .ci/k8s runs the same tests against a real one.
 
-import { standIn, type Call, type Reply, type StandIn } from './stand-in.ts';
+import { recordOf, standIn, textsOf, type Call, type Reply, type StandIn } from './stand-in.ts';
 
 interface StoredSecret {
   uid: string;
@@ -20,7 +20,7 @@ export interface KubernetesStandIn extends StandIn {
   held(name: string, key: string): string | undefined;
 }
 
-export const VERBS = ['get', 'create', 'patch', 'delete'];
+const VERBS = ['get', 'create', 'patch', 'delete'];
 
 export async function kubernetesStandIn(token: string, verbs: readonly string[] = VERBS): Promise<KubernetesStandIn> {
   const secrets = new Map<string, StoredSecret>();
@@ -40,8 +40,11 @@ export async function kubernetesStandIn(token: string, verbs: readonly string[] 
     tokens,
     put(name: string, data: Record<string, string>) {
       const held = secrets.get(name);
-      const encoded = Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'utf8').toString('base64')]);
-      const all = { ...held?.data, ...(Object.fromEntries(encoded) as Record<string, string>) };
+      const encoded = Object.entries(data).map(([key, value]): [string, string] => [
+        key,
+        Buffer.from(value, 'utf8').toString('base64'),
+      ]);
+      const all = { ...held?.data, ...textsOf(Object.fromEntries(encoded)) };
       secrets.set(name, { uid: held?.uid ?? `uid-${next()}`, version: next(), data: all });
     },
     held(name: string, key: string) {
@@ -69,7 +72,7 @@ function secretCall(
   named: string,
 ): Reply {
   const isDry = query.get('dryRun') === 'All';
-  const metadata = (body.metadata ?? {}) as Record<string, string>;
+  const metadata: Partial<Record<string, string>> = textsOf(body.metadata);
   const name = named === '' ? (metadata.name ?? '') : named;
   const id = `${namespace}/${name}`;
   const held = secrets.get(id);
@@ -77,14 +80,14 @@ function secretCall(
   if (!rights.includes(verb)) return status(403, 'Forbidden');
   if (method === 'POST') {
     if (held) return status(409, 'AlreadyExists');
-    const made = { uid: `uid-${next()}`, version: next(), data: (body.data ?? {}) as Record<string, string> };
+    const made = { uid: `uid-${next()}`, version: next(), data: textsOf(body.data) };
     if (!isDry) secrets.set(id, made);
     return { status: 201, body: shown(namespace, name, made) };
   }
   if (!held) return status(404, 'NotFound');
   if (method === 'GET') return { status: 200, body: shown(namespace, name, held) };
   if (method === 'DELETE') {
-    const { uid, resourceVersion } = (body.preconditions ?? {}) as Record<string, string>;
+    const { uid, resourceVersion } = textsOf(body.preconditions);
     if (uid !== held.uid || resourceVersion !== String(held.version)) return status(409, 'Conflict');
     secrets.delete(id);
     return { status: 200, body: { kind: 'Status', status: 'Success' } };
@@ -94,8 +97,8 @@ function secretCall(
     return status(409, 'Conflict');
   if (metadata.uid !== undefined && metadata.uid !== held.uid) return status(409, 'Conflict');
   if (held.isImmutable) return status(422, 'Invalid');
-  const merged = Object.entries({ ...held.data, ...(body.data as object) }).filter(([, value]) => value !== null);
-  const changed = { ...held, version: next(), data: Object.fromEntries(merged) as Record<string, string> };
+  const merged = Object.entries({ ...held.data, ...recordOf(body.data) }).filter(([, value]) => value !== null);
+  const changed = { ...held, version: next(), data: textsOf(Object.fromEntries(merged)) };
   if (!isDry) secrets.set(id, changed);
   return { status: 200, body: shown(namespace, name, changed) };
 }

@@ -1,7 +1,7 @@
 // moto_server, which plays AWS with signatures and policies, where it is installed: a server of its own for each test file.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const isThere = spawnSync('moto_server', ['--help'], { stdio: 'ignore' }).status === 0;
@@ -15,7 +15,8 @@ export interface Moto {
 async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
+  const bound = server.address();
+  const port = typeof bound === 'object' && bound ? bound.port : 0;
   await new Promise((resolve) => server.close(resolve));
   return port;
 }

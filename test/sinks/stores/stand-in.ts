@@ -2,7 +2,6 @@
 // and does wrong what a test asks for.
 
 import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface Call {
@@ -40,12 +39,17 @@ export async function standIn(answer: (call: Call) => Reply): Promise<StandIn> {
     void read(request).then(async (call) => {
       own.calls.push(call);
       const fault = own.fault(call);
-      if (fault === 'reset before') return request.socket.destroy();
-      if (typeof fault === 'object') return send(fault);
+      if (fault === 'reset before') request.socket.destroy();
+      if (fault === 'reset before') return;
+      if (typeof fault === 'object') {
+        send(fault);
+        return;
+      }
       if (fault === 'slow') await delay(SLOW_MS);
       if (call.method !== 'GET') own.meanwhile(call);
       const reply = answer(call);
-      return fault === 'reset after' ? request.socket.destroy() : send(reply);
+      if (fault === 'reset after') request.socket.destroy();
+      else send(reply);
     });
     const send = ({ status, body }: Reply) => {
       response.writeHead(status, { 'content-type': 'application/json' });
@@ -53,7 +57,8 @@ export async function standIn(answer: (call: Call) => Reply): Promise<StandIn> {
     };
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
+  const bound = server.address();
+  const port = typeof bound === 'object' && bound ? bound.port : 0;
   const own: StandIn = {
     address: `http://127.0.0.1:${port}`,
     calls: [],
@@ -69,10 +74,10 @@ export async function standIn(answer: (call: Call) => Reply): Promise<StandIn> {
 
 async function read(request: IncomingMessage): Promise<Call> {
   const pieces: Buffer[] = [];
-  for await (const piece of request) pieces.push(piece as Buffer);
+  for await (const piece of request) if (piece instanceof Buffer) pieces.push(piece);
   const text = Buffer.concat(pieces).toString('utf8');
   const { pathname, searchParams } = new URL(request.url ?? '/', 'http://stand-in');
-  const body = text === '' ? {} : (JSON.parse(text) as Call['body']);
+  const body = recordOf(text === '' ? {} : JSON.parse(text));
   return {
     method: request.method ?? '',
     path: decodeURIComponent(pathname),
@@ -80,4 +85,21 @@ async function read(request: IncomingMessage): Promise<Call> {
     headers: request.headers,
     body,
   };
+}
+
+/** The object, or one without members where it is something else. */
+export function recordOf(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value)) : {};
+}
+
+/** The members of the object that are texts. */
+export function textsOf(value: unknown): Record<string, string> {
+  const texts = Object.entries(recordOf(value)).flatMap(([name, text]) =>
+    typeof text === 'string' ? [[name, text] as const] : [],
+  );
+  return Object.fromEntries(texts);
+}
+
+export function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
 }

@@ -8,7 +8,7 @@ import { parse } from 'zod/v4/core';
 import { kubeconfigFor } from './kubeconfig.ts';
 import { githubStandIn } from './github-stand-in.ts';
 import { kubernetesStandIn } from './kubernetes-stand-in.ts';
-import type { Call, StandIn } from './stand-in.ts';
+import { textsOf, type Call, type StandIn } from './stand-in.ts';
 import { vaultStandIn } from './vault-stand-in.ts';
 
 export const TOKEN = 'canary-token-of-a-store-0123456789';
@@ -23,7 +23,7 @@ export function sinkOf(uri: string, more: object, environment: Record<string, st
   return sink;
 }
 
-export interface OpenStore {
+interface OpenStore {
   readonly server: StandIn;
   readonly sink: Sink;
   readonly reference: SecretReference;
@@ -62,7 +62,7 @@ export const storeKinds: readonly StoreKind[] = [
       return {
         ...common(server),
         sink: sinkOf('vault:secret/data/apps/{groupId}/{entry}#KEY', {}, environment),
-        held: () => server.current(path)?.KEY as string | undefined,
+        held: () => textsOf(server.current(path)).KEY,
         put: (value) => {
           server.put(path, { ...server.current(path), KEY: value });
         },

@@ -3,7 +3,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { inspect } from 'node:util';
 import { Secret } from '../../../src/secret/secret.ts';
-import type { Sink } from '../../../src/sinks/sink.ts';
+import type { Replaced, Sink } from '../../../src/sinks/sink.ts';
 import { describeContract } from '../contract.ts';
 import type { Call, Fault } from './stand-in.ts';
 import { storeKinds } from './store-kinds.ts';
@@ -21,8 +21,8 @@ function clean<T>(outcome: T): T {
   return outcome;
 }
 
-async function prepared(sink: Sink, reference: { groupId: string }, replaced?: object) {
-  const preflight = await sink.preflight(reference, 'prove', replaced as never);
+async function prepared(sink: Sink, reference: { groupId: string }, replaced?: Replaced) {
+  const preflight = await sink.preflight(reference, 'prove', replaced);
   return preflight.ok ? preflight.value.write : expect.fail(preflight.failure.message);
 }
 

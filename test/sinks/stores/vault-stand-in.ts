@@ -1,7 +1,7 @@
 // Vault as far as a sink of it asks: a KV engine of version 2 at `secret/`, one of version 1 at `old/`, tokens, AppRole. After the
 // API documentation of Vault and OpenBao, and OpenBao's source (builtin/logical/kv: path_data.go, path_destroy.go).
 
-import { standIn, type Call, type Reply, type StandIn } from './stand-in.ts';
+import { listOf, recordOf, standIn, type Call, type Reply, type StandIn } from './stand-in.ts';
 
 interface Version {
   data: Record<string, unknown> | undefined;
@@ -19,7 +19,7 @@ export interface VaultStandIn extends StandIn {
   current(path: string): Record<string, unknown> | undefined;
 }
 
-export const ALL = ['create', 'read', 'update', 'patch', 'delete'];
+const ALL = ['create', 'read', 'update', 'patch', 'delete'];
 export const ROLE = { id: 'role-of-tests-0123', secret: 'canary-secret-id-0123456789' };
 
 export async function vaultStandIn(token: string, rights: readonly string[] = ALL): Promise<VaultStandIn> {
@@ -41,8 +41,8 @@ export async function vaultStandIn(token: string, rights: readonly string[] = AL
     if (!given) return DENIED;
     if (call.path.startsWith('/v1/sys/internal/ui/mounts/')) return mountOf(call.path.slice(27));
     if (call.path === '/v1/sys/capabilities-self') {
-      const [path] = call.body.paths as string[];
-      return { status: 200, body: { data: { [path ?? '']: given }, capabilities: given } };
+      const path = String(listOf(call.body.paths)[0]);
+      return { status: 200, body: { data: { [path]: given }, capabilities: given } };
     }
     return engine(secrets, call, new Set(given));
   });
@@ -79,8 +79,8 @@ function engine(
   if (kind === 'metadata') return rights.has('read') || rights.has('read metadata') ? metadata(versions) : DENIED;
   if (kind === 'destroy' || kind === 'delete') {
     if (!rights.has(kind === 'destroy' ? 'update' : 'delete')) return DENIED;
-    for (const number of body.versions as number[]) {
-      const version = versions[number - 1];
+    for (const number of listOf(body.versions)) {
+      const version = versions[Number(number) - 1];
       if (version) Object.assign(version, { data: undefined, isDestroyed: kind === 'destroy' });
     }
     return { status: 204 };
@@ -99,10 +99,10 @@ function engine(
   }
   const right = method === 'PATCH' ? 'patch' : last ? 'update' : 'create';
   if (!rights.has(right)) return DENIED;
-  const { cas } = body.options as { cas?: number };
+  const { cas } = recordOf(body.options);
   if (cas !== versions.length)
     return { status: 400, body: { errors: ['check-and-set parameter did not match the current version'] } };
-  const data = body.data as Record<string, unknown>;
+  const data = recordOf(body.data);
   if (method === 'PATCH') {
     if (headers['content-type'] !== 'application/merge-patch+json')
       return { status: 415, body: { errors: ['unsupported'] } };
@@ -116,12 +116,12 @@ function engine(
 
 function metadata(versions: readonly Version[]): Reply {
   if (versions.length === 0) return { status: 404, body: { errors: [] } };
-  const each = versions.map(({ data, isDestroyed }, index) => [
+  const each = versions.map(({ data, isDestroyed }, index): [string, object] => [
     String(index + 1),
     { destroyed: isDestroyed, deletion_time: data ? '' : '2026-01-01T00:00:00Z' },
   ]);
   return {
     status: 200,
-    body: { data: { current_version: versions.length, versions: Object.fromEntries(each) as object } },
+    body: { data: { current_version: versions.length, versions: Object.fromEntries(each) } },
   };
 }
