@@ -36,32 +36,32 @@ export const sinkKinds = {
   },
   vault: {
     uri: 'vault:MOUNT/PATH#FIELD',
-    brief: 'a field of a secret in Vault or OpenBao (KV version 2)',
+    brief: 'Vault or OpenBao (KV 2)',
     delivers: 'one field of a secret in Vault or OpenBao (KV version 2), by check-and-set; other fields are kept',
     verifiedBy: 'reading back, or metadata where the policy cannot read',
   },
   k8s: {
     uri: 'k8s:NAMESPACE/NAME#KEY',
-    brief: 'a key of a Secret of Kubernetes',
+    brief: 'a Secret of Kubernetes',
     delivers: 'one key of a Secret of Kubernetes, only on the version that was seen; other keys are kept',
     verifiedBy: 'reading back',
   },
   'aws-sm': {
     uri: 'aws-sm:NAME[#JSONKEY]',
-    brief: 'a secret of AWS Secrets Manager, or one member of its JSON',
+    brief: 'AWS Secrets Manager',
     delivers:
       'a secret of AWS Secrets Manager, or one member of its JSON; the current version moves only from the one seen',
     verifiedBy: 'reading back, or metadata where the policy cannot read',
   },
   'aws-ssm': {
     uri: 'aws-ssm:/PATH',
-    brief: "a SecureString of AWS Systems Manager's parameter store",
+    brief: "AWS's parameter store",
     delivers: "a SecureString of AWS Systems Manager's parameter store",
     verifiedBy: 'reading back, or metadata where the policy cannot read',
   },
   github: {
     uri: 'github:OWNER/REPO#NAME',
-    brief: 'a secret of GitHub Actions',
+    brief: 'GitHub Actions',
     delivers:
       'a secret of GitHub Actions: of a repository, of an environment (`?environment=E` before the `#`), or of an organization (`OWNER/*`)',
     verifiedBy: 'metadata, since GitHub shows nobody a value',
