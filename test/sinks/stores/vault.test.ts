@@ -84,6 +84,15 @@ describe('versions', () => {
     expect(server.calls.every(({ method }) => method === 'GET')).toBe(true);
   });
 
+  test('a path that has no engine behind it is not called free', async () => {
+    const server = await vault();
+    server.fault = ({ path }) =>
+      path.includes('/data/')
+        ? { status: 404, body: { errors: ['no handler for route "secret/data/apps/app"'] } }
+        : undefined;
+    expect(await problem(sinkFor(server.address))).toMatch(/status 404/);
+  });
+
   test('the endpoint goes into the same version, and out with it', async () => {
     const server = await vault();
     server.put(PATH, { other: 'stays' });
@@ -162,7 +171,10 @@ describe('tokens', () => {
     server.tokens.clear();
     expect(await write.deliver(new Secret(NEW))).toMatchObject({ outcome: 'written' });
     expect(await write.verify(new Secret(NEW))).toMatchObject({ outcome: 'verified' });
-    expect(server.calls.filter(({ path }) => path.endsWith('/login'))).toHaveLength(2);
+    server.tokens.clear();
+    // The same question is asked again, not another one.
+    expect(await sink.lookUp(reference)).toMatchObject({ held: 'value' });
+    expect(server.calls.filter(({ path }) => path.endsWith('/login'))).toHaveLength(3);
   });
 
   test('the token of ~/.vault-token, and one of a helper', async () => {
