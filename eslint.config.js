@@ -10,6 +10,7 @@ const folders = [
   'config',
   'secret',
   'files',
+  'http',
   'atlas',
   'programs',
   'page',
@@ -31,9 +32,10 @@ const mayImport = {
   secret: [],
   files: [],
   programs: ['files'],
-  atlas: ['text', 'secret', 'config', 'files', 'programs'],
+  http: ['secret', 'config', 'files'],
+  atlas: ['text', 'secret', 'config', 'files', 'programs', 'http'],
   page: ['text', 'files', 'programs'],
-  sinks: ['secret', 'config', 'files', 'programs', 'page'],
+  sinks: ['text', 'secret', 'config', 'files', 'programs', 'http', 'page'],
   keys: ['text', 'secret', 'files', 'atlas', 'sinks', 'page'],
   tools: ['text', 'keys', 'atlas', 'sinks', 'config'],
   prompts: ['text', 'keys', 'atlas'],
@@ -47,7 +49,7 @@ const mayImport = {
 /** Packages and functions that one folder has for itself. */
 const reserved = [
   { group: ['@modelcontextprotocol/*'], owners: ['mcp'], message: 'Only src/mcp knows the SDK.' },
-  { group: ['undici', 'undici/*'], owners: ['atlas'], message: 'Only src/atlas speaks HTTP.' },
+  { group: ['undici', 'undici/*'], owners: ['http'], message: 'Only src/http speaks HTTP.' },
   { group: ['zod', 'zod/*'], owners: ['config', 'tools'], message: 'Schemas belong to src/config and src/tools.' },
   { group: ['@clack/*'], owners: ['setup'], message: 'Only src/setup asks in a terminal.' },
   {

@@ -11,7 +11,7 @@ import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js'
 import { CallToolRequestSchema, ListToolsRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { Client } from 'undici';
 // For the flag for V8 that it sets.
-import '../src/atlas/http/transport.ts';
+import '../src/http/transport.ts';
 
 const { MONGODB_ATLAS_BASE_URL: origin, MONGODB_ATLAS_PROJECT_ID: groupId } = process.env;
 const { MONGODB_ATLAS_CLIENT_ID: clientId, MONGODB_ATLAS_CLIENT_SECRET: clientSecret } = process.env;

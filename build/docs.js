@@ -14,6 +14,7 @@ const { settings, settingNames } = await run('src/config/settings.ts');
 const { credentialVariables } = await run('src/config/credentials.ts');
 const { sinkKinds } = await run('src/config/sink-kinds.ts');
 const { presets } = await run('src/config/presets.ts');
+const { storePatterns } = await run('src/config/store-spec.ts');
 const { toolDefinitions } = await run('src/tools/tool-definitions.ts');
 
 const PARTS = {
@@ -70,7 +71,11 @@ function presetsTable() {
 }
 
 function briefKindsTable() {
-  const rows = Object.values(sinkKinds).map(({ uri, brief }) => [code(uri), brief]);
+  const isStore = ([kind]) => kind in storePatterns;
+  const entries = Object.entries(sinkKinds);
+  const rows = entries.filter((entry) => !isStore(entry)).map(([, { uri, brief }]) => [code(uri), brief]);
+  const stores = entries.filter(isStore).map(([kind]) => code(`${kind}:`));
+  rows.splice(-1, 0, [stores.join(', '), 'Vault, Kubernetes, AWS, GitHub: [stores](docs/sinks.md#stores)']);
   return table([['Sink', 'Delivers to'], ...rows]);
 }
 

@@ -27,6 +27,9 @@ describe('tools -> keys -> { atlas, sinks } -> files, and nothing back', () => {
     ['atlas', '../keys/create.ts'],
     ['programs', '../sinks/sink.ts'],
     ['programs', '../secret/secret.ts'],
+    ['http', '../sinks/sink.ts'],
+    ['http', '../atlas/atlas.ts'],
+    ['keys', '../http/transport.ts'],
     ['sinks', '../atlas/atlas.ts'],
     ['page', '../sinks/sink.ts'],
     ['page', '../secret/secret.ts'],
@@ -82,11 +85,11 @@ describe('exclusive rights', () => {
   test.each([
     ['opening a Secret', "import { openSecret } from '../secret/secret.ts';\nexport { openSecret };\n", ['sinks']],
     ['the SDK', "import { Client } from '@modelcontextprotocol/sdk/client/index.js';\nexport { Client };\n", ['mcp']],
-    ['HTTP', "import { Agent } from 'undici';\nexport { Agent };\n", ['atlas']],
+    ['HTTP', "import { Agent } from 'undici';\nexport { Agent };\n", ['http']],
     ['schemas', "import * as z from 'zod/v4';\nexport { z };\n", ['config', 'tools']],
     ['questions', "import { text } from '@clack/prompts';\nexport { text };\n", ['setup']],
   ])('%s', async (_right, code, owners) => {
-    for (const folder of ['setup', 'atlas', 'config', 'mcp', 'keys', 'sandbox', 'sinks', 'tools']) {
+    for (const folder of ['setup', 'atlas', 'http', 'config', 'mcp', 'keys', 'sandbox', 'sinks', 'tools']) {
       expect([folder, (await rulesBrokenBy(code, `src/${folder}/probe.ts`)).includes(IMPORTS)]).toEqual([
         folder,
         !owners.includes(folder),

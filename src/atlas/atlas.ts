@@ -30,7 +30,7 @@ import { bearerAuthenticator, missingCredentials, type Authenticator } from './a
 import { digestAuthenticator } from './auth/digest.ts';
 import { secretSource } from './auth/secret-source.ts';
 import { serviceAccountAuthenticator } from './auth/service-account.ts';
-import { createTransport, type Transport } from './http/transport.ts';
+import { createTransport, type Transport } from '../http/transport.ts';
 
 /** Of a whole list, however many pages it has. */
 const LONGEST_LISTING_MS = 60_000;

@@ -6,6 +6,7 @@ import { settingNames, settings } from './settings.ts';
 import { presets, presetUris } from './presets.ts';
 import { sinkKinds, type SinkKind } from './sink-kinds.ts';
 import { pathPatterns, sinkSchema, templatePatterns, variablePattern } from './sink-spec.ts';
+import { storePatterns } from './store-spec.ts';
 
 type Schema = z.core.JSONSchema.BaseSchema;
 
@@ -47,6 +48,8 @@ function asUriOrObject(schema: Schema): void {
   schema.anyOf = [...uris(), { description: 'A sink as an object', ...object }];
 }
 
+const storeKinds = ['vault', 'k8s', 'aws-sm', 'aws-ssm', 'github'] as const;
+
 function uris(): Schema[] {
   const described = (kind: SinkKind) => ({
     description: `${sinkKinds[kind].uri}, ${sinkKinds[kind].brief}`,
@@ -74,6 +77,7 @@ function uris(): Schema[] {
       pattern: `^(?:${Object.keys(presets).join('|')}):`,
       allOf: templatePatterns.map(({ source }) => ({ pattern: source })),
     },
+    ...storeKinds.map((kind) => ({ ...described(kind), pattern: storePatterns[kind] })),
     { ...described('inline'), const: 'inline' },
     { ...described('reveal'), const: 'reveal' },
   ];

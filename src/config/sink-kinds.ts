@@ -34,6 +34,38 @@ export const sinkKinds = {
     delivers: "the program's standard input; no shell; exit code 0 is success",
     verifiedBy: 'the `verify` command; by metadata with `exists` only; else nothing',
   },
+  vault: {
+    uri: 'vault:MOUNT/PATH#FIELD',
+    brief: 'Vault or OpenBao (KV 2)',
+    delivers: 'one field of a secret in Vault or OpenBao (KV version 2), by check-and-set; other fields are kept',
+    verifiedBy: 'reading back, or metadata where the policy cannot read',
+  },
+  k8s: {
+    uri: 'k8s:NAMESPACE/NAME#KEY',
+    brief: 'a Secret of Kubernetes',
+    delivers: 'one key of a Secret of Kubernetes, only on the version that was seen; other keys are kept',
+    verifiedBy: 'reading back',
+  },
+  'aws-sm': {
+    uri: 'aws-sm:NAME[#JSONKEY]',
+    brief: 'AWS Secrets Manager',
+    delivers:
+      'a secret of AWS Secrets Manager, or one member of its JSON; the current version moves only from the one seen',
+    verifiedBy: 'reading back, or metadata where the policy cannot read',
+  },
+  'aws-ssm': {
+    uri: 'aws-ssm:/PATH',
+    brief: "AWS's parameter store",
+    delivers: "a SecureString of AWS Systems Manager's parameter store",
+    verifiedBy: 'reading back, or metadata where the policy cannot read',
+  },
+  github: {
+    uri: 'github:OWNER/REPO#NAME',
+    brief: 'GitHub Actions',
+    delivers:
+      'a secret of GitHub Actions: of a repository, of an environment (`?environment=E` before the `#`), or of an organization (`OWNER/*`)',
+    verifiedBy: 'metadata, since GitHub shows nobody a value',
+  },
   inline: {
     uri: 'inline',
     brief: "the tool's result, so the model sees it; only with --allow-inline-secret",

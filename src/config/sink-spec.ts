@@ -7,8 +7,9 @@ import { templatesOf, type CommandSpec } from './command-spec.ts';
 import { expandHome, foreignPathWords } from './directories.ts';
 import { expandPreset, presetOf, presets, presetUris } from './presets.ts';
 import { sinkUris } from './sink-kinds.ts';
+import { storeLocation, storeObjects, storeOfUri, type StoreSpec } from './store-spec.ts';
 
-export type SinkSpec = FileSpec | DotenvSpec | CommandSpec | InlineSpec | RevealSpec;
+export type SinkSpec = FileSpec | DotenvSpec | CommandSpec | StoreSpec | InlineSpec | RevealSpec;
 
 export interface FileSpec {
   readonly type: 'file';
@@ -232,6 +233,7 @@ const sinkObject = z.discriminatedUnion(
       timeoutMs,
     }),
     preset,
+    ...storeObjects,
     z.strictObject({ type: z.literal('inline') }),
     z.strictObject({ type: z.literal('reveal') }),
   ],
@@ -261,6 +263,8 @@ export function shownSink(name: string, spec: SinkSpec) {
       return about('tool result');
     case 'reveal':
       return about('a page in the browser of the person at this machine');
+    default:
+      return about(storeLocation(spec), storeLocation(spec));
   }
 }
 
@@ -308,6 +312,6 @@ function fromUri(uri: string): { type: string; [key: string]: unknown } | null {
       return argv === undefined ? null : { type: 'command', argv };
     }
     default:
-      return presetOf(uri) === undefined ? null : { type: 'preset', uri };
+      return presetOf(uri) === undefined ? (storeOfUri(uri) ?? null) : { type: 'preset', uri };
   }
 }

@@ -9,6 +9,8 @@ import { inlineSink } from './inline-sink.ts';
 import { revealSink } from './reveal-sink.ts';
 import { openPages, type Pages } from '../page/pages.ts';
 import type { Sink } from './sink.ts';
+import { storeSink } from './stores/store-sink.ts';
+import { openStore } from './stores/stores.ts';
 
 /**
  * @param environment that of this process, from which programs get a short list
@@ -34,5 +36,7 @@ function openSink(name: string, spec: SinkSpec, environment: Readonly<Record<str
       return inlineSink(name);
     case 'reveal':
       return revealSink(name, pages);
+    default:
+      return storeSink(name, spec, environment, openStore);
   }
 }

@@ -13,7 +13,7 @@ import type { Atlas } from '../../src/atlas/atlas.ts';
 import type { Failure, Result } from '../../src/failure.ts';
 import type { CreatedKey, NewKey } from '../../src/atlas/api/keys.ts';
 import type { Position } from '../../src/atlas/api/pages.ts';
-import type { Transport, TransportOptions } from '../../src/atlas/http/transport.ts';
+import type { Transport, TransportOptions } from '../../src/http/transport.ts';
 import type { Credentials } from '../../src/config/credentials.ts';
 import { FIRST_PROJECT } from '../../src/sandbox/first-project.ts';
 import type { Simulator } from '../atlas-simulator/simulator.ts';

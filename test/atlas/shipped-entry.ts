@@ -1,5 +1,5 @@
 // What shipped-atlas.ts builds.
 
 export { createAtlas } from '../../src/atlas/atlas.ts';
-export { createTransport } from '../../src/atlas/http/transport.ts';
+export { createTransport } from '../../src/http/transport.ts';
 export { isNamed } from '../../src/atlas/api/keys.ts';

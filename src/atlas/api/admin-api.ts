@@ -5,8 +5,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { failed, ok, type Failure, type FailureAfterSend, type Result } from '../../failure.ts';
 import type { Authenticator } from '../auth/authenticator.ts';
-import { noResponseFailure } from '../http/no-response.ts';
-import type { HttpReply, HttpRequest, Transport } from '../http/transport.ts';
+import { noResponseFailure } from './no-response.ts';
+import type { HttpReply, HttpRequest, Transport } from '../../http/transport.ts';
 import { errorReplyFailure, refusesVersion } from './errors.ts';
 import { httpDate, type JsonObject } from './untrusted-text.ts';
 

@@ -2,7 +2,7 @@
 // status and error code, never by matching messages. Source: the error table of the Atlas Administration API.
 
 import { refusal, type AtlasFacts, type ErrorCode, type Failure, type FailureAfterSend } from '../../failure.ts';
-import type { HttpReply } from '../http/transport.ts';
+import type { HttpReply } from '../../http/transport.ts';
 import {
   ADDRESS,
   cleanProse,

@@ -6,7 +6,7 @@ import { ok, type Result } from '../../failure.ts';
 import { bearerAuthorization } from '../../secret/opened-secret.ts';
 import { isAboutRole } from '../api/errors.ts';
 import { parseObject } from '../api/untrusted-text.ts';
-import type { HttpReply, HttpRequest } from '../http/transport.ts';
+import type { HttpReply, HttpRequest } from '../../http/transport.ts';
 import { unusable, type SecretSource } from './secret-source.ts';
 
 export type SignedRequest = Pick<HttpRequest, 'method' | 'path'>;

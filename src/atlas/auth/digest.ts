@@ -4,7 +4,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { ok } from '../../failure.ts';
 import { digestHa1 } from '../../secret/opened-secret.ts';
 import type { Secret } from '../../secret/secret.ts';
-import type { HttpReply } from '../http/transport.ts';
+import type { HttpReply } from '../../http/transport.ts';
 import { isCreate, mayBeEnded, type Authenticator } from './authenticator.ts';
 import type { SecretSource } from './secret-source.ts';
 

@@ -12,7 +12,7 @@ import { describeEnd, readProgram, type Program } from '../../programs/child-pro
 import { findExecutable } from '../../programs/executable.ts';
 import { tokenEnd } from '../../secret/opened-secret.ts';
 import { isSameSecret, Secret } from '../../secret/secret.ts';
-import { noResponseFailure } from '../http/no-response.ts';
+import { noResponseFailure } from '../api/no-response.ts';
 
 export interface SecretSource {
   /** What a person does when Atlas does not accept it. */

@@ -5,8 +5,8 @@ import { basicAuthorization, bearerAuthorization, revocationForm } from '../../s
 import { forgetExpired, Secret } from '../../secret/secret.ts';
 import { errorReplyFailure, protocolFailure } from '../api/errors.ts';
 import { parseObject } from '../api/untrusted-text.ts';
-import { noResponseFailure } from '../http/no-response.ts';
-import type { Exchange, HttpReply, HttpRequest, Transport } from '../http/transport.ts';
+import { noResponseFailure } from '../api/no-response.ts';
+import type { Exchange, HttpReply, HttpRequest, Transport } from '../../http/transport.ts';
 import {
   isCreate,
   mayBeEnded,

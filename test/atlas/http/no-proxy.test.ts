@@ -1,7 +1,7 @@
 // NO_PROXY: what its entries mean for the host of Atlas.
 
 import { expect, test } from 'vitest';
-import { goesThroughProxy } from '../../../src/atlas/http/proxy-tunnel.ts';
+import { goesThroughProxy } from '../../../src/http/proxy-tunnel.ts';
 
 const ATLAS = 'https://cloud.mongodb.com';
 

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { LARGEST_PAGE_REPLY } from '../../../src/atlas/api/pages.ts';
-import { createReplyBody } from '../../../src/atlas/http/transport.ts';
+import { createReplyBody } from '../../../src/http/transport.ts';
 import { originFor, transportTo } from '../connection.ts';
 
 test('pieces of any size come to the whole, in order (property)', () => {

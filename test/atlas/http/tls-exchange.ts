@@ -1,8 +1,8 @@
 // Sends exchanges as a process of its own, since Node reads NODE_EXTRA_CA_CERTS only when it starts.
 // Arguments: the base URL and how many exchanges, one after another. Writes their results as JSON.
 
-import { createTransport, type Exchange } from '../../../src/atlas/http/transport.ts';
-import { readProxy } from '../../../src/config/atlas-connection.ts';
+import { createTransport, type Exchange } from '../../../src/http/transport.ts';
+import { readProxy } from '../../../src/config/proxy.ts';
 
 const [, , baseUrl = '', times = '1'] = process.argv;
 const proxy = readProxy(process.env);

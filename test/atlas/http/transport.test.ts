@@ -4,7 +4,7 @@ import { getEventListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import type { Atlas } from '../../../src/atlas/atlas.ts';
 import { LARGEST_PAGE_REPLY } from '../../../src/atlas/api/pages.ts';
-import type { HttpRequest } from '../../../src/atlas/http/transport.ts';
+import type { HttpRequest } from '../../../src/http/transport.ts';
 import {
   closedPort,
   connect,

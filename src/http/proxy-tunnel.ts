@@ -5,9 +5,9 @@ import { request as httpRequest } from 'node:http';
 import { isIP, type Socket } from 'node:net';
 import type { buildConnector } from 'undici';
 import buildTlsConnector from 'undici/lib/core/connect.js';
-import type { ProxySettings } from '../../config/atlas-connection.ts';
-import { systemCode } from '../../files/file-problem.ts';
-import { basicAuthorization } from '../../secret/opened-secret.ts';
+import type { ProxySettings } from '../config/proxy.ts';
+import { systemCode } from '../files/file-problem.ts';
+import { basicAuthorization } from '../secret/opened-secret.ts';
 
 /** What kept a connection from being made. Never with a cause: errors of HTTP may quote headers, such as the proxy's login. */
 export class ProxyError extends Error {
@@ -33,8 +33,12 @@ type ProxyReason =
   | 'proxy_closed';
 
 /** Opens tunnels as undici opens connections. Each try makes one connection to the proxy. */
-export function tunnelConnector(proxy: ProxySettings, timeoutMs: number): buildConnector.connector {
-  const connectTls = buildTlsConnector({ timeout: timeoutMs });
+export function tunnelConnector(
+  proxy: ProxySettings,
+  timeoutMs: number,
+  tls: buildConnector.BuildOptions = {},
+): buildConnector.connector {
+  const connectTls = buildTlsConnector({ ...tls, timeout: timeoutMs });
   return (options, connected) => {
     const { host = options.hostname, port } = options;
     openTunnel(proxy, port ? host : `${host}:443`, timeoutMs).then(

@@ -1,7 +1,7 @@
 // Failures without a reply: the request never left, or nothing came back.
 
 import type { Failure, FailureAfterSend } from '../../failure.ts';
-import type { Exchange, LostReason } from './transport.ts';
+import type { Exchange, LostReason } from '../../http/transport.ts';
 
 type Loss = Pick<Failure, 'message' | 'hint' | 'retryable'>;
 

@@ -4,12 +4,12 @@
 import { setFlagsFromString } from 'node:v8';
 import type { Dispatcher } from 'undici';
 import Agent from 'undici/lib/dispatcher/agent.js';
-import type { ProxySettings } from '../../config/atlas-connection.ts';
-import { systemCode } from '../../files/file-problem.ts';
+import type { ProxySettings } from '../config/proxy.ts';
+import { systemCode } from '../files/file-problem.ts';
 import { goesThroughProxy, isTlsError, ProxyError, tunnelConnector } from './proxy-tunnel.ts';
 
 export interface HttpRequest {
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Path and query, as sent. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -60,6 +60,18 @@ export interface TransportOptions {
   /** Limit for one exchange, connecting included. */
   readonly timeoutMs: number;
   readonly proxy?: ProxySettings;
+  readonly tls?: TlsIdentity;
+}
+
+/** What TLS needs beside what Node trusts, in PEM. */
+export interface TlsIdentity {
+  /** Certificate authorities that are trusted in place of the usual ones. */
+  readonly ca?: string;
+  /** The certificate by which this side is known, and its key. */
+  readonly cert?: string;
+  readonly key?: string;
+  /** The name in the certificate of the other side, where it is not the host. */
+  readonly servername?: string;
 }
 
 export function createTransport(options: TransportOptions): Transport {
@@ -71,13 +83,13 @@ export function createTransport(options: TransportOptions): Transport {
   };
 }
 
-function createDispatcher({ baseUrl, timeoutMs, proxy }: TransportOptions): Dispatcher {
+function createDispatcher({ baseUrl, timeoutMs, proxy, tls }: TransportOptions): Dispatcher {
   return new Agent({
     keepAliveTimeout: KEEP_ALIVE_MS,
     // One timer of our own bounds the whole exchange.
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: isProxied(baseUrl, proxy) ? tunnelConnector(proxy, timeoutMs) : { timeout: timeoutMs },
+    connect: isProxied(baseUrl, proxy) ? tunnelConnector(proxy, timeoutMs, tls) : { ...tls, timeout: timeoutMs },
   });
 }
 

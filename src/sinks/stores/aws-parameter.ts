@@ -1,0 +1,109 @@
+// AWS Systems Manager's parameter store: a SecureString. A new one is refused where the name is taken; a replacement is not
+// conditional there, so that the version that it got tells whether another came in between.
+
+import type { ParameterSpec } from '../../config/store-spec.ts';
+import { ok, type Result } from '../../failure.ts';
+import { openSecret } from '../../secret/secret.ts';
+import { expand, type SinkProblem } from '../sink.ts';
+import { awsCode, awsProblem, awsService, awsUnwritten, type AwsService } from './aws.ts';
+import { isSuccess, objectAt, textAt, type JsonObject } from './store-client.ts';
+import type { Environment } from './store-credential.ts';
+import type { Look, PutBack, Slot, Store, Written } from './store.ts';
+
+const SERVICE = {
+  id: 'ssm',
+  target: 'AmazonSSM',
+  endpointVariable: 'AWS_ENDPOINT_URL_SSM',
+  words: "AWS's parameter store",
+} as const;
+
+interface Place extends AwsService {
+  readonly name: string;
+}
+
+export async function openParameterStore(
+  spec: ParameterSpec,
+  environment: Environment,
+): Promise<Result<Store, SinkProblem>> {
+  const service = await awsService(SERVICE, spec, environment);
+  if (!service.ok) return service;
+  return ok({
+    open(reference) {
+      const place = { ...service.value, name: expand(spec.path, reference) };
+      const location = `aws-ssm:${place.name}`;
+      const at = `${location} at ${place.client.baseUrl.origin}`;
+      return Promise.resolve(ok({ location, place: at, look: () => look(place) }));
+    },
+  });
+}
+
+async function look(place: Place): Promise<Look> {
+  const { call, client, name } = place;
+  const asked = await call('GetParameter', { Name: name, WithDecryption: true });
+  if (!asked.ok) return { is: 'unreadable', problem: asked.failure };
+  const code = awsCode(asked.value);
+  if (code === 'ParameterNotFound') return { is: 'nothing', slot: slotOf(place, 0) };
+  if (code === 'AccessDeniedException') return lookAtList(place);
+  const parameter = isSuccess(asked.value) ? objectAt(asked.value.body, 'Parameter') : undefined;
+  const [version, value] = [versionOf(parameter), textAt(parameter, 'Value')];
+  if (version === undefined || value === undefined)
+    return { is: 'unreadable', problem: awsProblem(client, asked.value) };
+  return { is: 'value', bytes: Buffer.from(value, 'utf8'), slot: slotOf(place, version) };
+}
+
+function versionOf(parameter: JsonObject | undefined): number | undefined {
+  const version = parameter?.Version;
+  return typeof version === 'number' && Number.isSafeInteger(version) && version > 0 ? version : undefined;
+}
+
+/** The list of parameters has its version, without the value. */
+async function lookAtList(place: Place): Promise<Look> {
+  const { call, client, name } = place;
+  const filter = { Key: 'Name', Option: 'Equals', Values: [name] };
+  const asked = await call('DescribeParameters', { ParameterFilters: [filter] });
+  if (!asked.ok) return { is: 'unreadable', problem: asked.failure };
+  const list: unknown = isSuccess(asked.value) ? asked.value.body?.Parameters : undefined;
+  const isWhole = isSuccess(asked.value) && textAt(asked.value.body, 'NextToken') === undefined;
+  if (!Array.isArray(list) || !isWhole) return { is: 'unreadable', problem: awsProblem(client, asked.value) };
+  const found: unknown = list.find((each) => textAt(each, 'Name') === name);
+  if (found === undefined) return { is: 'nothing', slot: slotOf(place, 0) };
+  const version = versionOf(objectAt(found));
+  if (version === undefined) return { is: 'unreadable', problem: awsProblem(client, asked.value) };
+  return { is: 'something', slot: slotOf(place, version) };
+}
+
+/** @param version 0 where there is none */
+function slotOf(place: Place, version: number): Slot {
+  return {
+    id: String(version),
+    // AWS has no rehearsal.
+    prove: () => Promise.resolve(undefined),
+    write: ({ secret }) => put(place, version, openSecret(secret)),
+    takeOut: (putBack) => takeOut(place, version, putBack),
+  };
+}
+
+async function put({ call, client, name }: Place, seen: number, Value: string): Promise<Written> {
+  const isNew = seen === 0;
+  const asked = await call('PutParameter', {
+    Name: name,
+    Value,
+    Overwrite: !isNew,
+    ...(isNew && { Type: 'SecureString' }),
+  });
+  if (!asked.ok) return { is: 'refused', problem: asked.failure };
+  if (awsCode(asked.value) === 'ParameterAlreadyExists') return { is: 'changed' };
+  if (!isSuccess(asked.value)) return awsUnwritten(client, asked.value);
+  const version = versionOf(asked.value.body);
+  if (version === undefined) return { is: 'uncertain', problem: awsProblem(client, asked.value) };
+  const warning = `Something else wrote ${name} meanwhile: version ${version - 1}, which the history of the parameter has, gave way.`;
+  return { is: 'written', id: String(version), ...(version > seen + 1 && { warning }) };
+}
+
+async function takeOut(place: Place, version: number, { old, wasUnseen, before }: PutBack): Promise<void> {
+  const { call, name } = place;
+  if (wasUnseen) return;
+  if (old) await put(place, version, openSecret(old));
+  // AWS deletes by name only: never what was not made by this write.
+  else if (before === '0' && version === 1) await call('DeleteParameter', { Name: name });
+}

@@ -1,0 +1,192 @@
+// Secrets of GitHub Actions: of a repository, an environment or an organization. GitHub shows nobody a value, and has no condition
+// for a write: what was absent is told from what may not be seen by the public key, which both need.
+
+import type { GithubSpec } from '../../config/store-spec.ts';
+import { failed, ok, type Result } from '../../failure.ts';
+import { bearerAuthorization } from '../../secret/opened-secret.ts';
+import { openSecret, type Secret } from '../../secret/secret.ts';
+import { expand, notReady, type SecretReference, type SinkProblem } from '../sink.ts';
+import { sealedFor } from './sealed-box.ts';
+import { caOf, createClient, isSuccess, problemOf, sendAs, textAt, unwritten, type Client } from './store-client.ts';
+import {
+  checkedSecret,
+  keptSecret,
+  printedBy,
+  secretOfVariable,
+  variableOf,
+  type Credential,
+  type Environment,
+} from './store-credential.ts';
+import type { Look, PutBack, Slot, Store, StorePlace, Written } from './store.ts';
+
+interface Place {
+  readonly client: Client;
+  readonly token: Credential<Secret>;
+  /** Of its API: all secrets of the repository, environment or organization. */
+  readonly secrets: string;
+  readonly name: string;
+  readonly isOrganization: boolean;
+  readonly visibility: 'all' | 'private';
+}
+
+export async function openGithub(spec: GithubSpec, environment: Environment): Promise<Result<Store, SinkProblem>> {
+  const tls = await caOf(spec.caFile, 'caFile');
+  if (!tls.ok) return tls;
+  const host = environment.GH_HOST ?? '';
+  const enterprise = host === '' || host === 'github.com' ? undefined : host;
+  const api = spec.address ?? variableOf(environment, 'GITHUB_API_URL') ?? apiOf(enterprise);
+  // GitHub Enterprise has its API below a path.
+  const prefix = api.endsWith('/api/v3') ? '/api/v3' : '';
+  const address = api.slice(0, api.length - prefix.length);
+  const client = createClient({ store: 'GitHub', address, timeoutMs: spec.timeoutMs, tls: tls.value, environment });
+  if (!client.ok) return client;
+  const common = { client: client.value, token: githubToken(spec, environment, enterprise) };
+  return ok({ open: (reference) => Promise.resolve(placeOf(spec, reference, prefix, common)) });
+}
+
+function apiOf(enterprise: string | undefined): string {
+  return enterprise === undefined ? 'https://api.github.com' : `https://${enterprise}/api/v3`;
+}
+
+function placeOf(
+  spec: GithubSpec,
+  reference: SecretReference,
+  prefix: string,
+  common: Pick<Place, 'client' | 'token'>,
+): Result<StorePlace, SinkProblem> {
+  const name = expand(spec.name, reference).toUpperCase();
+  if (!/^(?!GITHUB_)[A-Z_][A-Z0-9_]*$/.test(name)) {
+    const hint = 'It must be letters, digits and _, begin with no digit and not with GITHUB_; pass another entry.';
+    return failed(notReady(`${name} is not a name for a secret of GitHub.`, hint));
+  }
+  const { repo, environment: of, visibility = 'private' } = spec;
+  const owner = expand(spec.owner, reference);
+  const isOrganization = repo === '*';
+  const root = isOrganization ? `/orgs/${owner}/actions` : `/repos/${owner}/${repo}`;
+  const within = of === undefined ? (isOrganization ? '' : '/actions') : `/environments/${encodeURIComponent(of)}`;
+  const place = { ...common, name, isOrganization, visibility, secrets: `${prefix}${root}${within}/secrets` };
+  const location = `github:${owner}/${repo}${of === undefined ? '' : `?environment=${of}`}#${name}`;
+  const at = `${location.toLowerCase()} at ${common.client.baseUrl.origin}${prefix}`;
+  return ok({ location, place: at, look: () => look(place) });
+}
+
+function githubToken(spec: GithubSpec, environment: Environment, enterprise: string | undefined): Credential<Secret> {
+  const names =
+    enterprise === undefined ? ['GH_TOKEN', 'GITHUB_TOKEN'] : ['GH_ENTERPRISE_TOKEN', 'GITHUB_ENTERPRISE_TOKEN'];
+  return keptSecret(async () => {
+    for (const name of names) {
+      const given = await secretOfVariable(environment, name);
+      if (given) return given;
+    }
+    const host = enterprise === undefined ? [] : ['--hostname', enterprise];
+    const argv = ['gh', 'auth', 'token', ...host] as const;
+    const printed = await printedBy({ argv, passed: ['GH_CONFIG_DIR'], timeoutMs: spec.timeoutMs }, environment);
+    return printed.ok ? checkedSecret(printed.value, 'gh auth token') : printed;
+  });
+}
+
+async function ask({ client, token }: Place, method: 'GET' | 'PUT' | 'DELETE', path: string, body?: object) {
+  return sendAs(
+    token,
+    (held) =>
+      client.send({
+        method,
+        path,
+        headers: {
+          accept: 'application/vnd.github+json',
+          'x-github-api-version': '2022-11-28',
+          'user-agent': 'atlas-model-keys-mcp',
+          authorization: bearerAuthorization(held),
+          ...(body && { 'content-type': 'application/json' }),
+        },
+        ...(body && { body: JSON.stringify(body) }),
+      }),
+    // 403 is what GitHub says to a right that is missing, and to too many requests.
+    ({ status }) => status === 401,
+  );
+}
+
+interface PublicKey {
+  readonly id: string;
+  readonly bytes: Buffer;
+}
+
+async function look(place: Place): Promise<Look> {
+  const { client, secrets, name } = place;
+  // GitHub says 404 to whoever may not see something. Who gets the key may see the names.
+  const keyed = await ask(place, 'GET', `${secrets}/public-key`);
+  if (!keyed.ok) return { is: 'unreadable', problem: keyed.failure };
+  const body = isSuccess(keyed.value) ? keyed.value.body : undefined;
+  const [id, text] = [textAt(body, 'key_id'), textAt(body, 'key')];
+  if (id === undefined || text === undefined) {
+    const hint = 'The token may have no right to the secrets there, or the repository or environment is not there.';
+    return { is: 'unreadable', problem: problemOf(client, keyed.value, hint) };
+  }
+  const key = { id, bytes: Buffer.from(text, 'base64') };
+  const asked = await ask(place, 'GET', `${secrets}/${name}`);
+  if (!asked.ok) return { is: 'unreadable', problem: asked.failure };
+  const answer = asked.value;
+  if (!('lost' in answer) && answer.status === 404) return { is: 'nothing', slot: slotOf(place, key, undefined) };
+  const updated = isSuccess(answer) ? textAt(answer.body, 'updated_at') : undefined;
+  if (!isSuccess(answer) || updated === undefined || textAt(answer.body, 'name')?.toUpperCase() !== name)
+    return { is: 'unreadable', problem: problemOf(client, answer) };
+  const visibility = textAt(answer.body, 'visibility');
+  return { is: 'something', slot: slotOf(place, key, { updated, visibility }) };
+}
+
+/** A secret as it was seen. */
+interface Seen {
+  readonly updated: string;
+  readonly visibility: string | undefined;
+}
+
+function slotOf(place: Place, key: PublicKey, seen: Seen | undefined): Slot {
+  const selected = seen?.visibility === 'selected';
+  return {
+    id: seen?.updated ?? ABSENT,
+    prove: () => Promise.resolve(selected ? SELECTED : undefined),
+    write: ({ secret }) => put(place, key, seen, secret),
+    takeOut: (putBack) => takeOut(place, putBack),
+  };
+}
+
+const ABSENT = 'absent';
+const SELECTED: SinkProblem = notReady(
+  'That secret of the organization is for selected repositories, and a new value would take the selection away.',
+  'Use a secret that all or all private repositories see, or one of each repository.',
+);
+
+async function put(place: Place, key: PublicKey, seen: Seen | undefined, secret: Secret): Promise<Written> {
+  const { client, secrets, name, isOrganization } = place;
+  const sealed = sealedFor(key.bytes, openSecret(secret));
+  if (sealed === undefined)
+    return {
+      is: 'refused',
+      problem: notReady('The public key that GitHub gave is not one.', 'See what answers at its address.'),
+    };
+  const visibility = isOrganization ? { visibility: seen?.visibility ?? place.visibility } : {};
+  const asked = await ask(place, 'PUT', `${secrets}/${name}`, {
+    encrypted_value: sealed,
+    key_id: key.id,
+    ...visibility,
+  });
+  if (!asked.ok) return { is: 'refused', problem: asked.failure };
+  const answer = asked.value;
+  if (!isSuccess(answer)) return unwritten(client, answer);
+  const after = await look(place);
+  if (after.is !== 'something')
+    return { is: 'uncertain', problem: after.is === 'unreadable' ? after.problem : problemOf(client, answer) };
+  // The time has seconds only; what has that of before may be that of before.
+  if (after.slot.id === seen?.updated)
+    return {
+      is: 'uncertain',
+      problem: notReady('GitHub does not say that the secret is a new one.', 'See its page before anything else.'),
+    };
+  const warning = `Something else made ${name} meanwhile, and its value gave way: GitHub has no condition for a write.`;
+  return { is: 'written', id: after.slot.id, ...(!seen && answer.status === 204 && { warning }) };
+}
+
+/** What this write made goes; GitHub cannot put back what stood there. */
+async function takeOut(place: Place, { before }: PutBack): Promise<void> {
+  if (before === ABSENT) await ask(place, 'DELETE', `${place.secrets}/${place.name}`);
+}

@@ -1,0 +1,183 @@
+// Kubernetes: one key of a Secret. Each write and each deletion names the version that was seen (`resourceVersion`, `uid`), and the
+// server refuses where it is another one by then. Other keys of the Secret stay as they are.
+
+import type { KubernetesSpec } from '../../config/store-spec.ts';
+import { failed, ok } from '../../failure.ts';
+import { openSecret } from '../../secret/secret.ts';
+import { expand, notReady, type SecretReference, type SinkProblem } from '../sink.ts';
+import { kubernetesAccess } from './kubernetes-access.ts';
+import {
+  isSuccess,
+  objectAt,
+  problemOf,
+  sendAs,
+  textAt,
+  unwritten,
+  type Answer,
+  type Client,
+  type JsonObject,
+} from './store-client.ts';
+import type { Environment } from './store-credential.ts';
+import type { Look, PutBack, Slot, Store, StorePlace, Written } from './store.ts';
+
+type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+
+/** An answer, with who gave it. */
+type Asked =
+  | { readonly ok: true; readonly answer: Answer; readonly client: Client }
+  | { readonly ok: false; readonly problem: SinkProblem };
+
+interface Place {
+  readonly namespace: string;
+  readonly name: string;
+  readonly key: string;
+  readonly endpointField: string | undefined;
+  readonly call: (method: Method, path: string, body?: object) => Promise<Asked>;
+}
+
+export function openKubernetes(spec: KubernetesSpec, environment: Environment, folder?: string): Store {
+  const access = kubernetesAccess(spec, environment, folder);
+  const call = callOf(access);
+  return {
+    async open(reference) {
+      const place = namesOf(spec, reference, call);
+      if (![place.namespace, place.name].every((each) => NAME.test(each))) {
+        const hint = 'It must be lower-case letters, digits, dots and dashes; pass another entry.';
+        return failed(notReady(`${place.namespace}/${place.name} is not a name of a Secret.`, hint));
+      }
+      // The address is part of the place: two clusters have two places.
+      const asked = await access.get();
+      return asked.ok ? ok(placeOf(place, asked.value.client.baseUrl.origin + asked.value.prefix)) : asked;
+    },
+  };
+}
+
+function callOf(access: ReturnType<typeof kubernetesAccess>): Place['call'] {
+  return async (method, path, body) => {
+    let by: Client | undefined;
+    const sent = await sendAs(
+      access,
+      ({ client, prefix, authorization }) => {
+        by = client;
+        const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+        const headers = {
+          accept: 'application/json',
+          ...(authorization && { authorization: openSecret(authorization) }),
+          ...(body && { 'content-type': type }),
+        };
+        const request = { method, path: prefix + path, headers, largestReply: LARGEST };
+        return client.send({ ...request, ...(body && { body: JSON.stringify(body) }) });
+      },
+      // 403 is a right that is missing: another token of the same account has none more.
+      ({ status }) => status === 401,
+    );
+    if (!sent.ok) return { ok: false, problem: sent.failure };
+    return by ? { ok: true, answer: sent.value, client: by } : { ok: false, problem: NEVER_ASKED };
+  };
+}
+
+/** A Secret holds 1 MiB at most, here in base64. */
+const LARGEST = 2 * 1024 * 1024;
+const NAME = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
+const NEVER_ASKED = notReady('Kubernetes was not asked.', 'Try again.');
+
+function namesOf(spec: KubernetesSpec, reference: SecretReference, call: Place['call']): Place {
+  const [namespace, name, key] = [spec.namespace, spec.name, spec.key].map((each) => expand(each, reference));
+  const { endpointField: endpoint } = spec;
+  const endpointField = endpoint === undefined ? undefined : expand(endpoint, reference);
+  return { namespace: namespace ?? '', name: name ?? '', key: key ?? '', endpointField, call };
+}
+
+function placeOf(place: Place, origin: string): StorePlace {
+  const location = `k8s:${place.namespace}/${place.name}#${place.key}`;
+  return { location, place: `${location} at ${origin}`, look: () => look(place) };
+}
+
+const collection = ({ namespace }: Place) => `/api/v1/namespaces/${namespace}/secrets`;
+const DRY_RUN = '?dryRun=All';
+/** The id of a slot without a Secret. */
+const ABSENT = 'absent';
+
+async function look(place: Place): Promise<Look> {
+  const asked = await place.call('GET', `${collection(place)}/${place.name}`);
+  if (!asked.ok) return { is: 'unreadable', problem: asked.problem };
+  const { answer, client } = asked;
+  // Something else than this API may answer 404 too.
+  if (!('lost' in answer) && answer.status === 404 && textAt(answer.body, 'reason') === 'NotFound')
+    return { is: 'nothing', slot: slotOf(place, undefined) };
+  const metadata = isSuccess(answer) ? objectAt(answer.body, 'metadata') : undefined;
+  const [version, uid] = [textAt(metadata, 'resourceVersion'), textAt(metadata, 'uid')];
+  if (!isSuccess(answer) || version === undefined || uid === undefined)
+    return { is: 'unreadable', problem: problemOf(client, answer) };
+  const data = objectAt(answer.body, 'data') ?? {};
+  const slot = slotOf(place, { version, uid, data });
+  const value = textAt(data, place.key);
+  return value === undefined ? { is: 'nothing', slot } : { is: 'value', bytes: Buffer.from(value, 'base64'), slot };
+}
+
+/** A Secret as it was seen. */
+interface Seen {
+  readonly version: string;
+  readonly uid: string;
+  readonly data: JsonObject;
+}
+
+const base64 = (text: string) => Buffer.from(text, 'utf8').toString('base64');
+
+function slotOf(place: Place, seen: Seen | undefined): Slot {
+  const { key, endpointField } = place;
+  const held = endpointField === undefined ? undefined : textAt(seen?.data, endpointField);
+  return {
+    id: seen ? `${seen.uid}/${seen.version}` : ABSENT,
+    endpoint: held === undefined ? undefined : Buffer.from(held, 'base64').toString('utf8'),
+    async prove() {
+      const written = await put(place, seen, { [key]: base64('to see whether this may be written') }, DRY_RUN);
+      return 'problem' in written ? written.problem : undefined;
+    },
+    write: ({ secret, endpoint }) =>
+      put(place, seen, {
+        [key]: base64(openSecret(secret)),
+        ...(endpoint !== undefined && endpointField !== undefined && { [endpointField]: base64(endpoint) }),
+      }),
+    takeOut: (putBack) => (seen ? takeOut(place, seen, putBack) : Promise.resolve()),
+  };
+}
+
+/** What is null is taken away. */
+type Data = Readonly<Record<string, string | null>>;
+
+async function put(place: Place, seen: Seen | undefined, data: Data, query = ''): Promise<Written> {
+  const { name, namespace, call } = place;
+  const anew = { apiVersion: 'v1', kind: 'Secret', type: 'Opaque', metadata: { name, namespace }, data };
+  const asked = seen
+    ? await call('PATCH', `${collection(place)}/${name}${query}`, {
+        metadata: { resourceVersion: seen.version, uid: seen.uid },
+        data,
+      })
+    : await call('POST', collection(place) + query, anew);
+  if (!asked.ok) return { is: 'refused', problem: asked.problem };
+  const { answer, client } = asked;
+  if (!('lost' in answer) && answer.status === 409) return { is: 'changed' };
+  const metadata = isSuccess(answer) ? objectAt(answer.body, 'metadata') : undefined;
+  if (!metadata)
+    return isSuccess(answer) ? { is: 'uncertain', problem: problemOf(client, answer) } : unwritten(client, answer);
+  return { is: 'written', id: `${textAt(metadata, 'uid') ?? ''}/${textAt(metadata, 'resourceVersion') ?? ''}` };
+}
+
+/** A Secret that holds nothing else is deleted, by its id and version; where that is not allowed, only the key goes. */
+async function takeOut(place: Place, seen: Seen, { old, before, withEndpoint }: PutBack): Promise<void> {
+  const { key, endpointField, name, call } = place;
+  const ours = [key, ...(withEndpoint && endpointField !== undefined ? [endpointField] : [])];
+  const isAlone = Object.keys(seen.data).every((each) => ours.includes(each));
+  if (!old && isAlone && before === ABSENT) {
+    const preconditions = { uid: seen.uid, resourceVersion: seen.version };
+    const asked = await call('DELETE', `${collection(place)}/${name}`, {
+      apiVersion: 'v1',
+      kind: 'DeleteOptions',
+      preconditions,
+    });
+    if (asked.ok && isSuccess(asked.answer)) return;
+  }
+  const gone = Object.fromEntries(ours.map((each) => [each, null]));
+  await put(place, seen, { ...gone, [key]: old ? base64(openSecret(old)) : null });
+}

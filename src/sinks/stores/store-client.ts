@@ -1,0 +1,176 @@
+// One request to a store by the rules of src/http, with a credential that is renewed once where the store refuses it; and what a
+// reply without success means, in words. Nothing of a reply is shown: it may repeat the secret.
+
+import { readFile } from 'node:fs/promises';
+import { readProxy } from '../../config/proxy.ts';
+import { parseBaseUrl } from '../../config/base-url.ts';
+import { ConfigError } from '../../config/config-error.ts';
+import { failed, ok, type Result } from '../../failure.ts';
+import { systemCode } from '../../files/file-problem.ts';
+import { createTransport, type Exchange, type HttpRequest, type TlsIdentity } from '../../http/transport.ts';
+import { parseJson } from '../../text/text.ts';
+import { notReady, type SinkProblem } from '../sink.ts';
+import type { Credential } from './store-credential.ts';
+import type { Written } from './store.ts';
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+export interface StoreReply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Undefined where the body is not a whole JSON object. */
+  readonly body: JsonObject | undefined;
+}
+
+/** The answer, or why there is none. */
+export type Answer = StoreReply | { readonly lost: string; readonly wasSent: boolean };
+
+export interface ClientOptions {
+  /** For people, such as `Vault`. */
+  readonly store: string;
+  readonly address: string;
+  readonly timeoutMs: number;
+  readonly tls?: TlsIdentity | undefined;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export interface Client {
+  readonly store: string;
+  readonly baseUrl: URL;
+  send(request: HttpRequest): Promise<Answer>;
+}
+
+/** @returns a problem where the address is not one that a secret may be sent to */
+export function createClient(options: ClientOptions): Result<Client, SinkProblem> {
+  const { store, address, timeoutMs, tls, environment } = options;
+  try {
+    const baseUrl = parseBaseUrl(address);
+    const proxy = readProxy(environment);
+    const transport = createTransport({ baseUrl, timeoutMs, ...(proxy && { proxy }), ...(tls && { tls }) });
+    return ok({ store, baseUrl, send: async (request) => answerOf(await transport.send(request)) });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const message = `The address of ${store} is not one to which a secret may be sent.`;
+    return failed(
+      notReady(message, 'It must be https://HOST[:PORT], or http on loopback, without user, path or query.'),
+    );
+  }
+}
+
+function answerOf(exchange: Exchange): Answer {
+  switch (exchange.outcome) {
+    case 'not_sent':
+      return { lost: exchange.reason, wasSent: false };
+    case 'lost':
+      return { lost: exchange.reason, wasSent: true };
+    case 'reply': {
+      const parsed = exchange.body === undefined ? undefined : parseJson(exchange.body);
+      return { status: exchange.status, headers: exchange.headers, body: isObject(parsed) ? parsed : undefined };
+    }
+  }
+}
+
+/** Sends with the credential; once more with another one where the store does not accept it, since then nothing was done. */
+export async function sendAs<C>(
+  credential: Credential<C>,
+  send: (credential: C) => Promise<Answer>,
+  isRefusal: (reply: StoreReply) => boolean = ({ status }) => status === 401 || status === 403,
+): Promise<Result<Answer, SinkProblem>> {
+  const given = await credential.get();
+  if (!given.ok) return given;
+  const answer = await send(given.value);
+  if ('lost' in answer || !isRefusal(answer)) return ok(answer);
+  const renewed = await credential.renew(given.value);
+  return ok(renewed === undefined ? answer : await send(renewed));
+}
+
+/** Certificate authorities from a file; undefined where none is named. */
+export async function caOf(
+  path: string | undefined,
+  setting: string,
+): Promise<Result<TlsIdentity | undefined, SinkProblem>> {
+  if (path === undefined || path === '') return ok(undefined);
+  try {
+    return ok({ ca: await readFile(path, 'utf8') });
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return failed(notReady(`The file that ${setting} names cannot be read.`, 'Correct the file or the setting.'));
+  }
+}
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export function objectAt(value: unknown, ...path: readonly string[]): JsonObject | undefined {
+  const found = path.reduce<unknown>(
+    (at, name) => (isObject(at) && Object.hasOwn(at, name) ? at[name] : undefined),
+    value,
+  );
+  return isObject(found) ? found : undefined;
+}
+
+export function textAt(value: unknown, name: string): string | undefined {
+  const found = isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
+  return typeof found === 'string' ? found : undefined;
+}
+
+export function isSuccess(answer: Answer): answer is StoreReply {
+  return !('lost' in answer) && answer.status >= 200 && answer.status < 300;
+}
+
+/** Why a store did not do what it was asked, for a person. */
+export function problemOf(client: Client, answer: Answer, hint = ''): SinkProblem {
+  const { store } = client;
+  if ('lost' in answer) {
+    const why = LOST[answer.lost] ?? 'could not be reached';
+    return notReady(
+      `${store} ${why}.`,
+      join(hint, `See that ${client.baseUrl.origin} can be reached from here, and try again.`),
+    );
+  }
+  const { status } = answer;
+  if (status === 401)
+    return notReady(
+      `${store} does not accept the credential (status 401).`,
+      join(hint, 'Give this server another one.'),
+    );
+  if (status === 403)
+    return notReady(
+      `${store} does not allow this (status 403).`,
+      join(hint, 'See which rights docs/sinks.md wants for this kind.'),
+    );
+  if (status >= 300 && status < 400)
+    return notReady(
+      `${store} points elsewhere (status ${status}), and no redirect is followed.`,
+      'Configure the address that answers itself.',
+    );
+  if (isSuccess(answer))
+    return notReady(
+      `${store} answered something that could not be understood.`,
+      join(hint, 'See what answers at its address.'),
+    );
+  return notReady(`${store} answered with status ${status}.`, join(hint, 'See how it is, and try again.'));
+}
+
+const join = (hint: string, advice: string) => (hint === '' ? advice : `${hint} ${advice}`);
+
+const LOST: Readonly<Record<string, string>> = {
+  timeout: 'did not answer in time',
+  refused: 'refused the connection',
+  unresolved: 'has a host name that could not be resolved',
+  tls: 'has no certificate that is trusted (its authority belongs in caFile)',
+  connection: 'ended the connection',
+};
+
+/** What a write that was not a success did. Only a refusal by the store itself says that nothing was written. */
+export function unwritten(
+  client: Client,
+  answer: Answer,
+  hint?: string,
+): Exclude<Written, { is: 'written' | 'changed' }> {
+  const problem = problemOf(client, answer, hint);
+  if ('lost' in answer) return { is: answer.wasSent ? 'uncertain' : 'refused', problem };
+  const isRefused = answer.status >= 300 && answer.status < 500 && answer.status !== 408;
+  return { is: isRefused ? 'refused' : 'uncertain', problem };
+}

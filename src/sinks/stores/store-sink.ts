@@ -1,0 +1,268 @@
+// The sink over a store: what may give way, one write onto what was seen, a look afterwards, and taking back. Which store it is,
+// and how it is asked, is in the file of each.
+
+import type { StoreSpec } from '../../config/store-spec.ts';
+import { storeLocation } from '../../config/store-spec.ts';
+import { failed, ok, type Result } from '../../failure.ts';
+import { serialized } from '../../files/process-owner.ts';
+import { fingerprintOfBytes, holdsExactly, type Fingerprint } from '../../secret/opened-secret.ts';
+import type { Secret } from '../../secret/secret.ts';
+import { changedMeanwhile, heldValue, notTheOldSecret, oldSecretIn, secretIn } from '../old-secret.ts';
+import {
+  entryExists,
+  failedDelivery,
+  takesEntry,
+  type Delivery,
+  type FoundSecret,
+  type Held,
+  type Preflight,
+  type PreparedWrite,
+  type Replaced,
+  type Retraction,
+  type SecretReference,
+  type Sink,
+  type SinkProblem,
+  type Verdict,
+  type Verification,
+} from '../sink.ts';
+import type { Look, Slot, Store, StorePlace } from './store.ts';
+
+type Environment = Readonly<Record<string, string>>;
+
+/** Opens the store at the first use, and again where that failed. */
+function placesOf(open: () => Promise<Result<Store, SinkProblem>>) {
+  let store: Promise<Result<Store, SinkProblem>> | undefined;
+  return async (reference: SecretReference): Promise<Result<StorePlace, SinkProblem>> => {
+    const opened = await (store ??= open());
+    if (opened.ok) return opened.value.open(reference);
+    store = undefined;
+    return opened;
+  };
+}
+
+/** @param open loads what speaks to the store */
+export function storeSink(
+  name: string,
+  spec: StoreSpec,
+  environment: Environment,
+  open: (spec: StoreSpec, environment: Environment) => Promise<Result<Store, SinkProblem>>,
+): Sink {
+  const location = storeLocation(spec);
+  const placeOf = placesOf(() => open(spec, environment));
+  const lookAt = async (reference: SecretReference): Promise<Look> => {
+    const place = await placeOf(reference);
+    return place.ok ? place.value.look() : { is: 'unreadable', problem: place.failure };
+  };
+  return {
+    name,
+    kind: spec.type,
+    location,
+    takesEntry: takesEntry(location),
+    takesProject: location.includes('{groupId}'),
+    ...(spec.type === 'github' && { entryForm: 'variable' }),
+    // A request that left before the end may still be carried out.
+    mayWriteForMs: spec.timeoutMs,
+    verification: spec.type === 'github' ? 'metadata' : 'read-back',
+    async preflight(reference, _mode, replaced): Promise<Result<Preflight, SinkProblem>> {
+      const place = await placeOf(reference);
+      return place.ok ? check(place.value, spec, replaced) : place;
+    },
+    lookUp: async (reference) => heldBy(await lookAt(reference)),
+    async readSecret(reference, key): Promise<FoundSecret> {
+      const seen = await lookAt(reference);
+      if (seen.is === 'nothing') return { held: 'nothing' };
+      return seen.is === 'value' ? secretIn(seen.bytes, key) : { held: 'unknown' };
+    },
+    async withdraw(reference, fingerprint) {
+      const place = await placeOf(reference);
+      if (place.ok) await serialized(place.value.place, () => takeOutIfHeld(place.value, fingerprint));
+    },
+  };
+}
+
+async function check(
+  place: StorePlace,
+  spec: StoreSpec,
+  replaced: Replaced | undefined,
+): Promise<Result<Preflight, SinkProblem>> {
+  const seen = judge(place, await place.look(), replaced);
+  if (!seen.ok) return seen;
+  const problem = await seen.value.slot.prove();
+  if (problem) return failed(problem);
+  const keepsEndpoint = 'endpointField' in spec && spec.endpointField !== undefined;
+  return ok({ write: storeWrite(place, seen.value, replaced, keepsEndpoint) });
+}
+
+/** What a secret may be written onto. */
+interface Seen {
+  readonly holds: 'nothing' | 'old secret' | 'unknown';
+  readonly slot: Slot;
+  readonly old?: Secret;
+}
+
+function judge({ location }: StorePlace, seen: Look, replaced: Replaced | undefined): Result<Seen, SinkProblem> {
+  switch (seen.is) {
+    case 'nothing':
+      return ok({ holds: 'nothing', slot: seen.slot });
+    case 'unreadable':
+      return failed(seen.problem);
+    case 'something':
+      if (replaced?.isLastHere === true) return ok({ holds: 'unknown', slot: seen.slot });
+      return failed(replaced ? unseen(location) : taken(location));
+    case 'value': {
+      const old = replaced && oldSecretIn(seen.bytes, replaced);
+      seen.bytes.fill(0);
+      if (old?.lineEnd === '') return ok({ holds: 'old secret', slot: seen.slot, old: old.secret });
+      return failed(replaced ? notTheOldSecret(`${location} holds something already`, replaced) : taken(location));
+    }
+  }
+}
+
+function taken(location: string): SinkProblem {
+  return entryExists(
+    `${location} holds something already.`,
+    'Nothing is overwritten. Pass another entry, or have that one removed first.',
+  );
+}
+
+function unseen(location: string): SinkProblem {
+  return entryExists(
+    `${location} holds something that cannot be read, and the journal does not know it for the secret of the key that is to be replaced.`,
+    'Nothing is overwritten that was not seen. Pass another entry or sink, or have that one removed first.',
+  );
+}
+
+/** What a delivery did, as far as taking it back must know. */
+interface Given {
+  readonly secret: Secret;
+  readonly withEndpoint: boolean;
+  /** Of the version that was written; undefined where the store did not say it. */
+  readonly id: string | undefined;
+}
+
+function storeWrite(
+  place: StorePlace,
+  first: Seen,
+  replaced: Replaced | undefined,
+  keepsEndpoint: boolean,
+): PreparedWrite {
+  const { location } = place;
+  let given: Given | undefined;
+  let onto = first;
+  const deliver = async (secret: Secret, endpoint: string | undefined): Promise<Delivery> => {
+    const still = judge(place, await place.look(), replaced);
+    if (!still.ok) return failedDelivery(still.failure);
+    if (still.value.holds !== first.holds) return failedDelivery(changedMeanwhile(location));
+    onto = still.value;
+    const { warnings, written } = keepsEndpoint ? endpointFor(location, onto.slot, endpoint) : NO_ENDPOINT;
+    const result = await onto.slot.write({ secret, endpoint: written });
+    if (result.is === 'changed') return failedDelivery(changedMeanwhile(location));
+    if (result.is === 'refused') return failedDelivery(result.problem);
+    given = { secret, withEndpoint: written !== undefined, id: result.is === 'written' ? result.id : undefined };
+    if (result.is === 'uncertain') {
+      const { message, hint } = result.problem;
+      return { outcome: 'uncertain', message, hint };
+    }
+    return { outcome: 'written', warnings: [...warnings, ...(result.warning === undefined ? [] : [result.warning])] };
+  };
+  return {
+    location,
+    place: place.place,
+    overwrites: first.holds,
+    canRetract: true,
+    deliver: (secret, { endpoint } = {}) => serialized(place.place, () => deliver(secret, endpoint)),
+    verify: async (secret) => verdict(location, await place.look(), secret, given?.id),
+    retract: () =>
+      serialized(place.place, () => (given ? takeBack(place, onto, given) : Promise.resolve<Retraction>('out'))),
+  };
+}
+
+const NO_ENDPOINT = { warnings: [], written: undefined };
+
+/** What is there already stays, as in a .env file. */
+function endpointFor(location: string, { endpoint: held }: Slot, endpoint: string | undefined) {
+  const told = (why: string) => ({
+    warnings: [`${location} did not get the endpoint of the key: ${why}`],
+    written: undefined,
+  });
+  if (endpoint === undefined) return told('Atlas names none to which secrets may be sent.');
+  if (held === endpoint) return NO_ENDPOINT;
+  return held === undefined || held === ''
+    ? { warnings: [], written: endpoint }
+    : told('the field has another value, which stays.');
+}
+
+/** @param id of the version that was written, where the store said it */
+function verdict(location: string, seen: Look, secret: Secret, id: string | undefined): Verdict {
+  const look = `Look into ${location} before anything else.`;
+  const verified = (verification: Verification): Verdict => ({ outcome: 'verified', verification });
+  switch (seen.is) {
+    case 'value': {
+      const isSame = holdsExactly(seen.bytes, secret);
+      seen.bytes.fill(0);
+      if (isSame) return verified('read-back');
+      return {
+        outcome: 'mismatch',
+        message: `${location} holds something else than the secret that was delivered.`,
+        hint: look,
+      };
+    }
+    case 'something':
+      // Without the version that was written, it may be what was there before.
+      if (id === undefined)
+        return { outcome: 'unreadable', message: `${location} does not show what it holds.`, hint: look };
+      if (seen.slot.id === id) return verified('metadata');
+      return {
+        outcome: 'mismatch',
+        message: `${location} holds another version than the one that was written.`,
+        hint: look,
+      };
+    case 'nothing':
+      return { outcome: 'mismatch', message: `${location} holds nothing.`, hint: look };
+    case 'unreadable':
+      return { outcome: 'unreadable', message: seen.problem.message, hint: seen.problem.hint };
+  }
+}
+
+function heldBy(seen: Look): Held {
+  if (seen.is === 'unreadable') return { held: 'unknown' };
+  if (seen.is !== 'value') return { held: seen.is };
+  const held = heldValue(seen.bytes);
+  seen.bytes.fill(0);
+  return held;
+}
+
+/** Only the secret that was delivered is taken out, as seen in that moment. */
+async function takeBack(place: StorePlace, onto: Seen, given: Given): Promise<Retraction> {
+  const before = await place.look();
+  const where = whereIs(before, given);
+  if (where !== 'held' || !('slot' in before)) return where;
+  const { withEndpoint } = given;
+  const wasUnseen = onto.holds === 'unknown';
+  await before.slot.takeOut({ old: onto.old, wasUnseen, before: onto.slot.id, withEndpoint });
+  return whereIs(await place.look(), given);
+}
+
+function whereIs(seen: Look, { secret, id }: Given): Retraction {
+  switch (seen.is) {
+    case 'nothing':
+      return 'out';
+    case 'unreadable':
+      return 'unknown';
+    case 'something':
+      return id !== undefined && seen.slot.id === id ? 'held' : 'unknown';
+    case 'value': {
+      const isHeld = holdsExactly(seen.bytes, secret);
+      seen.bytes.fill(0);
+      return isHeld ? 'held' : 'out';
+    }
+  }
+}
+
+async function takeOutIfHeld(place: StorePlace, fingerprint: Fingerprint): Promise<void> {
+  const seen = await place.look();
+  if (seen.is !== 'value') return;
+  const isIt = fingerprintOfBytes(seen.bytes) === fingerprint;
+  seen.bytes.fill(0);
+  if (isIt) await seen.slot.takeOut({ wasUnseen: false, before: undefined, withEndpoint: false });
+}

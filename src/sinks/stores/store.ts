@@ -1,0 +1,71 @@
+// The contract of a store: a place of secrets behind an API. A look says what is there, and gives a slot: what may be done to
+// exactly that, so that nothing is written over or taken away that was not seen, as far as the store can refuse it.
+
+import type { Result } from '../../failure.ts';
+import type { Secret } from '../../secret/secret.ts';
+import type { SecretReference, SinkProblem } from '../sink.ts';
+
+/** The places of one store, as one sink is configured. */
+export interface Store {
+  /** One place of it. Sends nothing but what finds the credential and the address. */
+  open(reference: SecretReference): Promise<Result<StorePlace, SinkProblem>>;
+}
+
+export interface StorePlace {
+  /** For people. */
+  readonly location: string;
+  /** One text for the place, with the address of the store. */
+  readonly place: string;
+  /** Changes nothing; never throws. */
+  look(): Promise<Look>;
+}
+
+export type Look =
+  | { readonly is: 'nothing'; readonly slot: Slot }
+  /** For the caller to wipe. */
+  | { readonly is: 'value'; readonly bytes: Buffer; readonly slot: Slot }
+  /** There is a value, which is not shown. */
+  | { readonly is: 'something'; readonly slot: Slot }
+  | { readonly is: 'unreadable'; readonly problem: SinkProblem };
+
+/** What was seen in a place. */
+export interface Slot {
+  /** Of the version that was seen. */
+  readonly id: string;
+  /** What stands in the field for the endpoint; absent where nothing does, or where it cannot be read. */
+  readonly endpoint?: string | undefined;
+  /** Asks the store whether it would take a value here, without writing one. Undefined where it would, or cannot say. */
+  prove(): Promise<SinkProblem | undefined>;
+  write(value: StoredValue): Promise<Written>;
+  /**
+   * Takes this version out of the store, or puts `old` in its place. Best effort; never throws. Called only where the slot is that
+   * of the secret that this sink wrote.
+   */
+  takeOut(putBack: PutBack): Promise<void>;
+}
+
+export interface StoredValue {
+  readonly secret: Secret;
+  /** Goes into the field for it; absent where nothing is to be written there. */
+  readonly endpoint?: string | undefined;
+}
+
+export interface PutBack {
+  /** What stood there before; undefined where nothing did, or where it was not shown. */
+  readonly old?: Secret | undefined;
+  /** Something stood there that was not shown. */
+  readonly wasUnseen: boolean;
+  /** The id of the slot that was written onto; undefined where this process did not write it. */
+  readonly before: string | undefined;
+  /** Whether the endpoint was written with the secret, so that it goes with it. */
+  readonly withEndpoint: boolean;
+}
+
+export type Written =
+  /** `id` is that of the slot that a look now finds. */
+  | { readonly is: 'written'; readonly id: string; readonly warning?: string }
+  /** It is not what was seen any more. Nothing was written. */
+  | { readonly is: 'changed' }
+  /** Nothing was written. */
+  | { readonly is: 'refused'; readonly problem: SinkProblem }
+  | { readonly is: 'uncertain'; readonly problem: SinkProblem };

@@ -1,0 +1,213 @@
+// What is Vault's own: engines that cannot refuse, versions that are deleted, rights, tokens and logins.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { Secret } from '../../../src/secret/secret.ts';
+import type { Sink } from '../../../src/sinks/sink.ts';
+import { sinkOf, TOKEN } from './store-kinds.ts';
+import { ROLE, vaultStandIn } from './vault-stand-in.ts';
+
+const NEW = 'al-vault-canary-of-the-new-key-0123456789-nEw1';
+const OLD = 'al-vault-canary-of-the-old-key-0123456789-odu2';
+const REPLACED = { maskedSecret: 'al-****odu2' };
+const reference = { groupId: '0123456789abcdef01234567', entry: 'app' };
+const PATH = 'apps/app';
+
+async function vault(rights?: readonly string[]) {
+  const server = await vaultStandIn(TOKEN, rights);
+  onTestFinished(() => server.close());
+  return server;
+}
+
+function sinkFor(
+  address: string,
+  more: object = {},
+  environment: Record<string, string> = { VAULT_TOKEN: TOKEN },
+): Sink {
+  return sinkOf('vault:secret/apps/{entry}#KEY', more, { VAULT_ADDR: address, ...environment });
+}
+
+async function prepared(sink: Sink, replaced?: typeof REPLACED) {
+  const preflight = await sink.preflight(reference, 'prove', replaced);
+  return preflight.ok ? preflight.value.write : expect.fail(preflight.failure.message);
+}
+
+async function problem(sink: Sink) {
+  const preflight = await sink.preflight(reference, 'prove');
+  expect(JSON.stringify(preflight)).not.toContain('canary');
+  return preflight.ok ? expect.fail('nothing wrong') : preflight.failure.message;
+}
+
+describe('versions', () => {
+  test('other fields stay, whether the policy has patch or not', async () => {
+    for (const rights of [
+      ['create', 'read', 'update', 'patch'],
+      ['create', 'read', 'update'],
+    ]) {
+      const server = await vault(rights);
+      server.put(PATH, { other: 'stays', KEY: OLD });
+      const write = await prepared(sinkFor(server.address), REPLACED);
+      await write.deliver(new Secret(NEW));
+      expect(server.current(PATH)).toEqual({ other: 'stays', KEY: NEW });
+      expect(await write.retract()).toBe('out');
+      expect(server.current(PATH)).toEqual({ other: 'stays', KEY: OLD });
+      expect(server.secrets.get(PATH)?.[1]).toMatchObject({ isDestroyed: true });
+    }
+  });
+
+  test('without patch a number that JavaScript does not hold exactly is never written back as another', async () => {
+    const server = await vault(['create', 'read', 'update']);
+    server.put(PATH, { big: 12345678901234567000n.toString().length, float: 0.1 });
+    expect(await (await prepared(sinkFor(server.address))).deliver(new Secret(NEW))).toMatchObject({
+      outcome: 'failed',
+    });
+    expect(server.secrets.get(PATH)).toHaveLength(1);
+  });
+
+  test('a version that was deleted is nothing, and is written onto by its number', async () => {
+    const server = await vault();
+    server.put(PATH, { KEY: OLD });
+    Object.assign(server.secrets.get(PATH)?.[0] ?? {}, { data: undefined });
+    const write = await prepared(sinkFor(server.address));
+    expect(await write.deliver(new Secret(NEW))).toMatchObject({ outcome: 'written' });
+    expect(server.secrets.get(PATH)).toHaveLength(2);
+    expect(await write.retract()).toBe('out');
+  });
+
+  test('an engine that cannot refuse, and one that is not there, are not ready', async () => {
+    const server = await vault();
+    const sink = (uri: string) => sinkOf(uri, {}, { VAULT_ADDR: server.address, VAULT_TOKEN: TOKEN });
+    expect(await problem(sink('vault:old/apps/app#KEY'))).toMatch(/not KV version 2/);
+    expect(await problem(sink('vault:none/apps/app#KEY'))).toMatch(/status 403/);
+    expect(server.calls.every(({ method }) => method === 'GET')).toBe(true);
+  });
+
+  test('a path that has no engine behind it is not called free', async () => {
+    const server = await vault();
+    server.fault = ({ path }) =>
+      path.includes('/data/')
+        ? { status: 404, body: { errors: ['no handler for route "secret/data/apps/app"'] } }
+        : undefined;
+    expect(await problem(sinkFor(server.address))).toMatch(/status 404/);
+  });
+
+  test('the endpoint goes into the same version, and out with it', async () => {
+    const server = await vault();
+    server.put(PATH, { other: 'stays' });
+    const write = await prepared(sinkFor(server.address, { endpointField: 'URL' }));
+    await write.deliver(new Secret(NEW), { endpoint: 'https://ai.mongodb.com/v1' });
+    expect(server.current(PATH)).toEqual({ other: 'stays', KEY: NEW, URL: 'https://ai.mongodb.com/v1' });
+    expect(await write.retract()).toBe('out');
+    expect(server.current(PATH)).toEqual({ other: 'stays' });
+  });
+
+  test('an endpoint that is there stays, with a warning', async () => {
+    const server = await vault();
+    server.put(PATH, { URL: 'https://elsewhere' });
+    const write = await prepared(sinkFor(server.address, { endpointField: 'URL' }));
+    const delivery = await write.deliver(new Secret(NEW), { endpoint: 'https://ai.mongodb.com/v1' });
+    expect(delivery).toMatchObject({ outcome: 'written', warnings: [expect.stringContaining('another value')] });
+    expect(server.current(PATH)).toEqual({ URL: 'https://elsewhere', KEY: NEW });
+  });
+});
+
+describe('rights', () => {
+  test('without the right to read, metadata verifies, and an old secret gives way only where the journal knows it', async () => {
+    const server = await vault(['create', 'update', 'patch', 'read metadata']);
+    const sink = sinkFor(server.address);
+    const write = await prepared(sink);
+    await write.deliver(new Secret(OLD));
+    expect(await write.verify(new Secret(OLD))).toEqual({ outcome: 'verified', verification: 'metadata' });
+    expect(await sink.preflight(reference, 'prove', REPLACED)).toMatchObject({
+      ok: false,
+      failure: { code: 'SINK_ENTRY_EXISTS' },
+    });
+    const last = await sink.preflight(reference, 'prove', { ...REPLACED, isLastHere: true });
+    if (!last.ok) expect.fail(last.failure.message);
+    await last.value.write.deliver(new Secret(NEW));
+    // What stood there is not known, so that nothing is put back, and that is said.
+    expect(await last.value.write.retract()).toBe('held');
+    expect(server.current(PATH)).toEqual({ KEY: NEW });
+  });
+
+  test('a policy that does not let it write is found before anything is written', async () => {
+    const server = await vault(['read']);
+    expect(await problem(sinkFor(server.address))).toMatch(/does not allow to write/);
+    expect(server.secrets.size).toBe(0);
+  });
+
+  test('a Vault that is sealed is not ready', async () => {
+    const server = await vault();
+    server.isSealed = true;
+    expect(await problem(sinkFor(server.address))).toMatch(/status 503/);
+  });
+});
+
+describe('tokens', () => {
+  test('a token file is read again once its token is refused', async () => {
+    const server = await vault();
+    const folder = mkdtempSync(join(tmpdir(), 'amk-vault-'));
+    onTestFinished(() => {
+      rmSync(folder, { recursive: true });
+    });
+    const file = join(folder, 'token');
+    writeFileSync(file, `${TOKEN}\n`, { mode: 0o600 });
+    const sink = sinkFor(server.address, {}, { VAULT_TOKEN_FILE: file });
+    expect(await sink.lookUp(reference)).toEqual({ held: 'nothing' });
+    server.tokens.set('canary-second-token-0123456789', server.tokens.get(TOKEN) ?? []);
+    server.tokens.delete(TOKEN);
+    expect(await sink.lookUp(reference)).toEqual({ held: 'unknown' });
+    writeFileSync(file, 'canary-second-token-0123456789\n');
+    const again = sinkFor(server.address, {}, { VAULT_TOKEN_FILE: file });
+    expect(await again.lookUp(reference)).toEqual({ held: 'nothing' });
+  });
+
+  test('AppRole logs in again once, and the delivery goes on', async () => {
+    const server = await vault();
+    const sink = sinkFor(server.address, {}, { VAULT_ROLE_ID: ROLE.id, VAULT_SECRET_ID: ROLE.secret });
+    const write = await prepared(sink);
+    server.tokens.clear();
+    expect(await write.deliver(new Secret(NEW))).toMatchObject({ outcome: 'written' });
+    expect(await write.verify(new Secret(NEW))).toMatchObject({ outcome: 'verified' });
+    server.tokens.clear();
+    // The same question is asked again, not another one.
+    expect(await sink.lookUp(reference)).toMatchObject({ held: 'value' });
+    expect(server.calls.filter(({ path }) => path.endsWith('/login'))).toHaveLength(3);
+  });
+
+  test('the token of ~/.vault-token, and one of a helper', async () => {
+    const server = await vault();
+    const home = mkdtempSync(join(tmpdir(), 'amk-vault-'));
+    onTestFinished(() => {
+      rmSync(home, { recursive: true });
+    });
+    writeFileSync(join(home, '.vault-token'), TOKEN, { mode: 0o600 });
+    expect(await sinkFor(server.address, {}, { HOME: home }).lookUp(reference)).toEqual({ held: 'nothing' });
+    writeFileSync(join(home, '.vault-token'), 'canary-wrong-0123456789');
+    const helper = join(home, 'helper');
+    writeFileSync(helper, `#!/bin/sh\n[ "$1" = get ] && printf %s '${TOKEN}'\n`, { mode: 0o700 });
+    writeFileSync(join(home, '.vault'), `token_helper = "${helper}"\n`);
+    expect(await sinkFor(server.address, {}, { HOME: home }).lookUp(reference)).toEqual({ held: 'nothing' });
+  });
+
+  test.each(['http://vault.example.com', 'https://user:pass@vault.example.com', 'https://vault.example.com/x'])(
+    'no token is sent to %s',
+    async (address) => {
+      expect(await problem(sinkFor(address))).toMatch(/not one to which a secret may be sent/);
+    },
+  );
+});
+
+// Opt in: VAULT_ADDR of a Vault or OpenBao that may be written to, with VAULT_TOKEN and an engine of version 2 at secret/.
+const live = process.env.ATLAS_MODEL_KEYS_TEST_VAULT_ADDR;
+describe.skipIf(live === undefined)('a live Vault (ATLAS_MODEL_KEYS_TEST_VAULT_ADDR, VAULT_TOKEN)', () => {
+  test('create, verify, retract', async () => {
+    const sink = sinkFor(live ?? '', {}, { VAULT_TOKEN: process.env.VAULT_TOKEN ?? '' });
+    const write = await prepared(sink);
+    expect(await write.deliver(new Secret(NEW))).toMatchObject({ outcome: 'written' });
+    expect(await write.verify(new Secret(NEW))).toMatchObject({ verification: 'read-back' });
+    expect(await write.retract()).toBe('out');
+  });
+});
