@@ -70,7 +70,7 @@ export function isTypable(text: string): boolean {
 }
 
 /** What tells the key from others: its name may have been changed a moment ago. */
-export function described(key: ModelKey, groupId: string, formerName?: string): string {
+export function described(key: ModelKey, project: string, formerName?: string): string {
   const { apiKeyId, name, maskedSecret, createdAt, lastUsedAt } = key;
   return [
     `Key: ${JSON.stringify(name)}`,
@@ -79,7 +79,7 @@ export function described(key: ModelKey, groupId: string, formerName?: string): 
       : [`Its name within the last hour: ${JSON.stringify(formerName)}`]),
     `Id: ${apiKeyId}`,
     `Secret: ${maskedSecret ?? 'no mask'}`,
-    `Project: ${groupId}`,
+    `Project: ${project}`,
     `Made: ${createdAt === undefined ? 'at an unknown time' : withAge(createdAt)}`,
     `Last used: ${lastUsedAt === null ? 'never' : withAge(lastUsedAt)}`,
   ].join('\n');

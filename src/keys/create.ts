@@ -17,7 +17,7 @@ import {
 } from './create-and-deliver.ts';
 import { chooseSink, timeForReveal, type SinkChoice, receipt, type Delivered, type Planned } from './sink-choice.ts';
 import { liveCheckWarnings } from './live-check.ts';
-import { explained } from './find-key.ts';
+import { explained, projectInWords } from './find-key.ts';
 import type { KeptLists } from './listing-once.ts';
 import { type ReadyPlace, nameTaken, refuseUnseen, replacesDeadSecret, withLeftovers } from './taken.ts';
 import {
@@ -82,13 +82,14 @@ export async function createKey(
 
 /** Only where the operator wants it: by a create nothing is lost. */
 async function askToCreate(
-  { confirm = 'never', confirmTools = [], ...policy }: Partial<ConsentPolicy>,
+  { atlas, confirm = 'never', confirmTools = [], ...policy }: Partial<ConsentPolicy> & Pick<CreateContext, 'atlas'>,
   { groupId, name, cloud, geography }: CreateRequest,
   { choice, location }: { readonly choice: SinkChoice; readonly location: string },
   call: RequestContext,
 ): Promise<Result<'given' | 'unasked'>> {
   if (confirmTools.length === 0) return ok('unasked');
-  const facts = [`Key: ${JSON.stringify(name)}`, `Project: ${groupId}`, `Scope: ${cloud}, ${geography}`];
+  const project = await projectInWords({ atlas }, groupId, call.signal);
+  const facts = [`Key: ${JSON.stringify(name)}`, `Project: ${project}`, `Scope: ${cloud}, ${geography}`];
   const message = ['Create this AI model API key of Atlas?', ...facts, 'Its secret goes to:', location].join('\n');
   const typed = isTypable(name)
     ? { what: 'name of the key', expected: name }

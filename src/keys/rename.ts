@@ -2,12 +2,13 @@
 
 import type { Atlas } from '../atlas/atlas.ts';
 import { failed, ok, type Failure, type Result } from '../failure.ts';
-import { explained, findKeyId, oneOf, renamedMeanwhile, type KeyContext } from './find-key.ts';
+import { explained, findKeyId, oneOf, projectInWords, renamedMeanwhile, type KeyContext } from './find-key.ts';
 import { cancelled, nameInUse, outcomeUnknown, refuseProject, refuseMarkedKey, refuseMarkedName } from './refusals.ts';
 import { hasId, isNamed, originalName, type ModelKey } from '../atlas/api/keys.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
-import { askConsent, described, typedNameOf, type ConsentPolicy, refuseOtherName } from './consent.ts';
+import { askConsent, described, typedNameOf, type ConsentPolicy, isAsked, refuseOtherName } from './consent.ts';
+import { formerNameOf } from './journal/audit.ts';
 import { holdsSecretOf } from './sink-choice.ts';
 import { nonceOf } from './own-key.ts';
 import { isUnderWay, type Journal } from './journal/journal.ts';
@@ -23,6 +24,8 @@ interface RenameRequest {
 type KnownRename = RenameRequest & { readonly apiKeyId: string };
 
 export interface RenameContext extends KeyContext, ConsentPolicy {
+  /** Of the audit log. */
+  readonly stateDir: string;
   readonly journal: Journal;
   readonly sinks: ReadonlyMap<string, Sink>;
 }
@@ -51,8 +54,10 @@ export async function renameKey(
   if (!found.ok) return found;
   const key = found.value;
   if (context.confirm === 'required' && !isNamed(key, name)) {
+    const former = isAsked(context, call) ? await formerNameOf(context.stateDir, key.apiKeyId) : undefined;
+    const project = isAsked(context, call) ? await projectInWords(context, groupId, signal) : groupId;
     const consent = await askConsent(context, call, {
-      message: `Rename this AI model API key of Atlas?\nNew name: ${JSON.stringify(name)}\n${described(key, groupId)}`,
+      message: `Rename this AI model API key of Atlas?\nNew name: ${JSON.stringify(name)}\n${described(key, project, former)}`,
       ...typedNameOf(key),
       losesNothing: true,
     });

@@ -15,7 +15,7 @@ import {
   receipt,
   type DeliveryReceipt,
 } from './sink-choice.ts';
-import { explained, getKeyNamed, keyNamed } from './find-key.ts';
+import { explained, getKeyNamed, keyNamed, projectInWords } from './find-key.ts';
 import {
   cancelled,
   fromSink,
@@ -79,8 +79,11 @@ export async function rotateKey(
   const { old, write, choice } = found.value;
   if (request.dryRun) return ok(planned(request, found.value));
   const former = isAsked(context, call) ? await formerNameOf(context.stateDir, old.apiKeyId) : undefined;
+  const project = isAsked(context, call)
+    ? await projectInWords(context, request.groupId, call.signal)
+    : request.groupId;
   const consent = await askConsent(context, call, {
-    message: `Rotate this AI model API key of Atlas?\nA new key takes its place in:\n${write.location}\nThe old key is ${keepsOld(request, found.value) ? 'kept' : 'deleted'}.\n${described(old, request.groupId, former)}`,
+    message: `Rotate this AI model API key of Atlas?\nA new key takes its place in:\n${write.location}\nThe old key is ${keepsOld(request, found.value) ? 'kept' : 'deleted'}.\n${described(old, project, former)}`,
     ...typedNameOf(old),
     ...timeForReveal(choice),
   });

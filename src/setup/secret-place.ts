@@ -45,6 +45,10 @@ export function keyringOf({ atlas, environment }: Config): Result<SecretPlace, S
     spec: {
       type: 'command',
       argv: [found.value, 'store', '--label=Atlas model keys', ...attributes],
+      remove: [found.value, 'clear', ...attributes],
+      // A lookup ends with 1 where there is nothing and where the keyring is locked; a search finds what is locked.
+      exists: [found.value, 'search', ...attributes],
+      emptyMeans: 'absent',
       verify: [...lookup],
       env: {},
       timeoutMs: LONGEST_MS,

@@ -20,6 +20,7 @@ import { CREATE, GROUP } from './scene.ts';
 const TRAPS: Readonly<Record<keyof typeof LEFT_OUT, string>> = {
   '/web/fetch/body\\.js$': `module.exports = new Proxy({}, { get: (_, name) => trap('body ' + String(name)) });`,
   '/client-h2\\.js$': `module.exports = new Proxy(() => {}, { get: (_, name) => trap('h2 ' + String(name)), apply: () => trap('h2') });`,
+  '/llhttp_simd-wasm\\.js$': `module.exports = new Proxy({}, { get: (_, name) => trap('simd ' + String(name)) });`,
   'ajv-provider\\.js$': `export class AjvJsonSchemaValidator { getValidator() { trap('ajv'); } }`,
   '^zod/v3$': `module.exports = new Proxy({}, { get: (_, name) => name === '__esModule' || trap('zod ' + String(name)) });`,
 };

@@ -253,3 +253,40 @@ test('the results of lanes are in the order of the items, and no more than a few
     }),
   );
 });
+
+test('where the operator wants consent to a create, a person is asked once, for all keys and with each place', async () => {
+  const asked: string[] = [];
+  const answering = (value: string): RequestContext => ({
+    ...quiet(),
+    ask: ({ message }) => {
+      asked.push(message);
+      return Promise.resolve({ answer: 'given', value });
+    },
+  });
+  const policy = { confirm: 'required', confirmTools: ['create_ai_model_api_key'] } as const;
+  const context = { ...bench.context(), ...policy };
+  const run = (keys: readonly Key[], call: RequestContext) => createKeys(context, { keys, dryRun: false }, call);
+  expect(await run(numbered(3), answering('four'))).toMatchObject({ failure: { code: 'DECLINED' } });
+  expect(requests('create_key')).toBe(0);
+  asked.length = 0;
+  expect(await run(numbered(3), answering('3'))).toMatchObject({ value: { outcome: 'completed' } });
+  expect(asked).toHaveLength(1);
+  for (const { name } of numbered(3)) expect(asked[0]?.replaceAll('\n  ', '')).toContain(`/keys/${name}`);
+  expect(await createKeys(context, { keys: [key('planned')], dryRun: true }, answering('1'))).toMatchObject({
+    ok: true,
+  });
+  expect(asked, 'a dry run asks nobody').toHaveLength(1);
+});
+
+test('a person is shown one secret in a call', async () => {
+  const pages = {
+    check: () => Promise.resolve({ ok: true as const, value: undefined }),
+    approve: () => Promise.reject(new Error('not asked')),
+    reveal: () => Promise.resolve({ answer: 'stored' as const, wasShown: true }),
+  };
+  const sinks = new Map([...bench.sinks, ...openSinks(new Map([['me', { type: 'reveal' } as const]]), {}, pages)]);
+  const run = (keys: readonly Key[]) => createKeys({ ...bench.context(), sinks }, { keys, dryRun: false }, quiet());
+  expect(await run([key('one', { sink: 'me' }), key('two')])).toMatchObject({ failure: { code: 'INVALID_INPUT' } });
+  expect(live()).toEqual([]);
+  expect(await run([key('one', { sink: 'me' })])).toMatchObject({ value: { outcome: 'completed' } });
+});
