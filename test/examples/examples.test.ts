@@ -12,9 +12,12 @@ import { parse, parseAllDocuments } from 'yaml';
 import * as z from 'zod/v4';
 import type { Simulator } from '../atlas-simulator/simulator.ts';
 import { leaksIn } from '../canary.ts';
+import { atlasAndHome, fileIn, startServer } from '../e2e/host.ts';
 import { CREATE } from '../e2e/scene.ts';
 import { startScriptedModel, type Script } from '../hosts/scripted-model.ts';
 import { GROUP, openSetup, STARTED } from '../setup/session.ts';
+import { kubeconfigFor } from '../sinks/stores/kubeconfig.ts';
+import { kubernetesStandIn } from '../sinks/stores/kubernetes-stand-in.ts';
 
 const examples = fileURLToPath(new URL('../../examples', import.meta.url));
 const textOf = (name: string) => readFileSync(join(examples, name), 'utf8');
@@ -162,6 +165,61 @@ describe('the nightly jobs', () => {
     const { code, said } = await setup.run(['--yes', '--dry-run', '--config', join(setup.home, 'config.json')], {});
     expect(code, said).toBe(0);
     expect(said).toContain('says all of it already');
+  });
+
+  /** As the job runs `apply`, with the built program. */
+  const applied = async (home: string, args: readonly string[], env: Record<string, string>) => {
+    const server = startServer({ home, args: ['apply', ...args, '--yes', '--json'], env });
+    server.endInput();
+    const { code } = await server.ended;
+    const { stdout, stderr } = server.output();
+    return { code, stdout, stderr };
+  };
+
+  test('the CronJob makes each key a Secret of Kubernetes, and changes nothing the next night', async () => {
+    const { sandbox, home } = await atlasAndHome();
+    const cluster = await kubernetesStandIn('token-of-the-pod', ['get', 'create', 'patch']);
+    const [settings] = documents.flatMap((document) => map.safeParse(document).data ?? []);
+    const { 'config.json': config = '', 'keys.json': wanted = '' } = settings?.data ?? {};
+    const { clientId, clientSecret } = sandbox.credentials;
+    fileIn(home, 'client-secret', clientSecret);
+    const written = config
+      .replace('mdb_sa_id_replace_with_yours', clientId)
+      .replace('"clientSecretFile"', `"baseUrl": "${sandbox.baseUrl}", "clientSecretFile"`)
+      .replace('/run/atlas', home)
+      .replace('/state', `${home}/state`);
+    const args = [fileIn(home, 'keys.json', wanted), '--config', fileIn(home, 'config.json', written)];
+    const env = kubeconfigFor(cluster.address, { token: 'token-of-the-pod' });
+    const first = await applied(home, args, env);
+    expect(first.code, first.stdout + first.stderr).toBe(0);
+    for (const { name, secret } of sandbox.keys())
+      expect(cluster.held(`default/${name}`, 'VOYAGE_API_KEY')).toBe(secret);
+    expect(sandbox.keys().map(({ name }) => name)).toEqual(['search-prod', 'search-staging']);
+    sandbox.clearRequests();
+    expect(await applied(home, args, env)).toMatchObject({ code: 0 });
+    expect(
+      sandbox.requests.filter(({ method, operation }) => method !== 'GET' && !['token', 'revoke'].includes(operation)),
+    ).toEqual([]);
+    expect(
+      leaksIn(
+        first.stdout + first.stderr,
+        sandbox.keys().map(({ secret }) => secret),
+      ),
+    ).toEqual([]);
+  });
+
+  test('the workflow makes each key a file of its runner', async () => {
+    const { sandbox, home, env } = await atlasAndHome();
+    const job = z.looseObject({
+      jobs: z.looseObject({ apply: z.looseObject({ env: z.record(z.string(), z.string()) }) }),
+    });
+    const own = job.parse(parse(textOf('nightly/github-actions.yml'))).jobs.apply.env;
+    const placed = Object.entries(own).filter(([name]) => name.startsWith('ATLAS_MODEL_KEYS_'));
+    const settings = Object.fromEntries(placed.map(([name, value]) => [name, value.replace('/srv/model-keys', home)]));
+    const ended = await applied(home, [join(examples, 'nightly/keys.json')], { ...env, ...settings });
+    expect(ended.code, ended.stdout + ended.stderr).toBe(0);
+    for (const { name, secret } of sandbox.keys()) expect(readFileSync(join(home, `${name}.key`), 'utf8')).toBe(secret);
+    expect(sandbox.keys()).toHaveLength(2);
   });
 
   test('no step of the workflow has the secret in its command, and every action is pinned', () => {
