@@ -1,9 +1,9 @@
 // Finds what opens a file in the person's own browser, and says why nothing does. The program is looked for as any other that this
 // server runs: nobody else may be able to exchange it. Its argument is a file of this user, never an address.
 
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { release } from 'node:os';
-import { delimiter } from 'node:path';
+import { delimiter, isAbsolute, join } from 'node:path';
 import { failed, ok, type Failure, type Result } from '../failure.ts';
 import { systemProgram } from '../files/windows.ts';
 import { childEnvironment, searchPathOf } from '../programs/child-environment.ts';
@@ -60,6 +60,10 @@ export function findBrowser({
       if (isWsl(system, environment)) return failed(unfit('This server runs in WSL, and the browser outside of it.'));
       if (!hasDisplay(environment))
         return failed(unfit('There is no display (neither DISPLAY nor WAYLAND_DISPLAY is set).'));
+      if (isInFlatpak(defaultBrowserOf(environment), environment))
+        return failed(
+          unfit('The default browser runs in a sandbox of Flatpak, which does not see the files of this user.'),
+        );
       return browserBy([['xdg-open']], environment);
   }
 }
@@ -74,6 +78,53 @@ function isWsl(system: System, environment: Environment): boolean {
 
 function hasDisplay({ DISPLAY = '', WAYLAND_DISPLAY = '' }: Environment): boolean {
   return DISPLAY !== '' || WAYLAND_DISPLAY !== '';
+}
+
+/** More than the largest such file. */
+const LARGEST = 256 * 1024;
+
+/**
+ * The desktop file by which files of HTML are opened, as far as the person or the system has said it; undefined otherwise.
+ *
+ * @see https://specifications.freedesktop.org/mime-apps/latest/default.html
+ */
+function defaultBrowserOf(environment: Environment): string | undefined {
+  const folders = [
+    userFolder(environment, 'XDG_CONFIG_HOME', '.config'),
+    userData(environment, 'applications'),
+    '/etc/xdg',
+  ];
+  for (const folder of folders) {
+    const [, group = ''] = /^\[Default Applications\]$([^[]*)/m.exec(textOf(join(folder, 'mimeapps.list'))) ?? [];
+    const named = /^text\/html\s*=\s*([^;\s]+)/m.exec(group)?.[1];
+    if (named !== undefined) return named;
+  }
+  return undefined;
+}
+
+/** Flatpak exports the desktop file of each of its programs. A browser of snap sees the files of the home that are not hidden. */
+function isInFlatpak(desktopFile: string | undefined, environment: Environment): boolean {
+  if (desktopFile === undefined || desktopFile.includes('/')) return false;
+  const installations = [userData(environment, 'flatpak'), '/var/lib/flatpak'];
+  return installations.some((root) => existsSync(join(root, 'exports/share/applications', desktopFile)));
+}
+
+function userData(environment: Environment, name: string): string {
+  return join(userFolder(environment, 'XDG_DATA_HOME', '.local/share'), name);
+}
+
+function userFolder(environment: Environment, variable: string, name: string): string {
+  const given = environment[variable] ?? '';
+  return isAbsolute(given) ? given : join(environment.HOME ?? '/', name);
+}
+
+/** Empty where there is none that can be read. */
+function textOf(path: string): string {
+  try {
+    return statSync(path).size > LARGEST ? '' : readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 function words(text: string): string[] {

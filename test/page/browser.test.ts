@@ -1,6 +1,15 @@
 // What opens a page in the person's browser, on each system, and why nothing does.
 
-import { chmodSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -104,6 +113,33 @@ describe('why nothing is opened', () => {
     expect(failure).toMatch(words);
     expect(failure).toContain('ATLAS_MODEL_KEYS_BROWSER_COMMAND');
   });
+
+  test.each([
+    [
+      '[Added Associations]\ntext/html=a.desktop\n[Default Applications]\ntext/html=org.mozilla.firefox.desktop;\n',
+      true,
+    ],
+    ['[Default Applications]\nimage/png=org.mozilla.firefox.desktop\ntext/html=other.desktop\n', false],
+    ['[Default Applications]\ntext/html=../applications/org.mozilla.firefox.desktop\n', false],
+    ['', false],
+  ])(
+    'a default browser that runs in a sandbox of Flatpak, which sees no file of this user: %j',
+    async (list, isUnfit) => {
+      const home = scratch();
+      const exported = join(home, '.local/share/flatpak/exports/share/applications');
+      for (const folder of [exported, join(home, '.config')]) mkdirSync(folder, { recursive: true });
+      writeFileSync(join(exported, 'org.mozilla.firefox.desktop'), '[Desktop Entry]\n');
+      writeFileSync(join(home, '.config/mimeapps.list'), list);
+      program(home, 'xdg-open');
+      const environment = { HOME: home, PATH: `${home}:/usr/bin:/bin`, DISPLAY: ':0' };
+      const message = 'The default browser runs in a sandbox of Flatpak, which does not see the files of this user.';
+      expect(await open({ environment })).toMatchObject(isUnfit ? { message } : { problem: undefined });
+      const own = program(scratch(), 'own');
+      expect(await open({ environment, browserCommand: [own] }), 'the operator knows better').toEqual({
+        problem: undefined,
+      });
+    },
+  );
 
   test('a program that others could exchange', async () => {
     const folder = scratch();
