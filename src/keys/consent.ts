@@ -2,6 +2,8 @@
 // by that person. A caller confirms a key by the same name.
 
 import { isNamed, originalName, sameName, type ModelKey } from '../atlas/api/keys.ts';
+import type { KeyContext } from './find-key.ts';
+import { formerNameOf } from './journal/audit.ts';
 import type { Ask, RequestContext, Unseen } from './request-context.ts';
 import type { Pages } from '../page/pages.ts';
 import { counted } from '../text/text.ts';
@@ -94,8 +96,32 @@ function withAge(time: string): string {
   return `${time} (${days === 0 ? 'less than a day' : counted(days, 'day')} ago)`;
 }
 
+/** {@link described} with what is looked up for a person only: the name of the project, and that of the key within the last hour. */
+export async function describedNow(
+  context: ConsentPolicy & KeyContext & { readonly stateDir: string },
+  key: ModelKey,
+  groupId: string,
+  call: RequestContext,
+): Promise<string> {
+  if (!isAsked(context, call)) return described(key, groupId);
+  const former = await formerNameOf(context.stateDir, key.apiKeyId);
+  return described(key, await projectInWords(context, groupId, call), former);
+}
+
+/** Its name as Atlas has it now, and its id; only the id where the name cannot be seen, or nobody is asked. */
+export async function projectInWords(
+  context: ConsentPolicy & KeyContext,
+  groupId: string,
+  call: RequestContext,
+): Promise<string> {
+  if (!isAsked(context, call)) return groupId;
+  const listed = await context.atlas.listProjects(undefined, call.signal);
+  const name = listed.ok ? listed.value.find((project) => project.groupId === groupId)?.name : undefined;
+  return name === undefined ? groupId : `${JSON.stringify(name)} (${groupId})`;
+}
+
 /** Whether a question would reach anybody, as far as that is known before it is asked. */
-export function isAsked({ confirm, pages }: ConsentPolicy, { ask }: Pick<RequestContext, 'ask'>): boolean {
+function isAsked({ confirm, pages }: ConsentPolicy, { ask }: Pick<RequestContext, 'ask'>): boolean {
   return confirm !== 'never' && (ask !== undefined || (confirm === 'required' && pages !== undefined));
 }
 

@@ -5,7 +5,7 @@ import type { Atlas } from '../atlas/atlas.ts';
 import { isNamed, type ModelKey } from '../atlas/api/keys.ts';
 import { PROJECT_WRITER } from '../atlas/api/admin-api.ts';
 import type { RequestContext } from './request-context.ts';
-import { askConsent, isTypable, type ConsentPolicy } from './consent.ts';
+import { askConsent, isTypable, projectInWords, type ConsentPolicy } from './consent.ts';
 import { commitName, ownKey, type Commit, deleteUndelivered } from './own-key.ts';
 import {
   createAndDeliver,
@@ -17,7 +17,7 @@ import {
 } from './create-and-deliver.ts';
 import { chooseSink, timeForReveal, type SinkChoice, receipt, type Delivered, type Planned } from './sink-choice.ts';
 import { liveCheckWarnings } from './live-check.ts';
-import { explained, projectInWords } from './find-key.ts';
+import { explained, type KeyContext } from './find-key.ts';
 import type { KeptLists } from './listing-once.ts';
 import { type ReadyPlace, nameTaken, refuseUnseen, replacesDeadSecret, withLeftovers } from './taken.ts';
 import {
@@ -82,13 +82,13 @@ export async function createKey(
 
 /** Only where the operator wants it: by a create nothing is lost. */
 async function askToCreate(
-  { atlas, confirm = 'never', confirmTools = [], ...policy }: Partial<ConsentPolicy> & Pick<CreateContext, 'atlas'>,
+  { confirm = 'never', confirmTools = [], ...policy }: Partial<ConsentPolicy> & KeyContext,
   { groupId, name, cloud, geography }: CreateRequest,
   { choice, location }: { readonly choice: SinkChoice; readonly location: string },
   call: RequestContext,
 ): Promise<Result<'given' | 'unasked'>> {
   if (confirmTools.length === 0) return ok('unasked');
-  const project = await projectInWords({ atlas }, groupId, call.signal);
+  const project = await projectInWords({ ...policy, confirm }, groupId, call);
   const facts = [`Key: ${JSON.stringify(name)}`, `Project: ${project}`, `Scope: ${cloud}, ${geography}`];
   const message = ['Create this AI model API key of Atlas?', ...facts, 'Its secret goes to:', location].join('\n');
   const typed = isTypable(name)

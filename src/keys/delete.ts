@@ -2,10 +2,9 @@
 
 import { type ModelKey, saysNoSuchKey } from '../atlas/api/keys.ts';
 import type { RequestContext } from './request-context.ts';
-import { askConsent, described, typedNameOf, type ConsentPolicy, isAsked, refuseOtherName } from './consent.ts';
-import { explained, findKeyId, getModelKey, projectInWords, type KeyContext } from './find-key.ts';
+import { askConsent, describedNow, typedNameOf, type ConsentPolicy, refuseOtherName } from './consent.ts';
+import { explained, findKeyId, getModelKey, type KeyContext } from './find-key.ts';
 import { cancelled, outcomeUnknown } from './refusals.ts';
-import { formerNameOf } from './journal/audit.ts';
 import { failed, ok, type Result, type Failure } from '../failure.ts';
 import type { Atlas } from '../atlas/atlas.ts';
 import type { Journal } from './journal/journal.ts';
@@ -54,10 +53,9 @@ export async function deleteKey(
   const places = await placesOfSecret(context, request);
   const warnings = places.map(stillStands);
   if (request.dryRun) return ok({ outcome: 'planned', key: found.value, warnings });
-  const former = isAsked(context, call) ? await formerNameOf(context.stateDir, request.apiKeyId) : undefined;
-  const project = isAsked(context, call) ? await projectInWords(context, request.groupId, call.signal) : groupId;
+  const described = await describedNow(context, found.value, groupId, call);
   const consent = await askConsent(context, call, {
-    message: `Delete this AI model API key of Atlas for good?\nWhatever uses it stops working.\n${described(found.value, project, former)}${places.map(inForm).join('')}`,
+    message: `Delete this AI model API key of Atlas for good?\nWhatever uses it stops working.\n${described}${places.map(inForm).join('')}`,
     ...typedNameOf(found.value),
   });
   if (!consent.ok) return consent;

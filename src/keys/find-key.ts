@@ -235,10 +235,3 @@ function keyHint(ids: readonly string[]): string {
     ? 'list_ai_model_api_keys lists the keys of the project.'
     : `That is the name of a key; its apiKeyId is ${listed(ids, ' or ')}.`;
 }
-
-/** For a person: its name as Atlas has it now, and its id; only the id where the name cannot be seen. */
-export async function projectInWords({ atlas }: KeyContext, groupId: string, signal: AbortSignal): Promise<string> {
-  const listed = await atlas.listProjects(undefined, signal);
-  const name = listed.ok ? listed.value.find((project) => project.groupId === groupId)?.name : undefined;
-  return name === undefined ? groupId : `${JSON.stringify(name)} (${groupId})`;
-}

@@ -2,13 +2,12 @@
 
 import type { Atlas } from '../atlas/atlas.ts';
 import { failed, ok, type Failure, type Result } from '../failure.ts';
-import { explained, findKeyId, oneOf, projectInWords, renamedMeanwhile, type KeyContext } from './find-key.ts';
+import { explained, findKeyId, oneOf, renamedMeanwhile, type KeyContext } from './find-key.ts';
 import { cancelled, nameInUse, outcomeUnknown, refuseProject, refuseMarkedKey, refuseMarkedName } from './refusals.ts';
 import { hasId, isNamed, originalName, type ModelKey } from '../atlas/api/keys.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
-import { askConsent, described, typedNameOf, type ConsentPolicy, isAsked, refuseOtherName } from './consent.ts';
-import { formerNameOf } from './journal/audit.ts';
+import { askConsent, describedNow, typedNameOf, type ConsentPolicy, refuseOtherName } from './consent.ts';
 import { holdsSecretOf } from './sink-choice.ts';
 import { nonceOf } from './own-key.ts';
 import { isUnderWay, type Journal } from './journal/journal.ts';
@@ -54,10 +53,9 @@ export async function renameKey(
   if (!found.ok) return found;
   const key = found.value;
   if (context.confirm === 'required' && !isNamed(key, name)) {
-    const former = isAsked(context, call) ? await formerNameOf(context.stateDir, key.apiKeyId) : undefined;
-    const project = isAsked(context, call) ? await projectInWords(context, groupId, signal) : groupId;
+    const described = await describedNow(context, key, groupId, call);
     const consent = await askConsent(context, call, {
-      message: `Rename this AI model API key of Atlas?\nNew name: ${JSON.stringify(name)}\n${described(key, project, former)}`,
+      message: `Rename this AI model API key of Atlas?\nNew name: ${JSON.stringify(name)}\n${described}`,
       ...typedNameOf(key),
       losesNothing: true,
     });

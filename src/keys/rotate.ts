@@ -6,7 +6,7 @@ import { cleanText } from '../atlas/api/untrusted-text.ts';
 import { PROJECT_WRITER } from '../atlas/api/admin-api.ts';
 import type { Replaced } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
-import { askConsent, described, typedNameOf, type ConsentPolicy, isAsked, refuseOtherName } from './consent.ts';
+import { askConsent, describedNow, typedNameOf, type ConsentPolicy, refuseOtherName } from './consent.ts';
 import {
   chooseSink,
   timeForReveal,
@@ -15,7 +15,7 @@ import {
   receipt,
   type DeliveryReceipt,
 } from './sink-choice.ts';
-import { explained, getKeyNamed, keyNamed, projectInWords } from './find-key.ts';
+import { explained, getKeyNamed, keyNamed } from './find-key.ts';
 import {
   cancelled,
   fromSink,
@@ -26,7 +26,6 @@ import {
   refuseMarkedName,
 } from './refusals.ts';
 import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
-import { formerNameOf } from './journal/audit.ts';
 import { isDelivered, isOfKey, keyOf, openRotationOf, type Intent } from './journal/intent.ts';
 import { datedName, newNonce } from './own-key.ts';
 import { lastDeliveredTo, replacedBy, searchOldSecret } from './secret-places.ts';
@@ -78,12 +77,9 @@ export async function rotateKey(
   if (!found.ok) return found;
   const { old, write, choice } = found.value;
   if (request.dryRun) return ok(planned(request, found.value));
-  const former = isAsked(context, call) ? await formerNameOf(context.stateDir, old.apiKeyId) : undefined;
-  const project = isAsked(context, call)
-    ? await projectInWords(context, request.groupId, call.signal)
-    : request.groupId;
+  const described = await describedNow(context, old, request.groupId, call);
   const consent = await askConsent(context, call, {
-    message: `Rotate this AI model API key of Atlas?\nA new key takes its place in:\n${write.location}\nThe old key is ${keepsOld(request, found.value) ? 'kept' : 'deleted'}.\n${described(old, project, former)}`,
+    message: `Rotate this AI model API key of Atlas?\nA new key takes its place in:\n${write.location}\nThe old key is ${keepsOld(request, found.value) ? 'kept' : 'deleted'}.\n${described}`,
     ...typedNameOf(old),
     ...timeForReveal(choice),
   });
