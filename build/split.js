@@ -22,6 +22,7 @@ const COPIED = [
   'src/config/command-spec.ts',
   'src/config/environment.ts',
   'src/config/proxy.ts',
+  'src/config/presets.ts',
   'src/config/schema-issue.ts',
   'src/config/secret-text.ts',
   'src/config/sink-kinds.ts',

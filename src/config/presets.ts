@@ -179,10 +179,11 @@ function isFile(path: string): boolean {
   return /^(?:\/|[A-Za-z]:[\\/])/.test(path) && !/[\\/]$/.test(path);
 }
 
-function secretService(service: string, account: string): Expansion {
+/** The Secret Service of the desktop, by secret-tool of libsecret. */
+export function secretService(service: string, account: string, label = `${service} ${account}`): Expansion {
   const attributes = ['service', service, 'account', account];
   return {
-    argv: ['secret-tool', 'store', `--label=${service} ${account}`, ...attributes],
+    argv: ['secret-tool', 'store', `--label=${label}`, ...attributes],
     remove: ['secret-tool', 'clear', ...attributes],
     // A lookup ends with 1, without a word, where there is nothing and where the keyring is locked; a search finds what is locked.
     exists: ['secret-tool', 'search', ...attributes],

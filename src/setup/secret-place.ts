@@ -3,6 +3,7 @@
 
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
+import { secretService } from '../config/presets.ts';
 import type { SinkSpec } from '../config/sink-spec.ts';
 import { failed, ok, type Result } from '../failure.ts';
 import { findExecutable } from '../programs/executable.ts';
@@ -37,23 +38,13 @@ export function keyringOf({ atlas, environment }: Config): Result<SecretPlace, S
   }
   const credentials = atlas?.credentials;
   const account = credentials?.kind === 'service-account' ? credentials.clientId : '';
-  const attributes = ['service', 'atlas-model-keys', 'account', account];
-  const lookup = [found.value, 'lookup', ...attributes] as const;
+  const command = secretService('atlas-model-keys', account, 'Atlas model keys');
+  const [, ...lookup] = command.verify ?? [];
   const bus = environment.DBUS_SESSION_BUS_ADDRESS ?? '';
   const withBus = LASTING_BUS.test(bus) ? ['/usr/bin/env', `DBUS_SESSION_BUS_ADDRESS=${bus}`] : [];
   return ok({
-    spec: {
-      type: 'command',
-      argv: [found.value, 'store', '--label=Atlas model keys', ...attributes],
-      remove: [found.value, 'clear', ...attributes],
-      // A lookup ends with 1 where there is nothing and where the keyring is locked; a search finds what is locked.
-      exists: [found.value, 'search', ...attributes],
-      emptyMeans: 'absent',
-      verify: [...lookup],
-      env: {},
-      timeoutMs: LONGEST_MS,
-    },
-    named: { clientSecretCommand: [...withBus, ...lookup] },
+    spec: { type: 'command', ...command, env: {}, timeoutMs: LONGEST_MS },
+    named: { clientSecretCommand: [...withBus, found.value, ...lookup] },
     shown: 'the keyring of this user (service atlas-model-keys)',
   });
 }
