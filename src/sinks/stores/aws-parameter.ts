@@ -8,7 +8,7 @@ import { expand, type SinkProblem } from '../sink.ts';
 import { awsCode, awsProblem, awsService, awsUnwritten, type AwsService } from './aws.ts';
 import { isSuccess, objectAt, textAt, type JsonObject } from './store-client.ts';
 import type { Environment } from './store-credential.ts';
-import type { Look, PutBack, Slot, Store, Written } from './store.ts';
+import { placeAt, type Look, type PutBack, type Slot, type Store, type Written } from './store.ts';
 
 const SERVICE = {
   id: 'ssm',
@@ -30,9 +30,7 @@ export async function openParameterStore(
   return ok({
     open(reference) {
       const place = { ...service.value, name: expand(spec.path, reference) };
-      const location = `aws-ssm:${place.name}`;
-      const at = `${location} at ${place.client.baseUrl.origin}`;
-      return Promise.resolve(ok({ location, place: at, look: () => look(place) }));
+      return Promise.resolve(ok(placeAt(`aws-ssm:${place.name}`, place.client.baseUrl.origin, () => look(place))));
     },
   });
 }

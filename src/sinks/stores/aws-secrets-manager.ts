@@ -7,10 +7,10 @@ import { ok, type Result } from '../../failure.ts';
 import { openSecret } from '../../secret/secret.ts';
 import { expand, notReady, type SinkProblem } from '../sink.ts';
 import { awsCode, awsProblem, awsService, awsUnwritten, type AwsService } from './aws.ts';
-import { fieldsOf, withFields } from './json-fields.ts';
+import { bytesOf, fieldsOf, withFields } from './json-fields.ts';
 import { isSuccess, objectAt, textAt, type Answer, type JsonObject } from './store-client.ts';
 import type { Environment } from './store-credential.ts';
-import type { Look, PutBack, Slot, Store, Written } from './store.ts';
+import { expandGiven, placeAt, type Look, type PutBack, type Slot, type Store, type Written } from './store.ts';
 
 const SERVICE = {
   id: 'secretsmanager',
@@ -33,13 +33,12 @@ export async function openSecretsManager(
   if (!service.ok) return service;
   return ok({
     open(reference) {
-      const expanded = (text: string | undefined) => (text === undefined ? undefined : expand(text, reference));
       const name = expand(spec.name, reference);
-      const [field, endpointField] = [expanded(spec.field), expanded(spec.endpointField)];
+      const field = expandGiven(spec.field, reference);
+      const endpointField = expandGiven(spec.endpointField, reference);
       const place = { ...service.value, name, field, endpointField };
       const location = `aws-sm:${name}${field === undefined ? '' : `#${field}`}`;
-      const at = `${location} at ${place.client.baseUrl.origin}`;
-      return Promise.resolve(ok({ location, place: at, look: () => look(place) }));
+      return Promise.resolve(ok(placeAt(location, place.client.baseUrl.origin, () => look(place))));
     },
   });
 }
@@ -62,8 +61,7 @@ async function look(place: Place): Promise<Look> {
   if (!fields) return { is: 'unreadable', problem: notFields(name) };
   const slot = slotOf(place, { ...seen, fields });
   if (!Object.hasOwn(fields, field)) return { is: 'nothing', slot };
-  const value = fields[field];
-  return { is: 'value', bytes: Buffer.from(typeof value === 'string' ? value : JSON.stringify(value), 'utf8'), slot };
+  return { is: 'value', bytes: bytesOf(fields[field]), slot };
 }
 
 function notFields(name: string) {

@@ -16,6 +16,11 @@ function staysSame(value: unknown): boolean {
   return Object.values(value).every(staysSame);
 }
 
+/** Of a member as it is read from outside: a text as it is, anything else as JSON. */
+export function bytesOf(value: unknown): Buffer {
+  return Buffer.from(typeof value === 'string' ? value : JSON.stringify(value), 'utf8');
+}
+
 /** The object with these members; undefined takes one away. */
 export function withFields(fields: JsonObject, changed: Readonly<Record<string, string | undefined>>): string {
   const entries = Object.entries(fields).filter(([name]) => !Object.hasOwn(changed, name));

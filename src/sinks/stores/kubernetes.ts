@@ -18,7 +18,16 @@ import {
   type JsonObject,
 } from './store-client.ts';
 import type { Environment } from './store-credential.ts';
-import type { Look, PutBack, Slot, Store, StorePlace, Written } from './store.ts';
+import {
+  expandGiven,
+  placeAt,
+  type Look,
+  type PutBack,
+  type Slot,
+  type Store,
+  type StorePlace,
+  type Written,
+} from './store.ts';
 
 type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
@@ -83,14 +92,12 @@ const NEVER_ASKED = notReady('Kubernetes was not asked.', 'Try again.');
 
 function namesOf(spec: KubernetesSpec, reference: SecretReference, call: Place['call']): Place {
   const [namespace, name, key] = [spec.namespace, spec.name, spec.key].map((each) => expand(each, reference));
-  const { endpointField: endpoint } = spec;
-  const endpointField = endpoint === undefined ? undefined : expand(endpoint, reference);
+  const endpointField = expandGiven(spec.endpointField, reference);
   return { namespace: namespace ?? '', name: name ?? '', key: key ?? '', endpointField, call };
 }
 
 function placeOf(place: Place, origin: string): StorePlace {
-  const location = `k8s:${place.namespace}/${place.name}#${place.key}`;
-  return { location, place: `${location} at ${origin}`, look: () => look(place) };
+  return placeAt(`k8s:${place.namespace}/${place.name}#${place.key}`, origin, () => look(place));
 }
 
 const collection = ({ namespace }: Place) => `/api/v1/namespaces/${namespace}/secrets`;

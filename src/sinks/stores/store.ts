@@ -3,7 +3,7 @@
 
 import type { Result } from '../../failure.ts';
 import type { Secret } from '../../secret/secret.ts';
-import type { SecretReference, SinkProblem } from '../sink.ts';
+import { expand, type SecretReference, type SinkProblem } from '../sink.ts';
 
 /** The places of one store, as one sink is configured. */
 export interface Store {
@@ -18,6 +18,16 @@ export interface StorePlace {
   readonly place: string;
   /** Changes nothing; never throws. */
   look(): Promise<Look>;
+}
+
+/** Two stores have two places of one name. */
+export function placeAt(location: string, origin: string, look: StorePlace['look']): StorePlace {
+  return { location, place: `${location} at ${origin}`, look };
+}
+
+/** {@link expand} of what may be left out. */
+export function expandGiven(template: string | undefined, reference: SecretReference): string | undefined {
+  return template === undefined ? undefined : expand(template, reference);
 }
 
 export type Look =

@@ -5,8 +5,18 @@ import type { VaultSpec } from '../../config/store-spec.ts';
 import { failed, ok, type Result } from '../../failure.ts';
 import { openSecret } from '../../secret/secret.ts';
 import { expand, notReady, type SecretReference, type SinkProblem } from '../sink.ts';
-import { fieldsOf, withFields } from './json-fields.ts';
-import type { Look, PutBack, Slot, Store, StoredValue, StorePlace, Written } from './store.ts';
+import { bytesOf, fieldsOf, withFields } from './json-fields.ts';
+import {
+  expandGiven,
+  placeAt,
+  type Look,
+  type PutBack,
+  type Slot,
+  type Store,
+  type StoredValue,
+  type StorePlace,
+  type Written,
+} from './store.ts';
 import {
   caOf,
   createClient,
@@ -96,7 +106,7 @@ interface Fields {
 function fieldsFor({ field, endpointField }: VaultSpec, reference: SecretReference): Fields {
   return {
     field: expand(field, reference),
-    endpointField: endpointField === undefined ? undefined : expand(endpointField, reference),
+    endpointField: expandGiven(endpointField, reference),
   };
 }
 
@@ -107,8 +117,7 @@ interface Place extends Engine, Fields {
 
 function placeOf(place: Place): StorePlace {
   const { client, mount, path, field } = place;
-  const location = `vault:${mount}/${path}#${field}`;
-  return { location, place: `${location} at ${client.baseUrl.origin}`, look: () => look(place) };
+  return placeAt(`vault:${mount}/${path}#${field}`, client.baseUrl.origin, () => look(place));
 }
 
 async function look(place: Place): Promise<Look> {
@@ -124,8 +133,7 @@ async function look(place: Place): Promise<Look> {
     if (!fields) return { is: 'nothing', slot: slotOf(place, version, false) };
     const slot = slotOf(place, version, true, fields);
     if (!Object.hasOwn(fields, field)) return { is: 'nothing', slot };
-    const value = fields[field];
-    return { is: 'value', bytes: Buffer.from(typeof value === 'string' ? value : JSON.stringify(value), 'utf8'), slot };
+    return { is: 'value', bytes: bytesOf(fields[field]), slot };
   }
   if (isNotFound(reply)) return { is: 'nothing', slot: slotOf(place, version ?? 0, false) };
   if (!('lost' in reply) && reply.status === 403) return lookAtMetadata(place);
