@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { applyKeys, isAsWritten, type Applied, type ApplyContext, type WantedKey } from '../../src/keys/apply.ts';
 import { openJournal } from '../../src/keys/journal/journal.ts';
 import { openSinks } from '../../src/sinks/kinds.ts';
-import { GROUP, program, requestFor, startBench, type Bench } from './bench.ts';
+import { GROUP, requestFor, sinksByEntry, startBench, type Bench } from './bench.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -198,17 +198,7 @@ test('two keys of one place are refused before anything is asked', async () => {
 
 test('one entry of a program that is not told the project is one place for two projects', async () => {
   const groupId = bench.sandbox.addProject().id;
-  const spec = (...rest: string[]) => ({
-    type: 'command' as const,
-    argv: [program(bench.folder, 'store', 'cat > "$0.$1.$2"'), ...rest] as [string, ...string[]],
-    env: {},
-    timeoutMs: 20_000,
-  });
-  const kinds = new Map([
-    ['one', spec('{entry}')],
-    ['each', spec('{entry}', '{groupId}')],
-  ]);
-  const sinks = openSinks(kinds, { PATH: process.env.PATH ?? '' });
+  const sinks = sinksByEntry(bench.folder);
   const of = (sink: string) => apply([want('a', { sink }), want('a', { sink, groupId })], { sinks });
   expect(await of('one')).toMatchObject({ refused: 'INVALID_INPUT' });
   expect(await of('each')).toMatchObject({ isAll: true });

@@ -200,6 +200,21 @@ export function scratchFolder(): string {
   return folder;
 }
 
+/** A sink whose program is told the entry only, and one whose program is told the project too. */
+export function sinksByEntry(folder: string) {
+  const spec = (...rest: string[]) => ({
+    type: 'command' as const,
+    argv: [program(folder, 'store', 'cat > "$0.$1.$2"'), ...rest] as [string, ...string[]],
+    env: {},
+    timeoutMs: 20_000,
+  });
+  const kinds = new Map([
+    ['one', spec('{entry}')],
+    ['each', spec('{entry}', '{groupId}')],
+  ]);
+  return openSinks(kinds, { PATH: process.env.PATH ?? '' });
+}
+
 /** A shell script, and its path. */
 export function program(folder: string, name: string, body: string): string {
   const path = join(folder, name);

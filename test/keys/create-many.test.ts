@@ -8,7 +8,7 @@ import { createKeys, inLanes, type CreateManyRequest } from '../../src/keys/crea
 import type { RequestContext } from '../../src/keys/request-context.ts';
 import { openSinks } from '../../src/sinks/kinds.ts';
 import { containing, matching } from '../matching.ts';
-import { GROUP, program, quiet, requestFor, startBench, type Bench } from './bench.ts';
+import { GROUP, quiet, requestFor, sinksByEntry, startBench, type Bench } from './bench.ts';
 
 let bench: Bench;
 beforeEach(async () => {
@@ -90,19 +90,7 @@ test.each([
 
 test('one entry of a program that is not told the project is one place for two projects', async () => {
   const groupId = bench.sandbox.addProject().id;
-  const spec = (...rest: string[]) => ({
-    type: 'command' as const,
-    argv: [program(bench.folder, 'store', 'cat > "$0.$1.$2"'), ...rest] as [string, ...string[]],
-    env: {},
-    timeoutMs: 20_000,
-  });
-  const sinks = openSinks(
-    new Map([
-      ['one', spec('{entry}')],
-      ['each', spec('{entry}', '{groupId}')],
-    ]),
-    { PATH: process.env.PATH ?? '' },
-  );
+  const sinks = sinksByEntry(bench.folder);
   const of = (sink: string) =>
     createKeys(
       { ...bench.context(), sinks },
