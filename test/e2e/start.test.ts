@@ -103,8 +103,10 @@ describe.skipIf(!isRoot)(
 
 test('SIGUSR1 at any moment of the start leaves no inspector behind that sees a call', async () => {
   const moments = Array.from({ length: 28 }, (_, index) => index * 4);
-  const ends = [];
+  const ends: string[] = [];
   for (const moment of moments) ends.push(await signalled(moment));
+  // On a busy machine all of these come before the program's first statement.
+  for (let later = 128; !ends.includes('answered') && later < 10_000; later *= 2) ends.push(await signalled(later));
   expect(ends.filter((end) => end === 'answered with an inspector')).toEqual([]);
   expect(ends.filter((end) => end === 'answered').length, 'so that a server could be seen').toBeGreaterThan(0);
 }, 120_000);
