@@ -92,17 +92,16 @@ const LINE_END = 0x0a;
 export function receive(input: Readable, output: Writable, handshake: Handshake): Promise<Readable> {
   const forServer = new PassThrough();
   let kept = Buffer.alloc(0);
-  let isHandedOver = false;
   return new Promise<Readable>((resolve) => {
     const handOver = () => {
-      if (isHandedOver) return;
-      isHandedOver = true;
+      input.off('data', hear);
       for (const line of handshake.heard()) forServer.write(line);
       forServer.write(kept);
-      kept = Buffer.alloc(0);
+      input.pipe(forServer, { end: false });
       resolve(forServer);
     };
-    const attend = () => {
+    const hear = (chunk: Buffer) => {
+      kept = Buffer.concat([kept, chunk]);
       for (let end = kept.indexOf(LINE_END); end !== -1; end = kept.indexOf(LINE_END)) {
         const answer = handshake.answer(kept.toString('utf8', 0, end));
         if (answer === undefined) {
@@ -114,12 +113,6 @@ export function receive(input: Readable, output: Writable, handshake: Handshake)
       }
       if (kept.length > LONGEST_LINE) handOver();
     };
-    input.on('data', (chunk: Buffer) => {
-      if (isHandedOver) forServer.write(chunk);
-      else {
-        kept = Buffer.concat([kept, chunk]);
-        attend();
-      }
-    });
+    input.on('data', hear);
   });
 }
