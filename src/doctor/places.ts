@@ -14,7 +14,7 @@ import { attempt, privateMode } from '../files/file-problem.ts';
 import { thisMachine } from '../files/machine.ts';
 import { askFirst } from '../files/machine.ts';
 import { tryInNew } from '../files/trial.ts';
-import { accessWarnings } from '../files/windows.ts';
+import { accessWarnings } from '../files/safe-directory.ts';
 import { openPages } from '../page/pages.ts';
 import { openSinks } from '../sinks/kinds.ts';
 import type { Sink } from '../sinks/sink.ts';

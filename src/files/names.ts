@@ -1,5 +1,5 @@
-// Names of files: whether two of them, or two descriptors, are of the same file; whether two paths are spellings of one; and the names
-// of temporary files, with what a killed process left of them. Such a file may hold the whole secret, so whoever knows the token
+// Names of files: whether two of them, or two descriptors, are of the same file; whether two paths are spellings of one; which names
+// Windows reserves; and the names of temporary files, with what a killed process left of them. Such a file may hold the whole secret, so whoever knows the token
 // of a call can find and remove it.
 
 import { randomBytes } from 'node:crypto';
@@ -88,6 +88,18 @@ function hasOtherCase(path: string): boolean | undefined {
     unlessRefused(() => lstatSync(each, { bigint: true })),
   );
   return named && otherwise !== undefined && isSame(named, otherwise);
+}
+
+/** Names of devices. */
+const DEVICE =
+  /^(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|COM[0-9\u00b9\u00b2\u00b3]|LPT[0-9\u00b9\u00b2\u00b3])[ ]*(?:\.|$)/i;
+
+/**
+ * Whether Windows gives the name to a device, with an extension too (`NUL.key`), or cannot keep it: it cuts off a dot or a
+ * blank at the end. Such names are refused on every system, so that a configuration can move.
+ */
+export function isReservedName(name: string): boolean {
+  return DEVICE.test(name) || /[. ]$/.test(name);
 }
 
 const TOKEN = /^[0-9A-Za-z]{1,64}$/;

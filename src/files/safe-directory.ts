@@ -25,13 +25,14 @@ import {
   writeFileSync,
   type Stats,
 } from 'node:fs';
+import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { failed, type Result } from '../failure.ts';
 import { walk, type Way } from './path-walk.ts';
 import { directoryProblem, systemCode, systemError, type FileProblem, unlessMissing } from './file-problem.ts';
 import { isSame } from './names.ts';
-import { askFirst } from './machine.ts';
-import { closeToOthers } from './windows.ts';
+import { askFirst, isBelow } from './machine.ts';
+import { closeDirectory, isClosed } from './windows.ts';
 
 /** An opened directory. Valid only inside the function that it was given to. */
 export interface SafeDirectory {
@@ -138,6 +139,42 @@ export async function makeMissing(way: Way): Promise<void> {
       if (systemCode(error) !== 'EEXIST') throw error;
     }
   }
+}
+
+/** Directories that were made and could not be closed. */
+const leftOpen = new Set<string>();
+
+/**
+ * Closes a directory that was made on Windows, which has no modes.
+ *
+ * @param shown the directory that this one stands for, where it is a trial
+ */
+export async function closeToOthers(path: string, shown = path): Promise<void> {
+  if (process.platform !== 'win32') return;
+  if (await closeDirectory(path)) leftOpen.delete(shown);
+  else leftOpen.add(shown);
+}
+
+/** What a person should know of every directory that this process made and could not close. */
+export function leftOpenWarnings(): string[] {
+  return [...leftOpen].map(openWords);
+}
+
+/**
+ * What a person should know of who else reads what is kept in a directory of Windows. Where it is missing, its making was tried.
+ *
+ * @param isOwn whether this program keeps its own files there; another one in the user's profile is not looked into
+ */
+export async function accessWarnings({ directory, missing }: Way, isOwn = false): Promise<string[]> {
+  if (process.platform !== 'win32') return [];
+  const open = [...leftOpen].find((each) => isBelow(directory, each));
+  if (open !== undefined) return [openWords(open)];
+  if (missing.length > 0 || (!isOwn && isBelow(directory, homedir())) || (await isClosed(directory))) return [];
+  return [openWords(directory)];
+}
+
+function openWords(path: string): string {
+  return `Other users of this machine may be able to read what is in ${path}: its access is not seen to be limited to this user. See icacls.`;
 }
 
 /** Puts the entries of a directory on the disk, where the system can do that. */

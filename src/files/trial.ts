@@ -17,8 +17,7 @@ import {
   type FileProblem,
 } from './file-problem.ts';
 import { thisMachine } from './machine.ts';
-import type { SafeDirectory } from './safe-directory.ts';
-import { closeToOthers } from './windows.ts';
+import { closeToOthers, type SafeDirectory } from './safe-directory.ts';
 
 /** As large as what is delivered, or larger, so that a full disk is found. */
 const CONTENT = Buffer.alloc(4096);

@@ -1,13 +1,11 @@
-// What Windows has of its own: names of variables in any case, names that it reserves, its own programs, and access control
-// lists where other systems have modes. A directory that this program makes is closed to all but this user, SYSTEM and
-// administrators, who can open anything; whether that was carried out is read back. Elsewhere there is nothing to do.
+// What Windows has of its own: names of variables in any case, its own programs, and access control lists where other systems
+// have modes. A directory that this program makes is closed to all but this user, SYSTEM and administrators, who can open
+// anything; whether that was carried out is read back.
 
 import { execFile } from 'node:child_process';
 import { readFileSync, unlinkSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join, win32 } from 'node:path';
-import type { Way } from './path-walk.ts';
-import { environmentOfStart, isBelow } from './machine.ts';
+import { environmentOfStart } from './machine.ts';
 import { temporaryName } from './names.ts';
 
 /** By its number, since its name depends on the language. */
@@ -19,13 +17,6 @@ const ACCESS_LIST = /^D:[A-Z]*((?:\([^()]*\))+)\r?$/m;
 const LIMIT_MS = 5_000;
 /** What the programs of Windows need; never the credentials of this process. */
 const PASSED_ON = new Set(['PATH', 'SYSTEMROOT', 'SYSTEMDRIVE', 'WINDIR', 'USERPROFILE', 'TEMP', 'TMP']);
-
-/** Names of devices. */
-const DEVICE =
-  /^(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|COM[0-9\u00b9\u00b2\u00b3]|LPT[0-9\u00b9\u00b2\u00b3])[ ]*(?:\.|$)/i;
-
-/** Directories that were made and could not be closed. */
-const leftOpen = new Set<string>();
 
 /** The name by which the system knows a variable. On Windows `Path` and `PATH` are one. */
 export function variableName(name: string): string {
@@ -39,49 +30,17 @@ export function systemProgram(name: string, env: Readonly<Record<string, string>
   return win32.join(isAbsolute ? root : 'C:\\Windows', 'System32', name);
 }
 
-/**
- * Whether Windows gives the name to a device, with an extension too (`NUL.key`), or cannot keep it: it cuts off a dot or a
- * blank at the end. Such names are refused on every system, so that a configuration can move.
- */
-export function isReservedName(name: string): boolean {
-  return DEVICE.test(name) || /[. ]$/.test(name);
-}
-
-/** @param shown the directory that this one stands for, where it is a trial */
-export async function closeToOthers(path: string, shown = path): Promise<void> {
-  if (process.platform !== 'win32') return;
+/** Answers whether nobody else is seen to have access then. */
+export async function closeDirectory(path: string): Promise<boolean> {
   const user = await userId();
   if (user !== undefined) {
     const grants = [user, SYSTEM].map((id) => `*${id}:(OI)(CI)F`);
     await run('icacls.exe', [path, '/inheritance:r', '/grant:r', ...grants, '/q']);
   }
-  if (await isClosed(path)) leftOpen.delete(shown);
-  else leftOpen.add(shown);
+  return isClosed(path);
 }
 
-/** What a person should know of every directory that this process made and could not close. */
-export function leftOpenWarnings(): string[] {
-  return [...leftOpen].map(openWords);
-}
-
-/**
- * What a person should know of who else reads what is kept in a directory. Where it is missing, its making was tried.
- *
- * @param isOwn whether this program keeps its own files there; another one in the user's profile is not looked into
- */
-export async function accessWarnings({ directory, missing }: Way, isOwn = false): Promise<string[]> {
-  if (process.platform !== 'win32') return [];
-  const open = [...leftOpen].find((each) => isBelow(directory, each));
-  if (open !== undefined) return [openWords(open)];
-  if (missing.length > 0 || (!isOwn && isBelow(directory, homedir())) || (await isClosed(directory))) return [];
-  return [openWords(directory)];
-}
-
-function openWords(path: string): string {
-  return `Other users of this machine may be able to read what is in ${path}: its access is not seen to be limited to this user. See icacls.`;
-}
-
-async function isClosed(path: string): Promise<boolean> {
+export async function isClosed(path: string): Promise<boolean> {
   const [user, text] = [await userId(), await accessListOf(path)];
   const entries = ACCESS_LIST.exec(text ?? '')?.[1]
     ?.slice(1, -1)

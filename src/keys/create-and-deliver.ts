@@ -9,7 +9,7 @@ import { cancelled } from './refusals.ts';
 import type { KeyUseContext } from './live-check.ts';
 import { scopeDifference, type CreatedKey, type ListedKey, type ModelKey, type NewKey } from '../atlas/api/keys.ts';
 import { LONGEST_WAIT_SECONDS } from '../atlas/api/admin-api.ts';
-import { leftOpenWarnings } from '../files/windows.ts';
+import { leftOpenWarnings } from '../files/safe-directory.ts';
 import { fingerprintOf, type Fingerprint } from '../secret/opened-secret.ts';
 import type { Secret } from '../secret/secret.ts';
 import {

@@ -1,7 +1,7 @@
 // Chooses where a secret goes: the sink by its name or by asking, and the entry within it; and says afterwards what was
 // delivered there. Only `holdsSecret` and `temporaryFilesOf` look at a sink's place.
 
-import { isReservedName } from '../files/windows.ts';
+import { isReservedName } from '../files/names.ts';
 import type { Fingerprint } from '../secret/opened-secret.ts';
 import type { Held, SecretReference, Sink, Verification } from '../sinks/sink.ts';
 import type { Ask } from './request-context.ts';

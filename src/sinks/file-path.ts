@@ -5,12 +5,11 @@ import { accessSync, constants, lstatSync, realpathSync, statfsSync, type Stats 
 import { basename, dirname, isAbsolute, join, normalize, sep, delimiter, relative, resolve } from 'node:path';
 import { failed, ok, type Result } from '../failure.ts';
 import { walk, type Way } from '../files/path-walk.ts';
-import { leftovers, removeLeftovers, placeKey, spellingOnDisk } from '../files/names.ts';
+import { isReservedName, leftovers, removeLeftovers, placeKey, spellingOnDisk } from '../files/names.ts';
 import type { Access } from '../files/atomic-file.ts';
 import { systemCode, shellWord } from '../files/file-problem.ts';
-import { withDirectory, withMadeDirectory, type SafeDirectory } from '../files/safe-directory.ts';
+import { accessWarnings, withDirectory, withMadeDirectory, type SafeDirectory } from '../files/safe-directory.ts';
 import { askFirst } from '../files/machine.ts';
-import { accessWarnings, isReservedName } from '../files/windows.ts';
 import { tryInNew, tryPlacing, tryReplacing } from '../files/trial.ts';
 import { serialized } from '../files/process-owner.ts';
 import { keptReaders, listedWriters } from './access-list.ts';
