@@ -182,9 +182,10 @@ async function handOver(
   const fingerprint = fingerprintOf(secret);
   // What the journal does not know is not delivered: a key that it knows as being sent may be deleted later.
   const known = await intent.record({ step: 'created', apiKeyId, fingerprint });
-  const endpoint = key.endpoint === undefined ? undefined : await atlas.endpointBase(key.endpoint);
-  const about = deliveryOf(prepared, intent, key, { endpoint, page: call });
-  const outcome = known ? await deliver(write, secret, about) : journalLost;
+  const isEndpointKept = choice.sink.keepsEndpoint === true && key.endpoint !== undefined;
+  const endpoint = isEndpointKept ? await atlas.endpointBase(key.endpoint) : undefined;
+  const delivering = deliveryOf(prepared, intent, key, { endpoint, page: call });
+  const outcome = known ? await deliver(write, secret, delivering) : journalLost;
   if (outcome.outcome === 'delivered') {
     await intent.record({ step: 'delivered', apiKeyId, fingerprint });
     const { verification, disclosed } = outcome;
@@ -221,7 +222,7 @@ function deliveryOf(
   { endpoint, page }: Pick<DeliveryCall, 'endpoint' | 'page'>,
 ): DeliveryCall {
   const old = replaces && [`Takes the place of: the key ${replaces.apiKeyId}`];
-  const about = [described({ ...key, name }, groupId), ...(old ?? [])].join('\n');
+  const about = () => [described({ ...key, name }, groupId), ...(old ?? [])].join('\n');
   return { nonce, about, endpoint, deletesOld: replaces?.keepOld === false, page };
 }
 

@@ -19,7 +19,7 @@ import { chooseSink, timeForReveal, type SinkChoice, receipt, type Delivered, ty
 import { liveCheckWarnings } from './live-check.ts';
 import { explained, type KeyContext } from './find-key.ts';
 import type { KeptLists } from './listing-once.ts';
-import { type ReadyPlace, nameTaken, refuseUnseen, replacesDeadSecret, withLeftovers } from './taken.ts';
+import { type ReadyPlace, nameTaken, judgeUnseen, replacesDeadSecret, withLeftovers } from './taken.ts';
 import {
   leftoverOfName,
   leftoverWarnings,
@@ -117,9 +117,11 @@ async function prepareWrite(
   if (namesake) return failed(await nameTaken(context, namesake, seen));
   const rival = leftoverOfName(name, groupId, kept.value) ?? youngRivalOf(name, keys.value, kept.value);
   if (rival) return failed(withLeftovers(rival, seen));
-  const ready: Result<ReadyPlace> = preflight.ok
-    ? ((await refuseUnseen(context, choice, preflight.value, seen, signal)) ?? preflight)
-    : await replacesDeadSecret(context, choice, preflight.failure, seen, { mode, signal });
+  const ready: Result<ReadyPlace> = !preflight.ok
+    ? await replacesDeadSecret(context, choice, preflight.failure, seen, { mode, signal })
+    : preflight.value.write.overwrites === 'unknown'
+      ? await judgeUnseen(context, choice, preflight.value, seen, signal)
+      : preflight;
   if (!ready.ok) return ready;
   const { write, warnings = [], dead } = ready.value;
   const givesWay = `${write.location} ${dryRun ? 'holds' : 'held'} ${dead ?? ''}, which ${dryRun ? 'would give' : 'gave'} way.`;

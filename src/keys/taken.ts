@@ -80,17 +80,20 @@ export async function replacesDeadSecret(
   return failed(withLeftovers(placeTaken(context, choice, problem, holder), seen));
 }
 
-/** Of a store that shows nothing the journal knows what this machine put there last; it gives way once its key is deleted. */
-export async function refuseUnseen(
+/**
+ * A place of which the store does not show what it holds. The journal knows what this machine put there last; that gives way once
+ * its key is deleted.
+ */
+export async function judgeUnseen(
   context: KeyContext & ConfiguredSinks,
   choice: SinkChoice,
-  { write: { overwrites, place } }: Preflight,
+  preflight: Preflight,
   { groupId, keys, kept: { intents } }: Seen,
   signal: AbortSignal,
-): Promise<Result<never> | undefined> {
-  const last = overwrites === 'unknown' ? lastDeliveredTo(choice, intents, place) : undefined;
+): Promise<Result<ReadyPlace>> {
+  const last = lastDeliveredTo(choice, intents, preflight.write.place);
   const apiKeyId = last && keyOf(last);
-  if (!last || apiKeyId === undefined) return undefined;
+  if (!last || apiKeyId === undefined) return ok(preflight);
   const key = keys.find((each) => each.apiKeyId === apiKeyId);
   const named: Holder = key
     ? { is: 'key', key, by: 'fingerprint' }
@@ -98,7 +101,7 @@ export async function refuseUnseen(
   // A key of another project, which may not be allowed, is neither looked at nor named.
   const holder: Holder =
     last.groupId === groupId ? await confirmHolder(context.atlas, named, groupId, signal) : { is: 'unreadable' };
-  if (holder.is === 'deleted key') return undefined;
+  if (holder.is === 'deleted key') return ok(preflight);
   const message = `The sink ${choice.sink.name} does not show what it holds, and this machine has put a secret there.`;
   const hint = 'Nothing is overwritten that was not seen.';
   return failed(placeTaken(context, choice, { code: 'SINK_ENTRY_EXISTS', message, hint }, holder));

@@ -5,6 +5,11 @@ import { expand, type SecretReference } from './sink.ts';
 
 const VALUE = /\{(secret|endpoint)(?::(json|base64))?\}/g;
 
+/** Whether the input has the endpoint of the key in it. */
+export function hasEndpoint(input = ''): boolean {
+  return /\{endpoint[:}]/.test(input);
+}
+
 /** @param input absent where the program wants the secret and nothing else */
 export function inputFor(
   input: string | undefined,

@@ -13,7 +13,7 @@ import { childEnvironment, pickedVariables, searchPathOf } from '../programs/chi
 import { describeEnd, feedProgram, readProgram, subjectOf, type Program } from '../programs/child-process.ts';
 import { findExecutable } from '../programs/executable.ts';
 import { look, lookRules, valueBy, type Lookers, type Seen } from './command-look.ts';
-import { inputFor } from './command-input.ts';
+import { hasEndpoint, inputFor } from './command-input.ts';
 import { hintsFor, notFree, unreadablePlace, unseenValue } from './command-problems.ts';
 import { changedMeanwhile, heldValue, notTheOldSecret, oldSecretIn, secretIn } from './old-secret.ts';
 import {
@@ -58,6 +58,7 @@ export function commandSink(name: string, spec: CommandSpec, environment: Enviro
     takesEntry: takesEntry(...templatesOf(spec)),
     mayWriteForMs: timeoutMs,
     verification: verify ? 'read-back' : exists ? 'metadata' : 'none',
+    keepsEndpoint: hasEndpoint(spec.input),
     async preflight(reference, _mode, replaced): Promise<Result<Preflight, SinkProblem>> {
       const commands = await open(reference);
       if (!commands.ok) return commands;
@@ -240,7 +241,7 @@ async function write(
 }
 
 function endpointWarnings({ input, location }: Commands, { endpoint }: DeliveryCall): readonly string[] {
-  if (endpoint !== undefined || !/\{endpoint[:}]/.test(input ?? '')) return [];
+  if (endpoint !== undefined || !hasEndpoint(input)) return [];
   return [`${location} got no endpoint: Atlas names none for this key to which secrets may be sent.`];
 }
 

@@ -18,6 +18,7 @@ export function revealSink(name: string, pages: Pages): Sink {
     takesEntry: false,
     mayWriteForMs: 0,
     verification: 'person',
+    keepsEndpoint: true,
     async preflight(_reference, _mode, replaced) {
       const ready = await pages.check();
       if (!ready.ok) return failed(notReady(ready.failure.message, ready.failure.hint));
@@ -32,9 +33,9 @@ function revealWrite(pages: Pages, overwrites: PreparedWrite['overwrites']): Pre
   return {
     location: LOCATION,
     overwrites,
-    async deliver(secret, { about = '', endpoint, deletesOld = false, page = withoutCaller } = {}): Promise<Delivery> {
+    async deliver(secret, { about, endpoint, deletesOld = false, page = withoutCaller } = {}): Promise<Delivery> {
       const waiting = {
-        message: about,
+        message: about?.() ?? '',
         variable: VARIABLE,
         endpoint,
         replacesOld: deletesOld,

@@ -93,6 +93,8 @@ export interface Sink {
   readonly takesEntry: boolean;
   /** What an entry must be to fit; absent where any entry does. */
   readonly entryForm?: 'variable';
+  /** Whether it is configured to keep the endpoint of a key beside the secret, or shows it. */
+  readonly keepsEndpoint?: boolean;
   /** Whether two projects have two places; absent where the path of a prepared write says it. */
   readonly takesProject?: boolean;
   /**
@@ -188,10 +190,10 @@ export interface DeliveryCall {
   /** Letters and digits. Temporary files are named by it, so that {@link Sink.leftovers} finds them after a crash. */
   readonly nonce?: string | undefined;
   /** For a sink that hands the secret to a person, who is told of the key: one fact a line. */
-  readonly about?: string | undefined;
+  readonly about?: (() => string) | undefined;
   /**
-   * The URL of the key's endpoint, where the operator lets secrets be sent there. A sink that is configured to keep it writes it
-   * beside the secret, in the same write; where it is absent, the secret is written without it, and a warning says so.
+   * For a sink that {@link Sink.keepsEndpoint}: the URL of the key's endpoint, where the operator lets secrets be sent there.
+   * Where it is absent, the secret is written without it, and a warning says so.
    */
   readonly endpoint?: string | undefined;
   /** Whether an old key is deleted after the delivery. */

@@ -67,6 +67,7 @@ export function dotenvSink(name: string, spec: DotenvSpec, environment: Environm
     ...(takesEntry(spec.variable) && { entryForm: 'variable' }),
     mayWriteForMs: 0,
     verification: 'read-back',
+    keepsEndpoint: spec.endpointVariable !== undefined,
     async preflight(address, mode, replaced): Promise<Result<Preflight, SinkProblem>> {
       const assignment = assignmentOf(spec, address, environment);
       if (!assignment.ok) return assignment;

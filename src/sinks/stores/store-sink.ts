@@ -48,6 +48,7 @@ export function storeSink(
   open: (spec: StoreSpec, environment: Environment) => Promise<Result<Store, SinkProblem>>,
 ): Sink {
   const location = storeLocation(spec);
+  const keepsEndpoint = 'endpointField' in spec && spec.endpointField !== undefined;
   const placeOf = placesOf(() => open(spec, environment));
   const lookAt = async (reference: SecretReference): Promise<Look> => {
     const place = await placeOf(reference);
@@ -63,9 +64,10 @@ export function storeSink(
     // A request that left before the end may still be carried out.
     mayWriteForMs: spec.timeoutMs,
     verification: spec.type === 'github' ? 'metadata' : 'read-back',
+    keepsEndpoint,
     async preflight(reference, _mode, replaced): Promise<Result<Preflight, SinkProblem>> {
       const place = await placeOf(reference);
-      return place.ok ? check(place.value, spec, replaced) : place;
+      return place.ok ? check(place.value, keepsEndpoint, replaced) : place;
     },
     lookUp: async (reference) => heldBy(await lookAt(reference)),
     async readSecret(reference, key): Promise<FoundSecret> {
@@ -82,14 +84,13 @@ export function storeSink(
 
 async function check(
   place: StorePlace,
-  spec: StoreSpec,
+  keepsEndpoint: boolean,
   replaced: Replaced | undefined,
 ): Promise<Result<Preflight, SinkProblem>> {
   const seen = judge(place, await place.look(), replaced);
   if (!seen.ok) return seen;
   const problem = await seen.value.slot.prove();
   if (problem) return failed(problem);
-  const keepsEndpoint = 'endpointField' in spec && spec.endpointField !== undefined;
   return ok({ write: storeWrite(place, seen.value, replaced, keepsEndpoint) });
 }
 
