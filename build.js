@@ -43,7 +43,7 @@ export const LEFT_OUT = {
   '/client-h2\\.js$': 'module.exports = {};',
   // The parser of replies with SIMD (72 KB): undici tries it, and takes the one without where it is none, as on machines without SIMD.
   '/llhttp_simd-wasm\\.js$': 'module.exports = {};',
-  // The SDK checks answers to forms with ajv; src/mcp/request-context.ts checks them itself, more strictly.
+  // The SDK checks answers to forms with ajv; src/mcp/forms-and-progress.ts checks them itself, more strictly.
   'ajv-provider\\.js$': 'export class AjvJsonSchemaValidator {}',
   // For schemas of zod 3, of which there is none.
   '^zod/v3$': 'module.exports = {};',

@@ -28,7 +28,7 @@ import type { Catalog } from '../tools/catalog.ts';
 import type { ToolDefinition } from '../tools/tool-definition.ts';
 import { internalFailure, type RequestContext, type Tool, type ToolResult } from '../tools/tool.ts';
 import { CAPABILITIES, serverInfo, type HandshakeOptions, REPEATED } from './handshake.ts';
-import { requestContextOf } from './request-context.ts';
+import { requestContextOf } from './forms-and-progress.ts';
 
 /** Of tools, as this server and most others name them. */
 const TOOL_NAME = /^[a-z][a-z0-9_]{0,63}$/;

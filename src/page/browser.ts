@@ -6,11 +6,9 @@ import { release } from 'node:os';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { failed, ok, type Failure, type Result } from '../failure.ts';
 import { systemProgram } from '../files/windows.ts';
-import { childEnvironment, searchPathOf } from '../programs/child-environment.ts';
+import { childEnvironment, searchPathOf, type Environment } from '../programs/child-environment.ts';
 import { launchProgram } from '../programs/launch.ts';
 import { findExecutable } from '../programs/executable.ts';
-
-type Environment = Readonly<Record<string, string>>;
 
 export interface BrowserSettings {
   /** A program and its arguments, in which `%s` is replaced by the file's URL; it follows where there is none. */

@@ -22,7 +22,8 @@ const INHERITED_ON_WINDOWS = new Set([
 /** This server's own credentials, under every name it takes them from. */
 const NEVER = /^(?:MONGODB_ATLAS|MDB_MCP)_/i;
 
-type Environment = Readonly<Record<string, string>>;
+/** Variables of a process, by name. */
+export type Environment = Readonly<Record<string, string>>;
 
 /** `added` comes from the sink's configuration and wins; the Atlas credentials are dropped from it too. */
 export function childEnvironment(environment: Environment, added: Environment): Record<string, string> {

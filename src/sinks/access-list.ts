@@ -8,10 +8,9 @@ import { failed, ok, type Result } from '../failure.ts';
 import { PRIVATE, type Access } from '../files/atomic-file.ts';
 import { isOpenToOthers, keptAccess, modeWarnings, type Metadata, shellWord } from '../files/file-problem.ts';
 import { isTrusted, thisMachine, type Machine } from '../files/machine.ts';
-import { searchPathOf } from '../programs/child-environment.ts';
+import { searchPathOf, type Environment } from '../programs/child-environment.ts';
 import { readProgram } from '../programs/child-process.ts';
 import { findExecutable } from '../programs/executable.ts';
-import type { Environment } from './file-path.ts';
 import { notReady, type SinkProblem } from './sink.ts';
 
 /** Who can read a file that takes the place of another, and what a person should know of that. */

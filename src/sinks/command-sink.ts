@@ -9,7 +9,7 @@ import { askFirst } from '../files/machine.ts';
 import { serialized } from '../files/process-owner.ts';
 import { fingerprintOfBytes, holdsExactly, type Fingerprint } from '../secret/opened-secret.ts';
 import { openSecret, type Secret } from '../secret/secret.ts';
-import { childEnvironment, pickedVariables, searchPathOf } from '../programs/child-environment.ts';
+import { childEnvironment, pickedVariables, searchPathOf, type Environment } from '../programs/child-environment.ts';
 import { describeEnd, feedProgram, readProgram, subjectOf, type Program } from '../programs/child-process.ts';
 import { findExecutable } from '../programs/executable.ts';
 import { look, lookRules, valueBy, type Lookers, type Seen } from './command-look.ts';
@@ -35,8 +35,6 @@ import {
   type Verdict,
   type SinkProblem,
 } from './sink.ts';
-
-type Environment = Readonly<Record<string, string>>;
 
 /**
  * `environment` is that of this process, from which the programs get a short list. A preflight looks for the programs,

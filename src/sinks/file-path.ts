@@ -1,21 +1,27 @@
-// What the two sinks that write files have in common before they write: the path, the checks of the place,
-// whether git may take it, and the proof by trying. It looks at the target, but whether that may exist is for each sink to say.
+// What the sinks that write files have in common before and after they write: the path, the checks of the place, the proof by
+// trying, and the look at what was delivered. It looks at the target, but whether that may exist is for each sink to say.
 
 import { accessSync, constants, lstatSync, realpathSync, statfsSync, type Stats } from 'node:fs';
-import { basename, dirname, isAbsolute, join, normalize, sep, delimiter, relative, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, join, normalize, sep } from 'node:path';
 import { failed, ok, type Result } from '../failure.ts';
 import { walk, type Way } from '../files/path-walk.ts';
-import { isReservedName, leftovers, removeLeftovers, placeKey, spellingOnDisk } from '../files/names.ts';
-import type { Access } from '../files/atomic-file.ts';
-import { systemCode, shellWord } from '../files/file-problem.ts';
+import { isReservedName, leftovers, removeLeftovers, placeKey } from '../files/names.ts';
+import { readFound, type Access, type FoundFile } from '../files/atomic-file.ts';
+import { fileProblem, modeOf, systemCode } from '../files/file-problem.ts';
 import { accessWarnings, withDirectory, withMadeDirectory, type SafeDirectory } from '../files/safe-directory.ts';
 import { askFirst } from '../files/machine.ts';
 import { tryInNew, tryPlacing, tryReplacing } from '../files/trial.ts';
 import { serialized } from '../files/process-owner.ts';
+import type { Environment } from '../programs/child-environment.ts';
+import { holdsExactly } from '../secret/opened-secret.ts';
+import { openSecret, type Secret } from '../secret/secret.ts';
 import { keptReaders, listedWriters } from './access-list.ts';
+import { gitProblem } from './git-check.ts';
 import {
   attempt,
+  inDirectory,
   notReady,
+  sinkProblem,
   worded,
   expand,
   takesEntry,
@@ -24,10 +30,8 @@ import {
   type PreflightMode,
   type Sink,
   type SinkProblem,
+  type Verdict,
 } from './sink.ts';
-import { searchPathOf } from '../programs/child-environment.ts';
-import { describeEnd, readProgram, type Program } from '../programs/child-process.ts';
-import { findExecutable } from '../programs/executable.ts';
 
 /** Where one secret goes: the file `name` in `directory`. */
 export interface FilePath {
@@ -202,108 +206,40 @@ async function tryFile(
   return worded(await tryInNew(way, (made) => withDirectory(made, use)));
 }
 
-/** Variables of this process, by name; git gets few of them. */
-export type Environment = Readonly<Record<string, string>>;
-
-/** Where git and the user's own git configuration are found. Nothing that begins with GIT_ is passed on. */
-const INHERITED = ['HOME', 'XDG_CONFIG_HOME', 'USERPROFILE', 'SYSTEMROOT', 'SystemRoot', 'PATHEXT'];
-
-const FIXED: Environment = {
-  LC_ALL: 'C',
-  GIT_OPTIONAL_LOCKS: '0',
-  GIT_TERMINAL_PROMPT: '0',
-  // A partial clone may fetch what it lacks, by a transport that its configuration names.
-  GIT_NO_LAZY_FETCH: '1',
-  GIT_ALLOW_PROTOCOL: 'none',
-};
-
-/** What the repository configures to run is switched off. */
-const OPTIONS = ['--no-pager', '-c', 'core.fsmonitor=false', '-c', 'core.hooksPath=/dev/null'];
-
-const TIME_LIMIT_MS = 5_000;
-
-/** `existing` is the directory of `target`, or the nearest one that exists; both without symbolic links. */
-export async function gitProblem(
-  target: string,
-  existing: string,
-  environment: Environment,
-): Promise<SinkProblem | undefined> {
-  const top = workTreeOf(existing);
-  if (top === undefined) return undefined;
-  const search = findExecutable('git', searchPathOf(environment));
-  if (!search.ok) return noAnswer(target, search.failure.message, search.failure.hint);
-  const program = { path: search.value, env: gitEnvironment(environment), timeoutMs: TIME_LIMIT_MS };
-  const git = (...args: string[]): Program => ({ ...program, args: [...OPTIONS, '-C', existing, ...args] });
-  const tracked = await trackedLike(git('ls-files', '-z', '--', pathspecOf(relative(top, target))));
-  if (typeof tracked === 'string') return noAnswer(target, tracked, HINT);
-  const place = placeKey(target);
-  const found = tracked.map((path) => resolve(existing, path)).find((path) => placeKey(path) === place);
-  if (found !== undefined) {
-    return notReady(
-      `${target} is tracked by git, so the secret would go into the repository.`,
-      `Run: git rm --cached -- ${shellWord(found)} and add it to .gitignore, or configure another path.`,
-    );
-  }
-  const ignored = await isIgnored(git('check-ignore', '--quiet', '--', spellingOnDisk(target)));
-  if (ignored === true) return undefined;
-  if (ignored !== false) return noAnswer(target, ignored, HINT);
-  return notReady(
-    `${target} lies in a git work tree and is not ignored, so the secret could be committed.`,
-    'Add it to .gitignore, or configure a path outside of the work tree.',
-  );
-}
-
-/** The nearest directory on the way up that has an entry `.git`, of whatever kind: git judges whether it counts. */
-function workTreeOf(directory: string): string | undefined {
-  for (let path = directory; ; path = dirname(path)) {
-    if (lstatSync(join(path, '.git'), { throwIfNoEntry: false }) !== undefined) return path;
-    if (path === dirname(path)) return undefined;
-  }
-}
-
 /**
- * Whatever could be another spelling of the path: git itself folds only ASCII, and keeps names in the Unicode form in
- * which they were added. Also below another directory, should git not take that one for the top.
+ * Whether a file holds exactly the secret that was delivered, and nobody else can read it.
+ *
+ * @param widest the widest mode that it may have
  */
-function pathspecOf(path: string): string {
-  const spelled = path.normalize('NFC').split(sep).join('/');
-  return `:(top,icase,glob)**/${spelled.replace(/[^\w ./-]+/g, '*')}`;
+export async function verdictOn(file: FilePath, secret: Secret, widest = 0o600): Promise<Verdict> {
+  const checked = await attempt(`${file.path} could not be read back`, () => readBack(file, secret, widest));
+  if (checked.ok) return { outcome: 'verified', verification: 'read-back' };
+  return { outcome: 'mismatch', message: checked.failure.message, hint: checked.failure.hint };
 }
 
-/** What git tracks there, from where it was asked; or in a sentence why it did not answer. */
-async function trackedLike(program: Program): Promise<readonly string[] | string> {
-  const end = await readProgram(program);
-  // Without the Command Line Tools, macOS has in /usr/bin a git that does nothing but exit with 1.
-  if (end.by !== 'exit' || end.code !== 0) return describeEnd(program, end);
-  return end.output.toString('utf8').split('\0').filter(Boolean);
-}
-
-/** Yes, no, or in a sentence why git did not answer. Its 1 means no, since it has answered the question before with 0. */
-async function isIgnored(program: Program): Promise<boolean | string> {
-  const end = await readProgram(program);
-  if (end.by === 'exit' && (end.code === 0 || end.code === 1)) return end.code === 0;
-  return describeEnd(program, end);
-}
-
-function gitEnvironment(environment: Environment): Record<string, string> {
-  const inherited = INHERITED.flatMap((name) => {
-    const value = environment[name];
-    return value === undefined ? [] : [[name, value] as const];
+function readBack(file: FilePath, secret: Secret, widest: number): Promise<Result<undefined, SinkProblem>> {
+  const limit = Buffer.byteLength(openSecret(secret));
+  return inDirectory(file.directory, async (directory) => {
+    const found = await readFound(directory, file.name, limit);
+    const problem = changeProblem(file.path, found, secret, widest);
+    return problem === undefined ? ok(undefined) : failed(problem);
   });
-  return { ...Object.fromEntries(inherited), ...FIXED, PATH: absoluteSearchPath(environment) };
 }
 
-/** A relative part of PATH would make it matter where git is started. */
-function absoluteSearchPath(environment: Environment): string {
-  return searchPathOf(environment).split(delimiter).filter(isAbsolute).join(delimiter);
+function changeProblem(
+  path: string,
+  found: FoundFile | undefined,
+  secret: Secret,
+  widest: number,
+): SinkProblem | undefined {
+  if (found === undefined) return notReady(`${path} is gone again.`, FIND_OUT);
+  const problem = fileProblem(path, found.stats);
+  if (problem !== undefined) return sinkProblem(problem);
+  const mode = modeOf(found.stats);
+  if ((mode & 0o077 & ~widest) !== 0)
+    return notReady(`${path} has mode 0${mode.toString(8)} instead of 0600.`, FIND_OUT);
+  if (found.bytes !== undefined && holdsExactly(found.bytes, secret)) return undefined;
+  return notReady(`${path} does not hold exactly the secret that was delivered.`, FIND_OUT);
 }
 
-function noAnswer(target: string, reason: string, hint: string): SinkProblem {
-  return notReady(
-    `${target} lies in a git work tree, and whether git ignores it could not be found out. ${reason}`,
-    `${hint} Or configure a path outside of the work tree.`,
-  );
-}
-
-const HINT =
-  'Run git status there, as the user who runs this server, and mend what it says (on macOS: xcode-select --install).';
+const FIND_OUT = 'Find out what changes files in that directory, or configure another path.';

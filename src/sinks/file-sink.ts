@@ -17,6 +17,7 @@ import { withLock } from '../files/process-owner.ts';
 import { fileProblem, isOpenToOthers, kindOf, shellWord } from '../files/file-problem.ts';
 import { placeKey } from '../files/names.ts';
 import type { SafeDirectory } from '../files/safe-directory.ts';
+import type { Environment } from '../programs/child-environment.ts';
 import { fingerprintOfBytes, holdsExactly, type Fingerprint } from '../secret/opened-secret.ts';
 import { openSecret, type Secret } from '../secret/secret.ts';
 import { keptReaders } from './access-list.ts';
@@ -28,10 +29,9 @@ import {
   serializedAt,
   sweeperOf,
   type FilePath,
+  verdictOn,
   type JudgeExisting,
-  type Environment,
 } from './file-path.ts';
-import { verdictOn } from './file-verdict.ts';
 import {
   bytesOf,
   changedMeanwhile,

@@ -8,7 +8,7 @@ import {
 } from '@modelcontextprotocol/sdk/types.js';
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
-import { askTimeoutOf } from '../../src/mcp/request-context.ts';
+import { askTimeoutOf } from '../../src/mcp/forms-and-progress.ts';
 import { type Answer, type Question, type Unseen } from '../../src/keys/request-context.ts';
 import type { ServerOptions } from '../../src/mcp/server.ts';
 import { serverWith, TOOL } from './one-tool.ts';

@@ -15,7 +15,7 @@ import {
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { gitProblem } from '../../src/sinks/file-path.ts';
+import { gitProblem } from '../../src/sinks/git-check.ts';
 import { dotenvSink } from '../../src/sinks/dotenv/dotenv-sink.ts';
 import {
   ADDRESS,

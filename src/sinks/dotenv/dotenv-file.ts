@@ -9,7 +9,8 @@ import { fileProblem, isOpenToOthers, modeOf, shellWord, systemCode } from '../.
 import type { SafeDirectory } from '../../files/safe-directory.ts';
 import { openSecret, type Secret } from '../../secret/secret.ts';
 import { keptReaders } from '../access-list.ts';
-import type { FilePath, Environment } from '../file-path.ts';
+import type { Environment } from '../../programs/child-environment.ts';
+import type { FilePath } from '../file-path.ts';
 import { changedMeanwhile } from '../old-secret.ts';
 import { entryExists, inDirectory, notReady, sinkProblem, worded, type SinkProblem } from '../sink.ts';
 import { replaceVariable, linesWith, setVariable, takeBack, type Trace } from './dotenv-text.ts';

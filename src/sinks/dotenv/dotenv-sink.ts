@@ -6,17 +6,10 @@ import { failed, ok, type Result } from '../../failure.ts';
 import type { DotenvSpec } from '../../config/sink-spec.ts';
 import { modeOf, shellWord } from '../../files/file-problem.ts';
 import { placeKey } from '../../files/names.ts';
+import type { Environment } from '../../programs/child-environment.ts';
 import { fingerprintOfBytes, holdsExactly, type Fingerprint } from '../../secret/opened-secret.ts';
 import { openSecret, type Secret } from '../../secret/secret.ts';
-import {
-  preflightFile,
-  heldBy,
-  serializedAt,
-  locationOf,
-  filePathOf,
-  sweeperOf,
-  type Environment,
-} from '../file-path.ts';
+import { preflightFile, heldBy, serializedAt, locationOf, filePathOf, sweeperOf } from '../file-path.ts';
 import { heldValue, notTheOldSecret, oldSecretIn, secretIn } from '../old-secret.ts';
 import {
   attempt,
