@@ -53,8 +53,8 @@ export async function testKey(
   call.progress('Testing the key');
   const tried = await tryKey(context, { groupId, key, secret }, call.signal);
   if (!tried.ok) return tried;
-  const { sink, reference } = choice;
-  return ok({ ...tried.value, key, sink: sink.name, ...(reference.entry !== undefined && { entry: reference.entry }) });
+  const { entry } = choice.reference;
+  return ok({ ...tried.value, sink: choice.sink.name, ...(entry !== undefined && { entry }), key });
 }
 
 interface Wish extends Omit<KeyTestRequest, 'apiKeyId' | 'name'> {
