@@ -3,9 +3,8 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, type Stats } from 'node:fs';
 import { resolve } from 'node:path';
 import { isOpenToOthers, systemCode, unlessRefused } from '../files/file-problem.ts';
-import { askFirst, privacySentence } from '../files/machine.ts';
 import { followLinks } from '../files/path-walk.ts';
-import { isTrusted, thisMachine, type Machine } from '../files/machine.ts';
+import { askFirst, isTrusted, privacySentence, thisMachine, type Machine } from '../files/machine.ts';
 import { parseJson } from '../text/text.ts';
 import { ConfigError } from './config-error.ts';
 

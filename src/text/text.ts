@@ -21,9 +21,9 @@ export function counted(count: number, noun: string): string {
 const MOST_LISTED = 10;
 
 /** `a, b and 3 more`. */
-export function listed(items: readonly string[], between = ', '): string {
-  const rest = items.length - MOST_LISTED;
-  return `${items.slice(0, MOST_LISTED).join(between)}${rest > 0 ? ` and ${rest} more` : ''}`;
+export function listed(items: readonly string[], between = ', ', most = MOST_LISTED): string {
+  const rest = items.length - most;
+  return `${items.slice(0, most).join(between)}${rest > 0 ? ` and ${rest} more` : ''}`;
 }
 
 /** Names of projects and keys differ near their beginning. In UTF-16 units. */
