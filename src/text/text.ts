@@ -12,6 +12,18 @@ export function parseJson(text: string): unknown {
   }
 }
 
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The text as a JSON object; undefined where it is not one. */
+export function parseObject(text: string | undefined): JsonObject | undefined {
+  const parsed = parseJson(text ?? '');
+  return isObject(parsed) ? parsed : undefined;
+}
+
 /** `1 key`, `2 keys`. */
 export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;

@@ -2,7 +2,8 @@
 
 import { lstatSync, renameSync } from 'node:fs';
 import { ok } from '../../failure.ts';
-import { cleanName, parseObject, type JsonObject } from '../../atlas/api/untrusted-text.ts';
+import { parseObject, type JsonObject } from '../../text/text.ts';
+import { cleanName } from '../../atlas/api/untrusted-text.ts';
 import { redactJson, type Log } from '../../secret/redaction.ts';
 import { attempt, unlessMissing } from '../../files/file-problem.ts';
 import {

@@ -5,7 +5,7 @@
 import type { Fingerprint } from '../../secret/opened-secret.ts';
 import { parseOwner, type ProcessOwner } from '../../files/process-owner.ts';
 import { sameName } from '../../atlas/api/keys.ts';
-import { isObject, parseObject } from '../../atlas/api/untrusted-text.ts';
+import { isObject, parseObject } from '../../text/text.ts';
 import { refusal, type Failure } from '../../failure.ts';
 
 /** How far a create has come. Each step is on the disk before the next is begun. */
