@@ -107,16 +107,15 @@ export function createAtlas(settings: AtlasSettings): Atlas {
     resetRateLimits: (place) => resetRateLimits(api, place, limitMs),
     describeCredential: (signal) => api.call(describeCredentialCall, signal),
     useKey: (use, signal) => useKey(settings, use, signal),
-    endpointBase: (endpoint) => Promise.resolve(baseOf(endpointUrl(endpoint, settings))),
+    endpointBase(endpoint) {
+      const url = endpointUrl(endpoint, settings);
+      return Promise.resolve(url && `${url.origin}/v1`);
+    },
     async close() {
       await authenticator.close?.();
       await api.close();
     },
   };
-}
-
-function baseOf(url: URL | undefined): string | undefined {
-  return url && `${url.origin}/v1`;
 }
 
 type Connection = Readonly<{ transport: Transport; authenticator: Authenticator }>;

@@ -145,19 +145,7 @@ function originOf(name: SettingName, sources: readonly Source[]): string {
 }
 
 /** What the operator lets the server do. */
-function policy(
-  chosen: Settings,
-): Pick<
-  Config,
-  | 'readOnly'
-  | 'allowedProjects'
-  | 'confirm'
-  | 'confirmWith'
-  | 'confirmTools'
-  | 'browserCommand'
-  | 'maxCreatesPerHour'
-  | 'tools'
-> {
+function policy(chosen: Settings) {
   const { allow, deny } = chosen.tools ?? {};
   return {
     readOnly: chosen.readOnly ?? false,
@@ -168,7 +156,7 @@ function policy(
     ...(chosen.browserCommand && { browserCommand: chosen.browserCommand }),
     maxCreatesPerHour: chosen.maxCreatesPerHour ?? DEFAULT_MAX_CREATES_PER_HOUR,
     tools: { ...(allow && { allow }), ...(deny && { deny }) },
-  };
+  } satisfies Partial<Config>;
 }
 
 /** @throws ConfigError where two settings make a sink of one name */
@@ -185,10 +173,7 @@ function configuredSinks({ sinks = {}, folder, dotenv }: Settings): Map<string, 
   return configured;
 }
 
-function sinkSettings(
-  chosen: Settings,
-  localDirectory: () => string,
-): Pick<Config, 'sinks' | 'defaultSink' | 'allowInlineSecret'> {
+function sinkSettings(chosen: Settings, localDirectory: () => string) {
   const allowInlineSecret = chosen.allowInlineSecret ?? false;
   const configured = configuredSinks(chosen);
   const isInline = ([, spec]: [string, SinkSpec]) => spec.type === 'inline';

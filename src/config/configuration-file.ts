@@ -3,10 +3,9 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, type Stats } from 'node:fs';
 import { resolve } from 'node:path';
 import { isOpenToOthers, systemCode, unlessRefused } from '../files/file-problem.ts';
-import { askFirst, privacySentence } from '../files/machine.ts';
 import { followLinks } from '../files/path-walk.ts';
-import { isTrusted, thisMachine, type Machine } from '../files/machine.ts';
-import { parseJson } from '../text/text.ts';
+import { askFirst, isTrusted, privacySentence, thisMachine, type Machine } from '../files/machine.ts';
+import { parseObject } from '../text/text.ts';
 import { ConfigError } from './config-error.ts';
 
 const LARGEST = 1024 * 1024;
@@ -52,10 +51,8 @@ export async function readConfigurationFile(
     }
     const bytes = readFileSync(descriptor);
     if (isUtf16(bytes)) throw new ConfigError(path, 'is in UTF-16, as PowerShell 5 writes it; save it as UTF-8');
-    const parsed = parseJson(bytes.toString('utf8').replace(BYTE_ORDER_MARK, ''));
-    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
-      throw new ConfigError(path, 'is not a JSON object; check quotes and commas');
-    }
+    const parsed = parseObject(bytes.toString('utf8').replace(BYTE_ORDER_MARK, ''));
+    if (!parsed) throw new ConfigError(path, 'is not a JSON object; check quotes and commas');
     return parsed;
   } finally {
     closeSync(descriptor);

@@ -4,6 +4,7 @@
 import { realpathSync, statSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
+import { unlessRefused } from '../files/file-problem.ts';
 import { ConfigError } from './config-error.ts';
 
 /**
@@ -31,11 +32,7 @@ function homeVariable(): string {
 
 /** Undefined in a container whose user id has no entry in the list of users, where HOME is not set either. */
 function homeOrNone(): string | undefined {
-  try {
-    return homedir();
-  } catch {
-    return undefined;
-  }
+  return unlessRefused(homedir);
 }
 
 /**

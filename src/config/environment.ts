@@ -25,9 +25,7 @@ const ATLAS_CREDENTIAL = /^(?:MONGODB_ATLAS|MDB_MCP)_/i;
 
 /** For a program that prints a secret of Atlas: every variable, since its own credentials are there, but those of Atlas. */
 export function withoutAtlasCredentials(environment: Environment): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    Object.entries(definedVariables(environment)).filter(([name]) => !ATLAS_CREDENTIAL.test(name)),
-  );
+  return without(ATLAS_CREDENTIAL, environment);
 }
 
 /** Whatever this server reads as a setting or a credential. */
@@ -35,8 +33,12 @@ const OWN_SETTING = /^(?:ATLAS_MODEL_KEYS|MONGODB_ATLAS|MDB_MCP|MCLI)_/i;
 
 /** For a program that is to know nothing of this server. */
 export function withoutSettings(environment: Environment): Readonly<Record<string, string>> {
+  return without(OWN_SETTING, environment);
+}
+
+function without(names: RegExp, environment: Environment): Readonly<Record<string, string>> {
   const all = Object.entries(definedVariables(environment));
-  return Object.fromEntries(all.filter(([name]) => !OWN_SETTING.test(name)));
+  return Object.fromEntries(all.filter(([name]) => !names.test(name)));
 }
 
 const QUOTED = /^(["'`“”‘’])(.*)["'`“”‘’]$/s;

@@ -56,21 +56,14 @@ function uris(): Schema[] {
     type: 'string' as const,
   });
   return [
-    {
-      ...described('file'),
-      pattern: String.raw`^file:[\s\S]*[^\\/]$`,
-      allOf: behind('file:', pathPatterns),
-    },
+    { ...described('file'), pattern: String.raw`^file:[\s\S]*[^\\/]$`, allOf: behind('file:', pathPatterns) },
     {
       ...described('dotenv'),
-      // The variable follows the last `#`.
-      pattern: String.raw`^dotenv:(?:[^#]*[^\\/#]|[\s\S]*[^\\/]#${body(variablePattern)})$`,
+      // The variable follows the last `#`; of its pattern without the anchors `^` and `$`.
+      pattern: String.raw`^dotenv:(?:[^#]*[^\\/#]|[\s\S]*[^\\/]#${variablePattern.source.slice(1, -1)})$`,
       allOf: behind('dotenv:', pathPatterns),
     },
-    {
-      ...described('command'),
-      pattern: String.raw`^command:\s*\[\s*${STRING}(?:\s*,\s*${STRING})*\s*\]\s*$`,
-    },
+    { ...described('command'), pattern: String.raw`^command:\s*\[\s*${STRING}(?:\s*,\s*${STRING})*\s*\]\s*$` },
     {
       description: `A preset: ${presetUris}`,
       type: 'string',
@@ -88,9 +81,4 @@ const STRING = String.raw`"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{
 
 function behind(prefix: string, patterns: readonly RegExp[]): Schema[] {
   return patterns.map(({ source }) => ({ pattern: source.replace('^', `^${prefix}`) }));
-}
-
-/** Without the anchors `^` and `$`. */
-function body({ source }: RegExp): string {
-  return source.slice(1, -1);
 }

@@ -9,7 +9,7 @@ import { expandPreset, presetOf, presets, presetUris } from './presets.ts';
 import { sinkUris } from './sink-kinds.ts';
 import { storeLocation, storeObjects, storeOfUri, type StoreSpec } from './store-spec.ts';
 
-export type SinkSpec = FileSpec | DotenvSpec | CommandSpec | StoreSpec | InlineSpec | RevealSpec;
+export type SinkSpec = FileSpec | DotenvSpec | CommandSpec | StoreSpec | { readonly type: 'inline' | 'reveal' };
 
 export interface FileSpec {
   readonly type: 'file';
@@ -24,14 +24,6 @@ export interface DotenvSpec {
   readonly variable: string;
   /** Of the variable that gets the URL of the key's endpoint. */
   readonly endpointVariable?: string | undefined;
-}
-
-interface InlineSpec {
-  readonly type: 'inline';
-}
-
-interface RevealSpec {
-  readonly type: 'reveal';
 }
 
 const DEFAULT_VARIABLE = 'VOYAGE_API_KEY';
@@ -105,12 +97,9 @@ export const pickedFile = located(picked.check(z.regex(NO_DIRECTORY, { error: 'm
 
 /** The sinks that the settings `folder` and `dotenv` make. */
 export function pickedSinks(folder: string | undefined, dotenv: string | undefined): [name: string, SinkSpec][] {
-  return [
-    ...(folder === undefined ? [] : [['folder', keyFileIn(folder)] satisfies [string, SinkSpec]]),
-    ...(dotenv === undefined
-      ? []
-      : [['dotenv', { type: 'dotenv', path: dotenv, variable: DEFAULT_VARIABLE }] satisfies [string, SinkSpec]]),
-  ];
+  const picks: [string, SinkSpec][] = folder === undefined ? [] : [['folder', keyFileIn(folder)]];
+  if (dotenv === undefined) return picks;
+  return [...picks, ['dotenv', { type: 'dotenv', path: dotenv, variable: DEFAULT_VARIABLE }]];
 }
 
 /** A file a key, by project. */

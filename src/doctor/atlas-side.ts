@@ -6,7 +6,7 @@ import type { Atlas } from '../atlas/atlas.ts';
 import type { CredentialDescription } from '../atlas/api/projects.ts';
 import type { Config } from '../config/config.ts';
 import { counted } from '../text/text.ts';
-import { fails, listed, passes, warns, type Check } from './report.ts';
+import { fails, firstOf, passes, warns, type Check } from './report.ts';
 import { hasId, type ModelKey } from '../atlas/api/keys.ts';
 import { nonceOf } from '../keys/own-key.ts';
 import { undeliveredOf, isAllowed } from '../keys/refusals.ts';
@@ -54,7 +54,7 @@ function atlasPlace({ atlas }: Config): string {
 
 function rolesCheck(roles: CredentialDescription['roles'], config: Config): Check {
   if (roles.length === 0) return warns('roles', 'unknown: Atlas names none for this credential');
-  const finding = listed(roles.map(roleText));
+  const finding = firstOf(roles.map(roleText));
   if (config.readOnly) return passes('roles', `${finding} (the right to create keys is not needed: readOnly)`);
   const creating = roles.filter(({ role }) => CREATING_ROLE.test(role));
   if (creating.length === 0) {
@@ -65,7 +65,7 @@ function rolesCheck(roles: CredentialDescription['roles'], config: Config): Chec
     (wanted) => !isEverywhere && !creating.some(({ groupId }) => groupId === wanted),
   );
   if (without.length === 0) return passes('roles', finding);
-  return warns('roles', `${finding}: none that may create keys in ${listed(without)}`, `${GRANT} them.`);
+  return warns('roles', `${finding}: none that may create keys in ${firstOf(without)}`, `${GRANT} them.`);
 }
 
 const GRANT = 'A person grants the service account or API key the role Project Model Owner in Atlas, in';
@@ -76,7 +76,7 @@ function roleText({ role, groupId, orgId }: CredentialDescription['roles'][numbe
 }
 
 function accessListCheck({ kind }: CredentialDescription, accessList: readonly string[]): Check {
-  if (accessList.length > 0) return passes('access list', listed(accessList));
+  if (accessList.length > 0) return passes('access list', firstOf(accessList));
   if (kind === undefined) return warns('access list', 'unknown: Atlas describes none for this credential');
   return warns(
     'access list',
@@ -93,7 +93,7 @@ async function projectsCheck(atlas: Atlas, config: Config): Promise<Check> {
   if (unseen.length > 0) {
     return fails(
       'projects',
-      `the credential cannot see ${listed(unseen)}`,
+      `the credential cannot see ${firstOf(unseen)}`,
       'Correct allowedProjects and MONGODB_ATLAS_PROJECT_ID, or a person adds the service account or API key to that project in Atlas.',
     );
   }
@@ -101,7 +101,7 @@ async function projectsCheck(atlas: Atlas, config: Config): Promise<Check> {
     return fails('projects', 'the credential sees none', 'A person adds the service account or API key to a project.');
   }
   const names = visible.map(({ groupId, name }) => `${name} (${groupId})`);
-  return passes('projects', `${counted(visible.length, 'project')}: ${listed(names)}`);
+  return passes('projects', `${counted(visible.length, 'project')}: ${firstOf(names)}`);
 }
 
 /** The projects that the operator names. */
@@ -144,14 +144,14 @@ function judgeUndelivered(keys: readonly ModelKey[], kept: Kept): Check {
   if (own.length > 0) {
     return fails(
       UNDELIVERED,
-      `${counted(own.length, 'key')} of calls on this machine: ${listed(own.map(({ apiKeyId }) => apiKeyId))}`,
+      `${counted(own.length, 'key')} of calls on this machine: ${firstOf(own.map(({ apiKeyId }) => apiKeyId))}`,
       'Have reconcile_ai_model_api_keys called: it says what is true of each, and with apply completes or deletes them.',
     );
   }
   if (keys.length === 0) return passes(UNDELIVERED, 'none');
   return warns(
     UNDELIVERED,
-    `${counted(keys.length, 'key')} of other machines: ${listed(keys.map(({ apiKeyId }) => apiKeyId))}`,
+    `${counted(keys.length, 'key')} of other machines: ${firstOf(keys.map(({ apiKeyId }) => apiKeyId))}`,
     'reconcile_ai_model_api_keys on the machine that made them says what is true of each.',
   );
 }

@@ -11,15 +11,14 @@ import { isUnderWay, isUnfinished, openJournal } from '../keys/journal/journal.t
 import { walk, followLinks } from '../files/path-walk.ts';
 import { ok } from '../failure.ts';
 import { attempt, privateMode } from '../files/file-problem.ts';
-import { thisMachine } from '../files/machine.ts';
-import { askFirst } from '../files/machine.ts';
+import { askFirst, thisMachine } from '../files/machine.ts';
 import { tryInNew } from '../files/trial.ts';
 import { accessWarnings } from '../files/safe-directory.ts';
 import { openPages } from '../page/pages.ts';
 import { openSinks } from '../sinks/kinds.ts';
 import type { Sink } from '../sinks/sink.ts';
 import { counted } from '../text/text.ts';
-import { fails, listed, passes, warns, type Check } from './report.ts';
+import { fails, firstOf, passes, warns, type Check } from './report.ts';
 
 /** Whoever can remove or replace the file takes away the restrictions in it. */
 export async function folderCheck({ configurationFile: { path, exists } }: Config): Promise<Check[]> {
@@ -123,7 +122,7 @@ export async function temporaryFilesCheck(config: Config): Promise<Check[]> {
   const paths = found.flatMap((each) => each ?? []);
   if (paths.length === 0) return [];
   const advice = 'Have reconcile_ai_model_api_keys called with apply: it removes them.';
-  return [fails('temporary files', `with a secret: ${listed(paths)}`, advice)];
+  return [fails('temporary files', `with a secret: ${firstOf(paths)}`, advice)];
 }
 
 async function journalCheck(stateDir: string): Promise<Check> {
@@ -136,7 +135,7 @@ async function journalCheck(stateDir: string): Promise<Check> {
   if (unreadable.length > 0) {
     return warns(
       'journal',
-      `${counted(unreadable.length, 'file')} of the journal cannot be read: ${listed(unreadable)}`,
+      `${counted(unreadable.length, 'file')} of the journal cannot be read: ${firstOf(unreadable)}`,
       'Look in Atlas for keys whose names end with these digits; the next create sets the files aside.',
     );
   }
@@ -147,7 +146,7 @@ async function journalCheck(stateDir: string): Promise<Check> {
     const calls = unfinished.map(({ name, groupId }) => `"${name}" in ${groupId}`);
     return fails(
       'journal',
-      `${counted(unfinished.length, 'call')} did not finish: ${listed(calls)}`,
+      `${counted(unfinished.length, 'call')} did not finish: ${firstOf(calls)}`,
       'Have reconcile_ai_model_api_keys called: it says what is true of each, and with apply deletes their orphans.',
     );
   }

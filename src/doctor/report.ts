@@ -1,7 +1,7 @@
 // What the doctor found, as a table for people or as one JSON document for scripts. Neither contains a secret.
 
 import { redact, redactJson } from '../secret/redaction.ts';
-import { counted, BLANK } from '../text/text.ts';
+import { counted, listed, BLANK } from '../text/text.ts';
 
 /** One thing that the doctor looked at, and what it found. */
 export interface Check {
@@ -25,12 +25,9 @@ export function fails(check: string, finding: string, advice: string): Check {
   return { check, status: 'failed', finding, advice };
 }
 
-const MOST_SHOWN = 5;
-
 /** The first five in one line, and how many more there are. */
-export function listed(items: readonly string[]): string {
-  const shown = items.slice(0, MOST_SHOWN).join(', ');
-  return items.length > MOST_SHOWN ? `${shown} and ${items.length - MOST_SHOWN} more` : shown;
+export function firstOf(items: readonly string[]): string {
+  return listed(items, ', ', 5);
 }
 
 /** Characters that a terminal may interpret as a command, or does not show. */

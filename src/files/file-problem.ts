@@ -4,9 +4,8 @@
 
 import type { Stats } from 'node:fs';
 import { failed, type Result } from '../failure.ts';
-import { privacyWords } from './machine.ts';
 import type { Access } from './atomic-file.ts';
-import { isTrusted, thisMachine, type Machine } from './machine.ts';
+import { isTrusted, privacyWords, thisMachine, type Machine } from './machine.ts';
 
 /** Why a place cannot be used. */
 type Reason =

@@ -160,9 +160,6 @@ const GUARDED = ['Desktop', 'Documents', 'Downloads', 'Library/CloudStorage/*', 
 /** A person may be reading the question. In milliseconds. */
 const LONGEST_WAIT_MS = 20_000;
 
-/** Opens a directory and closes it; an error of the system rejects. */
-type Touch = (directory: string) => Promise<void>;
-
 /** Folders that this process was let into, and questions that are still open: a held call keeps a thread. */
 const allowed = new Set<string>();
 const asked = new Map<string, Promise<void>>();
@@ -171,7 +168,7 @@ const asked = new Map<string, Promise<void>>();
  * To be awaited before the first synchronous call on a path, which macOS could hold, and the whole server with it. Rejects
  * with EPERM, or with ETIMEDOUT where there was no answer in time; `attempt` of file-problem.ts words both.
  */
-export async function askFirst(path: string, touch: Touch = touchDirectory, waitMs = LONGEST_WAIT_MS): Promise<void> {
+export async function askFirst(path: string, touch = touchDirectory, waitMs = LONGEST_WAIT_MS): Promise<void> {
   const folder = guardedFolder(path);
   if (folder === undefined || allowed.has(folder)) return;
   const answer = asked.get(folder) ?? touch(folder).finally(() => asked.delete(folder));
@@ -223,17 +220,16 @@ function guardedFolder(path: string): string | undefined {
   const given = path.split(sep);
   for (const guarded of GUARDED) {
     const parts = join(homedir(), guarded).split(sep);
-    const isInside = parts.every((part, index) => isSpelling(part, given[index]));
+    // The disk of a Mac mostly folds case.
+    const isInside = parts.every((part, index) =>
+      part === '*' ? given[index] !== undefined : part.toLowerCase() === given[index]?.toLowerCase(),
+    );
     if (isInside) return given.slice(0, parts.length).join(sep);
   }
   return undefined;
 }
 
-/** The disk of a Mac mostly folds case. */
-function isSpelling(part: string, other: string | undefined): boolean {
-  return other !== undefined && (part === '*' || part.toLowerCase() === other.toLowerCase());
-}
-
+/** Opens a directory and closes it; an error of the system rejects. */
 function touchDirectory(path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     opendir(path, (error, directory) => {

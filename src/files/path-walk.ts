@@ -110,8 +110,8 @@ function ancestorProblem(parts: readonly Part[], index: number, machine: Machine
   return directoryProblem(path, stats, machine, isOfAnother);
 }
 
-function isOfTheSystem(link: Stats, machine: Machine): boolean {
-  return machine.user !== undefined && (link.uid === 0 || link.uid === machine.overflowUser);
+function isOfTheSystem({ uid }: Stats, { user, overflowUser }: Machine): boolean {
+  return user !== undefined && (uid === 0 || uid === overflowUser);
 }
 
 function kindProblem(path: string, stats: Stats): FileProblem | undefined {

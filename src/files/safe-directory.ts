@@ -27,6 +27,7 @@ import {
 } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { failed, type Result } from '../failure.ts';
 import { walk, type Way } from './path-walk.ts';
 import { directoryProblem, systemCode, systemError, type FileProblem, unlessMissing } from './file-problem.ts';
@@ -44,9 +45,7 @@ export interface SafeDirectory {
   sync(): Promise<void>;
 }
 
-type Reach = 'descriptor' | 'path';
-
-const REACH: Reach = process.platform === 'linux' ? 'descriptor' : 'path';
+const REACH = process.platform === 'linux' ? 'descriptor' : 'path';
 
 type Use<T, E> = (opened: SafeDirectory) => Result<T, E> | Promise<Result<T, E>>;
 
@@ -58,7 +57,7 @@ type Use<T, E> = (opened: SafeDirectory) => Result<T, E> | Promise<Result<T, E>>
 export async function withDirectory<T, E = FileProblem>(
   directory: string,
   use: Use<T, E>,
-  reach: Reach = REACH,
+  reach: 'descriptor' | 'path' = REACH,
 ): Promise<Result<T, E | FileProblem>> {
   await askFirst(directory);
   const way = walk(directory);
@@ -82,7 +81,7 @@ async function enter<T, E>(
   directory: string,
   { directory: path }: Way,
   use: Use<T, E>,
-  reach: Reach,
+  reach: 'descriptor' | 'path',
 ): Promise<Result<T, E | FileProblem>> {
   // On Windows the two flags do not exist and count as 0.
   const descriptor = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
@@ -193,14 +192,7 @@ async function syncDirectory(path: string): Promise<void> {
  * synchronous, since the kernel answers them from its memory in microseconds: a create makes a hundred of them, and Node's
  * thread pool takes ten times as long as the answer. A disk may take long, and other calls of tools go on meanwhile.
  */
-export function toDisk(file: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    fsync(file, (error) => {
-      if (error) reject(error);
-      else resolve();
-    });
-  });
-}
+export const toDisk = promisify(fsync);
 
 /** As {@link toDisk}, of an open directory. Windows cannot, and need not; some file systems (FUSE, SMB) say EINVAL. */
 async function directoryToDisk(directory: number): Promise<void> {

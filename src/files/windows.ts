@@ -5,6 +5,7 @@
 import { execFile } from 'node:child_process';
 import { readFileSync, unlinkSync } from 'node:fs';
 import { join, win32 } from 'node:path';
+import { promisify } from 'node:util';
 import { environmentOfStart } from './machine.ts';
 import { temporaryName } from './names.ts';
 
@@ -75,12 +76,10 @@ async function userId(): Promise<string | undefined> {
 }
 
 /** What a program of Windows prints; undefined where it failed. */
-function run(name: string, args: readonly string[]): Promise<string | undefined> {
+async function run(name: string, args: readonly string[]): Promise<string | undefined> {
   const all = environmentOfStart();
   const env = Object.fromEntries(Object.entries(all).filter(([key]) => PASSED_ON.has(key.toUpperCase())));
-  return new Promise((resolve) => {
-    execFile(systemProgram(name, all), args, { env, timeout: LIMIT_MS, windowsHide: true }, (error, output) => {
-      resolve(error ? undefined : output);
-    });
-  });
+  const options = { env, timeout: LIMIT_MS, windowsHide: true };
+  const end = await promisify(execFile)(systemProgram(name, all), args, options).catch(() => undefined);
+  return end?.stdout;
 }

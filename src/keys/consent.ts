@@ -26,6 +26,12 @@ export interface ConsentPolicy {
   readonly pages?: Pages | undefined;
 }
 
+/** Of a use case that describes to a person the key that it asks about. */
+export interface ConsentContext extends KeyContext, ConsentPolicy {
+  /** Of the audit log. */
+  readonly stateDir: string;
+}
+
 export interface ConsentQuestion {
   /** What will happen, and what tells it from other things: one fact a line. */
   readonly message: string;
@@ -98,7 +104,7 @@ function withAge(time: string): string {
 
 /** {@link described} with what is looked up for a person only: the name of the project, and that of the key within the last hour. */
 export async function describedNow(
-  context: ConsentPolicy & KeyContext & { readonly stateDir: string },
+  context: ConsentContext,
   key: ModelKey,
   groupId: string,
   call: RequestContext,

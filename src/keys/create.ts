@@ -2,7 +2,7 @@
 // ready; afterwards the delivery protocol runs to its end, even where the call is cancelled.
 
 import type { Atlas } from '../atlas/atlas.ts';
-import { isNamed, type ModelKey } from '../atlas/api/keys.ts';
+import { isNamed, type ModelKey, type NewKey } from '../atlas/api/keys.ts';
 import { PROJECT_WRITER } from '../atlas/api/admin-api.ts';
 import type { RequestContext } from './request-context.ts';
 import { askConsent, isTypable, projectInWords, type ConsentPolicy } from './consent.ts';
@@ -31,11 +31,7 @@ import {
 } from './refusals.ts';
 import { failed, ok, refusal, type FailureAfterCreate, type Result } from '../failure.ts';
 
-export interface CreateRequest {
-  readonly groupId: string;
-  readonly name: string;
-  readonly cloud: string;
-  readonly geography: string;
+export interface CreateRequest extends NewKey {
   readonly sink?: string | undefined;
   readonly entry?: string | undefined;
   /** Check everything, change nothing. */
@@ -147,11 +143,9 @@ async function commitCreated(
       return ok(await recordDelivered({ ...issued, warnings }, commit.key));
     }
     case 'gone':
-      return retractAndDelete(atlas, issued, commit);
     case 'taken': {
       const ended = await retractAndDelete(atlas, issued, commit);
-      if (!ended.ok) return ended;
-      await intent.release({ step: 'delivered', apiKeyId, fingerprint });
+      if (ended.ok) await intent.release({ step: 'delivered', apiKeyId, fingerprint });
       return ended;
     }
     case 'pending':
@@ -207,10 +201,10 @@ async function retractAndDelete(
   const { key, intent, fingerprint, choice, write } = issued;
   const { apiKeyId } = key;
   const isDead = commit.state === 'gone';
+  const holderId = isDead ? '' : (commit.holders[0]?.apiKeyId ?? '');
   // From here on a later look may delete the key; so a secret that stays must be known before.
   if (!isDead && !write.canRetract) {
-    const [holder] = commit.holders;
-    const told = `${notNamed(key, intent.name, 'is still')} The key ${holder?.apiKeyId ?? ''} has that name.`;
+    const told = `${notNamed(key, intent.name, 'is still')} The key ${holderId} has that name.`;
     return ok(deliveredOutcome(issued, key, [told]));
   }
   await intent.record({ step: 'undelivered', apiKeyId, fingerprint });
@@ -220,21 +214,13 @@ async function retractAndDelete(
     await intent.record({ step: 'delivered', apiKeyId, fingerprint });
     return ok(deliveredOutcome(issued, key, [notNamed(key, intent.name, 'is still')]));
   }
-  const { keyState, ending } = await deleteUndelivered(
-    atlas,
-    intent,
-    apiKeyId,
-    left === 'out' ? undefined : fingerprint,
-  );
+  const stays = left === 'out' ? undefined : fingerprint;
+  const { keyState, ending } = await deleteUndelivered(atlas, intent, apiKeyId, stays);
   const why = isDead
     ? refusal('ATLAS_NOT_FOUND', 'Somebody deleted the new key before it got its name.', 'Call again.')
     : { ...nameInUse(), message: 'Another key got this name while this one was being delivered.' };
   const hint = [ending, ...deadSecretWords(write.location, fingerprint, left), why.hint].join(' ');
-  return failed({ ...why, hint, keyState, apiKeyId: isDead ? apiKeyId : holderIdOf(commit) });
-}
-
-function holderIdOf(commit: Extract<Commit, { state: 'taken' | 'gone' }>): string {
-  return commit.state === 'taken' ? (commit.holders[0]?.apiKeyId ?? '') : '';
+  return failed({ ...why, hint, keyState, apiKeyId: isDead ? apiKeyId : holderId });
 }
 
 function notNamed({ apiKeyId, name }: ModelKey, wanted: string, verb: 'is still' | 'may still be'): string {

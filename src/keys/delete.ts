@@ -2,7 +2,7 @@
 
 import { type ModelKey, saysNoSuchKey } from '../atlas/api/keys.ts';
 import type { RequestContext } from './request-context.ts';
-import { askConsent, describedNow, typedNameOf, type ConsentPolicy, refuseOtherName } from './consent.ts';
+import { askConsent, describedNow, typedNameOf, type ConsentContext, refuseOtherName } from './consent.ts';
 import { explained, findKeyId, getModelKey, type KeyContext } from './find-key.ts';
 import { cancelled, outcomeUnknown } from './refusals.ts';
 import { failed, ok, type Result, type Failure } from '../failure.ts';
@@ -23,9 +23,7 @@ interface DeleteRequest {
 
 type KnownDelete = DeleteRequest & { readonly apiKeyId: string };
 
-export interface DeleteContext extends KeyContext, ConsentPolicy {
-  /** Of the audit log. */
-  readonly stateDir: string;
+export interface DeleteContext extends ConsentContext {
   readonly journal: Journal;
   readonly sinks: ConfiguredSinks['sinks'];
 }
@@ -113,10 +111,7 @@ async function deleteAndLook(
     return failed({ ...refused, retryable: refused.retryable || failure.maybeCarriedOut === true, apiKeyId });
   }
   const hint = 'Call get_ai_model_api_key: an answer that it is not found means that it is deleted.';
-  return failed({
-    ...outcomeUnknown(failure, 'Whether the key was deleted is not known.', hint),
-    apiKeyId,
-  });
+  return failed({ ...outcomeUnknown(failure, 'Whether the key was deleted is not known.', hint), apiKeyId });
 }
 
 type Deletion =

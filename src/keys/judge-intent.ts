@@ -62,13 +62,15 @@ async function judgeMarked(
   key: ModelKey,
   listed: readonly ModelKey[],
 ): Promise<Judgement> {
-  const { step } = intent.state;
+  const { state } = intent;
+  const { step } = state;
   if (step === 'delivered' || step === 'retiring') return { is: 'uncommitted', key, listed };
   const held = step === 'created' ? await holdsSecretOf(sinks, intent) : 'no';
   if (held === 'yes') return { is: 'uncommitted', key, listed };
   if (key.lastUsedAt !== null)
     return undecided([key], 'The key is in use, so somebody has its secret. It is not touched.');
-  if (wasGone(intent)) return undecided([key], SHOWN_AGAIN);
+  // Atlas did not show it, and the journal says that its secret may be in its sink.
+  if (state.step === 'ended' && state.outcome === 'gone') return undecided([key], SHOWN_AGAIN);
   if (held === 'unknown') return undecided([key], LOOK_THERE);
   const mayWriteForMs = step === 'created' ? (sinks.get(intent.sink)?.mayWriteForMs ?? 0) : 0;
   if (Date.now() - Date.parse(intent.updatedAt) < mayWriteForMs)
@@ -77,11 +79,6 @@ async function judgeMarked(
       'The program of the sink may still be running and store the secret: look again in a while.',
     );
   return { is: 'orphan', key };
-}
-
-/** A key that Atlas did not show, and of which the journal says that its secret may be in its sink. */
-function wasGone({ state }: Intent): boolean {
-  return state.step === 'ended' && state.outcome === 'gone';
 }
 
 /** Somebody gave the key a name, or its commit was answered late: this server must not delete it any more. */

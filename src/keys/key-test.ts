@@ -5,13 +5,13 @@ import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
 import type { ModelKey } from '../atlas/api/keys.ts';
 import type { Secret } from '../secret/secret.ts';
 import type { FoundSecret } from '../sinks/sink.ts';
-import { isDelivered, isOfKey, type Intent } from './journal/intent.ts';
+import type { Intent } from './journal/intent.ts';
 import type { Journal } from './journal/journal.ts';
 import { tryKey, type KeyTrial, type KeyUseContext } from './live-check.ts';
 import { findKey } from './find-key.ts';
 import type { RequestContext } from './request-context.ts';
-import { replacedBy } from './secret-places.ts';
-import { chooseSink, referenceOf, type ConfiguredSinks, type SinkChoice } from './sink-choice.ts';
+import { placesGiven, replacedBy } from './secret-places.ts';
+import { chooseSink, type ConfiguredSinks, type SinkChoice } from './sink-choice.ts';
 import { refuseMarkedKey } from './refusals.ts';
 
 export interface KeyTestContext extends KeyUseContext, ConfiguredSinks {
@@ -53,8 +53,8 @@ export async function testKey(
   call.progress('Testing the key');
   const tried = await tryKey(context, { groupId, key, secret }, call.signal);
   if (!tried.ok) return tried;
-  const { sink, reference } = choice;
-  return ok({ ...tried.value, key, sink: sink.name, ...(reference.entry !== undefined && { entry: reference.entry }) });
+  const { entry } = choice.reference;
+  return ok({ ...tried.value, sink: choice.sink.name, ...(entry !== undefined && { entry }), key });
 }
 
 interface Wish extends Omit<KeyTestRequest, 'apiKeyId' | 'name'> {
@@ -98,18 +98,11 @@ async function looksAt(choices: readonly SinkChoice[], { groupId, key, intents }
 }
 
 /** The last first. */
-function knownPlaces({ sinks }: ConfiguredSinks, { groupId, key, intents, sink, entry }: Wish): readonly SinkChoice[] {
-  const places = new Map<string, SinkChoice>();
-  for (const intent of intents.toReversed()) {
-    const opened = sinks.get(intent.sink);
-    if (!opened || !isDelivered(intent) || !isOfKey(intent, groupId, key.apiKeyId)) continue;
-    if ((sink ?? intent.sink) !== intent.sink || (entry ?? intent.entry) !== intent.entry) continue;
-    // The operator may have changed the sink since.
-    if (opened.takesEntry !== (intent.entry !== undefined)) continue;
-    const place = JSON.stringify([intent.sink, intent.entry]);
-    if (!places.has(place)) places.set(place, { sink: opened, reference: referenceOf(intent) });
-  }
-  return [...places.values()];
+function knownPlaces({ sinks }: ConfiguredSinks, wish: Wish): readonly SinkChoice[] {
+  const { groupId, key, intents, sink: name, entry } = wish;
+  return placesGiven(sinks, intents, groupId, key.apiKeyId).filter(
+    ({ sink, reference }) => (name ?? sink.name) === sink.name && (entry ?? reference.entry) === reference.entry,
+  );
 }
 
 /** What the caller named; else every sink that such a place can be in. */

@@ -96,7 +96,7 @@ export function fitting(rows: readonly unknown[], mostTokens = Number.POSITIVE_I
   return tooMany === -1 ? rows.length : Math.max(1, tooMany);
 }
 
-interface ShownPart<Row> {
+export interface ShownPart<Row> {
   readonly shown: readonly Row[];
   readonly remaining: number;
   readonly nextCursor?: string;

@@ -11,19 +11,23 @@ import { leftoverWarnings, undeliveredOf, type Undelivered, isAllowed, refusePro
 import type { Intent } from './journal/intent.ts';
 import type { Journal, Kept } from './journal/journal.ts';
 import type { Project } from '../atlas/api/projects.ts';
-import { fitting, partOf, positionOf, readWindow } from './list-window.ts';
+import { fitting, partOf, positionOf, readWindow, type ShownPart } from './list-window.ts';
 import { nearest } from '../text/text.ts';
 
-interface KeyListRequest {
-  readonly scope: Scope;
+/** What a list is asked for. */
+interface ListRequest {
   /** Part of the name, whatever its case. */
   readonly nameContains?: string | undefined;
-  /** Days since the last use, or since the creation of a key that was never used. */
-  readonly unusedForDays?: number | undefined;
   readonly limit: number;
   /** What the rows may take of a model's context; as much as they need where absent. */
   readonly mostTokens?: number | undefined;
   readonly cursor?: string | undefined;
+}
+
+interface KeyListRequest extends ListRequest {
+  readonly scope: Scope;
+  /** Days since the last use, or since the creation of a key that was never used. */
+  readonly unusedForDays?: number | undefined;
 }
 
 export interface KeyRow extends ListedKey {
@@ -35,10 +39,8 @@ export interface KeyRow extends ListedKey {
   readonly projectName?: string;
 }
 
-interface KeyList {
+interface KeyList extends Omit<ShownPart<unknown>, 'shown'> {
   readonly keys: readonly KeyRow[];
-  readonly remaining: number;
-  readonly nextCursor?: string;
   /** The keys whose names are most like `nameContains`, where none contains it. */
   readonly nearest?: readonly NamedKey[];
   /** What earlier calls of this machine left. */
@@ -69,20 +71,17 @@ export async function listModelKeys(
   const keep = filter && ((key: ListedKey) => (similar?.look(key), filter(key)));
   const names = new Map<string, number>();
   const [window, projects, kept] = await Promise.all([
-    readWindow(
-      countingNames(context, scope, names),
-      { from: from.value, limit, keep, identityOf: ({ apiKeyId }) => apiKeyId },
-      call,
-    ),
+    readWindow(countingNames(context, scope, names), { from: from.value, limit, keep, identityOf }, call),
     projectNames(context, scope, call.signal),
     context.journal.read(),
   ]);
   if (!window.ok) return failed(await explained(context, window.failure, scope, call.signal));
-  const rows = window.value.rows.map((key) => ({
-    ...rowOf(key, scope, projects),
-    ...said(undeliveredOf(key, kept.ok ? kept.value : undefined)),
-    ...((names.get(nameIn(key)) ?? 0) > 1 && { double: true as const }),
-  }));
+  const rows = window.value.rows.map((key) => {
+    const undelivered = undeliveredOf(key, kept.ok ? kept.value : undefined);
+    const isDouble = (names.get(nameIn(key)) ?? 0) > 1;
+    const more = { ...(undelivered && { undelivered }), ...(isDouble && { double: true as const }) };
+    return { ...rowOf(key, scope, projects), ...more };
+  });
   const { shown, ...rest } = partOf(window.value, rows, { query, mostTokens });
   const likely = similar?.nearest().map((key) => rowOf(key, scope, projects)) ?? [];
   return ok({
@@ -124,9 +123,8 @@ export async function countModelKeys(
     return false;
   };
   const read = (position: Position, signal: AbortSignal) => context.atlas.readKeys(scope, position, signal);
-  const wish = { from: from.value, limit: 0, keep: tally, identityOf: ({ apiKeyId }: ListedKey) => apiKeyId };
   const [window, projects] = await Promise.all([
-    readWindow(read, wish, call),
+    readWindow(read, { from: from.value, limit: 0, keep: tally, identityOf }, call),
     countBy === 'project' ? projectNames(context, scope, call.signal) : new Map<string, string>(),
   ]);
   if (!window.ok) return failed(await explained(context, window.failure, scope, call.signal));
@@ -140,6 +138,10 @@ export async function countModelKeys(
 
 function named(projectName: string | undefined): { readonly projectName?: string } {
   return projectName === undefined ? {} : { projectName };
+}
+
+function identityOf({ apiKeyId }: ListedKey): string | undefined {
+  return apiKeyId;
 }
 
 /** Absent where every key is wanted. */
@@ -196,10 +198,6 @@ function nameIn(key: ListedKey): string {
   return `${key.groupId ?? ''} ${originalName(key).normalize('NFC')}`;
 }
 
-function said(undelivered: Undelivered | undefined): { readonly undelivered?: Undelivered } {
-  return undelivered ? { undelivered } : {};
-}
-
 /** Keys of which Atlas does not say when they were used, or made, are not said to be unused. */
 function unusedSince(time: number): (key: ListedKey) => boolean {
   return ({ lastUsedAt, createdAt }) => Date.parse(lastUsedAt ?? createdAt ?? '') <= time;
@@ -222,20 +220,8 @@ function rowOf<Key extends Pick<ListedKey, 'groupId'>>(key: Key, scope: Scope, n
   return { ...key, ...(groupId !== undefined && { groupId }), ...named(names.get(groupId ?? '')) };
 }
 
-interface ProjectListRequest {
-  readonly orgId?: string | undefined;
-  /** Part of the name, whatever its case. */
-  readonly nameContains?: string | undefined;
-  readonly limit: number;
-  /** What the rows may take of a model's context; as much as they need where absent. */
-  readonly mostTokens?: number | undefined;
-  readonly cursor?: string | undefined;
-}
-
-interface ProjectList {
+interface ProjectList extends Omit<ShownPart<unknown>, 'shown'> {
   readonly projects: readonly Project[];
-  readonly remaining: number;
-  readonly nextCursor?: string;
   /** The projects whose names are most like `nameContains`, where none contains it. */
   readonly nearest?: readonly Project[];
 }
@@ -244,7 +230,7 @@ const MOST_NEAREST = 5;
 
 export async function listProjects(
   context: KeyContext,
-  { orgId, nameContains, limit, mostTokens, cursor }: ProjectListRequest,
+  { orgId, nameContains, limit, mostTokens, cursor }: ListRequest & { readonly orgId?: string | undefined },
   call: RequestContext,
 ): Promise<Result<ProjectList>> {
   const query = { projects: orgId, nameContains };
@@ -268,11 +254,7 @@ export async function listProjects(
     nameContains !== undefined && shown.length === 0 && cursor === undefined
       ? nearest(nameContains.toLowerCase(), [...seen.values()], ({ name }) => name.toLowerCase(), MOST_NEAREST)
       : [];
-  return ok({
-    projects: shown,
-    ...rest,
-    ...(likely.length > 0 && { nearest: likely }),
-  });
+  return ok({ projects: shown, ...rest, ...(likely.length > 0 && { nearest: likely }) });
 }
 
 /** Without regard to case, or to how Unicode spells a letter. */

@@ -44,15 +44,7 @@ export async function tryKey(context: KeyUseContext, use: Use, signal: AbortSign
   if (endpoint === undefined) return failed(noEndpoint);
   const model = await modelFor(context, use, signal);
   const used = await context.atlas.useKey({ endpoint, secret: use.secret, model }, signal);
-  if (!used.ok) return used;
-  const { works, status, errorCode } = used.value;
-  return ok({
-    works,
-    ...(status !== undefined && { status }),
-    ...(errorCode !== undefined && { errorCode }),
-    model,
-    endpoint,
-  });
+  return used.ok ? ok({ ...used.value, model, endpoint }) : used;
 }
 
 const noEndpoint = refusal(

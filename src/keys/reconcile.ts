@@ -299,15 +299,12 @@ async function straysIn(
   for (const groupId of groups) {
     const keys = isAllowed(context, groupId) ? await context.atlas.listKeys(groupId, signal) : undefined;
     for (const key of keys?.ok ? keys.value.filter(hasId) : []) {
-      const undelivered = undeliveredOf(key, { intents, unreadable: [] });
-      if (undelivered && !undelivered.knownHere) strays.push(strayOf(groupId, key, undelivered.ageSeconds));
+      const { knownHere, ...age } = undeliveredOf(key, { intents, unreadable: [] }) ?? { knownHere: true };
+      const { apiKeyId, name, lastUsedAt } = key;
+      if (!knownHere) strays.push({ groupId, apiKeyId, name, ...age, inUse: lastUsedAt !== null });
     }
   }
   return strays;
-}
-
-function strayOf(groupId: string, { apiKeyId, name, lastUsedAt }: ModelKey, ageSeconds: number | undefined): Stray {
-  return { groupId, apiKeyId, name, ...(ageSeconds !== undefined && { ageSeconds }), inUse: lastUsedAt !== null };
 }
 
 function report(

@@ -2,13 +2,12 @@
 
 import type { Atlas } from '../atlas/atlas.ts';
 import { failed, ok, type Failure, type Result } from '../failure.ts';
-import { explained, findKeyId, oneOf, renamedMeanwhile, type KeyContext } from './find-key.ts';
+import { explained, findKeyId, oneOf, renamedMeanwhile } from './find-key.ts';
 import { cancelled, nameInUse, outcomeUnknown, refuseProject, refuseMarkedKey, refuseMarkedName } from './refusals.ts';
 import { hasId, isNamed, originalName, type ModelKey } from '../atlas/api/keys.ts';
-import type { Sink } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
-import { askConsent, describedNow, typedNameOf, type ConsentPolicy, refuseOtherName } from './consent.ts';
-import { holdsSecretOf } from './sink-choice.ts';
+import { askConsent, describedNow, typedNameOf, type ConsentContext, refuseOtherName } from './consent.ts';
+import { holdsSecretOf, type ConfiguredSinks } from './sink-choice.ts';
 import { nonceOf } from './own-key.ts';
 import { isUnderWay, type Journal } from './journal/journal.ts';
 
@@ -22,11 +21,9 @@ interface RenameRequest {
 
 type KnownRename = RenameRequest & { readonly apiKeyId: string };
 
-export interface RenameContext extends KeyContext, ConsentPolicy {
-  /** Of the audit log. */
-  readonly stateDir: string;
+export interface RenameContext extends ConsentContext {
   readonly journal: Journal;
-  readonly sinks: ReadonlyMap<string, Sink>;
+  readonly sinks: ConfiguredSinks['sinks'];
 }
 
 interface Renamed {

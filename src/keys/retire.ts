@@ -6,7 +6,6 @@ import { failed, ok, type Failure, type FailureAfterCreate, type Result } from '
 import { originalName, sameName, saysNoSuchKey, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
 import type { PreparedWrite, Verification } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
-import type { Commit } from './own-key.ts';
 import type { CreateContext, Issued } from './create-and-deliver.ts';
 import { deleteForGood } from './delete.ts';
 import { keyUnlessGone } from './find-key.ts';
@@ -14,7 +13,7 @@ import type { DeliveryReceipt } from './sink-choice.ts';
 import type { Step } from './journal/intent.ts';
 import { commitIssued, liveCheckOf, recordDelivered } from './create.ts';
 import { protocolFailure } from '../atlas/api/errors.ts';
-import { datedName } from './own-key.ts';
+import { datedName, type Commit } from './own-key.ts';
 
 export interface Rotated {
   readonly outcome: 'rotated';

@@ -1,12 +1,12 @@
 // Replaces a key: makes a new one, writes its secret over the old one, and only then deletes the old key. Until the new
 // secret is verified in the sink the old key is alive, and its secret is where it was.
 
-import { hasId, isNamed, originalName, type ListedKey, type ModelKey } from '../atlas/api/keys.ts';
+import { hasId, isNamed, originalName, type ListedKey, type ModelKey, type NewKey } from '../atlas/api/keys.ts';
 import { cleanText } from '../atlas/api/untrusted-text.ts';
 import { PROJECT_WRITER } from '../atlas/api/admin-api.ts';
 import type { Replaced } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
-import { askConsent, describedNow, typedNameOf, type ConsentPolicy, refuseOtherName } from './consent.ts';
+import { askConsent, describedNow, typedNameOf, type ConsentContext, refuseOtherName } from './consent.ts';
 import {
   chooseSink,
   timeForReveal,
@@ -52,15 +52,12 @@ export interface RotateRequest {
 
 type KnownRotation = RotateRequest & { readonly apiKeyId: string };
 
-export interface RotateContext extends CreateContext, ConsentPolicy {
-  /** Of the audit log. */
-  readonly stateDir: string;
-}
+export type RotateContext = CreateContext & ConsentContext;
 
 export interface RotationPlanned {
   readonly outcome: 'planned';
   /** The key that there would be, at the end. */
-  readonly key: { readonly name: string; readonly groupId: string; readonly cloud: string; readonly geography: string };
+  readonly key: NewKey;
   readonly delivery: DeliveryReceipt;
   readonly oldKey: { readonly apiKeyId: string; readonly name: string };
   readonly warnings: readonly string[];

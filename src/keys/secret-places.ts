@@ -106,8 +106,8 @@ export function replacedBy(
   };
 }
 
-/** Where this machine put the secret of a key, the last one first. A result of a tool is not a place that can be looked at. */
-export function placesOfSecret(
+/** Where this machine put the secret of a key, the last one first. */
+export function placesGiven(
   sinks: ConfiguredSinks['sinks'],
   intents: readonly Intent[],
   groupId: string,
@@ -119,10 +119,15 @@ export function placesOfSecret(
     const id = JSON.stringify([intent.sink, intent.entry]);
     if (!isOfKey(intent, groupId, apiKeyId) || !isDelivered(intent) || places.has(id)) continue;
     // The operator may have changed the sink since.
-    if (!sink || !isPlace(sink) || sink.takesEntry !== (intent.entry !== undefined)) continue;
+    if (sink?.takesEntry !== (intent.entry !== undefined)) continue;
     places.set(id, { sink, reference: referenceOf(intent), intent });
   }
   return [...places.values()];
+}
+
+/** {@link placesGiven}, but for the result of a tool, which is not a place that can be looked at. */
+export function placesOfSecret(...given: Parameters<typeof placesGiven>): ReturnType<typeof placesGiven> {
+  return placesGiven(...given).filter(({ sink }) => isPlace(sink));
 }
 
 /**

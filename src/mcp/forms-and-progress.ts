@@ -45,20 +45,18 @@ export function requestContextOf(
 ): { readonly context: RequestContext; readonly end: () => void } {
   const progress = progressOf(extra, begun, log);
   const signal = AbortSignal.any([extra.signal, stopping]);
-  const timeoutMs = askTimeoutMs ?? askTimeoutOf(server.getClientVersion()?.name, extra._meta?.progressToken);
+  const client = server.getClientVersion();
+  // Such as `claude-ai 0.1.0`.
+  const host = client && `${client.name} ${client.version}`;
+  const timeoutMs = askTimeoutMs ?? askTimeoutOf(client?.name, extra._meta?.progressToken);
   const ask = askThrough({ extra, signal, timeoutMs, seenAfterMs, progress, log });
   return {
     context: {
-      ...{ signal, progress: progress.tell, host: nameOf(server.getClientVersion()), pageTime: {} },
+      ...{ signal, progress: progress.tell, host, pageTime: {} },
       ...(takesForms(server.getClientCapabilities()) && { ask }),
     },
     end: progress.end,
   };
-}
-
-/** Such as `claude-ai 0.1.0`. */
-function nameOf(host: { readonly name: string; readonly version: string } | undefined): string | undefined {
-  return host && `${host.name} ${host.version}`;
 }
 
 /** How long a person may take, below the time after which hosts give up a call; in milliseconds. */

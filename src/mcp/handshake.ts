@@ -2,7 +2,7 @@
 // rest of the server is loaded. It answers as the SDK would; a test compares. The SDK answers everything else, and everything
 // that is malformed.
 
-import { parseJson } from '../text/text.ts';
+import { isObject, parseJson, type JsonObject } from '../text/text.ts';
 import type { PromptDefinition } from '../prompts/prompt-definitions.ts';
 import type { ToolDefinition } from '../tools/tool-definition.ts';
 
@@ -34,12 +34,10 @@ export interface HandshakeOptions {
   readonly promptDefinitions: readonly PromptDefinition[];
 }
 
-type Members = Readonly<Record<string, unknown>>;
-
 interface Request {
   readonly id: string | number;
   readonly method: string;
-  readonly params: Members;
+  readonly params: JsonObject;
 }
 
 /** What this server does not have, and hosts ask for all the same: the later revision of the protocol, and resources. */
@@ -47,7 +45,7 @@ const UNKNOWN_METHODS = ['server/discover', 'resources/list', 'resources/templat
 
 export function createHandshake(options: HandshakeOptions): Handshake {
   const standing = standingAnswers(options);
-  let introduction: Members | undefined;
+  let introduction: JsonObject | undefined;
   let isInitialized = false;
   return {
     answer(line) {
@@ -89,7 +87,7 @@ function standingAnswers({ toolDefinitions, promptDefinitions }: HandshakeOption
   ]);
 }
 
-function greeting(params: Members, { version, instructions }: HandshakeOptions): object {
+function greeting(params: JsonObject, { version, instructions }: HandshakeOptions): object {
   const wanted = PROTOCOL_VERSIONS.find((each) => each === params.protocolVersion);
   const protocolVersion = wanted ?? PROTOCOL_VERSIONS[0];
   return { protocolVersion, capabilities: CAPABILITIES, serverInfo: serverInfo(version), instructions };
@@ -115,7 +113,7 @@ function isInitializedNotice(message: unknown): boolean {
 }
 
 /** What a host says of itself (MCP 2025-11-25, Lifecycle, Initialization), where nothing of it is broken. */
-function isUsualIntroduction(params: Members): boolean {
+function isUsualIntroduction(params: JsonObject): boolean {
   const { protocolVersion, clientInfo, capabilities } = params;
   if (!isText(protocolVersion) || !isObject(clientInfo) || !isObject(capabilities)) return false;
   return (
@@ -145,11 +143,11 @@ type Check = (value: unknown) => boolean;
 type Checks = Readonly<Record<string, Check>>;
 
 /** Whether each member that has a check passes it. The protocol allows other members, and the SDK ignores them. */
-function fits(object: Members, checks: Checks): boolean {
+function fits(object: JsonObject, checks: Checks): boolean {
   return Object.entries(checks).every(([name, check]) => !Object.hasOwn(object, name) || check(object[name]));
 }
 
-function hasOnly(object: Members, names: readonly string[]): boolean {
+function hasOnly(object: JsonObject, names: readonly string[]): boolean {
   return Object.keys(object).every((name) => names.includes(name));
 }
 
@@ -159,10 +157,6 @@ function within(checks: Checks): Check {
 
 function listOf(check: Check): Check {
   return (value) => Array.isArray(value) && value.every(check);
-}
-
-function isObject(value: unknown): value is Members {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 const isObjectOfObjects: Check = (value) => isObject(value) && Object.values(value).every(isObject);

@@ -144,20 +144,16 @@ function render({ isError, structured, summary, text = JSON.stringify(structured
   };
 }
 
-interface CallRecord {
+/** With all that the subject of the call says. */
+type CallRecord = ToolResult['subject'] & {
   /** ISO 8601. */
   readonly time: string;
   readonly host: { readonly name: string; readonly version: string };
   readonly tool: string;
-  readonly groupId?: string;
-  readonly apiKeyId?: string;
-  readonly sink?: string;
-  /** As Atlas had it, where the call has, or may have, renamed the key. */
-  readonly previousName?: string;
   /** The result's outcome, or the code of its error. */
   readonly outcome: string;
   readonly durationMs: number;
-}
+};
 
 function servePrompts(serving: ServerParts): void {
   const { server, prompts, promptDefinitions } = serving;

@@ -5,6 +5,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { release } from 'node:os';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { failed, ok, type Failure, type Result } from '../failure.ts';
+import { unlessRefused } from '../files/file-problem.ts';
 import { systemProgram } from '../files/windows.ts';
 import { childEnvironment, searchPathOf, type Environment } from '../programs/child-environment.ts';
 import { launchProgram } from '../programs/launch.ts';
@@ -43,7 +44,7 @@ export function findBrowser({
   if (browserCommand) return browserBy([browserCommand], environment);
   if (system.isInFlatpak)
     return failed(unfit('This server runs in a sandbox of Flatpak, and opens no browser from there.'));
-  const named = (environment.BROWSER ?? '').split(delimiter).map(words);
+  const named = (environment.BROWSER ?? '').split(delimiter).map((command) => command.split(/\s+/).filter(Boolean));
   const commands = named.filter((command) => command.length > 0);
   if (commands.length > 0) return browserBy(commands, environment);
   switch (system.platform) {
@@ -56,7 +57,7 @@ export function findBrowser({
       );
     default:
       if (isWsl(system, environment)) return failed(unfit('This server runs in WSL, and the browser outside of it.'));
-      if (!hasDisplay(environment))
+      if (!environment.DISPLAY && !environment.WAYLAND_DISPLAY)
         return failed(unfit('There is no display (neither DISPLAY nor WAYLAND_DISPLAY is set).'));
       if (isInFlatpak(defaultBrowserOf(environment), environment))
         return failed(
@@ -72,10 +73,6 @@ function thisSystem(): System {
 
 function isWsl(system: System, environment: Environment): boolean {
   return environment.WSL_DISTRO_NAME !== undefined || /microsoft/i.test(system.release);
-}
-
-function hasDisplay({ DISPLAY = '', WAYLAND_DISPLAY = '' }: Environment): boolean {
-  return DISPLAY !== '' || WAYLAND_DISPLAY !== '';
 }
 
 /** More than the largest such file. */
@@ -118,15 +115,7 @@ function userFolder(environment: Environment, variable: string, name: string): s
 
 /** Empty where there is none that can be read. */
 function textOf(path: string): string {
-  try {
-    return statSync(path).size > LARGEST ? '' : readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
-}
-
-function words(text: string): string[] {
-  return text.split(/\s+/).filter((word) => word !== '');
+  return unlessRefused(() => (statSync(path).size > LARGEST ? '' : readFileSync(path, 'utf8'))) ?? '';
 }
 
 /** In the folder of Windows itself. Its exit code says nothing. */

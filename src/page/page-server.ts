@@ -28,7 +28,10 @@ export async function servePage(content: PageContent, life: PageLife): Promise<P
   server.maxConnections = MOST_CONNECTIONS;
   const host = await listen(server);
   if (host === undefined) return { by: 'no browser', message: 'No port of 127.0.0.1 could be opened.' };
-  const { promise, resolve } = ending();
+  let resolve: (end: PageEnd) => void = () => undefined;
+  const promise = new Promise<PageEnd>((settle) => {
+    resolve = settle;
+  });
   const session = newSession(content, host, resolve);
   server.on('request', (request, response) => {
     answerRequest(session, request, response).catch(() => response.destroy());
@@ -43,14 +46,6 @@ export async function servePage(content: PageContent, life: PageLife): Promise<P
   session.taken.abort();
   void closeServer(server, session);
   return end;
-}
-
-function ending() {
-  let resolve: (end: PageEnd) => void = () => undefined;
-  const promise = new Promise<PageEnd>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve };
 }
 
 /** Undefined where the system gives no port. */

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { failed, ok, type Result } from '../failure.ts';
 import { removeIfSame, withNewFile } from '../files/atomic-file.ts';
-import { attempt, systemCode, type FileProblem } from '../files/file-problem.ts';
+import { attempt, unlessRefused, type FileProblem } from '../files/file-problem.ts';
 import type { Identity } from '../files/names.ts';
 import { walk } from '../files/path-walk.ts';
 import { askFirst } from '../files/machine.ts';
@@ -62,12 +62,10 @@ function redirectFile(directory: string, name: string, identity: Identity): Redi
           return ok(undefined);
         }),
       );
-      try {
+      // Refused where another page is open, or the directory is gone, or it holds something else.
+      unlessRefused(() => {
         rmdirSync(directory);
-      } catch (error) {
-        // Another page is open, or the directory is gone, or it holds something else.
-        if (systemCode(error) === undefined) throw error;
-      }
+      });
     },
   };
 }

@@ -73,13 +73,15 @@ secret, the key is deleted again.
 }
 
 function shownView(waiting: WaitingSecret): Page {
+  const { variable, endpoint } = waiting;
+  const use = [`Variable: ${variable}`, ...(endpoint === undefined ? [] : [`Endpoint: ${endpoint}`])];
   const body = markup`<h1>Store this secret now</h1>
 <p id="what">The secret of the key:</p>
 <code class="secret" id="secret" tabindex="0" aria-labelledby="what" role="textbox" aria-readonly="true">${waiting.open()}</code>
 <div class="buttons">
 <button type="button" id="copy" hidden>Copy</button> <span id="copied" role="status"></span>
 </div>
-${factsOf(useOf(waiting))}
+${factsOf(use)}
 <p>It is not shown again, not even when you load this page again.</p>
 ${confirmation(waiting)}`;
   return { title: 'Store this secret now', body };
@@ -108,8 +110,4 @@ function buttons(first: Html): Html {
   return markup`<form method="post" action="./">
 <div class="buttons">${first} <button name="press" value="give back">Give it back: delete the new key</button></div>
 </form>`;
-}
-
-function useOf({ variable, endpoint }: WaitingSecret): string[] {
-  return [`Variable: ${variable}`, ...(endpoint === undefined ? [] : [`Endpoint: ${endpoint}`])];
 }

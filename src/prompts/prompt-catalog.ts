@@ -118,6 +118,7 @@ interface Completion {
 /** Names that begin with it first, then those that contain it, without regard to case. */
 export function completed({ names, isAll }: Candidates, typed: string): Completion {
   const wanted = fold(typed);
+  const inOrder = (one: string, other: string) => (fold(one) < fold(other) ? -1 : 1);
   const fitting = [...new Set(names)].filter((name) => fold(name).includes(wanted)).sort(inOrder);
   const begins = (name: string) => fold(name).startsWith(wanted);
   const all = [...fitting.filter(begins), ...fitting.filter((name) => !begins(name))];
@@ -126,10 +127,6 @@ export function completed({ names, isAll }: Candidates, typed: string): Completi
     ...(isAll && { total: all.length }),
     hasMore: !isAll || all.length > MOST_VALUES,
   };
-}
-
-function inOrder(one: string, other: string): number {
-  return fold(one) < fold(other) ? -1 : 1;
 }
 
 function fold(name: string): string {

@@ -149,7 +149,10 @@ function definePrompt({ purpose, steps, ...prompt }: Definition): Prompt {
       const problem = problemOf(prompt.arguments, values);
       if (problem !== undefined) return failed(problem);
       const numbered = steps((name) => values.has(name)).map((step, index) => `${index + 1}. ${step}`);
-      const asked = prompt.arguments.flatMap(({ name }) => dataLine(name, values.get(name)));
+      const asked = prompt.arguments.flatMap(({ name }) => {
+        const value = values.get(name);
+        return value === undefined ? [] : [`${name}: ${asData(value)}`];
+      });
       const lead = asked.length === 0 ? [purpose] : [`${purpose} The values, as JSON strings:`, '', ...asked];
       return ok([...lead, '', ...numbered, '', ...CLOSING].join('\n'));
     },
@@ -171,20 +174,13 @@ function problemOf(known: readonly PromptArgument[], values: ReadonlyMap<string,
   return wrong?.accepts && `${wrong.name} ${wrong.accepts.rule}.`;
 }
 
-function dataLine(name: string, value: string | undefined): string[] {
-  return value === undefined ? [] : [`${name}: ${asData(value)}`];
-}
-
 /** Characters that can hide text, change its order or break a line, of which JSON itself escapes only some. */
 const HIDING = new RegExp(INVISIBLE, 'gu');
 
 /** One line of JSON that shows all there is. */
 function asData(value: string): string {
   return JSON.stringify(value).replace(HIDING, (hiding) =>
-    Array.from({ length: hiding.length }, (_, index) => escaped(hiding.charCodeAt(index))).join(''),
+    // Each of its UTF-16 units.
+    hiding.replace(/[\s\S]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`),
   );
-}
-
-function escaped(unit: number): string {
-  return `\\u${unit.toString(16).padStart(4, '0')}`;
 }

@@ -76,14 +76,9 @@ export function refusal(
     readonly fields?: readonly FieldProblem[] | undefined;
   },
 ): Reply {
-  const content: Json = {
-    error: status,
-    ...(text.detail !== undefined && { detail: text.detail }),
-    reason: text.reason ?? STATUS_CODES[status] ?? 'Error',
-    ...(text.errorCode !== undefined && { errorCode: text.errorCode }),
-    ...(text.parameters !== undefined && { parameters: text.parameters }),
-    ...(text.fields !== undefined && { badRequestDetail: { fields: text.fields } }),
-  };
+  const { detail, reason = STATUS_CODES[status] ?? 'Error', errorCode, parameters, fields } = text;
+  // What is undefined is not in the JSON.
+  const content = { error: status, detail, reason, errorCode, parameters, badRequestDetail: fields && { fields } };
   return { status, headers: { 'content-type': 'application/json' }, content };
 }
 

@@ -34,11 +34,12 @@ export const projectHandlers = {
 } satisfies Record<string, Handler>;
 
 function described(world: World, caller: Caller): Json {
+  const roleName = world.rules.role === 'model_owner' ? 'GROUP_MODEL_OWNER' : 'GROUP_READ_ONLY';
   const grants = {
     accessList: [{ cidrBlock: '127.0.0.1/32', ipAddress: '127.0.0.1' }],
     roles: [
       { orgId: world.organization.id, roleName: 'ORG_READ_ONLY' },
-      ...ownProjects(world).map(({ id }) => ({ groupId: id, roleName: projectRole(world) })),
+      ...ownProjects(world).map(({ id }) => ({ groupId: id, roleName })),
     ],
   };
   switch (caller.kind) {
@@ -50,10 +51,6 @@ function described(world: World, caller: Caller): Json {
     case 'nobody':
       return { apiKey: null };
   }
-}
-
-function projectRole(world: World): string {
-  return world.rules.role === 'model_owner' ? 'GROUP_MODEL_OWNER' : 'GROUP_READ_ONLY';
 }
 
 function shownProject({ id, name, orgId, created }: Project): Json {

@@ -105,16 +105,7 @@ function limitKey(call: Call, { cloud, geography, modelGroupName }: LimitRow): s
 }
 
 function shown(call: Call, { modelGroupName, modelNames, cloud, geography }: LimitRow, limits: Limits): Json {
-  return {
-    modelGroupName,
-    modelNames,
-    requestsPerMinuteLimit: limits.requestsPerMinuteLimit,
-    tokensPerMinuteLimit: limits.tokensPerMinuteLimit,
-    ...(!call.isPreview && { cloud, geography, endpoint: endpointOf(geography) }),
-  };
-}
-
-/** As Atlas names the hosts. */
-function endpointOf(geography: string): string {
-  return geography === 'ANY' ? 'ai.mongodb.com' : `${geography}.ai.mongodb.com`;
+  // As Atlas names the hosts.
+  const endpoint = geography === 'ANY' ? 'ai.mongodb.com' : `${geography}.ai.mongodb.com`;
+  return { modelGroupName, modelNames, ...limits, ...(!call.isPreview && { cloud, geography, endpoint }) };
 }

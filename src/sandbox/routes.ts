@@ -156,14 +156,12 @@ function match(method: string, path: string): Match {
   return here.find((each) => each.route.method === method) ?? { status: here.length > 0 ? 405 : 404 };
 }
 
-type Demands = Partial<Pick<Route, 'isApart' | 'writes' | 'takesBody' | 'span'>>;
-
 function route<const Name extends string>(
   operation: Name,
   method: string,
   path: string,
   handle: Handler,
-  demands: Demands = {},
+  demands: Partial<Pick<Route, 'isApart' | 'writes' | 'takesBody' | 'span'>> = {},
 ): Route<Name> {
   const none = { isApart: false, writes: false, takesBody: false, span: 'all' } as const;
   return { operation, method, path: path.split('/'), handle, ...none, ...demands };

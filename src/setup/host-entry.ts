@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { systemCode } from '../files/file-problem.ts';
-import { parseJson } from '../text/text.ts';
+import { parseJson, isObject } from '../text/text.ts';
 import { SERVER, type HostKind, type HostPlaces, type Registration } from './hosts.ts';
 
 /** `unreadable`: nothing is known, so nothing may be changed. */
@@ -73,10 +73,6 @@ function jsonEntry(text: string, member: string): Entry | 'unreadable' | undefin
     text: JSON.stringify(entry),
     starts: (server) => JSON.stringify(started) === JSON.stringify([server.command, ...server.args]),
   };
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** A text, or a comment, or a comma before a closing bracket. */

@@ -63,35 +63,28 @@ export function planRemoval({ kind, entry }: FoundHost, digest: string | undefin
   }
 }
 
-export async function addToHost(
+export function addToHost(
   host: FoundHost,
   server: Registration,
   digest: string | undefined,
   places: HostPlaces,
 ): Promise<Registered> {
-  const planned = planAddition(host, server, digest);
-  if (!planned.commands) return planned;
-  const failure = await runAll(host, planned.commands, places);
-  if (failure) return failure;
-  const entry = readHostEntry(host.kind, places);
-  if (entry.is === 'there' && entry.starts(server)) return { ok: true, words: 'added', digest: entry.digest };
-  const files = host.kind.files(places).join(' or ');
-  return { ok: false, words: `its command ended well, but the entry is not in ${files}; look at what the host lists` };
+  return runAndLook(host, planAddition(host, server, digest), places, (entry) => {
+    if (entry.is === 'there' && entry.starts(server)) return { ok: true, words: 'added', digest: entry.digest };
+    const files = host.kind.files(places).join(' or ');
+    return {
+      ok: false,
+      words: `its command ended well, but the entry is not in ${files}; look at what the host lists`,
+    };
+  });
 }
 
-export async function removeFromHost(
-  host: FoundHost,
-  digest: string | undefined,
-  places: HostPlaces,
-): Promise<Registered> {
-  const planned = planRemoval(host, digest);
-  if (!planned.commands) return planned;
-  const failure = await runAll(host, planned.commands, places);
-  if (failure) return failure;
-  const isGone = readHostEntry(host.kind, places).is === 'absent';
-  return isGone
-    ? { ok: true, words: 'taken out' }
-    : { ok: false, words: 'its command ended well, but the entry is still there' };
+export function removeFromHost(host: FoundHost, digest: string | undefined, places: HostPlaces): Promise<Registered> {
+  return runAndLook(host, planRemoval(host, digest), places, (entry) =>
+    entry.is === 'absent'
+      ? { ok: true, words: 'taken out' }
+      : { ok: false, words: 'its command ended well, but the entry is still there' },
+  );
 }
 
 function unreadable(path: string): Registered {
@@ -102,20 +95,25 @@ function notOwn(path: string): string {
   return `the entry ${SERVER} in ${path} was not made by setup, or was changed since; it stays as it is`;
 }
 
-/** Undefined where each ended well. What they print is not shown: it is the host's, and may be anything. */
-async function runAll(
+/**
+ * Runs the commands, and judges by what the host's file says once each has ended well. What they print is not shown: it is the
+ * host's, and may be anything.
+ */
+async function runAndLook(
   host: FoundHost,
-  commands: readonly (readonly string[])[],
-  { environment }: HostPlaces,
-): Promise<Registered | undefined> {
-  for (const args of commands) {
-    const program = { path: host.program, args, env: environment, timeoutMs: LONGEST_MS };
+  planned: Planned,
+  places: HostPlaces,
+  judge: (now: HostEntry) => Registered,
+): Promise<Registered> {
+  if (!planned.commands) return planned;
+  for (const args of planned.commands) {
+    const program = { path: host.program, args, env: places.environment, timeoutMs: LONGEST_MS };
     const end = await readProgram(program);
     if (end.by === 'exit') end.output.fill(0);
     if (end.by === 'exit' && end.code === 0) continue;
     return { ok: false, words: `${describeEnd(program, end)} Try it yourself: ${commandLine(host, args)}` };
   }
-  return undefined;
+  return judge(readHostEntry(host.kind, places));
 }
 
 /** As a person can paste it into a shell. */

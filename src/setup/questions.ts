@@ -3,6 +3,7 @@
 
 import { confirm, isCancel, multiselect, password, select, text } from '@clack/prompts';
 import type { Config } from '../config/config.ts';
+import type { Project } from '../atlas/api/projects.ts';
 import type { Atlas } from '../atlas/atlas.ts';
 import type { HostKind } from './hosts.ts';
 import type { Setup } from './setup.ts';
@@ -58,10 +59,7 @@ async function askCredential({ atlas }: Config): Promise<Answers> {
   }
 }
 
-interface ShownProject {
-  readonly groupId: string;
-  readonly name: string;
-}
+type ShownProject = Required<Pick<Project, 'groupId' | 'name'>>;
 
 /** @param visible those that the credential sees; none where that is not known */
 async function askProjects(config: Config, visible: readonly ShownProject[]): Promise<Answers> {

@@ -8,7 +8,7 @@ import { attempt, problemAt, type FileProblem } from '../files/file-problem.ts';
 import { walk } from '../files/path-walk.ts';
 import { withDirectory, withMadeDirectory, type SafeDirectory } from '../files/safe-directory.ts';
 import type { Fingerprint } from '../secret/opened-secret.ts';
-import { parseJson } from '../text/text.ts';
+import { parseJson, isObject } from '../text/text.ts';
 
 export interface SetupRecord {
   /** The SHA-256 of the configuration file as setup wrote it. */
@@ -79,14 +79,12 @@ async function place(
 }
 
 function recordIn(parsed: unknown): SetupRecord | undefined {
-  if (typeof parsed !== 'object' || parsed === null || !('hosts' in parsed)) return undefined;
-  const { hosts } = parsed;
-  if (typeof hosts !== 'object' || hosts === null) return undefined;
+  const { configuration, secret, hosts } = isObject(parsed) ? parsed : {};
+  if (!isObject(hosts)) return undefined;
   const digests = Object.entries(hosts).filter((entry): entry is [string, string] => typeof entry[1] === 'string');
   return {
-    ...('configuration' in parsed &&
-      typeof parsed.configuration === 'string' && { configuration: parsed.configuration }),
-    ...('secret' in parsed && isFingerprint(parsed.secret) && { secret: parsed.secret }),
+    ...(typeof configuration === 'string' && { configuration }),
+    ...(isFingerprint(secret) && { secret }),
     hosts: Object.fromEntries(digests),
   };
 }

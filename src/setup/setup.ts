@@ -165,8 +165,7 @@ async function takeOut(setup: Setup, id: string): Promise<number> {
   if (!removed.ok) return 1;
   const written = digest === undefined ? record : await writeRecord(directory, { ...record.value, hosts: others });
   if (!written.ok) return tell(setup, written.failure);
-  if (Object.keys(others).length > 0) return 0;
-  say(setup, [`The configuration stays in ${directory}.`]);
+  if (Object.keys(others).length === 0) say(setup, [`The configuration stays in ${directory}.`]);
   return 0;
 }
 

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { basename, dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { isObject, parseObject } from '../text/text.ts';
 import type { Config } from '../config/config.ts';
 import { failed, ok, type Result } from '../failure.ts';
 import type { FileProblem } from '../files/file-problem.ts';
@@ -12,7 +13,6 @@ import { fingerprintOf, type Fingerprint } from '../secret/opened-secret.ts';
 import { Secret } from '../secret/secret.ts';
 import { openSinks } from '../sinks/kinds.ts';
 import type { PreflightMode, PreparedWrite } from '../sinks/sink.ts';
-import { parseJson } from '../text/text.ts';
 import { fileIn, type SecretPlace } from './secret-place.ts';
 import { readIn, writeIn, type SetupRecord } from './record.ts';
 
@@ -126,8 +126,8 @@ function contentFor(
   given: Readonly<Record<string, unknown>>,
   atlas: Readonly<Record<string, unknown>> = {},
 ): string | undefined {
-  const old = objectIn(parseJson(bytes?.toString('utf8').replace(/^\uFEFF/, '') ?? '{}'));
-  const { clientSecretFile, clientSecretCommand, ...oldAtlas } = objectIn(old.atlas);
+  const old = parseObject(bytes?.toString('utf8').replace(/^\uFEFF/, '')) ?? {};
+  const { clientSecretFile, clientSecretCommand, ...oldAtlas } = isObject(old.atlas) ? old.atlas : {};
   const isNewSecret = 'clientSecretFile' in atlas || 'clientSecretCommand' in atlas;
   const oldSecret = {
     ...(clientSecretFile !== undefined && { clientSecretFile }),
@@ -136,10 +136,6 @@ function contentFor(
   const section = { ...oldAtlas, ...(isNewSecret ? {} : oldSecret), ...atlas };
   const wanted = { ...old, ...given, ...(Object.keys(section).length > 0 && { atlas: section }) };
   return bytes !== undefined && isDeepStrictEqual(wanted, old) ? undefined : `${JSON.stringify(wanted, null, 2)}\n`;
-}
-
-function objectIn(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
 }
 
 /** Undefined where the file holds that very secret. It is a sink that keeps it: a file is 0600, and whole or not there. */

@@ -12,6 +12,18 @@ export function parseJson(text: string): unknown {
   }
 }
 
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The text as a JSON object; undefined where it is not one. */
+export function parseObject(text: string | undefined): JsonObject | undefined {
+  const parsed = parseJson(text ?? '');
+  return isObject(parsed) ? parsed : undefined;
+}
+
 /** `1 key`, `2 keys`. */
 export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
@@ -21,9 +33,9 @@ export function counted(count: number, noun: string): string {
 const MOST_LISTED = 10;
 
 /** `a, b and 3 more`. */
-export function listed(items: readonly string[], between = ', '): string {
-  const rest = items.length - MOST_LISTED;
-  return `${items.slice(0, MOST_LISTED).join(between)}${rest > 0 ? ` and ${rest} more` : ''}`;
+export function listed(items: readonly string[], between = ', ', most = MOST_LISTED): string {
+  const rest = items.length - most;
+  return `${items.slice(0, most).join(between)}${rest > 0 ? ` and ${rest} more` : ''}`;
 }
 
 /** Names of projects and keys differ near their beginning. In UTF-16 units. */

@@ -1,9 +1,7 @@
 // All tools of this server, and which of them the operator's policy lets be called.
 
 import { deferredAtlas } from '../atlas/deferred.ts';
-import type { CreateContext } from '../keys/create-and-deliver.ts';
 import { openJournal } from '../keys/journal/journal.ts';
-import type { RotateContext } from '../keys/rotate.ts';
 import { refusal, type Failure } from '../failure.ts';
 import { checkSecretSinks } from './check-secret-sinks.ts';
 import { createAiModelApiKey } from './create-ai-model-api-key.ts';
@@ -15,19 +13,16 @@ import { listAiModelRateLimits } from './list-ai-model-rate-limits.ts';
 import { listProjectsTool } from './list-projects.ts';
 import { listSecretSinks } from './list-secret-sinks.ts';
 import { adviseOnIds } from './ids-meant.ts';
-import type { Defaults } from './parameter.ts';
 import { reconcileAiModelApiKeys } from './reconcile-ai-model-api-keys.ts';
 import { resetAiModelRateLimits } from './reset-ai-model-rate-limits.ts';
-import { rotateAiModelApiKey } from './rotate-ai-model-api-key.ts';
+import { rotateAiModelApiKey, type RotateToolContext } from './rotate-ai-model-api-key.ts';
 import { testAiModelApiKey } from './test-ai-model-api-key.ts';
 import { isChosen, type ToolSettings } from './tool-definition.ts';
 import { advised, failedResult, type Tool } from './tool.ts';
 import { updateAiModelApiKey } from './update-ai-model-api-key.ts';
 import { updateAiModelRateLimit } from './update-ai-model-rate-limit.ts';
 
-export interface ToolContext extends CreateContext, RotateContext, Defaults {
-  /** Whether a result may hold a secret: only when the operator allowed the inline sink. */
-  readonly allowInlineSecret: boolean;
+export interface ToolContext extends RotateToolContext {
   readonly readOnly: boolean;
   /** The names were checked at the start. */
   readonly tools?: ToolSettings['tools'];

@@ -39,10 +39,7 @@ export function checkSecretSinks(context: SinkCheckContext & Defaults): Tool {
     }),
     output,
     keyStateOfRefusal: 'not_applicable',
-    subject: ({ groupId = context.projectId, sink }) => ({
-      ...(groupId !== undefined && { groupId }),
-      ...(sink !== undefined && { sink }),
-    }),
+    subject: ({ groupId = context.projectId, sink }) => ({ groupId, sink }),
     async handle({ groupId = context.projectId, ...rest }, call) {
       const checked = await checkSinks(context, { ...rest, groupId }, call);
       if (!checked.ok) return checked;

@@ -28,7 +28,7 @@ export function createAiModelApiKey(context: CreateToolContext): Tool {
     input: keyParameters(context, true).extend({ dryRun }),
     output: createdSchema(context.allowInlineSecret),
     keyStateOfRefusal: 'not_created',
-    subject: ({ groupId, sink }) => ({ groupId, ...(sink !== undefined && { sink }) }),
+    subject: ({ groupId, sink }) => ({ groupId, sink }),
     async handle(request, control) {
       const created = await createKey(context, request, control);
       return created.ok ? ok(createdAnswer(request, created.value)) : created;

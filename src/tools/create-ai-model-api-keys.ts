@@ -37,10 +37,9 @@ function answer({ keys }: CreateManyRequest, { outcome, results }: CreatedMany):
     const result = results[index];
     if (!result) return [];
     const { groupId, sink } = key;
-    const about = { groupId, ...(sink !== undefined && { sink }) };
-    if (!result.ok) return [failedResult({ keyStateOfRefusal: 'not_created' }, result.failure, about)];
+    if (!result.ok) return [failedResult({ keyStateOfRefusal: 'not_created' }, result.failure, { groupId, sink })];
     const { structured, summary, subject } = createdAnswer(key, result.value);
-    return [{ isError: false, outcome: structured.outcome, structured, summary, subject: { ...about, ...subject } }];
+    return [{ isError: false, outcome: structured.outcome, structured, summary, subject: { groupId, ...subject } }];
   });
   const lines = keys.flatMap((key, index) => (results[index] ? [createdLine(key, results[index])] : []));
   const warnings = new Set(results.flatMap((result) => (result.ok ? result.value.warnings : [])));

@@ -25,7 +25,7 @@ export function deleteAiModelApiKey(context: DeleteContext & Defaults): Tool {
     input: z.strictObject({ groupId: groupId(context), apiKeyId: optionalKeyId('confirmName'), confirmName, dryRun }),
     output,
     keyStateOfRefusal: 'not_applicable',
-    subject: ({ groupId, apiKeyId }) => ({ groupId, ...(apiKeyId !== undefined && { apiKeyId }) }),
+    subject: ({ groupId, apiKeyId }) => ({ groupId, apiKeyId }),
     async handle(request, call) {
       const done = await deleteKey(context, request, call);
       if (!done.ok) return done;

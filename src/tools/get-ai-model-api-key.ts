@@ -32,10 +32,7 @@ export function getAiModelApiKey(context: SinkCheckContext & Defaults): Tool {
     input: z.strictObject({ ...scopeOf(context), apiKeyId: apiKeyId.optional(), name: exactName }),
     output,
     keyStateOfRefusal: 'not_applicable',
-    subject: ({ apiKeyId, ...asked }) => ({
-      ...subjectOf(asked, context),
-      ...(apiKeyId !== undefined && { apiKeyId }),
-    }),
+    subject: ({ apiKeyId, ...asked }) => ({ ...subjectOf(asked, context), apiKeyId }),
     async handle({ apiKeyId, name, ...asked }, call) {
       const scope = chooseScope(asked, context);
       if (!scope.ok) return scope;

@@ -5,11 +5,11 @@ import { countModelKeys, listModelKeys, type CountBy, type KeyListContext } from
 import {
   headLine,
   keyCells,
-  linesOf,
   listResult,
   namedKeyCells,
   projectNaming,
   quoted,
+  withNearest,
   withWarnings,
 } from './result-text.ts';
 import { chooseScope, MOST_TOKENS, nameContains, page, scopeOf, subjectOf, type Defaults } from './parameter.ts';
@@ -69,22 +69,10 @@ export function listAiModelApiKeys(context: KeyListContext & Defaults): Tool {
 
 function listAnswer({ keys, nearest, ...rest }: ValueOf<typeof listModelKeys>): Answer {
   const projectOf = projectNaming(keys);
-  const list = listResult({
-    ...rest,
-    field: 'keys',
-    noun: 'key',
-    rows: keys,
-    cells: (key) => keyCells(key, projectOf),
-  });
-  if (nearest === undefined) return list;
-  const naming = projectNaming(nearest);
-  const { ofAll, lines } = linesOf(nearest.map((key) => namedKeyCells(key, naming)));
-  return {
-    ...list,
-    structured: { ...list.structured, nearest },
-    summary: `No key has that text in its name. The nearest: ${nearest.map(({ name }) => quoted(name)).join(', ')}.`,
-    text: [list.text, ['nearest:', ...ofAll].join(' '), ...lines].join('\n'),
-  };
+  const cells = (key: (typeof keys)[number]) => keyCells(key, projectOf);
+  const list = listResult({ ...rest, field: 'keys', noun: 'key', rows: keys, cells });
+  const naming = projectNaming(nearest ?? []);
+  return nearest ? withNearest(list, 'key', nearest, (key) => namedKeyCells(key, naming)) : list;
 }
 
 function countAnswer({ counts, total, remaining }: ValueOf<typeof countModelKeys>, countBy: CountBy): Answer {

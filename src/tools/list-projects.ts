@@ -2,7 +2,7 @@
 
 import * as z from 'zod/v4';
 import { listProjects } from '../keys/lists.ts';
-import { linesOf, listResult, projectCells, quoted } from './result-text.ts';
+import { listResult, projectCells, withNearest } from './result-text.ts';
 import { MOST_TOKENS, nameContains, orgId, page, type Defaults } from './parameter.ts';
 import { rest, resultSchema } from './result-schema.ts';
 import { defineTool, type Tool } from './tool.ts';
@@ -37,14 +37,7 @@ export function listProjectsTool(context: KeyContext & Defaults): Tool {
       if (!listed.ok) return listed;
       const { projects, nearest, ...rest } = listed.value;
       const list = listResult({ ...rest, field: 'projects', noun: 'project', rows: projects, cells: projectCells });
-      if (nearest === undefined) return ok(list);
-      const { ofAll, lines } = linesOf(nearest.map(projectCells));
-      return ok({
-        ...list,
-        structured: { ...list.structured, nearest },
-        summary: `No project has that text in its name. The nearest: ${nearest.map(({ name }) => quoted(name)).join(', ')}.`,
-        text: [list.text, ['nearest:', ...ofAll].join(' '), ...lines].join('\n'),
-      });
+      return ok(nearest ? withNearest(list, 'project', nearest, projectCells) : list);
     },
   });
 }

@@ -73,10 +73,7 @@ interface List<Row> {
 }
 
 export function listResult<Row>({ field, noun, rows, cells, remaining, nextCursor }: List<Row>): Answer {
-  const rest = {
-    ...(remaining !== undefined && { remaining }),
-    ...(nextCursor !== undefined && { nextCursor }),
-  };
+  const rest = { ...(remaining !== undefined && { remaining }), ...(nextCursor !== undefined && { nextCursor }) };
   const more =
     nextCursor === undefined ? '' : `, and about ${remaining ?? 0} more: pass nextCursor as cursor to see them`;
   const { ofAll, lines } = linesOf(rows.map(cells));
@@ -87,8 +84,24 @@ export function listResult<Row>({ field, noun, rows, cells, remaining, nextCurso
   };
 }
 
+/** A list in which nothing has the text that was looked for in its name, with the rows whose names are most like it. */
+export function withNearest<Row extends { readonly name: string }>(
+  list: Answer,
+  noun: string,
+  nearest: readonly Row[],
+  cells: (row: Row) => readonly Cell[],
+): Answer {
+  const { ofAll, lines } = linesOf(nearest.map(cells));
+  return {
+    ...list,
+    structured: { ...list.structured, nearest },
+    summary: `No ${noun} has that text in its name. The nearest: ${nearest.map(({ name }) => quoted(name)).join(', ')}.`,
+    text: [list.text, ['nearest:', ...ofAll].join(' '), ...lines].join('\n'),
+  };
+}
+
 /** The rows as lines, without what each of them would say; that is `ofAll`. */
-export function linesOf(rows: readonly (readonly Cell[])[]): {
+function linesOf(rows: readonly (readonly Cell[])[]): {
   readonly ofAll: readonly string[];
   readonly lines: readonly string[];
 } {
@@ -134,7 +147,7 @@ export function keyCells(key: KeyRow, projectOf: (key: NamedKey) => Cell): reado
     key.lastUsedAt === null ? { ofAll: lastUse(key) } : `last used ${shown(toTheMinute(key.lastUsedAt))}`,
     labelled('created', key.createdAt === undefined ? undefined : toTheMinute(key.createdAt)),
     key.createdBy === undefined ? undefined : { ofAll: `by ${quoted(key.createdBy)}` },
-    ...scopeFields(key).map(shareable),
+    ...scopeCells(key),
     projectOf(key),
     undelivered(key),
     key.double === true && 'another key has the same name',
@@ -189,8 +202,9 @@ export function rateLimitCells(limit: RateLimit): readonly Cell[] {
   return [
     limit.modelGroupName === undefined ? 'modelGroupName absent' : quoted(limit.modelGroupName),
     `models ${limit.modelNames.map(quoted).join(', ')}`,
-    ...limitsOf(limit),
-    ...scopeFields(limit).map(shareable),
+    labelled('requests per minute', limit.requestsPerMinuteLimit),
+    labelled('tokens per minute', limit.tokensPerMinuteLimit),
+    ...scopeCells(limit),
   ];
 }
 
@@ -203,23 +217,8 @@ function toTheMinute(time: string): string {
   return time.replace(/^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}):\d{2}(?:\.\d+)?Z$/, '$1Z');
 }
 
-function limitsOf(limits: { readonly requestsPerMinuteLimit?: number; readonly tokensPerMinuteLimit?: number }) {
-  return [
-    labelled('requests per minute', limits.requestsPerMinuteLimit),
-    labelled('tokens per minute', limits.tokensPerMinuteLimit),
-  ];
-}
-
-function scopeFields({
-  cloud,
-  geography,
-  endpoint,
-}: {
-  readonly cloud?: string;
-  readonly geography?: string;
-  readonly endpoint?: string;
-}) {
-  return [labelled('cloud', cloud), labelled('geography', geography), labelled('endpoint', endpoint)];
+function scopeCells({ cloud, geography, endpoint }: Pick<RateLimit, 'cloud' | 'geography' | 'endpoint'>): Cell[] {
+  return [labelled('cloud', cloud), labelled('geography', geography), labelled('endpoint', endpoint)].map(shareable);
 }
 
 /** Of these keys. A project is named without its id once it was said, where no other project has the name. */

@@ -3,25 +3,14 @@
 import * as z from 'zod/v4';
 import type { Rotated } from '../keys/retire.ts';
 import { rotateKey, type RotateContext, type RotationPlanned } from '../keys/rotate.ts';
-import {
-  confirmName,
-  dryRun,
-  entryName,
-  groupId,
-  keyName,
-  optionalKeyId,
-  sinkName,
-  type Defaults,
-} from './parameter.ts';
+import type { CreateToolContext } from './create-ai-model-api-key.ts';
+import { confirmName, dryRun, entryName, groupId, keyName, optionalKeyId, sinkName } from './parameter.ts';
 import { delivery, keySchema, planFields, resultSchema } from './result-schema.ts';
 import { dryRunOf, howVerified, quoted } from './result-text.ts';
 import { defineTool, type Answer, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 
-interface RotateToolContext extends RotateContext, Defaults {
-  /** Whether a result may hold a secret: only when the operator allowed the inline sink. */
-  readonly allowInlineSecret: boolean;
-}
+export type RotateToolContext = RotateContext & CreateToolContext;
 
 export function rotateAiModelApiKey(context: RotateToolContext): Tool {
   return defineTool({
@@ -34,11 +23,7 @@ export function rotateAiModelApiKey(context: RotateToolContext): Tool {
     input: inputSchema(context),
     output: outputSchema(context),
     keyStateOfRefusal: 'not_created',
-    subject: ({ groupId, apiKeyId, sink }) => ({
-      groupId,
-      ...(apiKeyId !== undefined && { apiKeyId }),
-      ...(sink !== undefined && { sink }),
-    }),
+    subject: ({ groupId, apiKeyId, sink }) => ({ groupId, apiKeyId, sink }),
     async handle(request, call) {
       const rotated = await rotateKey(context, request, call);
       return rotated.ok ? ok(answer(rotated.value)) : rotated;

@@ -37,11 +37,7 @@ export function testAiModelApiKey(context: KeyTestContext & Defaults): Tool {
     }),
     output,
     keyStateOfRefusal: 'not_applicable',
-    subject: ({ groupId, apiKeyId, sink }) => ({
-      groupId,
-      ...(apiKeyId !== undefined && { apiKeyId }),
-      ...(sink !== undefined && { sink }),
-    }),
+    subject: ({ groupId, apiKeyId, sink }) => ({ groupId, apiKeyId, sink }),
     async handle(request, call) {
       const tested = await testKey(context, request, call);
       return tested.ok ? ok(answer(tested.value)) : tested;
@@ -50,19 +46,9 @@ export function testAiModelApiKey(context: KeyTestContext & Defaults): Tool {
 }
 
 function answer(tested: KeyTested): Answer {
-  const { works, status, errorCode, model, endpoint, sink, entry, key } = tested;
+  const { sink, key } = tested;
   return {
-    structured: {
-      outcome: 'tested',
-      works,
-      ...(status !== undefined && { status }),
-      ...(errorCode !== undefined && { errorCode }),
-      model,
-      endpoint,
-      sink,
-      ...(entry !== undefined && { entry }),
-      key,
-    },
+    structured: { outcome: 'tested', ...tested },
     summary: `The key ${quoted(key.name)}, by its secret in the sink ${sink}: ${trialText(tested)}`,
     subject: { apiKeyId: key.apiKeyId, sink },
   };

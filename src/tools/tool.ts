@@ -37,11 +37,11 @@ export interface ToolResult {
 }
 
 interface Subject {
-  readonly groupId?: string;
-  readonly apiKeyId?: string;
-  readonly sink?: string;
-  /** Of a key that got another name, or may have. */
-  readonly previousName?: string;
+  readonly groupId?: string | undefined;
+  readonly apiKeyId?: string | undefined;
+  readonly sink?: string | undefined;
+  /** As Atlas had it, of a key that got another name, or may have. */
+  readonly previousName?: string | undefined;
 }
 
 export interface Tool {
@@ -202,7 +202,7 @@ export function failedResult(
     // What the sentences have said is not in the JSON again.
     text: `hint: ${hint}\n${JSON.stringify({ outcome: 'failed', error: rest })}`,
     ...((keyState === 'orphaned' || keyState === 'unknown') && { alarm }),
-    subject: { ...subject, ...key, ...(previousName !== undefined && { previousName }) },
+    subject: { ...subject, ...key, previousName },
   };
 }
 

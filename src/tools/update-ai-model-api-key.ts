@@ -28,7 +28,7 @@ export function updateAiModelApiKey(context: RenameContext & Defaults): Tool {
     }),
     output,
     keyStateOfRefusal: 'not_applicable',
-    subject: ({ groupId, apiKeyId }) => ({ groupId, ...(apiKeyId !== undefined && { apiKeyId }) }),
+    subject: ({ groupId, apiKeyId }) => ({ groupId, apiKeyId }),
     async handle(request, call) {
       const renamed = await renameKey(context, request, call);
       if (!renamed.ok) return renamed;

@@ -8,7 +8,8 @@ import type { Authenticator } from '../auth/authenticator.ts';
 import { noResponseFailure } from './no-response.ts';
 import type { HttpReply, HttpRequest, Transport } from '../../http/transport.ts';
 import { errorReplyFailure, refusesVersion } from './errors.ts';
-import { httpDate, type JsonObject } from './untrusted-text.ts';
+import type { JsonObject } from '../../text/text.ts';
+import { httpDate } from './untrusted-text.ts';
 
 /** One call and the reading of its reply, as a value: `keys.ts` and its like make them. */
 export interface ApiCall<T> {
@@ -170,10 +171,7 @@ export interface VersionChoice {
   for(call: VersionedCall): CallVersion;
 }
 
-interface VersionedCall extends Pick<HttpRequest, 'method' | 'path'> {
-  /** Why the call cannot be made in a version. */
-  readonly refusal?: (version: ApiVersion) => unknown;
-}
+type VersionedCall = Pick<UnreadCall, 'method' | 'path' | 'refusal'>;
 
 /** The version in which one call is sent. */
 interface CallVersion {
@@ -275,19 +273,13 @@ export function waitBeforeRepeat(
   random: number,
 ): number | undefined {
   const backoff = BACKOFF_MS[repeats];
-  const repeatable = (method === 'GET' || method === 'DELETE') && mayPass(failure);
+  // Not the limit of live tokens, which lasts an hour.
+  const isRateLimit = failure.atlas?.status === 429;
+  const mayPass = failure.retryable && (failure.code === 'ATLAS_UNAVAILABLE' || isRateLimit);
+  const repeatable = (method === 'GET' || method === 'DELETE') && mayPass;
   if (backoff === undefined || !repeatable || elapsedMs > REPEAT_WITHIN_MS) return undefined;
-  const seconds = failure.retryAfterSeconds ?? (isRateLimit(failure) ? USUAL_RATE_WAIT : undefined);
+  const seconds = failure.retryAfterSeconds ?? (isRateLimit ? USUAL_RATE_WAIT : undefined);
   if (seconds === undefined) return backoff * (1 + random / 2);
   if (seconds > LONGEST_WAIT_SECONDS) return undefined;
   return Math.max(seconds * 1000, SHORTEST_WAIT_MS, backoff) * (1 + random * MOST_ADDED);
-}
-
-function mayPass(failure: Failure): boolean {
-  return failure.retryable && (failure.code === 'ATLAS_UNAVAILABLE' || isRateLimit(failure));
-}
-
-/** Not the limit of live tokens, which lasts an hour. */
-function isRateLimit({ atlas }: Failure): boolean {
-  return atlas?.status === 429;
 }

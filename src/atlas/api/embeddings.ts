@@ -5,7 +5,8 @@ import { failed, ok, refusal, type Result } from '../../failure.ts';
 import { bearerAuthorization } from '../../secret/opened-secret.ts';
 import type { Secret } from '../../secret/secret.ts';
 import { createTransport, type Exchange, type TransportOptions } from '../../http/transport.ts';
-import { idField, listField, parseObject } from './untrusted-text.ts';
+import { parseObject } from '../../text/text.ts';
+import { idField, listField } from './untrusted-text.ts';
 
 export interface Endpoints extends TransportOptions {
   /** Host names, or `*.` and a domain for what is below it. */

@@ -3,16 +3,8 @@
 
 import { refusal, type AtlasFacts, type ErrorCode, type Failure, type FailureAfterSend } from '../../failure.ts';
 import type { HttpReply } from '../../http/transport.ts';
-import {
-  ADDRESS,
-  cleanProse,
-  httpDate,
-  isObject,
-  listField,
-  parseObject,
-  textField,
-  type JsonObject,
-} from './untrusted-text.ts';
+import { isObject, parseObject, type JsonObject } from '../../text/text.ts';
+import { ADDRESS, cleanProse, httpDate, listField, textField } from './untrusted-text.ts';
 
 /** What the call needed, for the advice. */
 interface CallContext {
@@ -116,7 +108,7 @@ function refused(facts: AtlasFacts, context: CallContext): Advice {
     case 403:
       return forbidden(facts, context);
     case 404:
-      return NOT_FOUND.get(facts.errorCode) ?? unknownId;
+      return NOT_FOUND.get(facts.errorCode ?? '') ?? unknownId;
     case 409:
       // Atlas documents no conflict; the likely reason is a name that is in use.
       return refusal(
@@ -203,24 +195,20 @@ const unknownId = refusal(
   'Check the ids; the resource may have been deleted already.',
 );
 /** By error code, which may be any word: an object would answer `constructor` too. */
-const NOT_FOUND: ReadonlyMap<string | undefined, Advice> = new Map([
-  [
-    'GROUP_NOT_FOUND',
-    refusal(
+const NOT_FOUND: ReadonlyMap<string, Advice> = new Map(
+  Object.entries({
+    GROUP_NOT_FOUND: refusal(
       'ATLAS_NOT_FOUND',
       'Atlas knows no project with this groupId.',
       'Check groupId: the project id of 24 hexadecimal digits in Atlas under Project Settings.',
     ),
-  ],
-  [
-    'ORG_NOT_FOUND',
-    refusal(
+    ORG_NOT_FOUND: refusal(
       'ATLAS_NOT_FOUND',
       'Atlas knows no organization with this orgId.',
       'Check orgId: the organization id of 24 hexadecimal digits in Atlas under Organization Settings.',
     ),
-  ],
-]);
+  }),
+);
 
 function rejected({ status, fields }: AtlasFacts): Advice {
   const names = (fields ?? []).map(({ field }) => field).filter((field) => FIELD_NAME.test(field));

@@ -7,16 +7,8 @@ import { Secret } from '../../secret/secret.ts';
 import { apiPath, scopePath, PROJECT_WRITER, type ApiCall, type ApiReply, type Scope } from './admin-api.ts';
 import { protocolFailure } from './errors.ts';
 import type { List } from './pages.ts';
-import {
-  ENDPOINT,
-  idField,
-  nameField,
-  OBJECT_ID,
-  optionalFields,
-  parseObject,
-  textField,
-  type JsonObject,
-} from './untrusted-text.ts';
+import { parseObject, type JsonObject } from '../../text/text.ts';
+import { ENDPOINT, idField, nameField, OBJECT_ID, optionalFields, textField } from './untrusted-text.ts';
 
 /**
  * A key as Atlas shows it in lists. No field but the id is promised. All text is cleaned, so that a name is for reading

@@ -13,15 +13,8 @@ import {
 } from './admin-api.ts';
 import { protocolFailure } from './errors.ts';
 import { pageCall, START, type List, type Slice } from './pages.ts';
-import {
-  ENDPOINT,
-  listField,
-  optionalFields,
-  parseObject,
-  textField,
-  wholeField,
-  type JsonObject,
-} from './untrusted-text.ts';
+import { parseObject, type JsonObject } from '../../text/text.ts';
+import { ENDPOINT, listField, optionalFields, textField, wholeField } from './untrusted-text.ts';
 
 /** What a project or an organization may use of one group of models, each minute. No field is promised; text is cleaned. */
 export interface RateLimit {

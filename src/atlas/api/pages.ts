@@ -4,7 +4,8 @@
 import { failed, ok, refusal, type Failure, type FailureAfterSend, type Result } from '../../failure.ts';
 import type { AdminApi, ApiCall, ApiReply } from './admin-api.ts';
 import { protocolFailure } from './errors.ts';
-import { isObject, listField, parseObject, wholeField, type JsonObject } from './untrusted-text.ts';
+import { isObject, parseObject, type JsonObject } from '../../text/text.ts';
+import { listField, wholeField } from './untrusted-text.ts';
 
 /** A list of Atlas: where it is, and how a row of it is read. */
 export interface List<Row> {

@@ -5,17 +5,8 @@ import { failed, ok, type FailureAfterSend, type Result } from '../../failure.ts
 import { apiPath, PROJECT_READER, scopePath, type ApiCall, type ApiReply } from './admin-api.ts';
 import { protocolFailure } from './errors.ts';
 import { LARGEST_PAGE_REPLY, type List } from './pages.ts';
-import {
-  ADDRESS,
-  idField,
-  isObject,
-  listField,
-  nameField,
-  OBJECT_ID,
-  optionalFields,
-  parseObject,
-  type JsonObject,
-} from './untrusted-text.ts';
+import { isObject, parseObject, type JsonObject } from '../../text/text.ts';
+import { ADDRESS, idField, listField, nameField, OBJECT_ID, optionalFields } from './untrusted-text.ts';
 
 /** No field is promised. The name is cleaned: for reading only. */
 export interface Project {

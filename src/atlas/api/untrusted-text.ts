@@ -2,7 +2,7 @@
 // have; and text, which is data from outside, never an instruction, and may be hostile.
 
 import { hasModelKey, redactOutside, redactProse, sharesRun } from '../../secret/redaction.ts';
-import { BLANK, withEscapes, withoutInvisible, parseJson } from '../../text/text.ts';
+import { BLANK, withEscapes, withoutInvisible, type JsonObject } from '../../text/text.ts';
 
 /** As in text/invisible.ts, but for spaces, and within emoji too: in prose nothing is lost with them. */
 const UNSHOWABLE = new RegExp(
@@ -74,18 +74,6 @@ function shortened(text: string, longest: number): string {
   const kept = text.slice(0, longest - 1).replace(/[\uD800-\uDBFF]$/, '');
   // Through bytes: a slice would keep the whole text in memory, for each of 50,000 rows.
   return Buffer.from(`${kept}…`, 'utf16le').toString('utf16le');
-}
-
-export type JsonObject = Readonly<Record<string, unknown>>;
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** The text as a JSON object; undefined where it is not one. */
-export function parseObject(text: string | undefined): JsonObject | undefined {
-  const parsed = parseJson(text ?? '');
-  return isObject(parsed) ? parsed : undefined;
 }
 
 /** The field as text that is fit to show; undefined where nothing of it is. */

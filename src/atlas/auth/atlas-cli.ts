@@ -12,7 +12,7 @@ import { failed, ok, type Result } from '../../failure.ts';
 import { searchPathOf } from '../../programs/child-environment.ts';
 import { findExecutable } from '../../programs/executable.ts';
 import { isSameSecret, Secret } from '../../secret/secret.ts';
-import { parseObject, type JsonObject } from '../api/untrusted-text.ts';
+import { parseObject, type JsonObject } from '../../text/text.ts';
 import { endsSoon, fetchedSource, printedBy, unusable, type SecretSource } from './secret-source.ts';
 
 interface AtlasCli {

@@ -5,7 +5,7 @@ import type { Credentials } from '../../config/credentials.ts';
 import { ok, type Result } from '../../failure.ts';
 import { bearerAuthorization } from '../../secret/opened-secret.ts';
 import { isAboutRole } from '../api/errors.ts';
-import { parseObject } from '../api/untrusted-text.ts';
+import { parseObject } from '../../text/text.ts';
 import type { HttpReply, HttpRequest } from '../../http/transport.ts';
 import { unusable, type SecretSource } from './secret-source.ts';
 

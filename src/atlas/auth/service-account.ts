@@ -4,7 +4,7 @@ import { failed, ok, type Failure, type Result } from '../../failure.ts';
 import { basicAuthorization, bearerAuthorization, revocationForm } from '../../secret/opened-secret.ts';
 import { forgetExpired, Secret } from '../../secret/secret.ts';
 import { errorReplyFailure, protocolFailure } from '../api/errors.ts';
-import { parseObject } from '../api/untrusted-text.ts';
+import { parseObject } from '../../text/text.ts';
 import { noResponseFailure } from '../api/no-response.ts';
 import type { Exchange, HttpReply, HttpRequest, Transport } from '../../http/transport.ts';
 import {
@@ -105,7 +105,9 @@ function tokenFetcher(clientId: string, source: SecretSource, transport: Transpo
     if (pending) await orCancelled(() => pending, deadline);
     const clientSecret = accepted;
     if (clientSecret === undefined) return;
-    const requests = alive.takeNewest().map(({ value }) => revocationRequest(clientId, clientSecret, value));
+    // RFC 7009, section 2.1.
+    const request = { ...tokenRequest(clientId, clientSecret), path: REVOKE_PATH };
+    const requests = alive.takeNewest().map(({ value }) => ({ ...request, body: revocationForm(value) }));
     await Promise.all(requests.map((request) => transport.send(request, deadline)));
   };
   return { fetchOnce, revokeAll };
@@ -134,11 +136,6 @@ function liveTokens() {
 /** The token endpoint does not take the secret (RFC 6749, section 5.2, allows 400 as well as 401). */
 function refusesClient(exchange: Exchange): boolean {
   return exchange.outcome === 'reply' && [400, 401].includes(exchange.status) && saysWrongCredential(exchange);
-}
-
-/** RFC 7009, section 2.1. */
-function revocationRequest(clientId: string, clientSecret: Secret, token: Secret): HttpRequest {
-  return { ...tokenRequest(clientId, clientSecret), path: REVOKE_PATH, body: revocationForm(token) };
 }
 
 /** The token request of RFC 6749, section 4.4.2. */

@@ -2,8 +2,8 @@
 
 import { lstatSync, renameSync } from 'node:fs';
 import { ok } from '../../failure.ts';
+import { parseObject, type JsonObject } from '../../text/text.ts';
 import { cleanName } from '../../atlas/api/untrusted-text.ts';
-import { parseJson } from '../../text/text.ts';
 import { redactJson, type Log } from '../../secret/redaction.ts';
 import { attempt, unlessMissing } from '../../files/file-problem.ts';
 import {
@@ -14,6 +14,7 @@ import {
   lastLines,
 } from '../../files/safe-directory.ts';
 import { serialized } from '../../files/process-owner.ts';
+import { HOUR_MS } from './intent.ts';
 
 const NAME = 'audit.jsonl';
 const OLDER = 'audit.1.jsonl';
@@ -21,7 +22,6 @@ const OLDER = 'audit.1.jsonl';
 const LARGEST = 5 * 1024 * 1024;
 /** Of the end of each file, where a name is looked for: some 1,000 calls. */
 const LOOKED_AT = 256 * 1024;
-const HOUR_MS = 60 * 60 * 1000;
 
 /** What writes a record of each call; it says so in the log where that fails. */
 export function auditLog(stateDirectory: string, log: Log): (record: object) => Promise<void> {
@@ -67,15 +67,13 @@ export async function formerNameOf(stateDirectory: string, apiKeyId: string): Pr
   );
   if (!lines.ok) return undefined;
   for (const line of lines.value) {
-    const name = line.includes(apiKeyId) ? previousNameIn(parseJson(line), apiKeyId) : undefined;
+    const name = line.includes(apiKeyId) ? previousNameIn(parseObject(line) ?? {}, apiKeyId) : undefined;
     if (name !== undefined) return cleanName(name);
   }
   return undefined;
 }
 
-function previousNameIn(record: unknown, apiKeyId: string): string | undefined {
-  if (typeof record !== 'object' || record === null) return undefined;
-  if (!('apiKeyId' in record && 'time' in record && 'previousName' in record)) return undefined;
+function previousNameIn(record: JsonObject, apiKeyId: string): string | undefined {
   const { time, previousName } = record;
   const age = Date.now() - Date.parse(String(time));
   const isMeant = record.apiKeyId === apiKeyId && age >= 0 && age < HOUR_MS;

@@ -2,10 +2,10 @@
 // this machine it excludes. journal.ts reads and writes it. Of a reply it holds only ids of the right form and fingerprints,
 // so that nothing in it is redacted.
 
-import { parseJson } from '../../text/text.ts';
 import type { Fingerprint } from '../../secret/opened-secret.ts';
 import { parseOwner, type ProcessOwner } from '../../files/process-owner.ts';
 import { sameName } from '../../atlas/api/keys.ts';
+import { isObject, parseObject } from '../../text/text.ts';
 import { refusal, type Failure } from '../../failure.ts';
 
 /** How far a create has come. Each step is on the disk before the next is begun. */
@@ -87,12 +87,10 @@ export function parseIntent(nonce: string, text: string): ParsedIntent | undefin
   const lines = text.split('\n').slice(0, -1);
   let intent: Intent | undefined;
   for (const [index, line] of lines.entries()) {
-    const value = parseJson(line);
-    if (typeof value !== 'object' || value === null) continue;
-    if ('intent' in value && isIntent(value.intent) && value.intent.nonce === nonce) intent = value.intent;
-    if (!('claim' in value) || !intent) continue;
-    const claim = claimIn(value.claim);
-    if (claim?.after === index) intent = { ...intent, owner: claim.owner, updatedAt: claim.at };
+    const value = parseObject(line);
+    if (isIntent(value?.intent) && value.intent.nonce === nonce) intent = value.intent;
+    const claim = claimIn(value?.claim);
+    if (intent && claim?.after === index) intent = { ...intent, owner: claim.owner, updatedAt: claim.at };
   }
   return intent && { intent, lines: lines.length };
 }
@@ -107,33 +105,28 @@ export function serializeClaim(claim: Claim): string {
 }
 
 function claimIn(value: unknown): Claim | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  if (!('owner' in value && 'at' in value && 'after' in value)) return undefined;
+  if (!isObject(value)) return undefined;
   const { at, after } = value;
-  const owner = parseOwner(JSON.stringify(value.owner));
+  const owner = parseOwner(JSON.stringify(value.owner ?? null));
   if (owner === undefined || typeof at !== 'string' || typeof after !== 'number') return undefined;
   return { owner, at, after };
 }
 
 /** Enough to tell a file of this program from any other; a file that the same user has forged is out of reach. */
 function isIntent(value: unknown): value is Intent {
-  if (typeof value !== 'object' || value === null) return false;
-  if (!('groupId' in value && 'nonce' in value && 'owner' in value && 'state' in value)) return false;
+  if (!isObject(value)) return false;
   const { groupId, nonce, owner, state } = value;
   if (typeof groupId !== 'string' || !/^[a-f0-9]{24}$/.test(groupId)) return false;
   if (typeof nonce !== 'string' || !NONCE.test(nonce)) return false;
-  if (!['name', 'sink', 'openedAt', 'updatedAt'].every((field) => typeof Reflect.get(value, field) === 'string'))
-    return false;
-  if (owner !== null && !(typeof owner === 'object' && 'pid' in owner)) return false;
+  if (!['name', 'sink', 'openedAt', 'updatedAt'].every((field) => typeof value[field] === 'string')) return false;
+  if (owner !== null && !(isObject(owner) && 'pid' in owner)) return false;
   if ('place' in value && typeof value.place !== 'string') return false;
   if ('replaces' in value && !isReplacement(value.replaces)) return false;
-  return typeof state === 'object' && state !== null && 'step' in state && STEPS.includes(String(state.step));
+  return isObject(state) && STEPS.includes(String(state.step));
 }
 
 function isReplacement(value: unknown): value is Replacement {
-  if (typeof value !== 'object' || value === null) return false;
-  if (!('apiKeyId' in value && 'keepOld' in value)) return false;
-  return typeof value.apiKeyId === 'string' && typeof value.keepOld === 'boolean';
+  return isObject(value) && typeof value.apiKeyId === 'string' && typeof value.keepOld === 'boolean';
 }
 
 /** The id of an intent's key, where it is known. */
