@@ -239,35 +239,28 @@ async function fromFile(
   };
 }
 
-async function fromEnvironment(environment: Environment): Promise<Source> {
-  rejectUnknownVariables(environment);
+/** What variables say, unchecked, spelled as the configuration file spells it; where one sets nothing, it is not there. */
+export function givenByVariables(environment: Environment): Readonly<Record<string, unknown>> {
   const given = settingNames.flatMap((name) => {
     const text = readVariable(environment, settings[name].variable);
     const value = text === undefined ? undefined : settings[name].fromText(text);
     return value === undefined ? [] : [[name, value] as const];
   });
-  const spell = (field: string, name: SettingName) => field.replace(name, settings[name].variable);
-  return {
-    settings: await check('settings', Object.fromEntries(given), spell),
-    origin: (name) => `variable ${settings[name].variable}`,
-  };
+  return Object.fromEntries(given);
 }
 
-async function fromFlags(commandLine: CommandLine): Promise<Source> {
+/** As {@link givenByVariables}, of flags. */
+export function givenByFlags({ values }: CommandLine): Readonly<Record<string, unknown>> {
   const given = settingNames.flatMap((name) => {
     const { flag, fromText } = settings[name];
-    const values = (flag && commandLine.values.get(flag.name)) ?? [];
-    return values.length === 0 ? [] : [[name, merged(values.map(fromText))] as const];
+    const texts = (flag && values.get(flag.name)) ?? [];
+    return texts.length === 0 ? [] : [[name, merged(texts.map(fromText))] as const];
   });
-  const flagOf = (name: SettingName) => `--${settings[name].flag?.name ?? name}`;
-  return {
-    settings: await check('settings', Object.fromEntries(given), (field, name) => field.replace(name, flagOf(name))),
-    origin: (name) => `flag ${flagOf(name)}`,
-  };
+  return Object.fromEntries(given);
 }
 
 /** One value as it is; several `--sink` flags as one object. */
-export function merged(values: readonly unknown[]): unknown {
+function merged(values: readonly unknown[]): unknown {
   if (values.length === 1) return values[0];
   const entries = values.flatMap((value) =>
     typeof value === 'object' && value !== null ? Object.entries(value) : [['', value]],
@@ -276,6 +269,23 @@ export function merged(values: readonly unknown[]): unknown {
     throw new ConfigError('--sink', 'names the same sink twice');
   }
   return Object.fromEntries(entries);
+}
+
+async function fromEnvironment(environment: Environment): Promise<Source> {
+  rejectUnknownVariables(environment);
+  const spell = (field: string, name: SettingName) => field.replace(name, settings[name].variable);
+  return {
+    settings: await check('settings', givenByVariables(environment), spell),
+    origin: (name) => `variable ${settings[name].variable}`,
+  };
+}
+
+async function fromFlags(commandLine: CommandLine): Promise<Source> {
+  const flagOf = (name: SettingName) => `--${settings[name].flag?.name ?? name}`;
+  return {
+    settings: await check('settings', givenByFlags(commandLine), (field, name) => field.replace(name, flagOf(name))),
+    origin: (name) => `flag ${flagOf(name)}`,
+  };
 }
 
 async function check(

@@ -2,20 +2,13 @@
 // nothing: loadConfig does that, with the same flags and the same environment.
 
 import type { CommandLine } from './command-line.ts';
-import { merged } from './config.ts';
+import { givenByFlags, givenByVariables } from './config.ts';
 import { readVariable, type Environment } from './environment.ts';
-import { FILE_VARIABLE, settingNames, settings } from './settings.ts';
+import { FILE_VARIABLE } from './settings.ts';
 
 /** Flags go before variables. Where neither says a setting, it is not there. */
-export function givenSettings({ values }: CommandLine, environment: Environment): Readonly<Record<string, unknown>> {
-  const given = settingNames.flatMap((name) => {
-    const { flag, variable, fromText } = settings[name];
-    const texts = (flag && values.get(flag.name)) ?? [];
-    if (texts.length > 0) return [[name, merged(texts.map(fromText))] as const];
-    const text = readVariable(environment, variable);
-    return text === undefined ? [] : [[name, fromText(text)] as const];
-  });
-  return Object.fromEntries(given);
+export function givenSettings(commandLine: CommandLine, environment: Environment): Readonly<Record<string, unknown>> {
+  return { ...givenByVariables(environment), ...givenByFlags(commandLine) };
 }
 
 /** Whether the configuration file is where a server that is told nothing but HOME looks for it. */

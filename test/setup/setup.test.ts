@@ -46,6 +46,14 @@ describe('from a clean home', () => {
     ]);
   });
 
+  test('a variable that sets nothing takes no guard out of the configuration', async () => {
+    const setup = await openSetup([]);
+    await setup.run(['--yes'], { ...setup.env, ...GUARDS });
+    const { code, said } = await setup.run(['--yes'], { ...setup.env, ATLAS_MODEL_KEYS_CONFIRM: 'false' });
+    expect(code, said).toBe(0);
+    expect(JSON.parse(setup.read('config.json') ?? '')).toMatchObject({ allowedProjects: [GROUP], confirm: 'required' });
+  });
+
   test('no host is given a secret, in its arguments, its environment or its file', async () => {
     const setup = await openSetup();
     const secret = setup.sandbox.credentials.clientSecret;
