@@ -161,6 +161,7 @@ const LOST: Readonly<Record<string, string>> = {
   unresolved: 'has a host name that could not be resolved',
   tls: 'has no certificate that is trusted (its authority belongs in caFile)',
   connection: 'ended the connection',
+  moved: 'is at another address now than when this began',
 };
 
 /** What a write that was not a success did. Only a refusal by the store itself says that nothing was written. */
