@@ -27,6 +27,8 @@ const NEW = 'al-k8s-canary-of-the-new-key-0123456789-nEw1';
 const OLD = 'al-k8s-canary-of-the-old-key-0123456789-odu2';
 const REPLACED: Replaced = { maskedSecret: 'al-****odu2', isLastHere: true };
 const reference = { groupId: '0123456789abcdef01234567', entry: 'app' };
+/** Programs are run, on a machine that may be busy. */
+const PATIENT = { timeoutMs: 20_000 };
 const URI = 'k8s:apps/model-keys#{entry}';
 
 async function cluster() {
@@ -50,7 +52,7 @@ describe('a Secret', () => {
   test('that holds other keys keeps them, and is not deleted', async () => {
     const server = await cluster();
     server.put('apps/model-keys', { other: 'stays' });
-    const write = await prepared(sinkOf(URI, {}, kubeconfigFor(server.address, { token: TOKEN })));
+    const write = await prepared(sinkOf(URI, PATIENT, kubeconfigFor(server.address, { token: TOKEN })));
     await write.deliver(new Secret(NEW));
     expect([server.held('apps/model-keys', 'app'), server.held('apps/model-keys', 'other')]).toEqual([NEW, 'stays']);
     expect(await write.retract()).toBe('out');
@@ -64,7 +66,7 @@ describe('a Secret', () => {
     ]) {
       const server = await cluster();
       if (before === true) server.put('apps/model-keys', {});
-      const write = await prepared(sinkOf(URI, {}, kubeconfigFor(server.address, { token: TOKEN })));
+      const write = await prepared(sinkOf(URI, PATIENT, kubeconfigFor(server.address, { token: TOKEN })));
       await write.deliver(new Secret(NEW));
       expect(await write.retract()).toBe('out');
       expect(server.secrets.has('apps/model-keys')).toBe(left);
@@ -77,7 +79,7 @@ describe('a Secret', () => {
   ])('that %s is found before anything is written', async (_what, more) => {
     const server = await cluster();
     server.put('apps/model-keys', { other: 'stays' }, more);
-    const sink = sinkOf(URI, {}, kubeconfigFor(server.address, { token: TOKEN }));
+    const sink = sinkOf(URI, PATIENT, kubeconfigFor(server.address, { token: TOKEN }));
     expect(await sink.preflight(reference, 'prove')).toMatchObject({ ok: false, failure: { code: 'SINK_NOT_READY' } });
   });
 
@@ -87,7 +89,7 @@ describe('a Secret', () => {
       [`k8s:${NO_NAMESPACE}/model-keys#key`, 'namespace'],
       ['k8s:apps/model-keys#..key', 'key'],
     ] as const) {
-      const sink = sinkOf(uri, {}, kubeconfigFor(address, { token: TOKEN }));
+      const sink = sinkOf(uri, PATIENT, kubeconfigFor(address, { token: TOKEN }));
       const preflight = await sink.preflight({ groupId: reference.groupId }, 'prove');
       expect(preflight).toMatchObject({ ok: false, failure: { code: 'SINK_NOT_READY', hint: saying(hint) } });
     }
@@ -96,7 +98,7 @@ describe('a Secret', () => {
   test('whose field beside another changes meanwhile keeps that, and gets the secret', async () => {
     const server = await cluster();
     server.put('apps/model-keys', { other: 'before' });
-    const write = await prepared(sinkOf(URI, {}, kubeconfigFor(server.address, { token: TOKEN })));
+    const write = await prepared(sinkOf(URI, PATIENT, kubeconfigFor(server.address, { token: TOKEN })));
     const changeOnce = (other: string) => {
       server.meanwhile = () => {
         server.meanwhile = () => undefined;
@@ -116,7 +118,7 @@ describe('a Secret', () => {
       const server = await cluster();
       server.put('apps/model-keys', before);
       if (Object.keys(before).length === 0) server.secrets.clear();
-      const sink = sinkOf(URI, {}, kubeconfigFor(server.address, { token: TOKEN }));
+      const sink = sinkOf(URI, PATIENT, kubeconfigFor(server.address, { token: TOKEN }));
       const write = await prepared(sink, 'app' in before ? REPLACED : undefined);
       server.meanwhile = () => {
         server.meanwhile = () => undefined;
@@ -132,23 +134,33 @@ describe('a Secret', () => {
     const metadata = { name: 'model-keys', namespace: 'apps', uid: 'uid-1', resourceVersion: '1' };
     server.fault = ({ method }) =>
       method === 'GET' ? { status: 200, body: { kind: 'Secret', metadata, data } } : undefined;
-    const sink = sinkOf(URI, {}, kubeconfigFor(server.address, { token: TOKEN }));
+    const sink = sinkOf(URI, PATIENT, kubeconfigFor(server.address, { token: TOKEN }));
     expect(await sink.preflight(reference, 'prove')).toMatchObject({ ok: false, failure: { code: 'SINK_NOT_READY' } });
     expect(await sink.lookUp(reference)).toEqual({ held: 'unknown' });
   });
 
   test('gets no secret into the field of the endpoint', async () => {
     const server = await cluster();
-    const more = { endpointField: 'endpoint' };
+    const more = { ...PATIENT, endpointField: 'endpoint' };
     const sink = sinkOf(URI, more, kubeconfigFor(server.address, { token: TOKEN }));
     const preflight = await sink.preflight({ ...reference, entry: 'endpoint' }, 'prove');
     expect(preflight).toMatchObject({ ok: false, failure: { code: 'SINK_NOT_READY' } });
   });
 
+  test('loses to a reconcile the secret of that fingerprint, and nothing else', async () => {
+    const server = await cluster();
+    server.put('apps/model-keys', { app: NEW, other: 'stays' });
+    const sink = sinkOf(URI, PATIENT, kubeconfigFor(server.address, { token: TOKEN }));
+    await sink.withdraw?.(reference, fingerprintOf(new Secret(OLD)));
+    expect(server.held('apps/model-keys', 'app')).toBe(NEW);
+    await sink.withdraw?.(reference, fingerprintOf(new Secret(NEW)));
+    expect(server.secrets.get('apps/model-keys')?.data).toEqual({ other: base64('stays') });
+  });
+
   test('that never stays as it was seen is not written, after some tries', async () => {
     const server = await cluster();
     server.put('apps/model-keys', { other: 'before' });
-    const write = await prepared(sinkOf(URI, {}, kubeconfigFor(server.address, { token: TOKEN })));
+    const write = await prepared(sinkOf(URI, PATIENT, kubeconfigFor(server.address, { token: TOKEN })));
     server.meanwhile = () => {
       server.put('apps/model-keys', { other: 'after' });
     };
@@ -164,7 +176,7 @@ describe('a Secret', () => {
     ] as const) {
       const server = await cluster();
       server.put('apps/model-keys', before);
-      const sink = sinkOf(URI, {}, kubeconfigFor(server.address, { token: TOKEN }));
+      const sink = sinkOf(URI, PATIENT, kubeconfigFor(server.address, { token: TOKEN }));
       const write = await prepared(sink, 'app' in before ? REPLACED : undefined);
       server.meanwhile = () => {
         server.meanwhile = () => undefined;
@@ -177,7 +189,7 @@ describe('a Secret', () => {
 
   test('takes twenty entries at once, and loses none', async () => {
     const server = await cluster();
-    const sink = sinkOf(URI, { timeoutMs: 20_000 }, kubeconfigFor(server.address, { token: TOKEN }));
+    const sink = sinkOf(URI, PATIENT, kubeconfigFor(server.address, { token: TOKEN }));
     const entries = Array.from({ length: 20 }, (_each, number) => `entry-${number}`);
     const writes = await Promise.all(entries.map((entry) => prepared(sink, undefined, { ...reference, entry })));
     const ends = await Promise.all(writes.map((write, number) => write.deliver(new Secret(`${NEW}-${number}`))));
@@ -199,7 +211,7 @@ describe('who asks', () => {
     ] as const) {
       const server = await cluster();
       const plugin = pluginUser(statuses);
-      const sink = sinkOf(URI, {}, { ...kubeconfigFor(server.address, plugin.user), ...environment });
+      const sink = sinkOf(URI, PATIENT, { ...kubeconfigFor(server.address, plugin.user), ...environment });
       expect(await sink.lookUp(reference)).toEqual(held);
       expect([plugin.asked(), server.calls.length]).toEqual([2, calls]);
     }
@@ -210,7 +222,7 @@ describe('who asks', () => {
     const tokenFile = join(folderOfTest(), 'token');
     writeFileSync(tokenFile, 'canary-first-token-0123456789\n');
     server.tokens.set('canary-first-token-0123456789', ['get']);
-    const sink = sinkOf(URI, {}, kubeconfigFor(server.address, { tokenFile }));
+    const sink = sinkOf(URI, PATIENT, kubeconfigFor(server.address, { tokenFile }));
     expect(await sink.lookUp(reference)).toEqual({ held: 'nothing' });
     server.tokens.delete('canary-first-token-0123456789');
     writeFileSync(tokenFile, TOKEN);
@@ -225,7 +237,7 @@ describe('who asks', () => {
     ['acts in the groups of somebody else', { 'as-groups': ['somebody'] }, {}],
   ])('a kubeconfig that %s is not used', async (_what, user, more) => {
     const server = await cluster();
-    const sink = sinkOf(URI, {}, kubeconfigFor(server.address, { token: TOKEN, ...user }, more));
+    const sink = sinkOf(URI, PATIENT, kubeconfigFor(server.address, { token: TOKEN, ...user }, more));
     expect(await sink.preflight(reference, 'prove')).toMatchObject({ ok: false });
     expect(server.calls).toHaveLength(0);
   });
@@ -234,7 +246,7 @@ describe('who asks', () => {
     const server = await cluster();
     const path = join(folderOfTest(), 'token');
     writeFileSync(path, TOKEN);
-    const sink = sinkOf(URI, {}, kubeconfigFor(server.address, { tokenFile: relative(process.cwd(), path) }));
+    const sink = sinkOf(URI, PATIENT, kubeconfigFor(server.address, { tokenFile: relative(process.cwd(), path) }));
     expect(await sink.preflight(reference, 'prove')).toMatchObject({ ok: false });
     expect(server.calls).toHaveLength(0);
   });
@@ -242,7 +254,7 @@ describe('who asks', () => {
   test('a kubeconfig that means another cluster by now gets nothing there', async () => {
     const [server, other] = [await cluster(), await cluster()];
     const environment = kubeconfigFor(server.address, { token: TOKEN });
-    const sink = sinkOf(URI, {}, environment);
+    const sink = sinkOf(URI, PATIENT, environment);
     const write = await prepared(sink);
     server.tokens.clear();
     other.tokens.set('canary-other-token-0123456789', ['get', 'create']);
@@ -283,7 +295,8 @@ describe.skipIf(noOpenssl !== '' && process.env.CI === undefined)(`by TLS${noOpe
     const plugin = pluginUser([{ clientCertificateData: cert, clientKeyData: key }]);
     for (const user of [certificateUser(folder, 'tester'), plugin.user]) {
       const { server, address } = await secureCluster();
-      await delivers(sinkOf(URI, {}, kubeconfigFor(address, user, clusterIn(folder))), server);
+      const cluster = { ...clusterIn(folder), 'tls-server-name': 'kubernetes.default.svc' };
+      await delivers(sinkOf(URI, PATIENT, kubeconfigFor(address, user, cluster)), server);
       expect(server.calls.every(({ headers }) => headers.authorization === undefined)).toBe(true);
     }
   });
@@ -293,18 +306,19 @@ describe.skipIf(noOpenssl !== '' && process.env.CI === undefined)(`by TLS${noOpe
     ['a certificate of a stranger', () => certificateUser(folder, 'stranger'), '401'],
   ])('%s is not enough', async (_what, user, status) => {
     const { address } = await secureCluster();
-    const sink = sinkOf(URI, {}, kubeconfigFor(address, user(), clusterIn(folder)));
+    const sink = sinkOf(URI, PATIENT, kubeconfigFor(address, user(), clusterIn(folder)));
     expect(await sink.preflight(reference, 'prove')).toMatchObject({
       ok: false,
       failure: { code: 'SINK_NOT_READY', message: saying(status) },
     });
   });
 
-  test('a server that another authority has signed is sent nothing', async () => {
+  test('a server that another authority has signed, or that has another name, is sent nothing', async () => {
     const { server, address } = await secureCluster();
     const other = { 'certificate-authority-data': base64(certificateIn(folder, 'stranger').cert) };
-    for (const cluster of [other, {}]) {
-      const sink = sinkOf(URI, {}, kubeconfigFor(address, { token: TOKEN }, cluster));
+    const otherName = { ...clusterIn(folder), 'tls-server-name': 'another.example' };
+    for (const cluster of [other, otherName, {}]) {
+      const sink = sinkOf(URI, PATIENT, kubeconfigFor(address, { token: TOKEN }, cluster));
       expect(await sink.preflight(reference, 'prove')).toMatchObject({
         ok: false,
         failure: { code: 'SINK_NOT_READY' },
@@ -361,6 +375,7 @@ describe.skipIf(noOpenssl !== '' && process.env.CI === undefined)(`by TLS${noOpe
   const noKubectl = missingOf(['kubectl']).length > 0 ? ' (skipped: kubectl is not installed)' : '';
   test.skipIf(noKubectl !== '' && process.env.CI === undefined)(
     `kubectl and the sink read each other${noKubectl}`,
+    { timeout: 120_000 },
     async () => {
       const { address } = await secureCluster();
       const KUBECONFIG = writeKubeconfig(folderOfTest(), address, { token: TOKEN }, clusterIn(folder));
@@ -369,7 +384,7 @@ describe.skipIf(noOpenssl !== '' && process.env.CI === undefined)(`by TLS${noOpe
         const { stdout } = await promisify(execFile)('kubectl', ['-n', 'apps', ...args], { env });
         return stdout;
       };
-      const sink = sinkOf(URI, { timeoutMs: 30_000 }, { KUBECONFIG });
+      const sink = sinkOf(URI, PATIENT, { KUBECONFIG });
       const literals = [`--from-literal=app=${OLD}`, '--from-literal=other=stays'];
       const written = await run(
         'create',
