@@ -351,24 +351,33 @@ describe.skipIf(noOpenssl !== '' && process.env.CI === undefined)(`by TLS${noOpe
   test.each([
     [
       'has no authority',
-      (account: string) => {
-        rmSync(join(account, 'ca.crt'));
+      (path: string) => {
+        rmSync(path);
       },
+      'in PEM',
+    ],
+    [
+      'has an empty file for the authority',
+      (path: string) => {
+        writeFileSync(path, '');
+      },
+      'in PEM',
     ],
     [
       'has the authority of another cluster',
-      (account: string) => {
-        copyFileSync(join(folder, 'stranger.pem'), join(account, 'ca.crt'));
+      (path: string) => {
+        copyFileSync(join(folder, 'stranger.pem'), path);
       },
+      'certificate',
     ],
-  ])('in a pod whose account %s nothing is sent', async (_what, spoil) => {
+  ])('in a pod whose account %s nothing is sent', async (_what, spoil, message) => {
     const { server, address } = await secureCluster();
     const account = folderOfTest();
     writeFileSync(join(account, 'token'), TOKEN);
     copyFileSync(join(folder, 'ca.pem'), join(account, 'ca.crt'));
-    spoil(account);
+    spoil(join(account, 'ca.crt'));
     const preflight = await sinkInPod('apps', address, account).preflight(reference, 'prove');
-    expect(preflight).toMatchObject({ ok: false, failure: { code: 'SINK_NOT_READY' } });
+    expect(preflight).toMatchObject({ ok: false, failure: { code: 'SINK_NOT_READY', message: saying(message) } });
     expect(server.calls).toHaveLength(0);
   });
 
