@@ -1,7 +1,7 @@
 // Where the API of Kubernetes is and who asks it: the service account of the pod this runs in, else what `kubectl config view` says
 // of the context: a token, a client certificate, or a plugin (ExecCredential of client.authentication.k8s.io).
 
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import type { KubernetesSpec } from '../../config/store-spec.ts';
 import { failed, ok, type Result } from '../../failure.ts';
 import type { TlsIdentity } from '../../http/transport.ts';
@@ -21,7 +21,7 @@ import {
 } from './store-credential.ts';
 
 /** One who asks, and the connection that knows them. */
-interface Access {
+export interface Access {
   readonly client: Client;
   /** What the path of the server's address begins with. */
   readonly prefix: string;
@@ -144,6 +144,8 @@ async function whoIs(
   cluster: JsonObject,
   environment: Environment,
 ): Promise<Result<Who, SinkProblem>> {
+  if (['as', 'as-uid', 'as-groups', 'as-user-extra'].some((each) => user[each] !== undefined))
+    return unusable('acts as somebody else, which this server does not do');
   const exec = objectAt(user, 'exec');
   if (exec) return ofPlugin(spec, exec, cluster, environment);
   if (user['auth-provider'] !== undefined)
@@ -153,6 +155,8 @@ async function whoIs(
   const [token, tokenFile, name, password] = ['token', 'tokenFile', 'username', 'password'].map((each) =>
     textAt(user, each),
   );
+  // kubectl looks from the folder of the kubeconfig, which it does not tell.
+  if (tokenFile !== undefined && !isAbsolute(tokenFile)) return unusable('has a tokenFile that is no absolute path');
   if (token !== undefined || tokenFile !== undefined) {
     const given =
       tokenFile === undefined

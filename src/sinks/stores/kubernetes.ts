@@ -2,11 +2,12 @@
 // server refuses where it is another one by then. Other keys of the Secret stay as they are.
 
 import type { KubernetesSpec } from '../../config/store-spec.ts';
-import { failed, ok } from '../../failure.ts';
+import { failed, ok, type Result } from '../../failure.ts';
 import { openSecret } from '../../secret/secret.ts';
 import { expand, notReady, type SecretReference, type SinkProblem } from '../sink.ts';
-import { kubernetesAccess } from './kubernetes-access.ts';
+import { kubernetesAccess, type Access } from './kubernetes-access.ts';
 import {
+  isObject,
   isSuccess,
   objectAt,
   problemOf,
@@ -17,7 +18,7 @@ import {
   type Client,
   type JsonObject,
 } from './store-client.ts';
-import type { Environment } from './store-credential.ts';
+import type { Credential, Environment } from './store-credential.ts';
 import {
   expandGiven,
   placeAt,
@@ -46,28 +47,36 @@ interface Place {
 
 export function openKubernetes(spec: KubernetesSpec, environment: Environment, folder?: string): Store {
   const access = kubernetesAccess(spec, environment, folder);
-  const call = callOf(access);
   return {
     async open(reference) {
-      const place = namesOf(spec, reference, call);
-      if (![place.namespace, place.name].every((each) => NAME.test(each))) {
+      const names = namesOf(spec, reference);
+      if (![names.namespace, names.name].every((each) => NAME.test(each))) {
         const hint = 'It must be lower-case letters, digits, dots and dashes; pass another entry.';
-        return failed(notReady(`${place.namespace}/${place.name} is not a name of a Secret.`, hint));
+        return failed(notReady(`${names.namespace}/${names.name} is not a name of a Secret.`, hint));
       }
-      // The address is part of the place: two clusters have two places.
+      if (names.key === names.endpointField)
+        return failed(notReady(`The field ${names.key} is that of the endpoint.`, 'Pass another entry.'));
       const asked = await access.get();
-      return asked.ok ? ok(placeOf(place, asked.value.client.baseUrl.origin + asked.value.prefix)) : asked;
+      if (!asked.ok) return asked;
+      // The address is part of the place: two clusters have two places.
+      const cluster = clusterOf(asked.value);
+      return ok(placeOf({ ...names, call: callOf(access, cluster) }, cluster));
     },
   };
 }
 
-function callOf(access: ReturnType<typeof kubernetesAccess>): Place['call'] {
+const clusterOf = ({ client, prefix }: Access) => client.baseUrl.origin + prefix;
+
+function callOf(access: Credential<Access>, cluster: string): Place['call'] {
   return async (method, path, body) => {
     let by: Client | undefined;
     const sent = await sendAs(
       access,
-      ({ client, prefix, authorization }) => {
+      (asking) => {
+        const { client, prefix, authorization } = asking;
         by = client;
+        // A person may have switched the context of the kubeconfig, which is read again for a new credential.
+        if (clusterOf(asking) !== cluster) return Promise.resolve({ lost: 'moved', wasSent: false });
         const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
         const headers = {
           accept: 'application/json',
@@ -90,10 +99,10 @@ const LARGEST = 2 * 1024 * 1024;
 const NAME = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
 const NEVER_ASKED = notReady('Kubernetes was not asked.', 'Try again.');
 
-function namesOf(spec: KubernetesSpec, reference: SecretReference, call: Place['call']): Place {
+function namesOf(spec: KubernetesSpec, reference: SecretReference): Omit<Place, 'call'> {
   const [namespace, name, key] = [spec.namespace, spec.name, spec.key].map((each) => expand(each, reference));
   const endpointField = expandGiven(spec.endpointField, reference);
-  return { namespace: namespace ?? '', name: name ?? '', key: key ?? '', endpointField, call };
+  return { namespace: namespace ?? '', name: name ?? '', key: key ?? '', endpointField };
 }
 
 function placeOf(place: Place, origin: string): StorePlace {
@@ -106,20 +115,33 @@ const DRY_RUN = '?dryRun=All';
 const ABSENT = 'absent';
 
 async function look(place: Place): Promise<Look> {
+  const found = await find(place);
+  if (!found.ok) return { is: 'unreadable', problem: found.failure };
+  const slot = slotOf(place, found.value);
+  const value = textAt(found.value?.data, place.key);
+  return value === undefined ? { is: 'nothing', slot } : { is: 'value', bytes: Buffer.from(value, 'base64'), slot };
+}
+
+/** Undefined where there is no such Secret. */
+async function find(place: Place): Promise<Result<Seen | undefined, SinkProblem>> {
   const asked = await place.call('GET', `${collection(place)}/${place.name}`);
-  if (!asked.ok) return { is: 'unreadable', problem: asked.problem };
+  if (!asked.ok) return failed(asked.problem);
   const { answer, client } = asked;
   // Something else than this API may answer 404 too.
-  if (!('lost' in answer) && answer.status === 404 && textAt(answer.body, 'reason') === 'NotFound')
-    return { is: 'nothing', slot: slotOf(place, undefined) };
+  if (isNotFound(answer)) return ok(undefined);
   const metadata = isSuccess(answer) ? objectAt(answer.body, 'metadata') : undefined;
   const [version, uid] = [textAt(metadata, 'resourceVersion'), textAt(metadata, 'uid')];
-  if (!isSuccess(answer) || version === undefined || uid === undefined)
-    return { is: 'unreadable', problem: problemOf(client, answer) };
-  const data = objectAt(answer.body, 'data') ?? {};
-  const slot = slotOf(place, { version, uid, data });
-  const value = textAt(data, place.key);
-  return value === undefined ? { is: 'nothing', slot } : { is: 'value', bytes: Buffer.from(value, 'base64'), slot };
+  const data = isSuccess(answer) ? (answer.body?.data ?? {}) : undefined;
+  const isWhole = isObject(data) && Object.values(data).every((value) => typeof value === 'string');
+  if (!isWhole || version === undefined || uid === undefined) return failed(problemOf(client, answer));
+  // What holds it back may let it go at any time, with all that was written into it meanwhile.
+  if (textAt(metadata, 'deletionTimestamp') !== undefined)
+    return failed(notReady(`The Secret ${place.name} is being deleted.`, 'See which finalizers hold it back.'));
+  return ok({ version, uid, data });
+}
+
+function isNotFound(answer: Answer): boolean {
+  return !('lost' in answer) && answer.status === 404 && textAt(answer.body, 'reason') === 'NotFound';
 }
 
 /** A Secret as it was seen. */
@@ -142,7 +164,7 @@ function slotOf(place: Place, seen: Seen | undefined): Slot {
       return 'problem' in written ? written.problem : undefined;
     },
     write: ({ secret, endpoint }) =>
-      put(place, seen, {
+      putWhereSame(place, seen, {
         [key]: base64(openSecret(secret)),
         ...(endpoint !== undefined && endpointField !== undefined && { [endpointField]: base64(endpoint) }),
       }),
@@ -150,8 +172,29 @@ function slotOf(place: Place, seen: Seen | undefined): Slot {
   };
 }
 
+const HINTS: Readonly<Record<number, string>> = {
+  404: 'The namespace must exist.',
+  422: 'The Secret may be immutable, or the key not of a form that Kubernetes takes.',
+};
+
 /** What is null is taken away. */
 type Data = Readonly<Record<string, string | null>>;
+
+/** What others do at once beside this key keeps no write away. */
+const TRIES = 20;
+
+/** {@link put}, and again onto what others made of the Secret meanwhile, as long as the fields of `data` are as they were seen. */
+async function putWhereSame(place: Place, seen: Seen | undefined, data: Data): Promise<Written> {
+  let onto = seen;
+  for (let tries = 1; ; tries += 1) {
+    const written = await put(place, onto, data);
+    if (written.is !== 'changed' || tries === TRIES) return written;
+    const found = await find(place);
+    if (!found.ok) return written;
+    onto = found.value;
+    if (!Object.keys(data).every((field) => textAt(onto?.data, field) === textAt(seen?.data, field))) return written;
+  }
+}
 
 async function put(place: Place, seen: Seen | undefined, data: Data, query = ''): Promise<Written> {
   const { name, namespace, call } = place;
@@ -164,10 +207,13 @@ async function put(place: Place, seen: Seen | undefined, data: Data, query = '')
     : await call('POST', collection(place) + query, anew);
   if (!asked.ok) return { is: 'refused', problem: asked.problem };
   const { answer, client } = asked;
-  if (!('lost' in answer) && answer.status === 409) return { is: 'changed' };
+  const status = 'lost' in answer ? 0 : answer.status;
+  if (status === 409 || (seen && isNotFound(answer))) return { is: 'changed' };
   const metadata = isSuccess(answer) ? objectAt(answer.body, 'metadata') : undefined;
   if (!metadata)
-    return isSuccess(answer) ? { is: 'uncertain', problem: problemOf(client, answer) } : unwritten(client, answer);
+    return isSuccess(answer)
+      ? { is: 'uncertain', problem: problemOf(client, answer) }
+      : unwritten(client, answer, HINTS[status]);
   return { is: 'written', id: `${textAt(metadata, 'uid') ?? ''}/${textAt(metadata, 'resourceVersion') ?? ''}` };
 }
 
@@ -186,5 +232,5 @@ async function takeOut(place: Place, seen: Seen, { old, before, withEndpoint }: 
     if (asked.ok && isSuccess(asked.answer)) return;
   }
   const gone = Object.fromEntries(ours.map((each) => [each, null]));
-  await put(place, seen, { ...gone, [key]: old ? base64(openSecret(old)) : null });
+  await putWhereSame(place, seen, { ...gone, [key]: old ? base64(openSecret(old)) : null });
 }

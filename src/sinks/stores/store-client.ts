@@ -91,11 +91,14 @@ export async function caOf(
 ): Promise<Result<TlsIdentity | undefined, SinkProblem>> {
   if (path === undefined || path === '') return ok(undefined);
   try {
-    return ok({ ca: await readFile(path, 'utf8') });
+    const ca = await readFile(path, 'utf8');
+    // Without a certificate Node would trust the usual authorities.
+    if (/-----BEGIN [A-Z ]*CERTIFICATE-----/.test(ca)) return ok({ ca });
   } catch (error) {
     if (systemCode(error) === undefined) throw error;
-    return failed(notReady(`The file that ${setting} names cannot be read.`, 'Correct the file or the setting.'));
   }
+  const message = `The file that ${setting} names cannot be read, or has no certificate in PEM.`;
+  return failed(notReady(message, 'Correct the file or the setting.'));
 }
 
 export function isObject(value: unknown): value is JsonObject {
@@ -161,6 +164,7 @@ const LOST: Readonly<Record<string, string>> = {
   unresolved: 'has a host name that could not be resolved',
   tls: 'has no certificate that is trusted (its authority belongs in caFile)',
   connection: 'ended the connection',
+  moved: 'is at another address now than when this began',
 };
 
 /** What a write that was not a success did. Only a refusal by the store itself says that nothing was written. */

@@ -2,6 +2,7 @@
 // and does wrong what a test asks for.
 
 import { createServer, type IncomingMessage } from 'node:http';
+import type { Server } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface Call {
@@ -56,9 +57,7 @@ export async function standIn(answer: (call: Call) => Reply): Promise<StandIn> {
       response.end(body === undefined ? '' : JSON.stringify(body));
     };
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const bound = server.address();
-  const port = typeof bound === 'object' && bound ? bound.port : 0;
+  const port = await portOf(server);
   const own: StandIn = {
     address: `http://127.0.0.1:${port}`,
     calls: [],
@@ -70,6 +69,13 @@ export async function standIn(answer: (call: Call) => Reply): Promise<StandIn> {
     },
   };
   return own;
+}
+
+/** Where the server listens from now on. */
+export async function portOf(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const bound = server.address();
+  return typeof bound === 'object' && bound ? bound.port : 0;
 }
 
 async function read(request: IncomingMessage): Promise<Call> {
