@@ -81,7 +81,10 @@ export async function sendAs<C>(
   const answer = await send(given.value);
   if ('lost' in answer || !isRefusal(answer)) return ok(answer);
   const renewed = await credential.renew(given.value);
-  return ok(renewed === undefined ? answer : await send(renewed));
+  if (renewed === undefined) return ok(answer);
+  const again = await send(renewed);
+  if (!('lost' in again) && isRefusal(again)) credential.rest();
+  return ok(again);
 }
 
 /** Certificate authorities from a file; undefined where none is named. */
@@ -138,7 +141,10 @@ export function problemOf(client: Client, answer: Answer, hint = ''): SinkProble
   if (status === 403)
     return notReady(
       `${store} does not allow this (status 403).`,
-      join(hint, 'See which rights docs/sinks.md wants for this kind.'),
+      join(
+        hint,
+        'See whether the credential is still good, and has the rights that docs/sinks.md wants for this kind.',
+      ),
     );
   if (status >= 300 && status < 400)
     return notReady(
