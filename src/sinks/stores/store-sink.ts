@@ -154,7 +154,7 @@ function storeWrite(
     if (!still.ok) return failedDelivery(still.failure);
     if (still.value.holds !== first.holds) return failedDelivery(changedMeanwhile(location));
     onto = still.value;
-    const { warnings, written } = keepsEndpoint ? endpointFor(location, onto.slot, endpoint) : NO_ENDPOINT;
+    const { warnings, written } = keepsEndpoint ? endpointFor(location, onto, endpoint) : NO_ENDPOINT;
     const result = await onto.slot.write({ secret, endpoint: written });
     if (result.is === 'changed') return failedDelivery(changedMeanwhile(location));
     if (result.is === 'refused') return failedDelivery(result.problem);
@@ -180,13 +180,14 @@ function storeWrite(
 const NO_ENDPOINT = { warnings: [], written: undefined };
 
 /** What is there already stays, as in a .env file. */
-function endpointFor(location: string, { endpoint: held }: Slot, endpoint: string | undefined) {
+function endpointFor(location: string, { holds, slot: { endpoint: held } }: Seen, endpoint: string | undefined) {
   const told = (why: string) => ({
     warnings: [`${location} did not get the endpoint of the key: ${why}`],
     written: undefined,
   });
   if (endpoint === undefined) return told('Atlas names none to which secrets may be sent.');
   if (held === endpoint) return NO_ENDPOINT;
+  if (holds === 'unknown') return told('what its field holds is not shown.');
   return held === undefined || held === ''
     ? { warnings: [], written: endpoint }
     : told('the field has another value, which stays.');

@@ -1,13 +1,20 @@
 // What a real Vault or OpenBao answers beside the plain case, and what a sink makes of it: versions that are gone or will be, engines
 // and namespaces, answers of nodes that do not serve, rights that cannot be asked for, tokens that are renewed.
 
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { Secret } from '../../../src/secret/secret.ts';
+import type { VaultSpec } from '../../../src/config/store-spec.ts';
+import { openSecret, Secret } from '../../../src/secret/secret.ts';
 import type { Replaced, Sink } from '../../../src/sinks/sink.ts';
+import { createClient } from '../../../src/sinks/stores/store-client.ts';
+import { vaultToken } from '../../../src/sinks/stores/vault-login.ts';
+import { containing } from '../../matching.ts';
 import type { Fault } from './stand-in.ts';
 import { sinkOf, TOKEN } from './store-kinds.ts';
-import { ROLE, vaultStandIn, type VaultStandIn } from './vault-stand-in.ts';
+import { POD, ROLE, vaultStandIn, type VaultStandIn } from './vault-stand-in.ts';
 
 const NEW = 'al-vault-canary-of-the-new-key-0123456789-nEw1';
 const OLD = 'al-vault-canary-of-the-old-key-0123456789-odu2';
@@ -273,6 +280,32 @@ describe('a node that does not serve', () => {
   });
 });
 
+describe('an answer that is far too large', () => {
+  const body = { data: { data: { KEY: NEW.repeat(8192) }, metadata: { version: 1 }, version: 1 } };
+  test('is not read to its end: a look tells nothing, and a write is not known', async () => {
+    const server = await vault();
+    server.fault = ({ method, path }) =>
+      path.includes('/data/') && method === 'GET' ? { status: 200, body } : undefined;
+    expect(await problem(sinkFor(server))).toMatchObject({ code: 'SINK_NOT_READY' });
+    server.fault = () => undefined;
+    const write = await prepared(sinkFor(server));
+    server.fault = ({ method, path }) =>
+      path.includes('/data/') && method === 'POST' ? { status: 200, body } : undefined;
+    expect(clean(await write.deliver(new Secret(NEW)))).toMatchObject({ outcome: 'uncertain' });
+  });
+});
+
+test('an endpoint that cannot be seen stays, with a warning', async () => {
+  const server = await vault(UNREAD);
+  server.put(PATH, { KEY: OLD, URL: 'https://of-another' });
+  const write = await prepared(sinkFor(server, { more: { endpointField: 'URL' } }), REPLACED);
+  expect(await write.deliver(new Secret(NEW), { endpoint: 'https://ai.mongodb.com/v1' })).toMatchObject({
+    outcome: 'written',
+    warnings: [containing('is not shown')],
+  });
+  expect(server.current(PATH)).toEqual({ KEY: NEW, URL: 'https://of-another' });
+});
+
 describe('rights and tokens', () => {
   test.each<[string, readonly string[], string]>([
     ['neither read nor write', ['delete'], 'SINK_NOT_READY'],
@@ -316,6 +349,54 @@ describe('rights and tokens', () => {
     await write.retract();
     await sink.lookUp(reference);
     expect(server.calls.filter(({ path }) => path.endsWith('/login')).length).toBeLessThanOrEqual(2);
+  });
+
+  test('a pod logs in with the token of its service account, and again once that login is refused', async () => {
+    const server = await vault();
+    const folder = mkdtempSync(join(tmpdir(), 'amk-vault-'));
+    onTestFinished(() => {
+      rmSync(folder, { recursive: true });
+    });
+    const spec: VaultSpec = {
+      type: 'vault',
+      mount: 'secret',
+      path: 'a',
+      field: 'KEY',
+      timeoutMs: 1000,
+      kubernetesRole: POD.role,
+    };
+    const environment = { VAULT_ADDR: server.address };
+    const client = createClient({ store: 'Vault', address: server.address, timeoutMs: 1000, environment });
+    if (!client.ok) return expect.fail(client.failure.message);
+    const file = join(folder, 'token');
+    const token = vaultToken(client.value, spec, environment, file);
+    expect(clean(await token.get())).toMatchObject({ ok: false, failure: { code: 'SINK_NOT_READY' } });
+    writeFileSync(file, 'canary-of-another-pod-0123456789');
+    expect(clean(await token.get())).toMatchObject({ ok: false, failure: { message: containing('status 403') } });
+    writeFileSync(file, `${POD.token}\n`);
+    const first = await token.get();
+    if (!first.ok) return expect.fail(first.failure.message);
+    const second = await token.renew(first.value);
+    expect([...server.tokens.keys()].slice(1)).toEqual([openSecret(first.value), second && openSecret(second)]);
+  });
+
+  test('without a home no file of the working directory is asked for a token', async () => {
+    const server = await vault();
+    const [before, folder] = [process.cwd(), mkdtempSync(join(tmpdir(), 'amk-vault-'))];
+    const helper = join(folder, 'helper');
+    writeFileSync(helper, `#!/bin/sh\ntouch ${folder}/ran; printf %s '${TOKEN}'\n`, { mode: 0o700 });
+    writeFileSync(join(folder, '.vault'), `token_helper = "${helper}"\n`);
+    writeFileSync(join(folder, '.vault-token'), TOKEN, { mode: 0o600 });
+    process.chdir(folder);
+    onTestFinished(() => {
+      process.chdir(before);
+      rmSync(folder, { recursive: true });
+    });
+    for (const home of [{}, { HOME: '' }, { HOME: '.' }])
+      expect(await problem(sinkFor(server, { environment: home }))).toMatchObject({
+        message: containing('no token for Vault'),
+      });
+    expect(existsSync(join(folder, 'ran'))).toBe(false);
   });
 
   test('a login that fails shows no part of what was sent', async () => {
