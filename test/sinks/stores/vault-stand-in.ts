@@ -163,6 +163,11 @@ interface Asked {
 function engine(vault: VaultStandIn, call: Call, { kind, at, rights }: Asked): Reply {
   const { method, body } = call;
   const versions = vault.secrets.get(at) ?? [];
+  if (kind === 'metadata' && method === 'DELETE') {
+    if (!rights.has('delete')) return DENIED;
+    vault.secrets.delete(at);
+    return { status: 204 };
+  }
   if (kind === 'metadata') {
     if (!rights.has('read metadata')) return DENIED;
     return versions.length === 0 ? NOT_FOUND : ok(metadataOf(versions));

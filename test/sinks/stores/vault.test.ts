@@ -200,15 +200,3 @@ describe('tokens', () => {
     },
   );
 });
-
-// Opt in: VAULT_ADDR of a Vault or OpenBao that may be written to, with VAULT_TOKEN and an engine of version 2 at secret/.
-const live = process.env.ATLAS_MODEL_KEYS_TEST_VAULT_ADDR;
-describe.skipIf(live === undefined)('a live Vault (ATLAS_MODEL_KEYS_TEST_VAULT_ADDR, VAULT_TOKEN)', () => {
-  test('create, verify, retract', async () => {
-    const sink = sinkFor(live ?? '', {}, { VAULT_TOKEN: process.env.VAULT_TOKEN ?? '' });
-    const write = await prepared(sink);
-    expect(await write.deliver(new Secret(NEW))).toMatchObject({ outcome: 'written' });
-    expect(await write.verify(new Secret(NEW))).toMatchObject({ verification: 'read-back' });
-    expect(await write.retract()).toBe('out');
-  });
-});
