@@ -230,8 +230,9 @@ export async function takeOutSecret(
   choice: SinkChoice,
   write: PreparedWrite,
   fingerprint: Fingerprint,
-): Promise<Retraction> {
+): Promise<Exclude<Retraction, 'other form'>> {
   const left = await write.retract();
+  if (left === 'other form') return 'unknown';
   const held = !isPlace(choice.sink) ? 'unknown' : await holdsSecret(choice, fingerprint);
   return held === 'unknown' ? left : held === 'yes' ? 'held' : 'out';
 }

@@ -7,10 +7,18 @@ import { failed, ok, type Result } from '../failure.ts';
 import { templatesOf, type CommandSpec } from '../config/command-spec.ts';
 import { askFirst } from '../files/machine.ts';
 import { serialized } from '../files/process-owner.ts';
-import { fingerprintOfBytes, holdsExactly, type Fingerprint } from '../secret/opened-secret.ts';
+import { fingerprintOfBytes, holdsExactly, holdsInSomeForm, type Fingerprint } from '../secret/opened-secret.ts';
 import { openSecret, type Secret } from '../secret/secret.ts';
 import { childEnvironment, pickedVariables, searchPathOf } from '../programs/child-environment.ts';
-import { describeEnd, feedProgram, readProgram, subjectOf, type Program } from '../programs/child-process.ts';
+import {
+  describeEnd,
+  feedProgram,
+  readProgram,
+  subjectOf,
+  UNFIT,
+  type Program,
+  type ProgramEnd,
+} from '../programs/child-process.ts';
 import { findExecutable } from '../programs/executable.ts';
 import { look, lookRules, valueBy, type Lookers, type Seen } from './command-look.ts';
 import { inputFor } from './command-input.ts';
@@ -234,7 +242,9 @@ async function write(
   const isReplacing = holds === 'old secret' || (holds !== 'nothing' && replaced?.isLastHere === true);
   const writer = isReplacing ? replace : create;
   const bytes = inputFor(input, reference, openSecret(value.secret), value.endpoint);
-  const end = await feedProgram(writer, bytes);
+  // A person may have been asked meanwhile: what gets the secret is judged again.
+  const isFit = findExecutable(writer.path, '').ok;
+  const end: ProgramEnd = isFit ? await feedProgram(writer, bytes) : { by: 'no start', code: UNFIT };
   bytes.fill(0);
   return { writer, end };
 }
@@ -297,7 +307,7 @@ async function takeBack(
     await write(commands, place, replaced, { secret: place.secret, endpoint });
   } else if (remove) await readAndDrop(remove);
   const after = await secretSeen(lookers, secret);
-  return after === 'out' || after === 'held' ? after : 'unknown';
+  return after === undefined || after === 'something' ? 'unknown' : after;
 }
 
 /** Undefined where no program can look. */
@@ -305,8 +315,9 @@ async function secretSeen(lookers: Lookers, secret: Secret): Promise<Retraction 
   const seen = await look(lookers);
   if (seen?.is !== 'value') return seen && SEEN[seen.is];
   const isHeld = holdsExactly(seen.bytes, secret);
+  const isInOtherForm = holdsInSomeForm(seen.bytes, secret);
   seen.bytes.fill(0);
-  return isHeld ? 'held' : 'out';
+  return isHeld ? 'held' : isInOtherForm ? 'other form' : 'out';
 }
 
 const SEEN = { nothing: 'out', something: 'something', unreadable: 'unknown' } as const;

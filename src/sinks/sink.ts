@@ -180,8 +180,11 @@ export interface PreparedWrite {
   retract(): Promise<Retraction>;
 }
 
-/** Where the new secret is after a retract. `out`: not in the store; `held`: still there; `unknown`: only a look can tell. */
-export type Retraction = 'out' | 'held' | 'unknown';
+/**
+ * Where the new secret is after a retract. `out`: not in the store; `held`: still there; `unknown`: only a look can tell;
+ * `other form`: what is read back is not it, and holds it, such as in UTF-16, so that a look tells nothing.
+ */
+export type Retraction = 'out' | 'held' | 'unknown' | 'other form';
 
 /** What a delivery is part of. */
 export interface DeliveryCall {

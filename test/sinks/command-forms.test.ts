@@ -97,6 +97,21 @@ describe('removing', () => {
     expect(folder.has('kept')).toBe(false);
   });
 
+  test.each([
+    ['in UTF-16', 'printf "\\377\\376"; iconv -t UTF-16LE "$F/kept"'],
+    ['in UTF-16 of the other order', 'iconv -t UTF-16BE "$F/kept"'],
+    ['after a byte order mark', 'printf "\\357\\273\\277"; cat "$F/kept"'],
+    ['in base64', 'base64 -w 0 "$F/kept"'],
+    ['with a name before it', 'printf "key="; cat "$F/kept"'],
+  ])('does not happen where the value is printed %s, and that it is gone is not said', async (_form, show) => {
+    const setting = { ...store(), verify: [folder.sh('show', `[ -e "$F/kept" ] || exit 1; ${show}`)] as const };
+    const target = await targetOf([folder.sh('keep', 'cat > "$F/kept"')], setting);
+    await target.deliver(SECRET);
+    expect(await target.verify(SECRET)).toMatchObject({ outcome: 'mismatch' });
+    expect(await target.retract()).toBe('other form');
+    expect(folder.read('kept')).toBe(CANARY);
+  });
+
   test('is not believed where the value is still there', async () => {
     const setting = { ...store(), remove: ['true'] as const };
     const target = await targetOf([folder.sh('keep', 'cat > "$F/kept"')], setting);
