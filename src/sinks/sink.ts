@@ -28,6 +28,11 @@ export function isPlace({ kind }: Pick<Sink, 'kind'>): boolean {
   return kind !== 'inline' && kind !== 'reveal';
 }
 
+/** Whether one of the templates has `{groupId}`. */
+export function takesProject(...templates: readonly string[]): boolean {
+  return templates.some((template) => template.includes('{groupId}'));
+}
+
 /** Whether one of the templates has `{entry}`. */
 export function takesEntry(...templates: readonly string[]): boolean {
   return templates.some((template) => template.includes('{entry}'));
@@ -93,8 +98,8 @@ export interface Sink {
   readonly takesEntry: boolean;
   /** What an entry must be to fit; absent where any entry does. */
   readonly entryForm?: 'variable';
-  /** Whether two projects have two places; absent where the path of a prepared write says it. */
-  readonly takesProject?: boolean;
+  /** Whether two projects have two places. */
+  readonly takesProject: boolean;
   /**
    * How long after its server was killed something may still write there, in milliseconds: 0 where nothing but this process
    * writes.

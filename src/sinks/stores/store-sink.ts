@@ -12,6 +12,7 @@ import {
   entryExists,
   failedDelivery,
   takesEntry,
+  takesProject,
   type Delivery,
   type FoundSecret,
   type Held,
@@ -58,7 +59,7 @@ export function storeSink(
     kind: spec.type,
     location,
     takesEntry: takesEntry(location),
-    takesProject: location.includes('{groupId}'),
+    takesProject: takesProject(location),
     ...(spec.type === 'github' && { entryForm: 'variable' }),
     // A request that left before the end may still be carried out.
     mayWriteForMs: spec.timeoutMs,

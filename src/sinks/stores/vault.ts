@@ -32,7 +32,7 @@ import {
   type JsonObject,
   type StoreReply,
 } from './store-client.ts';
-import type { Environment } from './store-credential.ts';
+import type { Credential, Environment } from './store-credential.ts';
 import { namespaceOf, vaultToken, vaultVariable } from './vault-login.ts';
 
 type Call = (
@@ -52,21 +52,21 @@ export async function openVault(spec: VaultSpec, environment: Environment): Prom
       : createClient({ store: 'Vault', address, timeoutMs: spec.timeoutMs, tls: tls.value, environment });
   if (!made.ok) return made;
   const client = made.value;
-  const call = callOf(client, spec, environment);
+  const common = namespaceOf(spec, environment);
+  const call = callOf(client, common, vaultToken(client, spec, environment));
+  const server = `${client.baseUrl.origin}/${common['x-vault-namespace'] ?? ''}`;
   return ok({
     async open(reference) {
       const found = await findEngine(client, call, {
         mount: expand(spec.mount, reference),
         path: expand(spec.path, reference),
       });
-      return found.ok ? ok(placeOf({ client, call, ...found.value, ...fieldsFor(spec, reference) })) : found;
+      return found.ok ? ok(placeOf({ client, call, server, ...found.value, ...fieldsFor(spec, reference) })) : found;
     },
   });
 }
 
-function callOf(client: Client, spec: VaultSpec, environment: Environment): Call {
-  const token = vaultToken(client, spec, environment);
-  const common = namespaceOf(spec, environment);
+function callOf(client: Client, common: Readonly<Record<string, string>>, token: Credential<Secret>): Call {
   /** What was written last, for nodes that lag behind: they answer 412 until they have it. */
   let state: string | undefined;
   const exchange = async (held: Secret, [method, path, body]: Parameters<Call>): Promise<Answer> => {
@@ -138,11 +138,13 @@ function fieldsFor({ field, endpointField }: VaultSpec, reference: SecretReferen
 interface Place extends Engine, Fields {
   readonly client: Client;
   readonly call: Call;
+  /** The address, with the namespace. */
+  readonly server: string;
 }
 
 function placeOf(place: Place): StorePlace {
-  const { client, mount, path, field } = place;
-  return placeAt(`vault:${mount}/${path}#${field}`, client.baseUrl.origin, () => look(place));
+  const { server, mount, path, field } = place;
+  return placeAt(`vault:${mount}/${path}#${field}`, server, () => look(place));
 }
 
 async function look(place: Place): Promise<Look> {

@@ -215,6 +215,16 @@ describe('engines and namespaces', () => {
     }
   });
 
+  test('one path of two namespaces is two places', async () => {
+    const server = await vault();
+    const places = new Set<string | undefined>();
+    for (const namespace of ['team/a', 'team/b']) {
+      server.namespace = namespace;
+      places.add((await prepared(sinkFor(server, { more: { namespace } }))).place);
+    }
+    expect(places.size).toBe(2);
+  });
+
   test('another namespace is not called free', async () => {
     const server = await vault();
     server.namespace = 'team/a';
