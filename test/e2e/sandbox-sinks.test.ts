@@ -1,17 +1,17 @@
 // Sinks of every kind beside --sandbox, by flags as an operator tries them: a command as an object, which verifies and takes back, a
 // store, and a preset. The keys are simulated; the sinks are real.
 
-import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { done, missingOf, realHome } from '../sinks/real-programs.ts';
 import { vaultStandIn } from '../sinks/stores/vault-stand-in.ts';
 import { startHost, temporaryHome } from './host.ts';
 import { errorOf, structuredOf } from './result.ts';
 import { CREATE, GROUP } from './scene.ts';
 
 const TOKEN = 'canary-token-of-a-store-0123456789';
-const hasAge = spawnSync('age-keygen', ['--version']).status === 0;
+const hasAge = missingOf(['age', 'age-keygen']).length === 0;
 
 async function sandboxWith(
   sinks: Readonly<Record<string, string | object>>,
@@ -65,11 +65,12 @@ test('a store gets the secret by its own API', async () => {
 });
 
 test.skipIf(!hasAge && !process.env.CI)('a preset too: age, with the real program', async () => {
-  const home = temporaryHome();
-  const [identity, file] = [join(home, 'id.txt'), join(home, '{entry}.age')];
-  execFileSync('age-keygen', ['-o', identity], { stdio: 'ignore' });
+  const real = realHome();
+  onTestFinished(() => real.close());
+  const [identity, file] = [real.at('id.txt'), real.at('{entry}.age')];
+  done(real, 'age-keygen', ['-o', identity]);
   const recipient = /age1[a-z0-9]+/.exec(readFileSync(identity, 'utf8'))?.[0] ?? '';
   const { create } = await sandboxWith({ age: `age:${file}?recipient=${recipient}&identity=${identity}` });
   expect(structuredOf(await create('one', 'age'))).toMatchObject({ delivery: { verification: 'read-back' } });
-  expect(existsSync(join(home, 'one.age'))).toBe(true);
+  expect(existsSync(real.at('one.age'))).toBe(true);
 });
