@@ -318,7 +318,7 @@ async function secretSeen(lookers: Lookers, secret: Secret): Promise<Retraction 
   const isHeld = holdsExactly(seen.bytes, secret);
   const isInOtherForm = holdsInSomeForm(seen.bytes, secret);
   seen.bytes.fill(0);
-  return isHeld ? 'held' : isInOtherForm ? 'other form' : 'out';
+  return isHeld ? 'held' : isInOtherForm ? 'may be held' : 'out';
 }
 
 const SEEN = { nothing: 'out', something: 'something', unreadable: 'unknown' } as const;

@@ -187,9 +187,9 @@ export interface PreparedWrite {
 
 /**
  * Where the new secret is after a retract. `out`: not in the store; `held`: still there; `unknown`: only a look can tell;
- * `other form`: what is read back is not it, and holds it, such as in UTF-16, so that a look tells nothing.
+ * `may be held`: not even a look tells, since it is read back in another form, or its write may still be carried out.
  */
-export type Retraction = 'out' | 'held' | 'unknown' | 'other form';
+export type Retraction = 'out' | 'held' | 'unknown' | 'may be held';
 
 /** What a delivery is part of. */
 export interface DeliveryCall {

@@ -176,7 +176,10 @@ export function unwritten(
   hint?: string,
 ): Exclude<Written, { is: 'written' | 'changed' }> {
   const problem = problemOf(client, answer, hint);
-  if ('lost' in answer) return { is: answer.wasSent ? 'uncertain' : 'refused', problem };
+  if ('lost' in answer)
+    return answer.wasSent ? { is: 'uncertain', problem, mayCome: true } : { is: 'refused', problem };
   const isRefused = answer.status >= 300 && answer.status < 500 && answer.status !== 408;
-  return { is: isRefused ? 'refused' : 'uncertain', problem };
+  if (isRefused) return { is: 'refused', problem };
+  // By these two a gateway says that the store did not answer it.
+  return { is: 'uncertain', problem, ...([502, 504].includes(answer.status) && { mayCome: true }) };
 }

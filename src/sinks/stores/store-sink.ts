@@ -139,6 +139,7 @@ interface Given {
   readonly withEndpoint: boolean;
   /** Of the version that was written; undefined where the store did not say it. */
   readonly id: string | undefined;
+  readonly mayCome: boolean;
 }
 
 function storeWrite(
@@ -159,7 +160,8 @@ function storeWrite(
     const result = await onto.slot.write({ secret, endpoint: written });
     if (result.is === 'changed') return failedDelivery(changedMeanwhile(location));
     if (result.is === 'refused') return failedDelivery(result.problem);
-    given = { secret, withEndpoint: written !== undefined, id: result.is === 'written' ? result.id : undefined };
+    const id = result.is === 'written' ? result.id : undefined;
+    given = { secret, withEndpoint: written !== undefined, id, mayCome: 'mayCome' in result };
     if (result.is === 'uncertain') {
       const { message, hint } = result.problem;
       return { outcome: 'uncertain', message, hint };
@@ -238,6 +240,7 @@ function heldBy(seen: Look): Held {
 async function takeBack(place: StorePlace, onto: Seen, given: Given): Promise<Retraction> {
   const before = await place.look();
   const where = whereIs(before, given);
+  if (where === 'out' && given.mayCome) return 'may be held';
   if (where !== 'held' || !('slot' in before)) return where;
   const { withEndpoint } = given;
   const wasUnseen = onto.holds === 'unknown';

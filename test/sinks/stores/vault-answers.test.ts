@@ -290,6 +290,19 @@ describe('a node that does not serve', () => {
   });
 });
 
+test('of a write that is not answered in time nobody says that it is out: it may come later', async () => {
+  for (const old of [undefined, OLD]) {
+    const server = await vault();
+    if (old !== undefined) server.put(PATH, { KEY: old });
+    const write = await prepared(sinkFor(server), old === undefined ? undefined : REPLACED);
+    server.fault = ({ path, method }) => (path.includes('/data/') && method !== 'GET' ? 'slow' : undefined);
+    expect(clean(await write.deliver(new Secret(NEW)))).toMatchObject({ outcome: 'uncertain' });
+    expect(clean(await write.verify(new Secret(NEW)))).toMatchObject({ outcome: 'mismatch' });
+    expect(await write.retract()).toBe('may be held');
+    await expect.poll(() => server.current(PATH)).toEqual({ KEY: NEW });
+  }
+});
+
 describe('an answer that is far too large', () => {
   const body = { data: { data: { KEY: NEW.repeat(8192) }, metadata: { version: 1 }, version: 1 } };
   test('is not read to its end: a look tells nothing, and a write is not known', async () => {
