@@ -199,6 +199,8 @@ interface Given {
   readonly endpoint: string | undefined;
   /** The program ended by itself and said that it failed, or it was never started. */
   readonly hasRefused: boolean;
+  /** It was stopped, or ended by a signal: what it has asked others for may still be done. */
+  readonly wasStopped: boolean;
 }
 
 function commandWrite(commands: Commands, place: Place, replaced: Replaced | undefined): PreparedWrite {
@@ -219,7 +221,8 @@ function commandWrite(commands: Commands, place: Place, replaced: Replaced | und
         if (still.value.holds !== place.holds) return failedDelivery(changedMeanwhile(location));
         const { writer, end } = await write(commands, place, replaced, { secret, endpoint: call.endpoint });
         const hasRefused = end.by === 'no start' || (end.by === 'exit' && !(end.code === 0 && end.tookInput));
-        given = { secret, endpoint: call.endpoint, hasRefused };
+        const wasStopped = end.by !== 'exit' && end.by !== 'no start';
+        given = { secret, endpoint: call.endpoint, hasRefused, wasStopped };
         if (end.by === 'exit' && !hasRefused) return { outcome: 'written', warnings: endpointWarnings(commands, call) };
         // Only a program that was not stopped has said what it did; one that was stopped may have kept the secret.
         const hint = end.by === 'no start' ? hints.start : hints.delivery;
@@ -295,14 +298,14 @@ function heldBy(seen: Seen | undefined): Held {
 async function takeBack(
   commands: Commands,
   place: Place,
-  { secret, endpoint, hasRefused }: Given,
+  { secret, endpoint, hasRefused, wasStopped }: Given,
 ): Promise<Retraction> {
   const { lookers, remove } = commands;
   const before = await secretSeen(lookers, secret);
   // A program that cannot be read says nothing but its exit code.
   if (before === undefined) return hasRefused ? 'out' : 'unknown';
   if (before === 'something') return place.holds === 'nothing' ? 'held' : 'unknown';
-  if (before !== 'held') return before;
+  if (before !== 'held') return before === 'out' && wasStopped ? 'may be held' : before;
   if (place.holds === 'old secret') {
     const replaced = { maskedSecret: undefined, isLastHere: true };
     await write(commands, place, replaced, { secret: place.secret, endpoint });

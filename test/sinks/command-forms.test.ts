@@ -112,6 +112,18 @@ describe('removing', () => {
     expect(folder.read('kept')).toBe(CANARY);
   });
 
+  test.runIf(process.platform === 'linux')(
+    'is not said of a program that was stopped: who it has asked may keep the secret later',
+    async () => {
+      const late = `S=$(cat); setsid sh -c 'sleep 2; printf %s "$1" > "$0/kept"' "$F" "$S" > /dev/null 2>&1 & sleep 600`;
+      const target = await targetOf([folder.sh('keep', late)], { ...store(), timeoutMs: 1000 });
+      expect(await target.deliver(SECRET)).toMatchObject({ outcome: 'uncertain' });
+      expect(await target.verify(SECRET)).toMatchObject({ outcome: 'mismatch' });
+      expect(await target.retract()).toBe('may be held');
+      await expect.poll(() => folder.has('kept') && folder.read('kept')).toBe(CANARY);
+    },
+  );
+
   test('is not believed where the value is still there', async () => {
     const setting = { ...store(), remove: ['true'] as const };
     const target = await targetOf([folder.sh('keep', 'cat > "$F/kept"')], setting);
