@@ -3,7 +3,7 @@
 
 import { hasId, isNamed, type ListedKey } from '../atlas/api/keys.ts';
 import { PROJECT_WRITER } from '../atlas/api/admin-api.ts';
-import { isPlace, expand } from '../sinks/sink.ts';
+import { isPlace } from '../sinks/sink.ts';
 import { failed, ok, refusal, type Failure, type Result } from '../failure.ts';
 import { listed } from '../text/text.ts';
 import { typedNameOf } from './consent.ts';
@@ -174,9 +174,7 @@ async function refuseSamePlaces(context: ApplyContext, wanted: readonly WantedKe
     const chosen = await chooseSink(context, key, undefined);
     if (!chosen.ok || !isPlace(chosen.value.sink)) continue;
     const { sink, reference } = chosen.value;
-    const project = sink.takesProject === false ? '' : key.groupId;
-    const path = sink.takesProject === undefined ? expand(sink.location, reference) : project;
-    const place = JSON.stringify([sink.name, reference.entry, path]);
+    const place = JSON.stringify([sink.name, reference.entry, sink.takesProject && key.groupId]);
     const earlier = places.get(place);
     if (earlier !== undefined) {
       const what = `keys.${earlier} and keys.${index} lead to one place of the sink ${sink.name}, which holds one secret only.`;

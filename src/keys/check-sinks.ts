@@ -157,8 +157,8 @@ async function tell(context: SinkCheckContext, looks: readonly Look[], call: Req
   );
   for (const [index, look] of looks.entries()) {
     const told = placeSeen({ ...look, holder: holders[index] ?? look.holder });
-    const ofProject = isShared(look.place) ? '' : look.place.reference.groupId;
-    const identity = JSON.stringify([told.sink, told.location, told.entry, ofProject]);
+    const { sink, reference } = look.place;
+    const identity = JSON.stringify([told.sink, told.location, told.entry, sink.takesProject && reference.groupId]);
     if (seen.get(identity)?.key === undefined) seen.set(identity, told);
   }
   return [...seen.values()];
@@ -166,7 +166,7 @@ async function tell(context: SinkCheckContext, looks: readonly Look[], call: Req
 
 function placeSeen({ place, holder, known }: Look): PlaceSeen {
   const { groupId } = place.reference;
-  const isOfProject = holder.is === 'key' || holder.is === 'deleted key' || !isShared(place);
+  const isOfProject = holder.is === 'key' || holder.is === 'deleted key' || place.sink.takesProject;
   return {
     ...whereIs(place),
     ...(isOfProject && { groupId }),
@@ -174,11 +174,6 @@ function placeSeen({ place, holder, known }: Look): PlaceSeen {
     ...keySeen(holder),
     ...(known && 'fingerprint' in known.state && { fingerprint: known.state.fingerprint }),
   };
-}
-
-/** Whether it is one place for all projects, as far as its location tells: that of a program does not. */
-function isShared({ sink: { kind, location } }: SinkChoice): boolean {
-  return kind !== 'command' && !location.includes('{groupId}');
 }
 
 function whereIs({ sink, reference }: SinkChoice): Pick<PlaceSeen, 'sink' | 'kind' | 'location' | 'entry'> {

@@ -231,8 +231,9 @@ export async function takeOutSecret(
   choice: SinkChoice,
   write: PreparedWrite,
   fingerprint: Fingerprint,
-): Promise<Retraction> {
+): Promise<Exclude<Retraction, 'may be held'>> {
   const left = await write.retract();
+  if (left === 'may be held') return 'unknown';
   const held = !isPlace(choice.sink) ? 'unknown' : await holdsSecret(choice, fingerprint);
   return held === 'unknown' ? left : held === 'yes' ? 'held' : 'out';
 }

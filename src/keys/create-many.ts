@@ -12,7 +12,6 @@ import { listingOnce, type KeptLists } from './listing-once.ts';
 import { cancelled } from './refusals.ts';
 import type { Ask, RequestContext } from './request-context.ts';
 import type { Delivered, Planned } from './sink-choice.ts';
-import { isPlace } from '../sinks/sink.ts';
 
 export interface CreateManyRequest {
   readonly keys: readonly Omit<CreateRequest, 'dryRun'>[];
@@ -51,7 +50,7 @@ export async function createKeys(
   const plans = checks.flatMap((check) => (check.ok ? [check.value] : []));
   if (plans.length < keys.length) return ok({ outcome: 'failed', results: checks });
   const planned = keys.flatMap(({ groupId }, index) => (plans[index] ? [{ groupId, plan: plans[index] }] : []));
-  const unfit = refuseSeveralReveals(plans) ?? refuseSamePlaces(context.sinks, planned);
+  const unfit = refuseSeveralReveals(plans) ?? refuseSamePlaces(planned);
   if (unfit) return failed(unfit);
   if (dryRun) return ok({ outcome: 'planned', results: checks });
   const consent = await askToCreateAll(context, keys, plans, call);
@@ -170,21 +169,17 @@ function refuseSameNames(keys: CreateManyRequest['keys']): Failure | undefined {
 
 type PlannedKey = Pick<CreateRequest, 'groupId'> & { readonly plan: Delivered | Planned };
 
-function refuseSamePlaces(sinks: CreateContext['sinks'], planned: readonly PlannedKey[]): Failure | undefined {
+function refuseSamePlaces(planned: readonly PlannedKey[]): Failure | undefined {
   return refusePair(
     planned,
-    (one, other) => isOnePlace(sinks, one, other),
+    isOnePlace,
     'lead to one place, which holds one secret only: pass another entry or sink for one of them',
   );
 }
 
-function isOnePlace(sinks: CreateContext['sinks'], one: PlannedKey, other: PlannedKey): boolean {
-  if (one.plan.outcome !== 'planned' || other.plan.outcome !== 'planned') return false;
-  const { sink, entry, kind } = one.plan.delivery;
-  if (!isPlace({ kind })) return false;
-  if (one.plan.place !== undefined) return one.plan.place === other.plan.place;
-  if (sink !== other.plan.delivery.sink || entry !== other.plan.delivery.entry) return false;
-  return one.groupId === other.groupId || entry === undefined || sinks.get(sink)?.takesProject === false;
+function isOnePlace({ plan: one }: PlannedKey, { plan: other }: PlannedKey): boolean {
+  if (one.outcome !== 'planned' || other.outcome !== 'planned') return false;
+  return one.place !== undefined && one.place === other.place;
 }
 
 /** Names both, by their position in the call. */

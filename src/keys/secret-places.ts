@@ -143,7 +143,7 @@ export function lastDeliveredTo(
 ): Intent | undefined {
   const isHere = ({ sink: name, groupId, entry, place }: Intent) =>
     (at !== undefined && place === at) ||
-    (name === sink.name && entry === reference.entry && (groupId === reference.groupId || sink.takesProject === false));
+    (name === sink.name && entry === reference.entry && (groupId === reference.groupId || !sink.takesProject));
   return intents.findLast((intent) => isDelivered(intent) && isHere(intent));
 }
 

@@ -297,7 +297,11 @@ export function describeEnd(program: Program, end: ProgramEnd, subject = subject
   }
 }
 
+/** The `code` of a program that was not started, since it is not any more what was looked at. */
+export const UNFIT = 'unfit';
+
 const START_PROBLEMS: Readonly<Record<string, string>> = {
+  [UNFIT]: 'it is gone, or not safe to run any more',
   ENOENT: 'it is gone, or the interpreter it names is missing',
   EACCES: 'it, or the interpreter it names, may not be executed',
   EPERM: 'it may not be executed',

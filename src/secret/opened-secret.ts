@@ -24,6 +24,16 @@ export function holdsExactly(bytes: Uint8Array, secret: Secret): boolean {
   return timingSafeEqual(digest(bytes), digest(Buffer.from(openSecret(secret), 'utf8')));
 }
 
+/** Whether it is in them as it is, in UTF-16 or in base64, whatever stands around it. */
+export function holdsInSomeForm(bytes: Buffer, secret: Secret): boolean {
+  const plain = Buffer.from(openSecret(secret), 'utf8');
+  const wide = Buffer.from(openSecret(secret), 'utf16le');
+  const forms = [plain, wide, Buffer.from(wide).swap16(), Buffer.from(plain.toString('base64'))];
+  const isFound = forms.some((form) => bytes.includes(form));
+  for (const form of forms) form.fill(0);
+  return isFound;
+}
+
 /** RFC 6750, section 2.1. */
 export function bearerAuthorization(token: Secret): string {
   return `Bearer ${openSecret(token)}`;

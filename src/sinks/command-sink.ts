@@ -7,10 +7,18 @@ import { failed, ok, type Result } from '../failure.ts';
 import { templatesOf, type CommandSpec } from '../config/command-spec.ts';
 import { askFirst } from '../files/machine.ts';
 import { serialized } from '../files/process-owner.ts';
-import { fingerprintOfBytes, holdsExactly, type Fingerprint } from '../secret/opened-secret.ts';
+import { fingerprintOfBytes, holdsExactly, holdsInSomeForm, type Fingerprint } from '../secret/opened-secret.ts';
 import { openSecret, type Secret } from '../secret/secret.ts';
 import { childEnvironment, pickedVariables, searchPathOf, type Environment } from '../programs/child-environment.ts';
-import { describeEnd, feedProgram, readProgram, subjectOf, type Program } from '../programs/child-process.ts';
+import {
+  describeEnd,
+  feedProgram,
+  readProgram,
+  subjectOf,
+  UNFIT,
+  type Program,
+  type ProgramEnd,
+} from '../programs/child-process.ts';
 import { findExecutable } from '../programs/executable.ts';
 import { look, lookRules, valueBy, type Lookers, type Seen } from './command-look.ts';
 import { hasEndpoint, inputFor } from './command-input.ts';
@@ -22,6 +30,7 @@ import {
   notReady,
   expand,
   takesEntry,
+  takesProject,
   type SecretReference,
   type Delivery,
   type DeliveryCall,
@@ -52,7 +61,7 @@ export function commandSink(name: string, spec: CommandSpec, environment: Enviro
     name,
     kind: 'command',
     location,
-    takesProject: templatesOf(spec).some((template) => template.includes('{groupId}')),
+    takesProject: takesProject(...templatesOf(spec)),
     takesEntry: takesEntry(...templatesOf(spec)),
     mayWriteForMs: timeoutMs,
     verification: verify ? 'read-back' : exists ? 'metadata' : 'none',
@@ -189,6 +198,8 @@ interface Given {
   readonly endpoint: string | undefined;
   /** The program ended by itself and said that it failed, or it was never started. */
   readonly hasRefused: boolean;
+  /** It was stopped, or ended by a signal: what it has asked others for may still be done. */
+  readonly wasStopped: boolean;
 }
 
 function commandWrite(commands: Commands, place: Place, replaced: Replaced | undefined): PreparedWrite {
@@ -209,7 +220,8 @@ function commandWrite(commands: Commands, place: Place, replaced: Replaced | und
         if (still.value.holds !== place.holds) return failedDelivery(changedMeanwhile(location));
         const { writer, end } = await write(commands, place, replaced, { secret, endpoint: call.endpoint });
         const hasRefused = end.by === 'no start' || (end.by === 'exit' && !(end.code === 0 && end.tookInput));
-        given = { secret, endpoint: call.endpoint, hasRefused };
+        const wasStopped = end.by !== 'exit' && end.by !== 'no start';
+        given = { secret, endpoint: call.endpoint, hasRefused, wasStopped };
         if (end.by === 'exit' && !hasRefused) return { outcome: 'written', warnings: endpointWarnings(commands, call) };
         // Only a program that was not stopped has said what it did; one that was stopped may have kept the secret.
         const hint = end.by === 'no start' ? hints.start : hints.delivery;
@@ -233,7 +245,9 @@ async function write(
   const isReplacing = holds === 'old secret' || (holds !== 'nothing' && replaced?.isLastHere === true);
   const writer = isReplacing ? replace : create;
   const bytes = inputFor(input, reference, openSecret(value.secret), value.endpoint);
-  const end = await feedProgram(writer, bytes);
+  // A person may have been asked meanwhile: what gets the secret is judged again.
+  const isFit = findExecutable(writer.path, '').ok;
+  const end: ProgramEnd = isFit ? await feedProgram(writer, bytes) : { by: 'no start', code: UNFIT };
   bytes.fill(0);
   return { writer, end };
 }
@@ -283,20 +297,20 @@ function heldBy(seen: Seen | undefined): Held {
 async function takeBack(
   commands: Commands,
   place: Place,
-  { secret, endpoint, hasRefused }: Given,
+  { secret, endpoint, hasRefused, wasStopped }: Given,
 ): Promise<Retraction> {
   const { lookers, remove } = commands;
   const before = await secretSeen(lookers, secret);
   // A program that cannot be read says nothing but its exit code.
   if (before === undefined) return hasRefused ? 'out' : 'unknown';
   if (before === 'something') return place.holds === 'nothing' ? 'held' : 'unknown';
-  if (before !== 'held') return before;
+  if (before !== 'held') return before === 'out' && wasStopped ? 'may be held' : before;
   if (place.holds === 'old secret') {
     const replaced = { maskedSecret: undefined, isLastHere: true };
     await write(commands, place, replaced, { secret: place.secret, endpoint });
   } else if (remove) await readAndDrop(remove);
   const after = await secretSeen(lookers, secret);
-  return after === 'out' || after === 'held' ? after : 'unknown';
+  return after === undefined || after === 'something' ? 'unknown' : after;
 }
 
 /** Undefined where no program can look. */
@@ -304,8 +318,9 @@ async function secretSeen(lookers: Lookers, secret: Secret): Promise<Retraction 
   const seen = await look(lookers);
   if (seen?.is !== 'value') return seen && SEEN[seen.is];
   const isHeld = holdsExactly(seen.bytes, secret);
+  const isInOtherForm = holdsInSomeForm(seen.bytes, secret);
   seen.bytes.fill(0);
-  return isHeld ? 'held' : 'out';
+  return isHeld ? 'held' : isInOtherForm ? 'may be held' : 'out';
 }
 
 const SEEN = { nothing: 'out', something: 'something', unreadable: 'unknown' } as const;

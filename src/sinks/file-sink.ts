@@ -52,6 +52,7 @@ import {
   sinkProblem,
   worded,
   takesEntry,
+  takesProject,
   type Delivery,
   type FoundSecret,
   type Held,
@@ -70,6 +71,7 @@ export function fileSink(name: string, spec: FileSpec, environment: Environment)
     kind: 'file',
     location: spec.path,
     takesEntry: takesEntry(spec.path),
+    takesProject: takesProject(spec.path),
     mayWriteForMs: 0,
     verification: 'read-back',
     async preflight(reference, mode, replaced): Promise<Result<Preflight, SinkProblem>> {

@@ -18,6 +18,7 @@ export function inlineSink(name: string): Sink {
     kind: 'inline',
     location: LOCATION,
     takesEntry: false,
+    takesProject: false,
     mayWriteForMs: 0,
     verification: 'none',
     preflight: () => Promise.resolve(ok({ write: inlineWrite() })),

@@ -16,6 +16,7 @@ export function revealSink(name: string, pages: Pages): Sink {
     kind: 'reveal',
     location: LOCATION,
     takesEntry: false,
+    takesProject: false,
     mayWriteForMs: 0,
     verification: 'person',
     keepsEndpoint: true,

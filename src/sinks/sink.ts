@@ -28,6 +28,11 @@ export function isPlace({ kind }: Pick<Sink, 'kind'>): boolean {
   return kind !== 'inline' && kind !== 'reveal';
 }
 
+/** Whether one of the templates has `{groupId}`. */
+export function takesProject(...templates: readonly string[]): boolean {
+  return templates.some((template) => template.includes('{groupId}'));
+}
+
 /** Whether one of the templates has `{entry}`. */
 export function takesEntry(...templates: readonly string[]): boolean {
   return templates.some((template) => template.includes('{entry}'));
@@ -95,8 +100,8 @@ export interface Sink {
   readonly entryForm?: 'variable';
   /** Whether it is configured to keep the endpoint of a key beside the secret, or shows it. */
   readonly keepsEndpoint?: boolean;
-  /** Whether two projects have two places; absent where the path of a prepared write says it. */
-  readonly takesProject?: boolean;
+  /** Whether two projects have two places. */
+  readonly takesProject: boolean;
   /**
    * How long after its server was killed something may still write there, in milliseconds: 0 where nothing but this process
    * writes.
@@ -182,8 +187,11 @@ export interface PreparedWrite {
   retract(): Promise<Retraction>;
 }
 
-/** Where the new secret is after a retract. `out`: not in the store; `held`: still there; `unknown`: only a look can tell. */
-export type Retraction = 'out' | 'held' | 'unknown';
+/**
+ * Where the new secret is after a retract. `out`: not in the store; `held`: still there; `unknown`: only a look can tell;
+ * `may be held`: not even a look tells, since it is read back in another form, or its write may still be carried out.
+ */
+export type Retraction = 'out' | 'held' | 'unknown' | 'may be held';
 
 /** What a delivery is part of. */
 export interface DeliveryCall {

@@ -164,6 +164,21 @@ describe('a delivery that fails', () => {
     expect(JSON.stringify(outcome)).not.toContain(bench.held());
   });
 
+  test('leaves perhaps a dead secret where the value is read back in another form, and says so', async () => {
+    const bench = await benchWith(['app'], (run) => ({ ...reading(run), verify: run('wide') }));
+    program(
+      bench.folder,
+      'wide',
+      `[ -e ${join(bench.folder, 'kept')} ] && iconv -t UTF-16 ${join(bench.folder, 'kept')}`,
+    );
+    const outcome = await bench.create('app');
+    expect(outcome).toMatchObject({
+      failure: { keyState: 'rolled_back', hint: containing('may still hold the secret of that key') },
+    });
+    expect(bench.live()).toEqual([]);
+    expect(JSON.stringify(outcome)).not.toContain(bench.held());
+  });
+
   test('leaves nothing where it can', async () => {
     const bench = await benchWith(['app'], (run) => ({ ...reading(run), remove: run('drop') }));
     bench.mark('failing');

@@ -97,6 +97,33 @@ describe('removing', () => {
     expect(folder.has('kept')).toBe(false);
   });
 
+  test.each([
+    ['in UTF-16', 'printf "\\377\\376"; iconv -t UTF-16LE "$F/kept"'],
+    ['in UTF-16 of the other order', 'iconv -t UTF-16BE "$F/kept"'],
+    ['after a byte order mark', 'printf "\\357\\273\\277"; cat "$F/kept"'],
+    ['in base64', 'base64 -w 0 "$F/kept"'],
+    ['with a name before it', 'printf "key="; cat "$F/kept"'],
+  ])('does not happen where the value is printed %s, and that it is gone is not said', async (_form, show) => {
+    const setting = { ...store(), verify: [folder.sh('show', `[ -e "$F/kept" ] || exit 1; ${show}`)] as const };
+    const target = await targetOf([folder.sh('keep', 'cat > "$F/kept"')], setting);
+    await target.deliver(SECRET);
+    expect(await target.verify(SECRET)).toMatchObject({ outcome: 'mismatch' });
+    expect(await target.retract()).toBe('may be held');
+    expect(folder.read('kept')).toBe(CANARY);
+  });
+
+  test.runIf(process.platform === 'linux')(
+    'is not said of a program that was stopped: who it has asked may keep the secret later',
+    async () => {
+      const late = `S=$(cat); setsid sh -c 'sleep 2; printf %s "$1" > "$0/kept"' "$F" "$S" > /dev/null 2>&1 & sleep 600`;
+      const target = await targetOf([folder.sh('keep', late)], { ...store(), timeoutMs: 1000 });
+      expect(await target.deliver(SECRET)).toMatchObject({ outcome: 'uncertain' });
+      expect(await target.verify(SECRET)).toMatchObject({ outcome: 'mismatch' });
+      expect(await target.retract()).toBe('may be held');
+      await expect.poll(() => folder.has('kept') && folder.read('kept')).toBe(CANARY);
+    },
+  );
+
   test('is not believed where the value is still there', async () => {
     const setting = { ...store(), remove: ['true'] as const };
     const target = await targetOf([folder.sh('keep', 'cat > "$F/kept"')], setting);

@@ -1,8 +1,9 @@
 // The command sink against programs that fail, never end, fork, echo or flood; each is a real process.
 
 import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { containing } from '../matching.ts';
 import { Secret } from '../../src/secret/secret.ts';
 import {
   CANARY,
@@ -22,7 +23,7 @@ import {
 useScriptFolder();
 
 /** More than fits into a pipe, so that a program that does not read cannot go unnoticed. */
-const LONG = randomBytes(1024 * 1024).toString('hex');
+const LONG = randomBytes(512 * 1024).toString('hex');
 
 describe('a command that fails', () => {
   test.each([
@@ -56,12 +57,34 @@ describe('a command that fails', () => {
     expect(await target.verify(secret)).toEqual({ outcome: 'verified', verification: 'none' });
   });
 
-  test.each(['vanished after the preflight', 'names an interpreter that is missing'])('%s', async (which) => {
-    const evil = which.startsWith('names') ? folder.write('evil', '#!/nowhere/canary\n') : folder.sh('evil', 'exit 0');
-    const target = await targetOf([evil, 'ARGUMENT']);
-    if (which.startsWith('vanished')) rmSync(evil);
+  test('names an interpreter that is missing', async () => {
+    const target = await targetOf([folder.write('evil', '#!/nowhere/canary\n'), 'ARGUMENT']);
     const delivery = withoutCanary(await target.deliver(new Secret(CANARY)));
     expect(delivery).toEqual(failure('The program "evil" ended with exit code 127, as one that cannot be started.'));
+  });
+
+  test.each<[string, (path: string) => void]>([
+    ['vanished', rmSync],
+    [
+      'became one that everybody can exchange',
+      (path) => {
+        chmodSync(path, 0o777);
+      },
+    ],
+    [
+      'became a folder',
+      (path) => {
+        rmSync(path);
+        mkdirSync(path);
+      },
+    ],
+  ])('%s after the preflight: it gets nothing', async (_how, change) => {
+    const evil = folder.sh('evil', 'cat > "$F/kept"');
+    const target = await targetOf([evil, 'ARGUMENT']);
+    change(evil);
+    const delivery = withoutCanary(await target.deliver(new Secret(CANARY)));
+    expect(delivery).toMatchObject({ outcome: 'failed', message: containing('not safe to run any more') });
+    expect(folder.has('kept')).toBe(false);
   });
 
   test.each([

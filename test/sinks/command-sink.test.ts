@@ -21,7 +21,7 @@ import { environmentOf } from './script-folder.ts';
 useScriptFolder();
 
 /** More than fits into a pipe, so that a program that does not read cannot go unnoticed. */
-const LONG = randomBytes(1024 * 1024).toString('hex');
+const LONG = randomBytes(512 * 1024).toString('hex');
 
 test('the sink says what it is, without arguments', () => {
   const keep = folder.at('keep');

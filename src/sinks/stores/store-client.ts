@@ -81,7 +81,10 @@ export async function sendAs<C>(
   const answer = await send(given.value);
   if ('lost' in answer || !isRefusal(answer)) return ok(answer);
   const renewed = await credential.renew(given.value);
-  return ok(renewed === undefined ? answer : await send(renewed));
+  if (renewed === undefined) return ok(answer);
+  const again = await send(renewed);
+  if (!('lost' in again) && isRefusal(again)) credential.rest();
+  return ok(again);
 }
 
 /** Certificate authorities from a file; undefined where none is named. */
@@ -141,7 +144,10 @@ export function problemOf(client: Client, answer: Answer, hint = ''): SinkProble
   if (status === 403)
     return notReady(
       `${store} does not allow this (status 403).`,
-      join(hint, 'See which rights docs/sinks.md wants for this kind.'),
+      join(
+        hint,
+        'See whether the credential is still good, and has the rights that docs/sinks.md wants for this kind.',
+      ),
     );
   if (status >= 300 && status < 400)
     return notReady(
@@ -174,7 +180,10 @@ export function unwritten(
   hint?: string,
 ): Exclude<Written, { is: 'written' | 'changed' }> {
   const problem = problemOf(client, answer, hint);
-  if ('lost' in answer) return { is: answer.wasSent ? 'uncertain' : 'refused', problem };
+  if ('lost' in answer)
+    return answer.wasSent ? { is: 'uncertain', problem, mayCome: true } : { is: 'refused', problem };
   const isRefused = answer.status >= 300 && answer.status < 500 && answer.status !== 408;
-  return { is: isRefused ? 'refused' : 'uncertain', problem };
+  if (isRefused) return { is: 'refused', problem };
+  // By these two a gateway says that the store did not answer it.
+  return { is: 'uncertain', problem, ...([502, 504].includes(answer.status) && { mayCome: true }) };
 }

@@ -18,9 +18,11 @@ export interface Credential<C> {
   get(): Promise<Result<C, SinkProblem>>;
   /** Another one than `refused`; undefined where there is none. */
   renew(refused: C): Promise<C | undefined>;
+  /** The renewed one was refused as well, so that it is not the credential: none is fetched for a while. */
+  rest(): void;
 }
 
-/** A program that gave nothing new is not run again for so long: it may ask a person each time. */
+/** What gave nothing new is not asked again for so long: a program may ask a person each time, a login may be counted. */
 const REST_MS = 30_000;
 
 /** @param endsAt when a credential ends, in milliseconds since the epoch, where it says so */
@@ -41,14 +43,18 @@ export function kept<C>(
     if (fetched.ok) held = fetched.value;
     return fetched;
   };
+  const rest = () => {
+    restsUntil = Date.now() + REST_MS;
+  };
   return {
+    rest,
     get: async () => (held !== undefined && (endsAt(held) ?? Infinity) > Date.now() + 60_000 ? ok(held) : learn()),
     async renew(refused) {
       if (held !== undefined && !isSame(held, refused)) return held;
       if (Date.now() < restsUntil) return undefined;
       const fetched = await learn();
       if (fetched.ok && !isSame(fetched.value, refused)) return fetched.value;
-      restsUntil = Date.now() + REST_MS;
+      rest();
       return undefined;
     },
   };

@@ -12,6 +12,7 @@ import {
   entryExists,
   failedDelivery,
   takesEntry,
+  takesProject,
   type Delivery,
   type FoundSecret,
   type Held,
@@ -59,7 +60,7 @@ export function storeSink(
     kind: spec.type,
     location,
     takesEntry: takesEntry(location),
-    takesProject: location.includes('{groupId}'),
+    takesProject: takesProject(location),
     ...(spec.type === 'github' && { entryForm: 'variable' }),
     // A request that left before the end may still be carried out.
     mayWriteForMs: spec.timeoutMs,
@@ -139,6 +140,7 @@ interface Given {
   readonly withEndpoint: boolean;
   /** Of the version that was written; undefined where the store did not say it. */
   readonly id: string | undefined;
+  readonly mayCome: boolean;
 }
 
 function storeWrite(
@@ -155,11 +157,12 @@ function storeWrite(
     if (!still.ok) return failedDelivery(still.failure);
     if (still.value.holds !== first.holds) return failedDelivery(changedMeanwhile(location));
     onto = still.value;
-    const { warnings, written } = keepsEndpoint ? endpointFor(location, onto.slot, endpoint) : NO_ENDPOINT;
+    const { warnings, written } = keepsEndpoint ? endpointFor(location, onto, endpoint) : NO_ENDPOINT;
     const result = await onto.slot.write({ secret, endpoint: written });
     if (result.is === 'changed') return failedDelivery(changedMeanwhile(location));
     if (result.is === 'refused') return failedDelivery(result.problem);
-    given = { secret, withEndpoint: written !== undefined, id: result.is === 'written' ? result.id : undefined };
+    const id = result.is === 'written' ? result.id : undefined;
+    given = { secret, withEndpoint: written !== undefined, id, mayCome: 'mayCome' in result };
     if (result.is === 'uncertain') {
       const { message, hint } = result.problem;
       return { outcome: 'uncertain', message, hint };
@@ -181,13 +184,14 @@ function storeWrite(
 const NO_ENDPOINT = { warnings: [], written: undefined };
 
 /** What is there already stays, as in a .env file. */
-function endpointFor(location: string, { endpoint: held }: Slot, endpoint: string | undefined) {
+function endpointFor(location: string, { holds, slot: { endpoint: held } }: Seen, endpoint: string | undefined) {
   const told = (why: string) => ({
     warnings: [`${location} did not get the endpoint of the key: ${why}`],
     written: undefined,
   });
   if (endpoint === undefined) return told('Atlas names none to which secrets may be sent.');
   if (held === endpoint) return NO_ENDPOINT;
+  if (holds === 'unknown') return told('what its field holds is not shown.');
   return held === undefined || held === ''
     ? { warnings: [], written: endpoint }
     : told('the field has another value, which stays.');
@@ -237,6 +241,7 @@ function heldBy(seen: Look): Held {
 async function takeBack(place: StorePlace, onto: Seen, given: Given): Promise<Retraction> {
   const before = await place.look();
   const where = whereIs(before, given);
+  if (where === 'out' && given.mayCome) return 'may be held';
   if (where !== 'held' || !('slot' in before)) return where;
   const { withEndpoint } = given;
   const wasUnseen = onto.holds === 'unknown';

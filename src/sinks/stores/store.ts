@@ -78,4 +78,5 @@ export type Written =
   | { readonly is: 'changed' }
   /** Nothing was written. */
   | { readonly is: 'refused'; readonly problem: SinkProblem }
-  | { readonly is: 'uncertain'; readonly problem: SinkProblem };
+  /** `mayCome`: there was no answer, so that it may be carried out later. */
+  | { readonly is: 'uncertain'; readonly problem: SinkProblem; readonly mayCome?: true };

@@ -1,7 +1,7 @@
 // The token of Vault or OpenBao, found as their command lines find it: the variable, its file, the token helper, ~/.vault-token;
 // or by a login with AppRole or with the service account of a pod, which is done again once the token is refused.
 
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import type { VaultSpec } from '../../config/store-spec.ts';
 import { failed, type Result } from '../../failure.ts';
 import { openSecret, type Secret } from '../../secret/secret.ts';
@@ -26,23 +26,28 @@ export function vaultVariable(environment: Environment, name: string): string | 
   return variableOf(environment, `VAULT_${name}`, `BAO_${name}`);
 }
 
-export function vaultToken(client: Client, spec: VaultSpec, environment: Environment): Credential<Secret> {
+export function vaultToken(
+  client: Client,
+  spec: VaultSpec,
+  environment: Environment,
+  serviceAccount = SERVICE_ACCOUNT,
+): Credential<Secret> {
   return keptSecret(async () => {
     for (const name of ['VAULT_TOKEN', 'BAO_TOKEN']) {
       const given = await secretOfVariable(environment, name);
       if (given) return given;
     }
-    if (spec.kubernetesRole !== undefined) return kubernetesLogin(client, spec, spec.kubernetesRole, environment);
+    if (spec.kubernetesRole !== undefined) return kubernetesLogin(client, spec, environment, serviceAccount);
     const roleId = vaultVariable(environment, 'ROLE_ID');
     if (roleId !== undefined) return appRoleLogin(client, spec, roleId, environment);
     return localToken(spec, environment);
   });
 }
 
-async function kubernetesLogin(client: Client, spec: VaultSpec, role: string, environment: Environment) {
-  const token = await secretOfFile(SERVICE_ACCOUNT, 'the service account of this pod');
+async function kubernetesLogin(client: Client, spec: VaultSpec, environment: Environment, serviceAccount: string) {
+  const token = await secretOfFile(serviceAccount, 'the service account of this pod');
   if (!token.ok) return token;
-  const body = { role, jwt: openSecret(token.value) };
+  const body = { role: spec.kubernetesRole, jwt: openSecret(token.value) };
   return login(client, spec.authMount ?? 'kubernetes', body, namespaceOf(spec, environment));
 }
 
@@ -77,8 +82,10 @@ async function login(
 }
 
 async function localToken(spec: VaultSpec, environment: Environment): Promise<Result<Secret, SinkProblem>> {
-  const home = environment.HOME ?? environment.USERPROFILE ?? '';
-  const config = await textOfFile(environment.VAULT_CONFIG_PATH ?? join(home, '.vault'));
+  const home = variableOf(environment, 'HOME', 'USERPROFILE') ?? '';
+  // Never in the working directory, which others may have filled.
+  const inHome = (name: string) => (isAbsolute(home) ? join(home, name) : '');
+  const config = await textOfFile(environment.VAULT_CONFIG_PATH ?? inHome('.vault'));
   const helper = /^\s*token_helper\s*=\s*"([^"\\]+)"/m.exec(config ?? '')?.[1];
   if (helper !== undefined) {
     const run = {
@@ -89,8 +96,8 @@ async function localToken(spec: VaultSpec, environment: Environment): Promise<Re
     const printed = await printedBy(run, environment);
     return printed.ok ? checkedSecret(printed.value, 'the token helper') : printed;
   }
-  const file = join(home, '.vault-token');
-  if (home !== '' && (await textOfFile(file)) !== undefined) return secretOfFile(file, '~/.vault-token');
+  const file = inHome('.vault-token');
+  if ((await textOfFile(file)) !== undefined) return secretOfFile(file, '~/.vault-token');
   const hint =
     'Set VAULT_TOKEN or VAULT_TOKEN_FILE, or VAULT_ROLE_ID with VAULT_SECRET_ID_FILE, or log in with the command line.';
   return failed(notReady('There is no token for Vault.', hint));

@@ -1,9 +1,10 @@
 // Vault and OpenBao: one field of a secret of a KV engine, version 2. Writes name the version that was seen (`cas`); a version that
 // is taken out is destroyed by its number. Facts: the API documentation of both, and OpenBao's source.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import type { VaultSpec } from '../../config/store-spec.ts';
 import { failed, ok, type Result } from '../../failure.ts';
-import { openSecret } from '../../secret/secret.ts';
+import { openSecret, type Secret } from '../../secret/secret.ts';
 import { expand, notReady, type SecretReference, type SinkProblem } from '../sink.ts';
 import { bytesOf, fieldsOf, withFields } from './json-fields.ts';
 import {
@@ -31,7 +32,7 @@ import {
   type JsonObject,
   type StoreReply,
 } from './store-client.ts';
-import type { Environment } from './store-credential.ts';
+import type { Credential, Environment } from './store-credential.ts';
 import { namespaceOf, vaultToken, vaultVariable } from './vault-login.ts';
 
 type Call = (
@@ -51,32 +52,50 @@ export async function openVault(spec: VaultSpec, environment: Environment): Prom
       : createClient({ store: 'Vault', address, timeoutMs: spec.timeoutMs, tls: tls.value, environment });
   if (!made.ok) return made;
   const client = made.value;
-  const call = callOf(client, spec, environment);
+  const common = namespaceOf(spec, environment);
+  const call = callOf(client, common, vaultToken(client, spec, environment));
+  const server = `${client.baseUrl.origin}/${common['x-vault-namespace'] ?? ''}`;
   return ok({
     async open(reference) {
-      const found = await enginePath(client, call, expand(`${spec.mount}/${spec.path}`, reference));
-      return found.ok ? ok(placeOf({ client, call, ...found.value, ...fieldsFor(spec, reference) })) : found;
+      const found = await findEngine(client, call, {
+        mount: expand(spec.mount, reference),
+        path: expand(spec.path, reference),
+      });
+      return found.ok ? ok(placeOf({ client, call, server, ...found.value, ...fieldsFor(spec, reference) })) : found;
     },
   });
 }
 
-function callOf(client: Client, spec: VaultSpec, environment: Environment): Call {
-  const token = vaultToken(client, spec, environment);
-  const common = namespaceOf(spec, environment);
-  return (method, path, body) =>
-    sendAs(token, (held) =>
-      client.send({
-        method,
-        path: `/v1/${path}`,
-        headers: {
-          ...common,
-          'x-vault-token': openSecret(held),
-          ...(body && { 'content-type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json' }),
-        },
-        ...(body && { body: JSON.stringify(body) }),
-      }),
-    );
+function callOf(client: Client, common: Readonly<Record<string, string>>, token: Credential<Secret>): Call {
+  /** What was written last, for nodes that lag behind: they answer 412 until they have it. */
+  let state: string | undefined;
+  const exchange = async (held: Secret, [method, path, body]: Parameters<Call>): Promise<Answer> => {
+    const answer = await client.send({
+      method,
+      path: `/v1/${path}`,
+      headers: {
+        ...common,
+        'x-vault-token': openSecret(held),
+        ...(state !== undefined && { 'x-vault-index': state }),
+        ...(body && { 'content-type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json' }),
+      },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    if (method !== 'GET' && isSuccess(answer)) state = answer.headers['x-vault-index'] ?? state;
+    return answer;
+  };
+  return (...request) =>
+    sendAs(token, async (held) => {
+      let answer = await exchange(held, request);
+      for (let tries = 1; tries < 4 && !('lost' in answer) && answer.status === 412; tries += 1) {
+        await delay(tries * LAG_MS);
+        answer = await exchange(held, request);
+      }
+      return answer;
+    });
 }
+
+const LAG_MS = 200;
 
 const pathOf = (path: string) => path.split('/').map(encodeURIComponent).join('/');
 
@@ -86,14 +105,20 @@ interface Engine {
 }
 
 /** Which part of the path is the engine's; only version 2 can refuse to overwrite. */
-async function enginePath(client: Client, call: Call, path: string): Promise<Result<Engine, SinkProblem>> {
+async function findEngine(client: Client, call: Call, given: Engine): Promise<Result<Engine, SinkProblem>> {
+  const path = `${given.mount}/${given.path}`;
   const asked = await call('GET', `sys/internal/ui/mounts/${pathOf(path)}`);
   if (!asked.ok) return asked;
-  const data = isSuccess(asked.value) ? objectAt(asked.value.body, 'data') : undefined;
+  const reply = asked.value;
+  // What stands before Vault may keep it back; the engine then speaks for itself.
+  if (!('lost' in reply) && [403, 404].includes(reply.status)) return ok(given);
+  const data = isSuccess(reply) ? objectAt(reply.body, 'data') : undefined;
   const mount = textAt(data, 'path')?.replace(/\/$/, '');
   if (!data || mount === undefined || !path.startsWith(`${mount}/`))
-    return failed(problemOf(client, asked.value, `Vault tells nothing of the engine at ${path}.`));
-  if (textAt(objectAt(data, 'options'), 'version') === '2') return ok({ mount, path: path.slice(mount.length + 1) });
+    return failed(problemOf(client, reply, `Vault tells nothing of the engine at ${path}.`));
+  const rest = path.slice(mount.length + 1);
+  if (textAt(objectAt(data, 'options'), 'version') === '2')
+    return ok({ mount, path: mount === given.mount ? rest : rest.replace(/^data\//, '') });
   const message = `The engine at ${mount} is not KV version 2, so that it could overwrite what nobody has seen.`;
   return failed(notReady(message, `Use an engine of version 2, or run: vault kv enable-versioning ${mount}`));
 }
@@ -113,11 +138,13 @@ function fieldsFor({ field, endpointField }: VaultSpec, reference: SecretReferen
 interface Place extends Engine, Fields {
   readonly client: Client;
   readonly call: Call;
+  /** The address, with the namespace. */
+  readonly server: string;
 }
 
 function placeOf(place: Place): StorePlace {
-  const { client, mount, path, field } = place;
-  return placeAt(`vault:${mount}/${path}#${field}`, client.baseUrl.origin, () => look(place));
+  const { server, mount, path, field } = place;
+  return placeAt(`vault:${mount}/${path}#${field}`, server, () => look(place));
 }
 
 async function look(place: Place): Promise<Look> {
@@ -129,11 +156,13 @@ async function look(place: Place): Promise<Look> {
   const version = numberAt(objectAt(data, 'metadata'), 'version');
   if (isSuccess(reply) && version !== undefined) {
     const fields = objectAt(data, 'data');
-    // A version that was deleted has no data, and the reply to it may be of either status.
-    if (!fields) return { is: 'nothing', slot: slotOf(place, version, false) };
-    const slot = slotOf(place, version, true, fields);
-    if (!Object.hasOwn(fields, field)) return { is: 'nothing', slot };
-    return { is: 'value', bytes: bytesOf(fields[field]), slot };
+    if (fields) {
+      const slot = slotOf(place, version, true, fields);
+      if (!Object.hasOwn(fields, field)) return { is: 'nothing', slot };
+      return { is: 'value', bytes: bytesOf(fields[field]), slot };
+    }
+    // A version that was deleted, or written without data.
+    if (data?.data === null) return { is: 'nothing', slot: slotOf(place, version, false) };
   }
   if (isNotFound(reply)) return { is: 'nothing', slot: slotOf(place, version ?? 0, false) };
   if (!('lost' in reply) && reply.status === 403) return lookAtMetadata(place);
@@ -157,10 +186,15 @@ async function lookAtMetadata(place: Place): Promise<Look> {
   const version = numberAt(data, 'current_version');
   if (version === undefined) return { is: 'unreadable', problem: problemOf(client, read.value) };
   const current = objectAt(data, 'versions', String(version));
-  const isGone = version === 0 || (current && (current.destroyed === true || textAt(current, 'deletion_time') !== ''));
+  const isGone = version === 0 || (current && (current.destroyed === true || endOf(current) <= Date.now()));
   return isGone
     ? { is: 'nothing', slot: slotOf(place, version, false) }
     : { is: 'something', slot: slotOf(place, version, true) };
+}
+
+/** When a version is deleted, which may be yet to come; not a number where it stays. */
+function endOf(version: JsonObject | undefined): number {
+  return Date.parse(textAt(version, 'deletion_time') ?? '');
 }
 
 function numberAt(value: JsonObject | undefined, name: string): number | undefined {
@@ -226,8 +260,12 @@ async function writeVersion(place: Place, cas: number, changed: Changed, { isLiv
 
 function writtenBy(client: Client, answer: Answer, cas: number): Written {
   if (isSuccess(answer)) {
-    const version = numberAt(objectAt(answer.body, 'data'), 'version');
-    if (version !== undefined && version > cas) return { is: 'written', id: String(version) };
+    const made = objectAt(answer.body, 'data');
+    const version = numberAt(made, 'version');
+    const end = endOf(made);
+    const warning = Number.isNaN(end) ? '' : `Vault deletes this version at ${new Date(end).toISOString()}.`;
+    if (version !== undefined && version > cas)
+      return { is: 'written', id: String(version), ...(warning !== '' && { warning }) };
     return { is: 'uncertain', problem: problemOf(client, answer) };
   }
   if (!('lost' in answer) && isConflict(answer)) return { is: 'changed' };

@@ -17,6 +17,7 @@ export interface Call {
 export interface Reply {
   readonly status: number;
   readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** What goes wrong with a request: before it is carried out, or when it is answered. */
@@ -27,6 +28,8 @@ export interface StandIn {
   readonly calls: Call[];
   /** Asked for each request. */
   fault: (call: Call) => Fault;
+  /** Of every reply. */
+  replyHeaders: () => Readonly<Record<string, string>>;
   /** Done before a request that writes is carried out: what somebody else does meanwhile. */
   meanwhile: (call: Call) => void;
   close(): Promise<void>;
@@ -52,8 +55,8 @@ export async function standIn(answer: (call: Call) => Reply): Promise<StandIn> {
       if (fault === 'reset after') request.socket.destroy();
       else send(reply);
     });
-    const send = ({ status, body }: Reply) => {
-      response.writeHead(status, { 'content-type': 'application/json' });
+    const send = ({ status, body, headers }: Reply) => {
+      response.writeHead(status, { 'content-type': 'application/json', ...own.replyHeaders(), ...headers });
       response.end(body === undefined ? '' : JSON.stringify(body));
     };
   });
@@ -62,6 +65,7 @@ export async function standIn(answer: (call: Call) => Reply): Promise<StandIn> {
     address: `http://127.0.0.1:${port}`,
     calls: [],
     fault: () => undefined,
+    replyHeaders: () => ({}),
     meanwhile: () => undefined,
     async close() {
       server.closeAllConnections();
