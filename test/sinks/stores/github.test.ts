@@ -5,8 +5,9 @@ import sodium from 'libsodium-wrappers';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Secret } from '../../../src/secret/secret.ts';
 import { sealedFor } from '../../../src/sinks/stores/sealed-box.ts';
+import { describeContract } from '../contract.ts';
 import { githubStandIn } from './github-stand-in.ts';
-import { sinkOf, TOKEN } from './store-kinds.ts';
+import { githubKind, sinkOf, TOKEN } from './store-kinds.ts';
 
 const NEW = 'al-github-canary-of-the-new-key-0123456789-nEw1';
 const reference = { groupId: '0123456789abcdef01234567', entry: 'app_1' };
@@ -16,6 +17,16 @@ async function github() {
   onTestFinished(() => server.close());
   return server;
 }
+
+for (const kind of [
+  githubKind(
+    'github: of an environment',
+    'github:acme/app?environment=prod env#{entry}',
+    '/repos/acme/app/environments/prod env',
+  ),
+  githubKind('github: of an organization', 'github:acme/*#{entry}', '/orgs/acme/actions'),
+])
+  describeContract({ ...kind, isRetracting: true });
 
 test('libsodium opens what was sealed, whatever the text and the key', async () => {
   await sodium.ready;

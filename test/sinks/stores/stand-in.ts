@@ -16,6 +16,7 @@ export interface Call {
 export interface Reply {
   readonly status: number;
   readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** What goes wrong with a request: before it is carried out, or when it is answered. */
@@ -51,8 +52,8 @@ export async function standIn(answer: (call: Call) => Reply): Promise<StandIn> {
       if (fault === 'reset after') request.socket.destroy();
       else send(reply);
     });
-    const send = ({ status, body }: Reply) => {
-      response.writeHead(status, { 'content-type': 'application/json' });
+    const send = ({ status, body, headers }: Reply) => {
+      response.writeHead(status, { 'content-type': 'application/json', ...headers });
       response.end(body === undefined ? '' : JSON.stringify(body));
     };
   });
