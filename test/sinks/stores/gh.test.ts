@@ -4,6 +4,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { promisify } from 'node:util';
 import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { Secret } from '../../../src/secret/secret.ts';
 import { missingOf, realHome } from '../real-programs.ts';
 import { githubStandIn } from './github-stand-in.ts';
@@ -84,3 +85,73 @@ describe.skipIf(missing && process.env.CI === undefined).each(places)(`${title} 
     expect(server.secrets.get(path)?.value).toBe(OTHER);
   });
 });
+
+describe.skipIf(missing && process.env.CI === undefined)(
+  `the token of ${missing ? 'gh (not installed: gh)' : 'gh'}`,
+  () => {
+    const FRESH = 'canary-token-after-a-new-login-0123456789';
+
+    /** Logged in with gh, whose token the sink asks it for. */
+    async function loggedIn() {
+      const home = realHome();
+      const server = await githubStandIn(TOKEN);
+      onTestFinished(async () => {
+        await server.close();
+        await home.close();
+      });
+      const logIn = (token: string) => {
+        writeFileSync(home.at('hosts.yml'), `github.com:\n    user: ada\n    oauth_token: ${token}\n`, { mode: 0o600 });
+      };
+      logIn(TOKEN);
+      const environment = { ...home.env, GH_CONFIG_DIR: home.path };
+      const sink = sinkOf('github:acme/app#{entry}', { address: server.address, timeoutMs: 10_000 }, environment);
+      expect(await sink.lookUp(reference)).toEqual({ held: 'nothing' });
+      server.calls.length = 0;
+      return { server, sink, logIn };
+    }
+
+    test.each([
+      ['does not accept it', 401],
+      ['does not allow this', 403],
+      ['does not show the place', 404],
+    ])('is had again once where GitHub %s any more', async (_why, status) => {
+      const { server, sink, logIn } = await loggedIn();
+      server.tokens.set(FRESH, 'write');
+      server.fault = ({ headers }) => (headers.authorization === `Bearer ${TOKEN}` ? { status } : undefined);
+      logIn(FRESH);
+      expect(await sink.lookUp(reference)).toEqual({ held: 'nothing' });
+      expect(server.calls.filter(({ headers }) => headers.authorization === `Bearer ${TOKEN}`)).toHaveLength(1);
+    });
+
+    test('and where gh has no other, the refusal is told without it', async () => {
+      const { server, sink } = await loggedIn();
+      server.tokens.clear();
+      const preflight = await sink.preflight(reference, 'prove');
+      expect(preflight).toMatchObject({ failure: { code: 'SINK_NOT_READY', message: saying('401') } });
+      expect(JSON.stringify(preflight)).not.toContain('canary');
+      expect(server.calls).toHaveLength(1);
+    });
+
+    test('a person who is not logged in is told what to run', async () => {
+      const { server, sink, logIn } = await loggedIn();
+      server.tokens.clear();
+      logIn('');
+      const other = sinkOf('github:acme/app#KEY', { address: server.address }, realEnvironment());
+      expect(await other.preflight(reference, 'prove')).toMatchObject({
+        failure: { code: 'SINK_NOT_READY', hint: saying('gh auth token') },
+      });
+      expect(await sink.lookUp(reference)).toEqual({ held: 'unknown' });
+    });
+  },
+);
+
+/** Of a person who has never used gh. */
+function realEnvironment() {
+  const home = realHome();
+  onTestFinished(() => home.close());
+  return home.env;
+}
+
+function saying(words: string): unknown {
+  return expect.stringContaining(words);
+}
