@@ -114,6 +114,7 @@ export const presets: Readonly<Record<string, Preset>> = {
   'podman-secret': {
     uri: 'podman-secret:NAME',
     brief: 'a secret of podman 5',
+    testedWith: 'podman 5.4.2',
     expand: ({ target: name, fragment }) =>
       fragment === undefined && !name.includes('/')
         ? {
@@ -129,6 +130,7 @@ export const presets: Readonly<Record<string, Preset>> = {
   'docker-secret': {
     uri: 'docker-secret:NAME',
     brief: 'a secret of a Docker swarm, which cannot be changed: rotate to another entry',
+    testedWith: 'Docker 26.1.5',
     expand: ({ target: name, fragment }) =>
       fragment === undefined && !name.includes('/')
         ? {

@@ -4,19 +4,11 @@
 import { cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
-import { sinkSchema } from '../../src/config/sink-spec.ts';
 import { Secret } from '../../src/secret/secret.ts';
-import { openSinks } from '../../src/sinks/kinds.ts';
-import type { Sink } from '../../src/sinks/sink.ts';
 import { describeContract, type Store } from './contract.ts';
-import { done, makePassStore, missingOf, realHome, startKeyring, type RealHome } from './real-programs.ts';
+import { done, makePassStore, missingOf, realHome, sinkOf, startKeyring, type RealHome } from './real-programs.ts';
 
 const REFERENCE = { groupId: '0123456789abcdef01234567', entry: 'voyage.dev' };
-
-function sinkOf(uri: string, { env }: RealHome): Sink {
-  const sink = openSinks(new Map([['store', sinkSchema.parse(uri)]]), env).get('store');
-  return sink ?? expect.fail('no sink');
-}
 
 /** As {@link Store}, with the person's own way to it. */
 interface Scene {

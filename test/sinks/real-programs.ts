@@ -4,6 +4,10 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { accessSync, constants, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { expect } from 'vitest';
+import { sinkSchema } from '../../src/config/sink-spec.ts';
+import { openSinks } from '../../src/sinks/kinds.ts';
+import type { Sink } from '../../src/sinks/sink.ts';
 import { environmentOf } from './script-folder.ts';
 
 /** The programs of the list that are not there. */
@@ -71,6 +75,12 @@ export function done({ run }: Pick<RealHome, 'run'>, program: string, args: read
   const { status, stdout, stderr } = run(program, args, input);
   if (status !== 0) throw new Error(`${program} failed: ${stderr}`);
   return stdout.replace(/\n$/, '');
+}
+
+/** The sink of a URI, in that home. */
+export function sinkOf(uri: string, { env }: Pick<RealHome, 'env'>): Sink {
+  const sink = openSinks(new Map([['store', sinkSchema.parse(uri)]]), env).get('store');
+  return sink ?? expect.fail('no sink');
 }
 
 /** A store of pass, whose key has that passphrase. */
