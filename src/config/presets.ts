@@ -1,7 +1,7 @@
 // The presets: URIs that stand for a command which takes a secret, such as `pass:voyage/{entry}`. Each row says what the URI looks
 // like, with which version of the real program it was tested, and which command it is. Pure: it looks at nothing and runs nothing.
 
-import type { CommandSpec } from './command-spec.ts';
+import type { CommandSpec, Refusals } from './command-spec.ts';
 
 /** What stands behind the name of a preset: `TARGET?query#FRAGMENT`. */
 interface Target {
@@ -21,9 +21,22 @@ interface Preset {
   /** The programs and versions with which the tests of this project have seen it work; absent where they have not. */
   readonly testedWith?: string;
   readonly queries?: readonly string[];
+  /** What an exit code of `exists` says, and what to do about it. */
+  readonly refusals?: Refusals;
   /** Undefined where the target has not this form. */
   readonly expand: (target: Target) => Expansion | undefined;
 }
+
+/** Whether there is such an entry; 3 or 4 where pass could not write one, for whose keys are looked as pass looks. */
+const PASS_LOOK = [
+  'store=${PASSWORD_STORE_DIR:-$HOME/.password-store} entry=$store/$1.gpg folder=$store/$1',
+  '[ -z "$PASSWORD_STORE_KEY" ] || exec test -e "$entry"',
+  'set --',
+  'while folder=${folder%/*} && ! [ -f "$folder/.gpg-id" ]; do [ "$folder" != "$store" ] || exit 3; done',
+  'while read -r key; do key=${key%%#*} && [ -z "$key" ] || set -- "$@" -r "$key"; done <"$folder/.gpg-id"',
+  'gpg --batch --quiet --no-encrypt-to $PASSWORD_STORE_GPG_OPTS -e "$@" </dev/null >/dev/null || exit 4',
+  'test -e "$entry"',
+].join('\n');
 
 export const presets: Readonly<Record<string, Preset>> = {
   keychain: {
@@ -48,10 +61,18 @@ export const presets: Readonly<Record<string, Preset>> = {
         ? {
             argv: ['pass', 'insert', '-m', '-f', path],
             remove: ['pass', 'rm', '-f', path],
+            exists: ['/bin/sh', '-c', PASS_LOOK, 'sh', path],
             verify: ['pass', 'show', path],
             absent: [1],
           }
         : undefined,
+    refusals: {
+      3: ['The store of pass was never initialized.', 'Run: pass init GPG-ID'],
+      4: [
+        'gpg cannot encrypt for a key that the .gpg-id of the store of pass names.',
+        'See gpg --list-keys there, or run: pass init GPG-ID',
+      ],
+    },
   },
   op: {
     uri: 'op://VAULT/ITEM/FIELD',

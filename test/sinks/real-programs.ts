@@ -15,6 +15,12 @@ export function missingOf(programs: readonly string[]): readonly string[] {
   return programs.filter((program) => !isInstalled(program));
 }
 
+/** Why a test with these programs is skipped; undefined where it is not. */
+export function reasonOf(programs: readonly string[]): string | undefined {
+  const missing = missingOf(programs);
+  return missing.length > 0 ? `not installed: ${missing.join(', ')}` : undefined;
+}
+
 function isInstalled(program: string): boolean {
   const folders = (environmentOf().PATH ?? '').split(delimiter);
   return folders.some((folder) => {
@@ -77,9 +83,9 @@ export function done({ run }: Pick<RealHome, 'run'>, program: string, args: read
   return stdout.replace(/\n$/, '');
 }
 
-/** The sink of a URI, in that home. */
-export function sinkOf(uri: string, { env }: Pick<RealHome, 'env'>): Sink {
-  const sink = openSinks(new Map([['store', sinkSchema.parse(uri)]]), env).get('store');
+/** The sink of a URI or an object, in that home. */
+export function sinkOf(spec: string | object, { env }: Pick<RealHome, 'env'>): Sink {
+  const sink = openSinks(new Map([['store', sinkSchema.parse(spec)]]), env).get('store');
   return sink ?? expect.fail('no sink');
 }
 
