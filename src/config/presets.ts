@@ -27,15 +27,16 @@ interface Preset {
   readonly expand: (target: Target) => Expansion | undefined;
 }
 
-/** Whether there is such an entry; 3 or 4 where pass could not write one, for whose keys are looked as pass looks. */
+/** Whether there is such an entry; 3 or 4 where pass could not make one. Looks for the keys as pass does. */
 const PASS_LOOK = [
   'store=${PASSWORD_STORE_DIR:-$HOME/.password-store} entry=$store/$1.gpg folder=$store/$1',
-  '[ -z "$PASSWORD_STORE_KEY" ] || exec test -e "$entry"',
+  '[ ! -e "$entry" ] || exit 0',
+  '[ -z "$PASSWORD_STORE_KEY" ] || exit 1',
   'set --',
   'while folder=${folder%/*} && ! [ -f "$folder/.gpg-id" ]; do [ "$folder" != "$store" ] || exit 3; done',
   'while read -r key; do key=${key%%#*} && [ -z "$key" ] || set -- "$@" -r "$key"; done <"$folder/.gpg-id"',
   'gpg --batch --quiet --no-encrypt-to $PASSWORD_STORE_GPG_OPTS -e "$@" </dev/null >/dev/null || exit 4',
-  'test -e "$entry"',
+  'exit 1',
 ].join('\n');
 
 export const presets: Readonly<Record<string, Preset>> = {

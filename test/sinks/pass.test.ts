@@ -149,6 +149,19 @@ describe.skipIf(skipped !== undefined && process.env.CI === undefined)(title, ()
     expect(problem.hint).toContain('gpg');
   });
 
+  test('what is there is read where a colleague has no key here, and stays where it cannot be replaced', async () => {
+    const store = open();
+    const old = 'al-old-canary-0123456789-0123456789-odu2';
+    await store.put(old);
+    writeFileSync(store.home.at('store/.gpg-id'), 'ada@example.org\nnobody@example.org\n');
+    expect(await store.sink.lookUp(REFERENCE)).toMatchObject({ held: 'value' });
+    const preflight = await store.sink.preflight(REFERENCE, 'prove', { maskedSecret: 'al-****odu2', isLastHere: true });
+    if (!preflight.ok) return expect.fail(preflight.failure.message);
+    expect(await preflight.value.write.deliver(SECRET)).toMatchObject({ outcome: 'failed' });
+    expect(await preflight.value.write.retract()).toBe('out');
+    expect(await store.held()).toBe(old);
+  });
+
   test.each(['Ada <ada@example.org># whose key\n', '\n#\nada@example.org\n'])(
     'the .gpg-id of the folder nearest to the entry counts: %j',
     async (text) => {

@@ -129,7 +129,7 @@ function hintFor(answer: Answer): string {
   if (status >= 300 && status < 400)
     return 'The repository or its owner may have another name now: configure that one.';
   if (status !== 403 && status !== 404) return '';
-  return 'The token may have no right to the secrets there, or the repository or environment is not there.';
+  return 'The token may have no right to the secrets there, or the repository, environment or organization is not there.';
 }
 
 interface PublicKey {
