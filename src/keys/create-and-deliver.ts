@@ -186,7 +186,7 @@ async function handOver(
   const about = deliveryOf(prepared, intent, key, { endpoint, page: call });
   const outcome = known ? await deliver(write, secret, about) : journalLost;
   if (outcome.outcome === 'delivered') {
-    await intent.record({ step: 'delivered', apiKeyId, fingerprint });
+    await intent.record({ step: 'delivered', apiKeyId, fingerprint }, outcome.version);
     const { verification, disclosed } = outcome;
     const delivery = receipt(choice, {
       location: write.location,
@@ -260,7 +260,7 @@ const journalLost: DeliveryOutcome = {
 };
 
 type DeliveryOutcome =
-  | (Pick<Extract<Delivery, { outcome: 'written' }>, 'warnings' | 'disclosed'> & {
+  | (Pick<Extract<Delivery, { outcome: 'written' }>, 'warnings' | 'disclosed' | 'version'> & {
       readonly outcome: 'delivered';
       readonly verification: Verification;
     })

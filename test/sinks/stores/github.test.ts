@@ -109,6 +109,16 @@ test('what came in between is told of', async () => {
   expect(delivery).toMatchObject({ outcome: 'written', warnings: [expect.stringContaining('meanwhile')] });
 });
 
+test('what came in between in a rotation stays', async () => {
+  const server = await github();
+  server.put(PATH, 'of before');
+  const write = await prepared(server, { maskedSecret: undefined, isLastHere: true });
+  server.put(PATH, 'of another');
+  expect(await write.deliver(new Secret(NEW))).toMatchObject({ outcome: 'failed' });
+  expect(await write.retract()).toBe('out');
+  expect(server.secrets.get(PATH)?.value).toBe('of another');
+});
+
 test('a secret sealed for a public key that has changed meanwhile is not there, and not called so', async () => {
   const server = await github();
   const write = await prepared(server);
