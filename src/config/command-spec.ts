@@ -2,6 +2,9 @@
 
 type Argv = readonly [string, ...string[]];
 
+/** By exit code: what is wrong, and what to do about it. */
+export type Refusals = Readonly<Record<number, readonly [message: string, hint: string]>>;
+
 export interface CommandSpec {
   readonly type: 'command';
   /** The program (an absolute path or a name looked up in PATH) and its arguments, which may hold placeholders. */
@@ -31,7 +34,9 @@ export interface CommandSpec {
   /** Limit for one run of a program, in milliseconds. */
   readonly timeoutMs: number;
   /** What the operator wrote, where that is a URI that stands for it. */
-  readonly preset?: { readonly uri: string; readonly testedWith?: string | undefined } | undefined;
+  readonly preset?:
+    | { readonly uri: string; readonly testedWith?: string | undefined; readonly refusals?: Refusals | undefined }
+    | undefined;
 }
 
 /** All texts of a command in which `{groupId}` and `{entry}` are placeholders. */

@@ -1,7 +1,7 @@
 // The presets: URIs that stand for a command which takes a secret, such as `pass:voyage/{entry}`. Each row says what the URI looks
 // like, with which version of the real program it was tested, and which command it is. Pure: it looks at nothing and runs nothing.
 
-import type { CommandSpec } from './command-spec.ts';
+import type { CommandSpec, Refusals } from './command-spec.ts';
 
 /** What stands behind the name of a preset: `TARGET?query#FRAGMENT`. */
 interface Target {
@@ -21,9 +21,23 @@ interface Preset {
   /** The programs and versions with which the tests of this project have seen it work; absent where they have not. */
   readonly testedWith?: string;
   readonly queries?: readonly string[];
+  /** What an exit code of `exists` says, and what to do about it. */
+  readonly refusals?: Refusals;
   /** Undefined where the target has not this form. */
   readonly expand: (target: Target) => Expansion | undefined;
 }
+
+/** Whether there is such an entry; 3 or 4 where pass could not make one. Looks for the keys as pass does. */
+const PASS_LOOK = [
+  'store=${PASSWORD_STORE_DIR:-$HOME/.password-store} entry=$store/$1.gpg folder=$store/$1',
+  '[ ! -e "$entry" ] || exit 0',
+  '[ -z "$PASSWORD_STORE_KEY" ] || exit 1',
+  'set --',
+  'while folder=${folder%/*} && ! [ -f "$folder/.gpg-id" ]; do [ "$folder" != "$store" ] || exit 3; done',
+  'while read -r key; do key=${key%%#*} && [ -z "$key" ] || set -- "$@" -r "$key"; done <"$folder/.gpg-id"',
+  'gpg --batch --quiet --no-encrypt-to $PASSWORD_STORE_GPG_OPTS -e "$@" </dev/null >/dev/null || exit 4',
+  'exit 1',
+].join('\n');
 
 export const presets: Readonly<Record<string, Preset>> = {
   keychain: {
@@ -48,10 +62,18 @@ export const presets: Readonly<Record<string, Preset>> = {
         ? {
             argv: ['pass', 'insert', '-m', '-f', path],
             remove: ['pass', 'rm', '-f', path],
+            exists: ['/bin/sh', '-c', PASS_LOOK, 'sh', path],
             verify: ['pass', 'show', path],
             absent: [1],
           }
         : undefined,
+    refusals: {
+      3: ['The store of pass was never initialized.', 'Run: pass init GPG-ID'],
+      4: [
+        'gpg cannot encrypt for a key that the .gpg-id of the store of pass names.',
+        'See gpg --list-keys there, or run: pass init GPG-ID',
+      ],
+    },
   },
   op: {
     uri: 'op://VAULT/ITEM/FIELD',
@@ -114,6 +136,7 @@ export const presets: Readonly<Record<string, Preset>> = {
   'podman-secret': {
     uri: 'podman-secret:NAME',
     brief: 'a secret of podman 5',
+    testedWith: 'podman 5.4.2',
     expand: ({ target: name, fragment }) =>
       fragment === undefined && !name.includes('/')
         ? {
@@ -129,6 +152,7 @@ export const presets: Readonly<Record<string, Preset>> = {
   'docker-secret': {
     uri: 'docker-secret:NAME',
     brief: 'a secret of a Docker swarm, which cannot be changed: rotate to another entry',
+    testedWith: 'Docker 26.1.5',
     expand: ({ target: name, fragment }) =>
       fragment === undefined && !name.includes('/')
         ? {

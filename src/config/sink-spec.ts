@@ -172,14 +172,8 @@ const preset = z.pipe(
     const command = expandPreset(uri);
     if (!command) return z.NEVER;
     const passed = [...(command.passEnv ?? []), ...passEnv];
-    return {
-      ...command,
-      type: 'command',
-      passEnv: passed,
-      env,
-      timeoutMs,
-      preset: { uri, testedWith: presets[presetOf(uri) ?? '']?.testedWith },
-    };
+    const { testedWith, refusals } = presets[presetOf(uri) ?? ''] ?? {};
+    return { ...command, type: 'command', passEnv: passed, env, timeoutMs, preset: { uri, testedWith, refusals } };
   }),
 );
 

@@ -187,7 +187,7 @@ async function handOver(
   const delivering = deliveryOf(prepared, intent, key, { endpoint, page: call });
   const outcome = known ? await deliver(write, secret, delivering) : journalLost;
   if (outcome.outcome === 'delivered') {
-    await intent.record({ step: 'delivered', apiKeyId, fingerprint });
+    await intent.record({ step: 'delivered', apiKeyId, fingerprint }, outcome.version);
     const { verification, disclosed } = outcome;
     const delivery = receipt(choice, {
       location: write.location,
@@ -262,7 +262,7 @@ const journalLost: DeliveryOutcome = {
 };
 
 type DeliveryOutcome =
-  | (Pick<Extract<Delivery, { outcome: 'written' }>, 'warnings' | 'disclosed'> & {
+  | (Pick<Extract<Delivery, { outcome: 'written' }>, 'warnings' | 'disclosed' | 'version'> & {
       readonly outcome: 'delivered';
       readonly verification: Verification;
     })

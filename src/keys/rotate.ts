@@ -124,7 +124,7 @@ async function examine(context: RotateContext, wish: RotateRequest, call: Reques
   const chosen = await choosePlace(context, request, { ...seen, old, looked }, call);
   if (!chosen.ok) return chosen;
   const choice = chosen.value;
-  const replaced = { ...replacedBy(groupId, old, intents), isLastHere: isLastAt(choice, intents, apiKeyId) };
+  const replaced = { ...replacedBy(groupId, old, intents), ...lastAt(choice, intents, apiKeyId) };
   const preflight = await choice.sink.preflight(choice.reference, 'inspect', replaced);
   if (!preflight.ok) {
     const { isRefusedLook } = preflight.failure;
@@ -163,9 +163,10 @@ async function recordLook(
   return undefined;
 }
 
-function isLastAt(choice: SinkChoice, intents: readonly Intent[], apiKeyId: string): boolean {
+function lastAt(choice: SinkChoice, intents: readonly Intent[], apiKeyId: string): Partial<Replaced> {
   const last = lastDeliveredTo(choice, intents);
-  return last !== undefined && isOfKey(last, choice.reference.groupId, apiKeyId);
+  const isLastHere = last !== undefined && isOfKey(last, choice.reference.groupId, apiKeyId);
+  return { isLastHere, version: last?.version };
 }
 
 /** Where the caller says, else where the old secret is, else as a create chooses. */

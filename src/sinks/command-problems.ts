@@ -2,6 +2,7 @@
 // program. It never holds what a program said.
 
 import { subjectOf, type Program } from '../programs/child-process.ts';
+import type { CommandSpec } from '../config/command-spec.ts';
 import type { Seen } from './command-look.ts';
 import { entryExists, notReady, type SinkProblem } from './sink.ts';
 
@@ -20,12 +21,15 @@ export function unseenValue(name: string, program: Program): SinkProblem {
   );
 }
 
-/** @param absent what the operator wrote; undefined where a preset knows it better */
+/** @param known the codes of `absent` that the operator wrote, or the preset that knows them better */
 export function unreadablePlace(
   name: string,
   { message, code }: Extract<Seen, { is: 'unreadable' }>,
-  absent: readonly number[] | undefined,
+  known: readonly number[] | NonNullable<CommandSpec['preset']>,
 ): SinkProblem {
+  const absent = 'uri' in known ? undefined : known;
+  const refusal = 'uri' in known && code !== undefined ? known.refusals?.[code] : undefined;
+  if (refusal) return notReady(...refusal);
   const unlock = `See that it can read: a key, a keyring or a login may be locked or have ended. ${CONDITIONS}`;
   const codes = [...(absent ?? []), ...(code === undefined ? [] : [code])].join(', ');
   const hint =

@@ -98,7 +98,7 @@ interface Commands {
   readonly replace: Program;
   readonly remove: Program | undefined;
   readonly lookers: Lookers;
-  readonly isPreset: boolean;
+  readonly preset: CommandSpec['preset'];
   /** One text for the place, for every sink that has the same commands. */
   readonly place: string;
 }
@@ -131,7 +131,7 @@ async function openCommands(
     replace: replace ?? create,
     remove,
     lookers: { exists, verify, rules: lookRules(spec, reference) },
-    isPreset: spec.preset !== undefined,
+    preset: spec.preset,
     place: `command:${fingerprintOfBytes(Buffer.from(id, 'utf8'))}`,
   });
 }
@@ -168,7 +168,7 @@ type Place =
   | { readonly holds: 'unknown' };
 
 function judgePlace(
-  { name, lookers, isPreset }: Commands,
+  { name, lookers, preset }: Commands,
   replaced: Replaced | undefined,
   seen: Seen | undefined,
 ): Result<Place, SinkProblem> {
@@ -177,7 +177,7 @@ function judgePlace(
     case 'nothing':
       return ok({ holds: 'nothing' });
     case 'unreadable':
-      return failed(unreadablePlace(name, seen, isPreset ? undefined : lookers.rules.absent));
+      return failed(unreadablePlace(name, seen, preset ?? lookers.rules.absent));
     case 'something':
       if (replaced?.isLastHere === true) return ok({ holds: 'something' });
       return failed(replaced ? unseenValue(name, seen.by) : notFree(name, seen.by, 'finds'));

@@ -86,6 +86,8 @@ export interface Replaced {
    * show may give way.
    */
   readonly isLastHere?: boolean;
+  /** What the journal knows of that version; a value of another one stays. Absent where it knows none. */
+  readonly version?: Fingerprint | undefined;
 }
 
 /** A named place for secrets, as the operator configured it. */
@@ -215,6 +217,8 @@ export type Delivery =
       readonly warnings: readonly string[];
       /** Only from the inline sink: the value to show in the tool's result. */
       readonly disclosed?: string;
+      /** Of what the store calls the version that was written, where it has versions. */
+      readonly version?: Fingerprint | undefined;
     }
   /** Nothing usable was left behind. */
   | { readonly outcome: 'failed'; readonly message: string; readonly hint: string }

@@ -7,6 +7,8 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import type { CommandSpec } from '../../src/config/command-spec.ts';
 import { rotateKey } from '../../src/keys/rotate.ts';
 import { openSinks } from '../../src/sinks/kinds.ts';
+import { githubStandIn } from '../sinks/stores/github-stand-in.ts';
+import { sinkOf, TOKEN } from '../sinks/stores/store-kinds.ts';
 import { containing, matching } from '../matching.ts';
 import { GROUP, behaving, program, quiet, startBench } from './bench.ts';
 
@@ -210,4 +212,52 @@ test('a sink that says that a secret is out is not believed where a look sees it
   const request = { groupId: GROUP, apiKeyId, confirmName: 'app', keepOld: false, dryRun: false };
   expect(await rotateKey(context, request, quiet())).toMatchObject({ failure: { keyState: 'unknown' } });
   expect(bench.live()).toHaveLength(2);
+});
+
+describe('a store that shows the version of a value only', () => {
+  const path = '/repos/acme/app/actions/secrets/APP';
+  const benchOfGithub = async () => {
+    const server = await githubStandIn(TOKEN);
+    onTestFinished(() => server.close());
+    const bench = await startBench();
+    onTestFinished(() => bench.close());
+    const sink = sinkOf('github:acme/app#APP', { address: server.address }, { GH_TOKEN: TOKEN });
+    const context = { ...bench.context(), sinks: new Map([['app', sink]]), defaultSink: 'app' };
+    expect(await bench.create('first', {}, context)).toMatchObject({ outcome: 'delivered' });
+    return { server, bench, context };
+  };
+
+  test('gives way to one rotation after the other', async () => {
+    const { server, bench, context } = await benchOfGithub();
+    const names = ['first', 'second', 'third', 'fourth'];
+    for (const [index, newName] of names.slice(1).entries()) {
+      const rotated = await bench.rotate(names[index] ?? '', { newName }, context);
+      expect(rotated).toMatchObject({ outcome: 'rotated', oldKey: { state: 'kept' } });
+      const key = bench.sandbox.keys().find(({ name }) => name === newName);
+      expect(server.secrets.get(path)?.value).toBe(key?.secret);
+    }
+  });
+
+  test('keeps what somebody else has put there since', async () => {
+    const { server, bench, context } = await benchOfGithub();
+    server.put(path, 'of somebody else');
+    expect(await bench.rotate('first', {}, context)).toMatchObject({
+      failure: { code: 'SINK_ENTRY_EXISTS', keyState: 'not_created' },
+    });
+    expect(server.secrets.get(path)?.value).toBe('of somebody else');
+    expect(bench.sandbox.keys().map(({ name }) => name)).toEqual(['first']);
+  });
+
+  test('keeps what somebody else puts there while the new key is made', async () => {
+    const { server, bench, context } = await benchOfGithub();
+    const atlas = bench.context().atlas;
+    const createKey: typeof atlas.createKey = (...given) => {
+      server.put(path, 'of somebody else');
+      return atlas.createKey(...given);
+    };
+    expect(await bench.rotate('first', {}, { ...context, atlas: { ...atlas, createKey } })).toMatchObject({
+      failure: { code: 'SINK_WRITE_FAILED', keyState: 'rolled_back' },
+    });
+    expect(server.secrets.get(path)?.value).toBe('of somebody else');
+  });
 });

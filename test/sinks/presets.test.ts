@@ -1,22 +1,12 @@
-// The presets against the real programs, each with a store of its own: the contract of sinks, and what each program is like. It
-// needs the Debian packages pass, gnupg, age, libsecret-tools, gnome-keyring, dbus, keepassxc and systemd.
+// The presets against the real programs, each with a store of its own: the contract of sinks (of pass in pass.test.ts). It
+// needs the Debian packages age, libsecret-tools, gnome-keyring, dbus, keepassxc and systemd.
 
-import { cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
-import { sinkSchema } from '../../src/config/sink-spec.ts';
-import { Secret } from '../../src/secret/secret.ts';
-import { openSinks } from '../../src/sinks/kinds.ts';
-import type { Sink } from '../../src/sinks/sink.ts';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { describe } from 'vitest';
 import { describeContract, type Store } from './contract.ts';
-import { done, makePassStore, missingOf, realHome, startKeyring, type RealHome } from './real-programs.ts';
+import { done, realHome, reasonOf, sinkOf, startKeyring, type RealHome } from './real-programs.ts';
 
 const REFERENCE = { groupId: '0123456789abcdef01234567', entry: 'voyage.dev' };
-
-function sinkOf(uri: string, { env }: RealHome): Sink {
-  const sink = openSinks(new Map([['store', sinkSchema.parse(uri)]]), env).get('store');
-  return sink ?? expect.fail('no sink');
-}
 
 /** As {@link Store}, with the person's own way to it. */
 interface Scene {
@@ -27,75 +17,6 @@ interface Scene {
 function storeIn(home: RealHome, { uri, store }: Scene): Store {
   return { sink: sinkOf(uri, home), reference: REFERENCE, ...store, close: () => home.close() };
 }
-
-function reasonOf(programs: readonly string[]): string | undefined {
-  const missing = missingOf(programs);
-  return missing.length > 0 ? `not installed: ${missing.join(', ')}` : undefined;
-}
-
-const PASS = ['pass', 'gpg', 'gpgconf'];
-const PASSPHRASE = 'correct horse';
-
-/** A store whose key has a passphrase. To make it takes seconds. */
-let madeStore: RealHome | undefined;
-function copiedStore(): RealHome {
-  if (!madeStore) {
-    madeStore = realHome();
-    writeFileSync(madeStore.at('gpg-agent.conf'), 'pinentry-program /bin/false\n');
-    makePassStore(madeStore, PASSPHRASE);
-    done(madeStore, 'gpgconf', ['--kill', 'all']);
-  }
-  const home = realHome();
-  cpSync(madeStore.path, home.path, { recursive: true, filter: (path) => !/\/S\.[^/]*$/.test(path) });
-  return home;
-}
-afterAll(() => madeStore?.close());
-
-/** The agent knows the passphrase until it is locked. */
-function passScene(home: RealHome): Scene {
-  const file = home.at('store/atlas/voyage.dev.gpg');
-  const held = () => {
-    if (!existsSync(file)) return undefined;
-    const asked = ['--batch', '--quiet', '--pinentry-mode', 'loopback', '--passphrase', PASSPHRASE, '--decrypt', file];
-    return done(home, 'gpg', asked);
-  };
-  const put = (value: string) => {
-    done(home, 'pass', ['insert', '-m', '-f', 'atlas/voyage.dev'], value);
-  };
-  const lock = () => {
-    done(home, 'gpgconf', ['--kill', 'gpg-agent']);
-  };
-  // The agent has learnt the passphrase once something was decrypted.
-  put('nothing');
-  held();
-  rmSync(home.at('store/atlas'), { recursive: true });
-  return {
-    uri: 'pass:atlas/{entry}',
-    store: {
-      held,
-      put,
-      lock,
-      forbidWrites: () => {
-        rmSync(home.at('store/.gpg-id'));
-      },
-      takeAway: () => {
-        rmSync(home.at('store'), { recursive: true });
-      },
-    },
-  };
-}
-
-describeContract({
-  name: 'pass:',
-  skipped: reasonOf(PASS),
-  verification: 'read-back',
-  isRetracting: true,
-  timeoutMs: 120_000,
-  open() {
-    const home = copiedStore();
-    return storeIn(home, passScene(home));
-  },
-});
 
 const AGE = ['age', 'age-keygen'];
 
@@ -262,27 +183,3 @@ describe.runIf(isRoot)('as root', () => {
     },
   });
 });
-
-test.skipIf(missingOf(PASS).length > 0 && process.env.CI === undefined)(
-  'pass with a locked agent: the entry of a live key stays, and a free one is still free',
-  async () => {
-    const home = copiedStore();
-    onTestFinished(() => home.close());
-    const { uri, store } = passScene(home);
-    const sink = sinkOf(uri, home);
-    await store.put('al-live-canary-0123456789-0123456789');
-    await store.lock?.();
-    const taken = await sink.preflight(REFERENCE, 'prove');
-    expect(taken).toMatchObject({ failure: { code: 'SINK_NOT_READY' } });
-    expect(JSON.stringify(taken)).not.toMatch(/canary|absent/);
-    const free = await sink.preflight({ ...REFERENCE, entry: 'other' }, 'prove');
-    if (!free.ok) return expect.fail(free.failure.message);
-    const secret = new Secret('al-canary-of-a-new-key-0123456789');
-    expect(await free.value.write.deliver(secret)).toMatchObject({ outcome: 'written' });
-    // It cannot be read back: nobody may say that it is there, or that it is not.
-    expect(await free.value.write.verify(secret)).toMatchObject({ outcome: 'unreadable' });
-    expect(await free.value.write.retract()).toBe('unknown');
-    expect(existsSync(join(home.path, 'store/atlas/other.gpg'))).toBe(true);
-    expect(await store.held()).toBe('al-live-canary-0123456789-0123456789');
-  },
-);

@@ -4,11 +4,21 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { accessSync, constants, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { expect } from 'vitest';
+import { sinkSchema } from '../../src/config/sink-spec.ts';
+import { openSinks } from '../../src/sinks/kinds.ts';
+import type { Sink } from '../../src/sinks/sink.ts';
 import { environmentOf } from './script-folder.ts';
 
 /** The programs of the list that are not there. */
 export function missingOf(programs: readonly string[]): readonly string[] {
   return programs.filter((program) => !isInstalled(program));
+}
+
+/** Why a test with these programs is skipped; undefined where it is not. */
+export function reasonOf(programs: readonly string[]): string | undefined {
+  const missing = missingOf(programs);
+  return missing.length > 0 ? `not installed: ${missing.join(', ')}` : undefined;
 }
 
 function isInstalled(program: string): boolean {
@@ -71,6 +81,12 @@ export function done({ run }: Pick<RealHome, 'run'>, program: string, args: read
   const { status, stdout, stderr } = run(program, args, input);
   if (status !== 0) throw new Error(`${program} failed: ${stderr}`);
   return stdout.replace(/\n$/, '');
+}
+
+/** The sink of a URI or an object, in that home. */
+export function sinkOf(spec: string | object, { env }: Pick<RealHome, 'env'>): Sink {
+  const sink = openSinks(new Map([['store', sinkSchema.parse(spec)]]), env).get('store');
+  return sink ?? expect.fail('no sink');
 }
 
 /** A store of pass, whose key has that passphrase. */

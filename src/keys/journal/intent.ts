@@ -60,6 +60,8 @@ export interface Intent extends Plan {
   readonly openedAt: string;
   readonly updatedAt: string;
   readonly state: Step;
+  /** Of the version that a store which has versions gave the delivered secret. */
+  readonly version?: Fingerprint | undefined;
 }
 
 const STEPS = ['sending', 'created', 'undelivered', 'delivered', 'retiring', 'ended'];
@@ -120,6 +122,7 @@ function isIntent(value: unknown): value is Intent {
   if (typeof nonce !== 'string' || !NONCE.test(nonce)) return false;
   if (!['name', 'sink', 'openedAt', 'updatedAt'].every((field) => typeof value[field] === 'string')) return false;
   if (owner !== null && !(isObject(owner) && 'pid' in owner)) return false;
+  if ('version' in value && typeof value.version !== 'string') return false;
   if ('place' in value && typeof value.place !== 'string') return false;
   if ('replaces' in value && !isReplacement(value.replaces)) return false;
   return isObject(state) && STEPS.includes(String(state.step));

@@ -21,6 +21,7 @@ import {
 } from '../../files/process-owner.ts';
 import { askFirst } from '../../files/machine.ts';
 import { withDirectory, withMadeDirectory, type SafeDirectory, appendLine } from '../../files/safe-directory.ts';
+import type { Fingerprint } from '../../secret/opened-secret.ts';
 import { failed, ok, refusal, type Failure, type Result } from '../../failure.ts';
 import {
   findRival,
@@ -68,8 +69,8 @@ interface OpenLimits {
 
 /** An intent of this process. */
 export interface OpenIntent extends Intent {
-  /** Answers false where it could not be written. */
-  record(state: Step): Promise<boolean>;
+  /** Answers false where it could not be written. A `version` is kept with every later step too. */
+  record(state: Step, version?: Fingerprint): Promise<boolean>;
   /**
    * As {@link record}, and this process does no more about it. An end is not waited for on the disk: should the power fail,
    * the step before says no less.
@@ -96,8 +97,14 @@ export function openJournal(stateDirectory: string, self: ProcessOwner = thisPro
   const directory = join(stateDirectory, 'intents');
   const settled: Settled = new Map();
   const handle = (intent: Intent): OpenIntent => {
-    const tell = (owner: ProcessOwner | null) => (state: Step) => write(directory, { ...intent, owner }, state);
-    return { ...intent, record: tell(intent.owner), release: tell(null) };
+    let { version } = intent;
+    const tell = (owner: ProcessOwner | null) => (state: Step) =>
+      write(directory, { ...intent, owner, version }, state);
+    const record: OpenIntent['record'] = (state, given) => {
+      version = given ?? version;
+      return tell(intent.owner)(state);
+    };
+    return { ...intent, record, release: tell(null) };
   };
   return {
     async open(plan, limits) {

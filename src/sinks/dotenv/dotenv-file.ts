@@ -17,7 +17,7 @@ import { replaceVariable, linesWith, setVariable, takeBack, type Trace } from '.
 import { valueOf } from './node-reader.ts';
 
 /** One variable of one file. */
-interface Variable {
+export interface Variable {
   readonly place: FilePath;
   readonly variable: string;
 }
@@ -27,6 +27,15 @@ export interface Assignment extends Variable {
   readonly environment: Environment;
   /** Of the call, for the names of temporary files. */
   readonly nonce?: string | undefined;
+  /** Adds to the text in which the variable has its value: both are one write. */
+  readonly besides?: ((text: string) => Beside) | undefined;
+}
+
+export interface Beside {
+  readonly text: string;
+  readonly warnings: readonly string[];
+  /** What was added; absent where nothing was. */
+  readonly line?: { readonly variable: string; readonly value: string; readonly trace: Trace };
 }
 
 /** What {@link assign} did, as far as {@link unassign} and people must know. */
@@ -40,6 +49,7 @@ export interface Assigned {
   readonly dropped: readonly string[];
   /** The readers that do not read the variable in this file. */
   readonly blind: readonly string[];
+  readonly beside?: Omit<Beside, 'text'>;
   /** The value that gave way. */
   readonly old?: Secret;
 }
@@ -136,7 +146,7 @@ export function inWords(items: readonly (string | number)[]): string {
   return items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} and ${items.slice(-1).join('')}`;
 }
 
-/** Gives the variable its value, in the place of the old secret if there is one. `note` is called before each write. */
+/** Gives the variable its value, in the place of the old secret if there is one, and adds what goes beside it. `note` is called before each write. */
 export function assign(
   assignment: Assignment,
   value: string,
@@ -150,7 +160,8 @@ export function assign(
     const edit = edited(assignment, current.value?.text ?? '', value, old);
     if (!edit.ok) return edit;
     const { text, trace, dropped, blind } = edit.value;
-    const bytes = Buffer.from(text, 'utf8');
+    const { text: whole, ...beside } = assignment.besides?.(text) ?? { text, warnings: [] };
+    const bytes = Buffer.from(whole, 'utf8');
     const stats = current.value?.stats;
     const readers = stats && (await keptReaders(place.path, stats, environment));
     if (readers?.ok === false) return readers;
@@ -159,6 +170,7 @@ export function assign(
       trace,
       dropped,
       blind,
+      beside,
       access: warnings,
       ...(stats && { oldMode: modeOf(stats) }),
       ...(old && { old }),
@@ -172,7 +184,7 @@ export function assign(
   });
 }
 
-/** Undoes {@link assign}, but only while the variable has that value. The file goes where it holds nothing else. */
+/** Undoes {@link assign}, all of it, but only while the variable has that value. The file goes where it holds nothing else. */
 export async function unassign(
   assignment: Assignment,
   value: string,
@@ -189,7 +201,10 @@ export async function unassign(
     if (!current.ok) return current;
     if (current.value === undefined) return ok(undefined);
     const { text, stats } = current.value;
-    const undone = takeBack(text, variable, value, assigned.trace, assigned.old && openSecret(assigned.old));
+    const line = assigned.beside?.line;
+    const without = line && takeBack(text, line.variable, line.value, line.trace);
+    const old = assigned.old && openSecret(assigned.old);
+    const undone = takeBack(without ?? text, variable, value, assigned.trace, old);
     if (undone === undefined) return ok(undefined);
     if (undone === '' && assigned.oldMode === undefined) {
       await removeIfSame(directory, place.name, stats);

@@ -43,6 +43,7 @@ import {
   unassign,
   type Assigned,
   type Assignment,
+  type Variable,
 } from './dotenv-file.ts';
 import { isVariableName, needsNoQuotes } from './dotenv-text.ts';
 import { withEndpoint } from './endpoint-line.ts';
@@ -70,10 +71,7 @@ export function dotenvSink(name: string, spec: DotenvSpec, environment: Environm
       const rehearsed = await preflightFile(assignment.value.place, mode, environment, judge);
       if (!rehearsed.ok) return rehearsed;
       const { judged, warnings, access } = rehearsed.value;
-      const write = dotenvWrite(assignment.value, judged?.old, access);
-      if (spec.endpointVariable === undefined) return ok({ write, warnings });
-      const endpoint = { ...assignment.value, variable: expand(spec.endpointVariable, address) };
-      return ok({ write: withEndpoint(write, endpoint), warnings });
+      return ok({ write: dotenvWrite(assignment.value, judged?.old, access), warnings });
     },
     async lookUp(address): Promise<Held> {
       const assignment = assignmentOf(spec, address, environment);
@@ -94,20 +92,28 @@ export function dotenvSink(name: string, spec: DotenvSpec, environment: Environm
   };
 }
 
+/** Of the secret, and the variable that gets the endpoint, if one does. */
+type Assignments = Assignment & { readonly endpoint: Variable | undefined };
+
 function assignmentOf(
   spec: DotenvSpec,
   address: SecretReference,
   environment: Environment,
-): Result<Assignment, SinkProblem> {
+): Result<Assignments, SinkProblem> {
   const place = filePathOf(spec.path, address);
   if (!place.ok) return place;
   const variable = expand(spec.variable, address);
-  if (isVariableName(variable)) return ok({ place: place.value, variable, environment });
+  const beside = spec.endpointVariable === undefined ? undefined : expand(spec.endpointVariable, address);
+  const wrong = [variable, beside ?? variable].find((name) => !isVariableName(name));
+  const endpoint = beside === undefined ? undefined : { place: place.value, variable: beside };
+  if (wrong === undefined) return ok({ place: place.value, variable, environment, endpoint });
   return failed(
     notReady(
-      `"${variable}" is not a variable name.`,
+      `"${wrong}" is not a variable name.`,
       'A variable has only the letters A to Z and a to z, digits and "_", and does not begin with a digit. ' +
-        (takesEntry(spec.variable) ? 'Pass another entry.' : 'Configure another variable for this sink.'),
+        (takesEntry(spec.variable, spec.endpointVariable ?? '')
+          ? 'Pass another entry.'
+          : 'Configure another variable for this sink.'),
     ),
   );
 }
@@ -164,7 +170,7 @@ function findOld({ place, variable }: Assignment, text: string, replaced: Replac
   return failed(notTheOldSecret(`${variable} has a value in ${place.path} already`, replaced));
 }
 
-function dotenvWrite(assignment: Assignment, old: Secret | undefined, access: readonly string[]): PreparedWrite {
+function dotenvWrite(assignment: Assignments, old: Secret | undefined, access: readonly string[]): PreparedWrite {
   const { path } = assignment.place;
   let delivered: (Assigned & { readonly secret: Secret; readonly nonce: string | undefined }) | undefined;
   return {
@@ -179,8 +185,9 @@ function dotenvWrite(assignment: Assignment, old: Secret | undefined, access: re
       const note = (assigned: Assigned) => {
         delivered = { ...assigned, secret, nonce };
       };
+      const besides = assignment.endpoint && withEndpoint(assignment.endpoint, call?.endpoint);
       const given = await serializedAt(assignment.place, () =>
-        assignOrUndo({ ...assignment, nonce }, secret, old, note),
+        assignOrUndo({ ...assignment, nonce, besides }, secret, old, note),
       );
       if (given.ok) return { outcome: 'written', warnings: [...access, ...warningsFor(assignment, given.value)] };
       if (old === undefined) {
@@ -205,8 +212,8 @@ function dotenvWrite(assignment: Assignment, old: Secret | undefined, access: re
 }
 
 /** What a person must know of the line, the file and who reads it. */
-function warningsFor({ place, variable }: Assignment, { access, dropped, blind }: Assigned): string[] {
-  const warnings = [...access];
+function warningsFor({ place, variable }: Assignment, { access, dropped, blind, beside }: Assigned): string[] {
+  const warnings = [...access, ...(beside?.warnings ?? [])];
   const name = `${variable} in ${place.path}`;
   if (dropped.length > 0) {
     warnings.push(

@@ -1,13 +1,25 @@
 // Secrets of GitHub Actions: of a repository, an environment or an organization. GitHub shows nobody a value, and has no condition
 // for a write: what was absent is told from what may not be seen by the public key, which both need.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import type { GithubSpec } from '../../config/store-spec.ts';
 import { failed, ok, type Result } from '../../failure.ts';
 import { bearerAuthorization } from '../../secret/opened-secret.ts';
 import { openSecret, type Secret } from '../../secret/secret.ts';
 import { expand, notReady, type SecretReference, type SinkProblem } from '../sink.ts';
 import { sealedFor } from './sealed-box.ts';
-import { caOf, createClient, isSuccess, problemOf, sendAs, textAt, unwritten, type Client } from './store-client.ts';
+import {
+  caOf,
+  createClient,
+  isLimit,
+  isSuccess,
+  problemOf,
+  sendAs,
+  textAt,
+  unwritten,
+  type Answer,
+  type Client,
+} from './store-client.ts';
 import {
   checkedSecret,
   keptSecret,
@@ -32,20 +44,18 @@ interface Place {
 export async function openGithub(spec: GithubSpec, environment: Environment): Promise<Result<Store, SinkProblem>> {
   const tls = await caOf(spec.caFile, 'caFile');
   if (!tls.ok) return tls;
-  const host = environment.GH_HOST ?? '';
-  const enterprise = host === '' || host === 'github.com' ? undefined : host;
-  const api = spec.address ?? variableOf(environment, 'GITHUB_API_URL') ?? apiOf(enterprise);
+  const host = variableOf(environment, 'GH_HOST') ?? 'github.com';
+  const isEnterprise = host !== 'github.com' && !host.endsWith('.ghe.com');
+  const own = isEnterprise ? `https://${host}/api/v3` : `https://api.${host}`;
+  const api = spec.address ?? variableOf(environment, 'GITHUB_API_URL') ?? own;
   // GitHub Enterprise has its API below a path.
   const prefix = api.endsWith('/api/v3') ? '/api/v3' : '';
   const address = api.slice(0, api.length - prefix.length);
   const client = createClient({ store: 'GitHub', address, timeoutMs: spec.timeoutMs, tls: tls.value, environment });
   if (!client.ok) return client;
-  const common = { client: client.value, token: githubToken(spec, environment, enterprise) };
+  const names = isEnterprise ? ['GH_ENTERPRISE_TOKEN', 'GITHUB_ENTERPRISE_TOKEN'] : ['GH_TOKEN', 'GITHUB_TOKEN'];
+  const common = { client: client.value, token: githubToken(spec, environment, host, names) };
   return ok({ open: (reference) => Promise.resolve(placeOf(spec, reference, prefix, common)) });
-}
-
-function apiOf(enterprise: string | undefined): string {
-  return enterprise === undefined ? 'https://api.github.com' : `https://${enterprise}/api/v3`;
 }
 
 function placeOf(
@@ -70,16 +80,18 @@ function placeOf(
   return ok({ location, place: at, look: () => look(place) });
 }
 
-function githubToken(spec: GithubSpec, environment: Environment, enterprise: string | undefined): Credential<Secret> {
-  const names =
-    enterprise === undefined ? ['GH_TOKEN', 'GITHUB_TOKEN'] : ['GH_ENTERPRISE_TOKEN', 'GITHUB_ENTERPRISE_TOKEN'];
+function githubToken(
+  spec: GithubSpec,
+  environment: Environment,
+  host: string,
+  names: readonly string[],
+): Credential<Secret> {
   return keptSecret(async () => {
     for (const name of names) {
       const given = await secretOfVariable(environment, name);
       if (given) return given;
     }
-    const host = enterprise === undefined ? [] : ['--hostname', enterprise];
-    const argv = ['gh', 'auth', 'token', ...host] as const;
+    const argv = ['gh', 'auth', 'token', '--hostname', host] as const;
     const printed = await printedBy({ argv, passed: ['GH_CONFIG_DIR'], timeoutMs: spec.timeoutMs }, environment);
     return printed.ok ? checkedSecret(printed.value, 'gh auth token') : printed;
   });
@@ -101,9 +113,23 @@ async function ask({ client, token }: Place, method: 'GET' | 'PUT' | 'DELETE', p
         },
         ...(body && { body: JSON.stringify(body) }),
       }),
-    // 403 is what GitHub says to a right that is missing, and to too many requests.
-    ({ status }) => status === 401,
+    // Whoever may not see something gets 404; of a single secret that says no more than that it is not there.
+    (reply) => {
+      const { status } = reply;
+      return status === 401 || (status === 403 && !isLimit(reply)) || (status === 404 && path.endsWith(PUBLIC_KEY));
+    },
   );
+}
+
+const PUBLIC_KEY = '/public-key';
+
+/** What a refusal by GitHub may mean beside what its status says. */
+function hintFor(answer: Answer): string {
+  const status = 'lost' in answer ? 0 : answer.status;
+  if (status >= 300 && status < 400)
+    return 'The repository or its owner may have another name now: configure that one.';
+  if (status !== 403 && status !== 404) return '';
+  return 'The token may have no right to the secrets there, or the repository, environment or organization is not there.';
 }
 
 interface PublicKey {
@@ -113,15 +139,13 @@ interface PublicKey {
 
 async function look(place: Place): Promise<Look> {
   const { client, secrets, name } = place;
-  // GitHub says 404 to whoever may not see something. Who gets the key may see the names.
-  const keyed = await ask(place, 'GET', `${secrets}/public-key`);
+  // Who gets the key may see the names too, whatever the documentation says of the key (github/docs, issue 29818).
+  const keyed = await ask(place, 'GET', `${secrets}${PUBLIC_KEY}`);
   if (!keyed.ok) return { is: 'unreadable', problem: keyed.failure };
   const body = isSuccess(keyed.value) ? keyed.value.body : undefined;
   const [id, text] = [textAt(body, 'key_id'), textAt(body, 'key')];
-  if (id === undefined || text === undefined) {
-    const hint = 'The token may have no right to the secrets there, or the repository or environment is not there.';
-    return { is: 'unreadable', problem: problemOf(client, keyed.value, hint) };
-  }
+  if (id === undefined || text === undefined)
+    return { is: 'unreadable', problem: problemOf(client, keyed.value, hintFor(keyed.value)) };
   const key = { id, bytes: Buffer.from(text, 'base64') };
   const asked = await ask(place, 'GET', `${secrets}/${name}`);
   if (!asked.ok) return { is: 'unreadable', problem: asked.failure };
@@ -129,22 +153,25 @@ async function look(place: Place): Promise<Look> {
   if (!('lost' in answer) && answer.status === 404) return { is: 'nothing', slot: slotOf(place, key, undefined) };
   const updated = isSuccess(answer) ? textAt(answer.body, 'updated_at') : undefined;
   if (!isSuccess(answer) || updated === undefined || textAt(answer.body, 'name')?.toUpperCase() !== name)
-    return { is: 'unreadable', problem: problemOf(client, answer) };
+    return { is: 'unreadable', problem: problemOf(client, answer, hintFor(answer)) };
   const visibility = textAt(answer.body, 'visibility');
-  return { is: 'something', slot: slotOf(place, key, { updated, visibility }) };
+  const at = Date.parse(answer.headers.date ?? '');
+  return { is: 'something', slot: slotOf(place, key, { updated, visibility, at }) };
 }
 
 /** A secret as it was seen. */
 interface Seen {
   readonly updated: string;
   readonly visibility: string | undefined;
+  /** By the clock of GitHub; NaN where it does not say. */
+  readonly at: number;
 }
 
 function slotOf(place: Place, key: PublicKey, seen: Seen | undefined): Slot {
   const selected = seen?.visibility === 'selected';
   return {
     id: seen?.updated ?? ABSENT,
-    prove: () => Promise.resolve(selected ? SELECTED : undefined),
+    prove: () => Promise.resolve(selected ? SELECTED : sealedFor(key.bytes, '') === undefined ? NO_KEY : undefined),
     write: ({ secret }) => put(place, key, seen, secret),
     takeOut: (putBack) => takeOut(place, putBack),
   };
@@ -156,14 +183,23 @@ const SELECTED: SinkProblem = notReady(
   'Use a secret that all or all private repositories see, or one of each repository.',
 );
 
+const NO_KEY: SinkProblem = notReady('The public key that GitHub gave is not one.', 'See what answers at its address.');
+
+/** Whether it is still what was seen, once what is written can be told from it: times have seconds only. */
+async function isDistinct(place: Place, { updated, at }: Seen): Promise<boolean> {
+  if (!(at - Date.parse(updated) < SECOND_MS)) return true;
+  await delay(SECOND_MS);
+  const still = await look(place);
+  return still.is === 'something' && still.slot.id === updated;
+}
+
+const SECOND_MS = 1100;
+
 async function put(place: Place, key: PublicKey, seen: Seen | undefined, secret: Secret): Promise<Written> {
   const { client, secrets, name, isOrganization } = place;
   const sealed = sealedFor(key.bytes, openSecret(secret));
-  if (sealed === undefined)
-    return {
-      is: 'refused',
-      problem: notReady('The public key that GitHub gave is not one.', 'See what answers at its address.'),
-    };
+  if (sealed === undefined) return { is: 'refused', problem: NO_KEY };
+  if (seen && !(await isDistinct(place, seen))) return { is: 'changed' };
   const visibility = isOrganization ? { visibility: seen?.visibility ?? place.visibility } : {};
   const asked = await ask(place, 'PUT', `${secrets}/${name}`, {
     encrypted_value: sealed,
@@ -172,11 +208,10 @@ async function put(place: Place, key: PublicKey, seen: Seen | undefined, secret:
   });
   if (!asked.ok) return { is: 'refused', problem: asked.failure };
   const answer = asked.value;
-  if (!isSuccess(answer)) return unwritten(client, answer);
+  if (!isSuccess(answer)) return unwritten(client, answer, hintFor(answer));
   const after = await look(place);
   if (after.is !== 'something')
     return { is: 'uncertain', problem: after.is === 'unreadable' ? after.problem : problemOf(client, answer) };
-  // The time has seconds only; what has that of before may be that of before.
   if (after.slot.id === seen?.updated)
     return {
       is: 'uncertain',

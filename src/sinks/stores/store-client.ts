@@ -125,6 +125,13 @@ export function isSuccess(answer: Answer): answer is StoreReply {
   return !('lost' in answer) && answer.status >= 200 && answer.status < 300;
 }
 
+/** Whether the store had too many requests, for which GitHub has a status of rights too. */
+export function isLimit({ status, headers, body }: StoreReply): boolean {
+  if (status !== 403) return status === 429;
+  const isSaid = 'retry-after' in headers || headers['x-ratelimit-remaining'] === '0';
+  return isSaid || /rate limit/i.test(textAt(body, 'message') ?? '');
+}
+
 /** Why a store did not do what it was asked, for a person. */
 export function problemOf(client: Client, answer: Answer, hint = ''): SinkProblem {
   const { store } = client;
@@ -136,6 +143,11 @@ export function problemOf(client: Client, answer: Answer, hint = ''): SinkProble
     );
   }
   const { status } = answer;
+  if (isLimit(answer)) {
+    const wait = /^[0-9]{1,5}$/.exec(answer.headers['retry-after'] ?? '')?.[0];
+    const when = wait === undefined ? 'later' : `in ${wait} seconds`;
+    return notReady(`${store} takes no more requests for now (status ${status}).`, `Try again ${when}.`);
+  }
   if (status === 401)
     return notReady(
       `${store} does not accept the credential (status 401).`,
@@ -152,7 +164,7 @@ export function problemOf(client: Client, answer: Answer, hint = ''): SinkProble
   if (status >= 300 && status < 400)
     return notReady(
       `${store} points elsewhere (status ${status}), and no redirect is followed.`,
-      'Configure the address that answers itself.',
+      join(hint, 'Configure the address that answers itself.'),
     );
   if (isSuccess(answer))
     return notReady(

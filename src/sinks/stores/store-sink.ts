@@ -109,7 +109,8 @@ function judge({ location }: StorePlace, seen: Look, replaced: Replaced | undefi
     case 'unreadable':
       return failed(seen.problem);
     case 'something':
-      if (replaced?.isLastHere === true) return ok({ holds: 'unknown', slot: seen.slot });
+      if (replaced?.isLastHere === true && (replaced.version ?? versionOf(seen.slot)) === versionOf(seen.slot))
+        return ok({ holds: 'unknown', slot: seen.slot });
       return failed(replaced ? unseen(location) : taken(location));
     case 'value': {
       const old = replaced && oldSecretIn(seen.bytes, replaced);
@@ -118,6 +119,11 @@ function judge({ location }: StorePlace, seen: Look, replaced: Replaced | undefi
       return failed(replaced ? notTheOldSecret(`${location} holds something already`, replaced) : taken(location));
     }
   }
+}
+
+/** A store may call a version what it likes, so that its own text is kept nowhere. */
+function versionOf({ id }: Pick<Slot, 'id'>): Fingerprint {
+  return fingerprintOfBytes(Buffer.from(id, 'utf8'));
 }
 
 function taken(location: string): SinkProblem {
@@ -155,7 +161,8 @@ function storeWrite(
   const deliver = async (secret: Secret, endpoint: string | undefined): Promise<Delivery> => {
     const still = judge(place, await place.look(), replaced);
     if (!still.ok) return failedDelivery(still.failure);
-    if (still.value.holds !== first.holds) return failedDelivery(changedMeanwhile(location));
+    const isSame = still.value.holds !== 'unknown' || still.value.slot.id === first.slot.id;
+    if (still.value.holds !== first.holds || !isSame) return failedDelivery(changedMeanwhile(location));
     onto = still.value;
     const { warnings, written } = keepsEndpoint ? endpointFor(location, onto, endpoint) : NO_ENDPOINT;
     const result = await onto.slot.write({ secret, endpoint: written });
@@ -167,7 +174,8 @@ function storeWrite(
       const { message, hint } = result.problem;
       return { outcome: 'uncertain', message, hint };
     }
-    return { outcome: 'written', warnings: [...warnings, ...(result.warning === undefined ? [] : [result.warning])] };
+    const told = result.warning === undefined ? warnings : [...warnings, result.warning];
+    return { outcome: 'written', warnings: told, version: versionOf(result) };
   };
   return {
     location,

@@ -4,9 +4,11 @@ import fc from 'fast-check';
 import sodium from 'libsodium-wrappers';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Secret } from '../../../src/secret/secret.ts';
+import type { Replaced } from '../../../src/sinks/sink.ts';
 import { sealedFor } from '../../../src/sinks/stores/sealed-box.ts';
-import { githubStandIn } from './github-stand-in.ts';
-import { sinkOf, TOKEN } from './store-kinds.ts';
+import { describeContract } from '../contract.ts';
+import { githubStandIn, type GithubStandIn } from './github-stand-in.ts';
+import { githubKind, sinkOf, TOKEN } from './store-kinds.ts';
 
 const NEW = 'al-github-canary-of-the-new-key-0123456789-nEw1';
 const reference = { groupId: '0123456789abcdef01234567', entry: 'app_1' };
@@ -16,6 +18,16 @@ async function github() {
   onTestFinished(() => server.close());
   return server;
 }
+
+for (const kind of [
+  githubKind(
+    'github: of an environment',
+    'github:acme/app?environment=prod env#{entry}',
+    '/repos/acme/app/environments/prod env',
+  ),
+  githubKind('github: of an organization', 'github:acme/*#{entry}', '/orgs/acme/actions'),
+])
+  describeContract({ ...kind, isRetracting: true });
 
 test('libsodium opens what was sealed, whatever the text and the key', async () => {
   await sodium.ready;
@@ -73,14 +85,153 @@ describe('places', () => {
   });
 });
 
+/** A write of a sink of `uri`, onto what may be replaced where a place is given. */
+async function prepared(server: GithubStandIn, replaced?: Replaced) {
+  const sink = sinkOf('github:acme/app#KEY', { address: server.address }, { GH_TOKEN: TOKEN });
+  const preflight = await sink.preflight(reference, 'prove', replaced);
+  return preflight.ok ? preflight.value.write : expect.fail(preflight.failure.message);
+}
+
+async function problem(server: GithubStandIn, uri = 'github:acme/app#KEY', environment = { GH_TOKEN: TOKEN }) {
+  const preflight = await sinkOf(uri, { address: server.address }, environment).preflight(reference, 'prove');
+  return preflight.ok ? expect.fail('nothing is wrong') : preflight.failure;
+}
+
+const PATH = '/repos/acme/app/actions/secrets/KEY';
+
 test('what came in between is told of', async () => {
   const server = await github();
-  const sink = sinkOf('github:acme/app#KEY', { address: server.address }, { GH_TOKEN: TOKEN });
-  const preflight = await sink.preflight(reference, 'prove');
-  if (!preflight.ok) return expect.fail(preflight.failure.message);
+  const write = await prepared(server);
   server.meanwhile = () => {
-    server.put('/repos/acme/app/actions/secrets/KEY', 'of another');
+    server.put(PATH, 'of another');
   };
-  const delivery = await preflight.value.write.deliver(new Secret(NEW));
+  const delivery = await write.deliver(new Secret(NEW));
   expect(delivery).toMatchObject({ outcome: 'written', warnings: [expect.stringContaining('meanwhile')] });
 });
+
+test('what came in between in a rotation stays', async () => {
+  const server = await github();
+  server.put(PATH, 'of before');
+  const write = await prepared(server, { maskedSecret: undefined, isLastHere: true });
+  server.put(PATH, 'of another');
+  expect(await write.deliver(new Secret(NEW))).toMatchObject({ outcome: 'failed' });
+  expect(await write.retract()).toBe('out');
+  expect(server.secrets.get(PATH)?.value).toBe('of another');
+});
+
+test('a secret sealed for a public key that has changed meanwhile is not there, and not called so', async () => {
+  const server = await github();
+  const write = await prepared(server);
+  server.meanwhile = () => {
+    server.exchangeKey();
+  };
+  expect(await write.deliver(new Secret(NEW))).toMatchObject({ outcome: 'failed' });
+  expect(await write.retract()).toBe('out');
+  expect(server.secrets.size).toBe(0);
+});
+
+test.each([
+  ['is too short', Buffer.alloc(31).toString('base64')],
+  ['is no point that a secret can be shared with', Buffer.alloc(32).toString('base64')],
+  ['is not base64', '<html>'],
+])('a public key that %s is found before there is a secret', async (_why, key) => {
+  const server = await github();
+  server.fault = ({ path }) => (path.endsWith('public-key') ? { status: 200, body: { key_id: '1', key } } : undefined);
+  expect(await problem(server)).toMatchObject({
+    code: 'SINK_NOT_READY',
+    message: saying('public key'),
+  });
+});
+
+test('a rotation within the second of the write before is told from it', async () => {
+  const server = await github();
+  server.clock = () => Date.now();
+  server.put(PATH, 'of before');
+  const write = await prepared(server, { maskedSecret: undefined, isLastHere: true });
+  expect(await write.deliver(new Secret(NEW))).toMatchObject({ outcome: 'written' });
+  expect(await write.verify(new Secret(NEW))).toMatchObject({ outcome: 'verified' });
+});
+
+test('and leaves what somebody else puts there in that second', async () => {
+  const server = await github();
+  server.clock = () => Date.now();
+  server.put(PATH, 'of before');
+  const write = await prepared(server, { maskedSecret: undefined, isLastHere: true });
+  let looks = 0;
+  server.fault = ({ path }) => {
+    if (path !== PATH) return undefined;
+    looks += 1;
+    if (looks === 2) server.secrets.set(PATH, { value: 'of another', updated: '2036-01-01T00:00:00Z' });
+    return undefined;
+  };
+  expect(await write.deliver(new Secret(NEW))).toMatchObject({ outcome: 'failed' });
+  expect(server.secrets.get(PATH)?.value).toBe('of another');
+});
+
+describe('what GitHub refuses is told as what it is', () => {
+  test.each([
+    [{ status: 429, headers: { 'retry-after': '17' } }, 'in 17 seconds'],
+    [{ status: 403, headers: { 'retry-after': '60' } }, 'in 60 seconds'],
+    [{ status: 403, headers: { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '1' } }, 'later'],
+    [{ status: 403, body: { message: 'You have exceeded a secondary rate limit, canary.' } }, 'later'],
+    [{ status: 429, headers: { 'retry-after': 'canary' } }, 'later'],
+  ])('%j: too many requests', async (reply, when) => {
+    const server = await github();
+    server.fault = () => reply;
+    const failure = await problem(server);
+    expect(failure.message).toMatch(/takes no more requests for now/);
+    expect(failure.hint).toContain(when);
+    expect(JSON.stringify(failure)).not.toMatch(/canary|right/);
+    // Another credential is not a way around it.
+    expect(server.calls).toHaveLength(1);
+  });
+
+  test('a write that is one too many is not done', async () => {
+    const server = await github();
+    const write = await prepared(server);
+    server.fault = ({ method }) => (method === 'PUT' ? { status: 403, headers: { 'retry-after': '60' } } : undefined);
+    const delivery = await write.deliver(new Secret(NEW));
+    expect(delivery).toMatchObject({ outcome: 'failed', hint: saying('in 60 seconds') });
+  });
+
+  test('a repository that has another name now', async () => {
+    const server = await github();
+    const failure = await problem(server, 'github:acme/renamed#KEY');
+    expect(failure.hint).toContain('another name');
+    expect(server.calls).toHaveLength(1);
+  });
+
+  test('one that is away has nothing to do with rights', async () => {
+    const server = await github();
+    server.fault = () => 'reset before';
+    expect((await problem(server)).hint).not.toContain('right');
+  });
+
+  test('a write without the right to it', async () => {
+    const server = await github();
+    const write = await prepared(server);
+    server.tokens.set(TOKEN, 'read');
+    const delivery = await write.deliver(new Secret(NEW));
+    expect(delivery).toMatchObject({ outcome: 'failed', hint: saying('right') });
+  });
+});
+
+test.each([
+  ['github.com', 'https://api.github.com'],
+  ['acme.ghe.com', 'https://api.acme.ghe.com'],
+  ['git.acme.example', 'https://git.acme.example'],
+])('the API of %s is asked at %s, with the token that gh would take', async (host, origin) => {
+  const away = { GH_HOST: host, HTTPS_PROXY: 'http://127.0.0.1:1' };
+  const hintWith = async (variable: string) => {
+    const sink = sinkOf('github:acme/app#KEY', {}, { ...away, PATH: '/nowhere', [variable]: TOKEN });
+    const preflight = await sink.preflight(reference, 'prove');
+    return preflight.ok ? '' : preflight.failure.hint;
+  };
+  const isEnterprise = origin.endsWith('.example');
+  expect(await hintWith(isEnterprise ? 'GH_ENTERPRISE_TOKEN' : 'GH_TOKEN')).toContain(`${origin} `);
+  expect(await hintWith(isEnterprise ? 'GH_TOKEN' : 'GH_ENTERPRISE_TOKEN')).not.toContain(origin);
+});
+
+function saying(words: string): unknown {
+  return expect.stringContaining(words);
+}

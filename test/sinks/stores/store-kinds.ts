@@ -93,24 +93,30 @@ export const storeKinds: readonly StoreKind[] = [
       };
     },
   },
-  {
-    name: 'github',
+  githubKind('github', 'github:acme/app#{entry}', '/repos/acme/app/actions'),
+];
+
+/** @param root of the API of the secrets that the URI means */
+export function githubKind(name: string, uri: string, root: string): StoreKind {
+  return {
+    name,
     verification: 'metadata',
     isConditional: false,
     isWrite: ({ method }) => method === 'PUT',
     async open() {
       const server = await githubStandIn(TOKEN);
-      const path = '/repos/acme/app/actions/secrets/APP_1';
+      const path = `${root}/secrets/APP_1`;
       return {
         ...common(server),
-        sink: sinkOf('github:acme/app#{entry}', { address: server.address }, { GH_TOKEN: TOKEN }),
+        sink: sinkOf(uri, { address: server.address }, { GH_TOKEN: TOKEN }),
         held: () => server.secrets.get(path)?.value,
         put: (value) => {
-          server.put(path, value);
+          server.put(path, value, root.startsWith('/orgs/') ? 'all' : undefined);
         },
         lock: () => server.tokens.delete(TOKEN),
-        unlock: () => server.tokens.add(TOKEN),
+        unlock: () => server.tokens.set(TOKEN, 'write'),
+        forbidWrites: () => server.tokens.set(TOKEN, 'read'),
       };
     },
-  },
-];
+  };
+}

@@ -1,0 +1,218 @@
+// The preset pass: against the real pass and gpg: the contract of sinks, an agent that is locked, and stores that cannot be written or
+// read. It needs the Debian packages pass and gnupg.
+
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { Secret } from '../../src/secret/secret.ts';
+import { benchFor } from '../keys/bench.ts';
+import { describeContract, type Store } from './contract.ts';
+import { done, makePassStore, reasonOf, realHome, sinkOf, type RealHome } from './real-programs.ts';
+
+const REFERENCE = { groupId: '0123456789abcdef01234567', entry: 'voyage.dev' };
+
+const skipped = reasonOf(['pass', 'gpg', 'gpgconf']);
+const PASSPHRASE = 'correct horse';
+
+/** A store whose key has a passphrase. To make it takes seconds. */
+let madeStore: RealHome | undefined;
+function copiedStore(): RealHome {
+  if (!madeStore) {
+    madeStore = realHome();
+    writeFileSync(madeStore.at('gpg-agent.conf'), 'pinentry-program /bin/false\n');
+    makePassStore(madeStore, PASSPHRASE);
+    done(madeStore, 'gpgconf', ['--kill', 'all']);
+  }
+  const home = realHome();
+  cpSync(madeStore.path, home.path, { recursive: true, filter: (path) => !/\/S\.[^/]*$/.test(path) });
+  return home;
+}
+afterAll(() => madeStore?.close());
+
+/** The agent knows the passphrase until it is locked. */
+function passStore(home: RealHome): Store {
+  const file = home.at('store/atlas/voyage.dev.gpg');
+  const held = () => {
+    if (!existsSync(file)) return undefined;
+    const asked = ['--batch', '--quiet', '--pinentry-mode', 'loopback', '--passphrase', PASSPHRASE, '--decrypt', file];
+    return done(home, 'gpg', asked);
+  };
+  const put = (value: string) => {
+    done(home, 'pass', ['insert', '-m', '-f', 'atlas/voyage.dev'], value);
+  };
+  const lock = () => {
+    done(home, 'gpgconf', ['--kill', 'gpg-agent']);
+  };
+  // The agent has learnt the passphrase once something was decrypted.
+  put('nothing');
+  held();
+  rmSync(home.at('store/atlas'), { recursive: true });
+  return {
+    sink: sinkOf('pass:atlas/{entry}', home),
+    reference: REFERENCE,
+    held,
+    put,
+    lock,
+    forbidWrites: () => {
+      rmSync(home.at('store/.gpg-id'));
+    },
+    takeAway: () => {
+      rmSync(home.at('store'), { recursive: true });
+    },
+    close: () => home.close(),
+  };
+}
+
+describeContract({
+  name: 'pass:',
+  skipped,
+  verification: 'read-back',
+  isRetracting: true,
+  timeoutMs: 120_000,
+  open: () => passStore(copiedStore()),
+});
+
+const title = skipped === undefined ? 'pass' : `pass (${skipped})`;
+
+describe.skipIf(skipped !== undefined && process.env.CI === undefined)(title, () => {
+  const open = () => {
+    const home = copiedStore();
+    onTestFinished(() => home.close());
+    return { home, ...passStore(home) };
+  };
+  const problemIn = async ({ sink }: Store, entry = REFERENCE.entry) => {
+    const preflight = await sink.preflight({ ...REFERENCE, entry }, 'prove');
+    return preflight.ok ? expect.fail('nothing is wrong') : preflight.failure;
+  };
+  const SECRET = new Secret('al-canary-of-a-new-key-0123456789');
+
+  test('with a locked agent the entry of a live key stays, and a free one is still free', async () => {
+    const store = open();
+    const { home, sink } = store;
+    await store.put('al-live-canary-0123456789-0123456789');
+    await store.lock?.();
+    const taken = await sink.preflight(REFERENCE, 'prove');
+    expect(taken).toMatchObject({ failure: { code: 'SINK_NOT_READY' } });
+    expect(JSON.stringify(taken)).not.toMatch(/canary|absent/);
+    const free = await sink.preflight({ ...REFERENCE, entry: 'other' }, 'prove');
+    if (!free.ok) return expect.fail(free.failure.message);
+    expect(await free.value.write.deliver(SECRET)).toMatchObject({ outcome: 'written' });
+    // It cannot be read back: nobody may say that it is there, or that it is not.
+    expect(await free.value.write.verify(SECRET)).toMatchObject({ outcome: 'unreadable' });
+    expect(await free.value.write.retract()).toBe('unknown');
+    expect(existsSync(join(home.path, 'store/atlas/other.gpg'))).toBe(true);
+    expect(await store.held()).toBe('al-live-canary-0123456789-0123456789');
+  });
+
+  test('with a locked agent neither a create nor a rotation reaches Atlas, and the secret of the live key stays', async () => {
+    const store = open();
+    const { home, sink } = store;
+    const bench = await benchFor();
+    const context = { ...bench.context(), sinks: new Map([['pass', sink]]), defaultSink: 'pass' };
+    const made = await bench.create('live', { entry: REFERENCE.entry }, context);
+    expect(made).toMatchObject({ outcome: 'delivered', delivery: { verification: 'read-back' } });
+    const [before, keys] = [readFileSync(home.at('store/atlas/voyage.dev.gpg')), bench.sandbox.keys()];
+    expect(keys).toHaveLength(1);
+    const secret = await store.held();
+    await store.lock?.();
+    const refused = { outcome: 'failed', failure: { code: 'SINK_NOT_READY' } };
+    expect(await bench.create('other', { entry: REFERENCE.entry }, context)).toMatchObject(refused);
+    expect(await bench.rotate('live', { entry: REFERENCE.entry }, context)).toMatchObject(refused);
+    expect(bench.sandbox.keys()).toEqual(keys);
+    expect(readFileSync(home.at('store/atlas/voyage.dev.gpg'))).toEqual(before);
+    expect(await store.held()).toBe(secret);
+    expect(secret).toBe(keys[0]?.secret);
+  });
+
+  test('a store that was never initialized is not ready, and says what to run', async () => {
+    const store = open();
+    for (const path of ['store/.gpg-id', 'store']) {
+      rmSync(store.home.at(path), { recursive: true });
+      const problem = await problemIn(store);
+      expect(problem).toMatchObject({ code: 'SINK_NOT_READY' });
+      expect(problem.hint).toContain('pass init');
+      expect(await store.sink.lookUp(REFERENCE)).toEqual({ held: 'unknown' });
+    }
+  });
+
+  test.each([
+    ['has no key here', 'nobody@example.org\n'],
+    ['is empty', ''],
+    ['has only a comment', '# ada@example.org\n'],
+    ['does not end its line, which pass wants', 'ada@example.org'],
+    ['has one key here and one not', 'ada@example.org\nnobody@example.org\n'],
+  ])('a .gpg-id that %s makes the store not ready', async (_what, text) => {
+    const store = open();
+    writeFileSync(store.home.at('store/.gpg-id'), text);
+    const problem = await problemIn(store);
+    expect(problem).toMatchObject({ code: 'SINK_NOT_READY' });
+    expect(problem.hint).toContain('gpg');
+  });
+
+  test('what is there is read where a colleague has no key here, and stays where it cannot be replaced', async () => {
+    const store = open();
+    const old = 'al-old-canary-0123456789-0123456789-odu2';
+    await store.put(old);
+    writeFileSync(store.home.at('store/.gpg-id'), 'ada@example.org\nnobody@example.org\n');
+    expect(await store.sink.lookUp(REFERENCE)).toMatchObject({ held: 'value' });
+    const preflight = await store.sink.preflight(REFERENCE, 'prove', { maskedSecret: 'al-****odu2', isLastHere: true });
+    if (!preflight.ok) return expect.fail(preflight.failure.message);
+    expect(await preflight.value.write.deliver(SECRET)).toMatchObject({ outcome: 'failed' });
+    expect(await preflight.value.write.retract()).toBe('out');
+    expect(await store.held()).toBe(old);
+  });
+
+  test.each(['Ada <ada@example.org># whose key\n', '\n#\nada@example.org\n'])(
+    'the .gpg-id of the folder nearest to the entry counts: %j',
+    async (text) => {
+      const { home, sink } = open();
+      writeFileSync(home.at('store/.gpg-id'), 'nobody@example.org');
+      mkdirSync(home.at('store/atlas/a/b'), { recursive: true });
+      writeFileSync(home.at('store/atlas/.gpg-id'), text);
+      const preflight = await sink.preflight({ ...REFERENCE, entry: 'new' }, 'prove');
+      if (!preflight.ok) return expect.fail(preflight.failure.message);
+      expect(await preflight.value.write.deliver(SECRET)).toMatchObject({ outcome: 'written' });
+      expect(await preflight.value.write.verify(SECRET)).toMatchObject({ outcome: 'verified' });
+    },
+  );
+
+  test('where PASSWORD_STORE_KEY names the key, no .gpg-id is wanted', async () => {
+    const { home } = open();
+    rmSync(home.at('store/.gpg-id'));
+    home.env.PASSWORD_STORE_KEY = 'ada@example.org';
+    const sink = sinkOf({ type: 'preset', uri: 'pass:atlas/{entry}', passEnv: ['PASSWORD_STORE_KEY'] }, home);
+    const preflight = await sink.preflight(REFERENCE, 'prove');
+    if (!preflight.ok) return expect.fail(preflight.failure.message);
+    expect(await preflight.value.write.deliver(SECRET)).toMatchObject({ outcome: 'written' });
+    expect(await preflight.value.write.verify(SECRET)).toMatchObject({ outcome: 'verified' });
+  });
+
+  test('a folder of that name is no entry, and what is in it stays', async () => {
+    const { home, sink } = open();
+    done(home, 'pass', ['insert', '-m', '-f', 'atlas/voyage.dev/inner'], 'of another');
+    const preflight = await sink.preflight(REFERENCE, 'prove');
+    if (!preflight.ok) return expect.fail(preflight.failure.message);
+    const { write } = preflight.value;
+    expect(await write.deliver(SECRET)).toMatchObject({ outcome: 'written' });
+    expect(await write.verify(SECRET)).toMatchObject({ outcome: 'verified', verification: 'read-back' });
+    expect(await write.retract()).toBe('out');
+    expect(existsSync(home.at('store/atlas/voyage.dev.gpg'))).toBe(false);
+    expect(done(home, 'pass', ['show', 'atlas/voyage.dev/inner'])).toBe('of another');
+  });
+
+  test('an entry that cannot be decrypted is neither free nor the old secret, and stays', async () => {
+    const store = open();
+    const file = store.home.at('store/atlas/voyage.dev.gpg');
+    mkdirSync(store.home.at('store/atlas'));
+    for (const bytes of ['', 'not of gpg']) {
+      writeFileSync(file, bytes);
+      expect(await problemIn(store)).toMatchObject({ code: 'SINK_NOT_READY' });
+      const replaced = { maskedSecret: undefined, isLastHere: true };
+      expect(await store.sink.preflight(REFERENCE, 'prove', replaced)).toMatchObject({
+        failure: { code: 'SINK_NOT_READY' },
+      });
+      expect(await store.sink.lookUp(REFERENCE)).toEqual({ held: 'unknown' });
+      expect(readFileSync(file, 'utf8')).toBe(bytes);
+    }
+  });
+});
