@@ -192,7 +192,9 @@ async function syncDirectory(path: string): Promise<void> {
  * synchronous, since the kernel answers them from its memory in microseconds: a create makes a hundred of them, and Node's
  * thread pool takes ten times as long as the answer. A disk may take long, and other calls of tools go on meanwhile.
  */
-export const toDisk = promisify(fsync);
+export function toDisk(file: number): Promise<void> {
+  return promisify(fsync)(file);
+}
 
 /** As {@link toDisk}, of an open directory. Windows cannot, and need not; some file systems (FUSE, SMB) say EINVAL. */
 async function directoryToDisk(directory: number): Promise<void> {
