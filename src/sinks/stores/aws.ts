@@ -8,17 +8,7 @@ import { failed, ok, type Result } from '../../failure.ts';
 import { isSameSecret, openSecret, type Secret } from '../../secret/secret.ts';
 import { parseJson } from '../../text/text.ts';
 import { notReady, type SinkProblem } from '../sink.ts';
-import {
-  caOf,
-  createClient,
-  problemOf,
-  sendAs,
-  textAt,
-  unwritten,
-  type Answer,
-  type Client,
-  type StoreReply,
-} from './store-client.ts';
+import { caOf, createClient, problemOf, sendAs, textAt, unwritten, type Answer, type Client } from './store-client.ts';
 import {
   checkedSecret,
   kept,
@@ -73,7 +63,7 @@ export async function awsService(
     sendAs(
       keys,
       async (held) => client.value.send(await signed(client.value.baseUrl, service, region.value, held, action, input)),
-      isCredentialRefused,
+      (reply) => isOneOf(OF_CREDENTIALS, awsCode(reply)),
     );
   return ok({ client: client.value, call });
 }
@@ -154,21 +144,35 @@ async function signed(baseUrl: URL, service: ServiceName, region: string, keys: 
   return { method: 'POST' as const, path: '/', headers: Object.fromEntries(headers), body };
 }
 
+const OF_CREDENTIALS = [
+  'ExpiredTokenException',
+  'InvalidClientTokenId',
+  'InvalidSignatureException',
+  'UnrecognizedClientException',
+] as const;
+
+const OF_HASTE = ['ThrottlingException', 'TooManyUpdates'] as const;
+
 /** The codes of AWS that this program knows; of any other, only that it is another. */
 const CODES = [
+  ...OF_CREDENTIALS,
+  ...OF_HASTE,
   'AccessDeniedException',
-  'ExpiredTokenException',
+  'DecryptionFailure',
+  'EncryptionFailure',
   'IncompleteSignature',
-  'InvalidClientTokenId',
+  'InvalidKeyId',
   'InvalidParameterException',
   'InvalidRequestException',
-  'InvalidSignatureException',
+  'LimitExceededException',
   'ParameterAlreadyExists',
+  'ParameterLimitExceeded',
+  'ParameterMaxVersionLimitExceeded',
   'ParameterNotFound',
-  'ParameterVersionNotFound',
+  'RequestTimeTooSkewed',
   'ResourceExistsException',
   'ResourceNotFoundException',
-  'UnrecognizedClientException',
+  'ValidationException',
 ] as const;
 
 export type AwsCode = (typeof CODES)[number];
@@ -182,26 +186,21 @@ export function awsCode(answer: Answer): AwsCode | undefined {
   return CODES.find((code) => code === name) ?? (answer.status === 403 ? 'AccessDeniedException' : undefined);
 }
 
-function isCredentialRefused(reply: StoreReply): boolean {
-  const code = awsCode(reply);
-  const ofCredentials = [
-    'ExpiredTokenException',
-    'UnrecognizedClientException',
-    'InvalidClientTokenId',
-    'InvalidSignatureException',
-  ];
-  return code !== undefined && ofCredentials.includes(code);
-}
+const isOneOf = (codes: readonly AwsCode[], code: AwsCode | undefined) => code !== undefined && codes.includes(code);
 
 /** AWS says with status 400 what others say with 403. */
 export function awsProblem(client: Client, answer: Answer): SinkProblem {
   const code = awsCode(answer);
   if (code === undefined) return problemOf(client, answer);
-  const hint =
-    code === 'AccessDeniedException'
-      ? 'See which rights docs/sinks.md wants for this kind.'
-      : 'See the credential, the region and the name, and try again.';
-  return notReady(`${client.store} answered with ${code}.`, hint);
+  return notReady(`${client.store} answered with ${code}.`, hintFor(code));
+}
+
+function hintFor(code: AwsCode): string {
+  if (code === 'AccessDeniedException') return 'See which rights docs/sinks.md wants for this kind.';
+  if (isOneOf(OF_HASTE, code)) return 'Wait a little, and try again.';
+  if (isOneOf(OF_CREDENTIALS, code) || code === 'RequestTimeTooSkewed')
+    return 'See the credential and the clock of this machine, and try again.';
+  return 'See the region, the name and the limits of the account, and try again.';
 }
 
 export function awsUnwritten(client: Client, answer: Answer): Exclude<Written, { is: 'written' | 'changed' }> {

@@ -49,7 +49,7 @@ export async function githubStandIn(token: string): Promise<GithubStandIn> {
     const visibility = held.visibility === undefined ? {} : { visibility: held.visibility };
     return { status: 200, body: { name, created_at: held.updated, updated_at: held.updated, ...visibility } };
   });
-  return Object.assign(server, { secrets, tokens, put });
+  return Object.assign(server, { secrets, states: [secrets], tokens, put });
 }
 
 const NOT_FOUND: Reply = { status: 404, body: { message: 'Not Found' } };

@@ -37,6 +37,7 @@ export async function kubernetesStandIn(token: string, verbs: readonly string[] 
   });
   return Object.assign(server, {
     secrets,
+    states: [secrets],
     tokens,
     put(name: string, data: Record<string, string>) {
       const held = secrets.get(name);

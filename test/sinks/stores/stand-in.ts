@@ -1,8 +1,9 @@
 // A store that is not the real one, over real HTTP: it answers as the documentation of the real one says, counts what it was asked,
 // and does wrong what a test asks for.
 
-import { createServer, type IncomingMessage } from 'node:http';
-import { setTimeout as delay } from 'node:timers/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { once } from 'node:events';
+import { gzipSync } from 'node:zlib';
 
 export interface Call {
   readonly method: string;
@@ -11,6 +12,8 @@ export interface Call {
   readonly query: URLSearchParams;
   readonly headers: IncomingMessage['headers'];
   readonly body: Readonly<Record<string, unknown>>;
+  /** The body as it came. */
+  readonly text: string;
 }
 
 export interface Reply {
@@ -18,8 +21,9 @@ export interface Reply {
   readonly body?: unknown;
 }
 
-/** What goes wrong with a request: before it is carried out, or when it is answered. */
-export type Fault = Reply | 'reset before' | 'reset after' | 'slow' | undefined;
+/** What goes wrong with a request: before it is carried out, or when it is answered; a lie is a yes of which nothing is kept. */
+export type Fault = Reply | 'reset before' | 'reset after' | 'slow' | 'lie' | BodyFault | undefined;
+type BodyFault = 'slow body' | 'cut body' | 'large body' | 'gzip body';
 
 export interface StandIn {
   readonly address: string;
@@ -27,14 +31,15 @@ export interface StandIn {
   /** Asked for each request. */
   fault: (call: Call) => Fault;
   /** Done before a request that writes is carried out: what somebody else does meanwhile. */
-  meanwhile: (call: Call) => void;
+  meanwhile: (call: Call) => void | Promise<void>;
+  /** Done after it was carried out, and before it is answered. */
+  afterwards: (call: Call) => void | Promise<void>;
+  /** What it holds. */
+  states: readonly Map<string, unknown>[];
   close(): Promise<void>;
 }
 
-/** Longer than a sink of these tests waits. */
-const SLOW_MS = 1500;
-
-export async function standIn(answer: (call: Call) => Reply): Promise<StandIn> {
+export async function standIn(answer: (call: Call) => Reply | Promise<Reply>): Promise<StandIn> {
   const server = createServer((request, response) => {
     void read(request).then(async (call) => {
       own.calls.push(call);
@@ -42,19 +47,19 @@ export async function standIn(answer: (call: Call) => Reply): Promise<StandIn> {
       if (fault === 'reset before') request.socket.destroy();
       if (fault === 'reset before') return;
       if (typeof fault === 'object') {
-        send(fault);
+        await send(response, fault);
         return;
       }
-      if (fault === 'slow') await delay(SLOW_MS);
-      if (call.method !== 'GET') own.meanwhile(call);
-      const reply = answer(call);
+      // It is done after nobody waits any more.
+      if (fault === 'slow') await once(response, 'close');
+      if (call.method !== 'GET') await own.meanwhile(call);
+      const before = structuredClone(own.states);
+      const reply = await answer(call);
+      if (fault === 'lie') for (const [index, state] of own.states.entries()) exchange(state, before[index]);
+      await own.afterwards(call);
       if (fault === 'reset after') request.socket.destroy();
-      else send(reply);
+      else await send(response, reply, fault);
     });
-    const send = ({ status, body }: Reply) => {
-      response.writeHead(status, { 'content-type': 'application/json' });
-      response.end(body === undefined ? '' : JSON.stringify(body));
-    };
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const bound = server.address();
@@ -64,12 +69,36 @@ export async function standIn(answer: (call: Call) => Reply): Promise<StandIn> {
     calls: [],
     fault: () => undefined,
     meanwhile: () => undefined,
+    afterwards: () => undefined,
+    states: [],
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
   };
   return own;
+}
+
+function exchange(state: Map<string, unknown>, before: ReadonlyMap<string, unknown> = new Map()): void {
+  state.clear();
+  for (const [name, value] of before) state.set(name, value);
+}
+
+/** More than any sink takes. */
+const LARGE = 3 * 1024 * 1024;
+
+async function send(response: ServerResponse, { status, body }: Reply, fault?: Fault): Promise<void> {
+  const padded = fault === 'large body' ? { ...recordOf(body), padding: 'x'.repeat(LARGE) } : body;
+  const plain = Buffer.from(padded === undefined ? '' : JSON.stringify(padded), 'utf8');
+  const bytes = fault === 'gzip body' ? gzipSync(plain) : plain;
+  const encoding = fault === 'gzip body' ? { 'content-encoding': 'gzip' } : {};
+  const isWhole = status === 204 || (fault !== 'slow body' && fault !== 'cut body');
+  const length = status === 204 ? {} : { 'content-length': Math.max(bytes.length, isWhole ? 0 : 2) };
+  response.writeHead(status, { 'content-type': 'application/json', ...length, ...encoding });
+  if (isWhole) return void response.end(status === 204 ? undefined : bytes);
+  response.write(bytes.subarray(0, Math.max(1, bytes.length / 2)));
+  if (fault === 'slow body') await once(response, 'close');
+  response.destroy();
 }
 
 async function read(request: IncomingMessage): Promise<Call> {
@@ -84,6 +113,7 @@ async function read(request: IncomingMessage): Promise<Call> {
     query: searchParams,
     headers: request.headers,
     body,
+    text,
   };
 }
 

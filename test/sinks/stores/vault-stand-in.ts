@@ -48,6 +48,7 @@ export async function vaultStandIn(token: string, rights: readonly string[] = AL
   });
   const own: VaultStandIn = Object.assign(server, {
     secrets,
+    states: [secrets],
     tokens,
     isSealed: false,
     put(path: string, data: Record<string, unknown>) {
