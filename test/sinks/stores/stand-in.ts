@@ -19,6 +19,8 @@ export interface Call {
 export interface Reply {
   readonly status: number;
   readonly body?: unknown;
+  /** In the place of a body in JSON. */
+  readonly text?: string;
 }
 
 /** What goes wrong with a request: before it is carried out, or when it is answered; a lie is a yes of which nothing is kept. */
@@ -87,9 +89,9 @@ function exchange(state: Map<string, unknown>, before: ReadonlyMap<string, unkno
 /** More than any sink takes. */
 const LARGE = 3 * 1024 * 1024;
 
-async function send(response: ServerResponse, { status, body }: Reply, fault?: Fault): Promise<void> {
+async function send(response: ServerResponse, { status, body, text }: Reply, fault?: Fault): Promise<void> {
   const padded = fault === 'large body' ? { ...recordOf(body), padding: 'x'.repeat(LARGE) } : body;
-  const plain = Buffer.from(padded === undefined ? '' : JSON.stringify(padded), 'utf8');
+  const plain = Buffer.from(text ?? (padded === undefined ? '' : JSON.stringify(padded)), 'utf8');
   const bytes = fault === 'gzip body' ? gzipSync(plain) : plain;
   const encoding = fault === 'gzip body' ? { 'content-encoding': 'gzip' } : {};
   const isWhole = status === 204 || (fault !== 'slow body' && fault !== 'cut body');
@@ -106,7 +108,7 @@ async function read(request: IncomingMessage): Promise<Call> {
   for await (const piece of request) if (piece instanceof Buffer) pieces.push(piece);
   const text = Buffer.concat(pieces).toString('utf8');
   const { pathname, searchParams } = new URL(request.url ?? '/', 'http://stand-in');
-  const body = recordOf(text === '' ? {} : JSON.parse(text));
+  const body = recordOf(text.startsWith('{') ? JSON.parse(text) : {});
   return {
     method: request.method ?? '',
     path: decodeURIComponent(pathname),
