@@ -6,7 +6,7 @@ import { json } from 'node:stream/consumers';
 import { AwsClient } from 'aws4fetch';
 import { startMoto, userOf, withoutMoto, type Moto } from './moto.ts';
 import { recordOf, standIn, textsOf, type Call, type Reply } from './stand-in.ts';
-import { common, isAwsWrite, sinkOf, type StoreKind } from './store-kinds.ts';
+import { common, isAwsWrite, type StoreKind } from './store-kinds.ts';
 
 let running: Promise<{ moto: Moto; admin: Record<string, string> }> | undefined;
 let count = 0;
@@ -59,8 +59,7 @@ function motoKind(
       const name = `amk-${count}`;
       const server = await standIn((call) => forward(moto.address, call));
       return {
-        ...common(server),
-        sink: sinkOf(uri(name), { timeoutMs }, { ...admin, AWS_ENDPOINT_URL: server.address }),
+        ...common(server, uri(name), { timeoutMs }, { ...admin, AWS_ENDPOINT_URL: server.address }),
         held: () => at.held(name),
         put: (value) => at.put(name, value),
       };

@@ -23,8 +23,12 @@ export interface Reply {
   readonly text?: string;
 }
 
-/** What goes wrong with a request: before it is carried out, or when it is answered; a lie is a yes of which nothing is kept. */
-export type Fault = Reply | 'reset before' | 'reset after' | 'slow' | 'lie' | BodyFault | undefined;
+/**
+ * What goes wrong with a request: before it is carried out, or when it is answered. A lie is a yes of which nothing is kept. While
+ * nothing is answered the sender waits: a request that is held is never carried out, a slow one once the sender has gone.
+ */
+export type Fault =
+  Reply | 'reset before' | 'reset after' | 'slow' | 'hold' | 'hold reply' | 'lie' | BodyFault | undefined;
 type BodyFault = 'slow body' | 'cut body' | 'large body' | 'gzip body';
 
 export interface StandIn {
@@ -52,13 +56,14 @@ export async function standIn(answer: (call: Call) => Reply | Promise<Reply>): P
         await send(response, fault);
         return;
       }
-      // It is done after nobody waits any more.
-      if (fault === 'slow') await once(response, 'close');
+      if (fault === 'slow' || fault === 'hold') await once(response, 'close');
+      if (fault === 'hold') return;
       if (call.method !== 'GET') await own.meanwhile(call);
       const before = structuredClone(own.states);
       const reply = await answer(call);
       if (fault === 'lie') for (const [index, state] of own.states.entries()) exchange(state, before[index]);
       await own.afterwards(call);
+      if (fault === 'hold reply') await once(response, 'close');
       if (fault === 'reset after') request.socket.destroy();
       else await send(response, reply, fault);
     });

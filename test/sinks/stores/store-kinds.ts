@@ -2,6 +2,7 @@
 
 import { storeOfUri } from '../../../src/config/store-spec.ts';
 import { sinkSchema, type SinkSpec } from '../../../src/config/sink-spec.ts';
+import { FIRST_PROJECT } from '../../../src/sandbox/first-project.ts';
 import { openSinks } from '../../../src/sinks/kinds.ts';
 import type { Sink, SecretReference, Verification } from '../../../src/sinks/sink.ts';
 import { parse } from 'zod/v4/core';
@@ -13,20 +14,29 @@ import { textsOf, type Call, type StandIn } from './stand-in.ts';
 import { vaultStandIn } from './vault-stand-in.ts';
 
 export const TOKEN = 'canary-token-of-a-store-0123456789';
-const GROUP = '0123456789abcdef01234567';
+const GROUP = FIRST_PROJECT;
 const reference: SecretReference = { groupId: GROUP, entry: 'app_1' };
+
+type Variables = Readonly<Record<string, string>>;
 
 /** The sink of a URI, with more that an object may say. */
 export function sinkOf(uri: string, more: object, environment: Record<string, string>): Sink {
-  const spec: SinkSpec = parse(sinkSchema, { ...storeOfUri(uri), timeoutMs: 10_000, ...more });
+  const spec: SinkSpec = parse(sinkSchema, specOf(uri, more));
   const sink = openSinks(new Map([['store', spec]]), { PATH: process.env.PATH ?? '', ...environment }).get('store');
   if (!sink) throw new Error('no sink');
   return sink;
 }
 
+function specOf(uri: string, more: object): object {
+  return { ...storeOfUri(uri), timeoutMs: 10_000, ...more };
+}
+
 interface OpenStore {
   readonly server: StandIn;
   readonly sink: Sink;
+  /** As an operator configures that sink, and the variables that it wants. */
+  readonly spec: object;
+  readonly environment: Variables;
   readonly reference: SecretReference;
   held(): string | undefined | Promise<string | undefined>;
   put(value: string): void | Promise<void>;
@@ -49,8 +59,10 @@ export interface StoreKind {
   open(timeoutMs?: number): Promise<OpenStore>;
 }
 
-export function common(server: StandIn): Pick<OpenStore, 'server' | 'reference' | 'takeAway' | 'close'> {
-  return { server, reference, takeAway: () => server.close(), close: () => server.close() };
+export function common(server: StandIn, uri: string, more: object, environment: Record<string, string>) {
+  const close = () => server.close();
+  const sink = sinkOf(uri, more, environment);
+  return { server, sink, spec: specOf(uri, more), environment, reference, takeAway: close, close };
 }
 
 export const AWS_ID = 'AKIAIOSFODNN7EXAMPLE';
@@ -87,9 +99,8 @@ function awsKind(
         AWS_REGION: 'us-east-1',
       };
       return {
-        ...common(server),
+        ...common(server, uri, { address: server.address, timeoutMs }, environment),
         ...at(server),
-        sink: sinkOf(uri, { address: server.address, timeoutMs }, environment),
         lock: deny(reading),
         unlock: deny([]),
         forbidWrites: deny(writing),
@@ -139,8 +150,7 @@ export const storeKinds: readonly StoreKind[] = [
       const path = `apps/${GROUP}/app_1`;
       const environment = { VAULT_ADDR: server.address, VAULT_TOKEN: TOKEN };
       return {
-        ...common(server),
-        sink: sinkOf('vault:secret/data/apps/{groupId}/{entry}#KEY', { timeoutMs }, environment),
+        ...common(server, 'vault:secret/data/apps/{groupId}/{entry}#KEY', { timeoutMs }, environment),
         held: () => textsOf(server.current(path)).KEY,
         put: (value) => {
           server.put(path, { ...server.current(path), KEY: value });
@@ -164,14 +174,9 @@ export const storeKinds: readonly StoreKind[] = [
     isWrite: ({ method, query }) => ['POST', 'PATCH'].includes(method) && !query.has('dryRun'),
     async open(timeoutMs = 10_000) {
       const server = await kubernetesStandIn(TOKEN);
-      const sink = sinkOf(
-        'k8s:apps/model-keys#{entry}',
-        { timeoutMs },
-        kubeconfigFor(server.address, { token: TOKEN }),
-      );
+      const environment = kubeconfigFor(server.address, { token: TOKEN });
       return {
-        ...common(server),
-        sink,
+        ...common(server, 'k8s:apps/model-keys#{entry}', { timeoutMs }, environment),
         held: () => server.held('apps/model-keys', 'app_1'),
         put: (value) => {
           server.put('apps/model-keys', { app_1: value });
@@ -197,8 +202,7 @@ export const storeKinds: readonly StoreKind[] = [
       const server = await githubStandIn(TOKEN);
       const path = '/repos/acme/app/actions/secrets/APP_1';
       return {
-        ...common(server),
-        sink: sinkOf('github:acme/app#{entry}', { address: server.address, timeoutMs }, { GH_TOKEN: TOKEN }),
+        ...common(server, 'github:acme/app#{entry}', { address: server.address, timeoutMs }, { GH_TOKEN: TOKEN }),
         held: () => server.secrets.get(path)?.value,
         put: (value) => {
           server.put(path, value);
