@@ -42,7 +42,7 @@ export async function awsService(
     sendAs(
       keys,
       async (held) => client.value.send(await signed(client.value.baseUrl, service, region.value, held, action, input)),
-      (reply) => isOneOf(OF_CREDENTIALS, awsCode(reply)),
+      (reply) => reply.status === 401 || isOneOf(OF_CREDENTIALS, awsCode(reply)),
     );
   return ok({ client: client.value, call });
 }
@@ -81,6 +81,7 @@ async function signed(
 }
 
 const OF_CREDENTIALS = [
+  'ExpiredToken',
   'ExpiredTokenException',
   'InvalidClientTokenId',
   'InvalidSignatureException',

@@ -1,7 +1,7 @@
 // Where the credential for AWS comes from: its command line, the endpoint of a container, the role of a web identity; that it is
 // had again once where AWS refuses it, and no more; and that nothing of it is shown. The command line of AWS judges the endpoints.
 
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import { inspect } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Secret } from '../../../src/secret/secret.ts';
 import { awsStandIn } from './aws-stand-in.ts';
+import { withoutAws } from './moto.ts';
 import { standIn, type Call, type Reply } from './stand-in.ts';
 import { AWS_ID, sinkOf, TOKEN } from './store-kinds.ts';
 
@@ -224,9 +225,6 @@ test.each([
     expect(await own.write(used)).toMatchObject({ code: 'SINK_NOT_READY' });
   }
 });
-
-const withoutAws =
-  spawnSync('aws', ['--version'], { stdio: 'ignore' }).status === 0 ? undefined : 'aws is not installed';
 
 test.skipIf(withoutAws !== undefined).each([
   ['container', container],

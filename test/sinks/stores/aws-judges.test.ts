@@ -1,7 +1,7 @@
 // Who judges the stand-in of AWS, and the sinks: moto_server, which checks signatures and policies, and the command line of AWS, on
 // both. What it writes a sink reads, and what a sink writes it reads. Each is skipped where it is not installed.
 
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { fingerprintOf } from '../../../src/secret/opened-secret.ts';
@@ -9,7 +9,7 @@ import { Secret } from '../../../src/secret/secret.ts';
 import type { Sink } from '../../../src/sinks/sink.ts';
 import { awsStandIn } from './aws-stand-in.ts';
 import { asAdmin, closeMoto, motoRunning } from './moto-kinds.ts';
-import { userOf, withoutMoto } from './moto.ts';
+import { userOf, withoutAws, withoutMoto } from './moto.ts';
 import { textsOf } from './stand-in.ts';
 import { AWS_ID, sinkOf, TOKEN } from './store-kinds.ts';
 
@@ -24,9 +24,6 @@ async function prepared(sink: Sink, replaced?: typeof REPLACED) {
   const preflight = await sink.preflight(reference, 'prove', replaced);
   return preflight.ok ? preflight.value.write : expect.fail(preflight.failure.message);
 }
-
-const withoutAws =
-  spawnSync('aws', ['--version'], { stdio: 'ignore' }).status === 0 ? undefined : 'aws is not installed';
 
 /** What the command line of AWS prints; undefined where it fails. */
 async function aws(environment: Record<string, string>, ...args: string[]): Promise<string | undefined> {

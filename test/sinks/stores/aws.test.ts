@@ -3,6 +3,7 @@
 
 import { inspect } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { fingerprintOfBytes } from '../../../src/secret/opened-secret.ts';
 import { Secret } from '../../../src/secret/secret.ts';
 import type { Sink } from '../../../src/sinks/sink.ts';
 import { awsStandIn } from './aws-stand-in.ts';
@@ -168,7 +169,8 @@ describe('a secret of Secrets Manager', () => {
     const { server, sink } = await open();
     server.putSecret('apps/app_1', { SecretBinary: Buffer.from([0, 1, 2]).toString('base64') });
     expect(await problemOf(sink, REPLACED)).toMatchObject({ code: 'SINK_ENTRY_EXISTS' });
-    expect(await sink.lookUp(reference)).toMatchObject({ held: 'value' });
+    const fingerprint = fingerprintOfBytes(Buffer.from([0, 1, 2]));
+    expect(await sink.lookUp(reference)).toEqual({ held: 'value', fingerprint });
     server.putSecret('apps', { SecretBinary: Buffer.from('{}').toString('base64') });
     const member = sinkOf('aws-sm:apps#{entry}', {}, { ...variables, AWS_ENDPOINT_URL: server.address });
     expect(await problemOf(member, REPLACED)).toMatchObject({ code: 'SINK_NOT_READY' });
@@ -212,13 +214,15 @@ describe('a secret of Secrets Manager', () => {
   });
 
   test('is taken out by the fingerprint, as a server does that was killed', async () => {
-    const { server, sink } = await open('aws-sm:apps#{entry}');
-    server.putSecret('apps', { SecretString: '{"other":"kept"}' });
-    const write = await prepared(sink);
-    await write.deliver(new Secret(NEW));
-    const held = await sink.lookUp(reference);
-    await sink.withdraw?.(reference, held.held === 'value' ? held.fingerprint : expect.fail('It holds nothing.'));
-    expect(server.currentSecret('apps')).toEqual({ SecretString: '{"other":"kept"}' });
+    for (const before of ['{"other":"kept"}', '{}']) {
+      const { server, sink } = await open('aws-sm:apps#{entry}');
+      server.putSecret('apps', { SecretString: before });
+      const write = await prepared(sink);
+      await write.deliver(new Secret(NEW));
+      const held = await sink.lookUp(reference);
+      await sink.withdraw?.(reference, held.held === 'value' ? held.fingerprint : expect.fail('It holds nothing.'));
+      expect(server.currentSecret('apps')).toEqual({ SecretString: before });
+    }
   });
 });
 
