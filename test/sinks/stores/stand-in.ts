@@ -1,7 +1,7 @@
 // A store that is not the real one, over real HTTP: it answers as the documentation of the real one says, counts what it was asked,
 // and does wrong what a test asks for.
 
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import { gzipSync } from 'node:zlib';
 
@@ -33,6 +33,8 @@ type BodyFault = 'slow body' | 'cut body' | 'large body' | 'gzip body';
 
 export interface StandIn {
   readonly address: string;
+  /** Another address of the same, by which it is another place for a sink. */
+  readonly alsoAt: () => Promise<string>;
   readonly calls: Call[];
   /** Asked for each request. */
   fault: (call: Call) => Fault;
@@ -46,7 +48,8 @@ export interface StandIn {
 }
 
 export async function standIn(answer: (call: Call) => Reply | Promise<Reply>): Promise<StandIn> {
-  const server = createServer((request, response) => {
+  const servers: Server[] = [];
+  const listener = (request: IncomingMessage, response: ServerResponse) => {
     void read(request).then(async (call) => {
       own.calls.push(call);
       const fault = own.fault(call);
@@ -67,20 +70,25 @@ export async function standIn(answer: (call: Call) => Reply | Promise<Reply>): P
       if (fault === 'reset after') request.socket.destroy();
       else await send(response, reply, fault);
     });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const bound = server.address();
-  const port = typeof bound === 'object' && bound ? bound.port : 0;
+  };
+  const alsoAt = async () => {
+    const server = createServer(listener);
+    servers.push(server);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const bound = server.address();
+    return `http://127.0.0.1:${typeof bound === 'object' && bound ? bound.port : 0}`;
+  };
   const own: StandIn = {
-    address: `http://127.0.0.1:${port}`,
+    address: await alsoAt(),
+    alsoAt,
     calls: [],
     fault: () => undefined,
     meanwhile: () => undefined,
     afterwards: () => undefined,
     states: [],
     async close() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      for (const server of servers) server.closeAllConnections();
+      await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
     },
   };
   return own;

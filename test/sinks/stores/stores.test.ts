@@ -155,6 +155,23 @@ describe.each(allKinds)('$name: a write that', { timeout: 30_000 }, (kind) => {
     }
   });
 
+  test('is looked at where no reply is whole finds neither nothing nor a secret', async () => {
+    for (const fault of ['cut body', 'large body', 'gzip body', 'slow body'] as const) {
+      for (const held of [undefined, OLD]) {
+        const store = await open(fault === 'slow body' ? 300 : undefined);
+        if (held !== undefined) await store.put(held);
+        store.server.fault = () => fault;
+        const preflight = clean(
+          await store.sink.preflight(store.reference, 'prove', held === undefined ? undefined : REPLACED),
+        );
+        expect([fault, preflight.ok]).toEqual([fault, false]);
+        expect(clean(await store.sink.lookUp(store.reference))).toEqual({ held: 'unknown' });
+        store.server.fault = () => undefined;
+        expect(await store.held()).toBe(held);
+      }
+    }
+  });
+
   test('is looked at where every reply repeats a secret shows none of it', async () => {
     for (const status of [400, 401, 403, 404, 409, 429, 500, 503]) {
       const store = await open();
