@@ -1,6 +1,7 @@
 // The sink over a store: what may give way, one write onto what was seen, a look afterwards, and taking back. Which store it is,
 // and how it is asked, is in the file of each.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import type { StoreSpec } from '../../config/store-spec.ts';
 import { storeLocation } from '../../config/store-spec.ts';
 import { failed, ok, type Result } from '../../failure.ts';
@@ -89,8 +90,7 @@ async function check(
   if (!seen.ok) return seen;
   const problem = await seen.value.slot.prove();
   if (problem) return failed(problem);
-  const keepsEndpoint = 'endpointField' in spec && spec.endpointField !== undefined;
-  return ok({ write: storeWrite(place, seen.value, replaced, keepsEndpoint) });
+  return ok({ write: storeWrite(place, spec, seen.value, replaced) });
 }
 
 /** What a secret may be written onto. */
@@ -140,13 +140,9 @@ interface Given {
   readonly id: string | undefined;
 }
 
-function storeWrite(
-  place: StorePlace,
-  first: Seen,
-  replaced: Replaced | undefined,
-  keepsEndpoint: boolean,
-): PreparedWrite {
+function storeWrite(place: StorePlace, spec: StoreSpec, first: Seen, replaced: Replaced | undefined): PreparedWrite {
   const { location } = place;
+  const keepsEndpoint = 'endpointField' in spec && spec.endpointField !== undefined;
   let given: Given | undefined;
   let onto = first;
   const deliver = async (secret: Secret, endpoint: string | undefined): Promise<Delivery> => {
@@ -171,10 +167,29 @@ function storeWrite(
     overwrites: first.holds,
     canRetract: true,
     deliver: (secret, { endpoint } = {}) => serialized(place.place, () => deliver(secret, endpoint)),
-    verify: async (secret) => verdict(location, await place.look(), secret, given?.id),
+    verify: async (secret) => verdict(location, await lookAfterWrite(place, spec, onto, given), secret, given?.id),
     retract: () =>
       serialized(place.place, () => (given ? takeBack(place, onto, given) : Promise.resolve<Retraction>('out'))),
   };
+}
+
+/** AWS may show for a moment what was there before; longer, and it was not kept. In milliseconds. */
+const LATE_MS = [200, 800];
+
+async function lookAfterWrite(
+  place: StorePlace,
+  { type }: StoreSpec,
+  onto: Seen,
+  given: Given | undefined,
+): Promise<Look> {
+  let seen = await place.look();
+  for (const waitMs of given?.id !== undefined && type.startsWith('aws-') ? LATE_MS : []) {
+    if (seen.is === 'unreadable' || seen.slot.id !== onto.slot.id) break;
+    if (seen.is === 'value') seen.bytes.fill(0);
+    await delay(waitMs);
+    seen = await place.look();
+  }
+  return seen;
 }
 
 const NO_ENDPOINT = { warnings: [], written: undefined };

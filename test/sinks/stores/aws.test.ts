@@ -100,6 +100,23 @@ describe.each(['aws-sm:apps/{entry}', 'aws-sm:apps#{entry}', 'aws-ssm:/apps/{ent
     const isHeld = JSON.stringify([...server.secrets.values(), ...server.parameters.values()]).includes(OLD);
     expect(isHeld).toBe(true);
     expect(await problemOf(sinkOf(uri, {}, environment))).toMatchObject({ code: 'SINK_ENTRY_EXISTS' });
+    expect(await write.retract()).toBe('out');
+    expect([server.secrets.size, server.parameters.size]).toEqual([0, 0]);
+  });
+
+  test('what AWS does not show yet after a write is looked at again, and what it never shows is not there', async () => {
+    for (const stale of [2, 100]) {
+      const { server, environment } = await standIn();
+      const write = await prepared(sinkOf(uri, {}, environment));
+      await write.deliver(new Secret(NEW));
+      let left = stale;
+      server.fault = (call) => {
+        left -= 1;
+        const __type = uri.startsWith('aws-sm') ? 'ResourceNotFoundException' : 'ParameterNotFound';
+        return left >= 0 && /^(?:Get|Describe)/.test(actionOf(call)) ? { status: 400, body: { __type } } : undefined;
+      };
+      expect((await write.verify(new Secret(NEW))).outcome).toBe(stale === 2 ? 'verified' : 'mismatch');
+    }
   });
 });
 
