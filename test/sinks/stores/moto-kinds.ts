@@ -97,4 +97,5 @@ const kinds = [
   }),
 ];
 
+// Debian has no moto, so that CI may be without it; the stand-in runs there.
 export const motoKinds = withoutMoto === undefined ? kinds : [];
