@@ -90,7 +90,8 @@ async function check(
   if (!seen.ok) return seen;
   const problem = await seen.value.slot.prove();
   if (problem) return failed(problem);
-  return ok({ write: storeWrite(place, spec, seen.value, replaced) });
+  const keepsEndpoint = 'endpointField' in spec && spec.endpointField !== undefined;
+  return ok({ write: storeWrite(place, seen.value, replaced, keepsEndpoint) });
 }
 
 /** What a secret may be written onto. */
@@ -140,9 +141,13 @@ interface Given {
   readonly id: string | undefined;
 }
 
-function storeWrite(place: StorePlace, spec: StoreSpec, first: Seen, replaced: Replaced | undefined): PreparedWrite {
+function storeWrite(
+  place: StorePlace,
+  first: Seen,
+  replaced: Replaced | undefined,
+  keepsEndpoint: boolean,
+): PreparedWrite {
   const { location } = place;
-  const keepsEndpoint = 'endpointField' in spec && spec.endpointField !== undefined;
   let given: Given | undefined;
   let onto = first;
   const deliver = async (secret: Secret, endpoint: string | undefined): Promise<Delivery> => {
@@ -167,7 +172,7 @@ function storeWrite(place: StorePlace, spec: StoreSpec, first: Seen, replaced: R
     overwrites: first.holds,
     canRetract: true,
     deliver: (secret, { endpoint } = {}) => serialized(place.place, () => deliver(secret, endpoint)),
-    verify: async (secret) => verdict(location, await lookAfterWrite(place, spec, onto, given), secret, given?.id),
+    verify: async (secret) => verdict(location, await lookAfterWrite(place, onto, given), secret, given?.id),
     retract: () =>
       serialized(place.place, () => (given ? takeBack(place, onto, given) : Promise.resolve<Retraction>('out'))),
   };
@@ -176,14 +181,9 @@ function storeWrite(place: StorePlace, spec: StoreSpec, first: Seen, replaced: R
 /** AWS may show for a moment what was there before; longer, and it was not kept. In milliseconds. */
 const LATE_MS = [200, 800];
 
-async function lookAfterWrite(
-  place: StorePlace,
-  { type }: StoreSpec,
-  onto: Seen,
-  given: Given | undefined,
-): Promise<Look> {
+async function lookAfterWrite(place: StorePlace, onto: Seen, given: Given | undefined): Promise<Look> {
   let seen = await place.look();
-  for (const waitMs of given?.id !== undefined && type.startsWith('aws-') ? LATE_MS : []) {
+  for (const waitMs of given?.id !== undefined && place.location.startsWith('aws-') ? LATE_MS : []) {
     if (seen.is === 'unreadable' || seen.slot.id !== onto.slot.id) break;
     if (seen.is === 'value') seen.bytes.fill(0);
     await delay(waitMs);
