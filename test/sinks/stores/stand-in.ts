@@ -40,6 +40,8 @@ export interface StandIn {
   fault: (call: Call) => Fault;
   /** Done before a request that writes is carried out: what somebody else does meanwhile. */
   meanwhile: (call: Call) => void | Promise<void>;
+  /** What a slow request waits for, after its sender has gone. */
+  later: () => Promise<void>;
   /** Done after it was carried out, and before it is answered. */
   afterwards: (call: Call) => void | Promise<void>;
   /** What it holds. */
@@ -61,6 +63,7 @@ export async function standIn(answer: (call: Call) => Reply | Promise<Reply>): P
       }
       if (fault === 'slow' || fault === 'hold') await once(response, 'close');
       if (fault === 'hold') return;
+      if (fault === 'slow') await own.later();
       if (call.method !== 'GET') await own.meanwhile(call);
       const before = structuredClone(own.states);
       const reply = await answer(call);
@@ -84,6 +87,7 @@ export async function standIn(answer: (call: Call) => Reply | Promise<Reply>): P
     calls: [],
     fault: () => undefined,
     meanwhile: () => undefined,
+    later: () => Promise.resolve(),
     afterwards: () => undefined,
     states: [],
     async close() {
