@@ -5,11 +5,12 @@
 
 import type { Atlas } from '../atlas/atlas.ts';
 import { hasId, type ModelKey } from '../atlas/api/keys.ts';
-import type { Sink } from '../sinks/sink.ts';
+import { isPlace, type Sink } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
 import { askConsent, type ConsentPolicy } from './consent.ts';
 import { commitName, ownKey, type Commit, deleteOwnKey, datedName, finalNameOf } from './own-key.ts';
-import { referenceOf, temporaryFilesOf } from './sink-choice.ts';
+import { deadSecretWords } from './create-and-deliver.ts';
+import { holdsSecretOf, referenceOf, temporaryFilesOf } from './sink-choice.ts';
 import { undeliveredOf, isAllowed, type ProjectPolicy } from './refusals.ts';
 import { ok, type Result } from '../failure.ts';
 import type { Ending, Intent, Step } from './journal/intent.ts';
@@ -178,11 +179,11 @@ async function deleteOrCommit(
     case 'orphan': {
       if (!mayDelete.has(judgement.key.apiKeyId)) break;
       const { apiKeyId } = judgement.key;
-      await withdrawSecret(context.sinks, intent);
+      const left = await withdrawSecret(context.sinks, intent);
       const rolledBack = await deleteOwnKey(context.atlas, ownKey(intent, apiKeyId));
       if (rolledBack.state === 'gone') {
         await recordEnd('rolled_back', apiKeyId);
-        return report(intent, 'deleted', [apiKeyId], 'The key was deleted. Nothing is left to do.');
+        return report(intent, 'deleted', [apiKeyId], `The key was deleted. ${left ?? 'Nothing is left to do.'}`);
       }
       await open?.release(intent.state);
       return report(intent, 'orphan', [apiKeyId], `It could not be deleted: ${rolledBack.reason}`);
@@ -200,11 +201,19 @@ function endOf({ state }: Intent, outcome: Ending, apiKeyId: string | undefined)
   return { step: 'ended', outcome, ...(apiKeyId !== undefined && { apiKeyId }), ...known };
 }
 
-/** Takes a secret out of its sink where the key is to be deleted and its server was killed before it could. */
-async function withdrawSecret(sinks: ReconcileContext['sinks'], intent: Intent): Promise<void> {
+/**
+ * Takes a secret out of its sink where the key is to be deleted and its server was killed before it could.
+ *
+ * @returns what a person must know where it stays there
+ */
+async function withdrawSecret(sinks: ReconcileContext['sinks'], intent: Intent): Promise<string | undefined> {
   const { state } = intent;
-  if (state.step !== 'undelivered' || state.fingerprint === undefined) return;
-  await sinks.get(intent.sink)?.withdraw?.(referenceOf(intent), state.fingerprint);
+  const sink = sinks.get(intent.sink);
+  if (state.step !== 'undelivered' || state.fingerprint === undefined || !sink || !isPlace(sink)) return undefined;
+  await sink.withdraw?.(referenceOf(intent), state.fingerprint);
+  const held = await holdsSecretOf(sinks, intent);
+  const left = held === 'no' ? 'out' : held === 'yes' ? 'held' : 'unknown';
+  return deadSecretWords(sink.location, state.fingerprint, left)[0];
 }
 
 /** The sink holds the secret: the key gets its name. A rotation takes a dated one where the name is another key's. */

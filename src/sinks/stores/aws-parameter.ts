@@ -4,7 +4,7 @@
 import type { ParameterSpec } from '../../config/store-spec.ts';
 import { ok, type Result } from '../../failure.ts';
 import { openSecret } from '../../secret/secret.ts';
-import { expand, type SinkProblem } from '../sink.ts';
+import { expand, notReady, type SinkProblem } from '../sink.ts';
 import { awsCode, awsProblem, awsService, awsUnwritten, type AwsService } from './aws.ts';
 import { isSuccess, objectAt, textAt, type JsonObject } from './store-client.ts';
 import type { Environment } from './store-credential.ts';
@@ -46,7 +46,7 @@ async function look(place: Place): Promise<Look> {
   const [version, value] = [versionOf(parameter), textAt(parameter, 'Value')];
   if (version === undefined || value === undefined)
     return { is: 'unreadable', problem: awsProblem(client, asked.value) };
-  return { is: 'value', bytes: Buffer.from(value, 'utf8'), slot: slotOf(place, version) };
+  return { is: 'value', bytes: Buffer.from(value, 'utf8'), slot: slotOf(place, version, textAt(parameter, 'Type')) };
 }
 
 function versionOf(parameter: JsonObject | undefined): number | undefined {
@@ -54,29 +54,49 @@ function versionOf(parameter: JsonObject | undefined): number | undefined {
   return typeof version === 'number' && Number.isSafeInteger(version) && version > 0 ? version : undefined;
 }
 
-/** The list of parameters has its version, without the value. */
+const MOST_PAGES = 50;
+
+/** The list of parameters has its version, without the value. A page of it may be empty although another one follows. */
 async function lookAtList(place: Place): Promise<Look> {
   const { call, client, name } = place;
   const filter = { Key: 'Name', Option: 'Equals', Values: [name] };
-  const asked = await call('DescribeParameters', { ParameterFilters: [filter] });
-  if (!asked.ok) return { is: 'unreadable', problem: asked.failure };
-  const list: unknown = isSuccess(asked.value) ? asked.value.body?.Parameters : undefined;
-  const isWhole = isSuccess(asked.value) && textAt(asked.value.body, 'NextToken') === undefined;
-  if (!Array.isArray(list) || !isWhole) return { is: 'unreadable', problem: awsProblem(client, asked.value) };
-  const found: unknown = list.find((each) => textAt(each, 'Name') === name);
-  if (found === undefined) return { is: 'nothing', slot: slotOf(place, 0) };
-  const version = versionOf(objectAt(found));
-  if (version === undefined) return { is: 'unreadable', problem: awsProblem(client, asked.value) };
-  return { is: 'something', slot: slotOf(place, version) };
+  let next: string | undefined;
+  for (let page = 0; page < MOST_PAGES; page += 1) {
+    const asked = await call('DescribeParameters', { ParameterFilters: [filter], NextToken: next });
+    if (!asked.ok) return { is: 'unreadable', problem: asked.failure };
+    const list: unknown = isSuccess(asked.value) ? asked.value.body?.Parameters : undefined;
+    if (!isSuccess(asked.value) || !Array.isArray(list))
+      return { is: 'unreadable', problem: awsProblem(client, asked.value) };
+    const found: unknown = list.find((each) => textAt(each, 'Name') === name);
+    const version = versionOf(objectAt(found));
+    if (version !== undefined) return { is: 'something', slot: slotOf(place, version, textAt(found, 'Type')) };
+    if (found !== undefined) return { is: 'unreadable', problem: awsProblem(client, asked.value) };
+    next = textAt(asked.value.body, 'NextToken');
+    if (next === undefined) return { is: 'nothing', slot: slotOf(place, 0) };
+  }
+  return {
+    is: 'unreadable',
+    problem: notReady(`The list of parameters that is asked for ${name} does not end.`, PAGES),
+  };
 }
 
-/** @param version 0 where there is none */
-function slotOf(place: Place, version: number): Slot {
+const PAGES = 'Allow ssm:GetParameter for it, so that no list is needed.';
+
+/**
+ * @param version 0 where there is none
+ * @param type of what is there, where AWS says it
+ */
+function slotOf(place: Place, version: number, type?: string): Slot {
   return {
     id: String(version),
     // AWS has no rehearsal.
     prove: () => Promise.resolve(undefined),
-    write: ({ secret }) => put(place, version, openSecret(secret)),
+    async write({ secret }) {
+      const written = await put(place, version, openSecret(secret));
+      if (written.is !== 'written' || (type !== 'String' && type !== 'StringList')) return written;
+      const plain = `${place.name} is a ${type}, which AWS does not encrypt; only a new parameter can be a SecureString.`;
+      return { ...written, warning: written.warning === undefined ? plain : `${written.warning} ${plain}` };
+    },
     takeOut: (putBack) => takeOut(place, version, putBack),
   };
 }
@@ -103,5 +123,5 @@ async function takeOut(place: Place, version: number, { old, wasUnseen, before }
   if (wasUnseen) return;
   if (old) await put(place, version, openSecret(old));
   // AWS deletes by name only: never what was not made by this write.
-  else if (before === '0' && version === 1) await call('DeleteParameter', { Name: name });
+  else if ((before === '0' || before === undefined) && version === 1) await call('DeleteParameter', { Name: name });
 }

@@ -6,9 +6,9 @@ import type { SecretsManagerSpec } from '../../config/store-spec.ts';
 import { ok, type Result } from '../../failure.ts';
 import { openSecret } from '../../secret/secret.ts';
 import { expand, notReady, type SinkProblem } from '../sink.ts';
-import { awsCode, awsProblem, awsService, awsUnwritten, type AwsService } from './aws.ts';
+import { awsCode, awsProblem, awsService, awsUnwritten, type AwsCode, type AwsService } from './aws.ts';
 import { bytesOf, fieldsOf, withFields } from './json-fields.ts';
-import { isSuccess, objectAt, textAt, type Answer, type JsonObject } from './store-client.ts';
+import { isSuccess, objectAt, textAt, type Answer, type Client, type JsonObject } from './store-client.ts';
 import type { Environment } from './store-credential.ts';
 import { expandGiven, placeAt, type Look, type PutBack, type Slot, type Store, type Written } from './store.ts';
 
@@ -48,16 +48,19 @@ async function look(place: Place): Promise<Look> {
   const asked = await call('GetSecretValue', { SecretId: name, VersionStage: 'AWSCURRENT' });
   if (!asked.ok) return { is: 'unreadable', problem: asked.failure };
   const code = awsCode(asked.value);
-  if (code === 'ResourceNotFoundException' || code === 'AccessDeniedException') return lookAtVersions(place, code);
+  if (code === 'ResourceNotFoundException' || code === 'AccessDeniedException' || code === 'InvalidRequestException')
+    return lookAtVersions(place, code);
   const body = isSuccess(asked.value) ? asked.value.body : undefined;
   const [version, arn] = [textAt(body, 'VersionId'), textAt(body, 'ARN')];
   if (!body || version === undefined || arn === undefined)
     return { is: 'unreadable', problem: awsProblem(client, asked.value) };
   const text = textAt(body, 'SecretString');
-  const seen = { version, arn, text };
-  if (text === undefined) return { is: 'something', slot: slotOf(place, seen) };
-  if (field === undefined) return { is: 'value', bytes: Buffer.from(text, 'utf8'), slot: slotOf(place, seen) };
-  const fields = fieldsOf(text);
+  const seen = { version, arn };
+  if (field === undefined) {
+    const bytes = Buffer.from(text ?? textAt(body, 'SecretBinary') ?? '', text === undefined ? 'base64' : 'utf8');
+    return { is: 'value', bytes, slot: slotOf(place, seen) };
+  }
+  const fields = text === undefined ? undefined : fieldsOf(text);
   if (!fields) return { is: 'unreadable', problem: notFields(name) };
   const slot = slotOf(place, { ...seen, fields });
   if (!Object.hasOwn(fields, field)) return { is: 'nothing', slot };
@@ -71,11 +74,8 @@ function notFields(name: string) {
   );
 }
 
-/** @param code what the question for the value was answered with: there is no current one, or it may not be read */
-async function lookAtVersions(
-  place: Place,
-  code: 'ResourceNotFoundException' | 'AccessDeniedException',
-): Promise<Look> {
+/** @param code of the answer to the question for the value: there is none, it may not be read, or the secret is to be deleted */
+async function lookAtVersions(place: Place, code: AwsCode): Promise<Look> {
   const { call, client, name } = place;
   const asked = await call('DescribeSecret', { SecretId: name });
   if (!asked.ok) return { is: 'unreadable', problem: asked.failure };
@@ -92,10 +92,7 @@ async function lookAtVersions(
       problem: notReady(`The secret ${name} is to be deleted.`, 'Restore it, or wait until it is gone.'),
     };
   const version = currentOf(asked.value);
-  if (version === undefined) return { is: 'nothing', slot: slotOf(place, { arn, version, text: undefined }) };
-  // Other members of the object could not be kept.
-  if (place.field !== undefined) return { is: 'unreadable', problem: awsProblem(client, asked.value) };
-  return { is: 'something', slot: slotOf(place, { arn, version, text: undefined }) };
+  return { is: version === undefined ? 'nothing' : 'something', slot: slotOf(place, { arn, version }) };
 }
 
 function currentOf(answer: Answer): string | undefined {
@@ -108,17 +105,20 @@ interface Seen {
   readonly arn: string;
   /** The one that is AWSCURRENT; undefined where none is. */
   readonly version: string | undefined;
-  readonly text: string | undefined;
+  /** Absent where they cannot be read, or where all of the secret is meant. */
   readonly fields?: JsonObject;
 }
 
 function slotOf(place: Place, seen: Seen | undefined): Slot {
   const { field, endpointField } = place;
+  // Other members of the object could not be kept.
+  const isHidden = field !== undefined && seen?.version !== undefined && !seen.fields;
+  const hidden = notReady(`The other members of ${place.name} cannot be read, and so not be kept.`, READING);
   return {
     id: seen ? `${seen.arn} ${seen.version ?? ''}` : ABSENT,
     endpoint: endpointField === undefined ? undefined : textAt(seen?.fields, endpointField),
     // AWS has no rehearsal.
-    prove: () => Promise.resolve(undefined),
+    prove: () => Promise.resolve(isHidden ? hidden : undefined),
     write({ secret, endpoint }) {
       const value = openSecret(secret);
       const beside = endpoint !== undefined && endpointField !== undefined ? { [endpointField]: endpoint } : {};
@@ -130,6 +130,7 @@ function slotOf(place: Place, seen: Seen | undefined): Slot {
 }
 
 const ABSENT = 'absent';
+const READING = 'Allow secretsmanager:GetSecretValue, or leave #JSONKEY out to use all of a secret.';
 
 async function createSecret({ call, client, name }: Place, SecretString: string): Promise<Written> {
   const token = randomUUID();
@@ -145,7 +146,7 @@ async function createSecret({ call, client, name }: Place, SecretString: string)
 /** The version is put under a stage of its own, then AWSCURRENT moves to it from the version that was seen, and from no other. */
 async function putVersion({ call, client }: Place, { arn, version }: Seen, SecretString: string): Promise<Written> {
   const token = randomUUID();
-  const stage = version === undefined ? 'AWSCURRENT' : `undelivered-${token}`;
+  const stage = `undelivered-${token}`;
   const put = await call('PutSecretValue', {
     SecretId: arn,
     SecretString,
@@ -154,26 +155,43 @@ async function putVersion({ call, client }: Place, { arn, version }: Seen, Secre
   });
   if (!put.ok) return { is: 'refused', problem: put.failure };
   if (!isSuccess(put.value)) return awsUnwritten(client, put.value);
-  const written: Written = { is: 'written', id: `${arn} ${token}` };
-  if (version === undefined) return written;
   const move = { SecretId: arn, VersionStage: 'AWSCURRENT', MoveToVersionId: token, RemoveFromVersionId: version };
   const moved = await call('UpdateSecretVersionStage', move);
-  const isMoved = moved.ok && isSuccess(moved.value);
-  const isKnown = isMoved || !moved.ok || awsCode(moved.value) !== undefined;
-  // Without a stage a version is deprecated, and AWS deletes it.
-  if (isKnown)
-    await call('UpdateSecretVersionStage', { SecretId: arn, VersionStage: stage, RemoveFromVersionId: token });
-  if (isMoved) return written;
   if (!moved.ok) return { is: 'refused', problem: moved.failure };
-  const code = awsCode(moved.value);
+  let end = endOfMove(client, moved.value, `${arn} ${token}`);
+  // AWS makes the first version of a secret the current one by itself.
+  if (end.is === 'changed' && version === undefined) {
+    const asked = await call('DescribeSecret', { SecretId: arn });
+    if (!asked.ok || !isSuccess(asked.value)) end = { is: 'uncertain', problem: awsProblem(client, moved.value) };
+    else if (currentOf(asked.value) === token) end = { is: 'written', id: `${arn} ${token}` };
+  }
+  // Without a stage a version is deprecated, and AWS deletes it.
+  if (end.is !== 'uncertain')
+    await call('UpdateSecretVersionStage', { SecretId: arn, VersionStage: stage, RemoveFromVersionId: token });
+  return end;
+}
+
+function endOfMove(client: Client, moved: Answer, id: string): Written {
+  if (isSuccess(moved) && textAt(moved.body, 'ARN') !== undefined) return { is: 'written', id };
+  if (isSuccess(moved)) return { is: 'uncertain', problem: awsProblem(client, moved) };
+  const code = awsCode(moved);
   if (code === 'InvalidParameterException' || code === 'InvalidRequestException') return { is: 'changed' };
-  return awsUnwritten(client, moved.value);
+  return awsUnwritten(client, moved);
 }
 
 /** A version gives way to the one before it; a secret that was made for it is deleted, by its ARN, where it has no other one. */
-async function takeOut(place: Place, seen: Seen, { before }: PutBack): Promise<void> {
-  const { call } = place;
-  const { arn, version } = seen;
+async function takeOut(place: Place, seen: Seen, { old, before, withEndpoint }: PutBack): Promise<void> {
+  const { call, field, endpointField } = place;
+  const { arn, version, fields } = seen;
+  if (fields && field !== undefined) {
+    // Others may have written beside it since, so that no earlier version is right.
+    const beside = withEndpoint && endpointField !== undefined ? { [endpointField]: undefined } : {};
+    const rest = withFields(fields, { ...beside, [field]: old && openSecret(old) });
+    if (rest !== '{}' || before !== ABSENT) {
+      await putVersion(place, seen, rest);
+      return;
+    }
+  }
   if (before === ABSENT) {
     const asked = await call('DescribeSecret', { SecretId: arn });
     const stages = asked.ok && isSuccess(asked.value) ? objectAt(asked.value.body, 'VersionIdsToStages') : undefined;
@@ -183,13 +201,7 @@ async function takeOut(place: Place, seen: Seen, { before }: PutBack): Promise<v
     return;
   }
   const former = before?.startsWith(`${arn} `) === true ? before.slice(arn.length + 1) : '';
-  if (former === '') {
-    if (seen.fields && place.field !== undefined) {
-      const gone = withFields(seen.fields, { [place.field]: undefined });
-      if (gone !== '{}') await putVersion(place, seen, gone);
-    }
-    return;
-  }
+  if (former === '') return;
   const stage = { SecretId: arn, VersionStage: 'AWSCURRENT' };
   await call('UpdateSecretVersionStage', { ...stage, MoveToVersionId: former, RemoveFromVersionId: version });
 }

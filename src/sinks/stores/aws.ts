@@ -1,43 +1,13 @@
-// Requests to AWS: JSON over POST, signed (Signature Version 4) with a credential from the variables of the environment, else from
-// `aws configure export-credentials`, which knows profiles, single sign-on, process credentials and roles. The metadata service
-// of the machine is asked only where the sink says so.
+// Requests to AWS: JSON over POST, signed (Signature Version 4), and what its refusals mean.
 
 import { AwsV4Signer } from 'aws4fetch';
-import type { ParameterSpec, SecretsManagerSpec } from '../../config/store-spec.ts';
 import { failed, ok, type Result } from '../../failure.ts';
-import { isSameSecret, openSecret, type Secret } from '../../secret/secret.ts';
-import { parseJson } from '../../text/text.ts';
+import { openSecret } from '../../secret/secret.ts';
 import { notReady, type SinkProblem } from '../sink.ts';
-import {
-  caOf,
-  createClient,
-  problemOf,
-  sendAs,
-  textAt,
-  unwritten,
-  type Answer,
-  type Client,
-  type StoreReply,
-} from './store-client.ts';
-import {
-  checkedSecret,
-  kept,
-  printedBy,
-  secretOfVariable,
-  variableOf,
-  type Credential,
-  type Environment,
-} from './store-credential.ts';
+import { askAws, awsAddress, awsKeys, type AwsKeys, type AwsSpec } from './aws-credentials.ts';
+import { caOf, createClient, problemOf, sendAs, textAt, unwritten, type Answer, type Client } from './store-client.ts';
+import { variableOf, type Environment } from './store-credential.ts';
 import type { Written } from './store.ts';
-
-interface Keys {
-  readonly id: string;
-  readonly secret: Secret;
-  readonly session: Secret | undefined;
-  readonly endsAt?: number | undefined;
-}
-
-type AwsSpec = SecretsManagerSpec | ParameterSpec;
 
 export interface AwsService {
   readonly client: Client;
@@ -62,18 +32,17 @@ export async function awsService(
   if (!region.ok) return region;
   const tls = await caOf(spec.caFile ?? environment.AWS_CA_BUNDLE, 'caFile or AWS_CA_BUNDLE');
   if (!tls.ok) return tls;
-  const domain = region.value.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
   const named = spec.address ?? variableOf(environment, service.endpointVariable, 'AWS_ENDPOINT_URL');
-  const address = named ?? `https://${service.id}.${region.value}.${domain}`;
+  const address = named ?? awsAddress(service.id, region.value);
   const options = { store: service.words, address, timeoutMs: spec.timeoutMs, tls: tls.value, environment };
   const client = createClient(options);
   if (!client.ok) return client;
-  const keys = awsKeys(spec, environment);
+  const keys = awsKeys(spec, environment, region.value);
   const call: AwsService['call'] = (action, input) =>
     sendAs(
       keys,
       async (held) => client.value.send(await signed(client.value.baseUrl, service, region.value, held, action, input)),
-      isCredentialRefused,
+      (reply) => reply.status === 401 || isOneOf(OF_CREDENTIALS, awsCode(reply)),
     );
   return ok({ client: client.value, call });
 }
@@ -87,57 +56,14 @@ async function regionOf(spec: AwsSpec, environment: Environment): Promise<Result
   );
 }
 
-function askAws(
-  spec: AwsSpec,
-  environment: Environment,
-  args: readonly string[],
-): Promise<Result<string, SinkProblem>> {
-  const profile = spec.profile === undefined ? [] : ['--profile', spec.profile];
-  const added = spec.instanceMetadata === true ? {} : { AWS_EC2_METADATA_DISABLED: 'true' };
-  const argv = ['aws', ...args, ...profile] as const;
-  return printedBy({ argv, passed: [], families: ['AWS_'], added, timeoutMs: spec.timeoutMs }, environment);
-}
-
-function awsKeys(spec: AwsSpec, environment: Environment): Credential<Keys> {
-  return kept(
-    async () => {
-      // As the command line has it: a profile that is named goes before the variables.
-      const secret =
-        spec.profile === undefined ? await secretOfVariable(environment, 'AWS_SECRET_ACCESS_KEY') : undefined;
-      const id = environment.AWS_ACCESS_KEY_ID;
-      if (!secret || !id) return exportedKeys(spec, environment);
-      const session = await secretOfVariable(environment, 'AWS_SESSION_TOKEN');
-      if (!secret.ok) return secret;
-      if (session && !session.ok) return session;
-      return keysOf(id, secret.value, session?.value);
-    },
-    (one, other) => one.id === other.id && isSameSecret(one.secret, other.secret),
-    ({ endsAt }) => endsAt,
-  );
-}
-
-async function exportedKeys(spec: AwsSpec, environment: Environment): Promise<Result<Keys, SinkProblem>> {
-  const printed = await askAws(spec, environment, ['configure', 'export-credentials', '--format', 'process']);
-  if (!printed.ok) return printed;
-  const given = parseJson(printed.value);
-  const secret = checkedSecret(textAt(given, 'SecretAccessKey') ?? '', 'the AWS command line');
-  const session = textAt(given, 'SessionToken');
-  if (!secret.ok) return secret;
-  const ends = Date.parse(textAt(given, 'Expiration') ?? '');
-  const endsAt = Number.isNaN(ends) ? undefined : ends;
-  const token = session === undefined ? undefined : checkedSecret(session, 'the AWS command line');
-  if (token && !token.ok) return token;
-  return keysOf(textAt(given, 'AccessKeyId') ?? '', secret.value, token?.value, endsAt);
-}
-
-function keysOf(id: string, secret: Secret, session?: Secret, endsAt?: number): Result<Keys, SinkProblem> {
-  if (/^[A-Za-z0-9]{16,128}$/.test(id)) return ok({ id, secret, session, endsAt });
-  return failed(
-    notReady('The access key id for AWS has not the form of one.', 'Correct AWS_ACCESS_KEY_ID, or the profile.'),
-  );
-}
-
-async function signed(baseUrl: URL, service: ServiceName, region: string, keys: Keys, action: string, input: object) {
+async function signed(
+  baseUrl: URL,
+  service: ServiceName,
+  region: string,
+  keys: AwsKeys,
+  action: string,
+  input: object,
+) {
   const body = JSON.stringify(input);
   const signer = new AwsV4Signer({
     url: baseUrl.href,
@@ -154,21 +80,36 @@ async function signed(baseUrl: URL, service: ServiceName, region: string, keys: 
   return { method: 'POST' as const, path: '/', headers: Object.fromEntries(headers), body };
 }
 
+const OF_CREDENTIALS = [
+  'ExpiredToken',
+  'ExpiredTokenException',
+  'InvalidClientTokenId',
+  'InvalidSignatureException',
+  'UnrecognizedClientException',
+] as const;
+
+const OF_HASTE = ['ThrottlingException', 'TooManyUpdates'] as const;
+
 /** The codes of AWS that this program knows; of any other, only that it is another. */
 const CODES = [
+  ...OF_CREDENTIALS,
+  ...OF_HASTE,
   'AccessDeniedException',
-  'ExpiredTokenException',
+  'DecryptionFailure',
+  'EncryptionFailure',
   'IncompleteSignature',
-  'InvalidClientTokenId',
+  'InvalidKeyId',
   'InvalidParameterException',
   'InvalidRequestException',
-  'InvalidSignatureException',
+  'LimitExceededException',
   'ParameterAlreadyExists',
+  'ParameterLimitExceeded',
+  'ParameterMaxVersionLimitExceeded',
   'ParameterNotFound',
-  'ParameterVersionNotFound',
+  'RequestTimeTooSkewed',
   'ResourceExistsException',
   'ResourceNotFoundException',
-  'UnrecognizedClientException',
+  'ValidationException',
 ] as const;
 
 export type AwsCode = (typeof CODES)[number];
@@ -182,26 +123,21 @@ export function awsCode(answer: Answer): AwsCode | undefined {
   return CODES.find((code) => code === name) ?? (answer.status === 403 ? 'AccessDeniedException' : undefined);
 }
 
-function isCredentialRefused(reply: StoreReply): boolean {
-  const code = awsCode(reply);
-  const ofCredentials = [
-    'ExpiredTokenException',
-    'UnrecognizedClientException',
-    'InvalidClientTokenId',
-    'InvalidSignatureException',
-  ];
-  return code !== undefined && ofCredentials.includes(code);
-}
+const isOneOf = (codes: readonly AwsCode[], code: AwsCode | undefined) => code !== undefined && codes.includes(code);
 
 /** AWS says with status 400 what others say with 403. */
 export function awsProblem(client: Client, answer: Answer): SinkProblem {
   const code = awsCode(answer);
   if (code === undefined) return problemOf(client, answer);
-  const hint =
-    code === 'AccessDeniedException'
-      ? 'See which rights docs/sinks.md wants for this kind.'
-      : 'See the credential, the region and the name, and try again.';
-  return notReady(`${client.store} answered with ${code}.`, hint);
+  return notReady(`${client.store} answered with ${code}.`, hintFor(code));
+}
+
+function hintFor(code: AwsCode): string {
+  if (code === 'AccessDeniedException') return 'See which rights docs/sinks.md wants for this kind.';
+  if (isOneOf(OF_HASTE, code)) return 'Wait a little, and try again.';
+  if (isOneOf(OF_CREDENTIALS, code) || code === 'RequestTimeTooSkewed')
+    return 'See the credential and the clock of this machine, and try again.';
+  return 'See the region, the name and the limits of the account, and try again.';
 }
 
 export function awsUnwritten(client: Client, answer: Answer): Exclude<Written, { is: 'written' | 'changed' }> {

@@ -1,6 +1,7 @@
 // The sink over a store: what may give way, one write onto what was seen, a look afterwards, and taking back. Which store it is,
 // and how it is asked, is in the file of each.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import type { StoreSpec } from '../../config/store-spec.ts';
 import { storeLocation } from '../../config/store-spec.ts';
 import { failed, ok, type Result } from '../../failure.ts';
@@ -183,10 +184,24 @@ function storeWrite(
     overwrites: first.holds,
     canRetract: true,
     deliver: (secret, { endpoint } = {}) => serialized(place.place, () => deliver(secret, endpoint)),
-    verify: async (secret) => verdict(location, await place.look(), secret, given?.id),
+    verify: async (secret) => verdict(location, await lookAfterWrite(place, onto, given), secret, given?.id),
     retract: () =>
       serialized(place.place, () => (given ? takeBack(place, onto, given) : Promise.resolve<Retraction>('out'))),
   };
+}
+
+/** AWS may show for a moment what was there before; longer, and it was not kept. In milliseconds. */
+const LATE_MS = [200, 800];
+
+async function lookAfterWrite(place: StorePlace, onto: Seen, given: Given | undefined): Promise<Look> {
+  let seen = await place.look();
+  for (const waitMs of given?.id !== undefined && place.location.startsWith('aws-') ? LATE_MS : []) {
+    if (seen.is === 'unreadable' || seen.slot.id !== onto.slot.id) break;
+    if (seen.is === 'value') seen.bytes.fill(0);
+    await delay(waitMs);
+    seen = await place.look();
+  }
+  return seen;
 }
 
 const NO_ENDPOINT = { warnings: [], written: undefined };

@@ -1,166 +1,293 @@
-// The sinks of AWS against moto_server, which checks signatures and policies: by the contract of sinks, with a policy that cannot
-// read, and with the versions that AWS keeps. The command line of AWS judges where it is installed.
+// What AWS has of its own: versions with stages, a policy that cannot read, refusals with status 400. On the stand-in, which is judged
+// in aws-judges.test.ts.
 
-import { spawnSync } from 'node:child_process';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { inspect } from 'node:util';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { fingerprintOfBytes } from '../../../src/secret/opened-secret.ts';
 import { Secret } from '../../../src/secret/secret.ts';
 import type { Sink } from '../../../src/sinks/sink.ts';
-import { describeContract } from '../contract.ts';
-import { startMoto, userOf, withoutMoto, type Moto } from './moto.ts';
-import { sinkOf } from './store-kinds.ts';
-
-let moto: Moto | undefined;
-/** May do all. */
-let admin: Record<string, string> = {};
-let count = 0;
-
-if (withoutMoto === undefined) {
-  beforeAll(async () => {
-    moto = await startMoto();
-    admin = await userOf(moto.address, ['*']);
-  }, 60_000);
-  afterAll(() => {
-    moto?.close();
-  });
-}
+import { awsStandIn } from './aws-stand-in.ts';
+import type { Call } from './stand-in.ts';
+import { AWS_ID, isAwsWrite, sinkOf, TOKEN } from './store-kinds.ts';
 
 const reference = { groupId: '0123456789abcdef01234567', entry: 'app_1' };
-
-/** A name that no other test has. */
-function freshName(): string {
-  count += 1;
-  return `amk-${count}`;
-}
-
-/** What the command line of AWS prints; undefined where it fails. */
-function aws(...args: string[]): string | undefined {
-  const env = { ...process.env, ...admin, AWS_PAGER: '' };
-  const { status, stdout } = spawnSync('aws', [...args, '--output', 'text'], { encoding: 'utf8', env });
-  return status === 0 ? stdout.replace(/\n$/, '') : undefined;
-}
-
-const ssmValue = (name: string) =>
-  aws('ssm', 'get-parameter', '--with-decryption', '--name', name, '--query', 'Parameter.Value');
-const smValue = (name: string) =>
-  aws(
-    'secretsmanager',
-    'get-secret-value',
-    '--secret-id',
-    name,
-    '--version-stage',
-    'AWSCURRENT',
-    '--query',
-    'SecretString',
-  );
-
-function smPut(name: string, value: string): void {
-  const made = aws('secretsmanager', 'create-secret', '--name', name, '--secret-string', value);
-  if (made === undefined) aws('secretsmanager', 'put-secret-value', '--secret-id', name, '--secret-string', value);
-}
-
-const kinds = [
-  {
-    uri: (name: string) => `aws-sm:${name}`,
-    held: smValue,
-    put: smPut,
-  },
-  {
-    uri: (name: string) => `aws-ssm:/${name}/{entry}`,
-    held: (name: string) => ssmValue(`/${name}/app_1`),
-    put(name: string, value: string) {
-      aws(
-        'ssm',
-        'put-parameter',
-        '--type',
-        'SecureString',
-        '--overwrite',
-        '--name',
-        `/${name}/app_1`,
-        '--value',
-        value,
-      );
-    },
-  },
-];
-
-// Debian has no moto, so that CI may be without it.
-for (const { uri, held, put } of withoutMoto === undefined ? kinds : [])
-  describeContract({
-    name: uri('NAME'),
-    verification: 'read-back',
-    isRetracting: true,
-    timeoutMs: 120_000,
-    open() {
-      const name = freshName();
-      return {
-        sink: sinkOf(uri(name), { timeoutMs: 30_000 }, admin),
-        reference,
-        held: () => held(name),
-        put: (value) => {
-          put(name, value);
-        },
-      };
-    },
-  });
-
 const NEW = 'al-aws-canary-of-the-new-key-0123456789-nEw1';
 const OLD = 'al-aws-canary-of-the-old-key-0123456789-odu2';
+const OTHER = 'al-aws-canary-of-another-key-0123456789-xyz9';
 const REPLACED = { maskedSecret: 'al-****odu2', isLastHere: true };
+
+function clean<T>(outcome: T): T {
+  expect(inspect(outcome, { depth: 9 })).not.toMatch(/canary/);
+  return outcome;
+}
 
 async function prepared(sink: Sink, replaced?: typeof REPLACED) {
   const preflight = await sink.preflight(reference, 'prove', replaced);
   return preflight.ok ? preflight.value.write : expect.fail(preflight.failure.message);
 }
 
-describe.skipIf(withoutMoto !== undefined)(withoutMoto ?? 'AWS', { timeout: 120_000 }, () => {
-  test('what may write and not read verifies by metadata, and goes back to the version before', async () => {
-    const name = freshName();
-    const actions = ['Create', 'Describe', 'PutSecretValue', 'UpdateSecretVersionStage'];
-    const writer = await userOf(
-      moto?.address ?? '',
-      actions.map((each) => `secretsmanager:${/Value|Stage/.test(each) ? each : `${each}Secret`}`),
-    );
-    const sink = sinkOf(`aws-sm:${name}`, { timeoutMs: 30_000 }, writer);
-    const write = await prepared(sink);
+async function problemOf(sink: Sink, replaced?: typeof REPLACED) {
+  const preflight = clean(await sink.preflight(reference, 'prove', replaced));
+  return preflight.ok ? expect.fail('The preflight found nothing wrong.') : preflight.failure;
+}
+
+const variables = {
+  AWS_ACCESS_KEY_ID: AWS_ID,
+  AWS_SECRET_ACCESS_KEY: TOKEN,
+  AWS_REGION: 'us-east-1',
+  AWS_DEFAULT_REGION: 'us-east-1',
+};
+
+async function standIn() {
+  const user: { secret: string; denied: string[]; isExpired?: boolean } = { secret: TOKEN, denied: [] };
+  const server = await awsStandIn(AWS_ID, user);
+  onTestFinished(() => server.close());
+  return { server, user, environment: { ...variables, AWS_ENDPOINT_URL: server.address } };
+}
+
+const actionOf = ({ headers }: Call) => String(headers['x-amz-target']).replace(/^.*\./, '');
+
+const refusals = [
+  ['AccessDeniedException', 'SINK_NOT_READY'],
+  ['DecryptionFailure', 'SINK_NOT_READY'],
+  ['ExpiredTokenException', 'SINK_NOT_READY'],
+  ['InvalidRequestException', 'SINK_NOT_READY'],
+  ['InvalidSignatureException', 'SINK_NOT_READY'],
+  ['LimitExceededException', 'SINK_NOT_READY'],
+  ['SomethingThatNobodyKnows', 'SINK_NOT_READY'],
+  ['ThrottlingException', 'SINK_NOT_READY'],
+  ['UnrecognizedClientException', 'SINK_NOT_READY'],
+] as const;
+
+describe.each(['aws-sm:apps/{entry}', 'aws-sm:apps#{entry}', 'aws-ssm:/apps/{entry}'])('%s', (uri) => {
+  test.each(refusals)('%s as the answer to every look is never taken for nothing', async (type, code) => {
+    for (const status of [400, 403]) {
+      const { server, environment } = await standIn();
+      const body = { __type: `com.amazonaws#${type}`, Message: `${NEW} ${TOKEN}` };
+      server.fault = () => ({ status, body });
+      expect(await problemOf(sinkOf(uri, {}, environment))).toMatchObject({ code });
+      expect(await sinkOf(uri, {}, environment).lookUp(reference)).toEqual({ held: 'unknown' });
+    }
+  });
+
+  test.each(refusals)('%s as the answer to a write says that nothing was written', async (type) => {
+    const { server, environment } = await standIn();
+    const write = await prepared(sinkOf(uri, {}, environment));
+    server.fault = (call) => (isAwsWrite(call) ? { status: 400, body: { __type: type, Message: NEW } } : undefined);
+    expect(clean(await write.deliver(new Secret(NEW)))).toMatchObject({ outcome: 'failed' });
+    expect(await write.retract()).toBe('out');
+    expect([server.secrets.size, server.parameters.size]).toEqual([0, 0]);
+  });
+
+  test('a clock that is wrong is not a credential that is wrong, and is named', async () => {
+    const { server, environment } = await standIn();
+    for (const minutes of [-10, 10]) {
+      server.aheadMs = minutes * 60_000;
+      const { hint } = await problemOf(sinkOf(uri, {}, environment));
+      expect(hint).toContain('clock');
+    }
+  });
+
+  test('without the right to list or to describe, what may not be read is not free', async () => {
+    const { server, user, environment } = await standIn();
+    user.denied = ['GetSecretValue', 'DescribeSecret', 'GetParameter', 'DescribeParameters'];
+    expect(await problemOf(sinkOf(uri, {}, environment))).toMatchObject({ code: 'SINK_NOT_READY' });
+    user.denied = ['GetSecretValue', 'GetParameter'];
+    const write = await prepared(sinkOf(uri, {}, environment));
     expect(await write.deliver(new Secret(OLD))).toMatchObject({ outcome: 'written' });
     expect(await write.verify(new Secret(OLD))).toEqual({ outcome: 'verified', verification: 'metadata' });
-    expect(await sink.lookUp(reference)).toEqual({ held: 'something' });
-    const rotation = await prepared(sink, REPLACED);
-    expect(rotation.overwrites).toBe('unknown');
-    await rotation.deliver(new Secret(NEW));
-    expect(smValue(name)).toBe(NEW);
-    expect(await rotation.retract()).toBe('unknown');
-    expect(smValue(name)).toBe(OLD);
-  });
-
-  test('other members of the JSON stay, and the version of another is not met', async () => {
-    const name = freshName();
-    smPut(name, '{"host":"db","port":3306}');
-    const sink = sinkOf(`aws-sm:${name}#KEY`, { endpointField: 'URL', timeoutMs: 30_000 }, admin);
-    const write = await prepared(sink);
-    expect(await write.deliver(new Secret(NEW), { endpoint: 'https://ai.mongodb.com/v1' })).toMatchObject({
-      outcome: 'written',
-    });
-    expect(JSON.parse(smValue(name) ?? '')).toEqual({
-      host: 'db',
-      port: 3306,
-      KEY: NEW,
-      URL: 'https://ai.mongodb.com/v1',
-    });
-    expect(await write.verify(new Secret(NEW))).toMatchObject({ verification: 'read-back' });
+    expect(await sinkOf(uri, {}, environment).lookUp(reference)).toEqual({ held: 'something' });
+    const isHeld = JSON.stringify([...server.secrets.values(), ...server.parameters.values()]).includes(OLD);
+    expect(isHeld).toBe(true);
+    expect(await problemOf(sinkOf(uri, {}, environment))).toMatchObject({ code: 'SINK_ENTRY_EXISTS' });
     expect(await write.retract()).toBe('out');
-    expect(JSON.parse(smValue(name) ?? '')).toEqual({ host: 'db', port: 3306 });
+    expect([server.secrets.size, server.parameters.size]).toEqual([0, 0]);
   });
 
-  test('a key that AWS does not know, and one without rights, are not ready and show nothing', async () => {
-    const unknown = { ...admin, AWS_SECRET_ACCESS_KEY: 'canary-wrong-secret-key-0123456789ABCDEF' };
-    const powerless = await userOf(moto?.address ?? '', ['s3:ListAllMyBuckets']);
-    for (const environment of [unknown, powerless]) {
-      for (const uri of ['aws-sm:amk-none', 'aws-ssm:/amk-none']) {
-        const preflight = await sinkOf(uri, { timeoutMs: 30_000 }, environment).preflight(reference, 'prove');
-        expect(preflight).toMatchObject({ ok: false, failure: { code: 'SINK_NOT_READY' } });
-        expect(JSON.stringify(preflight)).not.toContain('canary');
-      }
+  test('what AWS does not show yet after a write is looked at again, and what it never shows is not there', async () => {
+    for (const stale of [2, 100]) {
+      const { server, environment } = await standIn();
+      const write = await prepared(sinkOf(uri, {}, environment));
+      await write.deliver(new Secret(NEW));
+      let left = stale;
+      server.fault = (call) => {
+        left -= 1;
+        const __type = uri.startsWith('aws-sm') ? 'ResourceNotFoundException' : 'ParameterNotFound';
+        return left >= 0 && /^(?:Get|Describe)/.test(actionOf(call)) ? { status: 400, body: { __type } } : undefined;
+      };
+      expect((await write.verify(new Secret(NEW))).outcome).toBe(stale === 2 ? 'verified' : 'mismatch');
+    }
+  });
+});
+
+describe('a secret of Secrets Manager', () => {
+  const open = async (uri = 'aws-sm:apps/{entry}') => {
+    const scene = await standIn();
+    return { ...scene, sink: sinkOf(uri, {}, scene.environment), held: () => scene.server.currentSecret('apps/app_1') };
+  };
+
+  test('that is to be deleted is not written to, and that is said', async () => {
+    const { server, sink } = await open();
+    server.putSecret('apps/app_1', { SecretString: OTHER });
+    Object.assign(server.secrets.get('apps/app_1') ?? {}, { isDeleted: true });
+    for (const replaced of [undefined, REPLACED])
+      expect(await problemOf(sink, replaced)).toMatchObject({ message: 'The secret apps/app_1 is to be deleted.' });
+  });
+
+  test('that is deleted between the look and the write costs nothing', async () => {
+    const { server, sink } = await open();
+    server.putSecret('apps/app_1', { SecretString: OLD });
+    const write = await prepared(sink, REPLACED);
+    server.meanwhile = (call) => {
+      if (actionOf(call) === 'PutSecretValue')
+        Object.assign(server.secrets.get('apps/app_1') ?? {}, { isDeleted: true });
+    };
+    expect(clean(await write.deliver(new Secret(NEW)))).toMatchObject({ outcome: 'failed' });
+    expect(await write.retract()).toBe('out');
+  });
+
+  test('without a value gets one, and of two at once one wins', async () => {
+    const { server, sink, held } = await open();
+    server.putSecret('apps/app_1');
+    const write = await prepared(sink);
+    expect(await write.deliver(new Secret(NEW))).toMatchObject({ outcome: 'written' });
+    expect(await write.verify(new Secret(NEW))).toEqual({ outcome: 'verified', verification: 'read-back' });
+    expect(server.secrets.get('apps/app_1')?.versions.map(({ stages }) => stages)).toEqual([['AWSCURRENT']]);
+
+    server.secrets.clear();
+    server.putSecret('apps/app_1');
+    const late = await prepared(sink);
+    server.meanwhile = (call) => {
+      if (actionOf(call) === 'PutSecretValue') server.putSecret('apps/app_1', { SecretString: OTHER });
+    };
+    expect(clean(await late.deliver(new Secret(NEW)))).toMatchObject({ outcome: 'failed' });
+    expect(held()).toEqual({ SecretString: OTHER });
+  });
+
+  test('without a value, of which nothing can be told after the write, is uncertain', async () => {
+    const { server, sink, held } = await open();
+    server.putSecret('apps/app_1');
+    const write = await prepared(sink);
+    const refused = { status: 400, body: { __type: 'InvalidParameterException' } };
+    server.fault = (call) => {
+      if (isAwsWrite(call)) return refused;
+      return actionOf(call) === 'DescribeSecret' && server.secrets.get('apps/app_1')?.versions.length === 1
+        ? { status: 500, body: {} }
+        : undefined;
+    };
+    expect(clean(await write.deliver(new Secret(NEW)))).toMatchObject({ outcome: 'uncertain' });
+    expect(await write.verify(new Secret(NEW))).toMatchObject({ outcome: 'verified' });
+    expect(held()).toEqual({ SecretString: NEW });
+    // AWS has no way to take the only version out of a secret that somebody else made.
+    expect(await write.retract()).toBe('held');
+  });
+
+  test('that is binary is another value', async () => {
+    const { server, sink } = await open();
+    server.putSecret('apps/app_1', { SecretBinary: Buffer.from([0, 1, 2]).toString('base64') });
+    expect(await problemOf(sink, REPLACED)).toMatchObject({ code: 'SINK_ENTRY_EXISTS' });
+    const fingerprint = fingerprintOfBytes(Buffer.from([0, 1, 2]));
+    expect(await sink.lookUp(reference)).toEqual({ held: 'value', fingerprint });
+    server.putSecret('apps', { SecretBinary: Buffer.from('{}').toString('base64') });
+    const member = sinkOf('aws-sm:apps#{entry}', {}, { ...variables, AWS_ENDPOINT_URL: server.address });
+    expect(await problemOf(member, REPLACED)).toMatchObject({ code: 'SINK_NOT_READY' });
+  });
+
+  test('and a PutSecretValue without an answer leave what is current', async () => {
+    for (const fault of ['reset before', 'reset after', 'cut body'] as const) {
+      const { server, sink, held } = await open();
+      server.putSecret('apps/app_1', { SecretString: OLD });
+      const write = await prepared(sink, REPLACED);
+      server.fault = (call) => (actionOf(call) === 'PutSecretValue' ? fault : undefined);
+      const { outcome } = clean(await write.deliver(new Secret(NEW)));
+      server.fault = () => undefined;
+      if (outcome === 'written') expect(held()).toEqual({ SecretString: NEW });
+      else expect(await write.verify(new Secret(NEW))).toMatchObject({ outcome: 'mismatch' });
+      expect(await write.retract()).not.toBe('held');
+      expect(held()).toEqual({ SecretString: OLD });
+    }
+  });
+
+  test('that was made for a member goes where nothing else is in it, and else keeps what is', async () => {
+    const { server, sink } = await open('aws-sm:apps#{entry}');
+    for (const other of [undefined, 'of somebody']) {
+      const write = await prepared(sink);
+      await write.deliver(new Secret(NEW));
+      if (other !== undefined) server.putSecret('apps', { SecretString: JSON.stringify({ app_1: NEW, other }) });
+      expect(await write.retract()).toBe('out');
+      expect(server.currentSecret('apps')).toEqual(other && { SecretString: JSON.stringify({ other }) });
+    }
+  });
+
+  test('whose members cannot be read keeps them', async () => {
+    const { server, user, environment } = await standIn();
+    server.putSecret('apps', { SecretString: JSON.stringify({ app_1: OLD, other: 'of somebody' }) });
+    const before = server.currentSecret('apps');
+    user.denied = ['GetSecretValue'];
+    expect(await problemOf(sinkOf('aws-sm:apps#{entry}', {}, environment), REPLACED)).toMatchObject({
+      code: 'SINK_NOT_READY',
+    });
+    expect(server.currentSecret('apps')).toEqual(before);
+  });
+
+  test('is taken out by the fingerprint, as a server does that was killed', async () => {
+    for (const before of ['{"other":"kept"}', '{}']) {
+      const { server, sink } = await open('aws-sm:apps#{entry}');
+      server.putSecret('apps', { SecretString: before });
+      const write = await prepared(sink);
+      await write.deliver(new Secret(NEW));
+      const held = await sink.lookUp(reference);
+      await sink.withdraw?.(reference, held.held === 'value' ? held.fingerprint : expect.fail('It holds nothing.'));
+      expect(server.currentSecret('apps')).toEqual({ SecretString: before });
+    }
+  });
+});
+
+describe('a parameter', () => {
+  test('that is a String gets the new secret, with a warning', async () => {
+    const { server, environment } = await standIn();
+    server.putParameter('/apps/app_1', OLD, 'String');
+    const write = await prepared(sinkOf('aws-ssm:/apps/{entry}', {}, environment), REPLACED);
+    const delivery = clean(await write.deliver(new Secret(NEW)));
+    expect(delivery).toMatchObject({ warnings: [expect.stringContaining('is a String, which AWS does not encrypt')] });
+  });
+
+  test('that something else changed in the same moment gives way, and that is said', async () => {
+    const { server, environment } = await standIn();
+    server.putParameter('/apps/app_1', OLD);
+    const write = await prepared(sinkOf('aws-ssm:/apps/{entry}', {}, environment), REPLACED);
+    server.meanwhile = (call) => {
+      if (isAwsWrite(call)) server.putParameter('/apps/app_1', OTHER);
+    };
+    expect(clean(await write.deliver(new Secret(NEW)))).toMatchObject({
+      warnings: [expect.stringContaining('version 2, which the history of the parameter has, gave way')],
+    });
+  });
+
+  test('is looked for on all pages of the list, and not for ever', async () => {
+    const { server, user, environment } = await standIn();
+    server.putParameter('/apps/app_1', OTHER);
+    user.denied = ['GetParameter'];
+    const sink = sinkOf('aws-ssm:/apps/{entry}', {}, environment);
+    expect(await sink.lookUp(reference)).toEqual({ held: 'something' });
+    server.fault = (call) =>
+      actionOf(call) === 'DescribeParameters'
+        ? { status: 200, body: { Parameters: [], NextToken: 'more' } }
+        : undefined;
+    expect(await sink.lookUp(reference)).toEqual({ held: 'unknown' });
+    expect(server.calls.length).toBeLessThan(100);
+  });
+
+  test('is taken out by the fingerprint where it is the first version only', async () => {
+    const { server, environment } = await standIn();
+    const sink = sinkOf('aws-ssm:/apps/{entry}', {}, environment);
+    for (const isFirst of [true, false]) {
+      server.parameters.clear();
+      if (!isFirst) server.putParameter('/apps/app_1', OLD);
+      server.putParameter('/apps/app_1', NEW);
+      const held = await sink.lookUp(reference);
+      await sink.withdraw?.(reference, held.held === 'value' ? held.fingerprint : expect.fail('It holds nothing.'));
+      expect(server.parameters.has('/apps/app_1')).toBe(!isFirst);
     }
   });
 });

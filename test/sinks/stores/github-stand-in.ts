@@ -61,6 +61,7 @@ export async function githubStandIn(token: string): Promise<GithubStandIn> {
   });
   const own = Object.assign(server, {
     secrets,
+    states: [secrets],
     tokens,
     put,
     clock: () => (seconds += 1000),

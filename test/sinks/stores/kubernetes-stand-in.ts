@@ -62,6 +62,7 @@ export async function kubernetesStandIn(token: string, verbs: readonly string[] 
   });
   return Object.assign(server, {
     secrets,
+    states: [secrets],
     tokens,
     put(name: string, data: Record<string, string>, more: Partial<StoredSecret> = {}) {
       const before = secrets.get(name) ?? { uid: `uid-${next()}`, type: 'Opaque', isImmutable: false };

@@ -1,4 +1,5 @@
-// moto_server, which plays AWS with signatures and policies, where it is installed: a server of its own for each test file.
+// moto_server, which plays AWS with signatures and policies, where it is installed: a server of its own for each test file. And
+// whether the command line of AWS is.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { createServer } from 'node:net';
@@ -6,6 +7,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const isThere = spawnSync('moto_server', ['--help'], { stdio: 'ignore' }).status === 0;
 export const withoutMoto = isThere ? undefined : 'moto_server is not installed';
+
+// Since those versions it knows AWS_ENDPOINT_URL.
+const { stdout: version } = spawnSync('aws', ['--version'], { encoding: 'utf8' });
+const isAwsThere = /^aws-cli\/(?:1\.(?:29|[3-9]\d)|2\.(?:1[3-9]|[2-9]\d))\./.test(version);
+export const withoutAws = isAwsThere ? undefined : 'aws is not installed, or too old';
 
 export interface Moto {
   readonly address: string;

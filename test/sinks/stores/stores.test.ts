@@ -1,14 +1,20 @@
 // The contract of sinks and the faults of a network, of every kind that is a store with an API of its own.
 
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { inspect } from 'node:util';
 import { Secret } from '../../../src/secret/secret.ts';
 import type { Replaced, Sink } from '../../../src/sinks/sink.ts';
 import { describeContract } from '../contract.ts';
+import { closeMoto, motoKinds } from './moto-kinds.ts';
 import type { Call, Fault } from './stand-in.ts';
 import { storeKinds } from './store-kinds.ts';
 
-for (const kind of storeKinds) describeContract({ ...kind, isRetracting: true });
+afterAll(closeMoto);
+
+/** The stand-ins, and what is real and on this machine. */
+const allKinds = [...storeKinds, ...motoKinds];
+
+for (const kind of allKinds) describeContract({ ...kind, isRetracting: true });
 
 const NEW = 'al-store-canary-of-the-new-key-0123456789-nEw1';
 const OLD = 'al-store-canary-of-the-old-key-0123456789-odu2';
@@ -39,19 +45,25 @@ const faults: readonly (readonly [name: string, fault: Fault, isWritten: boolean
   ['is cut off before it is done', 'reset before', false, ['uncertain']],
   ['is cut off after it is done', 'reset after', true, ['uncertain']],
   ['is answered too late', 'slow', true, ['uncertain']],
+  ['is answered with a body that does not end', 'slow body', true, ['uncertain', 'written']],
+  ['is answered with half a body', 'cut body', true, ['uncertain', 'written']],
+  ['is answered with more than is taken', 'large body', true, ['uncertain', 'written']],
+  ['is answered with what nobody asked to be compressed', 'gzip body', true, ['uncertain', 'written']],
+  ['is answered with yes, and not done', 'lie', false, ['written', 'uncertain']],
 ];
 
-describe.each(storeKinds)('$name: a write that', (kind) => {
-  const open = async () => {
-    const store = await kind.open();
+describe.each(allKinds)('$name: a write that', { timeout: 30_000 }, (kind) => {
+  const open = async (timeoutMs?: number) => {
+    const store = await kind.open(timeoutMs);
     onTestFinished(() => store.close());
     return store;
   };
 
   test.each(faults)('%s: the truth is told, and taken back', async (_name, fault, isWritten, said) => {
-    for (const old of [undefined, OLD]) {
-      const store = await open();
-      if (old !== undefined) store.put(old);
+    const told = async (old: string | undefined) => {
+      const store = await open(fault === 'slow' || fault === 'slow body' ? 500 : undefined);
+      if (fault === 'lie' && store.server.states.length === 0) return;
+      if (old !== undefined) await store.put(old);
       const write = await prepared(store.sink, store.reference, old === undefined ? undefined : REPLACED);
       store.server.fault = (call: Call) => (kind.isWrite(call) ? fault : undefined);
       const secret = new Secret(NEW);
@@ -59,32 +71,108 @@ describe.each(storeKinds)('$name: a write that', (kind) => {
       expect(said).toContain(delivery.outcome);
       store.server.fault = () => undefined;
       if (fault === 'slow') await expect.poll(() => store.held()).toBe(NEW);
-      expect(store.held()).toBe(isWritten ? NEW : old);
+      expect(await store.held()).toBe(isWritten ? NEW : old);
       const verdict = clean(await write.verify(secret));
       if (verdict.outcome === 'verified') expect(isWritten).toBe(true);
       const left = clean(await write.retract());
       // Where a value is not shown, a write without an answer is never taken for this one.
       // What left this machine and was not answered by the store itself may be carried out later.
       const mayCome = fault === 'reset before' || (typeof fault === 'object' && fault.status === 504);
-      if (mayCome) expect([left === 'out', store.held()]).toEqual([false, old]);
+      if (mayCome) expect([left === 'out', await store.held()]).toEqual([false, old]);
       else if (kind.verification === 'read-back') {
-        expect([left, store.held()]).toEqual(['out', old]);
-      } else if (store.held() === NEW) expect(left).not.toBe('out');
-    }
+        expect([left, await store.held()]).toEqual(['out', old]);
+      } else if ((await store.held()) === NEW) expect(left).not.toBe('out');
+    };
+    await Promise.all([told(undefined), told(OLD)]);
   });
 
   test.runIf(kind.isConditional)('meets another version leaves it, and what is beside it', async () => {
-    for (const old of [undefined, OLD]) {
+    for (const old of kind.isConditional === 'create' ? [undefined] : [undefined, OLD]) {
       const store = await open();
-      if (old !== undefined) store.put(old);
+      if (old !== undefined) await store.put(old);
       const write = await prepared(store.sink, store.reference, old === undefined ? undefined : REPLACED);
-      store.server.meanwhile = (call) => {
-        if (kind.isWrite(call)) store.put(OTHER);
+      store.server.meanwhile = async (call) => {
+        if (kind.isWrite(call)) await store.put(OTHER);
       };
       expect(clean(await write.deliver(new Secret(NEW)))).toMatchObject({ outcome: 'failed' });
       store.server.meanwhile = () => undefined;
       expect(await write.retract()).toBe('out');
-      expect(store.held()).toBe(OTHER);
+      expect(await store.held()).toBe(OTHER);
+    }
+  });
+
+  test('is exchanged for another value, or taken away, is not called delivered where it can be read', async () => {
+    for (const old of [undefined, OLD]) {
+      for (const isTakenAway of [false, true]) {
+        const store = await open();
+        if (isTakenAway && store.server.states.length === 0) continue;
+        if (old !== undefined) await store.put(old);
+        const write = await prepared(store.sink, store.reference, old === undefined ? undefined : REPLACED);
+        store.server.afterwards = async (call) => {
+          if (!kind.isWrite(call)) return;
+          if (!isTakenAway) return store.put(OTHER);
+          for (const state of store.server.states) state.clear();
+        };
+        const secret = new Secret(NEW);
+        clean(await write.deliver(secret));
+        store.server.afterwards = () => undefined;
+        if (kind.verification === 'read-back' || isTakenAway)
+          expect(clean(await write.verify(secret))).toMatchObject({ outcome: 'mismatch' });
+        if (kind.verification === 'read-back' || isTakenAway) expect(await write.retract()).toBe('out');
+        if (kind.verification === 'read-back') expect(await store.held()).toBe(isTakenAway ? undefined : OTHER);
+      }
+    }
+  });
+
+  test('is delivered, and then taken away by somebody else, is out and stays so', async () => {
+    const store = await open();
+    const write = await prepared(store.sink, store.reference);
+    const secret = new Secret(NEW);
+    await write.deliver(secret);
+    expect(await write.verify(secret)).toMatchObject({ outcome: 'verified' });
+    for (const state of store.server.states) state.clear();
+    if (store.server.states.length > 0) expect(await write.verify(secret)).toMatchObject({ outcome: 'mismatch' });
+    expect(await write.retract()).toBe('out');
+    expect(await store.held()).toBeUndefined();
+  });
+
+  test('has another field beside it keeps what somebody writes there, also when it is taken back', async ({ skip }) => {
+    for (const old of [undefined, OLD]) {
+      const { beside, ...store } = await open();
+      if (!beside) return skip('nothing is beside it');
+      beside.put('before');
+      if (old !== undefined) await store.put(old);
+      const replaced = old === undefined ? undefined : REPLACED;
+      const early = await prepared(store.sink, store.reference, replaced);
+      store.server.meanwhile = (call) => {
+        if (kind.isWrite(call)) beside.put('meanwhile');
+      };
+      expect(clean(await early.deliver(new Secret(NEW)))).toMatchObject({ outcome: 'failed' });
+      store.server.meanwhile = () => undefined;
+      expect([await store.held(), beside.held()]).toEqual([old, 'meanwhile']);
+      const write = await prepared(store.sink, store.reference, replaced);
+      expect(clean(await write.deliver(new Secret(NEW)))).toMatchObject({ outcome: 'written' });
+      beside.put('afterwards');
+      expect(clean(await write.verify(new Secret(NEW)))).toMatchObject({ verification: 'read-back' });
+      expect(await write.retract()).toBe('out');
+      expect([await store.held(), beside.held()]).toEqual([old, 'afterwards']);
+    }
+  });
+
+  test('is looked at where no reply is whole finds neither nothing nor a secret', async () => {
+    for (const fault of ['cut body', 'large body', 'gzip body', 'slow body'] as const) {
+      for (const held of [undefined, OLD]) {
+        const store = await open(fault === 'slow body' ? 300 : undefined);
+        if (held !== undefined) await store.put(held);
+        store.server.fault = () => fault;
+        const preflight = clean(
+          await store.sink.preflight(store.reference, 'prove', held === undefined ? undefined : REPLACED),
+        );
+        expect([fault, preflight.ok]).toEqual([fault, false]);
+        expect(clean(await store.sink.lookUp(store.reference))).toEqual({ held: 'unknown' });
+        store.server.fault = () => undefined;
+        expect(await store.held()).toBe(held);
+      }
     }
   });
 

@@ -294,11 +294,20 @@ test('of a write that is not answered in time nobody says that it is out: it may
   for (const old of [undefined, OLD]) {
     const server = await vault();
     if (old !== undefined) server.put(PATH, { KEY: old });
-    const write = await prepared(sinkFor(server), old === undefined ? undefined : REPLACED);
+    const write = await prepared(
+      sinkFor(server, { more: { timeoutMs: 500 } }),
+      old === undefined ? undefined : REPLACED,
+    );
+    let release: () => void = () => undefined;
+    server.later = () =>
+      new Promise((resolve) => {
+        release = resolve;
+      });
     server.fault = ({ path, method }) => (path.includes('/data/') && method !== 'GET' ? 'slow' : undefined);
     expect(clean(await write.deliver(new Secret(NEW)))).toMatchObject({ outcome: 'uncertain' });
     expect(clean(await write.verify(new Secret(NEW)))).toMatchObject({ outcome: 'mismatch' });
     expect(await write.retract()).toBe('may be held');
+    release();
     await expect.poll(() => server.current(PATH)).toEqual({ KEY: NEW });
   }
 });

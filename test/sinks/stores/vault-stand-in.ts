@@ -69,8 +69,10 @@ export async function vaultStandIn(token: string, rights: readonly string[] = AL
     if (!given) return refused(403, '2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n');
     return answer(own, call, new Set(given));
   });
+  const secrets = new Map<string, Version[]>();
   const own: VaultStandIn = Object.assign(server, {
-    secrets: new Map<string, Version[]>(),
+    secrets,
+    states: [secrets],
     tokens: new Map([[token, rights]]),
     isSealed: false,
     hasPatch: true,
