@@ -81,7 +81,8 @@ function callOf(client: Client, common: Readonly<Record<string, string>>, token:
       },
       ...(body && { body: JSON.stringify(body) }),
     });
-    if (method !== 'GET' && isSuccess(answer)) state = answer.headers['x-vault-index'] ?? state;
+    const told = method !== 'GET' && isSuccess(answer) ? answer.headers['x-vault-index'] : undefined;
+    if (told !== undefined && /^[\x21-\x7e]{1,1024}$/.test(told)) state = told;
     return answer;
   };
   return (...request) =>

@@ -338,6 +338,19 @@ test('an endpoint that cannot be seen stays, with a warning', async () => {
   expect(server.current(PATH)).toEqual({ KEY: NEW, URL: 'https://of-another' });
 });
 
+test.each([
+  ['of other characters', '\u00e9'],
+  ['that is too long', 'x'.repeat(5000)],
+])('a state %s is not sent back', async (_what, state) => {
+  const server = await vault();
+  server.replyHeaders = () => ({ 'x-vault-index': state });
+  const write = await prepared(sinkFor(server));
+  expect(await write.deliver(new Secret(NEW))).toMatchObject({ outcome: 'written' });
+  expect(await write.verify(new Secret(NEW))).toMatchObject({ outcome: 'verified' });
+  expect(await write.retract()).toBe('out');
+  expect(server.calls.some(({ headers }) => 'x-vault-index' in headers)).toBe(false);
+});
+
 describe('rights and tokens', () => {
   test.each<[string, readonly string[], string]>([
     ['neither read nor write', ['delete'], 'SINK_NOT_READY'],
