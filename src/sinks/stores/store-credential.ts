@@ -20,7 +20,7 @@ export interface Credential<C> {
   renew(refused: C): Promise<C | undefined>;
 }
 
-/** A program that gave nothing new is not run again for so long: it may ask a person each time. */
+/** A program that gave nothing new is not run again for the same call: it may ask a person each time. */
 const REST_MS = 30_000;
 
 /** @param endsAt when a credential ends, in milliseconds since the epoch, where it says so */
@@ -45,10 +45,13 @@ export function kept<C>(
     get: async () => (held !== undefined && (endsAt(held) ?? Infinity) > Date.now() + 60_000 ? ok(held) : learn()),
     async renew(refused) {
       if (held !== undefined && !isSame(held, refused)) return held;
+      // Whoever calls again may have another one by then.
+      held = undefined;
       if (Date.now() < restsUntil) return undefined;
       const fetched = await learn();
       if (fetched.ok && !isSame(fetched.value, refused)) return fetched.value;
       restsUntil = Date.now() + REST_MS;
+      held = undefined;
       return undefined;
     },
   };
