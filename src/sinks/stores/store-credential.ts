@@ -32,7 +32,7 @@ export function kept<C>(
   endsAt: (credential: C) => number | undefined = () => undefined,
 ): Credential<C> {
   let held: C | undefined;
-  let restsUntil = 0;
+  let rests = { until: 0, isInVain: false };
   let underWay: Promise<Result<C, SinkProblem>> | undefined;
   const fetchOnce = () =>
     (underWay ??= fetch().finally(() => {
@@ -43,18 +43,23 @@ export function kept<C>(
     if (fetched.ok) held = fetched.value;
     return fetched;
   };
-  const rest = () => {
-    restsUntil = Date.now() + REST_MS;
+  const rest = (isInVain: boolean) => {
+    rests = { until: Date.now() + REST_MS, isInVain };
   };
   return {
-    rest,
+    rest() {
+      rest(true);
+    },
     get: async () => (held !== undefined && (endsAt(held) ?? Infinity) > Date.now() + 60_000 ? ok(held) : learn()),
     async renew(refused) {
       if (held !== undefined && !isSame(held, refused)) return held;
-      if (Date.now() < restsUntil) return undefined;
-      const fetched = await learn();
-      if (fetched.ok && !isSame(fetched.value, refused)) return fetched.value;
-      rest();
+      if (Date.now() >= rests.until) {
+        const fetched = await learn();
+        if (fetched.ok && !isSame(fetched.value, refused)) return fetched.value;
+        rest(false);
+      }
+      // Whoever calls again may have another one by then; where that is in vain, this one is used on.
+      if (!rests.isInVain) held = undefined;
       return undefined;
     },
   };

@@ -124,12 +124,16 @@ describe.skipIf(missing && process.env.CI === undefined)(
     });
 
     test('and where gh has no other, the refusal is told without it', async () => {
-      const { server, sink } = await loggedIn();
+      const { server, sink, logIn } = await loggedIn();
       server.tokens.clear();
       const preflight = await sink.preflight(reference, 'prove');
       expect(preflight).toMatchObject({ failure: { code: 'SINK_NOT_READY', message: saying('401') } });
       expect(JSON.stringify(preflight)).not.toContain('canary');
       expect(server.calls).toHaveLength(1);
+      // The person logs in anew, and calls again.
+      server.tokens.set(FRESH, 'write');
+      logIn(FRESH);
+      expect(await sink.lookUp(reference)).toEqual({ held: 'nothing' });
     });
 
     test('a person who is not logged in is told what to run', async () => {
