@@ -51,7 +51,10 @@ describe('from a clean home', () => {
     await setup.run(['--yes'], { ...setup.env, ...GUARDS });
     const { code, said } = await setup.run(['--yes'], { ...setup.env, ATLAS_MODEL_KEYS_CONFIRM: 'false' });
     expect(code, said).toBe(0);
-    expect(JSON.parse(setup.read('config.json') ?? '')).toMatchObject({ allowedProjects: [GROUP], confirm: 'required' });
+    expect(JSON.parse(setup.read('config.json') ?? '')).toMatchObject({
+      allowedProjects: [GROUP],
+      confirm: 'required',
+    });
   });
 
   test('no host is given a secret, in its arguments, its environment or its file', async () => {
