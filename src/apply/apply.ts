@@ -11,7 +11,7 @@ import { openJournal } from '../keys/journal/journal.ts';
 import { failed, type Result } from '../failure.ts';
 import { openSinks } from '../sinks/kinds.ts';
 import { MOST_WANTED, parseWanted } from '../tools/wanted-keys.ts';
-import { documentOf, lineOf, rowOf, summaryOf, type Row } from './report.ts';
+import { reportDocument, lineOf, rowOf, summaryOf, type Row } from './report.ts';
 
 export interface ApplyCommand {
   /** A path, or `-` for standard input. */
@@ -80,7 +80,7 @@ async function applyWanted(command: ApplyCommand, wanted: readonly WantedKey[], 
   const isAll = undone.size === 0;
   // In the order of the file.
   const rows = wanted.flatMap((key) => ended.get(key) ?? []);
-  await written(stdout, json ? documentOf(isAll, rows, applied.value) : summaryOf(isAll, rows, applied.value));
+  await written(stdout, json ? reportDocument(isAll, rows, applied.value) : summaryOf(isAll, rows, applied.value));
   return isAll ? 0 : 1;
 }
 

@@ -100,7 +100,7 @@ export function summaryOf(isAll: boolean, rows: readonly Row[], warnings: readon
   return lines.map((line) => `${printable(line)}\n`).join('');
 }
 
-export function documentOf(isAll: boolean, rows: readonly Row[], warnings: readonly string[]): string {
+export function reportDocument(isAll: boolean, rows: readonly Row[], warnings: readonly string[]): string {
   const shown = rows.map(({ error, ...row }) => ({ ...row, ...(error && { error: errorOf(error) }) }));
   return `${redactJson(JSON.stringify({ ok: isAll, keys: shown, warnings }))}\n`;
 }

@@ -140,7 +140,7 @@ const MACOS_EXCLUSIVE = 0x20 | 0x4;
 const LIFE_FILE = /^alive-[0-9a-f]{32}$/;
 
 /** Undefined on Linux, where procfs tells more, and on systems without such a flag. */
-export function holderOf(platform: NodeJS.Platform = process.platform): Holder | undefined {
+export function lockHolder(platform: NodeJS.Platform = process.platform): Holder | undefined {
   switch (platform) {
     case 'win32':
       return exclusive(WINDOWS_EXCLUSIVE);
@@ -179,7 +179,7 @@ const heldFiles = new Map<string, string>();
  *
  * @param place the directory's path, by which it is known again
  */
-export function makeLifeFile(directory: SafeDirectory, place: string, holder = holderOf()): string | undefined {
+export function makeLifeFile(directory: SafeDirectory, place: string, holder = lockHolder()): string | undefined {
   const known = heldFiles.get(place);
   if (known !== undefined || holder === undefined) return known;
   const name = `alive-${randomBytes(16).toString('hex')}`;
@@ -189,7 +189,7 @@ export function makeLifeFile(directory: SafeDirectory, place: string, holder = h
 }
 
 /** Removes a life file whose process is dead. Answers whether that lives; undefined where it cannot be seen. */
-export function removeUnlessHeld(directory: SafeDirectory, name: string, holder = holderOf()): boolean | undefined {
+export function removeUnlessHeld(directory: SafeDirectory, name: string, holder = lockHolder()): boolean | undefined {
   if (holder === undefined || !LIFE_FILE.test(name)) return undefined;
   const path = directory.path(name);
   try {

@@ -272,12 +272,12 @@ async function endTree(pid: number, env: Readonly<Record<string, string>>): Prom
   await once(taskkill, 'exit').catch(() => undefined);
 }
 
-export function subjectOf(program: Program): string {
+export function programInWords(program: Program): string {
   return `The program "${basename(program.path)}"`;
 }
 
 /** How it ended, in words for a person: without its arguments, which may hold the operator's data, and its output. */
-export function describeEnd(program: Program, end: ProgramEnd, subject = subjectOf(program)): string {
+export function describeEnd(program: Program, end: ProgramEnd, subject = programInWords(program)): string {
   switch (end.by) {
     case 'exit':
       if (end.code === 126 || end.code === 127)

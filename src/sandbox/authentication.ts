@@ -3,7 +3,7 @@
 // OAuth endpoints of a service account: a token for its id and secret, and the end of a token.
 
 import { createHash, randomBytes, randomInt, randomUUID } from 'node:crypto';
-import { refusal, reply, type Call, type Handler, type Refused, type Reply } from './call.ts';
+import { refusedReply, reply, type Call, type Handler, type Refused, type Reply } from './call.ts';
 import type { World } from './world.ts';
 
 /** What signs in at the sandbox: random for each start. */
@@ -81,7 +81,7 @@ export function refuseAccess(
   const scope = (groupId === undefined ? undefined : refuseProject(world, groupId)) ?? refuseOrganization(world, orgId);
   if (scope !== undefined) return scope;
   if (!writes || world.rules.role === 'model_owner') return undefined;
-  return refusal(401, {
+  return refusedReply(401, {
     errorCode: 'USER_UNAUTHORIZED',
     detail: 'The current user is not authorized to perform this action.',
   });
@@ -91,21 +91,21 @@ function refuseProject(world: World, groupId: string): Reply | undefined {
   const project = world.projects.get(groupId);
   if (project === undefined) {
     const detail = `The group ${groupId} could not be found.`;
-    return refusal(404, { errorCode: 'GROUP_NOT_FOUND', detail, parameters: [groupId] });
+    return refusedReply(404, { errorCode: 'GROUP_NOT_FOUND', detail, parameters: [groupId] });
   }
   if (project.orgId === world.organization.id) return undefined;
   const detail = `The credential has no access to the group ${groupId}.`;
-  return refusal(401, { errorCode: 'USER_CANNOT_ACCESS_GROUP', detail, parameters: [groupId] });
+  return refusedReply(401, { errorCode: 'USER_CANNOT_ACCESS_GROUP', detail, parameters: [groupId] });
 }
 
 function refuseOrganization(world: World, orgId: string | undefined): Reply | undefined {
   if (orgId === undefined || orgId === world.organization.id) return undefined;
   if (orgId !== world.foreignOrganization.id) {
     const detail = `The organization ${orgId} could not be found.`;
-    return refusal(404, { errorCode: 'ORG_NOT_FOUND', detail, parameters: [orgId] });
+    return refusedReply(404, { errorCode: 'ORG_NOT_FOUND', detail, parameters: [orgId] });
   }
   const detail = `The credential has no access to the organization ${orgId}.`;
-  return refusal(401, { errorCode: 'USER_CANNOT_ACCESS_ORG', detail, parameters: [orgId] });
+  return refusedReply(401, { errorCode: 'USER_CANNOT_ACCESS_ORG', detail, parameters: [orgId] });
 }
 
 /** With a new nonce. `stale`: the keys were right, the nonce cannot be used (any more). */
@@ -114,7 +114,7 @@ function challenge({ nonces }: World, stale: boolean): Reply {
   nonces.set(nonce, { count: 0, uses: 0 });
   const [oldest] = nonces.keys();
   if (nonces.size > MOST_NONCES && oldest !== undefined) nonces.delete(oldest);
-  const { headers, ...rest } = refusal(401, { detail: 'You are not authorized for this resource.' });
+  const { headers, ...rest } = refusedReply(401, { detail: 'You are not authorized for this resource.' });
   const digest = `Digest realm="${REALM}", domain="", nonce="${nonce}", algorithm=MD5, qop="auth", stale=${String(stale)}`;
   return { ...rest, headers: { ...headers, 'www-authenticate': digest } };
 }

@@ -58,7 +58,7 @@ export function readJson(call: Call): { readonly body: Json } | Refused {
     body = undefined;
   }
   if (isJson(body)) return { body };
-  return { refused: refusal(400, { errorCode: 'VALIDATION_ERROR', detail: 'The body is not a JSON object.' }) };
+  return { refused: refusedReply(400, { errorCode: 'VALIDATION_ERROR', detail: 'The body is not a JSON object.' }) };
 }
 
 export function reply(status: number, content?: Json): Reply {
@@ -66,7 +66,7 @@ export function reply(status: number, content?: Json): Reply {
 }
 
 /** An error of the Admin API: `application/json`, whatever version was asked for. */
-export function refusal(
+export function refusedReply(
   status: number,
   text: {
     readonly errorCode?: string | undefined;
@@ -85,7 +85,7 @@ export function refusal(
 /** 400 for a body: the first problem gives the code, all are listed. */
 export function invalidAttributes(problems: readonly [AttributeProblem, ...AttributeProblem[]]): Reply {
   const [first] = problems;
-  return refusal(400, {
+  return refusedReply(400, {
     errorCode: first.code,
     detail: `The attribute ${first.field} is not acceptable: ${first.description}`,
     parameters: [first.field],
@@ -113,7 +113,7 @@ export function pageOf<Row>(world: World, call: Call, listing: Listing<Row>): Re
   }
   if (number === undefined || number < 1) fields.push({ field: 'pageNum', description: 'must be 1 or more' });
   if (asked === undefined || number === undefined || fields.length > 0) {
-    return refusal(400, { errorCode: 'VALIDATION_ERROR', detail: 'The page asked for cannot be had.', fields });
+    return refusedReply(400, { errorCode: 'VALIDATION_ERROR', detail: 'The page asked for cannot be had.', fields });
   }
   const { rows } = listing;
   const size = Math.min(asked, world.rules.pageCap);

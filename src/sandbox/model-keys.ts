@@ -6,7 +6,7 @@ import {
   invalidAttributes,
   pageOf,
   readJson,
-  refusal,
+  refusedReply,
   reply,
   type AttributeProblem,
   type Call,
@@ -148,7 +148,11 @@ function withKey(world: World, call: Call, act: (key: LiveKey) => Reply): Reply 
     key !== undefined &&
     (groupId === undefined ? world.projects.get(key.groupId)?.orgId === orgId : key.groupId === groupId);
   if (inScope) return act(key);
-  return refusal(404, { errorCode: 'RESOURCE_NOT_FOUND', detail: `Cannot find resource ${id}.`, parameters: [id] });
+  return refusedReply(404, {
+    errorCode: 'RESOURCE_NOT_FOUND',
+    detail: `Cannot find resource ${id}.`,
+    parameters: [id],
+  });
 }
 
 /**
@@ -215,7 +219,7 @@ function isTaken(world: World, groupId: string, name: string, renamed?: LiveKey)
 
 /** Atlas documents no code for this, so neither does the refusal carry one that a client could rely on. */
 function nameTaken(name: string): Reply {
-  return refusal(409, {
+  return refusedReply(409, {
     errorCode: 'DUPLICATE_NAME',
     detail: 'A key of this name exists in the project.',
     parameters: [name],

@@ -1,7 +1,7 @@
 // The calls that tell a credential what it can see: projects, organizations, and itself.
 
 import type { Caller } from './authentication.ts';
-import { pageOf, refusal, reply, type Handler, type Json, type Reply } from './call.ts';
+import { pageOf, refusedReply, reply, type Handler, type Json, type Reply } from './call.ts';
 import { ownProjects, type Project, type World } from './world.ts';
 
 export const projectHandlers = {
@@ -64,5 +64,5 @@ function shownOrg({ id, name }: World['organization']): Json {
 function projectOrRefusal(project: Project | undefined, idOrName: string): Reply {
   if (project) return reply(200, shownProject(project));
   const detail = `The group ${idOrName} could not be found.`;
-  return refusal(404, { errorCode: 'GROUP_NOT_FOUND', detail, parameters: [idOrName] });
+  return refusedReply(404, { errorCode: 'GROUP_NOT_FOUND', detail, parameters: [idOrName] });
 }

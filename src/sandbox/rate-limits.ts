@@ -4,7 +4,7 @@ import {
   invalidAttributes,
   pageOf,
   readJson,
-  refusal,
+  refusedReply,
   reply,
   type Call,
   type FieldProblem,
@@ -58,7 +58,7 @@ function checkLimits(body: Json, maximum: Limits): Limits | Refused {
   const fields = LIMIT_FIELDS.flatMap((field) => checkLimit(field, body[field], maximum[field]));
   if (fields.length > 0) {
     const detail = 'Both limits must be given, each within what the organization has.';
-    return { refused: refusal(400, { errorCode: 'BAD_REQUEST', detail, fields }) };
+    return { refused: refusedReply(400, { errorCode: 'BAD_REQUEST', detail, fields }) };
   }
   return {
     requestsPerMinuteLimit: Number(body.requestsPerMinuteLimit),
@@ -89,7 +89,11 @@ function withRow(world: World, call: Call, act: (row: LimitRow) => Reply): Reply
     (row) => row.modelGroupName === name && isSame(row.cloud, cloud) && isSame(row.geography, geography),
   );
   if (found) return act(found);
-  return refusal(404, { errorCode: 'RESOURCE_NOT_FOUND', detail: `Cannot find resource ${name}.`, parameters: [name] });
+  return refusedReply(404, {
+    errorCode: 'RESOURCE_NOT_FOUND',
+    detail: `Cannot find resource ${name}.`,
+    parameters: [name],
+  });
 }
 
 function isSame(one: string, other: string): boolean {

@@ -3,7 +3,7 @@
 
 import type { IncomingHttpHeaders } from 'node:http';
 import { authenticate, refuseAccess, tokenHandlers as tokens } from './authentication.ts';
-import { refusal, type Call, type Handler, type Refused, type Reply } from './call.ts';
+import { refusedReply, type Call, type Handler, type Refused, type Reply } from './call.ts';
 import { embed } from './embeddings.ts';
 import { keyHandlers as keys } from './model-keys.ts';
 import { projectHandlers as projects } from './projects.ts';
@@ -127,7 +127,7 @@ export function understand(world: World, request: HttpRequest): AtlasRequest {
   const admission = route?.isApart ? ({ caller: { kind: 'nobody', name: '' } } as const) : authenticate(world, request);
   if ('refused' in admission) return refuse(admission.refused);
   if (route === undefined) {
-    return refuse(refusal(matched.status, { errorCode: 'RESOURCE_NOT_FOUND', detail: 'Cannot find resource.' }));
+    return refuse(refusedReply(matched.status, { errorCode: 'RESOURCE_NOT_FOUND', detail: 'Cannot find resource.' }));
   }
   const [path = '', ...query] = request.path.split('?');
   const { headers, body } = request;
@@ -195,10 +195,10 @@ function negotiate(accept: string | undefined, rules: Rules, span: Span): { read
   const gone = asked.find((each) => rules.withdrawn.includes(each));
   if (gone !== undefined) {
     const detail = `Version ${gone} was withdrawn.`;
-    return { refused: refusal(410, { errorCode: 'VERSION_GONE', detail, parameters: [gone] }) };
+    return { refused: refusedReply(410, { errorCode: 'VERSION_GONE', detail, parameters: [gone] }) };
   }
   const detail = 'The Accept header names no version of this resource.';
-  return { refused: refusal(406, { errorCode: 'INVALID_VERSION_DATE', detail, parameters: asked }) };
+  return { refused: refusedReply(406, { errorCode: 'INVALID_VERSION_DATE', detail, parameters: asked }) };
 }
 
 function resolved(asked: string, { versions }: Rules, span: Span): string | undefined {
@@ -210,7 +210,7 @@ function resolved(asked: string, { versions }: Rules, span: Span): string | unde
 /** A body must be of the version that the reply will be of. */
 function refuseContentType(contentType: string | undefined, version: string): Reply | undefined {
   if (versionsIn(contentType)[0] === version) return undefined;
-  return refusal(415, {
+  return refusedReply(415, {
     errorCode: 'UNSUPPORTED_MEDIA_TYPE',
     detail: `The Content-Type of this body must be ${mediaType(version)}.`,
   });

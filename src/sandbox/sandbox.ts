@@ -2,7 +2,7 @@
 // disk or to an output. What tests do to it (faults, delays, lagging lists) goes through `intercept`: test/atlas-simulator/.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { refusal, type Reply } from './call.ts';
+import { refusedReply, type Reply } from './call.ts';
 import { understand, type AtlasRequest } from './routes.ts';
 import { createWorld, type Rules, type World } from './world.ts';
 
@@ -70,7 +70,7 @@ async function receive(
   try {
     await intercept(understand(world, { method, path, headers, body }), response);
   } catch {
-    if (!response.headersSent) sendReply(response, refusal(500, { errorCode: 'UNEXPECTED_ERROR' }));
+    if (!response.headersSent) sendReply(response, refusedReply(500, { errorCode: 'UNEXPECTED_ERROR' }));
   }
 }
 

@@ -2,7 +2,7 @@
 // end with one exit code where nothing is there and where they cannot look. Nothing that they print is shown.
 
 import type { CommandSpec } from '../config/command-spec.ts';
-import { describeEnd, readProgram, subjectOf, type Program, type ProgramEnd } from '../programs/child-process.ts';
+import { describeEnd, readProgram, programInWords, type Program, type ProgramEnd } from '../programs/child-process.ts';
 import { expand, type SecretReference } from './sink.ts';
 
 /** The programs that look at one place, and how they are to be understood. */
@@ -47,7 +47,7 @@ export async function look({ exists, verify, rules }: Lookers): Promise<Seen | u
   const value = valueBy(verify, await readProgram(verify), rules);
   // One program says that it is there, the other that it is not: nobody knows.
   if (!seen || value.is !== 'nothing') return value;
-  const message = `${subjectOf(verify)} finds nothing where ${subjectOf(seen.by).replace('The', 'the')} finds something.`;
+  const message = `${programInWords(verify)} finds nothing where ${programInWords(seen.by).replace('The', 'the')} finds something.`;
   return { is: 'unreadable', message, by: verify };
 }
 
@@ -69,7 +69,7 @@ export function valueBy(by: Program, end: ProgramEnd, rules: LookRules): Exclude
   const bytes = withoutLineEnd(end.output);
   if (bytes.length > 0) return { is: 'value', bytes, by };
   if (rules.isEmptyAbsent) return { is: 'nothing' };
-  return { is: 'unreadable', message: `${subjectOf(by)} printed nothing, and no error.`, by };
+  return { is: 'unreadable', message: `${programInWords(by)} printed nothing, and no error.`, by };
 }
 
 function failedLook(by: Program, end: ProgramEnd, rules: LookRules): Extract<Seen, { is: 'nothing' | 'unreadable' }> {

@@ -1,14 +1,14 @@
 // What a command sink tells a person: why its place is not free or cannot be read, and how to find out what is wrong with a
 // program. It never holds what a program said.
 
-import { subjectOf, type Program } from '../programs/child-process.ts';
+import { programInWords, type Program } from '../programs/child-process.ts';
 import type { CommandSpec } from '../config/command-spec.ts';
 import type { Seen } from './command-look.ts';
 import { entryExists, notReady, type SinkProblem } from './sink.ts';
 
 export function notFree(name: string, program: Program, verb: 'prints' | 'finds'): SinkProblem {
   return entryExists(
-    `${subjectOf(program)} ${verb} something already, so the place of sink "${name}" is taken.`,
+    `${programInWords(program)} ${verb} something already, so the place of sink "${name}" is taken.`,
     'Nothing is overwritten. Pass another entry, or have that one removed first.',
   );
 }
@@ -16,7 +16,7 @@ export function notFree(name: string, program: Program, verb: 'prints' | 'finds'
 /** In a rotation. */
 export function unseenValue(name: string, program: Program): SinkProblem {
   return entryExists(
-    `${subjectOf(program)} finds something in the place of sink "${name}", which cannot be read, and the journal does not know it for the secret of the key that is to be replaced.`,
+    `${programInWords(program)} finds something in the place of sink "${name}", which cannot be read, and the journal does not know it for the secret of the key that is to be replaced.`,
     'Nothing is overwritten that was not seen. Pass another entry or sink, or have that one removed first.',
   );
 }

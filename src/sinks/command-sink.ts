@@ -14,7 +14,7 @@ import {
   describeEnd,
   feedProgram,
   readProgram,
-  subjectOf,
+  programInWords,
   UNFIT,
   type Program,
   type ProgramEnd,
@@ -186,7 +186,7 @@ function judgePlace(
       seen.bytes.fill(0);
       if (old?.lineEnd === '') return ok({ holds: 'old secret', secret: old.secret });
       if (!replaced) return failed(notFree(name, seen.by, 'prints'));
-      const what = `${subjectOf(seen.by)} prints something already, so the place of sink "${name}" is taken`;
+      const what = `${programInWords(seen.by)} prints something already, so the place of sink "${name}" is taken`;
       return failed(notTheOldSecret(what, replaced));
     }
   }
@@ -269,7 +269,7 @@ async function verdictOn({ exists, verify, rules }: Lookers, secret: Secret): Pr
     const isSame = seen.is === 'value' && holdsExactly(seen.bytes, secret);
     if (seen.is === 'value') seen.bytes.fill(0);
     if (isSame) return { outcome: 'verified', verification: 'read-back' };
-    const other = `${subjectOf(verify)} printed something else than the secret that was delivered.`;
+    const other = `${programInWords(verify)} printed something else than the secret that was delivered.`;
     const message = end.by === 'exit' && end.code !== 0 ? describeEnd(verify, end) : other;
     return { outcome: 'mismatch', message };
   }
@@ -277,7 +277,7 @@ async function verdictOn({ exists, verify, rules }: Lookers, secret: Secret): Pr
   if (!seen) return { outcome: 'verified', verification: 'none' };
   if (seen.is === 'something') return { outcome: 'verified', verification: 'metadata' };
   if (seen.is === 'unreadable') return verdictOfUnread(seen);
-  return { outcome: 'mismatch', message: `${subjectOf(exists)} finds nothing there.` };
+  return { outcome: 'mismatch', message: `${programInWords(exists)} finds nothing there.` };
 }
 
 function verdictOfUnread({ message, code }: Extract<Seen, { is: 'unreadable' }>): VerdictWithoutHint {

@@ -2,7 +2,7 @@
 
 import * as z from 'zod/v4';
 import { checkSinks, type PlaceSeen, type SinkCheckContext } from '../keys/check-sinks.ts';
-import { entryName, optionalGroupId, sinkName, type Defaults } from './parameter.ts';
+import { entryName, optionalGroupId, sinkParameter, type Defaults } from './parameter.ts';
 import { resultSchema, seenPlace, shownKeySchema } from './result-schema.ts';
 import { lastUse, parts, quoted } from './result-text.ts';
 import { defineTool, type Tool } from './tool.ts';
@@ -34,7 +34,7 @@ export function checkSecretSinks(context: SinkCheckContext & Defaults): Tool {
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     input: z.strictObject({
       groupId: optionalGroupId(context),
-      sink: sinkName({ sinks: context.sinks }, 'Only this sink'),
+      sink: sinkParameter({ sinks: context.sinks }, 'Only this sink'),
       entry: entryName(context, 'Also its place of this name'),
     }),
     output,

@@ -5,7 +5,7 @@ import { createKey, type CreateRequest } from '../keys/create.ts';
 import type { CreateContext } from '../keys/create-and-deliver.ts';
 import type { ConsentPolicy } from '../keys/consent.ts';
 import type { ConfiguredSinks, Delivered, Planned } from '../keys/sink-choice.ts';
-import { dryRun, entryName, groupId, keyName, sinkName, type Defaults } from './parameter.ts';
+import { dryRun, entryName, groupId, keyName, sinkParameter, type Defaults } from './parameter.ts';
 import { delivery, keySchema, planFields, resultSchema } from './result-schema.ts';
 import { dryRunOf, howVerified } from './result-text.ts';
 import { NEW_SECRET_SINK } from './tool-definition.ts';
@@ -46,12 +46,12 @@ const keyScope = (what: string) =>
     .default('ANY')
     .describe(what);
 
-/** What is said of the key that is to be. `isTeller` as of {@link sinkName}. */
+/** What is said of the key that is to be. `isTeller` as of {@link sinkParameter}. */
 export function keyParameters(context: ConfiguredSinks & Defaults, isTeller = false) {
   return z.strictObject({
     groupId: groupId(context),
     name: keyName,
-    sink: sinkName(context, NEW_SECRET_SINK, isTeller),
+    sink: sinkParameter(context, NEW_SECRET_SINK, isTeller),
     entry: entryName(context, 'Name of the secret there; default made from name'),
     cloud: keyScope('Cannot be changed, nor geography'),
     geography: keyScope('Where requests are processed, such as eu or us'),

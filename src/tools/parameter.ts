@@ -145,7 +145,7 @@ const TELLER = 'create_ai_model_api_key';
  * @param what begins as NEW_SECRET_SINK does where the secret is a new one
  * @param isTeller of the tool that says of each sink what it is
  */
-export function sinkName({ sinks, defaultSink }: ConfiguredSinks, what: string, isTeller = false) {
+export function sinkParameter({ sinks, defaultSink }: ConfiguredSinks, what: string, isTeller = false) {
   const shown = { sinks: [...sinks.values()], defaultSink, isTeller, teller: TELLER };
   // Not checked here, so that a wrong name is answered with SINK_UNKNOWN and the names of the sinks.
   return z

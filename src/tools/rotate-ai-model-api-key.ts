@@ -4,7 +4,7 @@ import * as z from 'zod/v4';
 import type { Rotated } from '../keys/retire.ts';
 import { rotateKey, type RotateContext, type RotationPlanned } from '../keys/rotate.ts';
 import type { CreateToolContext } from './create-ai-model-api-key.ts';
-import { confirmName, dryRun, entryName, groupId, keyName, optionalKeyId, sinkName } from './parameter.ts';
+import { confirmName, dryRun, entryName, groupId, keyName, optionalKeyId, sinkParameter } from './parameter.ts';
 import { delivery, keySchema, planFields, resultSchema } from './result-schema.ts';
 import { dryRunOf, howVerified, quoted } from './result-text.ts';
 import { defineTool, type Answer, type Tool } from './tool.ts';
@@ -36,7 +36,7 @@ function inputSchema(context: RotateToolContext) {
     groupId: groupId(context),
     apiKeyId: optionalKeyId('confirmName'),
     confirmName,
-    sink: sinkName(context, 'Where the old secret is, if not where this server put it'),
+    sink: sinkParameter(context, 'Where the old secret is, if not where this server put it'),
     entry: entryName(context, 'Its name there; default as it was, or made from the name'),
     newName: keyName.optional().describe('Default: the old name, once it is free'),
     keepOld: z.boolean().default(false).describe('Keep the old key'),

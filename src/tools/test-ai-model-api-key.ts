@@ -3,7 +3,7 @@
 import * as z from 'zod/v4';
 import { testKey, type KeyTestContext, type KeyTested } from '../keys/key-test.ts';
 import { trialText } from '../keys/live-check.ts';
-import { apiKeyId, entryName, exactName, groupId, sinkName, type Defaults } from './parameter.ts';
+import { apiKeyId, entryName, exactName, groupId, sinkParameter, type Defaults } from './parameter.ts';
 import { resultSchema, shownKeySchema } from './result-schema.ts';
 import { quoted } from './result-text.ts';
 import { defineTool, type Answer, type Tool } from './tool.ts';
@@ -32,7 +32,7 @@ export function testAiModelApiKey(context: KeyTestContext & Defaults): Tool {
       groupId: groupId(context),
       apiKeyId: apiKeyId.optional(),
       name: exactName,
-      sink: sinkName({ sinks: context.sinks }, 'Only from this sink'),
+      sink: sinkParameter({ sinks: context.sinks }, 'Only from this sink'),
       entry: entryName(context, 'Its name there'),
     }),
     output,

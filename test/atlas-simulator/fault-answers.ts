@@ -1,6 +1,6 @@
 // Turns a fault, and the reply that there would have been, into what goes on the wire.
 
-import { refusal, type FieldProblem, type Reply } from '../../src/sandbox/call.ts';
+import { refusedReply, type FieldProblem, type Reply } from '../../src/sandbox/call.ts';
 import type { Fault } from './faults.ts';
 import { withFields, withoutFields } from './reply-shape.ts';
 import { bytesOf, whole, type Answer, type WireReply } from './wire.ts';
@@ -47,7 +47,7 @@ function statusReply(fault: Extract<Fault, { readonly kind: 'status' }>): WireRe
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(fault.headers ?? {})) headers[name.toLowerCase()] = value;
   if (fault.contentType !== undefined) headers['content-type'] = fault.contentType;
-  if (fault.body === undefined) return withHeaders(refusal(fault.status, fault), headers);
+  if (fault.body === undefined) return withHeaders(refusedReply(fault.status, fault), headers);
   const raw = Buffer.isBuffer(fault.body) ? fault.body : Buffer.from(fault.body, 'utf8');
   const type = raw.length === 0 ? {} : { 'content-type': 'text/html;charset=utf-8' };
   return { status: fault.status, headers: { ...type, ...headers }, raw };
@@ -87,7 +87,7 @@ function leaks(authorization: string | undefined, normal: Reply | undefined): st
 function echo(status: number, values: readonly string[]): WireReply {
   const text = values.join(' ');
   const fields: FieldProblem[] = values.map((value) => ({ field: value, description: `is not ${value}` }));
-  const reply = refusal(status, {
+  const reply = refusedReply(status, {
     errorCode: `VALIDATION_ERROR ${text}`,
     reason: `Bad Request ${text}`,
     detail: `The request could not be processed: ${text}`,

@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { ok } from '../../src/failure.ts';
 import {
-  holderOf,
+  lockHolder,
   isAlive,
   removeUnlessHeld,
   makeLifeFile,
@@ -117,7 +117,7 @@ test('where the system tells no more than numbers, a process that exists has an 
 });
 
 /** As the systems without procfs have it: whoever holds the file does so until it ends (flock(1), simulated). */
-function flockHolder(): NonNullable<ReturnType<typeof holderOf>> & { readonly kill: () => Promise<void> } {
+function flockHolder(): NonNullable<ReturnType<typeof lockHolder>> & { readonly kill: () => Promise<void> } {
   let kill = () => Promise.resolve();
   return {
     hold(path) {
@@ -170,11 +170,11 @@ describe('a life file (simulated: held by flock)', () => {
   test('has no other form of name, and is not made where the system has no such flag', async () => {
     const folder = scratch();
     await withDirectory(folder, (directory) => {
-      expect(makeLifeFile(directory, folder, holderOf('linux'))).toBeUndefined();
+      expect(makeLifeFile(directory, folder, lockHolder('linux'))).toBeUndefined();
       expect(removeUnlessHeld(directory, '../../etc/passwd', flockHolder())).toBeUndefined();
-      expect(removeUnlessHeld(directory, `alive-${'0'.repeat(32)}`, holderOf('linux'))).toBeUndefined();
+      expect(removeUnlessHeld(directory, `alive-${'0'.repeat(32)}`, lockHolder('linux'))).toBeUndefined();
       return ok(undefined);
     });
-    expect([holderOf('win32'), holderOf('darwin')].map((holder) => holder !== undefined)).toEqual([true, true]);
+    expect([lockHolder('win32'), lockHolder('darwin')].map((holder) => holder !== undefined)).toEqual([true, true]);
   });
 });

@@ -2,6 +2,7 @@
 // and `aws configure export-credentials`, which knows profiles, single sign-on, process credentials and roles. The metadata service
 // of the machine is asked only where the sink says so.
 
+import type { Environment } from '../../programs/child-environment.ts';
 import { parseBaseUrl } from '../../config/base-url.ts';
 import { ConfigError } from '../../config/config-error.ts';
 import { readProxy } from '../../config/proxy.ts';
@@ -15,12 +16,11 @@ import { caOf, textAt } from './store-client.ts';
 import {
   checkedSecret,
   kept,
-  printedBy,
+  printedByHelper,
   secretOfFile,
   secretOfVariable,
   variableOf,
   type Credential,
-  type Environment,
 } from './store-credential.ts';
 
 export interface AwsKeys {
@@ -77,7 +77,7 @@ export function askAws(
   const profile = spec.profile === undefined ? [] : ['--profile', spec.profile];
   const added = spec.instanceMetadata === true ? {} : { AWS_EC2_METADATA_DISABLED: 'true' };
   const argv = ['aws', ...args, ...profile] as const;
-  return printedBy({ argv, passed: [], families: ['AWS_'], added, timeoutMs: spec.timeoutMs }, environment);
+  return printedByHelper({ argv, passed: [], families: ['AWS_'], added, timeoutMs: spec.timeoutMs }, environment);
 }
 
 /** Where plain http may go beside loopback: the endpoints of ECS and EKS, by AWS's documentation. */

@@ -1,13 +1,14 @@
 // AWS Systems Manager's parameter store: a SecureString. A new one is refused where the name is taken; a replacement is not
 // conditional there, so that the version that it got tells whether another came in between.
 
+import type { Environment } from '../../programs/child-environment.ts';
 import type { ParameterSpec } from '../../config/store-spec.ts';
 import { ok, type Result } from '../../failure.ts';
 import { openSecret } from '../../secret/secret.ts';
+import type { JsonObject } from '../../text/text.ts';
 import { expand, notReady, type SinkProblem } from '../sink.ts';
 import { awsCode, awsProblem, awsService, awsUnwritten, type AwsService } from './aws.ts';
-import { isSuccess, objectAt, textAt, type JsonObject } from './store-client.ts';
-import type { Environment } from './store-credential.ts';
+import { isSuccess, objectAt, textAt } from './store-client.ts';
 import { placeAt, type Look, type PutBack, type Slot, type Store, type Written } from './store.ts';
 
 const SERVICE = {

@@ -1,15 +1,16 @@
 // AWS Secrets Manager: a secret, or one member of the JSON object that it holds. A new version gets the stage AWSCURRENT by a move
 // from the version that was seen, which AWS refuses where that has it no more.
 
+import type { Environment } from '../../programs/child-environment.ts';
 import { randomUUID } from 'node:crypto';
 import type { SecretsManagerSpec } from '../../config/store-spec.ts';
 import { ok, type Result } from '../../failure.ts';
 import { openSecret } from '../../secret/secret.ts';
+import type { JsonObject } from '../../text/text.ts';
 import { expand, notReady, type SinkProblem } from '../sink.ts';
 import { awsCode, awsProblem, awsService, awsUnwritten, type AwsCode, type AwsService } from './aws.ts';
-import { bytesOf, fieldsOf, withFields } from './json-fields.ts';
-import { isSuccess, objectAt, textAt, type Answer, type Client, type JsonObject } from './store-client.ts';
-import type { Environment } from './store-credential.ts';
+import { memberBytes, fieldsOf, withFields } from './json-fields.ts';
+import { isSuccess, objectAt, textAt, type StoreAnswer, type Client } from './store-client.ts';
 import { expandGiven, placeAt, type Look, type PutBack, type Slot, type Store, type Written } from './store.ts';
 
 const SERVICE = {
@@ -64,7 +65,7 @@ async function look(place: Place): Promise<Look> {
   if (!fields) return { is: 'unreadable', problem: notFields(name) };
   const slot = slotOf(place, { ...seen, fields });
   if (!Object.hasOwn(fields, field)) return { is: 'nothing', slot };
-  return { is: 'value', bytes: bytesOf(fields[field]), slot };
+  return { is: 'value', bytes: memberBytes(fields[field]), slot };
 }
 
 function notFields(name: string) {
@@ -95,7 +96,7 @@ async function lookAtVersions(place: Place, code: AwsCode): Promise<Look> {
   return { is: version === undefined ? 'nothing' : 'something', slot: slotOf(place, { arn, version }) };
 }
 
-function currentOf(answer: Answer): string | undefined {
+function currentOf(answer: StoreAnswer): string | undefined {
   const stages = isSuccess(answer) ? objectAt(answer.body, 'VersionIdsToStages') : undefined;
   return Object.entries(stages ?? {}).find(([, names]) => Array.isArray(names) && names.includes('AWSCURRENT'))?.[0];
 }
@@ -171,7 +172,7 @@ async function putVersion({ call, client }: Place, { arn, version }: Seen, Secre
   return end;
 }
 
-function endOfMove(client: Client, moved: Answer, id: string): Written {
+function endOfMove(client: Client, moved: StoreAnswer, id: string): Written {
   if (isSuccess(moved) && textAt(moved.body, 'ARN') !== undefined) return { is: 'written', id };
   if (isSuccess(moved)) return { is: 'uncertain', problem: awsProblem(client, moved) };
   const code = awsCode(moved);

@@ -1,17 +1,27 @@
 // Requests to AWS: JSON over POST, signed (Signature Version 4), and what its refusals mean.
 
+import type { Environment } from '../../programs/child-environment.ts';
 import { AwsV4Signer } from 'aws4fetch';
 import { failed, ok, type Result } from '../../failure.ts';
 import { openSecret } from '../../secret/secret.ts';
 import { notReady, type SinkProblem } from '../sink.ts';
 import { askAws, awsAddress, awsKeys, type AwsKeys, type AwsSpec } from './aws-credentials.ts';
-import { caOf, createClient, problemOf, sendAs, textAt, unwritten, type Answer, type Client } from './store-client.ts';
-import { variableOf, type Environment } from './store-credential.ts';
+import {
+  caOf,
+  createClient,
+  problemOf,
+  sendAs,
+  textAt,
+  unwritten,
+  type StoreAnswer,
+  type Client,
+} from './store-client.ts';
+import { variableOf } from './store-credential.ts';
 import type { Written } from './store.ts';
 
 export interface AwsService {
   readonly client: Client;
-  readonly call: (action: string, input: object) => Promise<Result<Answer, SinkProblem>>;
+  readonly call: (action: string, input: object) => Promise<Result<StoreAnswer, SinkProblem>>;
 }
 
 interface ServiceName {
@@ -115,7 +125,7 @@ const CODES = [
 export type AwsCode = (typeof CODES)[number];
 
 /** Of an answer that says that something went wrong. */
-export function awsCode(answer: Answer): AwsCode | undefined {
+export function awsCode(answer: StoreAnswer): AwsCode | undefined {
   if ('lost' in answer || answer.status < 400 || answer.status >= 500) return undefined;
   const type = textAt(answer.body, '__type') ?? answer.headers['x-amzn-errortype'] ?? '';
   const name = type.replace(/^.*#/, '').replace(/:.*$/, '');
@@ -126,7 +136,7 @@ export function awsCode(answer: Answer): AwsCode | undefined {
 const isOneOf = (codes: readonly AwsCode[], code: AwsCode | undefined) => code !== undefined && codes.includes(code);
 
 /** AWS says with status 400 what others say with 403. */
-export function awsProblem(client: Client, answer: Answer): SinkProblem {
+export function awsProblem(client: Client, answer: StoreAnswer): SinkProblem {
   const code = awsCode(answer);
   if (code === undefined) return problemOf(client, answer);
   return notReady(`${client.store} answered with ${code}.`, hintFor(code));
@@ -140,6 +150,6 @@ function hintFor(code: AwsCode): string {
   return 'See the region, the name and the limits of the account, and try again.';
 }
 
-export function awsUnwritten(client: Client, answer: Answer): Exclude<Written, { is: 'written' | 'changed' }> {
+export function awsUnwritten(client: Client, answer: StoreAnswer): Exclude<Written, { is: 'written' | 'changed' }> {
   return { ...unwritten(client, answer), problem: awsProblem(client, answer) };
 }

@@ -1,6 +1,7 @@
 // Secrets of GitHub Actions: of a repository, an environment or an organization. GitHub shows nobody a value, and has no condition
 // for a write: what was absent is told from what may not be seen by the public key, which both need.
 
+import type { Environment } from '../../programs/child-environment.ts';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { GithubSpec } from '../../config/store-spec.ts';
 import { failed, ok, type Result } from '../../failure.ts';
@@ -17,17 +18,16 @@ import {
   sendAs,
   textAt,
   unwritten,
-  type Answer,
+  type StoreAnswer,
   type Client,
 } from './store-client.ts';
 import {
   checkedSecret,
   keptSecret,
-  printedBy,
+  printedByHelper,
   secretOfVariable,
   variableOf,
   type Credential,
-  type Environment,
 } from './store-credential.ts';
 import type { Look, PutBack, Slot, Store, StorePlace, Written } from './store.ts';
 
@@ -92,7 +92,7 @@ function githubToken(
       if (given) return given;
     }
     const argv = ['gh', 'auth', 'token', '--hostname', host] as const;
-    const printed = await printedBy({ argv, passed: ['GH_CONFIG_DIR'], timeoutMs: spec.timeoutMs }, environment);
+    const printed = await printedByHelper({ argv, passed: ['GH_CONFIG_DIR'], timeoutMs: spec.timeoutMs }, environment);
     return printed.ok ? checkedSecret(printed.value, 'gh auth token') : printed;
   });
 }
@@ -124,7 +124,7 @@ async function ask({ client, token }: Place, method: 'GET' | 'PUT' | 'DELETE', p
 const PUBLIC_KEY = '/public-key';
 
 /** What a refusal by GitHub may mean beside what its status says. */
-function hintFor(answer: Answer): string {
+function hintFor(answer: StoreAnswer): string {
   const status = 'lost' in answer ? 0 : answer.status;
   if (status >= 300 && status < 400)
     return 'The repository or its owner may have another name now: configure that one.';

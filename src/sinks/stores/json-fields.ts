@@ -1,7 +1,6 @@
 // Reads and writes one member of a JSON object that holds secrets, so that its other members stay what they are.
 
-import { parseJson } from '../../text/text.ts';
-import { isObject, type JsonObject } from './store-client.ts';
+import { isObject, type JsonObject, parseJson } from '../../text/text.ts';
 
 /** Undefined where the text is not a JSON object, or has something that would not be the same once it was written again. */
 export function fieldsOf(text: string): JsonObject | undefined {
@@ -17,7 +16,7 @@ function staysSame(value: unknown): boolean {
 }
 
 /** Of a member as it is read from outside: a text as it is, anything else as JSON. */
-export function bytesOf(value: unknown): Buffer {
+export function memberBytes(value: unknown): Buffer {
   return Buffer.from(typeof value === 'string' ? value : JSON.stringify(value), 'utf8');
 }
 

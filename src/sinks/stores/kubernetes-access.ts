@@ -1,24 +1,17 @@
 // Where the API of Kubernetes is and who asks it: the service account of the pod this runs in, else what `kubectl config view` says
 // of the context: a token, a client certificate, or a plugin (ExecCredential of client.authentication.k8s.io).
 
+import type { Environment } from '../../programs/child-environment.ts';
 import { isAbsolute, join } from 'node:path';
 import type { KubernetesSpec } from '../../config/store-spec.ts';
 import { failed, ok, type Result } from '../../failure.ts';
 import type { TlsIdentity } from '../../http/transport.ts';
 import { basicAuthorization, bearerAuthorization } from '../../secret/opened-secret.ts';
 import { openSecret, Secret } from '../../secret/secret.ts';
-import { parseJson } from '../../text/text.ts';
+import { isObject, type JsonObject, parseJson } from '../../text/text.ts';
 import { notReady, type SinkProblem } from '../sink.ts';
-import { caOf, createClient, isObject, objectAt, textAt, type Client, type JsonObject } from './store-client.ts';
-import {
-  checkedSecret,
-  kept,
-  printedBy,
-  secretOfFile,
-  textOfFile,
-  type Credential,
-  type Environment,
-} from './store-credential.ts';
+import { caOf, createClient, objectAt, textAt, type Client } from './store-client.ts';
+import { checkedSecret, kept, printedByHelper, secretOfFile, textOfFile, type Credential } from './store-credential.ts';
 
 /** One who asks, and the connection that knows them. */
 export interface Access {
@@ -93,7 +86,7 @@ async function ofKubeconfig(spec: KubernetesSpec, environment: Environment): Pro
   const view = ['config', 'view', '--raw', '--minify', '--flatten', '-o', 'json'];
   const context = spec.context === undefined ? [] : ['--context', spec.context];
   const run = { argv: ['kubectl', ...view, ...context] as const, passed: ['KUBECONFIG'], timeoutMs: spec.timeoutMs };
-  const printed = await printedBy(run, environment);
+  const printed = await printedByHelper(run, environment);
   if (!printed.ok) return printed;
   const config = parseJson(printed.value);
   const cluster = objectAt(firstOf(config, 'clusters'), 'cluster');
@@ -185,7 +178,7 @@ async function ofPlugin(
   const info = { apiVersion: exec.apiVersion, kind: 'ExecCredential', spec: { interactive: false, ...about } };
   const added = { ...Object.fromEntries(variables), KUBERNETES_EXEC_INFO: JSON.stringify(info) };
   const run = { argv: [program, ...args] as const, passed: [], families: FAMILIES, added, timeoutMs: spec.timeoutMs };
-  const printed = await printedBy(run, environment);
+  const printed = await printedByHelper(run, environment);
   if (!printed.ok) return printed;
   const status = objectAt(parseJson(printed.value), 'status');
   const token = textAt(status, 'token');

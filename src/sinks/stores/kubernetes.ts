@@ -1,24 +1,24 @@
 // Kubernetes: one key of a Secret. Each write and each deletion names the version that was seen (`resourceVersion`, `uid`), and the
 // server refuses where it is another one by then. Other keys of the Secret stay as they are.
 
+import type { Environment } from '../../programs/child-environment.ts';
 import type { KubernetesSpec } from '../../config/store-spec.ts';
 import { failed, ok, type Result } from '../../failure.ts';
 import { openSecret } from '../../secret/secret.ts';
+import { isObject, type JsonObject } from '../../text/text.ts';
 import { expand, notReady, type SecretReference, type SinkProblem } from '../sink.ts';
 import { kubernetesAccess, type Access } from './kubernetes-access.ts';
 import {
-  isObject,
   isSuccess,
   objectAt,
   problemOf,
   sendAs,
   textAt,
   unwritten,
-  type Answer,
+  type StoreAnswer,
   type Client,
-  type JsonObject,
 } from './store-client.ts';
-import type { Credential, Environment } from './store-credential.ts';
+import type { Credential } from './store-credential.ts';
 import {
   expandGiven,
   placeAt,
@@ -34,7 +34,7 @@ type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
 /** An answer, with who gave it. */
 type Asked =
-  | { readonly ok: true; readonly answer: Answer; readonly client: Client }
+  | { readonly ok: true; readonly answer: StoreAnswer; readonly client: Client }
   | { readonly ok: false; readonly problem: SinkProblem };
 
 interface Place {
@@ -140,7 +140,7 @@ async function find(place: Place): Promise<Result<Seen | undefined, SinkProblem>
   return ok({ version, uid, data });
 }
 
-function isNotFound(answer: Answer): boolean {
+function isNotFound(answer: StoreAnswer): boolean {
   return !('lost' in answer) && answer.status === 404 && textAt(answer.body, 'reason') === 'NotFound';
 }
 

@@ -8,12 +8,10 @@ import { ConfigError } from '../../config/config-error.ts';
 import { failed, ok, type Result } from '../../failure.ts';
 import { systemCode } from '../../files/file-problem.ts';
 import { createTransport, type Exchange, type HttpRequest, type TlsIdentity } from '../../http/transport.ts';
-import { parseJson } from '../../text/text.ts';
+import { isObject, parseObject, type JsonObject } from '../../text/text.ts';
 import { notReady, type SinkProblem } from '../sink.ts';
 import type { Credential } from './store-credential.ts';
 import type { Written } from './store.ts';
-
-export type JsonObject = Readonly<Record<string, unknown>>;
 
 export interface StoreReply {
   readonly status: number;
@@ -23,7 +21,7 @@ export interface StoreReply {
 }
 
 /** The answer, or why there is none. */
-export type Answer = StoreReply | { readonly lost: string; readonly wasSent: boolean };
+export type StoreAnswer = StoreReply | { readonly lost: string; readonly wasSent: boolean };
 
 export interface ClientOptions {
   /** For people, such as `Vault`. */
@@ -37,7 +35,7 @@ export interface ClientOptions {
 export interface Client {
   readonly store: string;
   readonly baseUrl: URL;
-  send(request: HttpRequest): Promise<Answer>;
+  send(request: HttpRequest): Promise<StoreAnswer>;
 }
 
 /** @returns a problem where the address is not one that a secret may be sent to */
@@ -57,25 +55,23 @@ export function createClient(options: ClientOptions): Result<Client, SinkProblem
   }
 }
 
-function answerOf(exchange: Exchange): Answer {
+function answerOf(exchange: Exchange): StoreAnswer {
   switch (exchange.outcome) {
     case 'not_sent':
       return { lost: exchange.reason, wasSent: false };
     case 'lost':
       return { lost: exchange.reason, wasSent: true };
-    case 'reply': {
-      const parsed = exchange.body === undefined ? undefined : parseJson(exchange.body);
-      return { status: exchange.status, headers: exchange.headers, body: isObject(parsed) ? parsed : undefined };
-    }
+    case 'reply':
+      return { status: exchange.status, headers: exchange.headers, body: parseObject(exchange.body) };
   }
 }
 
 /** Sends with the credential; once more with another one where the store does not accept it, since then nothing was done. */
 export async function sendAs<C>(
   credential: Credential<C>,
-  send: (credential: C) => Promise<Answer>,
+  send: (credential: C) => Promise<StoreAnswer>,
   isRefusal: (reply: StoreReply) => boolean = ({ status }) => status === 401 || status === 403,
-): Promise<Result<Answer, SinkProblem>> {
+): Promise<Result<StoreAnswer, SinkProblem>> {
   const given = await credential.get();
   if (!given.ok) return given;
   const answer = await send(given.value);
@@ -104,10 +100,6 @@ export async function caOf(
   return failed(notReady(message, 'Correct the file or the setting.'));
 }
 
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 export function objectAt(value: unknown, ...path: readonly string[]): JsonObject | undefined {
   const found = path.reduce<unknown>(
     (at, name) => (isObject(at) && Object.hasOwn(at, name) ? at[name] : undefined),
@@ -121,7 +113,7 @@ export function textAt(value: unknown, name: string): string | undefined {
   return typeof found === 'string' ? found : undefined;
 }
 
-export function isSuccess(answer: Answer): answer is StoreReply {
+export function isSuccess(answer: StoreAnswer): answer is StoreReply {
   return !('lost' in answer) && answer.status >= 200 && answer.status < 300;
 }
 
@@ -133,7 +125,7 @@ export function isLimit({ status, headers, body }: StoreReply): boolean {
 }
 
 /** Why a store did not do what it was asked, for a person. */
-export function problemOf(client: Client, answer: Answer, hint = ''): SinkProblem {
+export function problemOf(client: Client, answer: StoreAnswer, hint = ''): SinkProblem {
   const { store } = client;
   if ('lost' in answer) {
     const why = LOST[answer.lost] ?? 'could not be reached';
@@ -188,7 +180,7 @@ const LOST: Readonly<Record<string, string>> = {
 /** What a write that was not a success did. Only a refusal by the store itself says that nothing was written. */
 export function unwritten(
   client: Client,
-  answer: Answer,
+  answer: StoreAnswer,
   hint?: string,
 ): Exclude<Written, { is: 'written' | 'changed' }> {
   const problem = problemOf(client, answer, hint);

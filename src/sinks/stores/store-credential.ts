@@ -6,13 +6,11 @@ import { open } from 'node:fs/promises';
 import { secretProblem } from '../../config/secret-text.ts';
 import { failed, ok, type Result } from '../../failure.ts';
 import { systemCode } from '../../files/file-problem.ts';
-import { childEnvironment, pickedVariables, searchPathOf } from '../../programs/child-environment.ts';
+import { childEnvironment, pickedVariables, searchPathOf, type Environment } from '../../programs/child-environment.ts';
 import { describeEnd, readProgram } from '../../programs/child-process.ts';
 import { findExecutable } from '../../programs/executable.ts';
 import { isSameSecret, Secret } from '../../secret/secret.ts';
 import { notReady, type SinkProblem } from '../sink.ts';
-
-export type Environment = Readonly<Record<string, string>>;
 
 export interface Credential<C> {
   get(): Promise<Result<C, SinkProblem>>;
@@ -130,7 +128,7 @@ interface Helper {
 }
 
 /** What a store's own command line prints. */
-export async function printedBy(helper: Helper, environment: Environment): Promise<Result<string, SinkProblem>> {
+export async function printedByHelper(helper: Helper, environment: Environment): Promise<Result<string, SinkProblem>> {
   const { argv, passed, families = [], added = {}, timeoutMs } = helper;
   const [program, ...args] = argv;
   const ofFamilies = Object.keys(environment).filter((name) => families.some((family) => name.startsWith(family)));

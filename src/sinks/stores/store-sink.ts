@@ -1,6 +1,7 @@
 // The sink over a store: what may give way, one write onto what was seen, a look afterwards, and taking back. Which store it is,
 // and how it is asked, is in the file of each.
 
+import type { Environment } from '../../programs/child-environment.ts';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { StoreSpec } from '../../config/store-spec.ts';
 import { storeLocation } from '../../config/store-spec.ts';
@@ -28,8 +29,6 @@ import {
   type Verification,
 } from '../sink.ts';
 import type { Look, Slot, Store, StorePlace } from './store.ts';
-
-type Environment = Readonly<Record<string, string>>;
 
 /** Opens the store at the first use, and again where that failed. */
 function placesOf(open: () => Promise<Result<Store, SinkProblem>>) {

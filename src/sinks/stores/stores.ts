@@ -1,9 +1,9 @@
 // What speaks to each store: loaded when a sink of that kind is first used, with its cryptography.
 
+import type { Environment } from '../../programs/child-environment.ts';
 import type { StoreSpec } from '../../config/store-spec.ts';
 import { ok, type Result } from '../../failure.ts';
 import type { SinkProblem } from '../sink.ts';
-import type { Environment } from './store-credential.ts';
 import type { Store } from './store.ts';
 
 export async function openStore(spec: StoreSpec, environment: Environment): Promise<Result<Store, SinkProblem>> {

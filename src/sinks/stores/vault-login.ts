@@ -1,6 +1,7 @@
 // The token of Vault or OpenBao, found as their command lines find it: the variable, its file, the token helper, ~/.vault-token;
 // or by a login with AppRole or with the service account of a pod, which is done again once the token is refused.
 
+import type { Environment } from '../../programs/child-environment.ts';
 import { isAbsolute, join } from 'node:path';
 import type { VaultSpec } from '../../config/store-spec.ts';
 import { failed, type Result } from '../../failure.ts';
@@ -10,13 +11,12 @@ import { isSuccess, objectAt, problemOf, textAt, type Client } from './store-cli
 import {
   checkedSecret,
   keptSecret,
-  printedBy,
+  printedByHelper,
   secretOfFile,
   secretOfVariable,
   textOfFile,
   variableOf,
   type Credential,
-  type Environment,
 } from './store-credential.ts';
 
 const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount/token';
@@ -93,7 +93,7 @@ async function localToken(spec: VaultSpec, environment: Environment): Promise<Re
       passed: ['VAULT_ADDR', 'VAULT_NAMESPACE'],
       timeoutMs: spec.timeoutMs,
     };
-    const printed = await printedBy(run, environment);
+    const printed = await printedByHelper(run, environment);
     return printed.ok ? checkedSecret(printed.value, 'the token helper') : printed;
   }
   const file = inHome('.vault-token');

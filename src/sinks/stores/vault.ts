@@ -1,12 +1,14 @@
 // Vault and OpenBao: one field of a secret of a KV engine, version 2. Writes name the version that was seen (`cas`); a version that
 // is taken out is destroyed by its number. Facts: the API documentation of both, and OpenBao's source.
 
+import type { Environment } from '../../programs/child-environment.ts';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { VaultSpec } from '../../config/store-spec.ts';
 import { failed, ok, type Result } from '../../failure.ts';
 import { openSecret, type Secret } from '../../secret/secret.ts';
+import type { JsonObject } from '../../text/text.ts';
 import { expand, notReady, type SecretReference, type SinkProblem } from '../sink.ts';
-import { bytesOf, fieldsOf, withFields } from './json-fields.ts';
+import { memberBytes, fieldsOf, withFields } from './json-fields.ts';
 import {
   expandGiven,
   placeAt,
@@ -27,19 +29,18 @@ import {
   sendAs,
   textAt,
   unwritten,
-  type Answer,
+  type StoreAnswer,
   type Client,
-  type JsonObject,
   type StoreReply,
 } from './store-client.ts';
-import type { Credential, Environment } from './store-credential.ts';
+import type { Credential } from './store-credential.ts';
 import { namespaceOf, vaultToken, vaultVariable } from './vault-login.ts';
 
 type Call = (
   method: 'GET' | 'POST' | 'PUT' | 'PATCH',
   path: string,
   body?: object,
-) => Promise<Result<Answer, SinkProblem>>;
+) => Promise<Result<StoreAnswer, SinkProblem>>;
 
 export async function openVault(spec: VaultSpec, environment: Environment): Promise<Result<Store, SinkProblem>> {
   const tls = await caOf(spec.caFile ?? vaultVariable(environment, 'CACERT'), 'caFile or VAULT_CACERT');
@@ -69,7 +70,7 @@ export async function openVault(spec: VaultSpec, environment: Environment): Prom
 function callOf(client: Client, common: Readonly<Record<string, string>>, token: Credential<Secret>): Call {
   /** What was written last, for nodes that lag behind: they answer 412 until they have it. */
   let state: string | undefined;
-  const exchange = async (held: Secret, [method, path, body]: Parameters<Call>): Promise<Answer> => {
+  const exchange = async (held: Secret, [method, path, body]: Parameters<Call>): Promise<StoreAnswer> => {
     const answer = await client.send({
       method,
       path: `/v1/${path}`,
@@ -160,7 +161,7 @@ async function look(place: Place): Promise<Look> {
     if (fields) {
       const slot = slotOf(place, version, true, fields);
       if (!Object.hasOwn(fields, field)) return { is: 'nothing', slot };
-      return { is: 'value', bytes: bytesOf(fields[field]), slot };
+      return { is: 'value', bytes: memberBytes(fields[field]), slot };
     }
     // A version that was deleted, or written without data.
     if (data?.data === null) return { is: 'nothing', slot: slotOf(place, version, false) };
@@ -171,7 +172,7 @@ async function look(place: Place): Promise<Look> {
 }
 
 /** A 404 of a path that has no engine has words in `errors`. */
-function isNotFound(answer: Answer): boolean {
+function isNotFound(answer: StoreAnswer): boolean {
   if ('lost' in answer || answer.status !== 404) return false;
   const errors = answer.body?.errors;
   const isEmpty = Array.isArray(errors) && errors.length === 0;
@@ -259,7 +260,7 @@ async function writeVersion(place: Place, cas: number, changed: Changed, { isLiv
   return posted.ok ? writtenBy(client, posted.value, cas) : { is: 'refused', problem: posted.failure };
 }
 
-function writtenBy(client: Client, answer: Answer, cas: number): Written {
+function writtenBy(client: Client, answer: StoreAnswer, cas: number): Written {
   if (isSuccess(answer)) {
     const made = objectAt(answer.body, 'data');
     const version = numberAt(made, 'version');
