@@ -13,6 +13,11 @@ async function late() {
   const bench = await benchFor();
   const vault = await vaultStandIn(TOKEN);
   onTestFinished(() => vault.close());
+  let carryOut: () => void = () => undefined;
+  vault.later = () =>
+    new Promise((resolve) => {
+      carryOut = resolve;
+    });
   const spec: VaultSpec = { type: 'vault', mount: 'secret', path: 'app', field: 'KEY', timeoutMs: 400 };
   const environment = { VAULT_ADDR: vault.address, VAULT_TOKEN: TOKEN };
   const context = { ...bench.context(), sinks: openSinks(new Map([['store', spec]]), environment) };
@@ -26,12 +31,15 @@ async function late() {
     beSlow: (isSlow: boolean) => {
       vault.fault = ({ path, method }) => (isSlow && path.includes('/data/') && method !== 'GET' ? 'slow' : undefined);
     },
+    carryOut: () => {
+      carryOut();
+    },
     holds: (secret?: string) => expect.poll(() => vault.current('app')?.KEY).toBe(secret),
   };
 }
 
 test('a create is rolled back, and says that the store may hold the secret of the deleted key', async () => {
-  const { beSlow, create, keys, vault } = await late();
+  const { beSlow, carryOut, create, keys, vault } = await late();
   beSlow(true);
   expect(await create()).toMatchObject({
     failure: {
@@ -41,11 +49,12 @@ test('a create is rolled back, and says that the store may hold the secret of th
     },
   });
   expect(keys()).toEqual([]);
+  carryOut();
   await expect.poll(() => vault.current('app')).toMatchObject({ KEY: containing('al-') });
 });
 
 test('a rotation leaves both keys alive, and reconcile sees which one the store holds', async () => {
-  const { beSlow, create, rotate, keys, holds, reconcile } = await late();
+  const { beSlow, carryOut, create, rotate, keys, holds, reconcile } = await late();
   await create();
   const [old] = keys();
   await holds(old?.secret);
@@ -53,6 +62,7 @@ test('a rotation leaves both keys alive, and reconcile sees which one the store 
   expect(await rotate()).toMatchObject({ failure: { code: 'SINK_WRITE_FAILED', keyState: 'unknown' } });
   expect(keys()).toHaveLength(2);
   const made = keys().find(({ apiKeyId }) => apiKeyId !== old?.apiKeyId);
+  carryOut();
   await holds(made?.secret);
   beSlow(false);
   expect(await reconcile()).toMatchObject([{ finding: 'delivered' }]);
