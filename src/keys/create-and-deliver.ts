@@ -18,7 +18,7 @@ import {
   type DeliveryCall,
   type PreparedWrite,
   type Retraction,
-  type Verification,
+  type Verdict,
 } from '../sinks/sink.ts';
 import type { RequestContext } from './request-context.ts';
 import { described } from './consent.ts';
@@ -262,10 +262,8 @@ const journalLost: DeliveryOutcome = {
 };
 
 type DeliveryOutcome =
-  | (Pick<Extract<Delivery, { outcome: 'written' }>, 'warnings' | 'disclosed' | 'version'> & {
-      readonly outcome: 'delivered';
-      readonly verification: Verification;
-    })
+  | (Pick<Extract<Delivery, { outcome: 'written' }>, 'warnings' | 'disclosed'> &
+      Pick<Extract<Verdict, { outcome: 'verified' }>, 'verification' | 'version'> & { readonly outcome: 'delivered' })
   /** `failed`: the secret is certainly not in the sink. `uncertain`: it may be, and nobody can tell. */
   | Exclude<Delivery, { outcome: 'written' }>;
 
@@ -278,13 +276,13 @@ async function deliver(write: PreparedWrite, secret: Secret, call: DeliveryCall)
     if (verdict.outcome === 'mismatch') return { ...verdict, outcome: 'failed' };
     if (verdict.outcome === 'unreadable') return { ...verdict, outcome: 'uncertain' };
     if (delivery.outcome === 'written') {
-      return { ...delivery, outcome: 'delivered', verification: verdict.verification };
+      return { ...delivery, ...verdict, outcome: 'delivered' };
     }
     // That there is something does not say that it is this secret.
     if (verdict.verification !== 'read-back') return delivery;
     return {
+      ...verdict,
       outcome: 'delivered',
-      verification: verdict.verification,
       warnings: [`The secret is in the sink, but: ${delivery.message}`],
     };
   } catch {

@@ -166,7 +166,11 @@ async function recordLook(
 function lastAt(choice: SinkChoice, intents: readonly Intent[], apiKeyId: string): Partial<Replaced> {
   const last = lastDeliveredTo(choice, intents);
   const isLastHere = last !== undefined && isOfKey(last, choice.reference.groupId, apiKeyId);
-  return { isLastHere, version: last?.version };
+  return {
+    isLastHere: isLastHere && last.place !== undefined,
+    place: last?.place,
+    version: last?.version ?? 'unknown',
+  };
 }
 
 /** Where the caller says, else where the old secret is, else as a create chooses. */

@@ -23,7 +23,7 @@ import { findExecutable } from '../programs/executable.ts';
 import { look, lookRules, valueBy, type Lookers, type Seen } from './command-look.ts';
 import { hasEndpoint, inputFor } from './command-input.ts';
 import { hintsFor, notFree, unreadablePlace, unseenValue } from './command-problems.ts';
-import { changedMeanwhile, heldValue, notTheOldSecret, oldSecretIn, secretIn } from './old-secret.ts';
+import { changedMeanwhile, heldValue, isLastAt, notTheOldSecret, oldSecretIn, secretIn } from './old-secret.ts';
 import {
   attempt,
   failedDelivery,
@@ -168,7 +168,7 @@ type Place =
   | { readonly holds: 'unknown' };
 
 function judgePlace(
-  { name, lookers, preset }: Commands,
+  { name, lookers, preset, place }: Commands,
   replaced: Replaced | undefined,
   seen: Seen | undefined,
 ): Result<Place, SinkProblem> {
@@ -179,7 +179,7 @@ function judgePlace(
     case 'unreadable':
       return failed(unreadablePlace(name, seen, preset ?? lookers.rules.absent));
     case 'something':
-      if (replaced?.isLastHere === true) return ok({ holds: 'something' });
+      if (isLastAt(replaced, place)) return ok({ holds: 'something' });
       return failed(replaced ? unseenValue(name, seen.by) : notFree(name, seen.by, 'finds'));
     case 'value': {
       const old = replaced && oldSecretIn(seen.bytes, replaced);
@@ -237,12 +237,12 @@ function commandWrite(commands: Commands, place: Place, replaced: Replaced | und
 }
 
 async function write(
-  { create, replace, input, reference }: Commands,
+  { create, replace, input, reference, place: at }: Commands,
   { holds }: Pick<Place, 'holds'>,
   replaced: Replaced | undefined,
   value: { readonly secret: Secret; readonly endpoint: string | undefined },
 ) {
-  const isReplacing = holds === 'old secret' || (holds !== 'nothing' && replaced?.isLastHere === true);
+  const isReplacing = holds === 'old secret' || (holds !== 'nothing' && isLastAt(replaced, at));
   const writer = isReplacing ? replace : create;
   const bytes = inputFor(input, reference, openSecret(value.secret), value.endpoint);
   // A person may have been asked meanwhile: what gets the secret is judged again.

@@ -86,8 +86,10 @@ export interface Replaced {
    * show may give way.
    */
   readonly isLastHere?: boolean;
-  /** What the journal knows of that version; a value of another one stays. Absent where it knows none. */
-  readonly version?: Fingerprint | undefined;
+  /** The place into which it was put, as {@link PreparedWrite} names it; absent where that is not known. */
+  readonly place?: string | undefined;
+  /** What the journal knows of that version, in a store that has versions; a value of another one stays. */
+  readonly version?: Fingerprint | 'unknown';
 }
 
 /** A named place for secrets, as the operator configured it. */
@@ -217,8 +219,6 @@ export type Delivery =
       readonly warnings: readonly string[];
       /** Only from the inline sink: the value to show in the tool's result. */
       readonly disclosed?: string;
-      /** Of what the store calls the version that was written, where it has versions. */
-      readonly version?: Fingerprint | undefined;
     }
   /** Nothing usable was left behind. */
   | { readonly outcome: 'failed'; readonly message: string; readonly hint: string }
@@ -226,7 +226,8 @@ export type Delivery =
   | { readonly outcome: 'uncertain'; readonly message: string; readonly hint: string };
 
 export type Verdict =
-  | { readonly outcome: 'verified'; readonly verification: Verification }
+  /** `version`: of what the store calls the version that was seen, where it has versions. */
+  | { readonly outcome: 'verified'; readonly verification: Verification; readonly version?: Fingerprint | undefined }
   /** The sink holds something else, or nothing. */
   | { readonly outcome: 'mismatch'; readonly message: string; readonly hint: string }
   /** The sink can be read back and did not answer, so that nothing is known. */

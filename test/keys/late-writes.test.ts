@@ -1,6 +1,8 @@
-// A store that carries out a write after nobody waits for it any more: no key is lost by it, and what it may hold is told.
+// What a store does otherwise than it said, or at another place: a write is carried out after nobody waits for it any more, or is
+// refused and carried out; a sink leads to another store than before. No key and nobody's value is lost by it, and what the store may
+// hold is told.
 
-import { expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { VaultSpec } from '../../src/config/store-spec.ts';
 import { openSinks } from '../../src/sinks/kinds.ts';
 import { containing } from '../matching.ts';
@@ -19,14 +21,16 @@ async function late() {
       carryOut = resolve;
     });
   const spec: VaultSpec = { type: 'vault', mount: 'secret', path: 'app', field: 'KEY', timeoutMs: 400 };
-  const environment = { VAULT_ADDR: vault.address, VAULT_TOKEN: TOKEN };
-  const context = { ...bench.context(), sinks: openSinks(new Map([['store', spec]]), environment) };
+  const sinksAt = (address: string) =>
+    openSinks(new Map([['store', spec]]), { VAULT_ADDR: address, VAULT_TOKEN: TOKEN });
+  const context = { ...bench.context(), sinks: sinksAt(vault.address) };
   return {
     vault,
     context,
     keys: () => bench.sandbox.keys(GROUP),
     create: () => bench.create('app', { sink: 'store' }, context),
-    rotate: () => bench.rotate('app', { sink: 'store' }, context),
+    sinksAt,
+    rotate: (sinks = context.sinks) => bench.rotate('app', { sink: 'store' }, { ...context, sinks }),
     reconcile: () => reconciled(context, true),
     beSlow: (isSlow: boolean) => {
       vault.fault = ({ path, method }) => (isSlow && path.includes('/data/') && method !== 'GET' ? 'slow' : undefined);
@@ -67,4 +71,47 @@ test('a rotation leaves both keys alive, and reconcile sees which one the store 
   beSlow(false);
   expect(await reconcile()).toMatchObject([{ finding: 'delivered' }]);
   expect(keys().map(({ secret }) => secret)).toContain(made?.secret);
+});
+
+test.each([500, 503, 520])('a status %i of a write that is carried out afterwards is no proof', async (status) => {
+  const { create, rotate, keys, vault, reconcile } = await late();
+  await create();
+  const [old] = keys();
+  vault.fault = ({ path, method }) => {
+    if (!path.includes('/data/') || method === 'GET') return undefined;
+    return { status, body: { errors: ['context deadline exceeded'] } };
+  };
+  expect(await rotate()).toMatchObject({ failure: { code: 'SINK_WRITE_FAILED', keyState: 'unknown' } });
+  const made = keys().find(({ apiKeyId }) => apiKeyId !== old?.apiKeyId);
+  vault.fault = () => undefined;
+  vault.put('app', { KEY: made?.secret });
+  expect(await reconcile()).toMatchObject([{ finding: 'delivered' }]);
+  expect(keys().map(({ secret }) => secret)).toEqual(expect.arrayContaining([old?.secret, made?.secret]));
+});
+
+describe('where the store shows no value', () => {
+  const WRITES = ['create', 'update', 'patch', 'read metadata'];
+  const OTHERS = { KEY: 'the only copy of somebody else' };
+
+  test('a rotation leaves what another store has at the same path, in the same version', async () => {
+    const { create, rotate, vault, sinksAt } = await late();
+    vault.tokens.set(TOKEN, WRITES);
+    expect(await create()).toMatchObject({ delivery: { verification: 'metadata' } });
+    const other = await vaultStandIn(TOKEN, WRITES);
+    onTestFinished(() => other.close());
+    other.put('app', OTHERS);
+    expect(await rotate(sinksAt(other.address))).toMatchObject({ failure: { code: 'SINK_ENTRY_EXISTS' } });
+    expect(other.current('app')).toEqual(OTHERS);
+  });
+
+  test('a rotation leaves a version that is not the one that was read back once', async () => {
+    const { create, rotate, vault } = await late();
+    vault.fault = ({ path, method }) => (path.includes('/data/') && method !== 'GET' ? 'reset after' : undefined);
+    expect(await create()).toMatchObject({ delivery: { verification: 'read-back' } });
+    vault.fault = () => undefined;
+    vault.put('app', OTHERS);
+    vault.tokens.set(TOKEN, WRITES);
+    expect(await rotate()).toMatchObject({ failure: { code: 'SINK_ENTRY_EXISTS' } });
+    expect(vault.current('app')).toEqual(OTHERS);
+  });
 });

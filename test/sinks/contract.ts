@@ -64,7 +64,7 @@ export function describeContract(kind: Kind): void {
       const write = await prepared(store);
       expect(write.overwrites).toBe('nothing');
       expect(await write.deliver(mine.secret, {})).toMatchObject({ outcome: 'written' });
-      expect(await write.verify(mine.secret)).toEqual({ outcome: 'verified', verification });
+      expect(await write.verify(mine.secret)).toMatchObject({ outcome: 'verified', verification });
       expect(await store.held()).toBe(mine.value);
       const held = await store.sink.lookUp(store.reference);
       expect(held).toMatchObject(
@@ -96,7 +96,7 @@ export function describeContract(kind: Kind): void {
       const write = await prepared(store, REPLACED);
       expect(write.overwrites).toBe(verification === 'read-back' ? 'old secret' : 'unknown');
       expect(await write.deliver(next.secret, {})).toMatchObject({ outcome: 'written' });
-      expect(await write.verify(next.secret)).toEqual({ outcome: 'verified', verification });
+      expect(await write.verify(next.secret)).toMatchObject({ outcome: 'verified', verification });
       expect(await store.held()).toBe(next.value);
     });
 

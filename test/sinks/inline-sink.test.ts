@@ -36,7 +36,7 @@ describe('the inline sink', () => {
     expect(delivery.warnings).toHaveLength(1);
     expect(delivery.warnings[0]).toContain('replace the key');
     expect(redact(value)).toBe(value);
-    expect(await target.verify(secret)).toEqual({ outcome: 'verified', verification: 'none' });
+    expect(await target.verify(secret)).toMatchObject({ outcome: 'verified', verification: 'none' });
     expect(target.location).toBe('tool result');
   });
 

@@ -77,7 +77,7 @@ function placeOf(
   const place = { ...common, name, isOrganization, visibility, secrets: `${prefix}${root}${within}/secrets` };
   const location = `github:${owner}/${repo}${of === undefined ? '' : `?environment=${of}`}#${name}`;
   const at = `${location.toLowerCase()} at ${common.client.baseUrl.origin}${prefix}`;
-  return ok({ location, place: at, look: () => look(place) });
+  return ok({ location, place: at, readsLag: true, look: () => look(place) });
 }
 
 function githubToken(
@@ -211,7 +211,11 @@ async function put(place: Place, key: PublicKey, seen: Seen | undefined, secret:
   if (!isSuccess(answer)) return unwritten(client, answer, hintFor(answer));
   const after = await look(place);
   if (after.is !== 'something')
-    return { is: 'uncertain', problem: after.is === 'unreadable' ? after.problem : problemOf(client, answer) };
+    return {
+      is: 'uncertain',
+      problem: after.is === 'unreadable' ? after.problem : problemOf(client, answer),
+      mayCome: true,
+    };
   if (after.slot.id === seen?.updated)
     return {
       is: 'uncertain',

@@ -188,6 +188,6 @@ export function unwritten(
     return answer.wasSent ? { is: 'uncertain', problem, mayCome: true } : { is: 'refused', problem };
   const isRefused = answer.status >= 300 && answer.status < 500 && answer.status !== 408;
   if (isRefused) return { is: 'refused', problem };
-  // By these two a gateway says that the store did not answer it.
-  return { is: 'uncertain', problem, ...([502, 504].includes(answer.status) && { mayCome: true }) };
+  // A store that stumbles, or what stands before it, says so of writes too that are carried out afterwards.
+  return { is: 'uncertain', problem, mayCome: true };
 }

@@ -9,7 +9,7 @@ import { failed, ok, type Result } from '../../failure.ts';
 import { serialized } from '../../files/process-owner.ts';
 import { fingerprintOfBytes, holdsExactly, type Fingerprint } from '../../secret/opened-secret.ts';
 import type { Secret } from '../../secret/secret.ts';
-import { changedMeanwhile, heldValue, notTheOldSecret, oldSecretIn, secretIn } from '../old-secret.ts';
+import { changedMeanwhile, heldValue, isLastAt, notTheOldSecret, oldSecretIn, secretIn } from '../old-secret.ts';
 import {
   entryExists,
   failedDelivery,
@@ -102,14 +102,14 @@ interface Seen {
   readonly old?: Secret;
 }
 
-function judge({ location }: StorePlace, seen: Look, replaced: Replaced | undefined): Result<Seen, SinkProblem> {
+function judge({ location, place }: StorePlace, seen: Look, replaced: Replaced | undefined): Result<Seen, SinkProblem> {
   switch (seen.is) {
     case 'nothing':
       return ok({ holds: 'nothing', slot: seen.slot });
     case 'unreadable':
       return failed(seen.problem);
     case 'something':
-      if (replaced?.isLastHere === true && (replaced.version ?? versionOf(seen.slot)) === versionOf(seen.slot))
+      if (isLastAt(replaced, place) && (replaced?.version ?? versionOf(seen.slot)) === versionOf(seen.slot))
         return ok({ holds: 'unknown', slot: seen.slot });
       return failed(replaced ? unseen(location) : taken(location));
     case 'value': {
@@ -175,7 +175,7 @@ function storeWrite(
       return { outcome: 'uncertain', message, hint };
     }
     const told = result.warning === undefined ? warnings : [...warnings, result.warning];
-    return { outcome: 'written', warnings: told, version: versionOf(result) };
+    return { outcome: 'written', warnings: told };
   };
   return {
     location,
@@ -189,12 +189,12 @@ function storeWrite(
   };
 }
 
-/** AWS may show for a moment what was there before; longer, and it was not kept. In milliseconds. */
+/** How long a store whose reads lag may show what was there before. In milliseconds. */
 const LATE_MS = [200, 800];
 
 async function lookAfterWrite(place: StorePlace, onto: Seen, given: Given | undefined): Promise<Look> {
   let seen = await place.look();
-  for (const waitMs of given?.id !== undefined && place.location.startsWith('aws-') ? LATE_MS : []) {
+  for (const waitMs of given?.id !== undefined && place.readsLag ? LATE_MS : []) {
     if (seen.is === 'unreadable' || seen.slot.id !== onto.slot.id) break;
     if (seen.is === 'value') seen.bytes.fill(0);
     await delay(waitMs);
@@ -222,12 +222,16 @@ function endpointFor(location: string, { holds, slot: { endpoint: held } }: Seen
 /** @param id of the version that was written, where the store said it */
 function verdict(location: string, seen: Look, secret: Secret, id: string | undefined): Verdict {
   const look = `Look into ${location} before anything else.`;
-  const verified = (verification: Verification): Verdict => ({ outcome: 'verified', verification });
+  const verified = (slot: Slot, verification: Verification): Verdict => ({
+    outcome: 'verified',
+    verification,
+    version: versionOf(slot),
+  });
   switch (seen.is) {
     case 'value': {
       const isSame = holdsExactly(seen.bytes, secret);
       seen.bytes.fill(0);
-      if (isSame) return verified('read-back');
+      if (isSame) return verified(seen.slot, 'read-back');
       return {
         outcome: 'mismatch',
         message: `${location} holds something else than the secret that was delivered.`,
@@ -238,7 +242,7 @@ function verdict(location: string, seen: Look, secret: Secret, id: string | unde
       // Without the version that was written, it may be what was there before.
       if (id === undefined)
         return { outcome: 'unreadable', message: `${location} does not show what it holds.`, hint: look };
-      if (seen.slot.id === id) return verified('metadata');
+      if (seen.slot.id === id) return verified(seen.slot, 'metadata');
       return {
         outcome: 'mismatch',
         message: `${location} holds another version than the one that was written.`,
@@ -263,7 +267,9 @@ function heldBy(seen: Look): Held {
 async function takeBack(place: StorePlace, onto: Seen, given: Given): Promise<Retraction> {
   const before = await place.look();
   const where = whereIs(before, given);
-  if (where === 'out' && given.mayCome) return 'may be held';
+  // The store said that it wrote, and shows what was there before: that may be an old reply, and is no proof.
+  const isLate = place.readsLag && given.id !== undefined && 'slot' in before && before.slot.id === onto.slot.id;
+  if (where === 'out' && (given.mayCome || isLate)) return 'may be held';
   if (where !== 'held' || !('slot' in before)) return where;
   const { withEndpoint } = given;
   const wasUnseen = onto.holds === 'unknown';

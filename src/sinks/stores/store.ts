@@ -16,13 +16,15 @@ export interface StorePlace {
   readonly location: string;
   /** One text for the place, with the address of the store. */
   readonly place: string;
+  /** Whether a look may show for a while what was there before a write that the store has confirmed. */
+  readonly readsLag: boolean;
   /** Changes nothing; never throws. */
   look(): Promise<Look>;
 }
 
 /** Two stores have two places of one name. */
 export function placeAt(location: string, origin: string, look: StorePlace['look']): StorePlace {
-  return { location, place: `${location} at ${origin}`, look };
+  return { location, place: `${location} at ${origin}`, readsLag: location.startsWith('aws-'), look };
 }
 
 /** {@link expand} of what may be left out. */
@@ -78,5 +80,5 @@ export type Written =
   | { readonly is: 'changed' }
   /** Nothing was written. */
   | { readonly is: 'refused'; readonly problem: SinkProblem }
-  /** `mayCome`: there was no answer, so that it may be carried out later. */
+  /** `mayCome`: the store itself did not say what it did, so that it may be carried out later. */
   | { readonly is: 'uncertain'; readonly problem: SinkProblem; readonly mayCome?: true };

@@ -55,7 +55,7 @@ describe('places', () => {
     );
     if (!preflight.ok) return expect.fail(preflight.failure.message);
     await preflight.value.write.deliver(new Secret(NEW));
-    expect(await preflight.value.write.verify(new Secret(NEW))).toEqual({
+    expect(await preflight.value.write.verify(new Secret(NEW))).toMatchObject({
       outcome: 'verified',
       verification: 'metadata',
     });

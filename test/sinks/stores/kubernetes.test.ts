@@ -286,7 +286,7 @@ describe.skipIf(noOpenssl !== '' && process.env.CI === undefined)(`by TLS${noOpe
   async function delivers(sink: Sink, server: KubernetesStandIn) {
     const write = await prepared(sink);
     await write.deliver(new Secret(NEW));
-    expect(await write.verify(new Secret(NEW))).toEqual({ outcome: 'verified', verification: 'read-back' });
+    expect(await write.verify(new Secret(NEW))).toMatchObject({ outcome: 'verified', verification: 'read-back' });
     expect(server.held('apps/model-keys', 'app')).toBe(NEW);
   }
 

@@ -59,6 +59,9 @@ describe.each(allKinds)('$name: a write that', { timeout: 30_000 }, (kind) => {
     return store;
   };
 
+  // Of these a look may show what was there before, although the store has said that it wrote.
+  const readsLag = /^(?:aws|github)/.test(kind.name);
+
   test.each(faults)('%s: the truth is told, and taken back', async (_name, fault, isWritten, said) => {
     const told = async (old: string | undefined) => {
       const store = await open(fault === 'slow' || fault === 'slow body' ? 500 : undefined);
@@ -77,8 +80,9 @@ describe.each(allKinds)('$name: a write that', { timeout: 30_000 }, (kind) => {
       const left = clean(await write.retract());
       // Where a value is not shown, a write without an answer is never taken for this one.
       // What left this machine and was not answered by the store itself may be carried out later.
-      const mayCome = fault === 'reset before' || (typeof fault === 'object' && fault.status === 504);
-      if (mayCome) expect([left === 'out', await store.held()]).toEqual([false, old]);
+      const mayCome = fault === 'reset before' || (typeof fault === 'object' && fault.status >= 500);
+      const isLate = fault === 'lie' && readsLag;
+      if (mayCome || isLate) expect([left === 'out', await store.held()]).toEqual([false, old]);
       else if (kind.verification === 'read-back') {
         expect([left, await store.held()]).toEqual(['out', old]);
       } else if ((await store.held()) === NEW) expect(left).not.toBe('out');
@@ -118,7 +122,9 @@ describe.each(allKinds)('$name: a write that', { timeout: 30_000 }, (kind) => {
         store.server.afterwards = () => undefined;
         if (kind.verification === 'read-back' || isTakenAway)
           expect(clean(await write.verify(secret))).toMatchObject({ outcome: 'mismatch' });
-        if (kind.verification === 'read-back' || isTakenAway) expect(await write.retract()).toBe('out');
+        const isNoProof = readsLag && isTakenAway && (old === undefined || kind.verification !== 'read-back');
+        if (kind.verification === 'read-back' || isTakenAway)
+          expect(await write.retract()).toBe(isNoProof ? 'may be held' : 'out');
         if (kind.verification === 'read-back') expect(await store.held()).toBe(isTakenAway ? undefined : OTHER);
       }
     }
@@ -132,7 +138,7 @@ describe.each(allKinds)('$name: a write that', { timeout: 30_000 }, (kind) => {
     expect(await write.verify(secret)).toMatchObject({ outcome: 'verified' });
     for (const state of store.server.states) state.clear();
     if (store.server.states.length > 0) expect(await write.verify(secret)).toMatchObject({ outcome: 'mismatch' });
-    expect(await write.retract()).toBe('out');
+    expect(await write.retract()).toBe(readsLag && store.server.states.length > 0 ? 'may be held' : 'out');
     expect(await store.held()).toBeUndefined();
   });
 

@@ -120,7 +120,7 @@ describe('rights', () => {
     const sink = sinkFor(server.address);
     const write = await prepared(sink);
     await write.deliver(new Secret(OLD));
-    expect(await write.verify(new Secret(OLD))).toEqual({ outcome: 'verified', verification: 'metadata' });
+    expect(await write.verify(new Secret(OLD))).toMatchObject({ outcome: 'verified', verification: 'metadata' });
     expect(await sink.preflight(reference, 'prove', REPLACED)).toMatchObject({
       ok: false,
       failure: { code: 'SINK_ENTRY_EXISTS' },
