@@ -184,14 +184,20 @@ async function lookAtMetadata(place: Place): Promise<Look> {
   const read = await call('GET', `${mount}/metadata/${pathOf(path)}`);
   if (!read.ok) return { is: 'unreadable', problem: read.failure };
   if (isNotFound(read.value)) return { is: 'nothing', slot: slotOf(place, 0, false) };
-  const data = isSuccess(read.value) ? objectAt(read.value.body, 'data') : undefined;
+  const reply = isSuccess(read.value) ? read.value : undefined;
+  const data = objectAt(reply?.body, 'data');
   const version = numberAt(data, 'current_version');
   if (version === undefined) return { is: 'unreadable', problem: problemOf(client, read.value) };
   const current = objectAt(data, 'versions', String(version));
-  const isGone = version === 0 || (current && (current.destroyed === true || endOf(current) <= Date.now()));
+  const isGone = version === 0 || (current && (current.destroyed === true || endOf(current) <= timeOf(reply)));
   return isGone
     ? { is: 'nothing', slot: slotOf(place, version, false) }
     : { is: 'something', slot: slotOf(place, version, true) };
+}
+
+/** By the clock of the store, to the end of the second: the one of this machine may be wrong. Not a number where it is not said. */
+function timeOf(reply: StoreReply | undefined): number {
+  return Date.parse(reply?.headers.date ?? '') + 999;
 }
 
 /** When a version is deleted, which may be yet to come; not a number where it stays. */

@@ -142,6 +142,25 @@ describe('a version that is gone or will be', () => {
     }
   });
 
+  test('when it ends is judged by the clock of the store: one that still lives there gives way to nothing', async () => {
+    for (const date of [new Date(Date.now() - 3_600_000).toUTCString(), 'no date']) {
+      const server = await vault(UNREAD);
+      server.replyHeaders = () => ({ date });
+      server.put(PATH, { KEY: OTHER });
+      server.softDelete(PATH);
+      expect(await problem(sinkFor(server))).toMatchObject({ code: 'SINK_ENTRY_EXISTS' });
+      server.destroy(PATH);
+      expect(await sinkFor(server).lookUp(reference)).toEqual({ held: 'nothing' });
+    }
+  });
+
+  test('one that was deleted in this very second is gone', async () => {
+    const server = await vault([...UNREAD.filter((right) => right !== 'update destroy'), 'update delete']);
+    const write = await prepared(sinkFor(server));
+    await write.deliver(new Secret(NEW));
+    expect(await write.retract()).toBe('out');
+  });
+
   test('that Vault will delete what was written is said', async () => {
     const server = await vault();
     server.versionsLiveFor = 3_600_000;
