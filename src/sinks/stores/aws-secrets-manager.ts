@@ -4,12 +4,12 @@
 import type { Environment } from '../../programs/child-environment.ts';
 import { randomUUID } from 'node:crypto';
 import type { SecretsManagerSpec } from '../../config/store-spec.ts';
-import { ok, type Result } from '../../failure.ts';
+import { failed, ok, type Result } from '../../failure.ts';
 import { openSecret } from '../../secret/secret.ts';
 import type { JsonObject } from '../../text/text.ts';
 import { expand, notReady, type SinkProblem } from '../sink.ts';
 import { awsCode, awsProblem, awsService, awsUnwritten, type AwsCode, type AwsService } from './aws.ts';
-import { memberBytes, fieldsOf, withFields } from './json-fields.ts';
+import { fieldsOf, forEndpoint, memberBytes, withFields } from './json-fields.ts';
 import { isSuccess, objectAt, textAt, type StoreAnswer, type Client } from './store-client.ts';
 import { expandGiven, placeAt, type Look, type PutBack, type Slot, type Store, type Written } from './store.ts';
 
@@ -37,6 +37,8 @@ export async function openSecretsManager(
       const name = expand(spec.name, reference);
       const field = expandGiven(spec.field, reference);
       const endpointField = expandGiven(spec.endpointField, reference);
+      const taken = forEndpoint(field, endpointField);
+      if (taken) return Promise.resolve(failed(taken));
       const place = { ...service.value, name, field, endpointField };
       const location = `aws-sm:${name}${field === undefined ? '' : `#${field}`}`;
       return Promise.resolve(ok(placeAt(location, place.client.baseUrl.origin, () => look(place))));
@@ -65,7 +67,8 @@ async function look(place: Place): Promise<Look> {
   if (!fields) return { is: 'unreadable', problem: notFields(name) };
   const slot = slotOf(place, { ...seen, fields });
   if (!Object.hasOwn(fields, field)) return { is: 'nothing', slot };
-  return { is: 'value', bytes: memberBytes(fields[field]), slot };
+  const held = memberBytes(fields[field]);
+  return held ? { is: 'value', bytes: held, slot } : { is: 'unreadable', problem: notFields(name) };
 }
 
 function notFields(name: string) {

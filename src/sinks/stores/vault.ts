@@ -8,7 +8,7 @@ import { failed, ok, type Result } from '../../failure.ts';
 import { openSecret, type Secret } from '../../secret/secret.ts';
 import type { JsonObject } from '../../text/text.ts';
 import { expand, notReady, type SecretReference, type SinkProblem } from '../sink.ts';
-import { memberBytes, fieldsOf, withFields } from './json-fields.ts';
+import { forEndpoint, memberBytes, staysSame, withFields } from './json-fields.ts';
 import {
   expandGiven,
   placeAt,
@@ -58,11 +58,14 @@ export async function openVault(spec: VaultSpec, environment: Environment): Prom
   const server = `${client.baseUrl.origin}/${common['x-vault-namespace'] ?? ''}`;
   return ok({
     async open(reference) {
+      const fields = fieldsFor(spec, reference);
+      const taken = forEndpoint(fields.field, fields.endpointField);
+      if (taken) return failed(taken);
       const found = await findEngine(client, call, {
         mount: expand(spec.mount, reference),
         path: expand(spec.path, reference),
       });
-      return found.ok ? ok(placeOf({ client, call, server, ...found.value, ...fieldsFor(spec, reference) })) : found;
+      return found.ok ? ok(placeOf({ client, call, server, ...found.value, ...fields })) : found;
     },
   });
 }
@@ -161,7 +164,8 @@ async function look(place: Place): Promise<Look> {
     if (fields) {
       const slot = slotOf(place, version, true, fields);
       if (!Object.hasOwn(fields, field)) return { is: 'nothing', slot };
-      return { is: 'value', bytes: memberBytes(fields[field]), slot };
+      const bytes = memberBytes(fields[field]);
+      return bytes ? { is: 'value', bytes, slot } : { is: 'unreadable', problem: tooDeep(field) };
     }
     // A version that was deleted, or written without data.
     if (data?.data === null) return { is: 'nothing', slot: slotOf(place, version, false) };
@@ -169,6 +173,10 @@ async function look(place: Place): Promise<Look> {
   if (isNotFound(reply)) return { is: 'nothing', slot: slotOf(place, version ?? 0, false) };
   if (!('lost' in reply) && reply.status === 403) return lookAtMetadata(place);
   return { is: 'unreadable', problem: problemOf(client, reply) };
+}
+
+function tooDeep(field: string): SinkProblem {
+  return notReady(`The field ${field} holds an object that is too deep to be read.`, 'Pass another entry.');
 }
 
 /** A 404 of a path that has no engine has words in `errors`. */
@@ -258,8 +266,7 @@ async function writeVersion(place: Place, cas: number, changed: Changed, { isLiv
     const patched = await call('PATCH', at, { options: { cas }, data: nulled });
     if (!patched.ok) return { is: 'refused', problem: patched.failure };
     const isPatchRefused = !('lost' in patched.value) && [403, 405].includes(patched.value.status);
-    const whole = fields && fieldsOf(JSON.stringify(fields));
-    if (!isPatchRefused || !whole) return writtenBy(client, patched.value, cas);
+    if (!isPatchRefused || !fields || !staysSame(fields)) return writtenBy(client, patched.value, cas);
   }
   const data: unknown = JSON.parse(withFields(isLive ? (fields ?? {}) : {}, changed));
   const posted = await call('POST', at, { options: { cas }, data });

@@ -230,6 +230,38 @@ describe('a secret of Secrets Manager', () => {
     expect(server.currentSecret('apps')).toEqual(before);
   });
 
+  test.each([
+    '{"beside":5.00000000000000001}',
+    '{"beside":[1.0]}',
+    '{"beside":1e400}',
+    '{"beside":-0}',
+    '{"beside":"x","beside":"y"}',
+    '{"in":{"beside":1,"beside":1}}',
+    `{"beside":${'['.repeat(30_000)}${']'.repeat(30_000)}}`,
+    `{"app_1":${'['.repeat(30_000)}${']'.repeat(30_000)}}`,
+  ])('whose members would not be the same once they were written again keeps them (%#)', async (SecretString) => {
+    const { server, sink } = await open('aws-sm:apps#{entry}');
+    server.putSecret('apps', { SecretString });
+    expect(await problemOf(sink)).toMatchObject({ code: 'SINK_NOT_READY' });
+    expect(await sink.lookUp(reference)).toEqual({ held: 'unknown' });
+  });
+
+  test('whose members are written in another way keeps what they mean', async () => {
+    const { server, sink } = await open('aws-sm:apps#{entry}');
+    const SecretString = String.raw`{ "b" : "\u0041\/ \"1.0\" \\x", "2": [10, -5, true, null, "-0"],  "1":{"b":{}}}`;
+    server.putSecret('apps', { SecretString });
+    const write = await prepared(sink);
+    expect(await write.deliver(new Secret(NEW))).toMatchObject({ outcome: 'written' });
+    const now: unknown = JSON.parse(server.currentSecret('apps')?.SecretString ?? '');
+    expect(now).toEqual({ 1: { b: {} }, 2: [10, -5, true, null, '-0'], app_1: NEW, b: 'A/ "1.0" \\x' });
+  });
+
+  test('gets no secret into the member of the endpoint', async () => {
+    const { environment } = await standIn();
+    const sink = sinkOf('aws-sm:apps#{entry}', { endpointField: 'app_1' }, environment);
+    expect(await problemOf(sink)).toMatchObject({ code: 'SINK_NOT_READY' });
+  });
+
   test('is taken out by the fingerprint, as a server does that was killed', async () => {
     for (const before of ['{"other":"kept"}', '{}']) {
       const { server, sink } = await open('aws-sm:apps#{entry}');
