@@ -148,7 +148,9 @@ async function createSecret({ call, client, name }: Place, SecretString: string)
 }
 
 /** The version is put under a stage of its own, then AWSCURRENT moves to it from the version that was seen, and from no other. */
-async function putVersion({ call, client }: Place, { arn, version }: Seen, SecretString: string): Promise<Written> {
+async function putVersion(place: Place, seen: Seen, SecretString: string): Promise<Written> {
+  const { call, client } = place;
+  const { arn } = seen;
   const token = randomUUID();
   const stage = `undelivered-${token}`;
   const put = await call('PutSecretValue', {
@@ -158,21 +160,33 @@ async function putVersion({ call, client }: Place, { arn, version }: Seen, Secre
     VersionStages: [stage],
   });
   if (!put.ok) return { is: 'refused', problem: put.failure };
-  if (!isSuccess(put.value)) return awsUnwritten(client, put.value);
+  const end = isSuccess(put.value) ? await moveTo(place, seen, token) : awsUnwritten(client, put.value);
+  if (!isSuccess(put.value) && end.is === 'refused') return end;
+  // Without a stage a version is deprecated, and AWS deletes it.
+  const asked = await call('UpdateSecretVersionStage', {
+    SecretId: arn,
+    VersionStage: stage,
+    RemoveFromVersionId: token,
+  });
+  if (asked.ok && isSuccess(asked.value)) return end;
+  const warning = `The version ${token} of ${place.name} may keep the stage ${stage}: take that stage from it.`;
+  if (end.is === 'written') return { ...end, warning };
+  // It may hold the secret for good, where no look at the current version finds it.
+  const { hint, ...problem } =
+    'problem' in end ? end.problem : asked.ok ? awsProblem(client, asked.value) : asked.failure;
+  return { is: 'uncertain', problem: { ...problem, hint: `${warning} ${hint}` }, mayCome: true };
+}
+
+async function moveTo({ call, client }: Place, { arn, version }: Seen, token: string): Promise<Written> {
   const move = { SecretId: arn, VersionStage: 'AWSCURRENT', MoveToVersionId: token, RemoveFromVersionId: version };
   const moved = await call('UpdateSecretVersionStage', move);
   if (!moved.ok) return { is: 'refused', problem: moved.failure };
-  let end = endOfMove(client, moved.value, `${arn} ${token}`);
+  const end = endOfMove(client, moved.value, `${arn} ${token}`);
+  if (end.is !== 'changed' || version !== undefined) return end;
   // AWS makes the first version of a secret the current one by itself.
-  if (end.is === 'changed' && version === undefined) {
-    const asked = await call('DescribeSecret', { SecretId: arn });
-    if (!asked.ok || !isSuccess(asked.value)) end = { is: 'uncertain', problem: awsProblem(client, moved.value) };
-    else if (currentOf(asked.value) === token) end = { is: 'written', id: `${arn} ${token}` };
-  }
-  // Without a stage a version is deprecated, and AWS deletes it.
-  if (end.is !== 'uncertain')
-    await call('UpdateSecretVersionStage', { SecretId: arn, VersionStage: stage, RemoveFromVersionId: token });
-  return end;
+  const asked = await call('DescribeSecret', { SecretId: arn });
+  if (!asked.ok || !isSuccess(asked.value)) return { is: 'uncertain', problem: awsProblem(client, moved.value) };
+  return currentOf(asked.value) === token ? { is: 'written', id: `${arn} ${token}` } : end;
 }
 
 function endOfMove(client: Client, moved: StoreAnswer, id: string): Written {

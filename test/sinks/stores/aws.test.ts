@@ -208,6 +208,35 @@ describe('a secret of Secrets Manager', () => {
     }
   });
 
+  test('of which a version with the new secret is left is not said to be without it', async () => {
+    for (const uri of ['aws-sm:apps#{entry}', 'aws-sm:app_1']) {
+      for (const way of ['denied', 'without an answer of the store'] as const) {
+        const { server, user, environment } = await standIn();
+        server.putSecret('apps', { SecretString: JSON.stringify({ app_1: OLD }) });
+        server.putSecret('app_1', { SecretString: OLD });
+        const write = await prepared(sinkOf(uri, {}, environment), REPLACED);
+        if (way === 'denied') user.denied = ['UpdateSecretVersionStage'];
+        else server.fault = (call) => (actionOf(call).startsWith('Update') ? { status: 500, body: {} } : undefined);
+        expect(clean(await write.deliver(new Secret(NEW))).outcome).not.toBe('written');
+        expect(JSON.stringify([...server.secrets.values()])).toContain(NEW);
+        expect(await write.verify(new Secret(NEW))).toMatchObject({ outcome: 'mismatch' });
+        expect(await write.retract()).toBe('may be held');
+      }
+    }
+  });
+
+  test('that keeps the stage of a delivery is delivered, with a warning', async () => {
+    const { server, sink } = await open();
+    server.putSecret('apps/app_1', { SecretString: OLD });
+    const write = await prepared(sink, REPLACED);
+    server.fault = (call) =>
+      actionOf(call).startsWith('Update') && !isAwsWrite(call) ? { status: 500, body: {} } : undefined;
+    expect(clean(await write.deliver(new Secret(NEW)))).toMatchObject({
+      outcome: 'written',
+      warnings: [expect.stringMatching(/may keep the stage undelivered-/)],
+    });
+  });
+
   test('that was made for a member goes where nothing else is in it, and else keeps what is', async () => {
     const { server, sink } = await open('aws-sm:apps#{entry}');
     for (const other of [undefined, 'of somebody']) {
