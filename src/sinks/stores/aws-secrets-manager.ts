@@ -3,13 +3,14 @@
 
 import type { Environment } from '../../programs/child-environment.ts';
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { SecretsManagerSpec } from '../../config/store-spec.ts';
 import { failed, ok, type Result } from '../../failure.ts';
 import { openSecret } from '../../secret/secret.ts';
 import type { JsonObject } from '../../text/text.ts';
 import { expand, notReady, type SinkProblem } from '../sink.ts';
 import { awsCode, awsProblem, awsService, awsUnwritten, type AwsCode, type AwsService } from './aws.ts';
-import { fieldsOf, forEndpoint, memberBytes, withFields } from './json-fields.ts';
+import { fieldsOf, forEndpoint, memberBytes, slotWhereSame, withFields } from './json-fields.ts';
 import { isSuccess, objectAt, textAt, type StoreAnswer, type Client } from './store-client.ts';
 import { expandGiven, placeAt, type Look, type PutBack, type Slot, type Store, type Written } from './store.ts';
 
@@ -24,6 +25,8 @@ interface Place extends AwsService {
   readonly name: string;
   readonly field: string | undefined;
   readonly endpointField: string | undefined;
+  /** What others do at once beside the member keeps no write away. */
+  readonly triesLeft?: number;
 }
 
 export async function openSecretsManager(
@@ -118,22 +121,33 @@ function slotOf(place: Place, seen: Seen | undefined): Slot {
   // Other members of the object could not be kept.
   const isHidden = field !== undefined && seen?.version !== undefined && !seen.fields;
   const hidden = notReady(`The other members of ${place.name} cannot be read, and so not be kept.`, READING);
+  const held = endpointField === undefined ? undefined : textAt(seen?.fields, endpointField);
   return {
     id: seen ? `${seen.arn} ${seen.version ?? ''}` : ABSENT,
-    endpoint: endpointField === undefined ? undefined : textAt(seen?.fields, endpointField),
+    endpoint: held,
     // AWS has no rehearsal.
     prove: () => Promise.resolve(isHidden ? hidden : undefined),
-    write({ secret, endpoint }) {
+    async write(given) {
+      const { secret, endpoint } = given;
       const value = openSecret(secret);
       const beside = endpoint !== undefined && endpointField !== undefined ? { [endpointField]: endpoint } : {};
       const text = field === undefined ? value : withFields(seen?.fields ?? {}, { [field]: value, ...beside });
-      return seen ? putVersion(place, seen, text) : createSecret(place, text);
+      const written = await (seen ? putVersion(place, seen, text) : createSecret(place, text));
+      const triesLeft = (place.triesLeft ?? TRIES) - 1;
+      if (written.is !== 'changed' || field === undefined || triesLeft === 0) return written;
+      await delay(Math.random() * LONGEST_WAIT_MS);
+      const now = await look({ ...place, triesLeft });
+      return (await slotWhereSame(now, { field, fields: seen?.fields, endpoint: held })?.write(given)) ?? written;
     },
     takeOut: (putBack) => (seen?.version === undefined ? Promise.resolve() : takeOut(place, seen, putBack)),
   };
 }
 
 const ABSENT = 'absent';
+/** Few, since each one makes a version. */
+const TRIES = 5;
+/** So that those who write at once do not meet again. */
+const LONGEST_WAIT_MS = 300;
 const READING = 'Allow secretsmanager:GetSecretValue, or leave #JSONKEY out to use all of a secret.';
 
 async function createSecret({ call, client, name }: Place, SecretString: string): Promise<Written> {

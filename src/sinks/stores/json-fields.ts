@@ -2,6 +2,7 @@
 
 import { isObject, type JsonObject, parseJson } from '../../text/text.ts';
 import { notReady, type SinkProblem } from '../sink.ts';
+import type { Look, Slot } from './store.ts';
 
 /** Undefined where the text is not a JSON object, or has something that would not be the same once it was written again. */
 export function fieldsOf(text: string): JsonObject | undefined {
@@ -36,6 +37,23 @@ function tokensOf(text: string): string {
 export function memberBytes(value: unknown): Buffer | undefined {
   if (!isShallow(value)) return undefined;
   return Buffer.from(typeof value === 'string' ? value : JSON.stringify(value), 'utf8');
+}
+
+/** A member as it was seen, with the endpoint. */
+interface SeenMember {
+  readonly field: string;
+  readonly fields: JsonObject | undefined;
+  readonly endpoint: string | undefined;
+}
+
+/** The slot of a look that finds both as they were seen, whatever others made of the members beside them. */
+export function slotWhereSame(now: Look, { field, fields, endpoint }: SeenMember): Slot | undefined {
+  if (now.is !== 'nothing' && now.is !== 'value') return undefined;
+  const seen = fields && Object.hasOwn(fields, field) ? memberBytes(fields[field]) : undefined;
+  const isSame = now.is === 'nothing' ? !seen : seen?.equals(now.bytes) === true;
+  seen?.fill(0);
+  if (now.is === 'value') now.bytes.fill(0);
+  return isSame && now.slot.endpoint === endpoint ? now.slot : undefined;
 }
 
 /** The endpoint would be written in the place of the secret. */

@@ -8,7 +8,7 @@ import { failed, ok, type Result } from '../../failure.ts';
 import { openSecret, type Secret } from '../../secret/secret.ts';
 import type { JsonObject } from '../../text/text.ts';
 import { expand, notReady, type SecretReference, type SinkProblem } from '../sink.ts';
-import { forEndpoint, memberBytes, staysSame, withFields } from './json-fields.ts';
+import { forEndpoint, memberBytes, slotWhereSame, staysSame, withFields } from './json-fields.ts';
 import {
   expandGiven,
   placeAt,
@@ -145,6 +145,8 @@ interface Place extends Engine, Fields {
   readonly call: Call;
   /** The address, with the namespace. */
   readonly server: string;
+  /** What others do at once beside the field keeps no write away. */
+  readonly triesLeft?: number;
 }
 
 function placeOf(place: Place): StorePlace {
@@ -222,18 +224,28 @@ function numberAt(value: JsonObject | undefined, name: string): number | undefin
 function slotOf(place: Place, version: number, isLive: boolean, fields?: JsonObject): Slot {
   const { field, endpointField } = place;
   const patch = (changed: Changed) => writeVersion(place, version, changed, { isLive, fields });
+  const held = endpointField === undefined ? undefined : textAt(fields, endpointField);
   return {
     id: String(version),
-    endpoint: endpointField === undefined ? undefined : textAt(fields, endpointField),
+    endpoint: held,
     prove: () => prove(place, version, isLive),
-    write: ({ secret, endpoint }: StoredValue) =>
-      patch({
+    async write(value: StoredValue) {
+      const { secret, endpoint } = value;
+      const written = await patch({
         [field]: openSecret(secret),
         ...(endpoint !== undefined && endpointField !== undefined && { [endpointField]: endpoint }),
-      }),
+      });
+      const triesLeft = (place.triesLeft ?? TRIES) - 1;
+      const isUnseen = isLive && !fields;
+      if (written.is !== 'changed' || isUnseen || triesLeft === 0) return written;
+      const now = await look({ ...place, triesLeft });
+      return (await slotWhereSame(now, { field, fields, endpoint: held })?.write(value)) ?? written;
+    },
     takeOut: (putBack) => takeOut(place, version, fields, putBack, patch),
   };
 }
+
+const TRIES = 20;
 
 /** The default policy lets every token ask. */
 async function prove({ call, mount, path }: Place, version: number, isLive: boolean): Promise<SinkProblem | undefined> {
