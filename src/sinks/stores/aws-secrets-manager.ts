@@ -10,7 +10,7 @@ import { openSecret } from '../../secret/secret.ts';
 import type { JsonObject } from '../../text/text.ts';
 import { expand, notReady, type SinkProblem } from '../sink.ts';
 import { awsCode, awsProblem, awsService, awsUnwritten, type AwsCode, type AwsService } from './aws.ts';
-import { fieldsOf, forEndpoint, memberBytes, slotWhereSame, withFields } from './json-fields.ts';
+import { endpointIn, fieldsOf, forEndpoint, memberBytes, slotWhereSame, withFields } from './json-fields.ts';
 import { isSuccess, objectAt, textAt, type StoreAnswer, type Client } from './store-client.ts';
 import { expandGiven, placeAt, type Look, type PutBack, type Slot, type Store, type Written } from './store.ts';
 
@@ -121,7 +121,7 @@ function slotOf(place: Place, seen: Seen | undefined): Slot {
   // Other members of the object could not be kept.
   const isHidden = field !== undefined && seen?.version !== undefined && !seen.fields;
   const hidden = notReady(`The other members of ${place.name} cannot be read, and so not be kept.`, READING);
-  const held = endpointField === undefined ? undefined : textAt(seen?.fields, endpointField);
+  const held = endpointIn(seen?.fields, endpointField);
   return {
     id: seen ? `${seen.arn} ${seen.version ?? ''}` : ABSENT,
     endpoint: held,

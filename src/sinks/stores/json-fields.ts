@@ -39,6 +39,12 @@ export function memberBytes(value: unknown): Buffer | undefined {
   return Buffer.from(typeof value === 'string' ? value : JSON.stringify(value), 'utf8');
 }
 
+/** What stands in the field for the endpoint, also where it is not a text; undefined where nothing does. */
+export function endpointIn(fields: JsonObject | undefined, endpointField: string | undefined): string | undefined {
+  if (!fields || endpointField === undefined || !Object.hasOwn(fields, endpointField)) return undefined;
+  return memberBytes(fields[endpointField])?.toString('utf8') ?? 'a value that is too deep';
+}
+
 /** A member as it was seen, with the endpoint. */
 interface SeenMember {
   readonly field: string;

@@ -8,7 +8,7 @@ import { failed, ok, type Result } from '../../failure.ts';
 import { openSecret, type Secret } from '../../secret/secret.ts';
 import type { JsonObject } from '../../text/text.ts';
 import { expand, notReady, type SecretReference, type SinkProblem } from '../sink.ts';
-import { forEndpoint, memberBytes, slotWhereSame, staysSame, withFields } from './json-fields.ts';
+import { endpointIn, forEndpoint, memberBytes, slotWhereSame, staysSame, withFields } from './json-fields.ts';
 import {
   expandGiven,
   placeAt,
@@ -224,7 +224,7 @@ function numberAt(value: JsonObject | undefined, name: string): number | undefin
 function slotOf(place: Place, version: number, isLive: boolean, fields?: JsonObject): Slot {
   const { field, endpointField } = place;
   const patch = (changed: Changed) => writeVersion(place, version, changed, { isLive, fields });
-  const held = endpointField === undefined ? undefined : textAt(fields, endpointField);
+  const held = endpointIn(fields, endpointField);
   return {
     id: String(version),
     endpoint: held,

@@ -285,6 +285,14 @@ describe('a secret of Secrets Manager', () => {
     expect(now).toEqual({ 1: { b: {} }, 2: [10, -5, true, null, '-0'], app_1: NEW, b: 'A/ "1.0" \\x' });
   });
 
+  test('keeps a member for the endpoint that is not a text', async () => {
+    const { server, environment } = await standIn();
+    server.putSecret('apps', { SecretString: '{"URL":5}' });
+    const write = await prepared(sinkOf('aws-sm:apps#{entry}', { endpointField: 'URL' }, environment));
+    await write.deliver(new Secret(NEW), { endpoint: 'https://ai.mongodb.com/v1' });
+    expect(server.currentSecret('apps')).toEqual({ SecretString: JSON.stringify({ URL: 5, app_1: NEW }) });
+  });
+
   test('gets no secret into the member of the endpoint', async () => {
     const { environment } = await standIn();
     const sink = sinkOf('aws-sm:apps#{entry}', { endpointField: 'app_1' }, environment);

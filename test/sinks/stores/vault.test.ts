@@ -112,6 +112,16 @@ describe('versions', () => {
     expect(delivery).toMatchObject({ outcome: 'written', warnings: [expect.stringContaining('another value')] });
     expect(server.current(PATH)).toEqual({ URL: 'https://elsewhere', KEY: NEW });
   });
+
+  test('so does one that is not a text', async () => {
+    for (const URL of [5, null, { of: 'another' }]) {
+      const server = await vault();
+      server.put(PATH, { URL });
+      const write = await prepared(sinkFor(server.address, { endpointField: 'URL' }));
+      await write.deliver(new Secret(NEW), { endpoint: 'https://ai.mongodb.com/v1' });
+      expect(server.current(PATH)?.URL).toEqual(URL ?? undefined);
+    }
+  });
 });
 
 describe('an object that would not be the same once it was written again', () => {
