@@ -3,13 +3,14 @@
 
 import type { Environment } from '../../programs/child-environment.ts';
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { SecretsManagerSpec } from '../../config/store-spec.ts';
-import { ok, type Result } from '../../failure.ts';
+import { failed, ok, type Result } from '../../failure.ts';
 import { openSecret } from '../../secret/secret.ts';
 import type { JsonObject } from '../../text/text.ts';
 import { expand, notReady, type SinkProblem } from '../sink.ts';
 import { awsCode, awsProblem, awsService, awsUnwritten, type AwsCode, type AwsService } from './aws.ts';
-import { memberBytes, fieldsOf, withFields } from './json-fields.ts';
+import { endpointIn, fieldsOf, forEndpoint, memberBytes, slotWhereSame, withFields } from './json-fields.ts';
 import { isSuccess, objectAt, textAt, type StoreAnswer, type Client } from './store-client.ts';
 import { expandGiven, placeAt, type Look, type PutBack, type Slot, type Store, type Written } from './store.ts';
 
@@ -24,6 +25,8 @@ interface Place extends AwsService {
   readonly name: string;
   readonly field: string | undefined;
   readonly endpointField: string | undefined;
+  /** What others do at once beside the member keeps no write away. */
+  readonly triesLeft?: number;
 }
 
 export async function openSecretsManager(
@@ -37,6 +40,8 @@ export async function openSecretsManager(
       const name = expand(spec.name, reference);
       const field = expandGiven(spec.field, reference);
       const endpointField = expandGiven(spec.endpointField, reference);
+      const taken = forEndpoint(field, endpointField);
+      if (taken) return Promise.resolve(failed(taken));
       const place = { ...service.value, name, field, endpointField };
       const location = `aws-sm:${name}${field === undefined ? '' : `#${field}`}`;
       return Promise.resolve(ok(placeAt(location, place.client.baseUrl.origin, () => look(place))));
@@ -65,7 +70,8 @@ async function look(place: Place): Promise<Look> {
   if (!fields) return { is: 'unreadable', problem: notFields(name) };
   const slot = slotOf(place, { ...seen, fields });
   if (!Object.hasOwn(fields, field)) return { is: 'nothing', slot };
-  return { is: 'value', bytes: memberBytes(fields[field]), slot };
+  const held = memberBytes(fields[field]);
+  return held ? { is: 'value', bytes: held, slot } : { is: 'unreadable', problem: notFields(name) };
 }
 
 function notFields(name: string) {
@@ -115,22 +121,33 @@ function slotOf(place: Place, seen: Seen | undefined): Slot {
   // Other members of the object could not be kept.
   const isHidden = field !== undefined && seen?.version !== undefined && !seen.fields;
   const hidden = notReady(`The other members of ${place.name} cannot be read, and so not be kept.`, READING);
+  const held = endpointIn(seen?.fields, endpointField);
   return {
     id: seen ? `${seen.arn} ${seen.version ?? ''}` : ABSENT,
-    endpoint: endpointField === undefined ? undefined : textAt(seen?.fields, endpointField),
+    endpoint: held,
     // AWS has no rehearsal.
     prove: () => Promise.resolve(isHidden ? hidden : undefined),
-    write({ secret, endpoint }) {
+    async write(given) {
+      const { secret, endpoint } = given;
       const value = openSecret(secret);
       const beside = endpoint !== undefined && endpointField !== undefined ? { [endpointField]: endpoint } : {};
       const text = field === undefined ? value : withFields(seen?.fields ?? {}, { [field]: value, ...beside });
-      return seen ? putVersion(place, seen, text) : createSecret(place, text);
+      const written = await (seen ? putVersion(place, seen, text) : createSecret(place, text));
+      const triesLeft = (place.triesLeft ?? TRIES) - 1;
+      if (written.is !== 'changed' || field === undefined || triesLeft === 0) return written;
+      await delay(Math.random() * LONGEST_WAIT_MS);
+      const now = await look({ ...place, triesLeft });
+      return (await slotWhereSame(now, { field, fields: seen?.fields, endpoint: held })?.write(given)) ?? written;
     },
     takeOut: (putBack) => (seen?.version === undefined ? Promise.resolve() : takeOut(place, seen, putBack)),
   };
 }
 
 const ABSENT = 'absent';
+/** Few, since each one makes a version. */
+const TRIES = 5;
+/** So that those who write at once do not meet again. */
+const LONGEST_WAIT_MS = 300;
 const READING = 'Allow secretsmanager:GetSecretValue, or leave #JSONKEY out to use all of a secret.';
 
 async function createSecret({ call, client, name }: Place, SecretString: string): Promise<Written> {
@@ -145,7 +162,9 @@ async function createSecret({ call, client, name }: Place, SecretString: string)
 }
 
 /** The version is put under a stage of its own, then AWSCURRENT moves to it from the version that was seen, and from no other. */
-async function putVersion({ call, client }: Place, { arn, version }: Seen, SecretString: string): Promise<Written> {
+async function putVersion(place: Place, seen: Seen, SecretString: string): Promise<Written> {
+  const { call, client } = place;
+  const { arn } = seen;
   const token = randomUUID();
   const stage = `undelivered-${token}`;
   const put = await call('PutSecretValue', {
@@ -155,21 +174,33 @@ async function putVersion({ call, client }: Place, { arn, version }: Seen, Secre
     VersionStages: [stage],
   });
   if (!put.ok) return { is: 'refused', problem: put.failure };
-  if (!isSuccess(put.value)) return awsUnwritten(client, put.value);
+  const end = isSuccess(put.value) ? await moveTo(place, seen, token) : awsUnwritten(client, put.value);
+  if (!isSuccess(put.value) && end.is === 'refused') return end;
+  // Without a stage a version is deprecated, and AWS deletes it.
+  const asked = await call('UpdateSecretVersionStage', {
+    SecretId: arn,
+    VersionStage: stage,
+    RemoveFromVersionId: token,
+  });
+  if (asked.ok && isSuccess(asked.value)) return end;
+  const warning = `The version ${token} of ${place.name} may keep the stage ${stage}: take that stage from it.`;
+  if (end.is === 'written') return { ...end, warning };
+  // It may hold the secret for good, where no look at the current version finds it.
+  const { hint, ...problem } =
+    'problem' in end ? end.problem : asked.ok ? awsProblem(client, asked.value) : asked.failure;
+  return { is: 'uncertain', problem: { ...problem, hint: `${warning} ${hint}` }, mayCome: true };
+}
+
+async function moveTo({ call, client }: Place, { arn, version }: Seen, token: string): Promise<Written> {
   const move = { SecretId: arn, VersionStage: 'AWSCURRENT', MoveToVersionId: token, RemoveFromVersionId: version };
   const moved = await call('UpdateSecretVersionStage', move);
   if (!moved.ok) return { is: 'refused', problem: moved.failure };
-  let end = endOfMove(client, moved.value, `${arn} ${token}`);
+  const end = endOfMove(client, moved.value, `${arn} ${token}`);
+  if (end.is !== 'changed' || version !== undefined) return end;
   // AWS makes the first version of a secret the current one by itself.
-  if (end.is === 'changed' && version === undefined) {
-    const asked = await call('DescribeSecret', { SecretId: arn });
-    if (!asked.ok || !isSuccess(asked.value)) end = { is: 'uncertain', problem: awsProblem(client, moved.value) };
-    else if (currentOf(asked.value) === token) end = { is: 'written', id: `${arn} ${token}` };
-  }
-  // Without a stage a version is deprecated, and AWS deletes it.
-  if (end.is !== 'uncertain')
-    await call('UpdateSecretVersionStage', { SecretId: arn, VersionStage: stage, RemoveFromVersionId: token });
-  return end;
+  const asked = await call('DescribeSecret', { SecretId: arn });
+  if (!asked.ok || !isSuccess(asked.value)) return { is: 'uncertain', problem: awsProblem(client, moved.value) };
+  return currentOf(asked.value) === token ? { is: 'written', id: `${arn} ${token}` } : end;
 }
 
 function endOfMove(client: Client, moved: StoreAnswer, id: string): Written {

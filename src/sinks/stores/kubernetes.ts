@@ -7,6 +7,7 @@ import { failed, ok, type Result } from '../../failure.ts';
 import { openSecret } from '../../secret/secret.ts';
 import { isObject, type JsonObject } from '../../text/text.ts';
 import { expand, notReady, type SecretReference, type SinkProblem } from '../sink.ts';
+import { forEndpoint } from './json-fields.ts';
 import { kubernetesAccess, type Access } from './kubernetes-access.ts';
 import {
   isSuccess,
@@ -54,8 +55,8 @@ export function openKubernetes(spec: KubernetesSpec, environment: Environment, f
         const hint = 'It must be lower-case letters, digits, dots and dashes; pass another entry.';
         return failed(notReady(`${names.namespace}/${names.name} is not a name of a Secret.`, hint));
       }
-      if (names.key === names.endpointField)
-        return failed(notReady(`The field ${names.key} is that of the endpoint.`, 'Pass another entry.'));
+      const taken = forEndpoint(names.key, names.endpointField);
+      if (taken) return failed(taken);
       const asked = await access.get();
       if (!asked.ok) return asked;
       // The address is part of the place: two clusters have two places.

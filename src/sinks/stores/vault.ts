@@ -8,7 +8,7 @@ import { failed, ok, type Result } from '../../failure.ts';
 import { openSecret, type Secret } from '../../secret/secret.ts';
 import type { JsonObject } from '../../text/text.ts';
 import { expand, notReady, type SecretReference, type SinkProblem } from '../sink.ts';
-import { memberBytes, fieldsOf, withFields } from './json-fields.ts';
+import { endpointIn, forEndpoint, memberBytes, slotWhereSame, staysSame, withFields } from './json-fields.ts';
 import {
   expandGiven,
   placeAt,
@@ -58,11 +58,14 @@ export async function openVault(spec: VaultSpec, environment: Environment): Prom
   const server = `${client.baseUrl.origin}/${common['x-vault-namespace'] ?? ''}`;
   return ok({
     async open(reference) {
+      const fields = fieldsFor(spec, reference);
+      const taken = forEndpoint(fields.field, fields.endpointField);
+      if (taken) return failed(taken);
       const found = await findEngine(client, call, {
         mount: expand(spec.mount, reference),
         path: expand(spec.path, reference),
       });
-      return found.ok ? ok(placeOf({ client, call, server, ...found.value, ...fieldsFor(spec, reference) })) : found;
+      return found.ok ? ok(placeOf({ client, call, server, ...found.value, ...fields })) : found;
     },
   });
 }
@@ -142,6 +145,8 @@ interface Place extends Engine, Fields {
   readonly call: Call;
   /** The address, with the namespace. */
   readonly server: string;
+  /** What others do at once beside the field keeps no write away. */
+  readonly triesLeft?: number;
 }
 
 function placeOf(place: Place): StorePlace {
@@ -161,7 +166,8 @@ async function look(place: Place): Promise<Look> {
     if (fields) {
       const slot = slotOf(place, version, true, fields);
       if (!Object.hasOwn(fields, field)) return { is: 'nothing', slot };
-      return { is: 'value', bytes: memberBytes(fields[field]), slot };
+      const bytes = memberBytes(fields[field]);
+      return bytes ? { is: 'value', bytes, slot } : { is: 'unreadable', problem: tooDeep(field) };
     }
     // A version that was deleted, or written without data.
     if (data?.data === null) return { is: 'nothing', slot: slotOf(place, version, false) };
@@ -169,6 +175,10 @@ async function look(place: Place): Promise<Look> {
   if (isNotFound(reply)) return { is: 'nothing', slot: slotOf(place, version ?? 0, false) };
   if (!('lost' in reply) && reply.status === 403) return lookAtMetadata(place);
   return { is: 'unreadable', problem: problemOf(client, reply) };
+}
+
+function tooDeep(field: string): SinkProblem {
+  return notReady(`The field ${field} holds an object that is too deep to be read.`, 'Pass another entry.');
 }
 
 /** A 404 of a path that has no engine has words in `errors`. */
@@ -184,14 +194,20 @@ async function lookAtMetadata(place: Place): Promise<Look> {
   const read = await call('GET', `${mount}/metadata/${pathOf(path)}`);
   if (!read.ok) return { is: 'unreadable', problem: read.failure };
   if (isNotFound(read.value)) return { is: 'nothing', slot: slotOf(place, 0, false) };
-  const data = isSuccess(read.value) ? objectAt(read.value.body, 'data') : undefined;
+  const reply = isSuccess(read.value) ? read.value : undefined;
+  const data = objectAt(reply?.body, 'data');
   const version = numberAt(data, 'current_version');
   if (version === undefined) return { is: 'unreadable', problem: problemOf(client, read.value) };
   const current = objectAt(data, 'versions', String(version));
-  const isGone = version === 0 || (current && (current.destroyed === true || endOf(current) <= Date.now()));
+  const isGone = version === 0 || (current && (current.destroyed === true || endOf(current) <= timeOf(reply)));
   return isGone
     ? { is: 'nothing', slot: slotOf(place, version, false) }
     : { is: 'something', slot: slotOf(place, version, true) };
+}
+
+/** By the clock of the store, to the end of the second: the one of this machine may be wrong. Not a number where it is not said. */
+function timeOf(reply: StoreReply | undefined): number {
+  return Date.parse(reply?.headers.date ?? '') + 999;
 }
 
 /** When a version is deleted, which may be yet to come; not a number where it stays. */
@@ -208,18 +224,28 @@ function numberAt(value: JsonObject | undefined, name: string): number | undefin
 function slotOf(place: Place, version: number, isLive: boolean, fields?: JsonObject): Slot {
   const { field, endpointField } = place;
   const patch = (changed: Changed) => writeVersion(place, version, changed, { isLive, fields });
+  const held = endpointIn(fields, endpointField);
   return {
     id: String(version),
-    endpoint: endpointField === undefined ? undefined : textAt(fields, endpointField),
+    endpoint: held,
     prove: () => prove(place, version, isLive),
-    write: ({ secret, endpoint }: StoredValue) =>
-      patch({
+    async write(value: StoredValue) {
+      const { secret, endpoint } = value;
+      const written = await patch({
         [field]: openSecret(secret),
         ...(endpoint !== undefined && endpointField !== undefined && { [endpointField]: endpoint }),
-      }),
+      });
+      const triesLeft = (place.triesLeft ?? TRIES) - 1;
+      const isUnseen = isLive && !fields;
+      if (written.is !== 'changed' || isUnseen || triesLeft === 0) return written;
+      const now = await look({ ...place, triesLeft });
+      return (await slotWhereSame(now, { field, fields, endpoint: held })?.write(value)) ?? written;
+    },
     takeOut: (putBack) => takeOut(place, version, fields, putBack, patch),
   };
 }
+
+const TRIES = 20;
 
 /** The default policy lets every token ask. */
 async function prove({ call, mount, path }: Place, version: number, isLive: boolean): Promise<SinkProblem | undefined> {
@@ -252,8 +278,7 @@ async function writeVersion(place: Place, cas: number, changed: Changed, { isLiv
     const patched = await call('PATCH', at, { options: { cas }, data: nulled });
     if (!patched.ok) return { is: 'refused', problem: patched.failure };
     const isPatchRefused = !('lost' in patched.value) && [403, 405].includes(patched.value.status);
-    const whole = fields && fieldsOf(JSON.stringify(fields));
-    if (!isPatchRefused || !whole) return writtenBy(client, patched.value, cas);
+    if (!isPatchRefused || !fields || !staysSame(fields)) return writtenBy(client, patched.value, cas);
   }
   const data: unknown = JSON.parse(withFields(isLive ? (fields ?? {}) : {}, changed));
   const posted = await call('POST', at, { options: { cas }, data });

@@ -208,6 +208,35 @@ describe('a secret of Secrets Manager', () => {
     }
   });
 
+  test('of which a version with the new secret is left is not said to be without it', async () => {
+    for (const uri of ['aws-sm:apps#{entry}', 'aws-sm:app_1']) {
+      for (const way of ['denied', 'without an answer of the store'] as const) {
+        const { server, user, environment } = await standIn();
+        server.putSecret('apps', { SecretString: JSON.stringify({ app_1: OLD }) });
+        server.putSecret('app_1', { SecretString: OLD });
+        const write = await prepared(sinkOf(uri, {}, environment), REPLACED);
+        if (way === 'denied') user.denied = ['UpdateSecretVersionStage'];
+        else server.fault = (call) => (actionOf(call).startsWith('Update') ? { status: 500, body: {} } : undefined);
+        expect(clean(await write.deliver(new Secret(NEW))).outcome).not.toBe('written');
+        expect(JSON.stringify([...server.secrets.values()])).toContain(NEW);
+        expect(await write.verify(new Secret(NEW))).toMatchObject({ outcome: 'mismatch' });
+        expect(await write.retract()).toBe('may be held');
+      }
+    }
+  });
+
+  test('that keeps the stage of a delivery is delivered, with a warning', async () => {
+    const { server, sink } = await open();
+    server.putSecret('apps/app_1', { SecretString: OLD });
+    const write = await prepared(sink, REPLACED);
+    server.fault = (call) =>
+      actionOf(call).startsWith('Update') && !isAwsWrite(call) ? { status: 500, body: {} } : undefined;
+    expect(clean(await write.deliver(new Secret(NEW)))).toMatchObject({
+      outcome: 'written',
+      warnings: [expect.stringMatching(/may keep the stage undelivered-/)],
+    });
+  });
+
   test('that was made for a member goes where nothing else is in it, and else keeps what is', async () => {
     const { server, sink } = await open('aws-sm:apps#{entry}');
     for (const other of [undefined, 'of somebody']) {
@@ -228,6 +257,46 @@ describe('a secret of Secrets Manager', () => {
       code: 'SINK_NOT_READY',
     });
     expect(server.currentSecret('apps')).toEqual(before);
+  });
+
+  test.each([
+    '{"beside":5.00000000000000001}',
+    '{"beside":[1.0]}',
+    '{"beside":1e400}',
+    '{"beside":-0}',
+    '{"beside":"x","beside":"y"}',
+    '{"in":{"beside":1,"beside":1}}',
+    `{"beside":${'['.repeat(30_000)}${']'.repeat(30_000)}}`,
+    `{"app_1":${'['.repeat(30_000)}${']'.repeat(30_000)}}`,
+  ])('whose members would not be the same once they were written again keeps them (%#)', async (SecretString) => {
+    const { server, sink } = await open('aws-sm:apps#{entry}');
+    server.putSecret('apps', { SecretString });
+    expect(await problemOf(sink)).toMatchObject({ code: 'SINK_NOT_READY' });
+    expect(await sink.lookUp(reference)).toEqual({ held: 'unknown' });
+  });
+
+  test('whose members are written in another way keeps what they mean', async () => {
+    const { server, sink } = await open('aws-sm:apps#{entry}');
+    const SecretString = String.raw`{ "b" : "\u0041\/ \"1.0\" \\x", "2": [10, -5, true, null, "-0"],  "1":{"b":{}}}`;
+    server.putSecret('apps', { SecretString });
+    const write = await prepared(sink);
+    expect(await write.deliver(new Secret(NEW))).toMatchObject({ outcome: 'written' });
+    const now: unknown = JSON.parse(server.currentSecret('apps')?.SecretString ?? '');
+    expect(now).toEqual({ 1: { b: {} }, 2: [10, -5, true, null, '-0'], app_1: NEW, b: 'A/ "1.0" \\x' });
+  });
+
+  test('keeps a member for the endpoint that is not a text', async () => {
+    const { server, environment } = await standIn();
+    server.putSecret('apps', { SecretString: '{"URL":5}' });
+    const write = await prepared(sinkOf('aws-sm:apps#{entry}', { endpointField: 'URL' }, environment));
+    await write.deliver(new Secret(NEW), { endpoint: 'https://ai.mongodb.com/v1' });
+    expect(server.currentSecret('apps')).toEqual({ SecretString: JSON.stringify({ URL: 5, app_1: NEW }) });
+  });
+
+  test('gets no secret into the member of the endpoint', async () => {
+    const { environment } = await standIn();
+    const sink = sinkOf('aws-sm:apps#{entry}', { endpointField: 'app_1' }, environment);
+    expect(await problemOf(sink)).toMatchObject({ code: 'SINK_NOT_READY' });
   });
 
   test('is taken out by the fingerprint, as a server does that was killed', async () => {

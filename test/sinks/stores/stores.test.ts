@@ -165,6 +165,23 @@ describe.each(allKinds)('$name: a write that', { timeout: 30_000 }, (kind) => {
     }
   });
 
+  test('meets what somebody writes beside it is done all the same', async ({ skip }) => {
+    for (const old of [undefined, OLD]) {
+      const { beside, ...store } = await open();
+      if (!beside) return skip('nothing is beside it');
+      if (old !== undefined) await store.put(old);
+      const write = await prepared(store.sink, store.reference, old === undefined ? undefined : REPLACED);
+      let others = 2;
+      store.server.meanwhile = (call) => {
+        if (kind.isWrite(call) && others > 0) beside.put(`of others ${(others -= 1)}`);
+      };
+      expect(clean(await write.deliver(new Secret(NEW)))).toMatchObject({ outcome: 'written' });
+      expect([await store.held(), beside.held()]).toEqual([NEW, 'of others 0']);
+      expect(await write.retract()).toBe('out');
+      expect([await store.held(), beside.held()]).toEqual([old, 'of others 0']);
+    }
+  });
+
   test('is looked at where no reply is whole finds neither nothing nor a secret', async () => {
     for (const fault of ['cut body', 'large body', 'gzip body', 'slow body'] as const) {
       for (const held of [undefined, OLD]) {

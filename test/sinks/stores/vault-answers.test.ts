@@ -108,11 +108,11 @@ describe('a write names the version that was seen', () => {
   });
 
   test('so that what came in between stays: in the field, beside it, or in its place', async () => {
-    for (const [seen, meanwhile, replaced] of [
-      [undefined, { KEY: OTHER }, undefined],
-      [undefined, { beside: 'x' }, undefined],
-      [{ KEY: OLD, beside: 'x' }, { KEY: OLD, beside: 'y' }, REPLACED],
-      [{ KEY: OLD, beside: 'x' }, { KEY: OTHER }, REPLACED],
+    for (const [seen, meanwhile, replaced, outcome] of [
+      [undefined, { KEY: OTHER }, undefined, 'failed'],
+      [undefined, { beside: 'x' }, undefined, 'written'],
+      [{ KEY: OLD, beside: 'x' }, { KEY: OLD, beside: 'y' }, REPLACED, 'written'],
+      [{ KEY: OLD, beside: 'x' }, { KEY: OTHER }, REPLACED, 'failed'],
     ] as const) {
       for (const hasPatch of [true, false]) {
         const server = await vault();
@@ -123,12 +123,24 @@ describe('a write names the version that was seen', () => {
           server.meanwhile = () => undefined;
           if (method !== 'GET') server.put(PATH, meanwhile);
         };
-        expect(clean(await write.deliver(new Secret(NEW)))).toMatchObject({ outcome: 'failed' });
+        expect(clean(await write.deliver(new Secret(NEW)))).toMatchObject({ outcome });
         expect(await write.retract()).toBe('out');
         expect(server.current(PATH)).toEqual(meanwhile);
       }
     }
   });
+});
+
+test('what was not shown and is gone by then is not written onto', async () => {
+  const server = await vault(UNREAD);
+  server.put(PATH, { KEY: OLD });
+  const write = await prepared(sinkFor(server), REPLACED);
+  server.meanwhile = ({ method }) => {
+    server.meanwhile = () => undefined;
+    if (method !== 'GET') server.put(PATH, { KEY: OLD });
+    if (method !== 'GET') server.destroy(PATH);
+  };
+  expect(clean(await write.deliver(new Secret(NEW)))).toMatchObject({ outcome: 'failed' });
 });
 
 describe('a version that is gone or will be', () => {
@@ -140,6 +152,25 @@ describe('a version that is gone or will be', () => {
       expect(await problem(sinkFor(server))).toMatchObject({ code: 'SINK_ENTRY_EXISTS' });
       expect(await sinkFor(server).lookUp(reference)).toMatchObject({ held: rights ? 'something' : 'value' });
     }
+  });
+
+  test('when it ends is judged by the clock of the store: one that still lives there gives way to nothing', async () => {
+    for (const date of [new Date(Date.now() - 3_600_000).toUTCString(), 'no date']) {
+      const server = await vault(UNREAD);
+      server.replyHeaders = () => ({ date });
+      server.put(PATH, { KEY: OTHER });
+      server.softDelete(PATH);
+      expect(await problem(sinkFor(server))).toMatchObject({ code: 'SINK_ENTRY_EXISTS' });
+      server.destroy(PATH);
+      expect(await sinkFor(server).lookUp(reference)).toEqual({ held: 'nothing' });
+    }
+  });
+
+  test('one that was deleted in this very second is gone', async () => {
+    const server = await vault([...UNREAD.filter((right) => right !== 'update destroy'), 'update delete']);
+    const write = await prepared(sinkFor(server));
+    await write.deliver(new Secret(NEW));
+    expect(await write.retract()).toBe('out');
   });
 
   test('that Vault will delete what was written is said', async () => {

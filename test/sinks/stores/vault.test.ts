@@ -7,7 +7,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { Secret } from '../../../src/secret/secret.ts';
 import type { Sink } from '../../../src/sinks/sink.ts';
 import { sinkOf, TOKEN } from './store-kinds.ts';
-import { ROLE, vaultStandIn } from './vault-stand-in.ts';
+import { ROLE, vaultStandIn, type VaultStandIn } from './vault-stand-in.ts';
 
 const NEW = 'al-vault-canary-of-the-new-key-0123456789-nEw1';
 const OLD = 'al-vault-canary-of-the-old-key-0123456789-odu2';
@@ -112,6 +112,50 @@ describe('versions', () => {
     expect(delivery).toMatchObject({ outcome: 'written', warnings: [expect.stringContaining('another value')] });
     expect(server.current(PATH)).toEqual({ URL: 'https://elsewhere', KEY: NEW });
   });
+
+  test('so does one that is not a text', async () => {
+    for (const URL of [5, null, { of: 'another' }]) {
+      const server = await vault();
+      server.put(PATH, { URL });
+      const write = await prepared(sinkFor(server.address, { endpointField: 'URL' }));
+      await write.deliver(new Secret(NEW), { endpoint: 'https://ai.mongodb.com/v1' });
+      expect(server.current(PATH)?.URL).toEqual(URL ?? undefined);
+    }
+  });
+});
+
+describe('an object that would not be the same once it was written again', () => {
+  const deep = `${'['.repeat(30_000)}${']'.repeat(30_000)}`;
+  const shows = (server: VaultStandIn, fields: string) => {
+    server.put(PATH, {});
+    server.fault = ({ method, path }) =>
+      path.includes('/data/') && method === 'GET'
+        ? { status: 200, text: `{"data":{"data":${fields},"metadata":{"version":1}}}` }
+        : undefined;
+  };
+
+  test.each(['1e400', '-0', '0.1', deep])('is not written by all fields together (%#)', async (value) => {
+    const server = await vault();
+    server.hasPatch = false;
+    shows(server, `{"beside":${value}}`);
+    const write = await prepared(sinkFor(server.address));
+    expect(await write.deliver(new Secret(NEW))).toMatchObject({ outcome: 'failed' });
+    expect(server.current(PATH)).toEqual({});
+  });
+
+  test('and a field that is too deep is neither free nor a value', async () => {
+    const server = await vault();
+    shows(server, `{"KEY":${deep}}`);
+    expect(await problem(sinkFor(server.address))).toMatch(/too deep/);
+    expect(await sinkFor(server.address).lookUp(reference)).toEqual({ held: 'unknown' });
+  });
+});
+
+test('no secret goes into the field of the endpoint', async () => {
+  const { address } = await vault();
+  const environment = { VAULT_ADDR: address, VAULT_TOKEN: TOKEN };
+  const sink = sinkOf('vault:secret/apps/app#{entry}', { endpointField: 'app' }, environment);
+  expect(await problem(sink)).toMatch(/is that of the endpoint/);
 });
 
 describe('rights', () => {
