@@ -27,17 +27,24 @@ interface Preset {
   readonly expand: (target: Target) => Expansion | undefined;
 }
 
-/** Whether there is such an entry; 3 or 4 where pass could not make one. Looks for the keys as pass does. */
+/** Whether there is such an entry; 3, 4 or 5 where pass could not make one or read it back. Looks for the keys as pass does. */
 const PASS_LOOK = [
   'store=${PASSWORD_STORE_DIR:-$HOME/.password-store} entry=$store/$1.gpg folder=$store/$1',
-  '[ ! -e "$entry" ] || exit 0',
-  '[ -z "$PASSWORD_STORE_KEY" ] || exit 1',
+  '[ ! -e "$entry" ] && [ ! -h "$entry" ] || exit 0',
   'set --',
+  'for key in $PASSWORD_STORE_KEY; do set -- "$@" -r "$key"; done',
+  'if [ $# = 0 ]; then',
   'while folder=${folder%/*} && ! [ -f "$folder/.gpg-id" ]; do [ "$folder" != "$store" ] || exit 3; done',
   'while read -r key; do key=${key%%#*} && [ -z "$key" ] || set -- "$@" -r "$key"; done <"$folder/.gpg-id"',
-  'gpg --batch --quiet --no-encrypt-to $PASSWORD_STORE_GPG_OPTS -e "$@" </dev/null >/dev/null || exit 4',
+  'fi',
+  'encrypt() { gpg --batch --quiet --no-encrypt-to $PASSWORD_STORE_GPG_OPTS -e "$@" </dev/null; }',
+  'encrypt "$@" >/dev/null || exit 4',
+  'encrypt "$@" | gpg --batch --quiet $PASSWORD_STORE_GPG_OPTS -d >/dev/null || exit 5',
   'exit 1',
 ].join('\n');
+
+/** Also whether there is a symbolic link that leads nowhere, which would be written through. */
+const fileLook = (file: string) => ['test', '-e', file, '-o', '-h', file] as const;
 
 export const presets: Readonly<Record<string, Preset>> = {
   keychain: {
@@ -73,6 +80,10 @@ export const presets: Readonly<Record<string, Preset>> = {
         'gpg cannot encrypt for a key that the .gpg-id of the store of pass names.',
         'See gpg --list-keys there, or run: pass init GPG-ID',
       ],
+      5: [
+        'gpg cannot decrypt what it encrypts for the store of pass: its agent is locked, or the private key is not here.',
+        'Unlock it, such as by pass show of another entry.',
+      ],
     },
   },
   op: {
@@ -94,7 +105,7 @@ export const presets: Readonly<Record<string, Preset>> = {
       if (recipient === undefined || !isFile(file) || fragment !== undefined) return undefined;
       const readBack: Partial<Expansion> =
         identity === undefined ? {} : { verify: ['age', '-d', '-i', identity, file], remove: ['rm', '-f', file] };
-      return { argv: ['age', '-r', recipient, '-o', file], exists: ['test', '-e', file], absent: [1], ...readBack };
+      return { argv: ['age', '-r', recipient, '-o', file], exists: fileLook(file), absent: [1], ...readBack };
     },
   },
   keepassxc: {
@@ -127,7 +138,7 @@ export const presets: Readonly<Record<string, Preset>> = {
       return {
         argv: ['systemd-creds', 'encrypt', '--with-key=host', name, '-', file],
         remove: ['rm', '-f', file],
-        exists: ['test', '-e', file],
+        exists: fileLook(file),
         verify: ['systemd-creds', 'decrypt', name, file, '-'],
         absent: [1],
       };

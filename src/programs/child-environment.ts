@@ -19,6 +19,16 @@ const INHERITED_ON_WINDOWS = new Set([
   ...['PROGRAMDATA', 'PROGRAMFILES', 'PROGRAMFILES(X86)', 'PROCESSOR_ARCHITECTURE'],
 ]);
 
+/** Where programs keep what belongs to the user. */
+const FOLDERS = [
+  ...['HOME', 'XDG_CONFIG_HOME', 'XDG_DATA_HOME', 'PASSWORD_STORE_DIR'],
+  ...['USERPROFILE', 'APPDATA', 'LOCALAPPDATA'],
+];
+
+/** By how their names end: `PASSWORD_STORE_DIR` is none. */
+const CREDENTIAL =
+  /(?:TOKEN|SECRET|PASSWORD|PASSPHRASE|PASSWD|PASS|PIN|KEY|(?:KEY|SECRET)_ID|CREDENTIALS?|SESSION(?:_\w+)?)$/i;
+
 /** This server's own credentials, under every name it takes them from. */
 const NEVER = /^(?:MONGODB_ATLAS|MDB_MCP)_/i;
 
@@ -37,6 +47,15 @@ export function childEnvironment(environment: Environment, added: Environment): 
 export function pickedVariables(environment: Environment, names: readonly string[]): Environment {
   const wanted = new Set(names.map(variableName));
   return Object.fromEntries(Object.entries(environment).filter(([name]) => wanted.has(variableName(name))));
+}
+
+/**
+ * Of the variables of a command those that may choose where it keeps things: the folders of the user, and what the operator
+ * passes on. A credential is none of them: it is renewed, and the place is the same.
+ */
+export function placeVariables(environment: Environment, passed: readonly string[]): Environment {
+  const picked = Object.entries(pickedVariables(environment, [...FOLDERS, ...passed]));
+  return Object.fromEntries(picked.filter(([name]) => !CREDENTIAL.test(name)).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** The value of PATH; Windows writes the name in mixed case. */

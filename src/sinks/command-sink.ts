@@ -9,7 +9,13 @@ import { askFirst } from '../files/machine.ts';
 import { serialized } from '../files/process-owner.ts';
 import { fingerprintOfBytes, holdsExactly, holdsInSomeForm, type Fingerprint } from '../secret/opened-secret.ts';
 import { openSecret, type Secret } from '../secret/secret.ts';
-import { childEnvironment, pickedVariables, searchPathOf, type Environment } from '../programs/child-environment.ts';
+import {
+  childEnvironment,
+  pickedVariables,
+  placeVariables,
+  searchPathOf,
+  type Environment,
+} from '../programs/child-environment.ts';
 import {
   describeEnd,
   feedProgram,
@@ -121,7 +127,8 @@ async function openCommands(
   }
   const { argv: create, replace, remove, exists, verify } = programs;
   if (!create) return failed(notReady(`The sink "${name}" has no command.`, 'Give it one.'));
-  const id = JSON.stringify([create.path, create.args, spec.env, expand(spec.input ?? '', reference)]);
+  const variables = { ...placeVariables(env, spec.passEnv ?? []), ...spec.env };
+  const id = JSON.stringify([create.path, create.args, variables, expand(spec.input ?? '', reference)]);
   return ok({
     name,
     location: expand(location, reference),

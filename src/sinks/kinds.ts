@@ -7,6 +7,7 @@ import { dotenvSink } from './dotenv/dotenv-sink.ts';
 import { fileSink } from './file-sink.ts';
 import { inlineSink } from './inline-sink.ts';
 import { revealSink } from './reveal-sink.ts';
+import { neverThrowing } from './never-throwing.ts';
 import { openPages, type Pages } from '../page/pages.ts';
 import type { Sink } from './sink.ts';
 import { storeSink } from './stores/store-sink.ts';
@@ -21,7 +22,7 @@ export function openSinks(
   environment: Readonly<Record<string, string>>,
   pages = openPages({ environment }),
 ): ReadonlyMap<string, Sink> {
-  return new Map([...specs].map(([name, spec]) => [name, openSink(name, spec, environment, pages)]));
+  return new Map([...specs].map(([name, spec]) => [name, neverThrowing(openSink(name, spec, environment, pages))]));
 }
 
 function openSink(name: string, spec: SinkSpec, environment: Readonly<Record<string, string>>, pages: Pages): Sink {

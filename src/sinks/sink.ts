@@ -1,6 +1,6 @@
 // The contract of a sink: preflight -> deliver -> verify, and retract when the key is deleted again; and its problems, worded for
 // a person: what the file layer found, with the advice that fits a sink, and what sinks find for themselves.
-// Outcomes are values. A sink throws only where the program itself is wrong.
+// Outcomes are values. A sink throws only where the program itself is wrong; never-throwing.ts makes a value of that too.
 
 import type { SinkKind } from '../config/sink-kinds.ts';
 import type { PageCall } from '../page/pages.ts';

@@ -55,7 +55,7 @@ export interface Bench {
     change?: Partial<RotateRequest>,
     context?: RotateContext,
   ): Promise<Told<Rotated | RotationPlanned>>;
-  reconcile(apply: boolean): Promise<readonly Reconciled[]>;
+  reconcile(apply: boolean, context?: ReconcileContext): Promise<readonly Reconciled[]>;
   intents(): Promise<readonly Intent[]>;
   /** What the file sink holds for a key of that name. */
   held(name: string): string | undefined;
@@ -123,7 +123,7 @@ export async function startBench(options: BenchOptions = {}): Promise<Bench> {
       const request = { groupId: GROUP, apiKeyId, confirmName: name, keepOld: false, dryRun: false };
       return told(await rotateKey(given, { ...request, ...change }, quiet()));
     },
-    reconcile: (apply) => reconciled(context(), apply),
+    reconcile: (apply, given = context()) => reconciled(given, apply),
     intents: () => intentsOf(journal),
     held(name) {
       const path = join(folder, 'keys', name);

@@ -189,3 +189,45 @@ test('other entries of one sink wait for each other, since a program may write a
   await Promise.all(writes.map((write) => write.deliver(SECRET)));
   expect(folder.read('all')).toBe(CANARY.repeat(3));
 });
+
+describe('the place of a command', () => {
+  const placeOf = async (variables: Record<string, string>, setting: Setting = {}) => {
+    const environment = { ...environmentOf(), HOME: '/home/ada', ...variables };
+    const { place } = await targetOf(['true'], { passEnv: PASSED, ...setting }, environment);
+    return place ?? expect.fail('no place');
+  };
+  const PASSED = ['VAULT_ADDR', 'VAULT_TOKEN', 'VAULT_SECRET_ID', 'OP_SESSION_team', 'STORE_KEY'];
+  const VARIABLES = { VAULT_ADDR: 'https://one.example', PASSWORD_STORE_DIR: '/srv/one' };
+
+  test.each([
+    ['the address that is passed on', { VAULT_ADDR: 'https://two.example' }],
+    ['the folder of pass', { PASSWORD_STORE_DIR: '/srv/two' }],
+    ['the home', { HOME: '/home/bob' }],
+    ['the folder of the settings', { XDG_CONFIG_HOME: '/srv/config' }],
+  ])('is another one by %s', async (_what, change) => {
+    expect(await placeOf({ ...VARIABLES, ...change })).not.toBe(await placeOf(VARIABLES));
+  });
+
+  test.each([
+    ['arguments', { env: {} }, ['true', 'elsewhere'] as const],
+    ['the variables of its configuration', { env: { STORE: 'two' } }, ['true'] as const],
+    ['what it gets', { input: 'folder: two\n{secret}' }, ['true'] as const],
+  ])('is another one by %s', async (_what, setting, argv) => {
+    const { place } = await targetOf([...argv], setting);
+    expect(place).not.toBe((await targetOf(['true'])).place);
+  });
+
+  test.each(['VAULT_TOKEN', 'VAULT_SECRET_ID', 'OP_SESSION_team', 'STORE_KEY', 'SSH_AUTH_SOCK', 'DISPLAY', 'UNNAMED'])(
+    'is the same one when %s is renewed',
+    async (name) => {
+      const before = await placeOf({ ...VARIABLES, [name]: 'one' });
+      expect(await placeOf({ ...VARIABLES, [name]: 'two' })).toBe(before);
+      expect(await placeOf(VARIABLES)).toBe(before);
+    },
+  );
+
+  test('is the same one whatever the order of the variables', async () => {
+    const turned = Object.fromEntries(Object.entries(VARIABLES).toReversed());
+    expect(await placeOf(turned)).toBe(await placeOf(VARIABLES));
+  });
+});

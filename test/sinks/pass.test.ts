@@ -1,11 +1,12 @@
 // The preset pass: against the real pass and gpg: the contract of sinks, an agent that is locked, and stores that cannot be written or
 // read. It needs the Debian packages pass and gnupg.
 
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { Secret } from '../../src/secret/secret.ts';
 import { benchFor } from '../keys/bench.ts';
+import { containing } from '../matching.ts';
 import { describeContract, type Store } from './contract.ts';
 import { done, makePassStore, reasonOf, realHome, sinkOf, type RealHome } from './real-programs.ts';
 
@@ -86,22 +87,40 @@ describe.skipIf(skipped !== undefined && process.env.CI === undefined)(title, ()
   };
   const SECRET = new Secret('al-canary-of-a-new-key-0123456789');
 
-  test('with a locked agent the entry of a live key stays, and a free one is still free', async () => {
+  test('with a locked agent the entry of a live key stays, and a free one is not ready', async () => {
     const store = open();
-    const { home, sink } = store;
     await store.put('al-live-canary-0123456789-0123456789');
     await store.lock?.();
-    const taken = await sink.preflight(REFERENCE, 'prove');
+    const taken = await store.sink.preflight(REFERENCE, 'prove');
     expect(taken).toMatchObject({ failure: { code: 'SINK_NOT_READY' } });
     expect(JSON.stringify(taken)).not.toMatch(/canary|absent/);
+    // What is written could not be read back, so that nobody could say whether it is there.
+    const free = await problemIn(store, 'other');
+    expect(free).toMatchObject({ code: 'SINK_NOT_READY', message: containing('decrypt') });
+    expect(await store.held()).toBe('al-live-canary-0123456789-0123456789');
+  });
+
+  test('of an entry that is written when the agent gets locked nobody says that it is there, or that it is not', async () => {
+    const store = open();
+    const { home, sink } = store;
     const free = await sink.preflight({ ...REFERENCE, entry: 'other' }, 'prove');
     if (!free.ok) return expect.fail(free.failure.message);
     expect(await free.value.write.deliver(SECRET)).toMatchObject({ outcome: 'written' });
-    // It cannot be read back: nobody may say that it is there, or that it is not.
+    await store.lock?.();
     expect(await free.value.write.verify(SECRET)).toMatchObject({ outcome: 'unreadable' });
     expect(await free.value.write.retract()).toBe('unknown');
     expect(existsSync(join(home.path, 'store/atlas/other.gpg'))).toBe(true);
-    expect(await store.held()).toBe('al-live-canary-0123456789-0123456789');
+  });
+
+  test('a symbolic link that leads nowhere is not nothing, and is not written through', async () => {
+    const { home, sink } = open();
+    mkdirSync(home.at('store/atlas'));
+    symlinkSync(home.at('elsewhere'), home.at('store/atlas/voyage.dev.gpg'));
+    const preflight = await sink.preflight(REFERENCE, 'prove');
+    if (preflight.ok) await preflight.value.write.deliver(SECRET);
+    expect(existsSync(home.at('elsewhere'))).toBe(false);
+    expect(preflight).toMatchObject({ failure: { code: 'SINK_NOT_READY' } });
+    expect(await sink.lookUp(REFERENCE)).toEqual({ held: 'unknown' });
   });
 
   test('with a locked agent neither a create nor a rotation reaches Atlas, and the secret of the live key stays', async () => {
@@ -117,6 +136,7 @@ describe.skipIf(skipped !== undefined && process.env.CI === undefined)(title, ()
     await store.lock?.();
     const refused = { outcome: 'failed', failure: { code: 'SINK_NOT_READY' } };
     expect(await bench.create('other', { entry: REFERENCE.entry }, context)).toMatchObject(refused);
+    expect(await bench.create('other', { entry: 'free' }, context)).toMatchObject(refused);
     expect(await bench.rotate('live', { entry: REFERENCE.entry }, context)).toMatchObject(refused);
     expect(bench.sandbox.keys()).toEqual(keys);
     expect(readFileSync(home.at('store/atlas/voyage.dev.gpg'))).toEqual(before);

@@ -1,8 +1,9 @@
 // The presets against the real programs, each with a store of its own: the contract of sinks (of pass in pass.test.ts). It
 // needs the Debian packages age, libsecret-tools, gnome-keyring, dbus, keepassxc and systemd.
 
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { describe } from 'vitest';
+import { existsSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { Secret } from '../../src/secret/secret.ts';
 import { describeContract, type Store } from './contract.ts';
 import { done, realHome, reasonOf, sinkOf, startKeyring, type RealHome } from './real-programs.ts';
 
@@ -19,6 +20,25 @@ function storeIn(home: RealHome, { uri, store }: Scene): Store {
 }
 
 const AGE = ['age', 'age-keygen'];
+
+test.skipIf(reasonOf(AGE) !== undefined && process.env.CI === undefined)(
+  'age: a symbolic link that leads nowhere is not nothing, and is not written through',
+  async () => {
+    const home = realHome();
+    onTestFinished(() => home.close());
+    done(home, 'age-keygen', ['-o', home.at('identity')]);
+    const recipient = done(home, 'age-keygen', ['-y', home.at('identity')]);
+    symlinkSync(home.at('elsewhere'), home.at('voyage.dev.age'));
+    for (const end of ['', `&identity=${home.at('identity')}`]) {
+      const sink = sinkOf(`age:${home.at('{entry}')}.age?recipient=${recipient}${end}`, home);
+      const preflight = await sink.preflight(REFERENCE, 'prove');
+      if (preflight.ok) await preflight.value.write.deliver(new Secret('al-canary-of-a-new-key-0123456789'));
+      expect(existsSync(home.at('elsewhere'))).toBe(false);
+      expect(preflight).toMatchObject({ ok: false });
+      expect(await sink.lookUp(REFERENCE)).not.toEqual({ held: 'nothing' });
+    }
+  },
+);
 
 describeContract({
   name: 'age:',
