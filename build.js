@@ -45,6 +45,8 @@ export const LEFT_OUT = {
   '/llhttp_simd-wasm\\.js$': 'module.exports = {};',
   // The SDK checks answers to forms with ajv; src/mcp/forms-and-progress.ts checks them itself, more strictly.
   'ajv-provider\\.js$': 'export class AjvJsonSchemaValidator {}',
+  // Tasks, an experiment of the SDK, which this server does not offer.
+  '/experimental/tasks/server\\.js$': 'export class ExperimentalServerTasks {}',
   // For schemas of zod 3, of which there is none.
   '^zod/v3$': 'module.exports = {};',
 };

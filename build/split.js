@@ -12,6 +12,7 @@ const SHARED = [
   'src/secret/redaction.ts',
   'src/secret/secret.ts',
   'src/config/config-error.ts',
+  'src/config/presets.ts',
   'src/files/machine.ts',
 ];
 
@@ -22,7 +23,6 @@ const COPIED = [
   'src/config/command-spec.ts',
   'src/config/environment.ts',
   'src/config/proxy.ts',
-  'src/config/presets.ts',
   'src/config/schema-issue.ts',
   'src/config/secret-text.ts',
   'src/config/sink-kinds.ts',

@@ -232,7 +232,12 @@ export async function takeOutSecret(
   write: PreparedWrite,
   fingerprint: Fingerprint,
 ): Promise<Exclude<Retraction, 'may be held'>> {
-  const left = await write.retract();
+  let left: Retraction = 'unknown';
+  try {
+    left = await write.retract();
+  } catch {
+    // What throws says nothing of where the secret is.
+  }
   if (left === 'may be held') return 'unknown';
   const held = !isPlace(choice.sink) ? 'unknown' : await holdsSecret(choice, fingerprint);
   return held === 'unknown' ? left : held === 'yes' ? 'held' : 'out';

@@ -22,6 +22,7 @@ const TRAPS: Readonly<Record<keyof typeof LEFT_OUT, string>> = {
   '/client-h2\\.js$': `module.exports = new Proxy(() => {}, { get: (_, name) => trap('h2 ' + String(name)), apply: () => trap('h2') });`,
   '/llhttp_simd-wasm\\.js$': `module.exports = new Proxy({}, { get: (_, name) => trap('simd ' + String(name)) });`,
   'ajv-provider\\.js$': `export class AjvJsonSchemaValidator { getValidator() { trap('ajv'); } }`,
+  '/experimental/tasks/server\\.js$': `export class ExperimentalServerTasks { constructor() { trap('tasks'); } }`,
   '^zod/v3$': `module.exports = new Proxy({}, { get: (_, name) => name === '__esModule' || trap('zod ' + String(name)) });`,
 };
 
