@@ -26,6 +26,7 @@ const COPIED = [
   'src/config/schema-issue.ts',
   'src/config/secret-text.ts',
   'src/config/sink-kinds.ts',
+  'src/config/sinks-at-start.ts',
   'src/config/store-spec.ts',
   'src/failure.ts',
   'src/files/file-problem.ts',

@@ -7,7 +7,7 @@ import packageJson from '../package.json' with { type: 'json' };
 import { isForPeople, parseCommandLine, type CommandLine } from './config/command-line.ts';
 import { ConfigError, orConfigError } from './config/config-error.ts';
 import { loadConfig, type Config } from './config/config.ts';
-import { shownSink } from './config/sink-spec.ts';
+import { shownSink } from './config/sinks-at-start.ts';
 import type { Environment } from './config/environment.ts';
 import { helpText } from './config/help-text.ts';
 import { createHandshake } from './mcp/handshake.ts';

@@ -13,7 +13,8 @@ import { definedVariables, readVariable, type Environment } from './environment.
 import { looksLikeSecret } from './secret-text.ts';
 import type { FileSettings } from './settings-schema.ts';
 import { FILE_VARIABLE, settingNames, settings, type SettingName, type Settings } from './settings.ts';
-import { keyFileIn, pickedSinks, type SinkSpec } from './sink-spec.ts';
+import type { SinkSpec } from './sink-spec.ts';
+import { keyFileIn, pickedSinks } from './sinks-at-start.ts';
 import { nearest } from '../text/text.ts';
 
 /** Everything that the operator decided, checked. */

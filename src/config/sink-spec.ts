@@ -1,13 +1,14 @@
 // What an operator can say of one sink: as a URI or as an object. Pure: it looks at no file and runs nothing.
 
-import { basename, isAbsolute, join, normalize } from 'node:path';
+import { isAbsolute, normalize } from 'node:path';
 import * as z from 'zod/v4-mini';
 import { parseJson } from '../text/text.ts';
-import { templatesOf, type CommandSpec } from './command-spec.ts';
+import type { CommandSpec } from './command-spec.ts';
 import { expandHome, foreignPathWords } from './directories.ts';
 import { expandPreset, presetOf, presets, presetUris } from './presets.ts';
 import { sinkUris } from './sink-kinds.ts';
-import { storeLocation, storeObjects, storeOfUri, type StoreSpec } from './store-spec.ts';
+import { DEFAULT_VARIABLE } from './sinks-at-start.ts';
+import { storeObjects, storeOfUri, type StoreSpec } from './store-spec.ts';
 
 export type SinkSpec = FileSpec | DotenvSpec | CommandSpec | StoreSpec | { readonly type: 'inline' | 'reveal' };
 
@@ -26,7 +27,6 @@ export interface DotenvSpec {
   readonly endpointVariable?: string | undefined;
 }
 
-const DEFAULT_VARIABLE = 'VOYAGE_API_KEY';
 const DEFAULT_COMMAND_TIMEOUT_MS = 30_000;
 
 // Written as what a text must not hold, so that the JSON Schema can ask the same behind the `file:` of a URI.
@@ -94,18 +94,6 @@ const picked = z.string().check(
 );
 export const pickedFolder = located(picked);
 export const pickedFile = located(picked.check(z.regex(NO_DIRECTORY, { error: 'must name a file, not a directory' })));
-
-/** The sinks that the settings `folder` and `dotenv` make. */
-export function pickedSinks(folder: string | undefined, dotenv: string | undefined): [name: string, SinkSpec][] {
-  const picks: [string, SinkSpec][] = folder === undefined ? [] : [['folder', keyFileIn(folder)]];
-  if (dotenv === undefined) return picks;
-  return [...picks, ['dotenv', { type: 'dotenv', path: dotenv, variable: DEFAULT_VARIABLE }]];
-}
-
-/** A file a key, by project. */
-export function keyFileIn(folder: string): SinkSpec {
-  return { type: 'file', path: join(folder, '{groupId}', '{entry}.key') };
-}
 
 /** What may follow the `#` of `dotenv:`. */
 export const variablePattern = /^(?:[A-Za-z_]|\{(?:groupId|entry)\})(?:[A-Za-z0-9_]|\{(?:groupId|entry)\})*$/;
@@ -228,28 +216,6 @@ export const sinkSchema = z.pipe(
   z.transform((input) => (typeof input === 'string' ? fromUri(input) : input)),
   sinkObject,
 );
-
-/** What agents are told of a sink; a test compares it with what each kind says once it is opened (sinks/kinds.ts). */
-export function shownSink(name: string, spec: SinkSpec) {
-  const about = (location: string, ...templates: readonly string[]) => {
-    const takesEntry = templates.some((each) => each.includes('{entry}'));
-    return { name, kind: spec.type, location, takesEntry };
-  };
-  switch (spec.type) {
-    case 'file':
-      return about(spec.path, spec.path);
-    case 'dotenv':
-      return about(`${spec.path}#${spec.variable}`, spec.path, spec.variable);
-    case 'command':
-      return about(spec.preset?.uri ?? `command ${basename(spec.argv[0])}`, ...templatesOf(spec));
-    case 'inline':
-      return about('tool result');
-    case 'reveal':
-      return about('a page in the browser of the person at this machine');
-    default:
-      return about(storeLocation(spec), storeLocation(spec));
-  }
-}
 
 /** The name by which tools and the operator speak of a sink. */
 export const sinkName = z.string().check(

@@ -216,19 +216,3 @@ export function storeOfUri(uri: string): { readonly type: string; readonly [key:
       return undefined;
   }
 }
-
-/** For people: the URI, with placeholders in place. */
-export function storeLocation(spec: StoreSpec): string {
-  switch (spec.type) {
-    case 'vault':
-      return `vault:${spec.mount}/${spec.path}#${spec.field}`;
-    case 'k8s':
-      return `k8s:${spec.namespace}/${spec.name}#${spec.key}`;
-    case 'aws-sm':
-      return `aws-sm:${spec.name}${spec.field === undefined ? '' : `#${spec.field}`}`;
-    case 'aws-ssm':
-      return `aws-ssm:${spec.path}`;
-    case 'github':
-      return `github:${spec.owner}/${spec.repo}${spec.environment === undefined ? '' : `?environment=${spec.environment}`}#${spec.name}`;
-  }
-}

@@ -1,7 +1,7 @@
 // What the handshake answers is what the SDK's own server answers, to the letter of the protocol; what it does not know it
 // leaves to it.
 
-import { shownSink } from '../../src/config/sink-spec.ts';
+import { shownSink } from '../../src/config/sinks-at-start.ts';
 import { PassThrough } from 'node:stream';
 import { SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/sdk/types.js';
 import { ReadBuffer } from '@modelcontextprotocol/sdk/shared/stdio.js';

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod/v4';
-import { shownSink, type SinkSpec } from '../../src/config/sink-spec.ts';
+import type { SinkSpec } from '../../src/config/sink-spec.ts';
+import { shownSink } from '../../src/config/sinks-at-start.ts';
 import { configuredTools, type ShownSink, type ToolSettings } from '../../src/tools/tool-definition.ts';
 import { toolDefinitions } from '../../src/tools/tool-definitions.ts';
 import { openSinks } from '../../src/sinks/kinds.ts';

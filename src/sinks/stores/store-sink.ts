@@ -4,7 +4,7 @@
 import type { Environment } from '../../programs/child-environment.ts';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { StoreSpec } from '../../config/store-spec.ts';
-import { storeLocation } from '../../config/store-spec.ts';
+import { storeLocation } from '../../config/sinks-at-start.ts';
 import { failed, ok, type Result } from '../../failure.ts';
 import { serialized } from '../../files/process-owner.ts';
 import { fingerprintOfBytes, holdsExactly, type Fingerprint } from '../../secret/opened-secret.ts';
