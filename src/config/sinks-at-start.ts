@@ -6,7 +6,7 @@ import { templatesOf } from './command-spec.ts';
 import type { SinkSpec } from './sink-spec.ts';
 import type { StoreSpec } from './store-spec.ts';
 
-/** Of a `.env`, where the operator names none. */
+/** What the programs read that use such a key. */
 export const DEFAULT_VARIABLE = 'VOYAGE_API_KEY';
 
 /** The sinks that the settings `folder` and `dotenv` make. */

@@ -312,10 +312,8 @@ async function takeBack(
   if (before === undefined) return hasRefused ? 'out' : 'unknown';
   if (before === 'something') return place.holds === 'nothing' ? 'held' : 'unknown';
   if (before !== 'held') return before === 'out' && wasStopped ? 'may be held' : before;
-  if (place.holds === 'old secret') {
-    const replaced = { maskedSecret: undefined, isLastHere: true };
-    await write(commands, place, replaced, { secret: place.secret, endpoint });
-  } else if (remove) await readAndDrop(remove);
+  if (place.holds === 'old secret') await write(commands, place, undefined, { secret: place.secret, endpoint });
+  else if (remove) await readAndDrop(remove);
   const after = await secretSeen(lookers, secret);
   return after === undefined || after === 'something' ? 'unknown' : after;
 }

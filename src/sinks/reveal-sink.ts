@@ -1,14 +1,13 @@
 // The sink that shows a secret once to the person at this machine, on a page of 127.0.0.1, and to nobody else. What that person says
 // is the verification: nobody can read back where a person keeps a secret.
 
+import { DEFAULT_VARIABLE } from '../config/sinks-at-start.ts';
 import { failed, ok } from '../failure.ts';
 import type { Pages } from '../page/pages.ts';
 import { openSecret } from '../secret/secret.ts';
 import { notReady, type Delivery, type PreparedWrite, type Sink } from './sink.ts';
 
 const LOCATION = 'a page in the browser of the person at this machine';
-/** What the programs read that use such a key. */
-const VARIABLE = 'VOYAGE_API_KEY';
 
 export function revealSink(name: string, pages: Pages): Sink {
   return {
@@ -37,7 +36,7 @@ function revealWrite(pages: Pages, overwrites: PreparedWrite['overwrites']): Pre
     async deliver(secret, { about, endpoint, deletesOld = false, page = withoutCaller } = {}): Promise<Delivery> {
       const waiting = {
         message: about?.() ?? '',
-        variable: VARIABLE,
+        variable: DEFAULT_VARIABLE,
         endpoint,
         replacesOld: deletesOld,
         open: () => openSecret(secret),

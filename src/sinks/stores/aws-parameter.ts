@@ -31,7 +31,9 @@ export async function openParameterStore(
   return ok({
     open(reference) {
       const place = { ...service.value, name: expand(spec.path, reference) };
-      return Promise.resolve(ok(placeAt(`aws-ssm:${place.name}`, place.client.baseUrl.origin, () => look(place))));
+      return Promise.resolve(
+        ok(placeAt(`aws-ssm:${place.name}`, place.client.baseUrl.origin, () => look(place), true)),
+      );
     },
   });
 }

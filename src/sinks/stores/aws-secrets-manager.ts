@@ -44,7 +44,7 @@ export async function openSecretsManager(
       if (taken) return Promise.resolve(failed(taken));
       const place = { ...service.value, name, field, endpointField };
       const location = `aws-sm:${name}${field === undefined ? '' : `#${field}`}`;
-      return Promise.resolve(ok(placeAt(location, place.client.baseUrl.origin, () => look(place))));
+      return Promise.resolve(ok(placeAt(location, place.client.baseUrl.origin, () => look(place), true)));
     },
   });
 }

@@ -23,8 +23,8 @@ export interface StorePlace {
 }
 
 /** Two stores have two places of one name. */
-export function placeAt(location: string, origin: string, look: StorePlace['look']): StorePlace {
-  return { location, place: `${location} at ${origin}`, readsLag: location.startsWith('aws-'), look };
+export function placeAt(location: string, origin: string, look: StorePlace['look'], readsLag = false): StorePlace {
+  return { location, place: `${location} at ${origin}`, readsLag, look };
 }
 
 /** {@link expand} of what may be left out. */
