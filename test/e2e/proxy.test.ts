@@ -1,16 +1,14 @@
 // The file that ships behind a real proxy: a host starts it with HTTPS_PROXY, and Atlas is a TLS server whose name only the
 // proxy knows and whose certificate only NODE_EXTRA_CA_CERTS makes good.
 
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { sandboxFor } from '../atlas-simulator/sandbox-for.ts';
 import {
+  certificateFolder,
   hasOpenssl,
-  makeCertificate,
   NAME,
   proxyFor,
-  temporaryFolder,
   tlsGatewayFor,
   type Proxy,
   type Tunnelling,
@@ -25,13 +23,7 @@ const PASSWORD = 'password-of-the-proxy-0123456789';
 const LOGIN = `agent:${PASSWORD}@`;
 
 describe.skipIf(!hasOpenssl && !process.env.CI)('with certificates by openssl', () => {
-  const folder = temporaryFolder();
-  beforeAll(() => {
-    makeCertificate(folder);
-  });
-  afterAll(() => {
-    rmSync(folder, { recursive: true, force: true });
-  });
+  const folder = certificateFolder();
 
   async function behindProxy(tunnelling: Tunnelling = 'open', env: Readonly<Record<string, string>> = {}) {
     const sandbox = await sandboxFor();

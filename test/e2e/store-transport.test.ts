@@ -1,17 +1,10 @@
 // The file that ships and a store behind a proxy: a Vault over TLS whose name only the proxy knows, and whose certificate only the
 // setting of that store makes good. No redirect is followed, no plain http leaves the machine, no credential comes out.
 
-import { rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import {
-  hasOpenssl,
-  makeCertificate,
-  NAME,
-  proxyFor,
-  temporaryFolder,
-  tlsGatewayFor,
-} from '../atlas/http/tls-servers.ts';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { certificateFolder, hasOpenssl, NAME, proxyFor, tlsGatewayFor } from '../atlas/http/tls-servers.ts';
 import { leaksIn } from '../canary.ts';
 import { containing } from '../matching.ts';
 import { ROLE, vaultStandIn } from '../sinks/stores/vault-stand-in.ts';
@@ -23,13 +16,7 @@ const TOKEN = 'canary-token-of-a-store-0123456789';
 const PASSWORD = 'password-of-the-proxy-0123456789';
 
 describe.skipIf(!hasOpenssl && !process.env.CI)('with certificates by openssl', () => {
-  const folder = temporaryFolder();
-  beforeAll(() => {
-    makeCertificate(folder);
-  });
-  afterAll(() => {
-    rmSync(folder, { recursive: true, force: true });
-  });
+  const folder = certificateFolder();
 
   async function behindProxy(env: Readonly<Record<string, string>> = {}, more: object = {}) {
     const { sandbox, home, env: credentials } = await atlasAndHome();

@@ -2,14 +2,14 @@
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, request as httpRequest, type IncomingHttpHeaders, type RequestListener } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Duplex } from 'node:stream';
-import { onTestFinished } from 'vitest';
+import { afterAll, beforeAll, onTestFinished } from 'vitest';
 import { listening } from '../connection.ts';
 
 export const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
@@ -33,6 +33,18 @@ export function makeCertificate(folder: string): void {
     ],
     { cwd: folder, stdio: 'ignore' },
   );
+}
+
+/** The path of a folder that has one during the tests of this file or `describe`. */
+export function certificateFolder(): string {
+  const folder = temporaryFolder();
+  beforeAll(() => {
+    makeCertificate(folder);
+  });
+  afterAll(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return folder;
 }
 
 export interface Recorded {

@@ -2,19 +2,18 @@
 // a process of its own for each exchange.
 
 import { execFile } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { buildPart } from '../../../build.js';
 import { Secret } from '../../../src/secret/secret.ts';
 import { closedPort, originOf, transportTo } from '../connection.ts';
 import {
+  certificateFolder,
   hasOpenssl,
-  makeCertificate,
   NAME,
   proxyFor,
-  temporaryFolder,
   tlsListening,
   tlsServerFor,
   type Tunnelling,
@@ -23,15 +22,11 @@ import {
 const THROUGH = { outcome: 'reply', status: 200, body: 'through' };
 
 describe.skipIf(!hasOpenssl && !process.env.CI)('with certificates by openssl', () => {
-  const folder = temporaryFolder();
+  const folder = certificateFolder();
   const program = join(folder, 'tls-exchange.cjs');
 
   beforeAll(async () => {
-    makeCertificate(folder);
     writeFileSync(program, await buildPart(join(import.meta.dirname, 'tls-exchange.ts')));
-  });
-  afterAll(() => {
-    rmSync(folder, { recursive: true, force: true });
   });
 
   async function exchanges(baseUrl: string, environment: Record<string, string>, times = 1): Promise<unknown[]> {
