@@ -9,20 +9,21 @@ import { defineTool, type Tool } from './tool.ts';
 import { counted } from '../text/text.ts';
 import { ok } from '../failure.ts';
 
-const output = resultSchema(['checked'], {
-  places: z.array(
-    z.strictObject({
-      ...seenPlace,
-      groupId: z.string().optional(),
-      holds: z.enum(['key', 'deleted key', 'another value', 'nothing', 'unreadable']),
-      key: shownKeySchema
-        .pick({ apiKeyId: true, name: true, maskedSecret: true, status: true, lastUsedAt: true })
-        .partial({ apiKeyId: true, lastUsedAt: true })
-        .optional(),
-    }),
-  ),
-  leftOut: z.number(),
-});
+const output = () =>
+  resultSchema(['checked'], {
+    places: z.array(
+      z.strictObject({
+        ...seenPlace(),
+        groupId: z.string().optional(),
+        holds: z.enum(['key', 'deleted key', 'another value', 'nothing', 'unreadable']),
+        key: shownKeySchema()
+          .pick({ apiKeyId: true, name: true, maskedSecret: true, status: true, lastUsedAt: true })
+          .partial({ apiKeyId: true, lastUsedAt: true })
+          .optional(),
+      }),
+    ),
+    leftOut: z.number(),
+  });
 
 export function checkSecretSinks(context: SinkCheckContext & Defaults): Tool {
   return defineTool({
@@ -32,11 +33,12 @@ export function checkSecretSinks(context: SinkCheckContext & Defaults): Tool {
       "Say what each place for secrets holds now: whose key's secret (id, name, status, last use), that of a deleted key, another value, or nothing. " +
       'Use it to answer where a secret is, or whether the one in a place still belongs to a key. Secrets are never shown.',
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
-    input: z.strictObject({
-      groupId: optionalGroupId(context),
-      sink: sinkParameter({ sinks: context.sinks }, 'Only this sink'),
-      entry: entryName(context, 'Also its place of this name'),
-    }),
+    input: () =>
+      z.strictObject({
+        groupId: optionalGroupId(context),
+        sink: sinkParameter({ sinks: context.sinks }, 'Only this sink'),
+        entry: entryName(context, 'Also its place of this name'),
+      }),
     output,
     keyStateOfRefusal: 'not_applicable',
     subject: ({ groupId = context.projectId, sink }) => ({ groupId, sink }),

@@ -25,8 +25,8 @@ export function createAiModelApiKey(context: CreateToolContext): Tool {
       'Create a MongoDB Atlas AI model API key (for the Voyage embedding and reranking API), and hand its secret to a sink that the operator configured. ' +
       'Use it when someone needs a new key. The result has the mask of the secret, its place and a fingerprint, not the secret itself; a key that could not be delivered is deleted again.',
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
-    input: keyParameters(context, true).extend({ dryRun }),
-    output: createdSchema(context.allowInlineSecret),
+    input: () => keyParameters(context, true).extend({ dryRun: dryRun() }),
+    output: () => createdSchema(context.allowInlineSecret),
     keyStateOfRefusal: 'not_created',
     subject: ({ groupId, sink }) => ({ groupId, sink }),
     async handle(request, control) {
@@ -50,7 +50,7 @@ const keyScope = (what: string) =>
 export function keyParameters(context: ConfiguredSinks & Defaults, isTeller = false) {
   return z.strictObject({
     groupId: groupId(context),
-    name: keyName,
+    name: keyName(),
     sink: sinkParameter(context, NEW_SECRET_SINK, isTeller),
     entry: entryName(context, 'Name of the secret there; default made from name'),
     cloud: keyScope('Cannot be changed, nor geography'),
@@ -60,9 +60,9 @@ export function keyParameters(context: ConfiguredSinks & Defaults, isTeller = fa
 
 export function createdSchema(allowInlineSecret: boolean) {
   return resultSchema(['delivered', 'planned'], {
-    key: keySchema,
+    key: keySchema(),
     delivery: delivery(allowInlineSecret),
-    ...planFields,
+    ...planFields(),
     warnings: z.array(z.string()),
   });
 }

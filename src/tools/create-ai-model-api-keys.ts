@@ -19,10 +19,11 @@ export function createAiModelApiKeys(context: CreateToolContext): Tool {
       'Create up to 50 AI model API keys, each as create_ai_model_api_key does. ' +
       'Use it when someone needs several, such as one each for dev, staging and prod. All are checked first: if one cannot be created, none is. Afterwards a failure stops no other key.',
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
-    input: z.strictObject({ keys: z.array(keyParameters(context)).min(1).max(MOST_KEYS), dryRun }),
-    output: resultSchema(['completed', 'partial', 'planned'], {
-      results: z.array(createdSchema(context.allowInlineSecret)),
-    }),
+    input: () => z.strictObject({ keys: z.array(keyParameters(context)).min(1).max(MOST_KEYS), dryRun: dryRun() }),
+    output: () =>
+      resultSchema(['completed', 'partial', 'planned'], {
+        results: z.array(createdSchema(context.allowInlineSecret)),
+      }),
     keyStateOfRefusal: 'not_created',
     async handle(request, control) {
       const created = await createKeys(context, request, control);

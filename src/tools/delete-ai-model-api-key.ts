@@ -8,11 +8,12 @@ import { dryRunOf, quoted } from './result-text.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 
-const output = resultSchema(['deleted', 'planned'], {
-  key: shownKeySchema,
-  ...planFields,
-  warnings: z.array(z.string()),
-});
+const output = () =>
+  resultSchema(['deleted', 'planned'], {
+    key: shownKeySchema(),
+    ...planFields(),
+    warnings: z.array(z.string()),
+  });
 
 export function deleteAiModelApiKey(context: DeleteContext & Defaults): Tool {
   return defineTool({
@@ -22,7 +23,13 @@ export function deleteAiModelApiKey(context: DeleteContext & Defaults): Tool {
       'Delete an AI model API key for good: whatever still uses it is refused from then on. ' +
       'Use it when nobody needs the key any more; rotate one that leaked and is still needed. The user may be asked to confirm.',
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: true },
-    input: z.strictObject({ groupId: groupId(context), apiKeyId: optionalKeyId('confirmName'), confirmName, dryRun }),
+    input: () =>
+      z.strictObject({
+        groupId: groupId(context),
+        apiKeyId: optionalKeyId('confirmName'),
+        confirmName: confirmName(),
+        dryRun: dryRun(),
+      }),
     output,
     keyStateOfRefusal: 'not_applicable',
     subject: ({ groupId, apiKeyId }) => ({ groupId, apiKeyId }),

@@ -10,16 +10,17 @@ import { lastUse, quoted } from './result-text.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 
-const output = resultSchema(['found'], {
-  key: shownKeySchema,
-  delivered: z.array(
-    z.strictObject({
-      ...seenPlace,
-      at: z.string().optional(),
-      holds: z.enum(['it', 'another value', 'nothing', 'unreadable']),
-    }),
-  ),
-});
+const output = () =>
+  resultSchema(['found'], {
+    key: shownKeySchema(),
+    delivered: z.array(
+      z.strictObject({
+        ...seenPlace(),
+        at: z.string().optional(),
+        holds: z.enum(['it', 'another value', 'nothing', 'unreadable']),
+      }),
+    ),
+  });
 
 export function getAiModelApiKey(context: SinkCheckContext & Defaults): Tool {
   return defineTool({
@@ -29,7 +30,7 @@ export function getAiModelApiKey(context: SinkCheckContext & Defaults): Tool {
       'Show one AI model API key by its id or exact name: name, mask, status, when made, by whom, when last used, scope and endpoint, ' +
       'and where this server put its secret, which is never shown. Use it for the present state of a known key.',
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
-    input: z.strictObject({ ...scopeOf(context), apiKeyId: apiKeyId.optional(), name: exactName }),
+    input: () => z.strictObject({ ...scopeOf(context), apiKeyId: apiKeyId().optional(), name: exactName() }),
     output,
     keyStateOfRefusal: 'not_applicable',
     subject: ({ apiKeyId, ...asked }) => ({ ...subjectOf(asked, context), apiKeyId }),

@@ -21,17 +21,20 @@ import { counted } from '../text/text.ts';
 const MOST_DAYS = 3650;
 const COUNTED = ['project', 'createdBy', 'status'] as const satisfies readonly CountBy[];
 
-const output = resultSchema(['listed'], {
-  keys: z.array(listedKeySchema.extend({ double: z.boolean().optional(), projectName: z.string().optional() })),
-  nearest: z.array(
-    listedKeySchema.pick({ apiKeyId: true, name: true, groupId: true }).extend({ projectName: z.string().optional() }),
-  ),
-  counts: z.array(
-    z.strictObject({ value: z.string().nullable(), count: z.number(), projectName: z.string().optional() }),
-  ),
-  ...rest,
-  warnings: z.array(z.string()),
-});
+const output = () =>
+  resultSchema(['listed'], {
+    keys: z.array(listedKeySchema().extend({ double: z.boolean().optional(), projectName: z.string().optional() })),
+    nearest: z.array(
+      listedKeySchema()
+        .pick({ apiKeyId: true, name: true, groupId: true })
+        .extend({ projectName: z.string().optional() }),
+    ),
+    counts: z.array(
+      z.strictObject({ value: z.string().nullable(), count: z.number(), projectName: z.string().optional() }),
+    ),
+    ...rest(),
+    warnings: z.array(z.string()),
+  });
 
 export function listAiModelApiKeys(context: KeyListContext & Defaults): Tool {
   return defineTool({
@@ -41,13 +44,14 @@ export function listAiModelApiKeys(context: KeyListContext & Defaults): Tool {
       'List the AI model API keys of a project, or of an organization with the names of their projects: id, name, mask, status, when made, by whom, when last used, scope. ' +
       'Use it to find the id of a key by its name, to see or count which keys exist, or with unusedForDays which ones nobody uses.',
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
-    input: z.strictObject({
-      ...scopeOf(context),
-      nameContains,
-      unusedForDays: z.int().min(0).max(MOST_DAYS).optional().describe('Only keys unused for this many days'),
-      countBy: z.enum(COUNTED).optional().describe('Count instead'),
-      ...page,
-    }),
+    input: () =>
+      z.strictObject({
+        ...scopeOf(context),
+        nameContains: nameContains(),
+        unusedForDays: z.int().min(0).max(MOST_DAYS).optional().describe('Only keys unused for this many days'),
+        countBy: z.enum(COUNTED).optional().describe('Count instead'),
+        ...page(),
+      }),
     output,
     keyStateOfRefusal: 'not_applicable',
     subject: (asked) => subjectOf(asked, context),

@@ -9,9 +9,10 @@ import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 import type { KeyContext } from '../keys/find-key.ts';
 
-const output = resultSchema(['listed'], {
-  rateLimits: z.array(rateLimitSchema),
-});
+const output = () =>
+  resultSchema(['listed'], {
+    rateLimits: z.array(rateLimitSchema()),
+  });
 
 export function listAiModelRateLimits(context: KeyContext & Defaults): Tool {
   return defineTool({
@@ -21,7 +22,7 @@ export function listAiModelRateLimits(context: KeyContext & Defaults): Tool {
       'List the limits of a project, or the maxima of an organization, on requests and tokens per minute for each group of models. ' +
       'Use it to see what a project may use, or why calls to a model are refused.',
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
-    input: z.strictObject({ ...scopeOf(context), modelGroupName: modelGroupName.optional(), ...limitScope }),
+    input: () => z.strictObject({ ...scopeOf(context), modelGroupName: modelGroupName().optional(), ...limitScope() }),
     output,
     keyStateOfRefusal: 'not_applicable',
     subject: (asked) => subjectOf(asked, context),

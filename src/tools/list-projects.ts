@@ -9,17 +9,19 @@ import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 import type { KeyContext } from '../keys/find-key.ts';
 
-const projectSchema = z.strictObject({
-  groupId: z.string().optional(),
-  name: z.string(),
-  orgId: z.string().optional(),
-});
+const projectSchema = () =>
+  z.strictObject({
+    groupId: z.string().optional(),
+    name: z.string(),
+    orgId: z.string().optional(),
+  });
 
-const output = resultSchema(['listed'], {
-  projects: z.array(projectSchema),
-  nearest: z.array(projectSchema),
-  ...rest,
-});
+const output = () =>
+  resultSchema(['listed'], {
+    projects: z.array(projectSchema()),
+    nearest: z.array(projectSchema()),
+    ...rest(),
+  });
 
 export function listProjectsTool(context: KeyContext & Defaults): Tool {
   return defineTool({
@@ -29,7 +31,7 @@ export function listProjectsTool(context: KeyContext & Defaults): Tool {
       'List the MongoDB Atlas projects that this server can use: id, name, organization. ' +
       'Use it to find the groupId of a project by its name; if no name contains the text, nearest lists the most similar names.',
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
-    input: z.strictObject({ nameContains, orgId: orgId(context), ...page }),
+    input: () => z.strictObject({ nameContains: nameContains(), orgId: orgId(context), ...page() }),
     output,
     keyStateOfRefusal: 'not_applicable',
     async handle({ orgId = context.orgId, ...filter }, call) {

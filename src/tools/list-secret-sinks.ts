@@ -6,18 +6,11 @@ import { resultSchema, sinkFields } from './result-schema.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 
-const output = resultSchema(['listed'], {
-  sinks: z.array(
-    z.strictObject({
-      name: z.string(),
-      kind: sinkFields.kind,
-      location: sinkFields.location,
-      takesEntry: z.boolean(),
-      verification: sinkFields.verification,
-      isDefault: z.boolean(),
-    }),
-  ),
-});
+function output() {
+  const { kind, location, verification } = sinkFields();
+  const sink = { name: z.string(), kind, location, takesEntry: z.boolean(), verification, isDefault: z.boolean() };
+  return resultSchema(['listed'], { sinks: z.array(z.strictObject(sink)) });
+}
 
 export function listSecretSinks({ sinks, defaultSink }: ConfiguredSinks): Tool {
   return defineTool({
@@ -27,7 +20,7 @@ export function listSecretSinks({ sinks, defaultSink }: ConfiguredSinks): Tool {
       'List the places (sinks) that the operator configured for secrets: name, kind, location, whether an entry can be named, and how a delivery is verified. ' +
       'Use it to choose a sink, or to tell the user where a secret will be.',
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
-    input: z.strictObject({}),
+    input: () => z.strictObject({}),
     output,
     keyStateOfRefusal: 'not_applicable',
     handle() {

@@ -21,30 +21,33 @@ const DEFAULT_LIMIT = 50;
 const LARGEST_LIMIT = 500;
 const LONGEST_NAME = 250;
 
-const atlasId = z
-  .string()
-  .regex(/^([a-f0-9]{24})$/, { error: 'must be 24 lower-case hexadecimal digits: the id, not a name' });
+const atlasId = () =>
+  z.string().regex(/^([a-f0-9]{24})$/, { error: 'must be 24 lower-case hexadecimal digits: the id, not a name' });
 
 /** Optional where the operator set a default. */
 export function groupId({ projectId }: Defaults) {
-  const schema = atlasId.describe('Project id');
+  const schema = atlasId().describe('Project id');
   return projectId === undefined ? schema : schema.default(projectId);
 }
 
 /** Of tools that look at all projects where none is named. */
 export function optionalGroupId({ projectId }: Defaults) {
-  return atlasId.optional().describe(`Project id${orDefault(projectId)}`);
+  return atlasId()
+    .optional()
+    .describe(`Project id${orDefault(projectId)}`);
 }
 
 export function orgId(defaults: Defaults) {
-  return atlasId.optional().describe(`Organization id${orDefault(defaults.orgId)}`);
+  return atlasId()
+    .optional()
+    .describe(`Organization id${orDefault(defaults.orgId)}`);
 }
 
 /** The parameters of tools that look at one project or at one organization; {@link chooseScope} reads them. */
 export function scopeOf({ projectId, orgId }: Defaults) {
   return {
     groupId: optionalGroupId({ projectId }),
-    orgId: atlasId
+    orgId: atlasId()
       .optional()
       .describe(`Organization id, instead of groupId${projectId === undefined ? orDefault(orgId) : ''}`),
   };
@@ -85,59 +88,56 @@ function orDefault(id: string | undefined): string {
 /** A name is compared with this form and not with a secret, so that no answer reveals one. */
 const SECRET_SHAPE = /(?<![A-Za-z0-9])(?:al-(?:[a-z]{2,}-)?[A-Za-z0-9_-]{20,}|mdb_sa_sk_[A-Za-z0-9_-]{16,})/;
 
-export const keyName = z
-  .string()
-  .min(1)
-  // Atlas counts code points, as JSON Schema does.
-  .refine((name) => Array.from(name).length <= LONGEST_NAME, `must be at most ${LONGEST_NAME} characters long`)
-  .meta({ maxLength: LONGEST_NAME })
-  .refine((name) => firstInvisible(name) === undefined, {
-    error: ({ input }) =>
-      `must not hold control, invisible or unassigned characters; it has ${firstInvisible(String(input)) ?? 'one'}`,
-  })
-  .refine((name) => !SECRET_SHAPE.test(name) && !looksLikeModelKey(name), 'must not look like a secret')
-  .refine((name) => name.trim() === name, 'must not begin or end with a space')
-  .describe('Name of the key, unique in the project');
+export const keyName = () =>
+  z
+    .string()
+    .min(1)
+    // Atlas counts code points, as JSON Schema does.
+    .refine((name) => Array.from(name).length <= LONGEST_NAME, `must be at most ${LONGEST_NAME} characters long`)
+    .meta({ maxLength: LONGEST_NAME })
+    .refine((name) => firstInvisible(name) === undefined, {
+      error: ({ input }) =>
+        `must not hold control, invisible or unassigned characters; it has ${firstInvisible(String(input)) ?? 'one'}`,
+    })
+    .refine((name) => !SECRET_SHAPE.test(name) && !looksLikeModelKey(name), 'must not look like a secret')
+    .refine((name) => name.trim() === name, 'must not begin or end with a space')
+    .describe('Name of the key, unique in the project');
 
 /** Hosts are not shown the form, so that a name in its place comes here, and is answered with the id. */
-export const apiKeyId = z
-  .string()
-  .refine((id) => /^[A-Za-z0-9_-]{1,128}$/.test(id), {
-    error: 'must be the id of a key, not its name; list_ai_model_api_keys with nameContains finds the id',
-  })
-  .describe('Id of the key');
+export const apiKeyId = () =>
+  z
+    .string()
+    .refine((id) => /^[A-Za-z0-9_-]{1,128}$/.test(id), {
+      error: 'must be the id of a key, not its name; list_ai_model_api_keys with nameContains finds the id',
+    })
+    .describe('Id of the key');
 
 /** Where a name may stand in its place. */
 export function optionalKeyId(parameter: string) {
-  return apiKeyId.optional().describe(`Id of the key; not needed if ${parameter} is unique`);
+  return apiKeyId().optional().describe(`Id of the key; not needed if ${parameter} is unique`);
 }
 
 /** Compared with the name that the key has at that moment. */
-export const confirmName = z.string().min(1).max(LONGEST_NAME).describe("The key's present name, exactly");
+export const confirmName = () => z.string().min(1).max(LONGEST_NAME).describe("The key's present name, exactly");
 
 /** In place of an id. */
-export const exactName = confirmName.optional().describe('Its exact name, in place of apiKeyId');
+export const exactName = () => confirmName().optional().describe('Its exact name, in place of apiKeyId');
 
-export const nameContains = z
-  .string()
-  .min(1)
-  .max(LONGEST_NAME)
-  .optional()
-  .describe('Only names with this text in them');
+export const nameContains = () =>
+  z.string().min(1).max(LONGEST_NAME).optional().describe('Only names with this text in them');
 
 /** A word that Atlas defines: of any form without a slash. Hosts are not shown the form, since they pay for each byte. */
 const limitWord = (what: string) =>
   z.string().refine((word) => /^[^/\\]{1,100}$/.test(word), { error: `must be ${what}` });
 
-export const modelGroupName = limitWord('the name of a group of models, such as embed_large').describe(
-  'Group of models, such as embed_large',
-);
+export const modelGroupName = () =>
+  limitWord('the name of a group of models, such as embed_large').describe('Group of models, such as embed_large');
 
 /** They choose among several limits of one group. */
-export const limitScope = {
+export const limitScope = () => ({
   cloud: limitWord('a cloud').optional().describe('If the group has several limits'),
   geography: limitWord('a geography').optional(),
-};
+});
 
 const TELLER = 'create_ai_model_api_key';
 
@@ -165,13 +165,13 @@ export function entryName({ sinks }: ConfiguredSinks, what: string) {
     .meta({ description: what, ...(!isEntryShown([...sinks.values()]) && { [SHOWN_AS]: 'absent' }) });
 }
 
-export const dryRun = z.boolean().default(false).describe('Check only; change nothing');
+export const dryRun = () => z.boolean().default(false).describe('Check only; change nothing');
 
 /** What the rows of one call may take of a model's context: 20,000 with all else that the answer has. */
 export const MOST_TOKENS = 19_000;
 
 /** The part of a list that a call asks for. */
-export const page = {
+export const page = () => ({
   limit: z.int().min(1).max(LARGEST_LIMIT).default(DEFAULT_LIMIT).describe('A page ends at 20,000 tokens'),
   cursor: z.string().optional().describe('nextCursor of the result before'),
-};
+});

@@ -7,29 +7,30 @@ import { quoted } from './result-text.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 
-const output = resultSchema(['reconciled'], {
-  creates: z.array(
-    z.strictObject({
-      groupId: z.string(),
-      name: z.string(),
-      sink: z.string(),
-      entry: z.string().optional(),
-      openedAt: z.string(),
-      finding: z.enum(['under_way', 'delivered', 'orphan', 'deleted', 'gone', 'unknown']),
-      apiKeyIds: z.array(z.string()),
-      advice: z.string(),
-    }),
-  ),
-  others: z.array(
-    z.strictObject({
-      groupId: z.string(),
-      apiKeyId: z.string(),
-      name: z.string(),
-      ageSeconds: z.number().optional(),
-      inUse: z.boolean(),
-    }),
-  ),
-});
+const output = () =>
+  resultSchema(['reconciled'], {
+    creates: z.array(
+      z.strictObject({
+        groupId: z.string(),
+        name: z.string(),
+        sink: z.string(),
+        entry: z.string().optional(),
+        openedAt: z.string(),
+        finding: z.enum(['under_way', 'delivered', 'orphan', 'deleted', 'gone', 'unknown']),
+        apiKeyIds: z.array(z.string()),
+        advice: z.string(),
+      }),
+    ),
+    others: z.array(
+      z.strictObject({
+        groupId: z.string(),
+        apiKeyId: z.string(),
+        name: z.string(),
+        ageSeconds: z.number().optional(),
+        inUse: z.boolean(),
+      }),
+    ),
+  });
 
 export function reconcileAiModelApiKeys(context: ReconcileContext): Tool {
   return defineTool({
@@ -39,7 +40,7 @@ export function reconcileAiModelApiKeys(context: ReconcileContext): Tool {
       'Find creates and rotations that this server did not finish, and say what is true of each key: delivered, orphan (alive, never used, in no sink), gone, or unknown. ' +
       'Use it when a result says so. With apply, delivered keys are named and orphans deleted; the user may be asked.',
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: true },
-    input: z.strictObject({ apply: z.boolean().default(false).describe('Complete or delete their keys') }),
+    input: () => z.strictObject({ apply: z.boolean().default(false).describe('Complete or delete their keys') }),
     output,
     keyStateOfRefusal: 'not_applicable',
     async handle({ apply }, call) {

@@ -8,9 +8,10 @@ import { counted } from '../text/text.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 
-const output = resultSchema(['reset'], {
-  rateLimits: z.array(rateLimitSchema.extend({ previous: limitsSchema.optional() })),
-});
+const output = () =>
+  resultSchema(['reset'], {
+    rateLimits: z.array(rateLimitSchema().extend({ previous: limitsSchema().optional() })),
+  });
 
 export function resetAiModelRateLimits(context: LimitContext & Defaults): Tool {
   return defineTool({
@@ -20,11 +21,12 @@ export function resetAiModelRateLimits(context: LimitContext & Defaults): Tool {
       "Set a project's limits on requests and tokens per minute to the organization's values, for one group of models or for all of them; answers the limits before and after. " +
       'Use it when a project should have what its organization allows: limits that were lower go up. The user may be asked to confirm.',
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: true },
-    input: z.strictObject({
-      groupId: groupId(context),
-      modelGroupName: modelGroupName.optional().describe('Group of models; default all'),
-      ...limitScope,
-    }),
+    input: () =>
+      z.strictObject({
+        groupId: groupId(context),
+        modelGroupName: modelGroupName().optional().describe('Group of models; default all'),
+        ...limitScope(),
+      }),
     output,
     keyStateOfRefusal: 'not_applicable',
     subject: ({ groupId }) => ({ groupId }),

@@ -20,8 +20,8 @@ export function rotateAiModelApiKey(context: RotateToolContext): Tool {
       'Replace an AI model API key: create a new one of the same scope, put its secret in the place of the old secret in a sink, verify that, and only then delete the old key. ' +
       'Use it when a key should be renewed or may have leaked. If a step fails, the old key stays. The user may be asked to confirm.',
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
-    input: inputSchema(context),
-    output: outputSchema(context),
+    input: () => inputSchema(context),
+    output: () => outputSchema(context),
     keyStateOfRefusal: 'not_created',
     subject: ({ groupId, apiKeyId, sink }) => ({ groupId, apiKeyId, sink }),
     async handle(request, call) {
@@ -35,21 +35,21 @@ function inputSchema(context: RotateToolContext) {
   return z.strictObject({
     groupId: groupId(context),
     apiKeyId: optionalKeyId('confirmName'),
-    confirmName,
+    confirmName: confirmName(),
     sink: sinkParameter(context, 'Where the old secret is, if not where this server put it'),
     entry: entryName(context, 'Its name there; default as it was, or made from the name'),
-    newName: keyName.optional().describe('Default: the old name, once it is free'),
+    newName: keyName().optional().describe('Default: the old name, once it is free'),
     keepOld: z.boolean().default(false).describe('Keep the old key'),
-    dryRun,
+    dryRun: dryRun(),
   });
 }
 
 function outputSchema({ allowInlineSecret }: RotateToolContext) {
   return resultSchema(['rotated', 'planned'], {
-    key: keySchema.partial({ groupId: true }),
+    key: keySchema().partial({ groupId: true }),
     delivery: delivery(allowInlineSecret),
     oldKey: z.strictObject({ apiKeyId: z.string(), name: z.string(), state: z.enum(['deleted', 'kept']).optional() }),
-    ...planFields,
+    ...planFields(),
     warnings: z.array(z.string()),
   });
 }

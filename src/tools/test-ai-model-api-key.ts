@@ -9,16 +9,17 @@ import { quoted } from './result-text.ts';
 import { defineTool, type Answer, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 
-const output = resultSchema(['tested'], {
-  works: z.enum(['yes', 'refused', 'rate-limited', 'unreachable', 'unknown']),
-  status: z.number(),
-  errorCode: z.string(),
-  model: z.string(),
-  endpoint: z.string(),
-  sink: z.string(),
-  entry: z.string(),
-  key: shownKeySchema,
-});
+const output = () =>
+  resultSchema(['tested'], {
+    works: z.enum(['yes', 'refused', 'rate-limited', 'unreachable', 'unknown']),
+    status: z.number(),
+    errorCode: z.string(),
+    model: z.string(),
+    endpoint: z.string(),
+    sink: z.string(),
+    entry: z.string(),
+    key: shownKeySchema(),
+  });
 
 export function testAiModelApiKey(context: KeyTestContext & Defaults): Tool {
   return defineTool({
@@ -28,13 +29,14 @@ export function testAiModelApiKey(context: KeyTestContext & Defaults): Tool {
       'Use an AI model API key once, with its secret from its sink, to embed one word: says whether it works, is refused, is rate-limited or cannot be reached. ' +
       'Use it when a key is said not to work. The request is billed and counts as use; the secret is not shown.',
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
-    input: z.strictObject({
-      groupId: groupId(context),
-      apiKeyId: apiKeyId.optional(),
-      name: exactName,
-      sink: sinkParameter({ sinks: context.sinks }, 'Only from this sink'),
-      entry: entryName(context, 'Its name there'),
-    }),
+    input: () =>
+      z.strictObject({
+        groupId: groupId(context),
+        apiKeyId: apiKeyId().optional(),
+        name: exactName(),
+        sink: sinkParameter({ sinks: context.sinks }, 'Only from this sink'),
+        entry: entryName(context, 'Its name there'),
+      }),
     output,
     keyStateOfRefusal: 'not_applicable',
     subject: ({ groupId, apiKeyId, sink }) => ({ groupId, apiKeyId, sink }),

@@ -50,8 +50,8 @@ export interface Tool {
   readonly annotations: ToolAnnotations;
   /** What hosts are shown. Computed on each call; the build runs it, and the server has the result. */
   readonly definition: () => ToolDefinition;
-  /** Every result fits it exactly. */
-  readonly output: z.ZodObject;
+  /** Every result fits it exactly. Nothing needs it at run time: it is what hosts are shown, and what tests compare with. */
+  readonly output: () => z.ZodObject;
   /** What a refusal before anything was done says of the key: `not_created` for the tools that create one. */
   readonly keyStateOfRefusal: KeyState;
   /**
@@ -74,13 +74,15 @@ interface ToolParts<Input extends z.ZodObject> extends Pick<
   'name' | 'title' | 'annotations' | 'output' | 'keyStateOfRefusal'
 > {
   readonly description: string;
-  readonly input: Input;
+  /** Made by the first call: zod takes long to make a schema, and most servers use few of their tools. */
+  readonly input: () => Input;
   readonly subject?: (input: z.output<Input>) => Subject;
   readonly handle: (input: z.output<Input>, control: RequestContext) => Promise<Result<Answer>>;
 }
 
 export function defineTool<Input extends z.ZodObject>(parts: ToolParts<Input>): Tool {
-  const { name, title, description, annotations, input, output, keyStateOfRefusal, handle } = parts;
+  const { name, title, description, annotations, output, keyStateOfRefusal, handle } = parts;
+  let made: Input | undefined;
   return {
     name,
     title,
@@ -90,15 +92,16 @@ export function defineTool<Input extends z.ZodObject>(parts: ToolParts<Input>): 
       title,
       description,
       annotations: { title, ...annotations },
-      inputSchema: inputSchemaOf(input),
-      outputSchema: outputSchemaOf(output),
+      inputSchema: inputSchemaOf(parts.input()),
+      outputSchema: outputSchemaOf(output()),
     }),
     output,
     keyStateOfRefusal,
     async call(given, control, advise) {
+      const input = (made ??= parts.input());
       const { value, problems } = parseWith(input, asMeant(given, input));
       if (problems)
-        return failedResult(parts, inputFailure(parts, problems, await advise?.(given, problems, control.signal)));
+        return failedResult(parts, inputFailure(input, problems, await advise?.(given, problems, control.signal)));
       const about = parts.subject?.(value) ?? {};
       const answer = await handle(value, control);
       if (!answer.ok) return failedResult(parts, answer.failure, about);
@@ -150,12 +153,8 @@ function partsAsMeant(given: unknown, parameter: z.core.$ZodType | undefined): u
   return element instanceof z.ZodObject ? given.map((each: unknown) => asMeant(each, element)) : given;
 }
 
-function inputFailure<Input extends z.ZodObject>(
-  { input }: ToolParts<Input>,
-  problems: readonly SchemaProblem[],
-  advice = '',
-): Failure {
-  const accepted = Object.keys(input.shape).join(', ');
+function inputFailure({ shape }: z.ZodObject, problems: readonly SchemaProblem[], advice = ''): Failure {
+  const accepted = Object.keys(shape).join(', ');
   return refusal(
     'INVALID_INPUT',
     `${problems.map(({ field, message }) => `${field === '' ? 'arguments' : field}: ${message}`).join('; ')}.`,

@@ -8,10 +8,11 @@ import { quoted } from './result-text.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 
-const output = resultSchema(['updated'], {
-  key: shownKeySchema,
-  previousName: z.string(),
-});
+const output = () =>
+  resultSchema(['updated'], {
+    key: shownKeySchema(),
+    previousName: z.string(),
+  });
 
 export function updateAiModelApiKey(context: RenameContext & Defaults): Tool {
   return defineTool({
@@ -20,12 +21,13 @@ export function updateAiModelApiKey(context: RenameContext & Defaults): Tool {
     description:
       'Rename an AI model API key. Use it when a name no longer fits. Its secret stays valid, and where the secret was put is not touched; the scope of a key cannot be changed.',
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
-    input: z.strictObject({
-      groupId: groupId(context),
-      apiKeyId: apiKeyId.optional(),
-      currentName: exactName,
-      name: keyName.describe('New name, unique in the project'),
-    }),
+    input: () =>
+      z.strictObject({
+        groupId: groupId(context),
+        apiKeyId: apiKeyId().optional(),
+        currentName: exactName(),
+        name: keyName().describe('New name, unique in the project'),
+      }),
     output,
     keyStateOfRefusal: 'not_applicable',
     subject: ({ groupId, apiKeyId }) => ({ groupId, apiKeyId }),

@@ -9,17 +9,18 @@ import { quoted } from './result-text.ts';
 import { defineTool, type Tool } from './tool.ts';
 import { ok } from '../failure.ts';
 
-const limit = z.int().min(1).max(LARGEST_LIMIT).optional();
+const limit = () => z.int().min(1).max(LARGEST_LIMIT).optional();
 
 const LIMITS: readonly (readonly [name: keyof Limits, noun: string])[] = [
   ['requestsPerMinuteLimit', 'requests per minute'],
   ['tokensPerMinuteLimit', 'tokens per minute'],
 ];
 
-const output = resultSchema(['updated'], {
-  rateLimit: rateLimitSchema,
-  previous: limitsSchema,
-});
+const output = () =>
+  resultSchema(['updated'], {
+    rateLimit: rateLimitSchema(),
+    previous: limitsSchema(),
+  });
 
 export function updateAiModelRateLimit(context: LimitContext & Defaults): Tool {
   return defineTool({
@@ -29,17 +30,18 @@ export function updateAiModelRateLimit(context: LimitContext & Defaults): Tool {
       'Set the requests or tokens per minute that a project may use of a group of models, at most those of its organization; answers the limits before and after. ' +
       'Use it to raise or lower a limit. A number that is left out stays as it is.',
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
-    input: z
-      .strictObject({
-        groupId: groupId(context),
-        modelGroupName,
-        requestsPerMinuteLimit: limit,
-        tokensPerMinuteLimit: limit,
-        ...limitScope,
-      })
-      .refine((given) => LIMITS.some(([name]) => given[name] !== undefined), {
-        error: 'requestsPerMinuteLimit or tokensPerMinuteLimit is required',
-      }),
+    input: () =>
+      z
+        .strictObject({
+          groupId: groupId(context),
+          modelGroupName: modelGroupName(),
+          requestsPerMinuteLimit: limit(),
+          tokensPerMinuteLimit: limit(),
+          ...limitScope(),
+        })
+        .refine((given) => LIMITS.some(([name]) => given[name] !== undefined), {
+          error: 'requestsPerMinuteLimit or tokensPerMinuteLimit is required',
+        }),
     output,
     keyStateOfRefusal: 'not_applicable',
     subject: ({ groupId }) => ({ groupId }),

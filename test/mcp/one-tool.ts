@@ -22,8 +22,8 @@ function catalogOf(act: (control: RequestContext) => Promise<unknown>): Catalog 
     title: 'Try it',
     description: 'Does what a test says.',
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
-    input: z.strictObject({}),
-    output: z.strictObject({ outcome: z.literal('done'), result: z.unknown() }),
+    input: () => z.strictObject({}),
+    output: () => z.strictObject({ outcome: z.literal('done'), result: z.unknown() }),
     keyStateOfRefusal: 'not_applicable',
     async handle(_input, control) {
       const result = await act(control);

@@ -16,13 +16,14 @@ const echo = defineTool({
   title: 'Echo',
   description: 'Answers what it was given.',
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
-  input: z.strictObject({
-    text: z.string(),
-    word: z.string().min(1).optional(),
-    limit: z.int().default(50),
-    dryRun: z.boolean().default(false),
-  }),
-  output: z.strictObject({ given: z.unknown() }),
+  input: () =>
+    z.strictObject({
+      text: z.string(),
+      word: z.string().min(1).optional(),
+      limit: z.int().default(50),
+      dryRun: z.boolean().default(false),
+    }),
+  output: () => z.strictObject({ given: z.unknown() }),
   keyStateOfRefusal: 'not_applicable',
   handle: (given) => Promise.resolve(ok({ structured: { outcome: 'done', given }, summary: 'Done.' })),
 });

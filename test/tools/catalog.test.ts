@@ -165,7 +165,7 @@ describe.each(catalogOf().offered)('$name', (tool) => {
     expect(forbiddenIn(tool.inputSchema)).toEqual([]);
   });
   test('no result field holds a secret', () => {
-    expect(forbiddenIn(z.toJSONSchema(tool.output))).toEqual([]);
+    expect(forbiddenIn(z.toJSONSchema(tool.output()))).toEqual([]);
   });
   test('unknown parameters are refused, by the schema and by the call', async () => {
     expect(tool.inputSchema.additionalProperties).toBe(false);
@@ -206,7 +206,7 @@ describe.each(catalogOf().offered)('$name', (tool) => {
 
 test('a result can hold a secret only where the operator allowed the inline sink', () => {
   const [create] = catalogOf({ allowInlineSecret: true }).offered;
-  expect(propertyNames(create && z.toJSONSchema(create.output))).toContain('secret');
+  expect(propertyNames(create && z.toJSONSchema(create.output()))).toContain('secret');
 });
 
 test('read-only toolDefinitions the tools that change nothing, and the others answer why', async () => {

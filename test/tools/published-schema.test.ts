@@ -8,7 +8,8 @@ const validator = new AjvJsonSchemaValidator();
 
 const ERROR = { code: 'INTERNAL', message: 'x', hint: 'x', retryable: false, keyState: 'not_applicable' };
 
-describe.each(catalogOf({ allowInlineSecret: true }).offered)('$name', ({ output, outputSchema }) => {
+describe.each(catalogOf({ allowInlineSecret: true }).offered)('$name', ({ outputSchema, ...tool }) => {
+  const output = tool.output();
   const isAccepted = (value: unknown) =>
     validator.getValidator({ ...outputSchema, type: 'object', required: [...(outputSchema?.required ?? [])] })(value)
       .valid;

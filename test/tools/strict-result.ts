@@ -6,5 +6,5 @@ const catalog = catalogOf({ allowInlineSecret: true });
 
 /** @throws where the result has a field too many, too few, or of another kind */
 export function holdToSchema(tool: string, structured: unknown): void {
-  catalog.get(tool)?.output.parse(structured);
+  catalog.get(tool)?.output().parse(structured);
 }
