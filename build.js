@@ -55,8 +55,6 @@ const programOptions = {
   ...common,
   format: 'cjs',
   write: false,
-  // The log tells of an error its class.
-  keepNames: true,
 };
 
 /** Of package.json the program needs its version; the rest is for those who build it. */

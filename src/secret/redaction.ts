@@ -329,7 +329,12 @@ export function createLog(stream: Writable, threshold: LogLevel): Log {
   };
 }
 
+/** Of the classes of errors, of Node and of libraries. */
+const CLASS = /^[$A-Za-z]{1,40}$/;
+
 /** Of an unforeseen error only the class may be logged: its message may quote anything. */
 export function classOf(error: unknown): string {
-  return error instanceof Error ? error.constructor.name : typeof error;
+  if (!(error instanceof Error)) return typeof error;
+  // Not the name of its constructor, which is shortened in what ships.
+  return CLASS.test(error.name) ? error.name : 'Error';
 }
