@@ -1,5 +1,7 @@
 // Composes the whole server and the commands of their parts. A host that only lists the tools does not need it. No logic.
 
+// First: it sets how zod makes schemas.
+import './config/schema-issue.ts';
 import { rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';

@@ -1,9 +1,13 @@
 // Says in one sentence what is wrong with a value that a schema refused. It never quotes the value:
 // zod's own messages do (unknown keys), and a value may be a secret.
 
-import { safeParse } from 'zod/v4/core';
+import { config, safeParse } from 'zod/v4/core';
 import type * as z from 'zod/v4/core';
 import { hasRandomCapitals, looksLikeSecret } from './secret-text.ts';
+
+// zod writes a function for each object schema and evaluates it, which takes longer than most schemas are ever used. What
+// is made after this goes without.
+config({ jitless: true });
 
 export interface SchemaProblem {
   /** Where, such as `groupId` or `sinks.prod.argv.0`; empty for the whole value. */
