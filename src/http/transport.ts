@@ -3,7 +3,7 @@
 
 import { setFlagsFromString } from 'node:v8';
 import type { Dispatcher } from 'undici';
-import Agent from 'undici/lib/dispatcher/agent.js';
+import Pool from 'undici/lib/dispatcher/pool.js';
 import type { ProxySettings } from '../config/proxy.ts';
 import { systemCode } from '../files/file-problem.ts';
 import { goesThroughProxy, isTlsError, ProxyError, tunnelConnector } from './proxy-tunnel.ts';
@@ -54,6 +54,8 @@ const KEEP_ALIVE_MS = 30_000;
 // 10 MB to optimise it, and does so while the first reply comes in. As first compiled it parses such replies as well. The
 // budget is what may run of it before it is optimised; no other WebAssembly is in this program.
 setFlagsFromString('--wasm-tiering-budget=1000000000');
+// All of it is compiled at once, by several threads, and not each function when the first reply calls it.
+setFlagsFromString('--no-wasm-lazy-compilation');
 
 export interface TransportOptions {
   readonly baseUrl: URL;
@@ -75,16 +77,16 @@ export interface TlsIdentity {
 }
 
 export function createTransport(options: TransportOptions): Transport {
-  const { baseUrl, timeoutMs } = options;
+  const { timeoutMs } = options;
   const dispatcher = createDispatcher(options);
   return {
-    send: (request, signal) => exchange(dispatcher, baseUrl.origin, request, timeoutMs, signal),
+    send: (request, signal) => exchange(dispatcher, request, timeoutMs, signal),
     close: () => dispatcher.destroy(),
   };
 }
 
 function createDispatcher({ baseUrl, timeoutMs, proxy, tls }: TransportOptions): Dispatcher {
-  return new Agent({
+  return new Pool(baseUrl.origin, {
     keepAliveTimeout: KEEP_ALIVE_MS,
     // One timer of our own bounds the whole exchange.
     headersTimeout: 0,
@@ -100,7 +102,6 @@ function isProxied(baseUrl: URL, proxy: ProxySettings | undefined): proxy is Pro
 
 function exchange(
   dispatcher: Dispatcher,
-  origin: string,
   request: HttpRequest,
   timeoutMs: number,
   signal: AbortSignal | undefined,
@@ -122,7 +123,7 @@ function exchange(
     }, timeoutMs);
     signal?.addEventListener('abort', onAbort, { once: true });
     dispatcher.dispatch(
-      { origin, method, path, headers: { ...headers }, ...(body !== undefined && { body }) },
+      { method, path, headers: { ...headers }, ...(body !== undefined && { body }) },
       receiver.handler,
     );
   });

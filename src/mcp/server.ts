@@ -14,8 +14,6 @@ import {
   ErrorCode,
   GetPromptRequestSchema,
   ListPromptsRequestSchema,
-  isJSONRPCNotification,
-  isJSONRPCRequest,
   type JSONRPCMessage,
 } from '@modelcontextprotocol/sdk/types.js';
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
@@ -254,13 +252,9 @@ export function withRequestIdMap(transport: Transport): Transport {
 
 /** A request, or a cancellation of one, from whoever counted from 0. */
 function renamed<Message extends JSONRPCMessage>(message: Message, name: string): Message {
-  if (isJSONRPCRequest(message)) return message.id === 0 ? { ...message, id: name } : message;
-  if (
-    !isJSONRPCNotification(message) ||
-    message.method !== 'notifications/cancelled' ||
-    message.params?.requestId !== 0
-  )
-    return message;
+  if (!('method' in message)) return message;
+  if ('id' in message) return message.id === 0 ? { ...message, id: name } : message;
+  if (message.method !== 'notifications/cancelled' || message.params?.requestId !== 0) return message;
   return { ...message, params: { ...message.params, requestId: name } };
 }
 
@@ -270,6 +264,6 @@ function restored<Message extends JSONRPCMessage>(message: Message, name: string
 }
 
 function withArguments<Message extends JSONRPCMessage>(message: Message): Message {
-  if (!isJSONRPCRequest(message) || message.params?.arguments !== null) return message;
+  if (!('method' in message) || message.params?.arguments !== null) return message;
   return { ...message, params: { ...message.params, arguments: {} } };
 }
