@@ -197,7 +197,12 @@ describe('the nightly jobs', () => {
     for (const { name, secret } of sandbox.keys())
       expect(cluster.held(`default/${name}`, 'VOYAGE_API_KEY')).toBe(secret);
     // Their projects are worked on at once, so either may be made first.
-    expect(sandbox.keys().map(({ name }) => name).sort()).toEqual(['search-prod', 'search-staging']);
+    expect(
+      sandbox
+        .keys()
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual(['search-prod', 'search-staging']);
     sandbox.clearRequests();
     expect(await applied(home, args, env)).toMatchObject({ code: 0 });
     expect(
