@@ -11,6 +11,7 @@ import { build } from 'esbuild';
 import { notices } from './build/notices.js';
 import {
   builtinsOnUse,
+  builtinsWhenRead,
   evaluated,
   exchanged,
   fromMain,
@@ -19,6 +20,7 @@ import {
   programFile,
   programModule,
   requireApart,
+  usedSchemas,
 } from './build/split.js';
 
 const common = {
@@ -67,7 +69,12 @@ export async function buildServer(outfile, { plugins = [], complete = false } = 
     ...programOptions,
     ...programModule,
     entryPoints: ['src/program.ts'],
-    plugins: [fromMain, ...plugins, globalProcess, ...(complete ? [] : exchanged(LEFT_OUT))],
+    plugins: [
+      fromMain,
+      ...plugins,
+      globalProcess,
+      ...(complete ? [] : [builtinsWhenRead, usedSchemas, ...exchanged(LEFT_OUT)]),
+    ],
   });
   const { text } = program.outputFiles[0];
   const file = programFile(text);
@@ -82,6 +89,7 @@ export async function buildServer(outfile, { plugins = [], complete = false } = 
       ...plugins,
       globalProcess,
       builtinsOnUse,
+      builtinsWhenRead,
       ...exchanged(ONLY_VERSION),
       evaluated(/\/tools\/tool-definitions\.ts$/, 'toolDefinitions', run),
       evaluated(/\/prompts\/prompt-definitions\.ts$/, 'promptDefinitions', run),

@@ -8,3 +8,5 @@ export function loading(file: string): Plugin[];
 export function evaluated(filter: RegExp, name: string, run: (file: string) => Promise<object>): Plugin;
 export function exchanged(texts: Readonly<Record<string, string>>, options?: { readonly inPart?: boolean }): Plugin[];
 export const builtinsOnUse: Plugin;
+export const builtinsWhenRead: Plugin;
+export const usedSchemas: Plugin;

@@ -133,6 +133,30 @@ export const builtinsOnUse = {
 };
 
 /**
+ * In the program: modules of Node that take long to load and that most calls do not use. Each is loaded when one of its members
+ * is first read. undici reads two when it is loaded: how large headers may be, for which it gets Node's default, and
+ * a class of bodies of requests, which here are texts.
+ */
+export const builtinsWhenRead = {
+  name: 'builtins when read',
+  setup(building) {
+    building.onResolve({ filter: /^node:(?:child_process|http)$/ }, ({ path, importer }) =>
+      /[\\/]undici[\\/]/.test(importer) ? { path, namespace: 'of undici' } : { path, namespace: 'when read' },
+    );
+    building.onLoad({ filter: /.*/, namespace: 'of undici' }, () => ({
+      contents: 'module.exports = { maxHeaderSize: 16_384, IncomingMessage: class {} };',
+    }));
+    const imported = importedNames();
+    building.onLoad({ filter: /.*/, namespace: 'when read' }, ({ path }) => {
+      const members = (imported.get(path) ?? []).map((name) => `get ${name}() { return all().${name}; },`);
+      return {
+        contents: `const all = () => process.getBuiltinModule('${path}');\nmodule.exports = { ${members.join(' ')} };`,
+      };
+    });
+  },
+};
+
+/**
  * By module of Node: the names that the files of this project import of it. What a module exports depends on the Node that
  * builds, and the minifier chooses its names by all text that it sees.
  */
@@ -149,6 +173,26 @@ function importedNames() {
   }
   return new Map([...byModule].map(([path, names]) => [path, [...new Set(names)].sort()]));
 }
+
+/** Statements at the top of the SDK's file that make a schema of others. */
+const SCHEMA = /^((?:export )?const \w+ = )((?:z|\w+Schema)\.[\s\S]*?);\n(?=[^\s})])/gm;
+const FEWEST_SCHEMAS = 140;
+
+/** The SDK has a schema for each message of the protocol, and none that nothing uses need be made: they have no effect. */
+export const usedSchemas = {
+  name: 'used schemas',
+  setup(building) {
+    building.onLoad({ filter: /[\\/]@modelcontextprotocol[\\/]sdk[\\/]dist[\\/]esm[\\/]types\.js$/ }, ({ path }) => {
+      let schemas = 0;
+      const contents = readFileSync(path, 'utf8').replace(SCHEMA, (_all, declared, made) => {
+        schemas += 1;
+        return `${declared}/* @__PURE__ */ (() => ${made})();\n`;
+      });
+      const errors = schemas < FEWEST_SCHEMAS ? [{ text: `only ${schemas} schemas were found in ${path}` }] : [];
+      return { contents, errors };
+    });
+  },
+};
 
 /** Runs the file that matches while it builds, and puts the value of that export in its place. */
 export function evaluated(filter, name, run) {

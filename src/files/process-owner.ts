@@ -229,10 +229,10 @@ export async function withLock<T, E = FileProblem>(
 ): Promise<Result<T, E | FileProblem>> {
   // As temporary names do, it begins as the name does, so that git ignores it by `.env*` too.
   const prefix = `${besideName(name)}lock-`;
-  const end = performance.now() + waitMs;
+  const end = process.uptime() * 1000 + waitMs;
   let result = await tryLocked(directory, prefix, action);
   while (result === undefined) {
-    if (performance.now() > end) return failed(busy(path));
+    if (process.uptime() * 1000 > end) return failed(busy(path));
     await delay(randomInt(PAUSE.least, PAUSE.most + 1));
     result = await tryLocked(directory, prefix, action);
   }

@@ -94,16 +94,16 @@ function takesForms(host: ClientCapabilities | undefined): boolean {
 
 function askThrough(form: Form): Ask {
   return async (question) => {
-    const shown = performance.now();
+    const shown = process.uptime() * 1000;
     try {
       const asked = () => fillIn(form, question);
       const result = await form.progress.during('Waiting for the person to answer a form.', asked);
-      return performance.now() - shown < form.seenAfterMs ? unseen('at once') : judge(question, result);
+      return process.uptime() * 1000 - shown < form.seenAfterMs ? unseen('at once') : judge(question, result);
     } catch (error) {
       // No answer in time, an error of the host, an answer that the protocol does not know, or a host that has gone. The
       // message may quote what the host said.
       form.log('warning', `a form got no answer (${classOf(error)})`);
-      return unseen(performance.now() - shown < form.seenAfterMs ? 'at once' : 'silence');
+      return unseen(process.uptime() * 1000 - shown < form.seenAfterMs ? 'at once' : 'silence');
     }
   };
 }

@@ -102,10 +102,10 @@ async function recorded(
   context: RequestContext,
   { server, log, audit }: ServerParts,
 ): Promise<ToolResult> {
-  const started = performance.now();
+  const started = process.uptime() * 1000;
   const result = await callSafely(tool, input, context, log);
   const { name = '', version = '' } = server.getClientVersion() ?? {};
-  const durationMs = Math.round(performance.now() - started);
+  const durationMs = Math.round(process.uptime() * 1000 - started);
   for (const { subject, outcome } of result.each ?? [result])
     await audit({
       time: new Date().toISOString(),

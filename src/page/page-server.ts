@@ -75,7 +75,7 @@ function endInTime(session: Session, { lifeMs, signal, returnMs = RETURN_MS }: P
   // Without its script a page has no such connection, and is left in silence.
   let lastSeen: number | undefined;
   const looking = setInterval(() => {
-    const now = performance.now();
+    const now = process.uptime() * 1000;
     if (session.streams.size > 0) lastSeen = now;
     else if (lastSeen !== undefined && now - lastSeen > returnMs) session.end({ by: 'closed' });
   }, LOOK_EVERY_MS);

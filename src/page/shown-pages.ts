@@ -71,7 +71,7 @@ function showerOf(settings: PageSettings, open: Set<object>): Show {
     const leftMs = time.leftMs ?? PAGE_TIME_MS;
     const lifeMs = leftMs - keepsMs;
     if (lifeMs < SHORTEST_MS) return noBrowser('The time for pages of this call is used up.');
-    const begun = performance.now();
+    const begun = process.uptime() * 1000;
     const shown = {};
     open.add(shown);
     try {
@@ -81,7 +81,7 @@ function showerOf(settings: PageSettings, open: Set<object>): Show {
       return end;
     } finally {
       open.delete(shown);
-      time.leftMs = leftMs - (performance.now() - begun);
+      time.leftMs = leftMs - (process.uptime() * 1000 - begun);
     }
   };
 }

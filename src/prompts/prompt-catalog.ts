@@ -203,7 +203,7 @@ function quietly(stopping: AbortSignal): RequestContext {
 function remembering<Found>(forMs: number): (question: string, lookUp: () => Promise<Found>) => Promise<Found> {
   const answers = new Map<string, { readonly found: Promise<Found>; readonly until: number }>();
   return (question, lookUp) => {
-    const now = performance.now();
+    const now = process.uptime() * 1000;
     for (const [asked, { until }] of answers) if (until < now) answers.delete(asked);
     const answer = answers.get(question) ?? { found: lookUp(), until: now + forMs };
     answers.set(question, answer);

@@ -51,11 +51,11 @@ export function createAdminApi(transport: Transport, authenticator: Authenticato
   return {
     close: () => transport.close(),
     async call(call, signal) {
-      const started = performance.now();
+      const started = process.uptime() * 1000;
       for (let repeats = 0; ; repeats += 1) {
         const result = await callOnce(transport, authenticator, version.for(call), call, signal);
         if (result.ok) return call.read(result.value);
-        const elapsedMs = performance.now() - started;
+        const elapsedMs = process.uptime() * 1000 - started;
         const wait = waitBeforeRepeat({ ...call, failure: result.failure, repeats, elapsedMs }, Math.random());
         if (wait === undefined) return result;
         // Ends early where the caller gives up.
