@@ -187,13 +187,15 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
+const fsyncAsync = promisify(fsync);
+
 /**
  * Resolves when what was written to the open file would survive a power failure. All other calls on files here are
  * synchronous, since the kernel answers them from its memory in microseconds: a create makes a hundred of them, and Node's
  * thread pool takes ten times as long as the answer. A disk may take long, and other calls of tools go on meanwhile.
  */
 export function toDisk(file: number): Promise<void> {
-  return promisify(fsync)(file);
+  return fsyncAsync(file);
 }
 
 /** As {@link toDisk}, of an open directory. Windows cannot, and need not; some file systems (FUSE, SMB) say EINVAL. */

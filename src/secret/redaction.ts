@@ -27,6 +27,8 @@ const MODEL_KEY = /(?<![A-Za-z0-9])al-(?:[a-z]{2,}-)?[A-Za-z0-9_-]{20,}/g;
 const known = new Map<string, readonly string[]>();
 /** Of those that have the form of a secret. */
 const strong = new Map<string, readonly string[]>();
+/** The same as a string of JSON spells them. */
+const spelled = new Map<string, readonly string[]>();
 const runs = createRuns();
 
 /** Whether a value can be a secret, and cannot be a word, an id or a time that this server says of its own. */
@@ -46,6 +48,10 @@ export function remember(value: string): void {
   known.set(value, forms);
   if (!hasSecretForm(value)) return;
   strong.set(value, forms);
+  spelled.set(
+    value,
+    forms.map((form) => JSON.stringify(form).slice(1, -1)),
+  );
   runs.add(value);
 }
 
@@ -53,6 +59,7 @@ export function remember(value: string): void {
 export function disclose(value: string): void {
   known.delete(value);
   strong.delete(value);
+  spelled.delete(value);
   runs.remove(value);
 }
 
@@ -100,11 +107,8 @@ export function redactJson(json: string): string {
     return redact(json);
   }
   const text = JSON.stringify(value);
-  // Most documents hold no form as a string of JSON spells it. A walk through the list of tools would have V8 optimize it, at each
-  // start and for 4 MB.
-  const forms = [...strong.values()].flat();
-  const isClean = forms.every((form) => !text.includes(JSON.stringify(form).slice(1, -1)));
-  return isClean ? text : JSON.stringify(redactStrings(value));
+  // Most documents hold no form. A walk through the list of tools would have V8 optimize it, at each start and for 4 MB.
+  return formsIn(text, spelled).length === 0 ? text : JSON.stringify(redactStrings(value));
 }
 
 type Forms = ReadonlyMap<string, readonly string[]>;
@@ -163,7 +167,8 @@ const RUN = 8;
 /** Eight characters of a hexadecimal value occur in other ids by chance. */
 const HEXADECIMAL_RUN = 12;
 const SYMBOLS = 36;
-const DIGRAM = SYMBOLS * SYMBOLS;
+/** A run is looked up by the number of its first letters. */
+const BEGINNING = 4;
 /** Text in which a part may be encoded: base64, base64url, hexadecimal or percent-encoded hexadecimal. */
 const ENCODED = /[A-Za-z0-9+/_=%-]{16,}/g;
 
@@ -183,12 +188,12 @@ function createRuns(): Runs {
   const note = (value: string) => {
     const length = /^[0-9a-f-]+$/i.test(value) ? HEXADECIMAL_RUN : RUN;
     const letters = lettersOf(value);
-    if (beginnings.length === 0) beginnings = new Uint8Array(DIGRAM * DIGRAM);
+    if (beginnings.length === 0) beginnings = new Uint8Array(SYMBOLS ** BEGINNING);
     for (const order of [letters, Array.from(letters).reverse().join('')]) {
       for (let at = 0; at + length <= order.length; at += 1) {
         const known = pieces.get(length) ?? new Set();
         pieces.set(length, known.add(order.slice(at, at + length)));
-        beginnings[beginningAt(order, at)] = 1;
+        beginnings[Number.parseInt(order.slice(at, at + BEGINNING), SYMBOLS)] = 1;
       }
     }
   };
@@ -219,8 +224,12 @@ type Span = readonly [from: number, to: number];
 
 function spansIn(letters: string, pieces: ReadonlyMap<number, ReadonlySet<string>>, beginnings: Uint8Array): Span[] {
   const spans: Span[] = [];
-  for (let at = 0; at + RUN <= letters.length; at += 1) {
-    if (beginnings[beginningAt(letters, at)] !== 1) continue;
+  // Of the letters before `at + BEGINNING`: a search is one step for each letter.
+  let beginning = 0;
+  for (let at = 1 - BEGINNING; at + RUN <= letters.length; at += 1) {
+    const next = symbolOf(letters.charCodeAt(at + BEGINNING - 1));
+    beginning = (beginning % SYMBOLS ** (BEGINNING - 1)) * SYMBOLS + next;
+    if (at < 0 || beginnings[beginning] !== 1) continue;
     for (const [length, known] of pieces) {
       if (!known.has(letters.slice(at, at + length))) continue;
       const last = spans.at(-1);
@@ -240,12 +249,6 @@ function symbolOf(code: number): number {
   if (code >= 48 && code <= 57) return code - 48;
   const lower = code | 32;
   return lower >= 97 && lower <= 122 && code < 128 ? lower - 87 : -1;
-}
-
-/** The number of the four letters there. */
-function beginningAt(letters: string, at: number): number {
-  const symbol = (offset: number) => symbolOf(letters.charCodeAt(at + offset));
-  return (symbol(0) * SYMBOLS + symbol(1)) * DIGRAM + symbol(2) * SYMBOLS + symbol(3);
 }
 
 /** @param spans of the text's letters and digits */
