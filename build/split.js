@@ -133,19 +133,27 @@ export const builtinsOnUse = {
 };
 
 /**
+ * What undici takes of modules of Node when it is loaded: how large headers may be (Node's default), a class of bodies of
+ * requests, which here are texts, and the function by which it checks itself.
+ */
+const OF_UNDICI = {
+  'node:http': 'module.exports = { maxHeaderSize: 16_384, IncomingMessage: class {} };',
+  'node:assert': `module.exports = (holds, message = 'undici found itself wrong') => {
+    if (!holds) throw message instanceof Error ? message : new Error(message);
+  };`,
+};
+
+/**
  * In the program: modules of Node that take long to load and that most calls do not use. Each is loaded when one of its members
- * is first read. undici reads two when it is loaded: how large headers may be, for which it gets Node's default, and
- * a class of bodies of requests, which here are texts.
+ * is first read; undici, which reads them at once, gets what it needs of them.
  */
 export const builtinsWhenRead = {
   name: 'builtins when read',
   setup(building) {
-    building.onResolve({ filter: /^node:(?:child_process|http)$/ }, ({ path, importer }) =>
+    building.onResolve({ filter: /^node:(?:assert|child_process|http)$/ }, ({ path, importer }) =>
       /[\\/]undici[\\/]/.test(importer) ? { path, namespace: 'of undici' } : { path, namespace: 'when read' },
     );
-    building.onLoad({ filter: /.*/, namespace: 'of undici' }, () => ({
-      contents: 'module.exports = { maxHeaderSize: 16_384, IncomingMessage: class {} };',
-    }));
+    building.onLoad({ filter: /.*/, namespace: 'of undici' }, ({ path }) => ({ contents: OF_UNDICI[path] }));
     const imported = importedNames();
     building.onLoad({ filter: /.*/, namespace: 'when read' }, ({ path }) => {
       const members = (imported.get(path) ?? []).map((name) => `get ${name}() { return all().${name}; },`);

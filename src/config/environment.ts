@@ -41,7 +41,7 @@ function without(names: RegExp, environment: Environment): Readonly<Record<strin
   return Object.fromEntries(all.filter(([name]) => !names.test(name)));
 }
 
-const QUOTED = /^(["'`“”‘’])(.*)["'`“”‘’]$/s;
+const QUOTED = /^(["'`\u2018\u2019\u201C\u201D])(.*)["'`\u2018\u2019\u201C\u201D]$/s;
 
 /** Each form with the words that describe it. The value itself is never shown: it may contain a secret. */
 const FORMS: readonly (readonly [form: RegExp, words: string])[] = [

@@ -31,10 +31,7 @@ export function firstOf(items: readonly string[]): string {
 }
 
 /** Characters that a terminal may interpret as a command, or does not show. */
-const UNSHOWABLE = new RegExp(
-  String.raw`[\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2028\u2029${BLANK}]`,
-  'gu',
-);
+const UNSHOWABLE = String.raw`[\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2028\u2029${BLANK}]`;
 
 export function isWell(checks: readonly Check[]): boolean {
   return checks.every(({ status }) => status !== 'failed');
@@ -64,5 +61,5 @@ function summary(checks: readonly Check[]): string {
 
 /** For a terminal. Redacted before and after, since the characters that are removed may be within a secret. */
 export function printable(text: string): string {
-  return redact(redact(text).replace(UNSHOWABLE, ''));
+  return redact(redact(text).replace(new RegExp(UNSHOWABLE, 'gu'), ''));
 }

@@ -174,12 +174,9 @@ function problemOf(known: readonly PromptArgument[], values: ReadonlyMap<string,
   return wrong?.accepts && `${wrong.name} ${wrong.accepts.rule}.`;
 }
 
-/** Characters that can hide text, change its order or break a line, of which JSON itself escapes only some. */
-const HIDING = new RegExp(INVISIBLE, 'gu');
-
-/** One line of JSON that shows all there is. */
+/** One line of JSON that shows all there is: of the characters that hide text or change its order, JSON itself escapes only some. */
 function asData(value: string): string {
-  return JSON.stringify(value).replace(HIDING, (hiding) =>
+  return JSON.stringify(value).replace(new RegExp(INVISIBLE, 'gu'), (hiding) =>
     // Each of its UTF-16 units.
     hiding.replace(/[\s\S]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`),
   );

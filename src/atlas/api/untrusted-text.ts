@@ -4,11 +4,8 @@
 import { hasModelKey, redactOutside, redactProse, sharesRun } from '../../secret/redaction.ts';
 import { BLANK, withEscapes, withoutInvisible, type JsonObject } from '../../text/text.ts';
 
-/** As in text/invisible.ts, but for spaces, and within emoji too: in prose nothing is lost with them. */
-const UNSHOWABLE = new RegExp(
-  String.raw`[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Cs}\p{Default_Ignorable_Code_Point}${BLANK}]`,
-  'gu',
-);
+/** As INVISIBLE of text/text.ts, but for spaces, and within emoji too: in prose nothing is lost with them. */
+const UNSHOWABLE = String.raw`[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Cs}\p{Default_Ignorable_Code_Point}${BLANK}]`;
 /** Nearly all text is, and is told from the rest at once. */
 const PLAIN = /^[ -~]*$/;
 const LINE_BREAKS = /[\t\n\v\f\r\u0085\u2028\u2029]+/g;
@@ -66,7 +63,7 @@ function bounded(text: string, longest: number): string {
 
 function oneLine(text: string): string {
   if (PLAIN.test(text)) return text;
-  return text.replace(LINE_BREAKS, ' ').replace(UNSHOWABLE, '');
+  return text.replace(LINE_BREAKS, ' ').replace(new RegExp(UNSHOWABLE, 'gu'), '');
 }
 
 function shortened(text: string, longest: number): string {
