@@ -23,16 +23,16 @@ export async function measureCreate(given) {
   const { atlas, folder, pace } = given;
   const least = await bundle('bench/least-server.js', join(folder, 'least-server.mjs'), { minify: true });
   const setting = { ...given, least };
-  const samples = LATENCIES.map((latency) => ({ latency, bareMs: [], first: [], second: [], further: [] }));
+  const samples = LATENCIES.map((latency) => ({ latency, loads: [], first: [], second: [], further: [] }));
   const starts = STARTS[pace];
   // Start 0 is a warm-up of the stand-in, of undici and of the disk.
   for (let start = 0; start <= Math.max(...Object.values(starts)); start += 1) {
     for (const each of samples.filter(({ latency }) => start <= starts[latency])) {
       await atlas.delay(each.latency);
-      const bareMs = await startOfBareResponder(setting);
+      const loads = await startsWithoutThisServer(setting);
       const [first, second, ...further] = await createsOfOneServer(setting, start);
       if (start === 0) continue;
-      each.bareMs.push(bareMs);
+      each.loads.push(loads);
       each.first.push(first);
       each.second.push(second);
       each.further.push(...further);
@@ -42,11 +42,19 @@ export async function measureCreate(given) {
   return { diskMs: summary(await syncedWrites(folder)), latencies: samples.map(summaries) };
 }
 
-/** What a first create loads is measured by it: both are the time that Node takes to load a program on this machine. */
-async function startOfBareResponder({ folder }) {
-  const bare = startServer(fileURLToPath(new URL('bare.js', import.meta.url)), { folder });
-  const { toolsListMs } = await greet(bare);
-  await bare.end();
+/**
+ * What a first create loads is measured by them: how long a bare responder takes to start, and how much longer the least
+ * server does, which loads the SDK and undici before its first answer.
+ */
+async function startsWithoutThisServer({ atlas, folder, least }) {
+  const bareMs = await startOf(fileURLToPath(new URL('bare.js', import.meta.url)), { folder });
+  return { bareMs, leastLoadMs: (await startOf(least, { folder, env: atlas.environment })) - bareMs };
+}
+
+async function startOf(script, options) {
+  const server = startServer(script, options);
+  const { toolsListMs } = await greet(server);
+  await server.end();
   return toolsListMs;
 }
 
@@ -87,15 +95,19 @@ export function create(server, name) {
   return timeCall(server, { name: 'create_ai_model_api_key', arguments: { name }, outcome: 'delivered' });
 }
 
-function summaries({ latency, bareMs, first, second, further }) {
+function summaries({ latency, loads, first, second, further }) {
   const firstMore = pairwise(first, second, (one, other) => one.serverMs - other.serverMs);
+  const leastMore = pairwise(first, second, (one, other) => one.leastMs - other.leastMs);
+  const leastLoads = pairwise(leastMore, loads, (more, { leastLoadMs }) => leastLoadMs + more);
   return {
     latency,
     first: summarize(first),
     second: summarize(second),
     further: summarize(further),
     firstMoreMs: summary(firstMore),
-    firstMoreStarts: summary(pairwise(firstMore, bareMs, ratio)),
+    firstMoreStarts: summary(pairwise(firstMore, loads, (more, { bareMs }) => more / bareMs)),
+    leastMoreMs: summary(leastLoads),
+    firstMoreLeasts: summary(pairwise(firstMore, leastLoads, ratio)),
   };
 }
 
@@ -154,12 +166,12 @@ export function createTable({ diskMs, latencies }) {
       return [`${latency} ms`, which, ...cells, requests.join('; or '), sockets.join('; or ')];
     }),
   );
-  const { firstMoreMs, firstMoreStarts, further } = latencies[0];
+  const { firstMoreMs, firstMoreStarts, leastMoreMs, firstMoreLeasts, further } = latencies[0];
   const { leastOwnMs } = further;
   return [
     '### One create, next to the same HTTP requests sent by undici alone, and to the least server that does the same',
     table([head, ...rows]),
-    `The first create takes ${spread(firstMoreMs)} ms more than the second: ${spread(firstMoreStarts, times)} times the start of a bare responder.`,
+    `The first create takes ${spread(firstMoreMs)} ms more than the second: ${spread(firstMoreStarts, times)} times the start of a bare responder. The least server takes ${spread(leastMoreMs)} ms to load and for its own first create above its second: this server takes ${spread(firstMoreLeasts, times)} times that.`,
     `A further create costs the least server ${spread(leastOwnMs)} ms of its own: stdio, the SDK and the waits for the disk. A file of 500 bytes written with fsync takes ${spread(diskMs)} ms here; a create waits for the disk several times, one after the other. Requests and new sockets as the stand-in counted them, the same of all three.`,
   ].join('\n\n');
 }

@@ -21,6 +21,7 @@ export interface Results {
       readonly second: Creates;
       readonly further: Creates;
       readonly firstMoreStarts: Summary;
+      readonly firstMoreLeasts: Summary;
     }[];
   };
   /** By the number of projects, the most last. The memory is the peak, in bytes. */

@@ -16,6 +16,12 @@ const LIMITS = [
     times,
     ({ create }) => create?.latencies[0].firstMoreStarts,
   ],
+  [
+    'first create above the second, times what the least server loads and takes',
+    1,
+    times,
+    ({ create }) => create?.latencies[0].firstMoreLeasts,
+  ],
   ['MB of memory of apply over 500 projects, at its peak', 150e6, megabytes, ({ apply }) => apply?.at(-1).memory],
   ['ms of apply a key, 500 projects to 100', 2.5, times, ({ apply }) => apply?.at(-1).eachToFirst],
   ['bytes of the two files of the bundle', 1e6, whole, ({ size }) => size?.bundle],

@@ -16,7 +16,8 @@ function row(table: string, name: string): string[] | undefined {
 const creates = { requests: ['list_keys, create_key'], ownMs: summary([5]), aboveLeastMs: summary([2]) };
 
 function createsWith(firstMore: readonly number[]) {
-  return { create: { latencies: [{ second: creates, further: creates, firstMoreStarts: summary(firstMore) }] } };
+  const [firstMoreStarts, firstMoreLeasts] = [summary(firstMore), summary([1])];
+  return { create: { latencies: [{ second: creates, further: creates, firstMoreStarts, firstMoreLeasts }] } };
 }
 
 test('what has a spread is shown with it, and its median is judged', () => {
@@ -32,7 +33,7 @@ test('a count is shown without a range, and may be as much as the limit', () => 
 
 test('of the requests of a create the most that there were count', () => {
   const second = { ...creates, requests: ['list_keys, create_key', 'token, list_keys, list_keys, create_key'] };
-  const latencies = [{ second, further: creates, firstMoreStarts: summary([1]) }];
+  const latencies = [{ second, further: creates, firstMoreStarts: summary([1]), firstMoreLeasts: summary([1]) }];
   expect(row(limitsTable({ create: { latencies } }), 'requests of a create')).toEqual(['4', '3', 'NO']);
 });
 
