@@ -1,8 +1,17 @@
 // The seams of the build: what is put in the place of a module, and that nothing is left out in silence.
 
+import { runInNewContext } from 'node:vm';
 import { build, type Metafile, type Plugin } from 'esbuild';
 import { expect, test } from 'vitest';
-import { evaluated, exchanged, loading, programFile, requireApart } from '../../build/split.js';
+import {
+  builtinsWhenRead,
+  evaluated,
+  exchanged,
+  loading,
+  programFile,
+  requireApart,
+  usedSchemas,
+} from '../../build/split.js';
 
 async function bundled(contents: string, plugins: Plugin[]): Promise<string> {
   const stdin = { contents, resolveDir: import.meta.dirname };
@@ -56,4 +65,25 @@ test('a file of this server that is in both parts ends the build, by name, unles
   expect(() => {
     requireApart(inputs('src/program.ts', 'src/secret/secret.ts', ...listed), main);
   }).toThrow(/: src\/secret\/secret\.ts$/);
+});
+
+test('a module of Node that takes long to load is loaded when a member of it is read', async () => {
+  const text = await bundled(`import { spawn } from 'node:child_process'; globalThis.later = () => spawn;`, [
+    builtinsWhenRead,
+  ]);
+  const loaded: string[] = [];
+  const process = { getBuiltinModule: (name: string) => (loaded.push(name), { spawn: 'spawn' }) };
+  const world: { process: object; later?: () => unknown } = { process };
+  runInNewContext(text, world);
+  expect(loaded).toEqual([]);
+  expect(world.later?.()).toBe('spawn');
+  expect(loaded).toEqual(['node:child_process']);
+});
+
+test('of the schemas of the SDK only those that are used are in the bundle', async () => {
+  const using = `import { PingRequestSchema } from '@modelcontextprotocol/sdk/types.js'; console.log(PingRequestSchema);`;
+  const [used, all] = [await bundled(using, [usedSchemas]), await bundled(using, [])];
+  for (const text of [used, all]) expect(text).toContain('"ping"');
+  expect(all).toContain('"sampling/createMessage"');
+  expect(used).not.toContain('"sampling/createMessage"');
 });

@@ -36,6 +36,8 @@ async function runHardened(action: string) {
 test.each([
   ['thrown', "setImmediate(() => { throw new TypeError('al-canary') });", 'TypeError'],
   ['rejected', "void Promise.reject(new RangeError('al-canary'));", 'RangeError'],
+  ['of a library', "throw Object.assign(new Error('al-canary'), { name: 'ZodError' });", 'ZodError'],
+  ['with a text for a name', "throw Object.assign(new Error(), { name: 'al-canary-1' });", 'Error'],
   ['no error at all', "void Promise.reject('al-canary');", 'string'],
 ])(
   'of an error that nothing caught (%s) only its class comes out, and no report is written',
