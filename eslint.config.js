@@ -103,7 +103,10 @@ export default defineConfig(
       'max-lines-per-function': ['error', { max: 40, skipBlankLines: true, skipComments: true }],
       'no-restricted-globals': [
         'error',
-        { name: 'performance', message: 'It loads eight modules of Node when it is first read; process.uptime() none.' },
+        {
+          name: 'performance',
+          message: 'It loads eight modules of Node when it is first read; process.uptime() none.',
+        },
       ],
       'no-restricted-syntax': [
         'error',
