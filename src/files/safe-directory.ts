@@ -187,15 +187,13 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-const fsyncAsync = promisify(fsync);
-
 /**
  * Resolves when what was written to the open file would survive a power failure. All other calls on files here are
  * synchronous, since the kernel answers them from its memory in microseconds: a create makes a hundred of them, and Node's
  * thread pool takes ten times as long as the answer. A disk may take long, and other calls of tools go on meanwhile.
  */
 export function toDisk(file: number): Promise<void> {
-  return fsyncAsync(file);
+  return promisify(fsync)(file);
 }
 
 /** As {@link toDisk}, of an open directory. Windows cannot, and need not; some file systems (FUSE, SMB) say EINVAL. */
