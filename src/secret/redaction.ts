@@ -169,6 +169,7 @@ const HEXADECIMAL_RUN = 12;
 const SYMBOLS = 36;
 /** A run is looked up by the number of its first letters. */
 const BEGINNING = 4;
+const WITHOUT_FIRST = SYMBOLS ** (BEGINNING - 1);
 /** Text in which a part may be encoded: base64, base64url, hexadecimal or percent-encoded hexadecimal. */
 const ENCODED = /[A-Za-z0-9+/_=%-]{16,}/g;
 
@@ -228,7 +229,7 @@ function spansIn(letters: string, pieces: ReadonlyMap<number, ReadonlySet<string
   let beginning = 0;
   for (let at = 1 - BEGINNING; at + RUN <= letters.length; at += 1) {
     const next = symbolOf(letters.charCodeAt(at + BEGINNING - 1));
-    beginning = (beginning % SYMBOLS ** (BEGINNING - 1)) * SYMBOLS + next;
+    beginning = (beginning % WITHOUT_FIRST) * SYMBOLS + next;
     if (at < 0 || beginnings[beginning] !== 1) continue;
     for (const [length, known] of pieces) {
       if (!known.has(letters.slice(at, at + length))) continue;
