@@ -202,9 +202,13 @@ export const usedSchemas = {
   },
 };
 
-/** Runs the file that matches while it builds, and puts the value of that export in its place. */
+/**
+ * Runs the file that matches while it builds, and puts the value of that export in its place: as text, which V8 parses sooner
+ * than an expression of the same size (https://v8.dev/blog/cost-of-javascript-2019#json).
+ */
 export function evaluated(filter, name, run) {
-  return replaced(filter, async (file) => `export const ${name} = ${JSON.stringify((await run(file))[name])};`);
+  const valueOf = async (file) => JSON.stringify((await run(file))[name]);
+  return replaced(filter, async (file) => `export const ${name} = JSON.parse(${JSON.stringify(await valueOf(file))});`);
 }
 
 /** Puts these texts in the place of the modules that match. A part of the program need not import each of them. */
