@@ -16,7 +16,7 @@ import { instructions } from './mcp/instructions.ts';
 import { serveStdio } from './mcp/stdio.ts';
 import { promptDefinitions } from './prompts/prompt-definitions.ts';
 import { FIRST_PROJECT } from './sandbox/first-project.ts';
-import { createLog, classOf } from './secret/redaction.ts';
+import { classOf, createLog, say } from './secret/redaction.ts';
 import { configuredTools, type ToolDefinition } from './tools/tool-definition.ts';
 import { toolDefinitions } from './tools/tool-definitions.ts';
 
@@ -24,7 +24,7 @@ async function main(argv: readonly string[]): Promise<number> {
   if (isForPeople(argv)) return carryOut(parseCommandLine(argv));
   const config = await orConfigError(async () => settingsFrom(parseCommandLine(argv)));
   const problem = config instanceof ConfigError ? config.message : undefined;
-  if (problem !== undefined) process.stderr.write(`atlas-model-keys-mcp: ${problem}\n`);
+  if (problem !== undefined) say(`atlas-model-keys-mcp: ${problem}`);
   // A person at a terminal has read it. A host shows nobody stderr: there the server stays, and says it to every call.
   if (problem !== undefined && process.stdin.isTTY) return 2;
   const exitCode = await serveHost(config instanceof ConfigError ? config.message : config);
@@ -33,7 +33,7 @@ async function main(argv: readonly string[]): Promise<number> {
 
 function serveHost(settings: Config | string): Promise<number> {
   const config = typeof settings === 'string' ? undefined : settings;
-  const log = createLog(process.stderr, config?.logLevel ?? 'warning');
+  const log = createLog(config?.logLevel ?? 'warning');
   const uncaught = closeSideDoors(log);
   const shown = config ? definitionsWith(config) : configuredTools(toolDefinitions, { readOnly: false });
   const start = {
@@ -90,7 +90,7 @@ function promptsFor(tools: readonly ToolDefinition[]) {
 
 async function run(commandLine: CommandLine): Promise<number> {
   const { apply: wanted, json } = commandLine;
-  const uncaught = closeSideDoors(createLog(process.stderr, 'warning'));
+  const uncaught = closeSideDoors(createLog('warning'));
   const { apply, doctor } = await import('./program.ts');
   const load = () => settingsFrom(commandLine);
   const ended = wanted ? apply(load, { ...wanted, json }, packageJson.version) : doctor(load, json);
@@ -107,7 +107,7 @@ async function removeTemporary(): Promise<void> {
 }
 
 async function setUp(commandLine: CommandLine): Promise<number> {
-  const uncaught = closeSideDoors(createLog(process.stderr, 'warning'));
+  const uncaught = closeSideDoors(createLog('warning'));
   const { setup } = await import('./program.ts');
   const { givenSettings, isAtCustomaryPlace } = await import('./config/given-settings.ts');
   const { execPath, argv, stdin, stdout } = process;
@@ -126,7 +126,7 @@ async function setUp(commandLine: CommandLine): Promise<number> {
 function reportEnd(error: unknown): number {
   const isConfig = error instanceof ConfigError;
   const defect = `INTERNAL (${classOf(error)})`;
-  process.stderr.write(`atlas-model-keys-mcp: ${isConfig ? error.message : defect}\n`);
+  say(`atlas-model-keys-mcp: ${isConfig ? error.message : defect}`);
   return isConfig ? 2 : 1;
 }
 

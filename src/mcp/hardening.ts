@@ -15,8 +15,6 @@ export function closeSideDoors(log: Log): Promise<void> {
   });
   process.umask(0o077);
   writeNoReports(process.report);
-  // A host that closes stderr must not turn each line of the log into an uncaught error.
-  process.stderr.on('error', () => undefined);
   return new Promise((resolve) => {
     const onUncaught = (error: unknown) => {
       log('error', `INTERNAL (uncaught ${classOf(error)})`);

@@ -319,26 +319,30 @@ function once(done: (error?: Error | null) => void): (error?: Error | null) => v
 }
 
 const LEVELS = ['debug', 'info', 'warning', 'error', 'silent'] as const;
-
 type LogLevel = (typeof LEVELS)[number];
 
 /** One line to stderr. Callers pass fixed texts, names and codes, never a value from outside. */
 export type Log = (level: Exclude<LogLevel, 'silent'>, message: string) => void;
 
-export function createLog(stream: Writable, threshold: LogLevel): Log {
+export function createLog(threshold: LogLevel): Log {
   return (level, message) => {
-    if (LEVELS.indexOf(level) >= LEVELS.indexOf(threshold)) {
-      stream.write(`${redact(`atlas-model-keys-mcp ${level}: ${message}`)}\n`);
-    }
+    if (LEVELS.indexOf(level) >= LEVELS.indexOf(threshold)) say(redact(`atlas-model-keys-mcp ${level}: ${message}`));
   };
 }
 
-/** Of the classes of errors, of Node and of libraries. */
-const CLASS = /^[$A-Za-z]{1,40}$/;
+let isHeard = false;
+
+/** A line to stderr. Node makes that stream when it is first asked for, and most servers have nothing to say when they start. */
+export function say(line: string): void {
+  // A host that closes stderr must not turn each line into an uncaught error.
+  if (!isHeard) process.stderr.on('error', () => undefined);
+  isHeard = true;
+  process.stderr.write(`${line}\n`);
+}
 
 /** Of an unforeseen error only the class may be logged: its message may quote anything. */
 export function classOf(error: unknown): string {
   if (!(error instanceof Error)) return typeof error;
   // Not the name of its constructor, which is shortened in what ships.
-  return CLASS.test(error.name) ? error.name : 'Error';
+  return /^[$A-Za-z]{1,40}$/.test(error.name) ? error.name : 'Error';
 }

@@ -18,7 +18,7 @@ async function runHardened(action: string) {
   const contents = `
     import { closeSideDoors } from '${sources}/mcp/hardening.ts';
     import { createLog } from '${sources}/secret/redaction.ts';
-    const uncaught = closeSideDoors(createLog(process.stderr, 'debug'));
+    const uncaught = closeSideDoors(createLog('debug'));
     void uncaught.then(() => process.exit(1));
     ${action}`;
   await build({
