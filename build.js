@@ -89,7 +89,6 @@ export async function buildServer(outfile, { plugins = [], complete = false } = 
       ...plugins,
       globalProcess,
       builtinsOnUse,
-      builtinsWhenRead,
       ...exchanged(ONLY_VERSION),
       evaluated(/\/tools\/tool-definitions\.ts$/, 'toolDefinitions', run),
       evaluated(/\/prompts\/prompt-definitions\.ts$/, 'promptDefinitions', run),

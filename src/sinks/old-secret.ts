@@ -20,12 +20,12 @@ export function oldSecretIn(bytes: Buffer, replaced: Replaced): OldSecret | unde
   return isOld(value, replaced) ? { secret: new Secret(value), lineEnd } : undefined;
 }
 
-/** The caller wipes them. */
 /** Whether a value that is not shown may give way: the journal knows what was put there last, and where that was. */
 export function isLastAt(replaced: Replaced | undefined, place: string): boolean {
   return replaced?.isLastHere === true && (replaced.place ?? place) === place;
 }
 
+/** The caller wipes them. */
 export function bytesOf({ secret, lineEnd }: OldSecret): Buffer {
   return Buffer.from(openSecret(secret) + lineEnd, 'utf8');
 }
