@@ -1,5 +1,5 @@
 // Test settings. No file shares state with another: a worker runs one after the other, and each begins with modules of its
-// own (test/fresh-modules.ts); what comes from node_modules is loaded once a worker.
+// own (test/before-each-file.ts); what comes from node_modules is loaded once a worker.
 
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
@@ -20,7 +20,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     isolate: false,
-    setupFiles: ['test/fresh-modules.ts'],
+    setupFiles: ['test/before-each-file.ts'],
     // Most tests wait most of the time: for a process, a time limit, a reply that is held up.
     maxWorkers: Math.min(2 * availableParallelism(), 16),
     // Of tests that are declared concurrent, which wait for nothing but replies.

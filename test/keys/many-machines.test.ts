@@ -255,6 +255,8 @@ async function step(world: World, [what, which]: Choice): Promise<void> {
   await delay(1);
 }
 
+/** Each lane tries other values. */
+const SEED = fc.readConfigureGlobal().seed ?? 0;
 const choices = fc.array(fc.tuple(fc.nat({ max: 1000 }), fc.nat({ max: 1 << 16 })), {
   minLength: STEPS,
   maxLength: STEPS,
@@ -265,7 +267,7 @@ describe.skipIf(process.platform !== 'linux').concurrent('many machines', () => 
   test.each(Array.from({ length: LANES }, (_unused, lane) => lane))(
     `${STEPS} steps, ${RUNS_A_LANE} times (lane %i)`,
     { timeout: 240_000 },
-    async () => {
+    async (lane) => {
       // Of a failure the seed and the path are in the message.
       await fc.assert(
         fc.asyncProperty(unique, choices, async (uniqueNames, history) => {
@@ -278,7 +280,12 @@ describe.skipIf(process.platform !== 'linux').concurrent('many machines', () => 
             await world.close();
           }
         }),
-        { numRuns: RUNS_A_LANE, interruptAfterTimeLimit: 200_000, endOnFailure: process.env.CI !== undefined },
+        {
+          seed: SEED + lane,
+          numRuns: RUNS_A_LANE,
+          interruptAfterTimeLimit: 200_000,
+          endOnFailure: process.env.CI !== undefined,
+        },
       );
     },
   );

@@ -110,53 +110,55 @@ interface Word {
 }
 
 const DECLARES = new Set(['export', 'declare', 'typeset', 'readonly']);
-/** A command follows. */
-const LEADS = new Set(['if', 'then', 'elif', 'else', 'while', 'until', 'do', '{', '!', 'time']);
-/** What begins a list of commands, and what ends it. */
-const ENDS = new Map([
-  ['{', '}'],
-  ['if', 'fi'],
-  ['do', 'done'],
+/** By the word in front of a list of commands: the words that may end it, of which some begin the next one. */
+const LISTS = new Map([
+  ['{', ['}']],
+  ['if', ['then']],
+  ['elif', ['then']],
+  ['then', ['elif', 'else', 'fi']],
+  ['else', ['fi']],
+  ['while', ['do']],
+  ['until', ['do']],
+  ['do', ['done']],
 ]);
-const LAST_WORDS = [...ENDS.values()];
-/** What ends a list of commands, the last words aside. */
-const NEXT_WORDS = new Set(['then', 'elif', 'else', 'do']);
-/** Not the beginning of a list. */
-const PREFIXES = new Set(['!', 'time']);
+const FIRST_WORDS = ['{', 'if', 'while', 'until'];
+/** After bash(1), Reserved words. */
+const RESERVED = new Set([
+  ...[...LISTS].flatMap(([word, ends]) => [word, ...ends]),
+  ...['!', 'time', 'for', 'select', 'in', 'case', 'esac', 'function', 'coproc', '[[', ']]'],
+]);
 
-interface Lists {
-  /** The words that are still to come. */
-  readonly ends: string[];
-  /** Whether the innermost one has no command yet: bash ends none that is so. */
-  isEmpty: boolean;
+/** Where the reading of commands stands. */
+interface Place {
+  /** The words in front of the lists that are open. */
+  readonly lists: string[];
+  /** Whether bash ends no list here, and no text: a list has no command yet, or a pipe, `&&` or `||` goes on. */
+  isUnfinished: boolean;
+  isPiped: boolean;
+  /** Whether `&&` or `||` stands in front. */
+  isJoined: boolean;
 }
 
 const ASSIGNMENT = /^([A-Za-z_]\w*)(\+?=)([^]*)$/;
 
 /**
  * What `source` would assign, as far as that can be told without a shell: assignments, `export`, quotes, comments and
- * continued lines. No command is run and nothing is expanded.
+ * continued lines, also in braces, `if`, `while` and `until`. No command is run and nothing is expanded.
  *
- * Undefined for a text of Windows lines, an open quote, a redirection, a group, a function, a line that begins with `;`, an
- * empty list of commands, or a brace, `fi` or `done` that ends nothing, where bash reads no further.
+ * Undefined for a text of Windows lines, an open quote, a redirection, a parenthesis, other reserved words, lists of commands
+ * that another process runs, and for what bash refuses: it reads no further there.
  */
 function readAsBash(text: string): Variables | undefined {
   if (text.includes('\r\n')) return undefined;
   const found = new Map<string, string>();
   const cursor = cursorOn(text);
-  const lists: Lists = { ends: [], isEmpty: false };
+  const place: Place = { lists: [], isUnfinished: false, isPiped: false, isJoined: false };
   let command: Word[] = [];
-  let isPiped = false;
   while (cursor.isInside()) {
     if (cursor.take(/(?:[ \t]|\\\n)+|#[^\n]*/y) !== undefined) continue;
     const end = cursor.take(/\n|&&|\|\||[;&|]/y)?.[0];
     if (end !== undefined) {
-      // No command to end: bash reads no further.
-      if (end !== '\n' && command.length === 0) return undefined;
-      if (!isBalanced(command, lists)) return undefined;
-      // A part of a pipe, and what runs in the background, is another process.
-      if (!isPiped && !/^[|&]$/.test(end)) assignAsBash(command, found);
-      isPiped = end === '|' || (isPiped && command.length === 0);
+      if (!runAsBash(command, end, place, found)) return undefined;
       command = [];
       continue;
     }
@@ -164,23 +166,42 @@ function readAsBash(text: string): Variables | undefined {
     if (word === undefined) return undefined;
     command.push(word);
   }
-  if (!isBalanced(command, lists) || lists.ends.length > 0) return undefined;
-  if (!isPiped) assignAsBash(command, found);
-  return found;
+  const isRead = runAsBash(command, '\n', place, found) && !place.isUnfinished && place.lists.length === 0;
+  return isRead ? found : undefined;
 }
 
-/** Keeps account of the lists of commands that are open. */
-function isBalanced(command: readonly Word[], lists: Lists): boolean {
-  for (const { raw } of command) {
-    const isLast = LAST_WORDS.includes(raw);
-    if (lists.isEmpty && (isLast || NEXT_WORDS.has(raw))) return false;
-    lists.isEmpty = LEADS.has(raw) && !PREFIXES.has(raw);
-    const end = ENDS.get(raw);
-    if (end !== undefined) lists.ends.push(end);
-    else if (isLast) return lists.ends.pop() === raw;
-    else if (!LEADS.has(raw)) return true;
-  }
+/** Assigns what a command assigns, up to its end. False where bash refuses it, or these rules do not tell. */
+function runAsBash(command: readonly Word[], end: string, place: Place, found: Map<string, string>): boolean {
+  if (command.length === 0) return end === '\n';
+  const simple = behindReserved(command, place);
+  if (simple === undefined) return false;
+  const isList = simple.length < command.length;
+  if (simple.length > 0) place.isUnfinished = false;
+  if (place.isUnfinished) return end === '\n' && !place.isPiped;
+  // What is in a pipe, and what runs in the background, is another process.
+  const isElsewhere = place.isPiped || end === '|' || end === '&';
+  if ((place.isPiped && isList) || (isElsewhere && simple.length === 0) || (end === '&' && place.isJoined))
+    return false;
+  if (!isElsewhere) assignAsBash(simple, found);
+  place.isPiped = end === '|';
+  place.isJoined = end === '&&' || end === '||' || (place.isPiped && place.isJoined);
+  place.isUnfinished = place.isPiped || place.isJoined;
   return true;
+}
+
+/** The command without the words in front that begin and end lists. Undefined where bash takes no such word. */
+function behindReserved(command: readonly Word[], place: Place): readonly Word[] | undefined {
+  let isEnded = false;
+  for (const [each, { raw }] of command.entries()) {
+    if (!RESERVED.has(raw)) return isEnded ? undefined : command.slice(each);
+    const isEnd = LISTS.get(place.lists.at(-1) ?? '')?.includes(raw) ?? false;
+    if (isEnd ? place.isUnfinished : isEnded || !FIRST_WORDS.includes(raw)) return undefined;
+    if (isEnd) place.lists.pop();
+    isEnded = !LISTS.has(raw);
+    if (!isEnded) place.lists.push(raw);
+    place.isUnfinished = !isEnded;
+  }
+  return [];
 }
 
 function wordAt({ take }: Cursor): Word | undefined {
@@ -190,12 +211,10 @@ function wordAt({ take }: Cursor): Word | undefined {
       take(/\\\n/y) ??
       take(/'([^']*)'|"((?:\\[^]|[^"\\])*)"/y) ??
       take(
-        /(\$'(?:\\[^]|[^'\\])*'|`(?:\\[^]|[^`\\])*`|\$\{[^}]*\}|\$?\((?:\\[^]|'[^']*'|"(?:\\[^]|[^"\\])*"|[^()'"\\])*\))/y,
+        /(\$'(?:\\[^]|[^'\\])*'|`(?:\\[^]|[^`\\])*`|\$\{[^}]*\}|\$\((?:\\[^]|'[^']*'|"(?:\\[^]|[^"\\])*"|[^()'"\\])*\))/y,
       ) ??
       take(/(\\[^]?|\$|[^\s\\'"`$;&|()<>]+|[^\S \t\n])/y);
     if (part === undefined) break;
-    // A group, not a list of values or a command's output.
-    if (part[0].startsWith('(') && !raw.endsWith('=')) return undefined;
     raw += part[0] === '\\\n' ? '' : part[0];
     plain += part[1] ?? part[2] ?? '';
   }
@@ -204,10 +223,9 @@ function wordAt({ take }: Cursor): Word | undefined {
 
 /** A variable in front of a command is only that command's. */
 function assignAsBash(command: readonly Word[], found: Map<string, string>): void {
-  const words = command.slice(command.findIndex(({ raw }) => !LEADS.has(raw)));
-  const declares = words.findIndex(({ raw }) => !ASSIGNMENT.test(raw));
-  if (declares >= 0 && !DECLARES.has(words[declares]?.raw ?? '')) return;
-  for (const { plain } of words.slice(declares + 1)) {
+  const declares = command.findIndex(({ raw }) => !ASSIGNMENT.test(raw));
+  if (declares >= 0 && !DECLARES.has(command[declares]?.raw ?? '')) return;
+  for (const { plain } of command.slice(declares + 1)) {
     const [, name = '', sign, value = ''] = ASSIGNMENT.exec(plain) ?? [];
     if (sign !== undefined) found.set(name, sign === '+=' ? (found.get(name) ?? '') + value : value);
   }

@@ -84,7 +84,10 @@ const text = fc
   .map(({ lines, ending, isEnded, mark }) => mark + lines.join(ending) + (isEnded ? ending : ''));
 
 /** Where rules and program once disagreed. */
-const FOUND_BY_CHANCE = ['C_1 = r \\', '{ # c\n}\nA=1\n', 'A=1\nif true; then\nfi\nB=2\n', '{ ! # c\n}\nA=1\n'];
+const FOUND_BY_CHANCE = [
+  ...['C_1 = r \\', '{ # c\n}\nA=1\n', 'A=1\nif true; then\nfi\nB=2\n', '{ ! # c\n}\nA=1\n'],
+  ...['{\nA=1\njunk |\n}\nB=2\n', 'A=1\n{ B=2; } | junk\n', 'A=1 &&\n', 'A=1\nthen B=2\n', 'A=1\njunk B=(1 2)\n'],
+];
 
 /** The programs say only whether all went well, so the texts that the rules refuse are not compared. */
 function compare(real: RealReader, texts: readonly string[]): number {
@@ -119,3 +122,78 @@ describe('the rules find what the program itself finds', () => {
     });
   }
 });
+
+const wordsOfBash = fc
+  .array(
+    fc.constantFrom(
+      ...[
+        'A=1',
+        'export A=3',
+        'junk',
+        'true',
+        '{',
+        '}',
+        '{ A=4',
+        '} B=5',
+        'fi',
+        'if true',
+        'then',
+        'then A=6',
+        'elif true',
+      ],
+      ...[
+        'else',
+        'while junk',
+        'until true',
+        'do',
+        'done',
+        '!',
+        'time',
+        'for x in a',
+        'case x in',
+        'esac',
+        'function',
+        'in',
+      ],
+      ...[
+        '|',
+        '&&',
+        '||',
+        ';',
+        '&',
+        '| A=8',
+        '&& B=9',
+        'A=1 |',
+        '# c',
+        '"x y"',
+        'F={',
+        'G=}',
+        '{}',
+        '[[',
+        ']]',
+        'A=(1 2)',
+      ],
+    ),
+    { minLength: 1, maxLength: 3 },
+  )
+  .chain((words) => fc.constantFrom(' ', ' ; ', '; ').map((between) => words.join(between)));
+
+const bash = REAL_READERS.find(({ name }) => name === 'bash') ?? expect.fail('no bash');
+test.skipIf(!bash.isInstalled)(
+  `bash reads as far as its rules say, whatever words stand in a text${bash.isInstalled ? '' : ' (not installed: bash)'}`,
+  { timeout: 60_000 },
+  () => {
+    // The line between them is what may depend on the words above.
+    const texts = fc
+      .sample(fc.array(wordsOfBash, { maxLength: 5 }), 2000)
+      .map((lines) => `${lines.join('\n')}\n:\nLAST=1\n`);
+    const ruled = texts.filter((each) => rulesOf(bash).read(each) !== undefined).slice(0, 400);
+    for (const [each, found] of bash.readAll(ruled).entries()) {
+      const last = rulesOf(bash)
+        .read(ruled[each] ?? '')
+        ?.get('LAST');
+      expect({ text: ruled[each], last: found?.get('LAST') }).toEqual({ text: ruled[each], last });
+    }
+    expect(ruled.length).toBeGreaterThan(200);
+  },
+);
