@@ -4,10 +4,11 @@
 
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { VaultSpec } from '../../src/config/store-spec.ts';
+import { rotateKey } from '../../src/keys/rotate.ts';
 import { openSinks } from '../../src/sinks/kinds.ts';
 import { containing } from '../matching.ts';
 import { vaultStandIn } from '../sinks/stores/vault-stand-in.ts';
-import { GROUP, benchFor, reconciled } from './bench.ts';
+import { GROUP, benchFor, quiet, reconciled } from './bench.ts';
 
 const TOKEN = 'canary-token-of-a-store-0123456789';
 
@@ -102,6 +103,25 @@ describe('where the store shows no value', () => {
     other.put('app', OTHERS);
     expect(await rotate(sinksAt(other.address))).toMatchObject({ failure: { code: 'SINK_ENTRY_EXISTS' } });
     expect(other.current('app')).toEqual(OTHERS);
+  });
+
+  test('a rotation leaves a version that only a look has named since', async () => {
+    const { context, create, rotate, keys, vault, reconcile } = await late();
+    await create();
+    const [old] = keys();
+    vault.fault = ({ path, method }) =>
+      path.includes('/data/') && method !== 'GET' ? { status: 500, body: { errors: ['canceled'] } } : undefined;
+    expect(await rotate()).toMatchObject({ failure: { keyState: 'unknown' } });
+    const made = keys().find(({ apiKeyId }) => apiKeyId !== old?.apiKeyId) ?? expect.fail('no new key');
+    vault.fault = () => undefined;
+    vault.put('app', { KEY: made.secret });
+    expect(await reconcile()).toMatchObject([{ finding: 'delivered' }]);
+    vault.put('app', OTHERS);
+    vault.tokens.set(TOKEN, WRITES);
+    const { apiKeyId, name } = keys().find((key) => key.apiKeyId === made.apiKeyId) ?? expect.fail('it is gone');
+    const request = { groupId: GROUP, apiKeyId, confirmName: name, sink: 'store', keepOld: false, dryRun: false };
+    expect(await rotateKey(context, request, quiet())).toMatchObject({ failure: { code: 'SINK_ENTRY_EXISTS' } });
+    expect(vault.current('app')).toEqual(OTHERS);
   });
 
   test('a rotation leaves a version that is not the one that was read back once', async () => {
