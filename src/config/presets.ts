@@ -43,8 +43,30 @@ const PASS_LOOK = [
   'exit 1',
 ].join('\n');
 
-/** Also whether there is a symbolic link that leads nowhere, which would be written through. */
-const fileLook = (file: string) => ['test', '-e', file, '-o', '-h', file] as const;
+/**
+ * Whether there is such a file, or a symbolic link that leads nowhere, which would be written through. One of the codes of
+ * {@link FILE_REFUSALS} where what is written could not be read back, or no file can be made.
+ * @param proof runs the programs on no secret; `$1` is the file, behind it stand the other words
+ */
+function fileLook(proof: string, file: string, ...words: string[]): NonNullable<Expansion['exists']> {
+  const look = [
+    proof,
+    '[ ! -e "$1" ] && [ ! -h "$1" ] || exit 0',
+    'folder=${1%/*}/',
+    '[ -d "$folder" ] || exit 3',
+    '[ -w "$folder" ] && [ -x "$folder" ] || exit 4',
+    'exit 1',
+  ];
+  return ['/bin/sh', '-c', look.join('\n'), 'sh', file, ...words];
+}
+
+const FILE_REFUSALS: Refusals = {
+  3: ['There is no folder for the file.', 'Make the folder that the path of the sink names, or correct the path.'],
+  4: [
+    'The folder for the file cannot be written.',
+    'Let the user that runs this server write there, or choose another.',
+  ],
+};
 
 export const presets: Readonly<Record<string, Preset>> = {
   keychain: {
@@ -103,9 +125,25 @@ export const presets: Readonly<Record<string, Preset>> = {
     expand({ target: file, fragment, query }) {
       const [recipient, identity] = [query('recipient'), query('identity')];
       if (recipient === undefined || !isFile(file) || fragment !== undefined) return undefined;
-      const readBack: Partial<Expansion> =
-        identity === undefined ? {} : { verify: ['age', '-d', '-i', identity, file], remove: ['rm', '-f', file] };
-      return { argv: ['age', '-r', recipient, '-o', file], exists: fileLook(file), absent: [1], ...readBack };
+      const argv = ['age', '-r', recipient, '-o', file] as const;
+      const encrypts = 'age -r "$2" </dev/null >/dev/null || exit 5';
+      if (identity === undefined) return { argv, exists: fileLook(encrypts, file, recipient), absent: [1] };
+      const both = `${encrypts}\nage -r "$2" </dev/null | age -d -i "$3" || exit 6`;
+      return {
+        argv,
+        remove: ['rm', '-f', file],
+        exists: fileLook(both, file, recipient, identity),
+        verify: ['age', '-d', '-i', identity, file],
+        absent: [1],
+      };
+    },
+    refusals: {
+      ...FILE_REFUSALS,
+      5: ['age cannot encrypt for the recipient of the sink.', 'See the recipient that age-keygen -y prints.'],
+      6: [
+        'age cannot decrypt with the identity of the sink what it encrypts for its recipient.',
+        'Name the file of the identity to which the recipient belongs, or none.',
+      ],
     },
   },
   keepassxc: {
@@ -135,13 +173,19 @@ export const presets: Readonly<Record<string, Preset>> = {
     expand({ target: file, fragment }) {
       if (!isFile(file) || fragment !== undefined) return undefined;
       const name = `--name=${file.slice(file.lastIndexOf('/') + 1)}`;
+      const proof =
+        'systemd-creds encrypt --with-key=host "$2" - - </dev/null | systemd-creds decrypt "$2" - - || exit 5';
       return {
         argv: ['systemd-creds', 'encrypt', '--with-key=host', name, '-', file],
         remove: ['rm', '-f', file],
-        exists: fileLook(file),
+        exists: fileLook(proof, file, name),
         verify: ['systemd-creds', 'decrypt', name, file, '-'],
         absent: [1],
       };
+    },
+    refusals: {
+      ...FILE_REFUSALS,
+      5: ['systemd-creds cannot encrypt for this host.', 'Run this server as root, on the host that is to decrypt.'],
     },
   },
   'podman-secret': {

@@ -40,6 +40,61 @@ test.skipIf(reasonOf(AGE) !== undefined && process.env.CI === undefined)(
   },
 );
 
+/** As `age` and `systemd-creds` find out before a key is made; a folder that is not there is `gone`. */
+const UNREADY: readonly (readonly [string, string, RegExp])[] = [
+  ['a folder that is not there', 'age:HOME/gone/x.age?recipient=OWN', /no folder/],
+  ['a folder that is a file', 'age:HOME/identity/x.age?recipient=OWN&identity=HOME/identity', /no folder/],
+  ['no recipient', 'age:HOME/x.age?recipient=age1nobody', /cannot encrypt/],
+  ['a recipient of somebody else', 'age:HOME/x.age?recipient=OTHER&identity=HOME/identity', /cannot decrypt/],
+  ['an identity that is not there', 'age:HOME/x.age?recipient=OWN&identity=HOME/gone', /cannot decrypt/],
+  ['a folder that is not there', 'systemd-creds:HOME/gone/x.cred', /no folder/],
+];
+
+for (const [what, uri, message] of UNREADY) {
+  const isOfAge = uri.startsWith('age');
+  const reason = isOfAge ? reasonOf(AGE) : process.getuid?.() === 0 ? reasonOf(['systemd-creds']) : 'for root only';
+  test.skipIf(reason !== undefined && (process.env.CI === undefined || reason.startsWith('for')))(
+    `a place is refused beforehand: ${what} (${uri})${reason === undefined ? '' : ` (${reason})`}`,
+    async () => {
+      const home = realHome();
+      onTestFinished(() => home.close());
+      const { OWN, OTHER } = isOfAge ? recipientsIn(home) : { OWN: '', OTHER: '' };
+      const named = uri.replaceAll('HOME', home.path).replace('OWN', OWN).replace('OTHER', OTHER);
+      expect(await sinkOf(named, home).preflight(REFERENCE, 'prove')).toMatchObject({
+        ok: false,
+        failure: { code: 'SINK_NOT_READY', message: expect.stringMatching(message) as unknown },
+      });
+    },
+  );
+}
+
+test.skipIf(reasonOf(AGE) !== undefined && process.env.CI === undefined)(
+  'age: a secret is not replaced by what its identity could not decrypt',
+  async () => {
+    const home = realHome();
+    onTestFinished(() => home.close());
+    const { OWN, OTHER } = recipientsIn(home);
+    const file = home.at('voyage.dev.age');
+    const old = 'al-canary-of-an-old-key-01234567odu2';
+    done(home, 'age', ['-r', OWN, '-o', file], old);
+    const sink = sinkOf(`age:${home.at('{entry}')}.age?recipient=${OTHER}&identity=${home.at('identity')}`, home);
+    const replaced = { maskedSecret: 'al-****odu2' };
+    expect(await sink.preflight(REFERENCE, 'prove', replaced)).toMatchObject({
+      ok: false,
+      failure: { code: 'SINK_NOT_READY' },
+    });
+    expect(done(home, 'age', ['-d', '-i', home.at('identity'), file])).toBe(old);
+  },
+);
+
+function recipientsIn(home: RealHome) {
+  const [OWN = '', OTHER = ''] = ['identity', 'other'].map((name) => {
+    done(home, 'age-keygen', ['-o', home.at(name)]);
+    return done(home, 'age-keygen', ['-y', home.at(name)]);
+  });
+  return { OWN, OTHER };
+}
+
 describeContract({
   name: 'age:',
   skipped: reasonOf(AGE),
