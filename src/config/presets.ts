@@ -43,6 +43,19 @@ const PASS_LOOK = [
   'exit 1',
 ].join('\n');
 
+/** Whether there is such an entry, behind which stands the command that lists groups and entries; its last word is the database. */
+const KEEPASS_LOOK = [
+  'entry=$1 group=${1%/*}',
+  'shift',
+  'list=$("$@") || exit 3',
+  'has() { printf "%s\\n" "$list" | grep -qxF -e "$1"; }',
+  'has "$entry" && exit 0',
+  '[ "$group" = "$entry" ] || has "$group/" || exit 4',
+  'for database do :; done',
+  '[ -w "$database" ] || exit 5',
+  'exit 1',
+].join('\n');
+
 /**
  * Whether there is such a file, or a symbolic link that leads nowhere, which would be written through. One of the codes of
  * {@link FILE_REFUSALS} where what is written could not be read back, or no file can be made.
@@ -151,19 +164,26 @@ export const presets: Readonly<Record<string, Preset>> = {
     brief: 'an entry of a KeePass database that a key file opens',
     testedWith: 'keepassxc-cli 2.7.4',
     queries: ['key'],
-    expand({ target: database, fragment: entry, query }) {
+    expand({ target: database, fragment: entry, query, platform }) {
       const key = query('key');
       if (key === undefined || !isFile(database) || !entry || entry.startsWith('/') || entry.endsWith('/'))
         return undefined;
       const run = (verb: string, ...options: string[]) =>
         ['keepassxc-cli', verb, '-q', '--no-password', '-k', key, ...options, database] as const;
+      const list = run('ls', '-R', '-f');
       return {
         argv: [...run('add', '-p'), entry],
         replace: [...run('edit', '-p'), entry],
-        exists: run('ls', '-R', '-f'),
-        existsLine: entry,
         verify: [...run('show', '-s', '-a', 'Password'), entry],
+        ...(platform === 'win32'
+          ? { exists: list, existsLine: entry }
+          : { exists: ['/bin/sh', '-c', KEEPASS_LOOK, 'sh', entry, ...list], absent: [1] }),
       };
+    },
+    refusals: {
+      3: ['keepassxc-cli cannot open the database.', 'See that the database and its key file are there.'],
+      4: ['The database has no such group.', 'Make it by keepassxc-cli mkdir, or name another.'],
+      5: ['The database cannot be written.', 'Let the user that runs this server write its file.'],
     },
   },
   'systemd-creds': {

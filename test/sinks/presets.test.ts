@@ -40,7 +40,7 @@ test.skipIf(reasonOf(AGE) !== undefined && process.env.CI === undefined)(
   },
 );
 
-/** As `age` and `systemd-creds` find out before a key is made; a folder that is not there is `gone`. */
+/** As `age`, `keepassxc-cli` and `systemd-creds` find out before a key is made; a folder that is not there is `gone`. */
 const UNREADY: readonly (readonly [string, string, RegExp])[] = [
   ['a folder that is not there', 'age:HOME/gone/x.age?recipient=OWN', /no folder/],
   ['a folder that is a file', 'age:HOME/identity/x.age?recipient=OWN&identity=HOME/identity', /no folder/],
@@ -48,17 +48,29 @@ const UNREADY: readonly (readonly [string, string, RegExp])[] = [
   ['a recipient of somebody else', 'age:HOME/x.age?recipient=OTHER&identity=HOME/identity', /cannot decrypt/],
   ['an identity that is not there', 'age:HOME/x.age?recipient=OWN&identity=HOME/gone', /cannot decrypt/],
   ['a folder that is not there', 'systemd-creds:HOME/gone/x.cred', /no folder/],
+  ['a database that is not there', 'keepassxc:HOME/gone.kdbx?key=HOME/key#x', /cannot open/],
+  ['a group that is not there', 'keepassxc:HOME/db.kdbx?key=HOME/key#team/x', /no such group/],
 ];
 
+const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
+  age: AGE,
+  keepassxc: ['keepassxc-cli'],
+  'systemd-creds': ['systemd-creds'],
+};
+
 for (const [what, uri, message] of UNREADY) {
-  const isOfAge = uri.startsWith('age');
-  const reason = isOfAge ? reasonOf(AGE) : process.getuid?.() === 0 ? reasonOf(['systemd-creds']) : 'for root only';
-  test.skipIf(reason !== undefined && (process.env.CI === undefined || reason.startsWith('for')))(
+  const preset = uri.replace(/:.*/, '');
+  const isForRoot = preset === 'systemd-creds' && process.getuid?.() !== 0;
+  const reason = isForRoot ? 'for root only' : reasonOf(PROGRAMS[preset] ?? []);
+  test.skipIf(reason !== undefined && (process.env.CI === undefined || isForRoot))(
     `a place is refused beforehand: ${what} (${uri})${reason === undefined ? '' : ` (${reason})`}`,
     async () => {
       const home = realHome();
       onTestFinished(() => home.close());
-      const { OWN, OTHER } = isOfAge ? recipientsIn(home) : { OWN: '', OTHER: '' };
+      const { OWN, OTHER } = preset === 'age' ? recipientsIn(home) : { OWN: '', OTHER: '' };
+      if (preset === 'keepassxc') {
+        done(home, 'keepassxc-cli', ['db-create', '-q', '-k', home.at('key'), home.at('db.kdbx')]);
+      }
       const named = uri.replaceAll('HOME', home.path).replace('OWN', OWN).replace('OTHER', OTHER);
       expect(await sinkOf(named, home).preflight(REFERENCE, 'prove')).toMatchObject({
         ok: false,
