@@ -275,7 +275,7 @@ export async function ifInReach(action: () => Promise<unknown>): Promise<void> {
   }
 }
 
-export function failedDelivery({ message, hint }: SinkProblem): Delivery {
+export function failedDelivery({ message, hint }: SinkProblem): Extract<Delivery, { outcome: 'failed' }> {
   return { outcome: 'failed', message, hint };
 }
 

@@ -8,8 +8,17 @@ import { openSecret } from '../../secret/secret.ts';
 import type { JsonObject } from '../../text/text.ts';
 import { expand, notReady, type SinkProblem } from '../sink.ts';
 import { awsCode, awsProblem, awsService, awsUnwritten, type AwsService } from './aws.ts';
-import { isSuccess, objectAt, textAt } from './store-client.ts';
-import { placeAt, type Look, type PutBack, type Slot, type Store, type Written } from './store.ts';
+import { isSuccess, objectAt, removalOf, textAt } from './store-client.ts';
+import {
+  placeAt,
+  removalBy,
+  type Look,
+  type PutBack,
+  type Removal,
+  type Slot,
+  type Store,
+  type Written,
+} from './store.ts';
 
 const SERVICE = {
   id: 'ssm',
@@ -121,10 +130,11 @@ async function put({ call, client, name }: Place, seen: number, Value: string): 
   return { is: 'written', id: String(version), ...(version > seen + 1 && { warning }) };
 }
 
-async function takeOut(place: Place, version: number, { old, wasUnseen, before }: PutBack): Promise<void> {
-  const { call, name } = place;
-  if (wasUnseen) return;
-  if (old) await put(place, version, openSecret(old));
+async function takeOut(place: Place, version: number, { old, wasUnseen, before }: PutBack): Promise<Removal> {
+  const { call, client, name } = place;
+  if (wasUnseen) return 'refused';
+  if (old) return removalBy(await put(place, version, openSecret(old)));
   // AWS deletes by name only: never what was not made by this write.
-  else if ((before === '0' || before === undefined) && version === 1) await call('DeleteParameter', { Name: name });
+  if ((before !== '0' && before !== undefined) || version !== 1) return 'refused';
+  return removalOf(client, await call('DeleteParameter', { Name: name }));
 }

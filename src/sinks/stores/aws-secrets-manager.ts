@@ -11,8 +11,18 @@ import type { JsonObject } from '../../text/text.ts';
 import { expand, notReady, type SinkProblem } from '../sink.ts';
 import { awsCode, awsProblem, awsService, awsUnwritten, type AwsCode, type AwsService } from './aws.ts';
 import { endpointIn, fieldsOf, forEndpoint, memberBytes, slotWhereSame, withFields } from './json-fields.ts';
-import { isSuccess, objectAt, textAt, type StoreAnswer, type Client } from './store-client.ts';
-import { expandGiven, placeAt, type Look, type PutBack, type Slot, type Store, type Written } from './store.ts';
+import { isSuccess, objectAt, removalOf, textAt, type StoreAnswer, type Client } from './store-client.ts';
+import {
+  expandGiven,
+  placeAt,
+  removalBy,
+  type Look,
+  type PutBack,
+  type Removal,
+  type Slot,
+  type Store,
+  type Written,
+} from './store.ts';
 
 const SERVICE = {
   id: 'secretsmanager',
@@ -139,7 +149,7 @@ function slotOf(place: Place, seen: Seen | undefined): Slot {
       const now = await look({ ...place, triesLeft });
       return (await slotWhereSame(now, { field, fields: seen?.fields, endpoint: held })?.write(given)) ?? written;
     },
-    takeOut: (putBack) => (seen?.version === undefined ? Promise.resolve() : takeOut(place, seen, putBack)),
+    takeOut: (putBack) => (seen?.version === undefined ? Promise.resolve('refused') : takeOut(place, seen, putBack)),
   };
 }
 
@@ -188,7 +198,7 @@ async function putVersion(place: Place, seen: Seen, SecretString: string): Promi
   // It may hold the secret for good, where no look at the current version finds it.
   const { hint, ...problem } =
     'problem' in end ? end.problem : asked.ok ? awsProblem(client, asked.value) : asked.failure;
-  return { is: 'uncertain', problem: { ...problem, hint: `${warning} ${hint}` }, mayCome: true };
+  return { is: 'uncertain', problem: { ...problem, hint: `${warning} ${hint}` } };
 }
 
 async function moveTo({ call, client }: Place, { arn, version }: Seen, token: string): Promise<Written> {
@@ -212,28 +222,25 @@ function endOfMove(client: Client, moved: StoreAnswer, id: string): Written {
 }
 
 /** A version gives way to the one before it; a secret that was made for it is deleted, by its ARN, where it has no other one. */
-async function takeOut(place: Place, seen: Seen, { old, before, withEndpoint }: PutBack): Promise<void> {
-  const { call, field, endpointField } = place;
+async function takeOut(place: Place, seen: Seen, { old, before, withEndpoint }: PutBack): Promise<Removal> {
+  const { call, client, field, endpointField } = place;
   const { arn, version, fields } = seen;
   if (fields && field !== undefined) {
     // Others may have written beside it since, so that no earlier version is right.
     const beside = withEndpoint && endpointField !== undefined ? { [endpointField]: undefined } : {};
     const rest = withFields(fields, { ...beside, [field]: old && openSecret(old) });
-    if (rest !== '{}' || before !== ABSENT) {
-      await putVersion(place, seen, rest);
-      return;
-    }
+    if (rest !== '{}' || before !== ABSENT) return removalBy(await putVersion(place, seen, rest));
   }
   if (before === ABSENT) {
     const asked = await call('DescribeSecret', { SecretId: arn });
     const stages = asked.ok && isSuccess(asked.value) ? objectAt(asked.value.body, 'VersionIdsToStages') : undefined;
     const [only, ...others] = Object.keys(stages ?? {});
-    if (only !== version || others.length > 0) return;
-    await call('DeleteSecret', { SecretId: arn, ForceDeleteWithoutRecovery: true });
-    return;
+    if (only !== version || others.length > 0) return 'refused';
+    return removalOf(client, await call('DeleteSecret', { SecretId: arn, ForceDeleteWithoutRecovery: true }));
   }
   const former = before?.startsWith(`${arn} `) === true ? before.slice(arn.length + 1) : '';
-  if (former === '') return;
+  if (former === '') return 'refused';
   const stage = { SecretId: arn, VersionStage: 'AWSCURRENT' };
-  await call('UpdateSecretVersionStage', { ...stage, MoveToVersionId: former, RemoveFromVersionId: version });
+  const move = { ...stage, MoveToVersionId: former, RemoveFromVersionId: version };
+  return removalOf(client, await call('UpdateSecretVersionStage', move));
 }

@@ -15,6 +15,7 @@ import {
   isLimit,
   isSuccess,
   problemOf,
+  removalOf,
   sendAs,
   textAt,
   unwritten,
@@ -29,7 +30,7 @@ import {
   variableOf,
   type Credential,
 } from './store-credential.ts';
-import type { Look, PutBack, Slot, Store, StorePlace, Written } from './store.ts';
+import type { Look, PutBack, Removal, Slot, Store, StorePlace, Written } from './store.ts';
 
 interface Place {
   readonly client: Client;
@@ -171,6 +172,7 @@ function slotOf(place: Place, key: PublicKey, seen: Seen | undefined): Slot {
   const selected = seen?.visibility === 'selected';
   return {
     id: seen?.updated ?? ABSENT,
+    isHidden: true,
     prove: () => Promise.resolve(selected ? SELECTED : sealedFor(key.bytes, '') === undefined ? NO_KEY : undefined),
     write: ({ secret }) => put(place, key, seen, secret),
     takeOut: (putBack) => takeOut(place, putBack),
@@ -214,7 +216,6 @@ async function put(place: Place, key: PublicKey, seen: Seen | undefined, secret:
     return {
       is: 'uncertain',
       problem: after.is === 'unreadable' ? after.problem : problemOf(client, answer),
-      mayCome: true,
     };
   if (after.slot.id === seen?.updated)
     return {
@@ -226,6 +227,7 @@ async function put(place: Place, key: PublicKey, seen: Seen | undefined, secret:
 }
 
 /** What this write made goes; GitHub cannot put back what stood there. */
-async function takeOut(place: Place, { before }: PutBack): Promise<void> {
-  if (before === ABSENT) await ask(place, 'DELETE', `${place.secrets}/${place.name}`);
+async function takeOut(place: Place, { before }: PutBack): Promise<Removal> {
+  if (before !== ABSENT) return 'refused';
+  return removalOf(place.client, await ask(place, 'DELETE', `${place.secrets}/${place.name}`));
 }

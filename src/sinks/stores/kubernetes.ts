@@ -23,8 +23,10 @@ import type { Credential } from './store-credential.ts';
 import {
   expandGiven,
   placeAt,
+  removalBy,
   type Look,
   type PutBack,
+  type Removal,
   type Slot,
   type Store,
   type StorePlace,
@@ -162,16 +164,24 @@ function slotOf(place: Place, seen: Seen | undefined): Slot {
     endpoint: held === undefined ? undefined : Buffer.from(held, 'base64').toString('utf8'),
     async prove() {
       const written = await put(place, seen, { [key]: base64('to see whether this may be written') }, DRY_RUN);
-      return 'problem' in written ? written.problem : undefined;
+      if (written.is !== 'changed') return 'problem' in written ? written.problem : undefined;
+      // Somebody wrote meanwhile, and the delivery looks again; or the server never takes it.
+      const now = await find(place);
+      return now.ok && now.value?.version === seen?.version ? CONFLICT : undefined;
     },
     write: ({ secret, endpoint }) =>
       putWhereSame(place, seen, {
         [key]: base64(openSecret(secret)),
         ...(endpoint !== undefined && endpointField !== undefined && { [endpointField]: base64(endpoint) }),
       }),
-    takeOut: (putBack) => (seen ? takeOut(place, seen, putBack) : Promise.resolve()),
+    takeOut: (putBack) => (seen ? takeOut(place, seen, putBack) : Promise.resolve('refused')),
   };
 }
+
+const CONFLICT = notReady(
+  'Kubernetes answers a write with a conflict (status 409), although nobody has written there meanwhile.',
+  'See whether an admission webhook, or a quota, refuses it.',
+);
 
 const HINTS: Readonly<Record<number, string>> = {
   404: 'The namespace must exist.',
@@ -219,7 +229,7 @@ async function put(place: Place, seen: Seen | undefined, data: Data, query = '')
 }
 
 /** A Secret that holds nothing else is deleted, by its id and version; where that is not allowed, only the key goes. */
-async function takeOut(place: Place, seen: Seen, { old, before, withEndpoint }: PutBack): Promise<void> {
+async function takeOut(place: Place, seen: Seen, { old, before, withEndpoint }: PutBack): Promise<Removal> {
   const { key, endpointField, name, call } = place;
   const ours = [key, ...(withEndpoint && endpointField !== undefined ? [endpointField] : [])];
   const isAlone = Object.keys(seen.data).every((each) => ours.includes(each));
@@ -230,8 +240,8 @@ async function takeOut(place: Place, seen: Seen, { old, before, withEndpoint }: 
       kind: 'DeleteOptions',
       preconditions,
     });
-    if (asked.ok && isSuccess(asked.answer)) return;
+    if (asked.ok && isSuccess(asked.answer)) return 'done';
   }
   const gone = Object.fromEntries(ours.map((each) => [each, null]));
-  await putWhereSame(place, seen, { ...gone, [key]: old ? base64(openSecret(old)) : null });
+  return removalBy(await putWhereSame(place, seen, { ...gone, [key]: old ? base64(openSecret(old)) : null }));
 }

@@ -11,7 +11,7 @@ import { createTransport, type Exchange, type HttpRequest, type TlsIdentity } fr
 import { isObject, parseObject, type JsonObject } from '../../text/text.ts';
 import { notReady, type SinkProblem } from '../sink.ts';
 import type { Credential } from './store-credential.ts';
-import type { Written } from './store.ts';
+import type { Removal, Written } from './store.ts';
 
 export interface StoreReply {
   readonly status: number;
@@ -184,10 +184,15 @@ export function unwritten(
   hint?: string,
 ): Exclude<Written, { is: 'written' | 'changed' }> {
   const problem = problemOf(client, answer, hint);
-  if ('lost' in answer)
-    return answer.wasSent ? { is: 'uncertain', problem, mayCome: true } : { is: 'refused', problem };
+  if ('lost' in answer) return { is: answer.wasSent ? 'uncertain' : 'refused', problem };
   const isRefused = answer.status >= 300 && answer.status < 500 && answer.status !== 408;
   if (isRefused) return { is: 'refused', problem };
   // A store that stumbles, or what stands before it, says so of writes too that are carried out afterwards.
-  return { is: 'uncertain', problem, mayCome: true };
+  return { is: 'uncertain', problem };
+}
+
+/** What a request that takes something away did. */
+export function removalOf(client: Client, asked: Result<StoreAnswer, SinkProblem>): Removal {
+  if (!asked.ok) return 'refused';
+  return isSuccess(asked.value) ? 'done' : unwritten(client, asked.value).is;
 }

@@ -122,8 +122,8 @@ function judge({ location, place }: StorePlace, seen: Look, replaced: Replaced |
 }
 
 /** A store may call a version what it likes, so that its own text is kept nowhere. */
-function versionOf({ id }: Pick<Slot, 'id'>): Fingerprint {
-  return fingerprintOfBytes(Buffer.from(id, 'utf8'));
+function versionOf({ id, stamp }: Pick<Slot, 'id' | 'stamp'>): Fingerprint {
+  return fingerprintOfBytes(Buffer.from(stamp === undefined ? id : `${id} ${stamp}`, 'utf8'));
 }
 
 function taken(location: string): SinkProblem {
@@ -161,19 +161,17 @@ function storeWrite(
   const deliver = async (secret: Secret, endpoint: string | undefined): Promise<Delivery> => {
     const still = judge(place, await place.look(), replaced);
     if (!still.ok) return failedDelivery(still.failure);
-    const isSame = still.value.holds !== 'unknown' || still.value.slot.id === first.slot.id;
+    const isSame = still.value.holds !== 'unknown' || versionOf(still.value.slot) === versionOf(first.slot);
     if (still.value.holds !== first.holds || !isSame) return failedDelivery(changedMeanwhile(location));
     onto = still.value;
     const { warnings, written } = keepsEndpoint ? endpointFor(location, onto, endpoint) : NO_ENDPOINT;
     const result = await onto.slot.write({ secret, endpoint: written });
-    if (result.is === 'changed') return failedDelivery(changedMeanwhile(location));
     if (result.is === 'refused') return failedDelivery(result.problem);
+    // A conflict may be with this very write, sent twice by what stands between: taking back looks.
     const id = result.is === 'written' ? result.id : undefined;
-    given = { secret, withEndpoint: written !== undefined, id, mayCome: 'mayCome' in result };
-    if (result.is === 'uncertain') {
-      const { message, hint } = result.problem;
-      return { outcome: 'uncertain', message, hint };
-    }
+    given = { secret, withEndpoint: written !== undefined, id, mayCome: result.is === 'uncertain' };
+    if (result.is === 'changed') return failedDelivery(changedMeanwhile(location));
+    if (result.is === 'uncertain') return { ...failedDelivery(result.problem), outcome: 'uncertain' };
     const told = result.warning === undefined ? warnings : [...warnings, result.warning];
     return { outcome: 'written', warnings: told };
   };
@@ -181,9 +179,11 @@ function storeWrite(
     location,
     place: place.place,
     overwrites: first.holds,
+    ...(first.slot.isHidden === true && { verification: 'metadata' }),
     canRetract: true,
     deliver: (secret, { endpoint } = {}) => serialized(place.place, () => deliver(secret, endpoint)),
-    verify: async (secret) => verdict(location, await lookAfterWrite(place, onto, given), secret, given?.id),
+    verify: async (secret) =>
+      verdict(location, await lookBehind(place, onto.slot, given?.id !== undefined), secret, given?.id),
     retract: () =>
       serialized(place.place, () => (given ? takeBack(place, onto, given) : Promise.resolve<Retraction>('out'))),
   };
@@ -192,10 +192,11 @@ function storeWrite(
 /** How long a store whose reads lag may show what was there before. In milliseconds. */
 const LATE_MS = [200, 800];
 
-async function lookAfterWrite(place: StorePlace, onto: Seen, given: Given | undefined): Promise<Look> {
+/** What is there after a change; looked for again where reads lag and still show the slot that was changed. */
+async function lookBehind(place: StorePlace, changed: Slot, isConfirmed: boolean): Promise<Look> {
   let seen = await place.look();
-  for (const waitMs of given?.id !== undefined && place.readsLag ? LATE_MS : []) {
-    if (seen.is === 'unreadable' || seen.slot.id !== onto.slot.id) break;
+  for (const waitMs of isConfirmed && place.readsLag ? LATE_MS : []) {
+    if (seen.is === 'unreadable' || seen.slot.id !== changed.id) break;
     if (seen.is === 'value') seen.bytes.fill(0);
     await delay(waitMs);
     seen = await place.look();
@@ -271,10 +272,15 @@ async function takeBack(place: StorePlace, onto: Seen, given: Given): Promise<Re
   const isLate = place.readsLag && given.id !== undefined && 'slot' in before && before.slot.id === onto.slot.id;
   if (where === 'out' && (given.mayCome || isLate)) return 'may be held';
   if (where !== 'held' || !('slot' in before)) return where;
-  const { withEndpoint } = given;
+  const { withEndpoint, id: written } = given;
   const wasUnseen = onto.holds === 'unknown';
-  await before.slot.takeOut({ old: onto.old, wasUnseen, before: onto.slot.id, withEndpoint });
-  return whereIs(await place.look(), given);
+  const putBack = { old: onto.old, wasUnseen, before: onto.slot.id, written, withEndpoint };
+  const removal = await before.slot.takeOut(putBack);
+  const seen = await lookBehind(place, before.slot, removal === 'done');
+  const after = whereIs(seen, given);
+  if (removal === 'refused' || (after === 'out' && removal === 'done')) return after;
+  if (removal === 'done' && 'slot' in seen && seen.slot.id === onto.slot.id) return 'out';
+  return place.readsLag || removal === 'uncertain' ? 'may be held' : after;
 }
 
 function whereIs(seen: Look, { secret, id }: Given): Retraction {
@@ -298,5 +304,5 @@ async function takeOutIfHeld(place: StorePlace, fingerprint: Fingerprint): Promi
   if (seen.is !== 'value') return;
   const isIt = fingerprintOfBytes(seen.bytes) === fingerprint;
   seen.bytes.fill(0);
-  if (isIt) await seen.slot.takeOut({ wasUnseen: false, before: undefined, withEndpoint: false });
+  if (isIt) await seen.slot.takeOut({ wasUnseen: false, before: undefined, written: undefined, withEndpoint: false });
 }

@@ -44,6 +44,10 @@ export type Look =
 export interface Slot {
   /** Of the version that was seen. */
   readonly id: string;
+  /** What tells this version from one of the same id that is made after all of them were deleted; absent where ids do not come again. */
+  readonly stamp?: string | undefined;
+  /** Whether the value may not be read, so that a look tells the version at most. */
+  readonly isHidden?: boolean;
   /** What stands in the field for the endpoint; absent where nothing does, or where it cannot be read. */
   readonly endpoint?: string | undefined;
   /** Asks the store whether it would take a value here, without writing one. Undefined where it would, or cannot say. */
@@ -53,7 +57,7 @@ export interface Slot {
    * Takes this version out of the store, or puts `old` in its place. Best effort; never throws. Called only where the slot is that
    * of the secret that this sink wrote.
    */
-  takeOut(putBack: PutBack): Promise<void>;
+  takeOut(putBack: PutBack): Promise<Removal>;
 }
 
 export interface StoredValue {
@@ -69,6 +73,8 @@ export interface PutBack {
   readonly wasUnseen: boolean;
   /** The id of the slot that was written onto; undefined where this process did not write it. */
   readonly before: string | undefined;
+  /** The id that the write got, which others may have written beside since; undefined where that is not known. */
+  readonly written: string | undefined;
   /** Whether the endpoint was written with the secret, so that it goes with it. */
   readonly withEndpoint: boolean;
 }
@@ -76,9 +82,17 @@ export interface PutBack {
 export type Written =
   /** `id` is that of the slot that a look now finds. */
   | { readonly is: 'written'; readonly id: string; readonly warning?: string }
-  /** It is not what was seen any more. Nothing was written. */
+  /** The store says that it is not what was seen any more. */
   | { readonly is: 'changed' }
   /** Nothing was written. */
   | { readonly is: 'refused'; readonly problem: SinkProblem }
-  /** `mayCome`: the store itself did not say what it did, so that it may be carried out later. */
-  | { readonly is: 'uncertain'; readonly problem: SinkProblem; readonly mayCome?: true };
+  /** The store did not say what it did: it may have been carried out, or be so later. */
+  | { readonly is: 'uncertain'; readonly problem: SinkProblem };
+
+/** `done`: the store has confirmed it. `refused`: nothing was changed. `uncertain`: it may have been, or be so later. */
+export type Removal = 'done' | 'refused' | 'uncertain';
+
+export function removalBy(written: Written): Removal {
+  if (written.is === 'written') return 'done';
+  return written.is === 'uncertain' ? 'uncertain' : 'refused';
+}

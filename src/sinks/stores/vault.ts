@@ -2,18 +2,19 @@
 // is taken out is destroyed by its number. Facts: the API documentation of both, and OpenBao's source.
 
 import type { Environment } from '../../programs/child-environment.ts';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { VaultSpec } from '../../config/store-spec.ts';
 import { failed, ok, type Result } from '../../failure.ts';
-import { openSecret, type Secret } from '../../secret/secret.ts';
+import { openSecret } from '../../secret/secret.ts';
 import type { JsonObject } from '../../text/text.ts';
 import { expand, notReady, type SecretReference, type SinkProblem } from '../sink.ts';
 import { endpointIn, forEndpoint, memberBytes, slotWhereSame, staysSame, withFields } from './json-fields.ts';
 import {
   expandGiven,
   placeAt,
+  removalBy,
   type Look,
   type PutBack,
+  type Removal,
   type Slot,
   type Store,
   type StoredValue,
@@ -26,21 +27,15 @@ import {
   isSuccess,
   objectAt,
   problemOf,
-  sendAs,
+  removalOf,
   textAt,
   unwritten,
   type StoreAnswer,
   type Client,
   type StoreReply,
 } from './store-client.ts';
-import type { Credential } from './store-credential.ts';
+import { callOf, findEngine, pathOf, type Call, type Engine } from './vault-engine.ts';
 import { namespaceOf, vaultToken, vaultVariable } from './vault-login.ts';
-
-type Call = (
-  method: 'GET' | 'POST' | 'PUT' | 'PATCH',
-  path: string,
-  body?: object,
-) => Promise<Result<StoreAnswer, SinkProblem>>;
 
 export async function openVault(spec: VaultSpec, environment: Environment): Promise<Result<Store, SinkProblem>> {
   const tls = await caOf(spec.caFile ?? vaultVariable(environment, 'CACERT'), 'caFile or VAULT_CACERT');
@@ -70,64 +65,6 @@ export async function openVault(spec: VaultSpec, environment: Environment): Prom
   });
 }
 
-function callOf(client: Client, common: Readonly<Record<string, string>>, token: Credential<Secret>): Call {
-  /** What was written last, for nodes that lag behind: they answer 412 until they have it. */
-  let state: string | undefined;
-  const exchange = async (held: Secret, [method, path, body]: Parameters<Call>): Promise<StoreAnswer> => {
-    const answer = await client.send({
-      method,
-      path: `/v1/${path}`,
-      headers: {
-        ...common,
-        'x-vault-token': openSecret(held),
-        ...(state !== undefined && { 'x-vault-index': state }),
-        ...(body && { 'content-type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json' }),
-      },
-      ...(body && { body: JSON.stringify(body) }),
-    });
-    const told = method !== 'GET' && isSuccess(answer) ? answer.headers['x-vault-index'] : undefined;
-    if (told !== undefined && /^[\x21-\x7e]{1,1024}$/.test(told)) state = told;
-    return answer;
-  };
-  return (...request) =>
-    sendAs(token, async (held) => {
-      let answer = await exchange(held, request);
-      for (let tries = 1; tries < 4 && !('lost' in answer) && answer.status === 412; tries += 1) {
-        await delay(tries * LAG_MS);
-        answer = await exchange(held, request);
-      }
-      return answer;
-    });
-}
-
-const LAG_MS = 200;
-
-const pathOf = (path: string) => path.split('/').map(encodeURIComponent).join('/');
-
-interface Engine {
-  readonly mount: string;
-  readonly path: string;
-}
-
-/** Which part of the path is the engine's; only version 2 can refuse to overwrite. */
-async function findEngine(client: Client, call: Call, given: Engine): Promise<Result<Engine, SinkProblem>> {
-  const path = `${given.mount}/${given.path}`;
-  const asked = await call('GET', `sys/internal/ui/mounts/${pathOf(path)}`);
-  if (!asked.ok) return asked;
-  const reply = asked.value;
-  // What stands before Vault may keep it back; the engine then speaks for itself.
-  if (!('lost' in reply) && [403, 404].includes(reply.status)) return ok(given);
-  const data = isSuccess(reply) ? objectAt(reply.body, 'data') : undefined;
-  const mount = textAt(data, 'path')?.replace(/\/$/, '');
-  if (!data || mount === undefined || !path.startsWith(`${mount}/`))
-    return failed(problemOf(client, reply, `Vault tells nothing of the engine at ${path}.`));
-  const rest = path.slice(mount.length + 1);
-  if (textAt(objectAt(data, 'options'), 'version') === '2')
-    return ok({ mount, path: mount === given.mount ? rest : rest.replace(/^data\//, '') });
-  const message = `The engine at ${mount} is not KV version 2, so that it could overwrite what nobody has seen.`;
-  return failed(notReady(message, `Use an engine of version 2, or run: vault kv enable-versioning ${mount}`));
-}
-
 interface Fields {
   readonly field: string;
   readonly endpointField: string | undefined;
@@ -151,7 +88,8 @@ interface Place extends Engine, Fields {
 
 function placeOf(place: Place): StorePlace {
   const { server, mount, path, field } = place;
-  return placeAt(`vault:${mount}/${path}#${field}`, server, () => look(place));
+  // A standby may answer, and lag behind.
+  return placeAt(`vault:${mount}/${path}#${field}`, server, () => look(place), true);
 }
 
 async function look(place: Place): Promise<Look> {
@@ -160,19 +98,21 @@ async function look(place: Place): Promise<Look> {
   if (!read.ok) return { is: 'unreadable', problem: read.failure };
   const reply = read.value;
   const data = 'lost' in reply ? undefined : objectAt(reply.body, 'data');
-  const version = numberAt(objectAt(data, 'metadata'), 'version');
+  const metadata = objectAt(data, 'metadata');
+  const version = numberAt(metadata, 'version');
+  const seen = { version: version ?? 0, made: textAt(metadata, 'created_time') };
   if (isSuccess(reply) && version !== undefined) {
     const fields = objectAt(data, 'data');
     if (fields) {
-      const slot = slotOf(place, version, true, fields);
+      const slot = slotOf(place, { ...seen, isLive: true, fields });
       if (!Object.hasOwn(fields, field)) return { is: 'nothing', slot };
       const bytes = memberBytes(fields[field]);
       return bytes ? { is: 'value', bytes, slot } : { is: 'unreadable', problem: tooDeep(field) };
     }
     // A version that was deleted, or written without data.
-    if (data?.data === null) return { is: 'nothing', slot: slotOf(place, version, false) };
+    if (data?.data === null) return { is: 'nothing', slot: slotOf(place, { ...seen, isLive: false }) };
   }
-  if (isNotFound(reply)) return { is: 'nothing', slot: slotOf(place, version ?? 0, false) };
+  if (isNotFound(reply)) return { is: 'nothing', slot: slotOf(place, { ...seen, isLive: false }) };
   if (!('lost' in reply) && reply.status === 403) return lookAtMetadata(place);
   return { is: 'unreadable', problem: problemOf(client, reply) };
 }
@@ -193,16 +133,18 @@ async function lookAtMetadata(place: Place): Promise<Look> {
   const { client, call, mount, path } = place;
   const read = await call('GET', `${mount}/metadata/${pathOf(path)}`);
   if (!read.ok) return { is: 'unreadable', problem: read.failure };
-  if (isNotFound(read.value)) return { is: 'nothing', slot: slotOf(place, 0, false) };
+  const hidden = { isLive: false, isHidden: true };
+  if (isNotFound(read.value)) return { is: 'nothing', slot: slotOf(place, { ...hidden, version: 0 }) };
   const reply = isSuccess(read.value) ? read.value : undefined;
   const data = objectAt(reply?.body, 'data');
   const version = numberAt(data, 'current_version');
   if (version === undefined) return { is: 'unreadable', problem: problemOf(client, read.value) };
   const current = objectAt(data, 'versions', String(version));
   const isGone = version === 0 || (current && (current.destroyed === true || endOf(current) <= timeOf(reply)));
+  const seen = { ...hidden, version, made: textAt(current, 'created_time') };
   return isGone
-    ? { is: 'nothing', slot: slotOf(place, version, false) }
-    : { is: 'something', slot: slotOf(place, version, true) };
+    ? { is: 'nothing', slot: slotOf(place, seen) }
+    : { is: 'something', slot: slotOf(place, { ...seen, isLive: true }) };
 }
 
 /** By the clock of the store, to the end of the second: the one of this machine may be wrong. Not a number where it is not said. */
@@ -220,18 +162,31 @@ function numberAt(value: JsonObject | undefined, name: string): number | undefin
   return typeof found === 'number' && Number.isSafeInteger(found) && found >= 0 ? found : undefined;
 }
 
-/** @param fields absent where they cannot be read */
-function slotOf(place: Place, version: number, isLive: boolean, fields?: JsonObject): Slot {
+/** A secret as it was seen. */
+interface Seen {
+  /** 0 where there is none. */
+  readonly version: number;
+  /** When that version was made, as Vault says it. */
+  readonly made?: string | undefined;
+  readonly isLive: boolean;
+  readonly isHidden?: boolean;
+  /** Absent where they cannot be read. */
+  readonly fields?: JsonObject;
+}
+
+function slotOf(place: Place, seen: Seen): Slot {
   const { field, endpointField } = place;
-  const patch = (changed: Changed) => writeVersion(place, version, changed, { isLive, fields });
+  const { version, made, isLive, isHidden = false, fields } = seen;
   const held = endpointIn(fields, endpointField);
   return {
     id: String(version),
+    stamp: made,
+    isHidden,
     endpoint: held,
-    prove: () => prove(place, version, isLive),
+    prove: () => prove(place, seen),
     async write(value: StoredValue) {
       const { secret, endpoint } = value;
-      const written = await patch({
+      const written = await writeVersion(place, seen, {
         [field]: openSecret(secret),
         ...(endpoint !== undefined && endpointField !== undefined && { [endpointField]: endpoint }),
       });
@@ -241,36 +196,39 @@ function slotOf(place: Place, version: number, isLive: boolean, fields?: JsonObj
       const now = await look({ ...place, triesLeft });
       return (await slotWhereSame(now, { field, fields, endpoint: held })?.write(value)) ?? written;
     },
-    takeOut: (putBack) => takeOut(place, version, fields, putBack, patch),
+    takeOut: (putBack) => takeOut(place, seen, putBack),
   };
 }
 
 const TRIES = 20;
 
 /** The default policy lets every token ask. */
-async function prove({ call, mount, path }: Place, version: number, isLive: boolean): Promise<SinkProblem | undefined> {
+async function prove(
+  { call, mount, path }: Place,
+  { version, isLive, fields }: Seen,
+): Promise<SinkProblem | undefined> {
   const at = `${mount}/data/${path}`;
   const asked = await call('POST', 'sys/capabilities-self', { paths: [at] });
   const data = asked.ok && isSuccess(asked.value) ? asked.value.body : undefined;
   const given = objectAt(data, 'data')?.[at] ?? data?.[at];
   if (!Array.isArray(given)) return undefined;
   const has = (...wanted: string[]) => wanted.some((each) => given.includes(each));
-  const suffices =
-    has('root') || (isLive ? has('patch') || (has('update') && has('read')) : has(version === 0 ? 'create' : 'update'));
-  if (suffices) return undefined;
+  // Without a patch, all fields are written again.
+  const isKept = fields !== undefined && staysSame(fields);
+  const whole = has('update') && has('read');
+  const byField = has('patch') || (whole && isKept);
+  if (has('root') || (isLive ? byField : has(version === 0 ? 'create' : 'update'))) return undefined;
+  if (isLive && whole && fields) return notReady(NOT_KEPT, `Allow patch at ${at}, which leaves other fields alone.`);
   const wanted = isLive ? 'patch, or update and read' : version === 0 ? 'create' : 'update';
   return notReady(`The policy of the token does not allow to write ${at}.`, `It needs ${wanted} there.`);
 }
 
 type Changed = Readonly<Record<string, string | undefined>>;
 
-interface Onto {
-  readonly isLive: boolean;
-  readonly fields: JsonObject | undefined;
-}
+const NOT_KEPT = 'A field beside it holds a number that could not be written again as it is.';
 
 /** By a patch, which leaves other fields as they are; where the policy has none, by all fields together. */
-async function writeVersion(place: Place, cas: number, changed: Changed, { isLive, fields }: Onto): Promise<Written> {
+async function writeVersion(place: Place, { version: cas, isLive, fields }: Seen, changed: Changed): Promise<Written> {
   const { client, call, mount, path } = place;
   const at = `${mount}/data/${pathOf(path)}`;
   if (isLive) {
@@ -309,25 +267,27 @@ function isConflict({ status, body }: StoreReply): boolean {
   );
 }
 
-/** Versions are taken out by their number, so that no later one can be met. */
-async function takeOut(
-  place: Place,
-  version: number,
-  fields: JsonObject | undefined,
-  { old, wasUnseen, withEndpoint }: PutBack,
-  patch: (changed: Changed) => Promise<Written>,
-): Promise<void> {
-  const { call, mount, path, field, endpointField } = place;
+/** Versions are taken out by their numbers, so that no later one can be met: from the one that was written to the one that was seen. */
+async function takeOut(place: Place, seen: Seen, { old, wasUnseen, written, withEndpoint }: PutBack): Promise<Removal> {
+  const { client, call, mount, path, field, endpointField } = place;
+  const { version, fields } = seen;
   // What stood there before cannot be read, so that it cannot be put back.
-  if (wasUnseen) return;
+  if (wasUnseen) return 'refused';
   const ours = [field, ...(withEndpoint && endpointField !== undefined ? [endpointField] : [])];
   const others = fields ? Object.keys(fields).filter((name) => !ours.includes(name)) : [];
   if (old || others.length > 0) {
     const changed = Object.fromEntries(ours.map((name) => [name, undefined]));
-    const written = await patch({ ...changed, [field]: old && openSecret(old) });
-    if (written.is !== 'written') return;
+    const end = await writeVersion(place, seen, { ...changed, [field]: old && openSecret(old) });
+    if (end.is !== 'written') return removalBy(end);
   }
-  const destroyed = await call('PUT', `${mount}/destroy/${pathOf(path)}`, { versions: [version] });
-  if (destroyed.ok && isSuccess(destroyed.value)) return;
-  await call('POST', `${mount}/delete/${pathOf(path)}`, { versions: [version] });
+  const from = Math.max(Number(written ?? version), version - MOST_DESTROYED);
+  const versions = Array.from({ length: version - from + 1 }, (_, index) => from + index);
+  const destroyed = await call('PUT', `${mount}/destroy/${pathOf(path)}`, { versions });
+  if (destroyed.ok && isSuccess(destroyed.value)) return 'done';
+  const end = removalOf(client, await call('POST', `${mount}/delete/${pathOf(path)}`, { versions }));
+  // By then another version is the current one.
+  return old || others.length > 0 ? 'done' : end;
 }
+
+/** Those that others wrote beside the secret since. */
+const MOST_DESTROYED = 100;

@@ -126,7 +126,7 @@ describe.skipIf(withoutMoto !== undefined)(`moto (${withoutMoto ?? 'it is there'
     expect(rotation.overwrites).toBe('unknown');
     await rotation.deliver(new Secret(NEW));
     expect(await current('written-only')).toBe(NEW);
-    expect(await rotation.retract()).toBe('unknown');
+    expect(await rotation.retract()).toBe('out');
     expect(await current('written-only')).toBe(OLD);
   });
 

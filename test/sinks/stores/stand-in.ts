@@ -48,6 +48,8 @@ export interface StandIn {
   later: () => Promise<void>;
   /** Done after it was carried out, and before it is answered. */
   afterwards: (call: Call) => void | Promise<void>;
+  /** So many reads find what it held then. */
+  late: { reads: number; readonly states: StandIn['states'] };
   /** What it holds. */
   states: readonly Map<string, unknown>[];
   close(): Promise<void>;
@@ -70,8 +72,11 @@ export async function standIn(answer: (call: Call) => Reply | Promise<Reply>): P
       if (fault === 'slow') await own.later();
       if (call.method !== 'GET') await own.meanwhile(call);
       const before = structuredClone(own.states);
+      const isLate = own.late.reads > 0 && isRead(call);
+      if (isLate) own.late.reads -= 1;
+      if (isLate) for (const [index, state] of own.states.entries()) exchange(state, own.late.states[index]);
       const reply = await answer(call);
-      if (fault === 'lie') for (const [index, state] of own.states.entries()) exchange(state, before[index]);
+      if (isLate || fault === 'lie') for (const [index, state] of own.states.entries()) exchange(state, before[index]);
       await own.afterwards(call);
       if (fault === 'hold reply') await once(response, 'close');
       if (fault === 'reset after') request.socket.destroy();
@@ -93,6 +98,7 @@ export async function standIn(answer: (call: Call) => Reply | Promise<Reply>): P
     meanwhile: () => undefined,
     later: () => Promise.resolve(),
     afterwards: () => undefined,
+    late: { reads: 0, states: [] },
     states: [],
     async close() {
       for (const server of servers) server.closeAllConnections();
@@ -100,6 +106,11 @@ export async function standIn(answer: (call: Call) => Reply | Promise<Reply>): P
     },
   };
   return own;
+}
+
+/** AWS is asked by POST too. */
+export function isRead({ method, headers }: Call): boolean {
+  return method === 'GET' || /\.(?:Get|Describe)/.test(String(headers['x-amz-target']));
 }
 
 function exchange(state: Map<string, unknown>, before: ReadonlyMap<string, unknown> = new Map()): void {

@@ -300,8 +300,8 @@ describe('a node that does not serve', () => {
     expect(clean(await write.deliver(new Secret(NEW))).outcome).not.toBe('written');
     server.fault = () => undefined;
     expect((await write.verify(new Secret(NEW))).outcome).toBe('mismatch');
-    // A status of 500 and more is no proof that the write will not be carried out.
-    expect(await write.retract()).toBe(words.test('status 503') ? 'may be held' : 'out');
+    // Neither a status of 500 and more nor an answer that is not understood is a proof that the write will not be carried out.
+    expect(await write.retract()).toBe(/503|understood/.test(words.source) ? 'may be held' : 'out');
     expect(server.secrets.size).toBe(0);
   });
 

@@ -61,9 +61,7 @@ describe('versions', () => {
   test('without patch a number that JavaScript does not hold exactly is never written back as another', async () => {
     const server = await vault(['create', 'read', 'update']);
     server.put(PATH, { big: 12345678901234567000n.toString().length, float: 0.1 });
-    expect(await (await prepared(sinkFor(server.address))).deliver(new Secret(NEW))).toMatchObject({
-      outcome: 'failed',
-    });
+    expect(await problem(sinkFor(server.address))).toMatch(/a number that could not be written again as it is/);
     expect(server.secrets.get(AT)).toHaveLength(1);
   });
 
