@@ -202,16 +202,33 @@ async function handOver(
     const told = new Set([...warnings, ...scope, ...outcome.warnings, ...leftOpenWarnings()]);
     return ok({ ...issued, warnings: [...told] });
   }
+  return failed(await undelivered(atlas, prepared, intent, { apiKeyId, fingerprint, outcome }));
+}
+
+interface Undelivered {
+  readonly apiKeyId: string;
+  readonly fingerprint: Fingerprint;
+  readonly outcome: Exclude<DeliveryOutcome, { outcome: 'delivered' }>;
+}
+
+/** Deletes the key again, where its secret may not stay in the place of another one. */
+async function undelivered(
+  atlas: Atlas,
+  { choice, write, replaces }: PreparedCreate,
+  intent: OpenIntent,
+  { apiKeyId, fingerprint, outcome }: Undelivered,
+): Promise<FailureAfterCreate> {
   const left = outcome.outcome === 'failed' ? await takeOutSecret(choice, write, fingerprint) : 'unknown';
   // Where an old secret was overwritten, a new one that may still be there must not become the secret of a deleted key.
-  if (outcome.outcome === 'failed' && (left === 'out' || !prepared.replaces)) {
-    const { keyState, ending } = await deleteUndelivered(atlas, intent, apiKeyId);
+  if (outcome.outcome === 'failed' && (left === 'out' || !replaces)) {
+    const stays = left === 'out' ? undefined : fingerprint;
+    const { keyState, ending } = await deleteUndelivered(atlas, intent, apiKeyId, stays);
     const told = [ending, ...deadSecretWords(write.location, fingerprint, left)].join(' ');
-    return failed({ ...writeFailure(outcome, told, keyState), apiKeyId });
+    return { ...writeFailure(outcome, told, keyState), apiKeyId };
   }
   await intent.release({ step: 'created', apiKeyId, fingerprint });
-  const ending = `The key ${apiKeyId} is alive. Check whether ${write.location} holds a secret with the fingerprint ${fingerprint}; if not, delete the key.`;
-  return failed({ ...writeFailure(outcome, ending, 'unknown'), apiKeyId });
+  const ending = `The key ${apiKeyId} is alive. ${checkWords(choice, write.location, fingerprint)}`;
+  return { ...writeFailure(outcome, ending, 'unknown'), apiKeyId };
 }
 
 /** What a person is told who receives the secret: the name is the final one. */
@@ -239,8 +256,11 @@ export async function takeOutSecret(
     // What throws says nothing of where the secret is.
   }
   if (left === 'may be held') return 'unknown';
-  const held = !isPlace(choice.sink) ? 'unknown' : await holdsSecret(choice, fingerprint);
-  return held === 'unknown' ? left : held === 'yes' ? 'held' : 'out';
+  const held = !isPlace(choice.sink) ? 'unknown' : await holdsSecret(choice, fingerprint, write.place);
+  if (held === 'unknown') return left;
+  // A sink may be wrong, and so may a look that lags behind.
+  if (held === 'yes') return left === 'out' ? 'unknown' : 'held';
+  return 'out';
 }
 
 /** What a person must know of the secret of a key that is deleted. */
@@ -248,6 +268,13 @@ export function deadSecretWords(location: string, fingerprint: Fingerprint, left
   if (left === 'out') return [];
   const verb = left === 'held' ? 'still holds' : 'may still hold';
   return [`${location} ${verb} the secret of that key (fingerprint ${fingerprint}): take it away there.`];
+}
+
+/** What a person does where it is not known whether a secret arrived. */
+function checkWords({ sink }: SinkChoice, location: string, fingerprint: Fingerprint): string {
+  if (sink.verification === 'metadata')
+    return `${location} shows nobody what it holds: take that value away there, create a key for that place, then delete this one.`;
+  return `Check whether ${location} holds a secret with the fingerprint ${fingerprint}; if not, delete the key.`;
 }
 
 function writeFailure(
@@ -278,11 +305,14 @@ async function deliver(write: PreparedWrite, secret: Secret, call: DeliveryCall)
     const delivery = await write.deliver(secret, call);
     if (delivery.outcome === 'failed') return delivery;
     const verdict = await write.verify(secret);
-    if (verdict.outcome === 'mismatch') return { ...verdict, outcome: 'failed' };
-    if (verdict.outcome === 'unreadable') return { ...verdict, outcome: 'uncertain' };
-    if (delivery.outcome === 'written') {
-      return { ...delivery, ...verdict, outcome: 'delivered' };
+    if (verdict.outcome !== 'verified') {
+      const outcome = verdict.outcome === 'mismatch' ? 'failed' : 'uncertain';
+      if (delivery.outcome === 'written') return { ...verdict, outcome };
+      // Why it was in doubt says more than what was seen afterwards.
+      const hint = verdict.hint === delivery.hint ? verdict.hint : `${delivery.hint} ${verdict.hint}`;
+      return { outcome, message: `${delivery.message} ${verdict.message}`, hint };
     }
+    if (delivery.outcome === 'written') return { ...delivery, ...verdict, outcome: 'delivered' };
     // That there is something does not say that it is this secret.
     if (verdict.verification !== 'read-back') return delivery;
     return {

@@ -99,7 +99,7 @@ async function judgeUnmarked(
 }
 
 const LOOK_THERE =
-  'The sink cannot be read, so the secret may be in it. A person looks there: if it is, the key gets its name by update_ai_model_api_key or in Atlas, and if not, the key is deleted.';
+  'The sink cannot be read, or leads elsewhere than when the secret was sent, so the secret may be in it. A person looks there: if it is, the key gets its name by update_ai_model_api_key or in Atlas, and if not, the key is deleted.';
 
 const SHOWN_AGAIN =
   'Atlas did not show the key for a while and now does; its secret may be in the sink. A person looks there: if it is, the key gets its name in Atlas, and if not, the key is deleted.';

@@ -169,10 +169,11 @@ async function deleteOrCommit(
     await open?.release(endOf(intent, outcome, apiKeyId));
   };
   switch (judgement.is) {
-    case 'settled':
-      if (!judgement.key) await withdrawSecret(context.sinks, intent);
+    case 'settled': {
+      const left = judgement.key ? undefined : await withdrawSecret(context.sinks, intent);
       await recordEnd(judgement.as, judgement.key?.apiKeyId);
-      return reportUnchanged(intent, judgement);
+      return reportUnchanged(intent, judgement, left);
+    }
     case 'uncommitted':
       if (open) return commitDelivered(context, open, judgement);
       break;
@@ -259,7 +260,7 @@ async function endedElsewhere({ journal }: ReconcileContext, intent: Intent): Pr
 }
 
 /** What is said of an intent where nothing is done about it. */
-function reportUnchanged(intent: Intent, judgement: Judgement): Reconciled {
+function reportUnchanged(intent: Intent, judgement: Judgement, deadSecret?: string): Reconciled {
   switch (judgement.is) {
     case 'unknown':
       return report(intent, 'unknown', idsOf(judgement.keys), judgement.advice);
@@ -275,7 +276,7 @@ function reportUnchanged(intent: Intent, judgement: Judgement): Reconciled {
       const old = oldKeyOf(intent, judgement.listed);
       const rest = old
         ? `The key that it was to replace, ${old.apiKeyId}, is alive; look whether the sink still holds its secret.`
-        : 'Nothing is left to do.';
+        : (deadSecret ?? 'Nothing is left to do.');
       return report(intent, 'gone', [], `No such key is alive. ${rest}`);
     }
   }

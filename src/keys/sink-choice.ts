@@ -124,14 +124,20 @@ export function isHeldBy(held: Held, fingerprint: Fingerprint | undefined): bool
   return held.fingerprint === fingerprint || held.unendedFingerprint === fingerprint;
 }
 
-/** Whether the place holds that secret now; `unknown` where it cannot be read. */
+/**
+ * Whether the place holds that secret now; `unknown` where it cannot be read.
+ *
+ * @param at the place where the secret went: what another one holds says nothing of that
+ */
 export async function holdsSecret(
   { sink, reference }: SinkChoice,
   fingerprint: Fingerprint,
+  at: string | undefined,
 ): Promise<'yes' | 'no' | 'unknown'> {
   const held = await sink.lookUp(reference);
-  if (held.held === 'value') return isHeldBy(held, fingerprint) ? 'yes' : 'no';
-  return held.held === 'nothing' ? 'no' : 'unknown';
+  if (isHeldBy(held, fingerprint)) return 'yes';
+  if (held.held !== 'value' && held.held !== 'nothing') return 'unknown';
+  return at === undefined || (await sink.placeOf?.(reference)) === at ? 'no' : 'unknown';
 }
 
 /** {@link holdsSecret} for a call that the journal knows; `unknown` also where its sink is configured no more. */
@@ -142,7 +148,7 @@ export async function holdsSecretOf(
   const { state } = intent;
   const sink = sinks.get(intent.sink);
   if (!sink || !('fingerprint' in state)) return 'unknown';
-  return holdsSecret({ sink, reference: referenceOf(intent) }, state.fingerprint);
+  return holdsSecret({ sink, reference: referenceOf(intent) }, state.fingerprint, intent.place);
 }
 
 /** Where the secret of a call that the journal knows goes. */

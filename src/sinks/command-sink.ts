@@ -78,6 +78,7 @@ export function commandSink(name: string, spec: CommandSpec, environment: Enviro
       const place = judgePlace(commands.value, replaced, await look(commands.value.lookers));
       return place.ok ? ok({ write: commandWrite(commands.value, place.value, replaced) }) : place;
     },
+    placeOf: async (reference) => placeIn(await open(reference)),
     lookUp: async (reference) => heldBy(await seenAt(reference)),
     async readSecret(reference, key): Promise<FoundSecret> {
       const seen = await seenAt(reference);
@@ -91,6 +92,10 @@ export function commandSink(name: string, spec: CommandSpec, environment: Enviro
       },
     }),
   };
+}
+
+function placeIn(commands: Result<Commands, SinkProblem>): string | undefined {
+  return commands.ok ? commands.value.place : undefined;
 }
 
 /** The commands for one reference. */

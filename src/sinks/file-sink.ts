@@ -83,6 +83,10 @@ export function fileSink(name: string, spec: FileSpec, environment: Environment)
       const write = old ? replacingWrite(file.value, old, access, environment) : newFileWrite(file.value, access);
       return ok({ write, warnings });
     },
+    placeOf(reference) {
+      const file = filePathOf(spec.path, reference);
+      return Promise.resolve(file.ok ? placeKey(file.value.path) : undefined);
+    },
     async lookUp(reference): Promise<Held> {
       const file = filePathOf(spec.path, reference);
       return file.ok ? heldBy(() => readAt(file.value, heldValue)) : { held: 'unknown' };

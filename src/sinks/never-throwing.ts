@@ -4,6 +4,7 @@
 import type { Sink } from './sink.ts';
 
 export function neverThrowing(sink: Sink): Sink {
+  const placeOf = sink.placeOf?.bind(sink);
   const readSecret = sink.readSecret?.bind(sink);
   const withdraw = sink.withdraw?.bind(sink);
   const leftovers = sink.leftovers?.bind(sink);
@@ -11,6 +12,7 @@ export function neverThrowing(sink: Sink): Sink {
   return {
     ...sink,
     lookUp: (...given) => unlessThrown(() => sink.lookUp(...given), { held: 'unknown' }),
+    ...(placeOf && { placeOf: (...given) => unlessThrown(() => placeOf(...given), undefined) }),
     ...(readSecret && { readSecret: (...given) => unlessThrown(() => readSecret(...given), { held: 'unknown' }) }),
     ...(withdraw && { withdraw: (...given) => unlessThrown(() => withdraw(...given), undefined) }),
     ...(leftovers && { leftovers: (...given) => unlessThrown(() => leftovers(...given), undefined) }),

@@ -123,6 +123,8 @@ export interface Sink {
     mode: PreflightMode,
     replaced?: Replaced,
   ): Promise<Result<Preflight, SinkProblem>>;
+  /** {@link PreparedWrite.place} of a reference by the configuration of now. Undefined where that cannot be told; never throws. */
+  placeOf?(reference: SecretReference): Promise<string | undefined>;
   /** What the place of a reference holds now, for a create that nobody finished. Changes nothing; never throws. */
   lookUp(reference: SecretReference): Promise<Held>;
   /**

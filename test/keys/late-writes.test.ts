@@ -2,11 +2,15 @@
 // refused and carried out; a sink leads to another store than before. No key and nobody's value is lost by it, and what the store may
 // hold is told.
 
+import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { VaultSpec } from '../../src/config/store-spec.ts';
 import { rotateKey } from '../../src/keys/rotate.ts';
 import { openSinks } from '../../src/sinks/kinds.ts';
-import { containing } from '../matching.ts';
+import { holdsSecretOf } from '../../src/keys/sink-choice.ts';
+import { fingerprintOf } from '../../src/secret/opened-secret.ts';
+import { Secret } from '../../src/secret/secret.ts';
+import { containing, matching } from '../matching.ts';
 import { vaultStandIn } from '../sinks/stores/vault-stand-in.ts';
 import { GROUP, benchFor, quiet, reconciled } from './bench.ts';
 
@@ -28,6 +32,7 @@ async function late() {
   return {
     vault,
     context,
+    sandbox: bench.sandbox,
     keys: () => bench.sandbox.keys(GROUP),
     create: () => bench.create('app', { sink: 'store' }, context),
     sinksAt,
@@ -88,6 +93,68 @@ test.each([500, 503, 520])('a status %i of a write that is carried out afterward
   vault.put('app', { KEY: made?.secret });
   expect(await reconcile()).toMatchObject([{ finding: 'delivered' }]);
   expect(keys().map(({ secret }) => secret)).toEqual(expect.arrayContaining([old?.secret, made?.secret]));
+});
+
+describe('a sink that leads elsewhere than when the secret was sent', () => {
+  test('by another address: the key of a create or a rotation stays, and a person is told', async () => {
+    for (const isRotation of [false, true]) {
+      const { create, rotate, keys, vault, context, sinksAt } = await late();
+      if (isRotation) await create();
+      vault.fault = ({ path, method }) => (path.includes('/data/') && method !== 'GET' ? 'reset after' : undefined);
+      vault.afterwards = ({ path, method }) => {
+        if (!path.includes('/data/') || method === 'GET') return;
+        vault.fault = ({ path }) => (path.includes('/data/') ? { status: 503, body: {} } : undefined);
+      };
+      expect(await (isRotation ? rotate() : create())).toMatchObject({ failure: { keyState: 'unknown' } });
+      const before = keys();
+      const other = await vaultStandIn(TOKEN);
+      onTestFinished(() => other.close());
+      for (const apply of [false, true])
+        expect(await reconciled({ ...context, sinks: sinksAt(other.address) }, apply)).toMatchObject([
+          { finding: 'unknown', advice: containing('leads elsewhere') },
+        ]);
+      expect(keys()).toEqual(before);
+    }
+  });
+
+  test('by another path of a file', async () => {
+    const bench = await benchFor();
+    const at = (name: string) =>
+      openSinks(new Map([['file', { type: 'file', path: join(bench.folder, name, '{entry}') }]]), {});
+    await bench.create('app', { sink: 'file', entry: 'app' }, { ...bench.context(), sinks: at('one') });
+    const [made] = bench.sandbox.keys(GROUP);
+    const [intent] = await bench.intents();
+    if (!made || !intent) return expect.fail('no key');
+    const fingerprint = fingerprintOf(new Secret(made.secret));
+    const killed = { ...intent, state: { step: 'created', apiKeyId: made.apiKeyId, fingerprint } } as const;
+    expect(await holdsSecretOf(at('one'), killed)).toBe('yes');
+    expect(await holdsSecretOf(at('two'), killed)).toBe('unknown');
+    expect(await holdsSecretOf(at('two'), { ...killed, place: undefined })).toBe('no');
+  });
+});
+
+test('why a write was in doubt is said, beside what was seen of it', async () => {
+  const { create, vault } = await late();
+  vault.fault = ({ path, method }) =>
+    path.includes('/data/') && method !== 'GET' ? { status: 502, body: {} } : undefined;
+  expect(await create()).toMatchObject({
+    failure: { message: matching(/status 502.*holds nothing/), hint: containing('may still hold the secret') },
+  });
+});
+
+test('a write that is carried out once its key could not be deleted is taken back with the key', async () => {
+  const { beSlow, carryOut, create, keys, vault, reconcile, sandbox } = await late();
+  beSlow(true);
+  const denied = { kind: 'status', status: 403, errorCode: 'USER_UNAUTHORIZED' } as const;
+  sandbox.inject({ operation: 'delete_key', when: 'before', times: 9, ...denied });
+  expect(await create()).toMatchObject({ failure: { keyState: 'orphaned' } });
+  carryOut();
+  await expect.poll(() => vault.current('app')).toMatchObject({ KEY: containing('al-') });
+  beSlow(false);
+  sandbox.clearFaults();
+  expect(await reconcile()).toMatchObject([{ finding: 'deleted' }]);
+  expect(keys()).toEqual([]);
+  expect(vault.current('app')).toBeUndefined();
 });
 
 describe('where the store shows no value', () => {

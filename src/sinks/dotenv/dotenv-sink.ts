@@ -73,6 +73,7 @@ export function dotenvSink(name: string, spec: DotenvSpec, environment: Environm
       const { judged, warnings, access } = rehearsed.value;
       return ok({ write: dotenvWrite(assignment.value, judged?.old, access), warnings });
     },
+    placeOf: (address) => Promise.resolve(placeIn(assignmentOf(spec, address, environment))),
     async lookUp(address): Promise<Held> {
       const assignment = assignmentOf(spec, address, environment);
       return assignment.ok ? heldBy(() => heldIn(assignment.value)) : { held: 'unknown' };
@@ -81,7 +82,6 @@ export function dotenvSink(name: string, spec: DotenvSpec, environment: Environm
       const assignment = assignmentOf(spec, address, environment);
       return assignment.ok ? heldBy(() => secretAt(assignment.value, key)) : { held: 'unknown' };
     },
-
     async withdraw(address, fingerprint) {
       const assignment = assignmentOf(spec, address, environment);
       if (!assignment.ok) return;
@@ -90,6 +90,14 @@ export function dotenvSink(name: string, spec: DotenvSpec, environment: Environm
     },
     ...sweeperOf(spec.path),
   };
+}
+
+function placeIn(assignment: Result<Assignment, SinkProblem>): string | undefined {
+  return assignment.ok ? placeKeyOf(assignment.value) : undefined;
+}
+
+function placeKeyOf({ place, variable }: Assignment): string {
+  return `${placeKey(place.path)}#${variable}`;
 }
 
 /** Of the secret, and the variable that gets the endpoint, if one does. */
@@ -177,7 +185,7 @@ function dotenvWrite(assignment: Assignments, old: Secret | undefined, access: r
     get location() {
       return `${locationOf(path)}#${assignment.variable}`;
     },
-    place: `${placeKey(path)}#${assignment.variable}`,
+    place: placeKeyOf(assignment),
     overwrites: old ? 'old secret' : 'nothing',
     canRetract: true,
     async deliver(secret, call): Promise<Delivery> {

@@ -41,6 +41,14 @@ function placesOf(open: () => Promise<Result<Store, SinkProblem>>) {
   };
 }
 
+async function lookIn(place: Result<StorePlace, SinkProblem>): Promise<Look> {
+  return place.ok ? place.value.look() : { is: 'unreadable', problem: place.failure };
+}
+
+function valueOf<T>(result: Result<T, SinkProblem>): T | undefined {
+  return result.ok ? result.value : undefined;
+}
+
 /** @param open loads what speaks to the store */
 export function storeSink(
   name: string,
@@ -51,10 +59,6 @@ export function storeSink(
   const location = storeLocation(spec);
   const keepsEndpoint = 'endpointField' in spec && spec.endpointField !== undefined;
   const placeOf = placesOf(() => open(spec, environment));
-  const lookAt = async (reference: SecretReference): Promise<Look> => {
-    const place = await placeOf(reference);
-    return place.ok ? place.value.look() : { is: 'unreadable', problem: place.failure };
-  };
   return {
     name,
     kind: spec.type,
@@ -70,15 +74,16 @@ export function storeSink(
       const place = await placeOf(reference);
       return place.ok ? check(place.value, keepsEndpoint, replaced) : place;
     },
-    lookUp: async (reference) => heldBy(await lookAt(reference)),
+    placeOf: async (reference) => valueOf(await placeOf(reference))?.place,
+    lookUp: async (reference) => heldBy(await lookIn(await placeOf(reference))),
     async readSecret(reference, key): Promise<FoundSecret> {
-      const seen = await lookAt(reference);
+      const seen = await lookIn(await placeOf(reference));
       if (seen.is === 'nothing') return { held: 'nothing' };
       return seen.is === 'value' ? secretIn(seen.bytes, key) : { held: 'unknown' };
     },
     async withdraw(reference, fingerprint) {
-      const place = await placeOf(reference);
-      if (place.ok) await serialized(place.value.place, () => takeOutIfHeld(place.value, fingerprint));
+      const place = valueOf(await placeOf(reference));
+      if (place) await serialized(place.place, () => takeOutIfHeld(place, fingerprint));
     },
   };
 }
