@@ -76,7 +76,7 @@ export async function sendAs<C>(
   if (!given.ok) return given;
   const answer = await send(given.value);
   if ('lost' in answer || !isRefusal(answer)) return ok(answer);
-  const renewed = await credential.renew(given.value);
+  const renewed = await credential.renew(given.value, answer.status !== 403);
   if (renewed === undefined) return ok(answer);
   const again = await send(renewed);
   if (!('lost' in again) && isRefusal(again)) credential.rest();

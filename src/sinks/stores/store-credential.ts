@@ -14,14 +14,20 @@ import { notReady, type SinkProblem } from '../sink.ts';
 
 export interface Credential<C> {
   get(): Promise<Result<C, SinkProblem>>;
-  /** Another one than `refused`; undefined where there is none. */
-  renew(refused: C): Promise<C | undefined>;
+  /**
+   * Another one than `refused`; undefined where there is none.
+   *
+   * @param isCertain whether the store refused the credential itself, and not perhaps what it may do
+   */
+  renew(refused: C, isCertain: boolean): Promise<C | undefined>;
   /** The renewed one was refused as well, so that it is not the credential: none is fetched for a while. */
   rest(): void;
 }
 
 /** What gave nothing new is not asked again for so long: a program may ask a person each time, a login may be counted. */
 const REST_MS = 30_000;
+/** A call is over by then, and whoever calls again may have logged in anew. */
+const SOON_MS = 1_000;
 
 /** @param endsAt when a credential ends, in milliseconds since the epoch, where it says so */
 export function kept<C>(
@@ -31,36 +37,50 @@ export function kept<C>(
 ): Credential<C> {
   let held: C | undefined;
   let rests = { until: 0, isInVain: false };
-  let underWay: Promise<Result<C, SinkProblem>> | undefined;
-  const fetchOnce = () =>
-    (underWay ??= fetch().finally(() => {
-      underWay = undefined;
-    }));
+  /** From when on a credential that was refused is asked for again, in milliseconds since the epoch. */
+  let doubtedFrom = Infinity;
+  const fetchOnce = oneAtATime(fetch);
   const learn = async () => {
     const fetched = await fetchOnce();
     if (fetched.ok) held = fetched.value;
     return fetched;
   };
-  const rest = (isInVain: boolean) => {
-    rests = { until: Date.now() + REST_MS, isInVain };
-  };
   return {
     rest() {
-      rest(true);
+      rests = restsFrom(true);
     },
-    get: async () => (held !== undefined && (endsAt(held) ?? Infinity) > Date.now() + 60_000 ? ok(held) : learn()),
-    async renew(refused) {
+    async get() {
+      const isGood = held !== undefined && (endsAt(held) ?? Infinity) > Date.now() + 60_000;
+      if (held !== undefined && isGood && Date.now() < doubtedFrom) return ok(held);
+      const last = isGood ? held : undefined;
+      const fetched = await learn();
+      doubtedFrom = fetched.ok || last === undefined ? Infinity : Date.now() + REST_MS;
+      // A store refuses what a policy does not allow too: the one that is held may be the only one that there is.
+      return fetched.ok || last === undefined ? fetched : ok(last);
+    },
+    async renew(refused, isCertain) {
       if (held !== undefined && !isSame(held, refused)) return held;
+      const doubtAfterMs = isCertain ? 0 : SOON_MS;
       if (Date.now() >= rests.until) {
         const fetched = await learn();
         if (fetched.ok && !isSame(fetched.value, refused)) return fetched.value;
-        rest(false);
-      }
-      // Whoever calls again may have another one by then; where that is in vain, this one is used on.
-      if (!rests.isInVain) held = undefined;
+        rests = restsFrom(false);
+        doubtedFrom = Date.now() + (fetched.ok || isCertain ? doubtAfterMs : REST_MS);
+      } else if (!rests.isInVain && doubtedFrom === Infinity) doubtedFrom = Date.now() + doubtAfterMs;
       return undefined;
     },
   };
+}
+
+const restsFrom = (isInVain: boolean) => ({ until: Date.now() + REST_MS, isInVain });
+
+/** Those who ask while it is under way get the same answer. */
+function oneAtATime<T>(action: () => Promise<T>): () => Promise<T> {
+  let underWay: Promise<T> | undefined;
+  return () =>
+    (underWay ??= action().finally(() => {
+      underWay = undefined;
+    }));
 }
 
 export function keptSecret(fetch: () => Promise<Result<Secret, SinkProblem>>): Credential<Secret> {

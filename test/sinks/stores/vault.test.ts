@@ -220,6 +220,24 @@ describe('tokens', () => {
     expect(server.calls.filter(({ path }) => path.endsWith('/login'))).toHaveLength(3);
   });
 
+  test('AppRole with a secret id that may be used once: a right that is missing takes no good token away', async () => {
+    const server = await vault();
+    let logins = 0;
+    server.fault = ({ path }) => {
+      if (!path.endsWith('/login')) return undefined;
+      logins += 1;
+      return logins > 1 ? { status: 400, body: { errors: ['invalid role or secret ID'] } } : undefined;
+    };
+    server.put(PATH, { other: 'kept' });
+    const sink = sinkFor(server.address, {}, { VAULT_ROLE_ID: ROLE.id, VAULT_SECRET_ID: ROLE.secret });
+    expect(await sink.lookUp(reference)).toEqual({ held: 'nothing' });
+    for (const token of server.tokens.keys()) server.tokens.set(token, ['create', 'read', 'update']);
+    // Vault refuses the patch with 403, as it does a token that has ended.
+    expect(await (await prepared(sink)).deliver(new Secret(NEW))).toMatchObject({ outcome: 'written' });
+    expect(await sink.lookUp(reference)).toMatchObject({ held: 'value' });
+    expect(logins).toBe(2);
+  });
+
   test('the token of ~/.vault-token, and one of a helper', async () => {
     const server = await vault();
     const home = mkdtempSync(join(tmpdir(), 'amk-vault-'));
