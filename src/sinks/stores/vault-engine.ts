@@ -26,6 +26,7 @@ export function callOf(client: Client, common: Readonly<Record<string, string>>,
         ...(state !== undefined && { 'x-vault-index': state }),
         ...(body && { 'content-type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json' }),
       },
+      largestReply: LARGEST,
       ...(body && { body: JSON.stringify(body) }),
     });
     const told = method !== 'GET' && isSuccess(answer) ? answer.headers['x-vault-index'] : undefined;
@@ -44,6 +45,14 @@ export function callOf(client: Client, common: Readonly<Record<string, string>>,
 }
 
 const LAG_MS = 200;
+/** An entry of its storage has 1 MiB at most. */
+const LARGEST = 2 * 1024 * 1024;
+
+/** What an answer of Vault means beside its status. */
+export function hintFor(answer: StoreAnswer): string {
+  const errors = 'lost' in answer ? undefined : answer.body?.errors;
+  return Array.isArray(errors) && errors.includes('Vault is sealed') ? 'Vault is sealed: have it unsealed.' : '';
+}
 
 export const pathOf = (path: string) => path.split('/').map(encodeURIComponent).join('/');
 
@@ -63,7 +72,7 @@ export async function findEngine(client: Client, call: Call, given: Engine): Pro
   const data = isSuccess(reply) ? objectAt(reply.body, 'data') : undefined;
   const mount = textAt(data, 'path')?.replace(/\/$/, '');
   if (!data || mount === undefined || !path.startsWith(`${mount}/`))
-    return failed(problemOf(client, reply, `Vault tells nothing of the engine at ${path}.`));
+    return failed(problemOf(client, reply, hintFor(reply) || `Vault tells nothing of the engine at ${path}.`));
   const rest = path.slice(mount.length + 1);
   if (textAt(objectAt(data, 'options'), 'version') === '2')
     return ok({ mount, path: mount === given.mount ? rest : rest.replace(/^data\//, '') });

@@ -78,7 +78,7 @@ async function login(
   });
   const token = isSuccess(answer) ? textAt(objectAt(answer.body, 'auth'), 'client_token') : undefined;
   if (token !== undefined) return checkedSecret(token, `the login at ${mount}`);
-  return failed(problemOf(client, answer, `The login at auth/${mount} failed.`));
+  return failed(problemOf(client, answer, `The login at auth/${mount} failed: see the role and what it logs in with.`));
 }
 
 async function localToken(spec: VaultSpec, environment: Environment): Promise<Result<Secret, SinkProblem>> {

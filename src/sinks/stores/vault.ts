@@ -34,7 +34,7 @@ import {
   type Client,
   type StoreReply,
 } from './store-client.ts';
-import { callOf, findEngine, pathOf, type Call, type Engine } from './vault-engine.ts';
+import { callOf, findEngine, hintFor, pathOf, type Call, type Engine } from './vault-engine.ts';
 import { namespaceOf, vaultToken, vaultVariable } from './vault-login.ts';
 
 export async function openVault(spec: VaultSpec, environment: Environment): Promise<Result<Store, SinkProblem>> {
@@ -49,6 +49,13 @@ export async function openVault(spec: VaultSpec, environment: Environment): Prom
   if (!made.ok) return made;
   const client = made.value;
   const common = namespaceOf(spec, environment);
+  if (!/^[\x20-\x7e]*$/.test(common['x-vault-namespace'] ?? ''))
+    return failed(
+      notReady(
+        'The namespace of Vault holds a character that no request can carry.',
+        'Correct VAULT_NAMESPACE, or "namespace" of the sink.',
+      ),
+    );
   const call = callOf(client, common, vaultToken(client, spec, environment));
   const server = `${client.baseUrl.origin}/${common['x-vault-namespace'] ?? ''}`;
   return ok({
@@ -114,7 +121,7 @@ async function look(place: Place): Promise<Look> {
   }
   if (isNotFound(reply)) return { is: 'nothing', slot: slotOf(place, { ...seen, isLive: false }) };
   if (!('lost' in reply) && reply.status === 403) return lookAtMetadata(place);
-  return { is: 'unreadable', problem: problemOf(client, reply) };
+  return { is: 'unreadable', problem: problemOf(client, reply, hintFor(reply)) };
 }
 
 function tooDeep(field: string): SinkProblem {

@@ -305,6 +305,13 @@ describe('a node that does not serve', () => {
     expect(server.secrets.size).toBe(0);
   });
 
+  test('a secret of nearly a mebibyte is read whole, and kept beside what is written', async () => {
+    const server = await vault();
+    server.put(PATH, { other: 'x'.repeat(900_000) });
+    expect(await (await prepared(sinkFor(server))).deliver(new Secret(NEW))).toMatchObject({ outcome: 'written' });
+    expect(server.current(PATH)).toMatchObject({ KEY: NEW, other: containing('xxx') });
+  });
+
   test('and one that lags behind is told what was written, and asked again', async () => {
     const server = await vault();
     let lags = 2;
@@ -345,7 +352,7 @@ test('of a write that is not answered in time nobody says that it is out: it may
 });
 
 describe('an answer that is far too large', () => {
-  const body = { data: { data: { KEY: NEW.repeat(8192) }, metadata: { version: 1 }, version: 1 } };
+  const body = { data: { data: { KEY: NEW.repeat(80_000) }, metadata: { version: 1 }, version: 1 } };
   test('is not read to its end: a look tells nothing, and a write is not known', async () => {
     const server = await vault();
     server.fault = ({ method, path }) =>

@@ -185,10 +185,19 @@ describe('rights', () => {
     const server = await vault();
     server.isSealed = true;
     expect(await problem(sinkFor(server.address))).toMatch(/status 503/);
+    const preflight = await sinkFor(server.address).preflight(reference, 'prove');
+    expect(preflight).toMatchObject({ failure: { hint: expect.stringContaining('Vault is sealed') as unknown } });
   });
 });
 
 describe('tokens', () => {
+  test('a namespace that no header can carry is named, and nothing is sent', async () => {
+    const server = await vault();
+    for (const VAULT_NAMESPACE of ['a\nb', 'å', '名'])
+      expect(await problem(sinkFor(server.address, {}, { VAULT_NAMESPACE, VAULT_TOKEN: TOKEN }))).toMatch(/namespace/);
+    expect(server.calls).toEqual([]);
+  });
+
   test('a token file is read again once its token is refused', async () => {
     const server = await vault();
     const folder = mkdtempSync(join(tmpdir(), 'amk-vault-'));
