@@ -9,6 +9,7 @@ interface Version {
   data: Record<string, unknown> | null | undefined;
   /** Gone from then on, in milliseconds since the epoch; such a version can be had back. */
   deletedAt?: number | undefined;
+  readonly madeAt?: string;
 }
 
 export interface VaultStandIn extends StandIn {
@@ -112,10 +113,13 @@ const ok = (data: unknown, status = 200): Reply => ({ status, body: { ...ENVELOP
 const versionOf = ({ versionsLiveFor }: VaultStandIn, data: Version['data']): Version => ({
   data,
   deletedAt: versionsLiveFor === undefined ? undefined : Date.now() + versionsLiveFor,
+  // To the nanosecond, of which no two are the same.
+  madeAt: new Date().toISOString().replace('Z', `${String((made += 1)).padStart(6, '0')}Z`),
 });
+let made = 0;
 const isGone = ({ data, deletedAt = Infinity }: Version) => data === undefined || deletedAt <= Date.now();
-const aboutVersion = ({ data, deletedAt }: Version) => ({
-  created_time: '2026-01-01T00:00:00.123456789Z',
+const aboutVersion = ({ data, deletedAt, madeAt }: Version) => ({
+  created_time: madeAt ?? '2026-01-01T00:00:00.123456789Z',
   deletion_time: deletedAt === undefined ? '' : new Date(deletedAt).toISOString().replace('Z', '000123Z'),
   destroyed: data === undefined,
 });

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Secret } from '../../../src/secret/secret.ts';
-import type { Sink } from '../../../src/sinks/sink.ts';
+import type { Replaced, Sink } from '../../../src/sinks/sink.ts';
+import { recordOf } from './stand-in.ts';
 import { sinkOf, TOKEN } from './store-kinds.ts';
 import { ROLE, vaultStandIn, type VaultStandIn } from './vault-stand-in.ts';
 
@@ -30,7 +31,7 @@ function sinkFor(
   return sinkOf('vault:secret/apps/{entry}#KEY', more, { VAULT_ADDR: address, ...environment });
 }
 
-async function prepared(sink: Sink, replaced?: typeof REPLACED) {
+async function prepared(sink: Sink, replaced?: Replaced) {
   const preflight = await sink.preflight(reference, 'prove', replaced);
   return preflight.ok ? preflight.value.write : expect.fail(preflight.failure.message);
 }
@@ -54,7 +55,7 @@ describe('versions', () => {
       expect(server.current(PATH)).toEqual({ other: 'stays', KEY: NEW });
       expect(await write.retract()).toBe('out');
       expect(server.current(PATH)).toEqual({ other: 'stays', KEY: OLD });
-      expect(server.secrets.get(AT)?.[1]).toEqual({ data: undefined });
+      expect(server.secrets.get(AT)?.[1]?.data).toBeUndefined();
     }
   });
 
@@ -73,6 +74,51 @@ describe('versions', () => {
     expect(await write.deliver(new Secret(NEW))).toMatchObject({ outcome: 'written' });
     expect(server.secrets.get(AT)).toHaveLength(2);
     expect(await write.retract()).toBe('out');
+  });
+
+  test('a conflict with a write of its own, which was sent twice, is looked at', async () => {
+    for (const [rights, left] of [
+      [undefined, 'out'],
+      [['create', 'update', 'patch', 'read metadata'], 'unknown'],
+    ] as const) {
+      const server = await vault(rights);
+      const write = await prepared(sinkFor(server.address));
+      server.fault = ({ path, method, body }) => {
+        if (!path.includes('/data/') || method !== 'POST') return undefined;
+        server.put(PATH, recordOf(body.data));
+        return { status: 400, body: { errors: ['check-and-set parameter did not match the current version'] } };
+      };
+      expect(await write.deliver(new Secret(NEW))).toMatchObject({ outcome: 'failed' });
+      server.fault = () => undefined;
+      expect(await write.retract()).toBe(left);
+      expect(server.current(PATH)?.KEY).toBe(left === 'out' ? undefined : NEW);
+    }
+  });
+
+  test('all versions that hold the secret are destroyed, and what others wrote beside it stays', async () => {
+    const server = await vault();
+    const write = await prepared(sinkFor(server.address));
+    await write.deliver(new Secret(NEW));
+    server.put(PATH, { KEY: NEW, other: 'of others' });
+    expect(await write.retract()).toBe('out');
+    expect(server.current(PATH)).toEqual({ other: 'of others' });
+    expect(JSON.stringify(server.secrets.get(AT))).not.toContain(NEW);
+  });
+
+  test('a version that is made anew after all were deleted is another one', async () => {
+    const server = await vault(['create', 'update', 'patch', 'read metadata']);
+    const write = await prepared(sinkFor(server.address));
+    await write.deliver(new Secret(OLD));
+    const verdict = await write.verify(new Secret(OLD));
+    if (verdict.outcome !== 'verified') return expect.fail(verdict.outcome);
+    const { version } = verdict;
+    const known = { ...REPLACED, isLastHere: true, version: version ?? 'unknown' } as const;
+    expect(await prepared(sinkFor(server.address), known)).toMatchObject({ overwrites: 'unknown' });
+    server.secrets.clear();
+    server.put(PATH, { KEY: 'of somebody else' });
+    expect(await sinkFor(server.address).preflight(reference, 'prove', known)).toMatchObject({
+      failure: { code: 'SINK_ENTRY_EXISTS' },
+    });
   });
 
   test('an engine that cannot refuse, and one that is not there, are not ready', async () => {
