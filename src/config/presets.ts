@@ -2,6 +2,7 @@
 // like, with which version of the real program it was tested, and which command it is. Pure: it looks at nothing and runs nothing.
 
 import type { CommandSpec, Refusals } from './command-spec.ts';
+import { fileLook, KEEPASS_LOOK, PASS_LOOK } from './preset-scripts.ts';
 
 /** What stands behind the name of a preset: `TARGET?query#FRAGMENT`. */
 interface Target {
@@ -25,52 +26,6 @@ interface Preset {
   readonly refusals?: Refusals;
   /** Undefined where the target has not this form. */
   readonly expand: (target: Target) => Expansion | undefined;
-}
-
-/** Whether there is such an entry; 3, 4 or 5 where pass could not make one or read it back. Looks for the keys as pass does. */
-const PASS_LOOK = [
-  'store=${PASSWORD_STORE_DIR:-$HOME/.password-store} entry=$store/$1.gpg folder=$store/$1',
-  '[ ! -e "$entry" ] && [ ! -h "$entry" ] || exit 0',
-  'set --',
-  'for key in $PASSWORD_STORE_KEY; do set -- "$@" -r "$key"; done',
-  'if [ $# = 0 ]; then',
-  'while folder=${folder%/*} && ! [ -f "$folder/.gpg-id" ]; do [ "$folder" != "$store" ] || exit 3; done',
-  'while read -r key; do key=${key%%#*} && [ -z "$key" ] || set -- "$@" -r "$key"; done <"$folder/.gpg-id"',
-  'fi',
-  'encrypt() { gpg --batch --quiet --no-encrypt-to $PASSWORD_STORE_GPG_OPTS -e "$@" </dev/null; }',
-  'encrypt "$@" >/dev/null || exit 4',
-  'encrypt "$@" | gpg --batch --quiet $PASSWORD_STORE_GPG_OPTS -d >/dev/null || exit 5',
-  'exit 1',
-].join('\n');
-
-/** Whether there is such an entry, behind which stands the command that lists groups and entries; its last word is the database. */
-const KEEPASS_LOOK = [
-  'entry=$1 group=${1%/*}',
-  'shift',
-  'list=$("$@") || exit 3',
-  'has() { printf "%s\\n" "$list" | grep -qxF -e "$1"; }',
-  'has "$entry" && exit 0',
-  '[ "$group" = "$entry" ] || has "$group/" || exit 4',
-  'for database do :; done',
-  '[ -w "$database" ] || exit 5',
-  'exit 1',
-].join('\n');
-
-/**
- * Whether there is such a file, or a symbolic link that leads nowhere, which would be written through. One of the codes of
- * {@link FILE_REFUSALS} where what is written could not be read back, or no file can be made.
- * @param proof runs the programs on no secret; `$1` is the file, behind it stand the other words
- */
-function fileLook(proof: string, file: string, ...words: string[]): NonNullable<Expansion['exists']> {
-  const look = [
-    proof,
-    '[ ! -e "$1" ] && [ ! -h "$1" ] || exit 0',
-    'folder=${1%/*}/',
-    '[ -d "$folder" ] || exit 3',
-    '[ -w "$folder" ] && [ -x "$folder" ] || exit 4',
-    'exit 1',
-  ];
-  return ['/bin/sh', '-c', look.join('\n'), 'sh', file, ...words];
 }
 
 const FILE_REFUSALS: Refusals = {
@@ -118,6 +73,14 @@ export const presets: Readonly<Record<string, Preset>> = {
       5: [
         'gpg cannot decrypt what it encrypts for the store of pass: its agent is locked, or the private key is not here.',
         'Unlock it, such as by pass show of another entry.',
+      ],
+      6: [
+        'A folder of the store of pass, on the way to the entry, is not a folder that can be searched.',
+        'Let the user that runs this server enter it, or correct the path of the sink.',
+      ],
+      7: [
+        'The folder of the store of pass in which the entry would be made cannot be written.',
+        'Let the user that runs this server write there, or choose another.',
       ],
     },
   },

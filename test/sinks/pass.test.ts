@@ -1,14 +1,14 @@
 // The preset pass: against the real pass and gpg: the contract of sinks, an agent that is locked, and stores that cannot be written or
 // read. It needs the Debian packages pass and gnupg.
 
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { Secret } from '../../src/secret/secret.ts';
 import { benchFor } from '../keys/bench.ts';
 import { containing } from '../matching.ts';
 import { describeContract, type Store } from './contract.ts';
-import { done, makePassStore, reasonOf, realHome, sinkOf, type RealHome } from './real-programs.ts';
+import { boundSinkOf, done, makePassStore, reasonOf, realHome, sinkOf, type RealHome } from './real-programs.ts';
 
 const REFERENCE = { groupId: '0123456789abcdef01234567', entry: 'voyage.dev' };
 
@@ -153,6 +153,56 @@ describe.skipIf(skipped !== undefined && process.env.CI === undefined)(title, ()
       expect(problem.hint).toContain('pass init');
       expect(await store.sink.lookUp(REFERENCE)).toEqual({ held: 'unknown' });
     }
+  });
+
+  test.each([
+    ['the folder of the entry', 'store/atlas', 0o000],
+    ['the store', 'store', 0o000],
+    ['a folder that can be listed and not searched', 'store/atlas', 0o600],
+  ])('nobody says that nothing is in what cannot be searched: %s', async (_what, path, mode) => {
+    const store = open();
+    await store.put('al-live-canary-0123456789-0123456789');
+    const sink = boundSinkOf('pass:atlas/{entry}', store.home);
+    expect(await sink.lookUp(REFERENCE)).toMatchObject({ held: 'value' });
+    chmodSync(store.home.at(path), mode);
+    expect(await sink.lookUp(REFERENCE)).toEqual({ held: 'unknown' });
+    const preflight = await sink.preflight(REFERENCE, 'prove');
+    expect(preflight).toMatchObject({ failure: { code: 'SINK_NOT_READY', message: containing('searched') } });
+  });
+
+  test.each([
+    [
+      'a folder that is a file',
+      (at: RealHome['at']) => {
+        writeFileSync(at('store/atlas'), '');
+      },
+    ],
+    [
+      'a link that leads nowhere',
+      (at: RealHome['at']) => {
+        symlinkSync(at('gone'), at('store/atlas'));
+      },
+    ],
+  ])('nothing is looked for behind %s', async (_what, make) => {
+    const { home, sink } = open();
+    make(home.at);
+    expect(await sink.lookUp(REFERENCE)).toEqual({ held: 'unknown' });
+    const preflight = await sink.preflight(REFERENCE, 'prove');
+    expect(preflight).toMatchObject({ failure: { code: 'SINK_NOT_READY', message: containing('searched') } });
+  });
+
+  test.each([
+    ['the store, where the folder of the entry is missing', []],
+    ['the folder of the entry', ['atlas']],
+  ])('a store is not ready where this is read-only: %s', async (_what, made) => {
+    const { home } = open();
+    const folder = home.at(['store', ...made].join('/'));
+    mkdirSync(folder, { recursive: true });
+    const sink = boundSinkOf('pass:atlas/{entry}', home);
+    expect(await sink.preflight(REFERENCE, 'prove')).toMatchObject({ ok: true });
+    chmodSync(folder, 0o500);
+    const preflight = await sink.preflight(REFERENCE, 'prove');
+    expect(preflight).toMatchObject({ failure: { code: 'SINK_NOT_READY', message: containing('written') } });
   });
 
   test.each([
