@@ -2,7 +2,7 @@
 // like, with which version of the real program it was tested, and which command it is. Pure: it looks at nothing and runs nothing.
 
 import type { CommandSpec, Refusals } from './command-spec.ts';
-import { fileLook, KEEPASS_LOOK, PASS_LOOK } from './preset-scripts.ts';
+import { fileLook, fileProof, keepassLook, keepassProof, passLook, passProof } from './preset-scripts.ts';
 
 /** What stands behind the name of a preset: `TARGET?query#FRAGMENT`. */
 interface Target {
@@ -22,7 +22,7 @@ interface Preset {
   /** The programs and versions with which the tests of this project have seen it work; absent where they have not. */
   readonly testedWith?: string;
   readonly queries?: readonly string[];
-  /** What an exit code of `exists` says, and what to do about it. */
+  /** What an exit code of `exists` and `prove` says, and what to do about it. */
   readonly refusals?: Refusals;
   /** Undefined where the target has not this form. */
   readonly expand: (target: Target) => Expansion | undefined;
@@ -31,7 +31,7 @@ interface Preset {
 const FILE_REFUSALS: Refusals = {
   3: ['There is no folder for the file.', 'Make the folder that the path of the sink names, or correct the path.'],
   4: [
-    'The folder for the file cannot be written.',
+    'The file, or the folder for it, cannot be reached and written.',
     'Let the user that runs this server write there, or choose another.',
   ],
 };
@@ -59,7 +59,8 @@ export const presets: Readonly<Record<string, Preset>> = {
         ? {
             argv: ['pass', 'insert', '-m', '-f', path],
             remove: ['pass', 'rm', '-f', path],
-            exists: ['/bin/sh', '-c', PASS_LOOK, 'sh', path],
+            exists: passLook(path),
+            prove: passProof(path),
             verify: ['pass', 'show', path],
             absent: [1],
           }
@@ -79,7 +80,7 @@ export const presets: Readonly<Record<string, Preset>> = {
         'Let the user that runs this server enter it, or correct the path of the sink.',
       ],
       7: [
-        'The folder of the store of pass in which the entry would be made cannot be written.',
+        'The entry of pass, or the folder in which it would be made, cannot be written.',
         'Let the user that runs this server write there, or choose another.',
       ],
     },
@@ -102,13 +103,15 @@ export const presets: Readonly<Record<string, Preset>> = {
       const [recipient, identity] = [query('recipient'), query('identity')];
       if (recipient === undefined || !isFile(file) || fragment !== undefined) return undefined;
       const argv = ['age', '-r', recipient, '-o', file] as const;
+      const exists = fileLook(file);
       const encrypts = 'age -r "$2" </dev/null >/dev/null || exit 5';
-      if (identity === undefined) return { argv, exists: fileLook(encrypts, file, recipient), absent: [1] };
-      const both = `${encrypts}\nage -r "$2" </dev/null | age -d -i "$3" || exit 6`;
+      if (identity === undefined) return { argv, exists, prove: fileProof([encrypts], file, recipient), absent: [1] };
+      const decrypts = 'age -r "$2" </dev/null | age -d -i "$3" || exit 6';
       return {
         argv,
         remove: ['rm', '-f', file],
-        exists: fileLook(both, file, recipient, identity),
+        exists,
+        prove: fileProof([encrypts, decrypts], file, recipient, identity),
         verify: ['age', '-d', '-i', identity, file],
         absent: [1],
       };
@@ -140,7 +143,7 @@ export const presets: Readonly<Record<string, Preset>> = {
         verify: [...run('show', '-s', '-a', 'Password'), entry],
         ...(platform === 'win32'
           ? { exists: list, existsLine: entry }
-          : { exists: ['/bin/sh', '-c', KEEPASS_LOOK, 'sh', entry, ...list], absent: [1] }),
+          : { exists: keepassLook(entry, list), prove: keepassProof(entry, list), absent: [1] }),
       };
     },
     refusals: {
@@ -161,7 +164,8 @@ export const presets: Readonly<Record<string, Preset>> = {
       return {
         argv: ['systemd-creds', 'encrypt', '--with-key=host', name, '-', file],
         remove: ['rm', '-f', file],
-        exists: fileLook(proof, file, name),
+        exists: fileLook(file),
+        prove: fileProof([proof], file, name),
         verify: ['systemd-creds', 'decrypt', name, file, '-'],
         absent: [1],
       };

@@ -5,17 +5,8 @@
 import { basename } from 'node:path';
 import { failed, ok, type Result } from '../failure.ts';
 import { templatesOf, type CommandSpec } from '../config/command-spec.ts';
-import { askFirst } from '../files/machine.ts';
 import { serialized } from '../files/process-owner.ts';
-import { fingerprintOfBytes, holdsExactly, holdsInSomeForm, type Fingerprint } from '../secret/opened-secret.ts';
-import { openSecret, type Secret } from '../secret/secret.ts';
-import {
-  childEnvironment,
-  pickedVariables,
-  placeVariables,
-  searchPathOf,
-  type Environment,
-} from '../programs/child-environment.ts';
+import type { Environment } from '../programs/child-environment.ts';
 import {
   describeEnd,
   feedProgram,
@@ -26,15 +17,15 @@ import {
   type ProgramEnd,
 } from '../programs/child-process.ts';
 import { findExecutable } from '../programs/executable.ts';
-import { look, lookRules, valueBy, type Lookers, type Seen } from './command-look.ts';
+import { fingerprintOfBytes, holdsExactly, holdsInSomeForm, type Fingerprint } from '../secret/opened-secret.ts';
+import { openSecret, type Secret } from '../secret/secret.ts';
+import { faultByProof, look, valueBy, type Lookers, type Seen } from './command-look.ts';
 import { hasEndpoint, inputFor } from './command-input.ts';
-import { hintsFor, notFree, unreadablePlace, unseenValue } from './command-problems.ts';
+import { hintsFor, notFree, unprovenPlace, unreadablePlace, unseenValue } from './command-problems.ts';
+import { openCommands, type Commands } from './command-programs.ts';
 import { changedMeanwhile, heldValue, isLastAt, notTheOldSecret, oldSecretIn, secretIn } from './old-secret.ts';
 import {
-  attempt,
   failedDelivery,
-  notReady,
-  expand,
   takesEntry,
   takesProject,
   type SecretReference,
@@ -53,7 +44,7 @@ import {
 
 /**
  * `environment` is that of this process, from which the programs get a short list. A preflight looks for the programs,
- * judges their files, and runs those that look, which must change nothing; so `inspect` and `prove` are the same.
+ * judges their files, and runs those that look or prove, which must change nothing; so `inspect` and `prove` are the same.
  */
 export function commandSink(name: string, spec: CommandSpec, environment: Environment): Sink {
   const location = spec.preset?.uri ?? `command ${basename(spec.argv[0])}`;
@@ -76,7 +67,10 @@ export function commandSink(name: string, spec: CommandSpec, environment: Enviro
       const commands = await open(reference);
       if (!commands.ok) return commands;
       const place = judgePlace(commands.value, replaced, await look(commands.value.lookers));
-      return place.ok ? ok({ write: commandWrite(commands.value, place.value, replaced) }) : place;
+      if (!place.ok) return place;
+      const fault = await faultByProof(commands.value.prove);
+      if (fault) return failed(unprovenPlace(name, fault, spec.preset));
+      return ok({ write: commandWrite(commands.value, place.value, replaced) });
     },
     lookUp: async (reference) => heldBy(await seenAt(reference)),
     async readSecret(reference, key): Promise<FoundSecret> {
@@ -91,78 +85,6 @@ export function commandSink(name: string, spec: CommandSpec, environment: Enviro
       },
     }),
   };
-}
-
-/** The commands for one reference. */
-interface Commands {
-  /** Of the sink. */
-  readonly name: string;
-  readonly location: string;
-  readonly reference: SecretReference;
-  readonly input: string | undefined;
-  readonly create: Program;
-  readonly replace: Program;
-  readonly remove: Program | undefined;
-  readonly lookers: Lookers;
-  readonly preset: CommandSpec['preset'];
-  /** One text for the place, for every sink that has the same commands. */
-  readonly place: string;
-}
-
-type Opening = Pick<Commands, 'name' | 'location'> & { readonly spec: CommandSpec };
-
-async function openCommands(
-  { name, location, spec }: Opening,
-  reference: SecretReference,
-  environment: Environment,
-): Promise<Result<Commands, SinkProblem>> {
-  const added = { ...pickedVariables(environment, spec.passEnv ?? []), ...spec.env };
-  const env = childEnvironment(environment, added);
-  const programs: Partial<Record<Role, Program>> = {};
-  for (const role of ROLES) {
-    const argv = spec[role];
-    const program = argv && (await prepareProgram(argv, reference, { env, timeoutMs: spec.timeoutMs }));
-    if (program && !program.ok) return program;
-    if (program) programs[role] = program.value;
-  }
-  const { argv: create, replace, remove, exists, verify } = programs;
-  if (!create) return failed(notReady(`The sink "${name}" has no command.`, 'Give it one.'));
-  const variables = { ...placeVariables(env, spec.passEnv ?? []), ...spec.env };
-  const id = JSON.stringify([create.path, create.args, variables, expand(spec.input ?? '', reference)]);
-  return ok({
-    name,
-    location: expand(location, reference),
-    reference,
-    input: spec.input,
-    create,
-    replace: replace ?? create,
-    remove,
-    lookers: { exists, verify, rules: lookRules(spec, reference) },
-    preset: spec.preset,
-    place: `command:${fingerprintOfBytes(Buffer.from(id, 'utf8'))}`,
-  });
-}
-
-const ROLES = ['argv', 'replace', 'remove', 'exists', 'verify'] as const;
-type Role = (typeof ROLES)[number];
-
-async function prepareProgram(
-  [program, ...args]: CommandSpec['argv'],
-  reference: SecretReference,
-  limits: Pick<Program, 'env' | 'timeoutMs'>,
-): Promise<Result<Program, SinkProblem>> {
-  if (expand(program, reference) !== program) {
-    const message = 'The program of a command may not hold {groupId} or {entry}.';
-    return failed(notReady(message, 'Use them in the arguments only.'));
-  }
-  const reached = await attempt('The program of a command cannot be looked at', async () => {
-    await askFirst(program);
-    return ok(undefined);
-  });
-  if (!reached.ok) return reached;
-  const search = findExecutable(program, searchPathOf(limits.env));
-  if (!search.ok) return failed(notReady(search.failure.message, search.failure.hint));
-  return ok({ path: search.value, args: args.map((arg) => expand(arg, reference)), ...limits });
 }
 
 /** What may be written over. */

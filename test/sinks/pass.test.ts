@@ -64,6 +64,16 @@ function passStore(home: RealHome): Store {
   };
 }
 
+/** A key that gpg encrypts for, and whose secret half is not here. */
+function addBob(home: RealHome): string {
+  const key = ['--batch', '--pinentry-mode', 'loopback', '--passphrase', PASSPHRASE];
+  done(home, 'gpg', [...key, '--quick-generate-key', 'Bob <bob@example.org>', 'future-default', 'default', 'never']);
+  const [fingerprint = ''] = /[0-9A-F]{40}/.exec(done(home, 'gpg', ['--with-colons', '--list-keys', 'bob'])) ?? [];
+  done(home, 'gpg', ['--batch', '--yes', '--delete-secret-keys', fingerprint]);
+  done(home, 'gpg', ['--batch', '--import-ownertrust'], `${fingerprint}:6:\n`);
+  return 'bob@example.org\n';
+}
+
 describeContract({
   name: 'pass:',
   skipped,
@@ -219,17 +229,34 @@ describe.skipIf(skipped !== undefined && process.env.CI === undefined)(title, ()
     expect(problem.hint).toContain('gpg');
   });
 
-  test('what is there is read where a colleague has no key here, and stays where it cannot be replaced', async () => {
+  test.each([
+    ['of a colleague that is not here', () => 'ada@example.org\nnobody@example.org\n', 'encrypt'],
+    ['of another person only', addBob, 'decrypt'],
+  ])('what is there is read, and not replaced, where .gpg-id names a key %s', async (_what, idsIn, verb) => {
     const store = open();
     const old = 'al-old-canary-0123456789-0123456789-odu2';
     await store.put(old);
-    writeFileSync(store.home.at('store/.gpg-id'), 'ada@example.org\nnobody@example.org\n');
+    writeFileSync(store.home.at('store/.gpg-id'), idsIn(store.home));
     expect(await store.sink.lookUp(REFERENCE)).toMatchObject({ held: 'value' });
-    const preflight = await store.sink.preflight(REFERENCE, 'prove', { maskedSecret: 'al-****odu2', isLastHere: true });
-    if (!preflight.ok) return expect.fail(preflight.failure.message);
-    expect(await preflight.value.write.deliver(SECRET)).toMatchObject({ outcome: 'failed' });
-    expect(await preflight.value.write.retract()).toBe('out');
+    const replaced = { maskedSecret: 'al-****odu2', isLastHere: true };
+    expect(await store.sink.preflight(REFERENCE, 'prove', replaced)).toMatchObject({
+      failure: { code: 'SINK_NOT_READY', message: containing(verb) },
+    });
     expect(await store.held()).toBe(old);
+  });
+
+  test('an entry that cannot be written is read, and not replaced', async () => {
+    const store = open();
+    const old = 'al-old-canary-0123456789-0123456789-odu2';
+    await store.put(old);
+    const sink = boundSinkOf('pass:atlas/{entry}', store.home);
+    const replaced = { maskedSecret: 'al-****odu2', isLastHere: true };
+    expect(await sink.preflight(REFERENCE, 'prove', replaced)).toMatchObject({ ok: true });
+    chmodSync(store.home.at('store/atlas/voyage.dev.gpg'), 0o400);
+    expect(await sink.lookUp(REFERENCE)).toMatchObject({ held: 'value' });
+    expect(await sink.preflight(REFERENCE, 'prove', replaced)).toMatchObject({
+      failure: { code: 'SINK_NOT_READY', message: containing('written') },
+    });
   });
 
   test.each(['Ada <ada@example.org># whose key\n', '\n#\nada@example.org\n'])(
