@@ -93,3 +93,17 @@ export function fileProof(proof: readonly string[], file: string, ...words: read
   const isWritable = ['place=$1', '[ -e "$1" ] || place=${1%/*}/', '[ -w "$place" ] || exit 4'];
   return script([...isWritable, ...proof], file, ...words);
 }
+
+/**
+ * secret-tool itself would ask a person to unlock the keyring, and makes no item where there is none to ask. Who cannot be asked
+ * whether the keyring is locked refuses nothing.
+ */
+export function secretServiceProof(): Command {
+  const path = '/org/freedesktop/secrets/aliases/default';
+  const call = `dbus-send --session --print-reply --dest=org.freedesktop.secrets ${path}`;
+  const property = 'string:org.freedesktop.Secret.Collection string:Locked';
+  return script([
+    `locked=$(${call} org.freedesktop.DBus.Properties.Get ${property} 2>/dev/null)`,
+    'case $locked in *"boolean true"*) exit 60 ;; esac',
+  ]);
+}

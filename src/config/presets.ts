@@ -2,7 +2,15 @@
 // like, with which version of the real program it was tested, and which command it is. Pure: it looks at nothing and runs nothing.
 
 import type { CommandSpec, Refusals } from './command-spec.ts';
-import { fileLook, fileProof, keepassLook, keepassProof, passLook, passProof } from './preset-scripts.ts';
+import {
+  fileLook,
+  fileProof,
+  keepassLook,
+  keepassProof,
+  passLook,
+  passProof,
+  secretServiceProof,
+} from './preset-scripts.ts';
 
 /** What stands behind the name of a preset: `TARGET?query#FRAGMENT`. */
 interface Target {
@@ -47,8 +55,10 @@ export const presets: Readonly<Record<string, Preset>> = {
       const account = slash === -1 ? 'atlas-model-keys' : target.slice(slash + 1);
       if (fragment !== undefined || service === '' || account === '') return undefined;
       if (platform === 'darwin') return macKeychain(service, account);
-      return platform === 'win32' ? windowsKeychain(service, account) : secretService(service, account);
+      if (platform === 'win32') return windowsKeychain(service, account);
+      return { ...secretService(service, account), prove: secretServiceProof() };
     },
+    refusals: { 60: ['The keyring is locked.', 'Unlock it, such as by logging in to the desktop.'] },
   },
   pass: {
     uri: 'pass:PATH',

@@ -4,6 +4,7 @@
 import { existsSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Secret } from '../../src/secret/secret.ts';
+import { containing } from '../matching.ts';
 import { describeContract, type Store } from './contract.ts';
 import { done, realHome, reasonOf, sinkOf, startKeyring, type RealHome } from './real-programs.ts';
 
@@ -161,9 +162,26 @@ describeContract({
   },
 });
 
+const KEYRING = ['secret-tool', 'gnome-keyring-daemon', 'dbus-daemon', 'dbus-send'];
+
+test.skipIf(reasonOf(KEYRING) !== undefined && process.env.CI === undefined)(
+  'keychain: a free entry of a keyring that is locked is not ready, and no key is made for it',
+  async () => {
+    const home = realHome();
+    onTestFinished(() => home.close());
+    await startKeyring(home);
+    const sink = sinkOf('keychain:voyage/{entry}', home);
+    expect(await sink.preflight(REFERENCE, 'prove')).toMatchObject({ ok: true });
+    home.run('secret-tool', ['lock']);
+    expect(await sink.preflight(REFERENCE, 'prove')).toMatchObject({
+      failure: { code: 'SINK_NOT_READY', message: containing('locked'), hint: containing('Unlock') },
+    });
+  },
+);
+
 describeContract({
   name: 'keychain:',
-  skipped: reasonOf(['secret-tool', 'gnome-keyring-daemon', 'dbus-daemon', 'dbus-send']),
+  skipped: reasonOf(KEYRING),
   verification: 'read-back',
   isRetracting: true,
   timeoutMs: 120_000,
