@@ -68,6 +68,11 @@ export async function endPrograms(): Promise<void> {
   await Promise.all([...running].map((stop) => stop()));
 }
 
+/** Whether no program is started any more. */
+export function areProgramsEnding(): boolean {
+  return isShuttingDown;
+}
+
 /** Gives the program `input` and drops whatever it says: `output` is empty. */
 export async function feedProgram(program: Program, input: Uint8Array): Promise<ProgramEnd> {
   const piped = withPipe(program);

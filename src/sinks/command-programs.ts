@@ -14,16 +14,16 @@ import type { Program } from '../programs/child-process.ts';
 import { findExecutable } from '../programs/executable.ts';
 import { fingerprintOfBytes } from '../secret/opened-secret.ts';
 import { lookRules, type Lookers } from './command-look.ts';
+import type { Turn } from './command-turn.ts';
 import { attempt, expand, notReady, type SecretReference, type SinkProblem } from './sink.ts';
 
 /** The commands for one reference. */
-export interface Commands {
+export interface Commands extends Turn {
   /** Of the sink. */
   readonly name: string;
   readonly location: string;
   readonly reference: SecretReference;
   readonly input: string | undefined;
-  readonly create: Program;
   readonly replace: Program;
   readonly remove: Program | undefined;
   readonly lookers: Lookers;
@@ -34,10 +34,10 @@ export interface Commands {
   readonly place: string;
 }
 
-type Opening = Pick<Commands, 'name' | 'location'> & { readonly spec: CommandSpec };
+type Opening = Pick<Commands, 'name' | 'location' | 'stateDir'> & { readonly spec: CommandSpec };
 
 export async function openCommands(
-  { name, location, spec }: Opening,
+  { name, location, stateDir, spec }: Opening,
   reference: SecretReference,
   environment: Environment,
 ): Promise<Result<Commands, SinkProblem>> {
@@ -60,6 +60,7 @@ export async function openCommands(
     reference,
     input: spec.input,
     create,
+    stateDir,
     replace: replace ?? create,
     remove,
     lookers: { exists, verify, rules: lookRules(spec, reference) },

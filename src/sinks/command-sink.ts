@@ -5,7 +5,6 @@
 import { basename } from 'node:path';
 import { failed, ok, type Result } from '../failure.ts';
 import { templatesOf, type CommandSpec } from '../config/command-spec.ts';
-import { serialized } from '../files/process-owner.ts';
 import type { Environment } from '../programs/child-environment.ts';
 import {
   describeEnd,
@@ -23,6 +22,7 @@ import { faultByProof, look, valueBy, type Lookers, type Seen } from './command-
 import { hasEndpoint, inputFor } from './command-input.ts';
 import { hintsFor, notFree, unprovenPlace, unreadablePlace, unseenValue } from './command-problems.ts';
 import { openCommands, type Commands } from './command-programs.ts';
+import { inTurn } from './command-turn.ts';
 import { changedMeanwhile, heldValue, isLastAt, notTheOldSecret, oldSecretIn, secretIn } from './old-secret.ts';
 import {
   failedDelivery,
@@ -46,10 +46,10 @@ import {
  * `environment` is that of this process, from which the programs get a short list. A preflight looks for the programs,
  * judges their files, and runs those that look or prove, which must change nothing; so `inspect` and `prove` are the same.
  */
-export function commandSink(name: string, spec: CommandSpec, environment: Environment): Sink {
+export function commandSink(name: string, spec: CommandSpec, environment: Environment, stateDir?: string): Sink {
   const location = spec.preset?.uri ?? `command ${basename(spec.argv[0])}`;
   const { exists, verify, remove, timeoutMs } = spec;
-  const open = (reference: SecretReference) => openCommands({ name, location, spec }, reference, environment);
+  const open = (reference: SecretReference) => openCommands({ name, location, stateDir, spec }, reference, environment);
   const seenAt = async (reference: SecretReference): Promise<Seen | undefined> => {
     const commands = await open(reference);
     return commands.ok ? look(commands.value.lookers) : undefined;
@@ -73,15 +73,11 @@ export function commandSink(name: string, spec: CommandSpec, environment: Enviro
       return ok({ write: commandWrite(commands.value, place.value, replaced) });
     },
     lookUp: async (reference) => heldBy(await seenAt(reference)),
-    async readSecret(reference, key): Promise<FoundSecret> {
-      const seen = await seenAt(reference);
-      if (seen?.is === 'nothing') return { held: 'nothing' };
-      return seen?.is === 'value' ? secretIn(seen.bytes, key) : { held: 'unknown' };
-    },
+    readSecret: async (reference, key) => secretBy(await seenAt(reference), key),
     ...(remove && {
       async withdraw(reference, fingerprint) {
         const commands = await open(reference);
-        if (commands.ok) await removeIfHeld(commands.value, fingerprint);
+        if (commands.ok) await inTurn(commands.value, () => removeIfHeld(commands.value, fingerprint));
       },
     }),
   };
@@ -132,37 +128,60 @@ interface Given {
 }
 
 function commandWrite(commands: Commands, place: Place, replaced: Replaced | undefined): PreparedWrite {
-  const { name, location, lookers, remove } = commands;
-  const hints = hintsFor(name, replaced !== undefined);
-  // By turns, whatever the entry: a program may write all that its store holds, and so lose what another has just added.
-  const turn = `command ${name}`;
+  const { location, lookers, remove } = commands;
   let given: Given | undefined;
   return {
     location,
     place: commands.place,
     overwrites: place.holds === 'something' ? 'unknown' : place.holds,
     canRetract: lookers.verify !== undefined && (place.holds === 'old secret' || remove !== undefined),
-    deliver: (secret, call = {}) =>
-      serialized(turn, async (): Promise<Delivery> => {
-        const still = judgePlace(commands, replaced, await look(lookers));
-        if (!still.ok) return failedDelivery(still.failure);
-        if (still.value.holds !== place.holds) return failedDelivery(changedMeanwhile(location));
-        const { writer, end } = await write(commands, place, replaced, { secret, endpoint: call.endpoint });
-        const hasRefused = end.by === 'no start' || (end.by === 'exit' && !(end.code === 0 && end.tookInput));
-        const wasStopped = end.by !== 'exit' && end.by !== 'no start';
-        given = { secret, endpoint: call.endpoint, hasRefused, wasStopped };
-        if (end.by === 'exit' && !hasRefused) return { outcome: 'written', warnings: endpointWarnings(commands, call) };
-        // Only a program that was not stopped has said what it did; one that was stopped may have kept the secret.
-        const hint = end.by === 'no start' ? hints.start : hints.delivery;
-        return { outcome: hasRefused ? 'failed' : 'uncertain', message: describeEnd(writer, end), hint };
-      }),
+    async deliver(secret, call = {}) {
+      const turn = await inTurn(commands, () => give(commands, place, replaced, { secret, call }));
+      if (!turn.ok) return failedDelivery(turn.failure);
+      given = turn.value.given;
+      return turn.value.delivery;
+    },
     async verify(secret): Promise<Verdict> {
       const verdict = await verdictOn(lookers, secret);
-      return verdict.outcome === 'verified' ? verdict : { ...verdict, hint: hints.verify };
+      if (verdict.outcome === 'verified') return verdict;
+      return { ...verdict, hint: hintsFor(commands.name, replaced !== undefined).verify };
     },
-    retract: () =>
-      serialized(turn, () => (given ? takeBack(commands, place, given) : Promise.resolve<Retraction>('out'))),
+    async retract(): Promise<Retraction> {
+      const last = given;
+      if (!last) return 'out';
+      const turn = await inTurn(commands, () => takeBack(commands, place, last));
+      return turn.ok ? turn.value : 'unknown';
+    },
   };
+}
+
+interface Giving {
+  readonly delivery: Delivery;
+  /** Absent where no program was to be run. */
+  readonly given?: Given;
+}
+
+async function give(
+  commands: Commands,
+  place: Place,
+  replaced: Replaced | undefined,
+  { secret, call }: { readonly secret: Secret; readonly call: DeliveryCall },
+): Promise<Giving> {
+  const { name, location, lookers } = commands;
+  const still = judgePlace(commands, replaced, await look(lookers));
+  if (!still.ok) return { delivery: failedDelivery(still.failure) };
+  if (still.value.holds !== place.holds) return { delivery: failedDelivery(changedMeanwhile(location)) };
+  const { endpoint } = call;
+  const { writer, end } = await write(commands, place, replaced, { secret, endpoint });
+  const hasRefused = end.by === 'no start' || (end.by === 'exit' && !(end.code === 0 && end.tookInput));
+  const given = { secret, endpoint, hasRefused, wasStopped: end.by !== 'exit' && end.by !== 'no start' };
+  if (end.by === 'exit' && !hasRefused)
+    return { delivery: { outcome: 'written', warnings: endpointWarnings(commands, call) }, given };
+  const hints = hintsFor(name, replaced !== undefined);
+  // Only a program that was not stopped has said what it did; one that was stopped may have kept the secret.
+  const hint = end.by === 'no start' ? hints.start : hints.delivery;
+  const outcome = hasRefused ? 'failed' : 'uncertain';
+  return { delivery: { outcome, message: describeEnd(writer, end), hint }, given };
 }
 
 async function write(
@@ -212,6 +231,11 @@ async function verdictOn({ exists, verify, rules }: Lookers, secret: Secret): Pr
 function verdictOfUnread({ message, code }: Extract<Seen, { is: 'unreadable' }>): VerdictWithoutHint {
   const said = code === undefined ? message : `${message} Whether that says that nothing is there is not known.`;
   return { outcome: 'unreadable', message: said };
+}
+
+function secretBy(seen: Seen | undefined, key: Replaced): FoundSecret {
+  if (seen?.is === 'nothing') return { held: 'nothing' };
+  return seen?.is === 'value' ? secretIn(seen.bytes, key) : { held: 'unknown' };
 }
 
 function heldBy(seen: Seen | undefined): Held {

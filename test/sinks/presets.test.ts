@@ -251,6 +251,34 @@ describeContract({
   },
 });
 
+test.skipIf(reasonOf(['keepassxc-cli']) !== undefined && process.env.CI === undefined)(
+  'keepassxc: of two sinks that lead to one database, neither loses what the other adds at the same time',
+  async () => {
+    const home = realHome();
+    onTestFinished(() => home.close());
+    const [key, database] = [home.at('key'), home.at('db.kdbx')];
+    done(home, 'keepassxc-cli', ['db-create', '-q', '-k', key, database]);
+    const run = (verb: string, ...rest: string[]) =>
+      done(home, 'keepassxc-cli', [verb, '-q', '--no-password', '-k', key, ...rest]);
+    const groups = ['dev', 'prod'];
+    for (const group of groups) run('mkdir', database, group);
+    const given = groups.flatMap((group) => {
+      const sink = sinkOf(`keepassxc:${database}?key=${key}#${group}/{entry}`, home);
+      return ['a', 'b', 'c', 'd'].map((entry) => ({ group, sink, entry }));
+    });
+    const paths = given.map(async ({ group, sink, entry }) => {
+      const preflight = await sink.preflight({ ...REFERENCE, entry }, 'prove');
+      if (!preflight.ok) return expect.fail(preflight.failure.message);
+      const secret = new Secret(`al-canary-of-${group}-${entry}-0123456789`);
+      expect(await preflight.value.write.deliver(secret)).toMatchObject({ outcome: 'written' });
+      return `${group}/${entry}`;
+    });
+    const delivered = await Promise.all(paths);
+    expect(run('ls', '-R', '-f', database).split('\n')).toEqual(expect.arrayContaining(delivered));
+  },
+  60_000,
+);
+
 /** Only root may use the key of the host. */
 const isRoot = process.getuid?.() === 0;
 
