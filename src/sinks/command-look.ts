@@ -40,9 +40,13 @@ export function lookRules(spec: CommandSpec, reference: SecretReference): LookRu
   };
 }
 
+/** In bytes: a list of all that a store holds, such as some 10,000 items of 1Password in JSON. */
+const LONGEST_LIST = 4 * 1024 * 1024;
+
 /** Undefined where no program can look. */
 export async function look({ exists, verify, rules }: Lookers): Promise<Seen | undefined> {
-  const seen = exists && existsBy(exists, await readProgram(exists), rules);
+  const seen =
+    exists && existsBy(exists, await readProgram(exists, rules.line === undefined ? undefined : LONGEST_LIST), rules);
   if (verify === undefined || (seen && seen.is !== 'something')) return seen;
   const value = valueBy(verify, await readProgram(verify), rules);
   // One program says that it is there, the other that it is not: nobody knows.
