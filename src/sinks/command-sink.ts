@@ -121,8 +121,11 @@ function judgePlace(
 interface Given {
   readonly secret: Secret;
   readonly endpoint: string | undefined;
-  /** The program ended by itself and said that it failed, or it was never started. */
-  readonly hasRefused: boolean;
+  /**
+   * Where nothing can look, the secret is taken not to be there: the program was never started, or failed in a rotation, where
+   * a doubt would keep both keys alive.
+   */
+  readonly isOutIfUnseen: boolean;
   /** It was stopped, or ended by a signal: what it has asked others for may still be done. */
   readonly wasStopped: boolean;
 }
@@ -174,7 +177,9 @@ async function give(
   const { endpoint } = call;
   const { writer, end } = await write(commands, place, replaced, { secret, endpoint });
   const hasRefused = end.by === 'no start' || (end.by === 'exit' && !(end.code === 0 && end.tookInput));
-  const given = { secret, endpoint, hasRefused, wasStopped: end.by !== 'exit' && end.by !== 'no start' };
+  const wasStopped = end.by !== 'exit' && end.by !== 'no start';
+  const isOutIfUnseen = end.by === 'no start' || (hasRefused && replaced !== undefined);
+  const given = { secret, endpoint, isOutIfUnseen, wasStopped };
   if (end.by === 'exit' && !hasRefused)
     return { delivery: { outcome: 'written', warnings: endpointWarnings(commands, call) }, given };
   const hints = hintsFor(name, replaced !== undefined);
@@ -250,12 +255,11 @@ function heldBy(seen: Seen | undefined): Held {
 async function takeBack(
   commands: Commands,
   place: Place,
-  { secret, endpoint, hasRefused, wasStopped }: Given,
+  { secret, endpoint, isOutIfUnseen, wasStopped }: Given,
 ): Promise<Retraction> {
   const { lookers, remove } = commands;
   const before = await secretSeen(lookers, secret);
-  // A program that cannot be read says nothing but its exit code.
-  if (before === undefined) return hasRefused ? 'out' : 'unknown';
+  if (before === undefined) return isOutIfUnseen ? 'out' : 'unknown';
   if (before === 'something') return place.holds === 'nothing' ? 'held' : 'unknown';
   if (before !== 'held') return before === 'out' && wasStopped ? 'may be held' : before;
   if (place.holds === 'old secret') await write(commands, place, undefined, { secret: place.secret, endpoint });

@@ -1,5 +1,6 @@
 // What a command may say of itself beside its program: how it replaces, removes and looks, what it gets, and what it sees.
 
+import { rmSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { CommandSpec } from '../../src/config/command-spec.ts';
 import { Secret } from '../../src/secret/secret.ts';
@@ -85,6 +86,31 @@ test('replacing has a command of its own, and so has the way back', async () => 
   expect(await preflight.value.write.deliver(SECRET)).toEqual(WRITTEN);
   await preflight.value.write.retract();
   expect([folder.read('kept'), folder.read('runs'), folder.has('create.pid')]).toEqual([OLD, 'x\nx\n', false]);
+});
+
+describe('where nothing can look, and the program ends with an error', () => {
+  const failing = () => folder.sh('keep', 'cat > "$F/kept"; exit 1');
+
+  test('nobody says of a create that the store does not hold the secret', async () => {
+    const target = await targetOf([failing()]);
+    expect(await target.deliver(SECRET)).toMatchObject({ outcome: 'failed' });
+    expect(await target.retract()).toBe('unknown');
+  });
+
+  test('of a rotation the program is believed, so that not both keys stay alive', async () => {
+    const preflight = await sinkOf([failing()]).preflight(ADDRESS, 'prove', { ...REPLACED, isLastHere: true });
+    if (!preflight.ok) return expect.fail(preflight.failure.message);
+    expect(await preflight.value.write.deliver(SECRET)).toMatchObject({ outcome: 'failed' });
+    expect(await preflight.value.write.retract()).toBe('out');
+  });
+
+  test('a program that was not started has kept nothing', async () => {
+    const keep = failing();
+    const target = await targetOf([keep]);
+    rmSync(keep);
+    expect(await target.deliver(SECRET)).toMatchObject({ outcome: 'failed' });
+    expect(await target.retract()).toBe('out');
+  });
 });
 
 describe('removing', () => {
