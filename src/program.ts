@@ -59,7 +59,7 @@ async function serveWith(config: Config, start: Start, input: Readable, output: 
     pages,
     atlas: deferredAtlas(() => openAtlas(config)),
     journal: openJournal(config.stateDir),
-    sinks: openSinks(config.sinks, config.environment, pages),
+    sinks: openSinks(config.sinks, config.environment, pages, config.stateDir),
   };
   const catalog = createCatalog(context);
   const prompts = createPrompts(context, promptDefinitions);

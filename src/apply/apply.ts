@@ -58,7 +58,7 @@ async function applyWanted(command: ApplyCommand, wanted: readonly WantedKey[], 
     ...config,
     atlas,
     journal: openJournal(config.stateDir),
-    sinks: openSinks(config.sinks, config.environment),
+    sinks: openSinks(config.sinks, config.environment, undefined, config.stateDir),
   };
   const ended = new Map<WantedKey, Row>();
   const undone = new Set<WantedKey>();

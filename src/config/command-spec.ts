@@ -17,6 +17,11 @@ export interface CommandSpec {
   readonly exists?: Argv | undefined;
   /** A program that prints the delivered secret, for verification by reading back. */
   readonly verify?: Argv | undefined;
+  /**
+   * Tries, on no secret and before a key is made, whether something can be written there and read back: 0 says so, anything
+   * else refuses the place. Changes nothing. Only presets have it.
+   */
+  readonly prove?: Argv | undefined;
   /** The exit codes by which `exists` and `verify` say that nothing is there. Any other says that they cannot look. */
   readonly absent?: readonly number[] | undefined;
   /** An exit with 0 and without output says that nothing is there. */
@@ -46,8 +51,9 @@ export function templatesOf({
   remove,
   exists,
   verify,
+  prove,
   existsLine,
   input,
 }: CommandSpec): readonly string[] {
-  return [argv, replace, remove, exists, verify, existsLine, input].flatMap((each) => each ?? []);
+  return [argv, replace, remove, exists, verify, prove, existsLine, input].flatMap((each) => each ?? []);
 }

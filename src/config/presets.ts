@@ -2,6 +2,15 @@
 // like, with which version of the real program it was tested, and which command it is. Pure: it looks at nothing and runs nothing.
 
 import type { CommandSpec, Refusals } from './command-spec.ts';
+import {
+  fileLook,
+  fileProof,
+  keepassLook,
+  keepassProof,
+  passLook,
+  passProof,
+  secretServiceProof,
+} from './preset-scripts.ts';
 
 /** What stands behind the name of a preset: `TARGET?query#FRAGMENT`. */
 interface Target {
@@ -21,62 +30,16 @@ interface Preset {
   /** The programs and versions with which the tests of this project have seen it work; absent where they have not. */
   readonly testedWith?: string;
   readonly queries?: readonly string[];
-  /** What an exit code of `exists` says, and what to do about it. */
+  /** What an exit code of `exists` and `prove` says, and what to do about it. */
   readonly refusals?: Refusals;
   /** Undefined where the target has not this form. */
   readonly expand: (target: Target) => Expansion | undefined;
 }
 
-/** Whether there is such an entry; 3, 4 or 5 where pass could not make one or read it back. Looks for the keys as pass does. */
-const PASS_LOOK = [
-  'store=${PASSWORD_STORE_DIR:-$HOME/.password-store} entry=$store/$1.gpg folder=$store/$1',
-  '[ ! -e "$entry" ] && [ ! -h "$entry" ] || exit 0',
-  'set --',
-  'for key in $PASSWORD_STORE_KEY; do set -- "$@" -r "$key"; done',
-  'if [ $# = 0 ]; then',
-  'while folder=${folder%/*} && ! [ -f "$folder/.gpg-id" ]; do [ "$folder" != "$store" ] || exit 3; done',
-  'while read -r key; do key=${key%%#*} && [ -z "$key" ] || set -- "$@" -r "$key"; done <"$folder/.gpg-id"',
-  'fi',
-  'encrypt() { gpg --batch --quiet --no-encrypt-to $PASSWORD_STORE_GPG_OPTS -e "$@" </dev/null; }',
-  'encrypt "$@" >/dev/null || exit 4',
-  'encrypt "$@" | gpg --batch --quiet $PASSWORD_STORE_GPG_OPTS -d >/dev/null || exit 5',
-  'exit 1',
-].join('\n');
-
-/** Whether there is such an entry, behind which stands the command that lists groups and entries; its last word is the database. */
-const KEEPASS_LOOK = [
-  'entry=$1 group=${1%/*}',
-  'shift',
-  'list=$("$@") || exit 3',
-  'has() { printf "%s\\n" "$list" | grep -qxF -e "$1"; }',
-  'has "$entry" && exit 0',
-  '[ "$group" = "$entry" ] || has "$group/" || exit 4',
-  'for database do :; done',
-  '[ -w "$database" ] || exit 5',
-  'exit 1',
-].join('\n');
-
-/**
- * Whether there is such a file, or a symbolic link that leads nowhere, which would be written through. One of the codes of
- * {@link FILE_REFUSALS} where what is written could not be read back, or no file can be made.
- * @param proof runs the programs on no secret; `$1` is the file, behind it stand the other words
- */
-function fileLook(proof: string, file: string, ...words: string[]): NonNullable<Expansion['exists']> {
-  const look = [
-    proof,
-    '[ ! -e "$1" ] && [ ! -h "$1" ] || exit 0',
-    'folder=${1%/*}/',
-    '[ -d "$folder" ] || exit 3',
-    '[ -w "$folder" ] && [ -x "$folder" ] || exit 4',
-    'exit 1',
-  ];
-  return ['/bin/sh', '-c', look.join('\n'), 'sh', file, ...words];
-}
-
 const FILE_REFUSALS: Refusals = {
   3: ['There is no folder for the file.', 'Make the folder that the path of the sink names, or correct the path.'],
   4: [
-    'The folder for the file cannot be written.',
+    'The file, or the folder for it, cannot be reached and written.',
     'Let the user that runs this server write there, or choose another.',
   ],
 };
@@ -92,8 +55,10 @@ export const presets: Readonly<Record<string, Preset>> = {
       const account = slash === -1 ? 'atlas-model-keys' : target.slice(slash + 1);
       if (fragment !== undefined || service === '' || account === '') return undefined;
       if (platform === 'darwin') return macKeychain(service, account);
-      return platform === 'win32' ? windowsKeychain(service, account) : secretService(service, account);
+      if (platform === 'win32') return windowsKeychain(service, account);
+      return { ...secretService(service, account), prove: secretServiceProof() };
     },
+    refusals: { 60: ['The keyring is locked.', 'Unlock it, such as by logging in to the desktop.'] },
   },
   pass: {
     uri: 'pass:PATH',
@@ -104,7 +69,8 @@ export const presets: Readonly<Record<string, Preset>> = {
         ? {
             argv: ['pass', 'insert', '-m', '-f', path],
             remove: ['pass', 'rm', '-f', path],
-            exists: ['/bin/sh', '-c', PASS_LOOK, 'sh', path],
+            exists: passLook(path),
+            prove: passProof(path),
             verify: ['pass', 'show', path],
             absent: [1],
           }
@@ -118,6 +84,14 @@ export const presets: Readonly<Record<string, Preset>> = {
       5: [
         'gpg cannot decrypt what it encrypts for the store of pass: its agent is locked, or the private key is not here.',
         'Unlock it, such as by pass show of another entry.',
+      ],
+      6: [
+        'A folder of the store of pass, on the way to the entry, is not a folder that can be searched.',
+        'Let the user that runs this server enter it, or correct the path of the sink.',
+      ],
+      7: [
+        'The entry of pass, or the folder in which it would be made, cannot be written.',
+        'Let the user that runs this server write there, or choose another.',
       ],
     },
   },
@@ -139,13 +113,15 @@ export const presets: Readonly<Record<string, Preset>> = {
       const [recipient, identity] = [query('recipient'), query('identity')];
       if (recipient === undefined || !isFile(file) || fragment !== undefined) return undefined;
       const argv = ['age', '-r', recipient, '-o', file] as const;
+      const exists = fileLook(file);
       const encrypts = 'age -r "$2" </dev/null >/dev/null || exit 5';
-      if (identity === undefined) return { argv, exists: fileLook(encrypts, file, recipient), absent: [1] };
-      const both = `${encrypts}\nage -r "$2" </dev/null | age -d -i "$3" || exit 6`;
+      if (identity === undefined) return { argv, exists, prove: fileProof([encrypts], file, recipient), absent: [1] };
+      const decrypts = 'age -r "$2" </dev/null | age -d -i "$3" || exit 6';
       return {
         argv,
         remove: ['rm', '-f', file],
-        exists: fileLook(both, file, recipient, identity),
+        exists,
+        prove: fileProof([encrypts, decrypts], file, recipient, identity),
         verify: ['age', '-d', '-i', identity, file],
         absent: [1],
       };
@@ -177,7 +153,7 @@ export const presets: Readonly<Record<string, Preset>> = {
         verify: [...run('show', '-s', '-a', 'Password'), entry],
         ...(platform === 'win32'
           ? { exists: list, existsLine: entry }
-          : { exists: ['/bin/sh', '-c', KEEPASS_LOOK, 'sh', entry, ...list], absent: [1] }),
+          : { exists: keepassLook(entry, list), prove: keepassProof(entry, list), absent: [1] }),
       };
     },
     refusals: {
@@ -198,7 +174,8 @@ export const presets: Readonly<Record<string, Preset>> = {
       return {
         argv: ['systemd-creds', 'encrypt', '--with-key=host', name, '-', file],
         remove: ['rm', '-f', file],
-        exists: fileLook(proof, file, name),
+        exists: fileLook(file),
+        prove: fileProof([proof], file, name),
         verify: ['systemd-creds', 'decrypt', name, file, '-'],
         absent: [1],
       };

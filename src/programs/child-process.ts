@@ -45,7 +45,7 @@ export type ProgramEnd =
 
 /** Standard output and standard error together; beyond that a program has something wrong. */
 const OUTPUT_LIMIT = 1024 * 1024;
-/** Standard output, where it is kept. */
+/** Standard output, where it is kept and nobody asked for more. */
 const KEPT_LIMIT = 64 * 1024;
 /** How long to wait for the last output after the exit, should a process outside the group hold the pipe. */
 const LAST_OUTPUT_MS = 500;
@@ -68,11 +68,16 @@ export async function endPrograms(): Promise<void> {
   await Promise.all([...running].map((stop) => stop()));
 }
 
+/** Whether no program is started any more. */
+export function areProgramsEnding(): boolean {
+  return isShuttingDown;
+}
+
 /** Gives the program `input` and drops whatever it says: `output` is empty. */
 export async function feedProgram(program: Program, input: Uint8Array): Promise<ProgramEnd> {
   const piped = withPipe(program);
-  if (!piped) return run(program, { input, keep: false });
-  const end = await run(piped, { input, keep: false });
+  if (!piped) return run(program, { input });
+  const end = await run(piped, { input });
   const signal = end.by === 'exit' ? SIGNALS.get(end.code - SIGNAL_CODE) : undefined;
   return signal === undefined ? end : { by: 'signal', signal };
 }
@@ -97,15 +102,19 @@ function withPipe(program: Program): Program | undefined {
 
 const CAT_FOLDERS = '/bin:/usr/bin:/run/current-system/sw/bin';
 
-/** Gives the program nothing and keeps its standard output, which the caller must wipe. */
-export function readProgram(program: Program): Promise<ProgramEnd> {
-  return run(program, { keep: true });
+/**
+ * Gives the program nothing and keeps its standard output, which the caller must wipe.
+ *
+ * @param atMost bytes of it; one that prints more is stopped
+ */
+export function readProgram(program: Program, atMost = KEPT_LIMIT): Promise<ProgramEnd> {
+  return run(program, { atMost });
 }
 
-/** What goes in, and whether what comes out is kept. */
+/** What goes in, and how much of what comes out is kept, if it is. */
 interface Streams {
   readonly input?: Uint8Array;
-  readonly keep: boolean;
+  readonly atMost?: number;
 }
 
 async function run(program: Program, streams: Streams): Promise<ProgramEnd> {
@@ -143,9 +152,9 @@ async function follow(
   child.stderr?.once('data', () => {
     saidError = true;
   });
-  const end = await endOf(child, program.timeoutMs, streams.keep ? kept : undefined, shutdown);
+  const end = await endOf(child, program.timeoutMs, { ...streams, kept }, shutdown);
   await killGroup(child, program.env);
-  if (end.by === 'exit' && streams.keep) {
+  if (end.by === 'exit' && streams.atMost !== undefined) {
     await Promise.race([closed, delay(LAST_OUTPUT_MS, undefined, { ref: false })]);
   }
   for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe?.destroy();
@@ -171,12 +180,7 @@ function start(program: Program, streams: Streams): ChildProcess {
 type FirstEnd = Exclude<ProgramEnd, { by: 'exit' }> | { readonly by: 'exit'; readonly code: number };
 
 /** Whatever comes first. It waits for `exit`, not `close`: a grandchild may hold the pipes for ever. */
-async function endOf(
-  child: ChildProcess,
-  timeoutMs: number,
-  kept: Buffer[] | undefined,
-  shutdown: AbortSignal,
-): Promise<FirstEnd> {
+async function endOf(child: ChildProcess, timeoutMs: number, output: Output, shutdown: AbortSignal): Promise<FirstEnd> {
   let timer: NodeJS.Timeout | undefined;
   const end = await new Promise<FirstEnd>((resolve) => {
     timer = setTimeout(resolve, timeoutMs, { by: 'timeout' });
@@ -188,7 +192,7 @@ async function endOf(
       if (shutdown.aborted) resolve({ by: 'shutdown' });
       else resolve(code === null ? { by: 'signal', signal: signal ?? 'unknown' } : { by: 'exit', code });
     });
-    drain(child, kept, () => {
+    drain(child, output, () => {
       resolve({ by: 'flood' });
     });
     shutdown.addEventListener('abort', () => {
@@ -199,8 +203,12 @@ async function endOf(
   return end;
 }
 
+interface Output extends Pick<Streams, 'atMost'> {
+  readonly kept: Buffer[];
+}
+
 /** Reads both outputs so that the program never waits for a reader, and counts them. */
-function drain(child: ChildProcess, kept: Buffer[] | undefined, onFlood: () => void): void {
+function drain(child: ChildProcess, { kept, atMost }: Output, onFlood: () => void): void {
   let total = 0;
   let totalKept = 0;
   const listen = (pipe: Readable | null, onData: (chunk: Buffer) => void) => {
@@ -209,12 +217,12 @@ function drain(child: ChildProcess, kept: Buffer[] | undefined, onFlood: () => v
       .on('data', (chunk: Buffer) => {
         total += chunk.length;
         onData(chunk);
-        if (total > OUTPUT_LIMIT || totalKept > KEPT_LIMIT) onFlood();
+        if (total > Math.max(OUTPUT_LIMIT, atMost ?? 0) || totalKept > (atMost ?? 0)) onFlood();
       });
   };
   listen(child.stderr, () => undefined);
   listen(child.stdout, (chunk) => {
-    if (kept === undefined) return;
+    if (atMost === undefined) return;
     totalKept += chunk.length;
     kept.push(chunk);
   });

@@ -40,9 +40,13 @@ export function lookRules(spec: CommandSpec, reference: SecretReference): LookRu
   };
 }
 
+/** In bytes: a list of all that a store holds, such as some 10,000 items of 1Password in JSON. */
+const LONGEST_LIST = 4 * 1024 * 1024;
+
 /** Undefined where no program can look. */
 export async function look({ exists, verify, rules }: Lookers): Promise<Seen | undefined> {
-  const seen = exists && existsBy(exists, await readProgram(exists), rules);
+  const seen =
+    exists && existsBy(exists, await readProgram(exists, rules.line === undefined ? undefined : LONGEST_LIST), rules);
   if (verify === undefined || (seen && seen.is !== 'something')) return seen;
   const value = valueBy(verify, await readProgram(verify), rules);
   // One program says that it is there, the other that it is not: nobody knows.
@@ -73,11 +77,23 @@ export function valueBy(by: Program, end: ProgramEnd, rules: LookRules): Exclude
 }
 
 function failedLook(by: Program, end: ProgramEnd, rules: LookRules): Extract<Seen, { is: 'nothing' | 'unreadable' }> {
-  const message = describeEnd(by, end);
-  if (end.by !== 'exit') return { is: 'unreadable', message, by };
+  if (end.by !== 'exit') return unreadable(by, end);
   const isSilent = !rules.isAbsentNeedingSilence || !end.saidError;
-  if (rules.absent.includes(end.code) && isSilent) return { is: 'nothing' };
-  return { is: 'unreadable', message, by, code: end.code };
+  return rules.absent.includes(end.code) && isSilent ? { is: 'nothing' } : unreadable(by, end);
+}
+
+function unreadable(by: Program, end: ProgramEnd): Extract<Seen, { is: 'unreadable' }> {
+  return { is: 'unreadable', message: describeEnd(by, end), by, ...(end.by === 'exit' && { code: end.code }) };
+}
+
+/** What a program that is to prove that the place can be written says against it; undefined where it says nothing. */
+export async function faultByProof(
+  prove: Program | undefined,
+): Promise<Extract<Seen, { is: 'unreadable' }> | undefined> {
+  const end = prove && (await readProgram(prove));
+  if (end?.by === 'exit') end.output.fill(0);
+  if (!prove || !end || (end.by === 'exit' && end.code === 0)) return undefined;
+  return unreadable(prove, end);
 }
 
 /** Programs that print end the line. */

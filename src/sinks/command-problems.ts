@@ -39,6 +39,18 @@ export function unreadablePlace(
   return notReady(`${message} So it is not known whether the place of sink "${name}" is free.`, hint);
 }
 
+/** Where the programs said before a key is made that a secret could not be kept there. */
+export function unprovenPlace(
+  name: string,
+  { message, code }: Extract<Seen, { is: 'unreadable' }>,
+  preset: CommandSpec['preset'],
+): SinkProblem {
+  const refusal = code === undefined ? undefined : preset?.refusals?.[code];
+  if (refusal) return notReady(...refusal);
+  const hint = `A key, a keyring or a login may be locked or have ended. ${CONDITIONS}`;
+  return notReady(`${message} So it is not known whether the sink "${name}" can keep a secret.`, hint);
+}
+
 /** @param isReplacing whether an old secret may be in the place */
 export function hintsFor(name: string, isReplacing: boolean) {
   const run = `Run the command of sink "${name}" by hand`;

@@ -5,17 +5,7 @@
 import { basename } from 'node:path';
 import { failed, ok, type Result } from '../failure.ts';
 import { templatesOf, type CommandSpec } from '../config/command-spec.ts';
-import { askFirst } from '../files/machine.ts';
-import { serialized } from '../files/process-owner.ts';
-import { fingerprintOfBytes, holdsExactly, holdsInSomeForm, type Fingerprint } from '../secret/opened-secret.ts';
-import { openSecret, type Secret } from '../secret/secret.ts';
-import {
-  childEnvironment,
-  pickedVariables,
-  placeVariables,
-  searchPathOf,
-  type Environment,
-} from '../programs/child-environment.ts';
+import type { Environment } from '../programs/child-environment.ts';
 import {
   describeEnd,
   feedProgram,
@@ -26,15 +16,16 @@ import {
   type ProgramEnd,
 } from '../programs/child-process.ts';
 import { findExecutable } from '../programs/executable.ts';
-import { look, lookRules, valueBy, type Lookers, type Seen } from './command-look.ts';
+import { fingerprintOfBytes, holdsExactly, holdsInSomeForm, type Fingerprint } from '../secret/opened-secret.ts';
+import { openSecret, type Secret } from '../secret/secret.ts';
+import { faultByProof, look, valueBy, type Lookers, type Seen } from './command-look.ts';
 import { hasEndpoint, inputFor } from './command-input.ts';
-import { hintsFor, notFree, unreadablePlace, unseenValue } from './command-problems.ts';
+import { hintsFor, notFree, unprovenPlace, unreadablePlace, unseenValue } from './command-problems.ts';
+import { openCommands, type Commands } from './command-programs.ts';
+import { inTurn } from './command-turn.ts';
 import { changedMeanwhile, heldValue, isLastAt, notTheOldSecret, oldSecretIn, secretIn } from './old-secret.ts';
 import {
-  attempt,
   failedDelivery,
-  notReady,
-  expand,
   takesEntry,
   takesProject,
   type SecretReference,
@@ -53,12 +44,12 @@ import {
 
 /**
  * `environment` is that of this process, from which the programs get a short list. A preflight looks for the programs,
- * judges their files, and runs those that look, which must change nothing; so `inspect` and `prove` are the same.
+ * judges their files, and runs those that look or prove, which must change nothing; so `inspect` and `prove` are the same.
  */
-export function commandSink(name: string, spec: CommandSpec, environment: Environment): Sink {
+export function commandSink(name: string, spec: CommandSpec, environment: Environment, stateDir?: string): Sink {
   const location = spec.preset?.uri ?? `command ${basename(spec.argv[0])}`;
   const { exists, verify, remove, timeoutMs } = spec;
-  const open = (reference: SecretReference) => openCommands({ name, location, spec }, reference, environment);
+  const open = (reference: SecretReference) => openCommands({ name, location, stateDir, spec }, reference, environment);
   const seenAt = async (reference: SecretReference): Promise<Seen | undefined> => {
     const commands = await open(reference);
     return commands.ok ? look(commands.value.lookers) : undefined;
@@ -76,19 +67,18 @@ export function commandSink(name: string, spec: CommandSpec, environment: Enviro
       const commands = await open(reference);
       if (!commands.ok) return commands;
       const place = judgePlace(commands.value, replaced, await look(commands.value.lookers));
-      return place.ok ? ok({ write: commandWrite(commands.value, place.value, replaced) }) : place;
+      if (!place.ok) return place;
+      const fault = await faultByProof(commands.value.prove);
+      if (fault) return failed(unprovenPlace(name, fault, spec.preset));
+      return ok({ write: commandWrite(commands.value, place.value, replaced) });
     },
     placeOf: async (reference) => placeIn(await open(reference)),
     lookUp: async (reference) => heldBy(await seenAt(reference)),
-    async readSecret(reference, key): Promise<FoundSecret> {
-      const seen = await seenAt(reference);
-      if (seen?.is === 'nothing') return { held: 'nothing' };
-      return seen?.is === 'value' ? secretIn(seen.bytes, key) : { held: 'unknown' };
-    },
+    readSecret: async (reference, key) => secretBy(await seenAt(reference), key),
     ...(remove && {
       async withdraw(reference, fingerprint) {
         const commands = await open(reference);
-        if (commands.ok) await removeIfHeld(commands.value, fingerprint);
+        if (commands.ok) await inTurn(commands.value, () => removeIfHeld(commands.value, fingerprint));
       },
     }),
   };
@@ -96,78 +86,6 @@ export function commandSink(name: string, spec: CommandSpec, environment: Enviro
 
 function placeIn(commands: Result<Commands, SinkProblem>): string | undefined {
   return commands.ok ? commands.value.place : undefined;
-}
-
-/** The commands for one reference. */
-interface Commands {
-  /** Of the sink. */
-  readonly name: string;
-  readonly location: string;
-  readonly reference: SecretReference;
-  readonly input: string | undefined;
-  readonly create: Program;
-  readonly replace: Program;
-  readonly remove: Program | undefined;
-  readonly lookers: Lookers;
-  readonly preset: CommandSpec['preset'];
-  /** One text for the place, for every sink that has the same commands. */
-  readonly place: string;
-}
-
-type Opening = Pick<Commands, 'name' | 'location'> & { readonly spec: CommandSpec };
-
-async function openCommands(
-  { name, location, spec }: Opening,
-  reference: SecretReference,
-  environment: Environment,
-): Promise<Result<Commands, SinkProblem>> {
-  const added = { ...pickedVariables(environment, spec.passEnv ?? []), ...spec.env };
-  const env = childEnvironment(environment, added);
-  const programs: Partial<Record<Role, Program>> = {};
-  for (const role of ROLES) {
-    const argv = spec[role];
-    const program = argv && (await prepareProgram(argv, reference, { env, timeoutMs: spec.timeoutMs }));
-    if (program && !program.ok) return program;
-    if (program) programs[role] = program.value;
-  }
-  const { argv: create, replace, remove, exists, verify } = programs;
-  if (!create) return failed(notReady(`The sink "${name}" has no command.`, 'Give it one.'));
-  const variables = { ...placeVariables(env, spec.passEnv ?? []), ...spec.env };
-  const id = JSON.stringify([create.path, create.args, variables, expand(spec.input ?? '', reference)]);
-  return ok({
-    name,
-    location: expand(location, reference),
-    reference,
-    input: spec.input,
-    create,
-    replace: replace ?? create,
-    remove,
-    lookers: { exists, verify, rules: lookRules(spec, reference) },
-    preset: spec.preset,
-    place: `command:${fingerprintOfBytes(Buffer.from(id, 'utf8'))}`,
-  });
-}
-
-const ROLES = ['argv', 'replace', 'remove', 'exists', 'verify'] as const;
-type Role = (typeof ROLES)[number];
-
-async function prepareProgram(
-  [program, ...args]: CommandSpec['argv'],
-  reference: SecretReference,
-  limits: Pick<Program, 'env' | 'timeoutMs'>,
-): Promise<Result<Program, SinkProblem>> {
-  if (expand(program, reference) !== program) {
-    const message = 'The program of a command may not hold {groupId} or {entry}.';
-    return failed(notReady(message, 'Use them in the arguments only.'));
-  }
-  const reached = await attempt('The program of a command cannot be looked at', async () => {
-    await askFirst(program);
-    return ok(undefined);
-  });
-  if (!reached.ok) return reached;
-  const search = findExecutable(program, searchPathOf(limits.env));
-  if (!search.ok) return failed(notReady(search.failure.message, search.failure.hint));
-  return ok({ path: search.value, args: args.map((arg) => expand(arg, reference)), ...limits });
 }
 
 /** What may be written over. */
@@ -208,44 +126,72 @@ function judgePlace(
 interface Given {
   readonly secret: Secret;
   readonly endpoint: string | undefined;
-  /** The program ended by itself and said that it failed, or it was never started. */
-  readonly hasRefused: boolean;
+  /**
+   * Where nothing can look, the secret is taken not to be there: the program was never started, or failed in a rotation, where
+   * a doubt would keep both keys alive.
+   */
+  readonly isOutIfUnseen: boolean;
   /** It was stopped, or ended by a signal: what it has asked others for may still be done. */
   readonly wasStopped: boolean;
 }
 
 function commandWrite(commands: Commands, place: Place, replaced: Replaced | undefined): PreparedWrite {
-  const { name, location, lookers, remove } = commands;
-  const hints = hintsFor(name, replaced !== undefined);
-  // By turns, whatever the entry: a program may write all that its store holds, and so lose what another has just added.
-  const turn = `command ${name}`;
+  const { location, lookers, remove } = commands;
   let given: Given | undefined;
   return {
     location,
     place: commands.place,
     overwrites: place.holds === 'something' ? 'unknown' : place.holds,
     canRetract: lookers.verify !== undefined && (place.holds === 'old secret' || remove !== undefined),
-    deliver: (secret, call = {}) =>
-      serialized(turn, async (): Promise<Delivery> => {
-        const still = judgePlace(commands, replaced, await look(lookers));
-        if (!still.ok) return failedDelivery(still.failure);
-        if (still.value.holds !== place.holds) return failedDelivery(changedMeanwhile(location));
-        const { writer, end } = await write(commands, place, replaced, { secret, endpoint: call.endpoint });
-        const hasRefused = end.by === 'no start' || (end.by === 'exit' && !(end.code === 0 && end.tookInput));
-        const wasStopped = end.by !== 'exit' && end.by !== 'no start';
-        given = { secret, endpoint: call.endpoint, hasRefused, wasStopped };
-        if (end.by === 'exit' && !hasRefused) return { outcome: 'written', warnings: endpointWarnings(commands, call) };
-        // Only a program that was not stopped has said what it did; one that was stopped may have kept the secret.
-        const hint = end.by === 'no start' ? hints.start : hints.delivery;
-        return { outcome: hasRefused ? 'failed' : 'uncertain', message: describeEnd(writer, end), hint };
-      }),
+    async deliver(secret, call = {}) {
+      const turn = await inTurn(commands, () => give(commands, place, replaced, { secret, call }));
+      if (!turn.ok) return failedDelivery(turn.failure);
+      given = turn.value.given;
+      return turn.value.delivery;
+    },
     async verify(secret): Promise<Verdict> {
       const verdict = await verdictOn(lookers, secret);
-      return verdict.outcome === 'verified' ? verdict : { ...verdict, hint: hints.verify };
+      if (verdict.outcome === 'verified') return verdict;
+      return { ...verdict, hint: hintsFor(commands.name, replaced !== undefined).verify };
     },
-    retract: () =>
-      serialized(turn, () => (given ? takeBack(commands, place, given) : Promise.resolve<Retraction>('out'))),
+    async retract(): Promise<Retraction> {
+      const last = given;
+      if (!last) return 'out';
+      const turn = await inTurn(commands, () => takeBack(commands, place, last));
+      return turn.ok ? turn.value : 'unknown';
+    },
   };
+}
+
+interface Giving {
+  readonly delivery: Delivery;
+  /** Absent where no program was to be run. */
+  readonly given?: Given;
+}
+
+async function give(
+  commands: Commands,
+  place: Place,
+  replaced: Replaced | undefined,
+  { secret, call }: { readonly secret: Secret; readonly call: DeliveryCall },
+): Promise<Giving> {
+  const { name, location, lookers } = commands;
+  const still = judgePlace(commands, replaced, await look(lookers));
+  if (!still.ok) return { delivery: failedDelivery(still.failure) };
+  if (still.value.holds !== place.holds) return { delivery: failedDelivery(changedMeanwhile(location)) };
+  const { endpoint } = call;
+  const { writer, end } = await write(commands, place, replaced, { secret, endpoint });
+  const hasRefused = end.by === 'no start' || (end.by === 'exit' && !(end.code === 0 && end.tookInput));
+  const wasStopped = end.by !== 'exit' && end.by !== 'no start';
+  const isOutIfUnseen = end.by === 'no start' || (hasRefused && replaced !== undefined);
+  const given = { secret, endpoint, isOutIfUnseen, wasStopped };
+  if (end.by === 'exit' && !hasRefused)
+    return { delivery: { outcome: 'written', warnings: endpointWarnings(commands, call) }, given };
+  const hints = hintsFor(name, replaced !== undefined);
+  // Only a program that was not stopped has said what it did; one that was stopped may have kept the secret.
+  const hint = end.by === 'no start' ? hints.start : hints.delivery;
+  const outcome = hasRefused ? 'failed' : 'uncertain';
+  return { delivery: { outcome, message: describeEnd(writer, end), hint }, given };
 }
 
 async function write(
@@ -297,6 +243,11 @@ function verdictOfUnread({ message, code }: Extract<Seen, { is: 'unreadable' }>)
   return { outcome: 'unreadable', message: said };
 }
 
+function secretBy(seen: Seen | undefined, key: Replaced): FoundSecret {
+  if (seen?.is === 'nothing') return { held: 'nothing' };
+  return seen?.is === 'value' ? secretIn(seen.bytes, key) : { held: 'unknown' };
+}
+
 function heldBy(seen: Seen | undefined): Held {
   if (seen === undefined || seen.is === 'unreadable') return { held: 'unknown' };
   if (seen.is !== 'value') return { held: seen.is };
@@ -309,12 +260,11 @@ function heldBy(seen: Seen | undefined): Held {
 async function takeBack(
   commands: Commands,
   place: Place,
-  { secret, endpoint, hasRefused, wasStopped }: Given,
+  { secret, endpoint, isOutIfUnseen, wasStopped }: Given,
 ): Promise<Retraction> {
   const { lookers, remove } = commands;
   const before = await secretSeen(lookers, secret);
-  // A program that cannot be read says nothing but its exit code.
-  if (before === undefined) return hasRefused ? 'out' : 'unknown';
+  if (before === undefined) return isOutIfUnseen ? 'out' : 'unknown';
   if (before === 'something') return place.holds === 'nothing' ? 'held' : 'unknown';
   if (before !== 'held') return before === 'out' && wasStopped ? 'may be held' : before;
   if (place.holds === 'old secret') await write(commands, place, undefined, { secret: place.secret, endpoint });

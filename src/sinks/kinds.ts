@@ -16,23 +16,32 @@ import { openStore } from './stores/stores.ts';
 /**
  * @param environment that of this process, from which programs get a short list
  * @param pages what shows a secret to a person
+ * @param stateDir where the servers of this user keep their locks; absent where no other one is waited for
  */
 export function openSinks(
   specs: ReadonlyMap<string, SinkSpec>,
   environment: Readonly<Record<string, string>>,
   pages = openPages({ environment }),
+  stateDir?: string,
 ): ReadonlyMap<string, Sink> {
-  return new Map([...specs].map(([name, spec]) => [name, neverThrowing(openSink(name, spec, environment, pages))]));
+  const open = (name: string, spec: SinkSpec) => openSink(name, spec, environment, pages, stateDir);
+  return new Map([...specs].map(([name, spec]) => [name, neverThrowing(open(name, spec))]));
 }
 
-function openSink(name: string, spec: SinkSpec, environment: Readonly<Record<string, string>>, pages: Pages): Sink {
+function openSink(
+  name: string,
+  spec: SinkSpec,
+  environment: Readonly<Record<string, string>>,
+  pages: Pages,
+  stateDir: string | undefined,
+): Sink {
   switch (spec.type) {
     case 'file':
       return fileSink(name, spec, environment);
     case 'dotenv':
       return dotenvSink(name, spec, environment);
     case 'command':
-      return commandSink(name, spec, environment);
+      return commandSink(name, spec, environment, stateDir);
     case 'inline':
       return inlineSink(name);
     case 'reveal':

@@ -1,5 +1,6 @@
 // What a command may say of itself beside its program: how it replaces, removes and looks, what it gets, and what it sees.
 
+import { rmSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { CommandSpec } from '../../src/config/command-spec.ts';
 import { Secret } from '../../src/secret/secret.ts';
@@ -33,6 +34,14 @@ describe('a look', () => {
     ['lists the line', 'printf "a\\r\\nmy.key-1\\r\\nb\\n"', { existsLine: '{entry}' }, 'SINK_ENTRY_EXISTS'],
     ['lists lines that only begin so', 'echo my.key-10; echo xmy.key-1', { existsLine: '{entry}' }, 'nothing'],
     ['lists nothing', 'exit 0', { existsLine: '{entry}' }, 'nothing'],
+    [
+      'lists the line behind 3 MB',
+      'yes other | head -c 3000000; echo my.key-1',
+      { existsLine: '{entry}' },
+      'SINK_ENTRY_EXISTS',
+    ],
+    ['lists 3 MB without the line', 'yes other | head -c 3000000', { existsLine: '{entry}' }, 'nothing'],
+    ['lists without an end', 'yes other', { existsLine: '{entry}' }, 'SINK_NOT_READY'],
     ['cannot list', 'echo my.key-10; exit 1', { existsLine: '{entry}' }, 'SINK_NOT_READY'],
     ['is absent in silence', 'exit 1', { absent: [1], absentNeedsEmptyStderr: true }, 'nothing'],
     ['is absent with words', 'echo x >&2; exit 1', { absent: [1], absentNeedsEmptyStderr: true }, 'SINK_NOT_READY'],
@@ -77,6 +86,31 @@ test('replacing has a command of its own, and so has the way back', async () => 
   expect(await preflight.value.write.deliver(SECRET)).toEqual(WRITTEN);
   await preflight.value.write.retract();
   expect([folder.read('kept'), folder.read('runs'), folder.has('create.pid')]).toEqual([OLD, 'x\nx\n', false]);
+});
+
+describe('where nothing can look, and the program ends with an error', () => {
+  const failing = () => folder.sh('keep', 'cat > "$F/kept"; exit 1');
+
+  test('nobody says of a create that the store does not hold the secret', async () => {
+    const target = await targetOf([failing()]);
+    expect(await target.deliver(SECRET)).toMatchObject({ outcome: 'failed' });
+    expect(await target.retract()).toBe('unknown');
+  });
+
+  test('of a rotation the program is believed, so that not both keys stay alive', async () => {
+    const preflight = await sinkOf([failing()]).preflight(ADDRESS, 'prove', { ...REPLACED, isLastHere: true });
+    if (!preflight.ok) return expect.fail(preflight.failure.message);
+    expect(await preflight.value.write.deliver(SECRET)).toMatchObject({ outcome: 'failed' });
+    expect(await preflight.value.write.retract()).toBe('out');
+  });
+
+  test('a program that was not started has kept nothing', async () => {
+    const keep = failing();
+    const target = await targetOf([keep]);
+    rmSync(keep);
+    expect(await target.deliver(SECRET)).toMatchObject({ outcome: 'failed' });
+    expect(await target.retract()).toBe('out');
+  });
 });
 
 describe('removing', () => {

@@ -1,14 +1,14 @@
 // The preset pass: against the real pass and gpg: the contract of sinks, an agent that is locked, and stores that cannot be written or
 // read. It needs the Debian packages pass and gnupg.
 
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { Secret } from '../../src/secret/secret.ts';
 import { benchFor } from '../keys/bench.ts';
 import { containing } from '../matching.ts';
 import { describeContract, type Store } from './contract.ts';
-import { done, makePassStore, reasonOf, realHome, sinkOf, type RealHome } from './real-programs.ts';
+import { boundSinkOf, done, makePassStore, reasonOf, realHome, sinkOf, type RealHome } from './real-programs.ts';
 
 const REFERENCE = { groupId: '0123456789abcdef01234567', entry: 'voyage.dev' };
 
@@ -62,6 +62,16 @@ function passStore(home: RealHome): Store {
     },
     close: () => home.close(),
   };
+}
+
+/** A key that gpg encrypts for, and whose secret half is not here. */
+function addBob(home: RealHome): string {
+  const key = ['--batch', '--pinentry-mode', 'loopback', '--passphrase', PASSPHRASE];
+  done(home, 'gpg', [...key, '--quick-generate-key', 'Bob <bob@example.org>', 'future-default', 'default', 'never']);
+  const [fingerprint = ''] = /[0-9A-F]{40}/.exec(done(home, 'gpg', ['--with-colons', '--list-keys', 'bob'])) ?? [];
+  done(home, 'gpg', ['--batch', '--yes', '--delete-secret-keys', fingerprint]);
+  done(home, 'gpg', ['--batch', '--import-ownertrust'], `${fingerprint}:6:\n`);
+  return 'bob@example.org\n';
 }
 
 describeContract({
@@ -156,6 +166,56 @@ describe.skipIf(skipped !== undefined && process.env.CI === undefined)(title, ()
   });
 
   test.each([
+    ['the folder of the entry', 'store/atlas', 0o000],
+    ['the store', 'store', 0o000],
+    ['a folder that can be listed and not searched', 'store/atlas', 0o600],
+  ])('nobody says that nothing is in what cannot be searched: %s', async (_what, path, mode) => {
+    const store = open();
+    await store.put('al-live-canary-0123456789-0123456789');
+    const sink = boundSinkOf('pass:atlas/{entry}', store.home);
+    expect(await sink.lookUp(REFERENCE)).toMatchObject({ held: 'value' });
+    chmodSync(store.home.at(path), mode);
+    expect(await sink.lookUp(REFERENCE)).toEqual({ held: 'unknown' });
+    const preflight = await sink.preflight(REFERENCE, 'prove');
+    expect(preflight).toMatchObject({ failure: { code: 'SINK_NOT_READY', message: containing('searched') } });
+  });
+
+  test.each([
+    [
+      'a folder that is a file',
+      (at: RealHome['at']) => {
+        writeFileSync(at('store/atlas'), '');
+      },
+    ],
+    [
+      'a link that leads nowhere',
+      (at: RealHome['at']) => {
+        symlinkSync(at('gone'), at('store/atlas'));
+      },
+    ],
+  ])('nothing is looked for behind %s', async (_what, make) => {
+    const { home, sink } = open();
+    make(home.at);
+    expect(await sink.lookUp(REFERENCE)).toEqual({ held: 'unknown' });
+    const preflight = await sink.preflight(REFERENCE, 'prove');
+    expect(preflight).toMatchObject({ failure: { code: 'SINK_NOT_READY', message: containing('searched') } });
+  });
+
+  test.each([
+    ['the store, where the folder of the entry is missing', []],
+    ['the folder of the entry', ['atlas']],
+  ])('a store is not ready where this is read-only: %s', async (_what, made) => {
+    const { home } = open();
+    const folder = home.at(['store', ...made].join('/'));
+    mkdirSync(folder, { recursive: true });
+    const sink = boundSinkOf('pass:atlas/{entry}', home);
+    expect(await sink.preflight(REFERENCE, 'prove')).toMatchObject({ ok: true });
+    chmodSync(folder, 0o500);
+    const preflight = await sink.preflight(REFERENCE, 'prove');
+    expect(preflight).toMatchObject({ failure: { code: 'SINK_NOT_READY', message: containing('written') } });
+  });
+
+  test.each([
     ['has no key here', 'nobody@example.org\n'],
     ['is empty', ''],
     ['has only a comment', '# ada@example.org\n'],
@@ -169,17 +229,34 @@ describe.skipIf(skipped !== undefined && process.env.CI === undefined)(title, ()
     expect(problem.hint).toContain('gpg');
   });
 
-  test('what is there is read where a colleague has no key here, and stays where it cannot be replaced', async () => {
+  test.each([
+    ['of a colleague that is not here', () => 'ada@example.org\nnobody@example.org\n', 'encrypt'],
+    ['of another person only', addBob, 'decrypt'],
+  ])('what is there is read, and not replaced, where .gpg-id names a key %s', async (_what, idsIn, verb) => {
     const store = open();
     const old = 'al-old-canary-0123456789-0123456789-odu2';
     await store.put(old);
-    writeFileSync(store.home.at('store/.gpg-id'), 'ada@example.org\nnobody@example.org\n');
+    writeFileSync(store.home.at('store/.gpg-id'), idsIn(store.home));
     expect(await store.sink.lookUp(REFERENCE)).toMatchObject({ held: 'value' });
-    const preflight = await store.sink.preflight(REFERENCE, 'prove', { maskedSecret: 'al-****odu2', isLastHere: true });
-    if (!preflight.ok) return expect.fail(preflight.failure.message);
-    expect(await preflight.value.write.deliver(SECRET)).toMatchObject({ outcome: 'failed' });
-    expect(await preflight.value.write.retract()).toBe('out');
+    const replaced = { maskedSecret: 'al-****odu2', isLastHere: true };
+    expect(await store.sink.preflight(REFERENCE, 'prove', replaced)).toMatchObject({
+      failure: { code: 'SINK_NOT_READY', message: containing(verb) },
+    });
     expect(await store.held()).toBe(old);
+  });
+
+  test('an entry that cannot be written is read, and not replaced', async () => {
+    const store = open();
+    const old = 'al-old-canary-0123456789-0123456789-odu2';
+    await store.put(old);
+    const sink = boundSinkOf('pass:atlas/{entry}', store.home);
+    const replaced = { maskedSecret: 'al-****odu2', isLastHere: true };
+    expect(await sink.preflight(REFERENCE, 'prove', replaced)).toMatchObject({ ok: true });
+    chmodSync(store.home.at('store/atlas/voyage.dev.gpg'), 0o400);
+    expect(await sink.lookUp(REFERENCE)).toMatchObject({ held: 'value' });
+    expect(await sink.preflight(REFERENCE, 'prove', replaced)).toMatchObject({
+      failure: { code: 'SINK_NOT_READY', message: containing('written') },
+    });
   });
 
   test.each(['Ada <ada@example.org># whose key\n', '\n#\nada@example.org\n'])(

@@ -4,6 +4,7 @@
 import { existsSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Secret } from '../../src/secret/secret.ts';
+import { containing } from '../matching.ts';
 import { describeContract, type Store } from './contract.ts';
 import { done, realHome, reasonOf, sinkOf, startKeyring, type RealHome } from './real-programs.ts';
 
@@ -161,9 +162,26 @@ describeContract({
   },
 });
 
+const KEYRING = ['secret-tool', 'gnome-keyring-daemon', 'dbus-daemon', 'dbus-send'];
+
+test.skipIf(reasonOf(KEYRING) !== undefined && process.env.CI === undefined)(
+  'keychain: a free entry of a keyring that is locked is not ready, and no key is made for it',
+  async () => {
+    const home = realHome();
+    onTestFinished(() => home.close());
+    await startKeyring(home);
+    const sink = sinkOf('keychain:voyage/{entry}', home);
+    expect(await sink.preflight(REFERENCE, 'prove')).toMatchObject({ ok: true });
+    home.run('secret-tool', ['lock']);
+    expect(await sink.preflight(REFERENCE, 'prove')).toMatchObject({
+      failure: { code: 'SINK_NOT_READY', message: containing('locked'), hint: containing('Unlock') },
+    });
+  },
+);
+
 describeContract({
   name: 'keychain:',
-  skipped: reasonOf(['secret-tool', 'gnome-keyring-daemon', 'dbus-daemon', 'dbus-send']),
+  skipped: reasonOf(KEYRING),
   verification: 'read-back',
   isRetracting: true,
   timeoutMs: 120_000,
@@ -232,6 +250,34 @@ describeContract({
     });
   },
 });
+
+test.skipIf(reasonOf(['keepassxc-cli']) !== undefined && process.env.CI === undefined)(
+  'keepassxc: of two sinks that lead to one database, neither loses what the other adds at the same time',
+  async () => {
+    const home = realHome();
+    onTestFinished(() => home.close());
+    const [key, database] = [home.at('key'), home.at('db.kdbx')];
+    done(home, 'keepassxc-cli', ['db-create', '-q', '-k', key, database]);
+    const run = (verb: string, ...rest: string[]) =>
+      done(home, 'keepassxc-cli', [verb, '-q', '--no-password', '-k', key, ...rest]);
+    const groups = ['dev', 'prod'];
+    for (const group of groups) run('mkdir', database, group);
+    const given = groups.flatMap((group) => {
+      const sink = sinkOf(`keepassxc:${database}?key=${key}#${group}/{entry}`, home);
+      return ['a', 'b', 'c', 'd'].map((entry) => ({ group, sink, entry }));
+    });
+    const paths = given.map(async ({ group, sink, entry }) => {
+      const preflight = await sink.preflight({ ...REFERENCE, entry }, 'prove');
+      if (!preflight.ok) return expect.fail(preflight.failure.message);
+      const secret = new Secret(`al-canary-of-${group}-${entry}-0123456789`);
+      expect(await preflight.value.write.deliver(secret)).toMatchObject({ outcome: 'written' });
+      return `${group}/${entry}`;
+    });
+    const delivered = await Promise.all(paths);
+    expect(run('ls', '-R', '-f', database).split('\n')).toEqual(expect.arrayContaining(delivered));
+  },
+  60_000,
+);
 
 /** Only root may use the key of the host. */
 const isRoot = process.getuid?.() === 0;

@@ -5,7 +5,8 @@ import { accessSync, constants, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
-import { sinkSchema } from '../../src/config/sink-spec.ts';
+import type { CommandSpec } from '../../src/config/command-spec.ts';
+import { sinkSchema, type SinkSpec } from '../../src/config/sink-spec.ts';
 import { openSinks } from '../../src/sinks/kinds.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
 import { environmentOf } from './script-folder.ts';
@@ -111,4 +112,17 @@ export async function startKeyring(home: RealHome): Promise<void> {
   const call = ['--session', '--print-reply', '--dest=org.freedesktop.DBus', '/org/freedesktop/DBus'];
   const question = ['org.freedesktop.DBus.NameHasOwner', 'string:org.freedesktop.secrets'];
   while (!home.run('dbus-send', [...call, ...question]).stdout.includes('boolean true')) await delay(20);
+}
+
+/** As {@link sinkOf} of a preset. Its programs are bound by modes, as those of every user but root are. */
+export function boundSinkOf(uri: string, { env }: Pick<RealHome, 'env'>): Sink {
+  const spec: SinkSpec = sinkSchema.parse(uri);
+  if (spec.type !== 'command') return expect.fail('no preset');
+  const bound = <T extends CommandSpec['verify']>(argv: T) =>
+    argv && (process.geteuid?.() === 0 ? (['setpriv', '--bounding-set=-all', ...argv] as const) : argv);
+  const { argv, replace, remove, exists, verify, prove } = spec;
+  const looking = { exists: bound(exists), verify: bound(verify), prove: bound(prove) };
+  const writing = { argv: bound(argv), replace: bound(replace), remove: bound(remove) };
+  const sinks = openSinks(new Map([['store', { ...spec, ...looking, ...writing }]]), env);
+  return sinks.get('store') ?? expect.fail('no sink');
 }
