@@ -59,13 +59,13 @@ export async function openSecretsManager(
   });
 }
 
-async function look(place: Place): Promise<Look> {
+async function look(place: Place, looksLeft = LOOKS): Promise<Look> {
   const { call, client, name, field } = place;
   const asked = await call('GetSecretValue', { SecretId: name, VersionStage: 'AWSCURRENT' });
   if (!asked.ok) return { is: 'unreadable', problem: asked.failure };
   const code = awsCode(asked.value);
   if (code === 'ResourceNotFoundException' || code === 'AccessDeniedException' || code === 'InvalidRequestException')
-    return lookAtVersions(place, code);
+    return lookAtVersions(place, code, looksLeft - 1);
   const body = isSuccess(asked.value) ? asked.value.body : undefined;
   const [version, arn] = [textAt(body, 'VersionId'), textAt(body, 'ARN')];
   if (!body || version === undefined || arn === undefined)
@@ -91,8 +91,12 @@ function notFields(name: string) {
   );
 }
 
+/** A secret may be made between two questions, and what answers the one may be behind what answers the other. */
+const LOOKS = 3;
+const BETWEEN_LOOKS_MS = 200;
+
 /** @param code of the answer to the question for the value: there is none, it may not be read, or the secret is to be deleted */
-async function lookAtVersions(place: Place, code: AwsCode): Promise<Look> {
+async function lookAtVersions(place: Place, code: AwsCode, looksLeft: number): Promise<Look> {
   const { call, client, name } = place;
   const asked = await call('DescribeSecret', { SecretId: name });
   if (!asked.ok) return { is: 'unreadable', problem: asked.failure };
@@ -109,8 +113,17 @@ async function lookAtVersions(place: Place, code: AwsCode): Promise<Look> {
       problem: notReady(`The secret ${name} is to be deleted.`, 'Restore it, or wait until it is gone.'),
     };
   const version = currentOf(asked.value);
-  return { is: version === undefined ? 'nothing' : 'something', slot: slotOf(place, { arn, version }) };
+  if (version === undefined) return { is: 'nothing', slot: slotOf(place, { arn, version }) };
+  if (code === 'AccessDeniedException') return { is: 'something', slot: slotOf(place, { arn, version }) };
+  if (looksLeft === 0) {
+    const problem = notReady(`${client.store} does not show the value of ${name}, although it has one.`, TRY_AGAIN);
+    return { is: 'unreadable', problem };
+  }
+  await delay(BETWEEN_LOOKS_MS);
+  return look(place, looksLeft);
 }
+
+const TRY_AGAIN = 'Try again in a minute.';
 
 function currentOf(answer: StoreAnswer): string | undefined {
   const stages = isSuccess(answer) ? objectAt(answer.body, 'VersionIdsToStages') : undefined;

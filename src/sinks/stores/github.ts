@@ -78,7 +78,7 @@ function placeOf(
   const place = { ...common, name, isOrganization, visibility, secrets: `${prefix}${root}${within}/secrets` };
   const location = `github:${owner}/${repo}${of === undefined ? '' : `?environment=${of}`}#${name}`;
   const at = `${location.toLowerCase()} at ${common.client.baseUrl.origin}${prefix}`;
-  return ok({ location, place: at, readsLag: true, look: () => look(place) });
+  return ok({ location, place: at, turn: at, readsLag: true, look: () => look(place) });
 }
 
 function githubToken(

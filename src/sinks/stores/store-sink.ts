@@ -83,7 +83,7 @@ export function storeSink(
     },
     async withdraw(reference, fingerprint) {
       const place = valueOf(await placeOf(reference));
-      if (place) await serialized(place.place, () => takeOutIfHeld(place, fingerprint));
+      if (place) await serialized(place.turn, () => takeOutIfHeld(place, fingerprint));
     },
   };
 }
@@ -186,11 +186,11 @@ function storeWrite(
     overwrites: first.holds,
     ...(first.slot.isHidden === true && { verification: 'metadata' }),
     canRetract: true,
-    deliver: (secret, { endpoint } = {}) => serialized(place.place, () => deliver(secret, endpoint)),
+    deliver: (secret, { endpoint } = {}) => serialized(place.turn, () => deliver(secret, endpoint)),
     verify: async (secret) =>
       verdict(location, await lookBehind(place, onto.slot, given?.id !== undefined), secret, given?.id),
     retract: () =>
-      serialized(place.place, () => (given ? takeBack(place, onto, given) : Promise.resolve<Retraction>('out'))),
+      serialized(place.turn, () => (given ? takeBack(place, onto, given) : Promise.resolve<Retraction>('out'))),
   };
 }
 

@@ -16,15 +16,22 @@ export interface StorePlace {
   readonly location: string;
   /** One text for the place, with the address of the store. */
   readonly place: string;
+  /** One text for what is written as one whole, of which the place may be a part: one write to it at a time. */
+  readonly turn: string;
   /** Whether a look may show for a while what was there before a write that the store has confirmed. */
   readonly readsLag: boolean;
   /** Changes nothing; never throws. */
   look(): Promise<Look>;
 }
 
-/** Two stores have two places of one name. */
+/**
+ * Two stores have two places of one name.
+ *
+ * @param location what is written as one whole, and behind a `#` the part of it
+ */
 export function placeAt(location: string, origin: string, look: StorePlace['look'], readsLag = false): StorePlace {
-  return { location, place: `${location} at ${origin}`, readsLag, look };
+  const turn = `${location.replace(/#.*$/, '')} at ${origin}`;
+  return { location, place: `${location} at ${origin}`, turn, readsLag, look };
 }
 
 /** {@link expand} of what may be left out. */

@@ -47,6 +47,12 @@ async function standIn() {
 
 const actionOf = ({ headers }: Call) => String(headers['x-amz-target']).replace(/^.*\./, '');
 
+const NOT_FOUND = { status: 400, body: { __type: 'ResourceNotFoundException' } };
+
+function saying(words: string): unknown {
+  return expect.stringContaining(words);
+}
+
 const refusals = [
   ['AccessDeniedException', 'SINK_NOT_READY'],
   ['DecryptionFailure', 'SINK_NOT_READY'],
@@ -291,6 +297,44 @@ describe('a secret of Secrets Manager', () => {
     const write = await prepared(sinkOf('aws-sm:apps#{entry}', { endpointField: 'URL' }, environment));
     await write.deliver(new Secret(NEW), { endpoint: 'https://ai.mongodb.com/v1' });
     expect(server.currentSecret('apps')).toEqual({ SecretString: JSON.stringify({ URL: 5, app_1: NEW }) });
+  });
+
+  test('that is made between the question for its value and that for its versions is looked at again', async () => {
+    const { server, sink } = await open('aws-sm:apps#{entry}');
+    server.fault = (call) => {
+      if (actionOf(call) !== 'GetSecretValue' || server.secrets.size > 0) return undefined;
+      server.putSecret('apps', { SecretString: '{"other":"of somebody"}' });
+      return NOT_FOUND;
+    };
+    expect(await sink.lookUp(reference)).toEqual({ held: 'nothing' });
+    server.secrets.clear();
+    await prepared(sink);
+  });
+
+  test('that has a current version, and never shows it, is not looked at for ever', async () => {
+    for (const uri of ['aws-sm:apps#{entry}', 'aws-sm:apps']) {
+      const { server, sink } = await open(uri);
+      server.putSecret('apps', { SecretString: '{"other":"of somebody"}' });
+      server.fault = (call) => (actionOf(call) === 'GetSecretValue' ? NOT_FOUND : undefined);
+      expect(await problemOf(sink)).toMatchObject({ code: 'SINK_NOT_READY', message: saying('does not show') });
+      expect(server.calls.length).toBeLessThan(10);
+    }
+  });
+
+  test('gets as many members at once as are delivered', async () => {
+    const { server, sink } = await open('aws-sm:apps#{entry}');
+    const entries = Array.from({ length: 20 }, (_, index) => `app_${index}`);
+    const deliver = async (entry: string) => {
+      const preflight = await sink.preflight({ ...reference, entry }, 'prove');
+      if (!preflight.ok) return preflight.failure;
+      return preflight.value.write.deliver(new Secret(`${NEW}-${entry}`));
+    };
+    const deliveries = await Promise.all(entries.map(deliver));
+    expect(deliveries).toEqual(entries.map(() => ({ outcome: 'written', warnings: [] })));
+    const wanted = Object.fromEntries(entries.map((entry) => [entry, `${NEW}-${entry}`]));
+    expect(JSON.parse(server.currentSecret('apps')?.SecretString ?? '')).toEqual(wanted);
+    // One version each.
+    expect(server.secrets.get('apps')?.versions).toHaveLength(20);
   });
 
   test('gets no secret into the member of the endpoint', async () => {
