@@ -52,13 +52,34 @@ async function look(place: Place): Promise<Look> {
   const asked = await call('GetParameter', { Name: name, WithDecryption: true });
   if (!asked.ok) return { is: 'unreadable', problem: asked.failure };
   const code = awsCode(asked.value);
-  if (code === 'ParameterNotFound') return { is: 'nothing', slot: slotOf(place, 0) };
+  if (code === 'ParameterNotFound') return { is: 'nothing', slot: slotOf(place, NONE) };
   if (code === 'AccessDeniedException') return lookAtList(place);
   const parameter = isSuccess(asked.value) ? objectAt(asked.value.body, 'Parameter') : undefined;
-  const [version, value] = [versionOf(parameter), textAt(parameter, 'Value')];
-  if (version === undefined || value === undefined)
-    return { is: 'unreadable', problem: awsProblem(client, asked.value) };
-  return { is: 'value', bytes: Buffer.from(value, 'utf8'), slot: slotOf(place, version, textAt(parameter, 'Type')) };
+  const [seen, value] = [seenIn(parameter), textAt(parameter, 'Value')];
+  if (!seen || value === undefined) return { is: 'unreadable', problem: awsProblem(client, asked.value) };
+  return { is: 'value', bytes: Buffer.from(value, 'utf8'), slot: slotOf(place, seen) };
+}
+
+/** A parameter as it was seen. */
+interface Seen {
+  /** 0 where there is none. */
+  readonly version: number;
+  /** Where AWS says it. */
+  readonly type?: string | undefined;
+  /** When it was changed last: the versions of a parameter that is deleted and made anew begin at 1 again. */
+  readonly changed?: string | undefined;
+  readonly isHidden?: boolean;
+}
+
+const NONE: Seen = { version: 0 };
+
+/** Undefined where it is not understood. */
+function seenIn(parameter: JsonObject | undefined): Seen | undefined {
+  const [version, seconds] = [versionOf(parameter), parameter?.LastModifiedDate];
+  if (version === undefined) return undefined;
+  // To the millisecond, since AWS may say it with more digits in one reply than in another.
+  const changed = typeof seconds === 'number' ? String(Math.round(seconds * 1000)) : undefined;
+  return { version, type: textAt(parameter, 'Type'), changed };
 }
 
 function versionOf(parameter: JsonObject | undefined): number | undefined {
@@ -80,11 +101,11 @@ async function lookAtList(place: Place): Promise<Look> {
     if (!isSuccess(asked.value) || !Array.isArray(list))
       return { is: 'unreadable', problem: awsProblem(client, asked.value) };
     const found: unknown = list.find((each) => textAt(each, 'Name') === name);
-    const version = versionOf(objectAt(found));
-    if (version !== undefined) return { is: 'something', slot: slotOf(place, version, textAt(found, 'Type')) };
+    const seen = seenIn(objectAt(found));
+    if (seen) return { is: 'something', slot: slotOf(place, { ...seen, isHidden: true }) };
     if (found !== undefined) return { is: 'unreadable', problem: awsProblem(client, asked.value) };
     next = textAt(asked.value.body, 'NextToken');
-    if (next === undefined) return { is: 'nothing', slot: slotOf(place, 0) };
+    if (next === undefined) return { is: 'nothing', slot: slotOf(place, { ...NONE, isHidden: true }) };
   }
   return {
     is: 'unreadable',
@@ -94,13 +115,11 @@ async function lookAtList(place: Place): Promise<Look> {
 
 const PAGES = 'Allow ssm:GetParameter for it, so that no list is needed.';
 
-/**
- * @param version 0 where there is none
- * @param type of what is there, where AWS says it
- */
-function slotOf(place: Place, version: number, type?: string): Slot {
+function slotOf(place: Place, { version, type, changed, isHidden = false }: Seen): Slot {
   return {
     id: String(version),
+    stamp: changed,
+    isHidden,
     // AWS has no rehearsal.
     prove: () => Promise.resolve(undefined),
     async write({ secret }) {

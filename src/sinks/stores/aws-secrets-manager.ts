@@ -100,7 +100,9 @@ async function lookAtVersions(place: Place, code: AwsCode, looksLeft: number): P
   const { call, client, name } = place;
   const asked = await call('DescribeSecret', { SecretId: name });
   if (!asked.ok) return { is: 'unreadable', problem: asked.failure };
-  if (awsCode(asked.value) === 'ResourceNotFoundException') return { is: 'nothing', slot: slotOf(place, undefined) };
+  const isHidden = code === 'AccessDeniedException';
+  if (awsCode(asked.value) === 'ResourceNotFoundException')
+    return { is: 'nothing', slot: slotOf(place, undefined, isHidden) };
   const arn = isSuccess(asked.value) ? textAt(asked.value.body, 'ARN') : undefined;
   // What may not be described can still be created: AWS refuses where the name is taken.
   if (arn === undefined)
@@ -113,8 +115,8 @@ async function lookAtVersions(place: Place, code: AwsCode, looksLeft: number): P
       problem: notReady(`The secret ${name} is to be deleted.`, 'Restore it, or wait until it is gone.'),
     };
   const version = currentOf(asked.value);
-  if (version === undefined) return { is: 'nothing', slot: slotOf(place, { arn, version }) };
-  if (code === 'AccessDeniedException') return { is: 'something', slot: slotOf(place, { arn, version }) };
+  if (version === undefined) return { is: 'nothing', slot: slotOf(place, { arn, version }, isHidden) };
+  if (isHidden) return { is: 'something', slot: slotOf(place, { arn, version }, isHidden) };
   if (looksLeft === 0) {
     const problem = notReady(`${client.store} does not show the value of ${name}, although it has one.`, TRY_AGAIN);
     return { is: 'unreadable', problem };
@@ -139,17 +141,19 @@ interface Seen {
   readonly fields?: JsonObject;
 }
 
-function slotOf(place: Place, seen: Seen | undefined): Slot {
+/** @param isHidden as {@link Slot} has it */
+function slotOf(place: Place, seen: Seen | undefined, isHidden = false): Slot {
   const { field, endpointField } = place;
   // Other members of the object could not be kept.
-  const isHidden = field !== undefined && seen?.version !== undefined && !seen.fields;
+  const hidesMembers = field !== undefined && seen?.version !== undefined && !seen.fields;
   const hidden = notReady(`The other members of ${place.name} cannot be read, and so not be kept.`, READING);
   const held = endpointIn(seen?.fields, endpointField);
   return {
     id: seen ? `${seen.arn} ${seen.version ?? ''}` : ABSENT,
+    isHidden,
     endpoint: held,
     // AWS has no rehearsal.
-    prove: () => Promise.resolve(isHidden ? hidden : undefined),
+    prove: () => Promise.resolve(hidesMembers ? hidden : undefined),
     async write(given) {
       const { secret, endpoint } = given;
       const value = openSecret(secret);

@@ -4,11 +4,11 @@
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
-import { fingerprintOf } from '../../../src/secret/opened-secret.ts';
+import { fingerprintOf, fingerprintOfBytes } from '../../../src/secret/opened-secret.ts';
 import { Secret } from '../../../src/secret/secret.ts';
 import type { Sink } from '../../../src/sinks/sink.ts';
 import { awsStandIn } from './aws-stand-in.ts';
-import { asAdmin, closeMoto, motoRunning } from './moto-kinds.ts';
+import { asAdmin, closeMoto, motoKinds, motoRunning } from './moto-kinds.ts';
 import { userOf, withoutAws, withoutMoto } from './moto.ts';
 import { textsOf } from './stand-in.ts';
 import { AWS_ID, sinkOf, TOKEN } from './store-kinds.ts';
@@ -135,8 +135,26 @@ describe.skipIf(withoutMoto !== undefined)(`moto (${withoutMoto ?? 'it is there'
     const writer = await userOf(moto.address, ['ssm:PutParameter', 'ssm:DescribeParameters']);
     const sink = sinkOf('aws-ssm:/written-only', {}, writer);
     const write = await prepared(sink);
+    expect(write.verification).toBe('metadata');
     expect(await write.deliver(new Secret(NEW))).toMatchObject({ outcome: 'written' });
     expect(await write.verify(new Secret(NEW))).toMatchObject({ outcome: 'verified', verification: 'metadata' });
+  });
+
+  test('the list of parameters and the parameter itself tell the same version', async () => {
+    const store = await motoKinds.find(({ name }) => name.startsWith('aws-ssm'))?.open();
+    if (!store) return expect.fail('no moto');
+    onTestFinished(() => store.close());
+    const write = await prepared(store.sink);
+    await write.deliver(new Secret(NEW));
+    const read = await write.verify(new Secret(NEW));
+    const denied = { status: 400, body: { __type: 'AccessDeniedException' } };
+    store.server.fault = ({ headers }) => (headers['x-amz-target'] === 'AmazonSSM.GetParameter' ? denied : undefined);
+    const listed = await write.verify(new Secret(NEW));
+    expect([read, listed]).toMatchObject([{ verification: 'read-back' }, { verification: 'metadata' }]);
+    const [version] = [read, listed].map((verdict) => (verdict.outcome === 'verified' ? verdict.version : undefined));
+    expect(listed).toMatchObject({ version });
+    // With the time, it is not the number of the version only.
+    expect(version).not.toBe(fingerprintOfBytes(Buffer.from('1')));
   });
 
   test('other members of the JSON stay, and the endpoint goes with the secret', async () => {

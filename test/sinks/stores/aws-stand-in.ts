@@ -21,6 +21,8 @@ interface Parameter {
   readonly type: string;
   /** The last one is the current one. */
   readonly values: readonly string[];
+  /** When that was put there, in milliseconds since the epoch. */
+  readonly changed: number;
 }
 
 interface User {
@@ -71,7 +73,8 @@ export async function awsStandIn(id: string, user: User): Promise<AwsStandIn> {
     currentSecret: (name: string) => staged(secrets.get(name), 'AWSCURRENT')?.value,
     putParameter(name: string, value: string, type = 'SecureString') {
       const held = parameters.get(name);
-      parameters.set(name, { type: held?.type ?? type, values: [...(held?.values ?? []), value] });
+      const values = [...(held?.values ?? []), value];
+      parameters.set(name, { type: held?.type ?? type, values, changed: Date.now() });
     },
   });
   return own;
@@ -220,23 +223,27 @@ function parameterCall(parameters: Map<string, Parameter>, action: string, input
       if (!held) return refusal('ParameterNotFound');
       // Without decryption a SecureString is shown as it is kept.
       const value = input.WithDecryption === true ? held.values.at(-1) : 'AQICAHg=';
-      const shown = { Name, Type: held.type, Value: value, Version: held.values.length, DataType: 'text' };
-      return { status: 200, body: { Parameter: shown } };
+      const { type, values, changed } = held;
+      const shown = { Name, Type: type, Value: value, Version: values.length, LastModifiedDate: changed / 1000 };
+      return { status: 200, body: { Parameter: { ...shown, DataType: 'text' } } };
     }
     case 'PutParameter': {
       if (held && input.Overwrite !== true) return refusal('ParameterAlreadyExists');
       if (!held && Type === undefined) return refusal('ValidationException', 'A parameter type is required');
       if (held && Type !== undefined && Type !== held.type) return refusal('HierarchyTypeMismatchException');
       if (Buffer.byteLength(Value) > 4096) return refusal('ValidationException', 'Standard tier parameters: 4096');
-      parameters.set(Name, { type: held?.type ?? Type ?? '', values: [...(held?.values ?? []), Value] });
-      return { status: 200, body: { Version: (held?.values.length ?? 0) + 1, Tier: 'Standard' } };
+      const values = [...(held?.values ?? []), Value];
+      parameters.set(Name, { type: held?.type ?? Type ?? '', values, changed: Date.now() });
+      return { status: 200, body: { Version: values.length, Tier: 'Standard' } };
     }
     case 'DescribeParameters': {
       // A page may be empty although another one follows.
       if (input.NextToken === undefined) return { status: 200, body: { Parameters: [], NextToken: 'page-2' } };
       const wanted = listOf(recordOf(listOf(input.ParameterFilters)[0]).Values);
       const found = [...parameters].filter(([name]) => wanted.includes(name));
-      const list = found.map(([name, { type, values }]) => ({ Name: name, Type: type, Version: values.length }));
+      const list = found.map(([name, { type, values, changed }]) => {
+        return { Name: name, Type: type, Version: values.length, LastModifiedDate: changed / 1000 };
+      });
       return { status: 200, body: { Parameters: list } };
     }
     case 'DeleteParameter':

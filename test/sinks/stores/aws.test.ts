@@ -1,11 +1,12 @@
 // What AWS has of its own: versions with stages, a policy that cannot read, refusals with status 400. On the stand-in, which is judged
 // in aws-judges.test.ts.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { fingerprintOfBytes } from '../../../src/secret/opened-secret.ts';
 import { Secret } from '../../../src/secret/secret.ts';
-import type { Sink } from '../../../src/sinks/sink.ts';
+import type { Replaced, Sink } from '../../../src/sinks/sink.ts';
 import { awsStandIn } from './aws-stand-in.ts';
 import type { Call } from './stand-in.ts';
 import { AWS_ID, isAwsWrite, sinkOf, TOKEN } from './store-kinds.ts';
@@ -21,12 +22,12 @@ function clean<T>(outcome: T): T {
   return outcome;
 }
 
-async function prepared(sink: Sink, replaced?: typeof REPLACED) {
+async function prepared(sink: Sink, replaced?: Replaced) {
   const preflight = await sink.preflight(reference, 'prove', replaced);
   return preflight.ok ? preflight.value.write : expect.fail(preflight.failure.message);
 }
 
-async function problemOf(sink: Sink, replaced?: typeof REPLACED) {
+async function problemOf(sink: Sink, replaced?: Replaced) {
   const preflight = clean(await sink.preflight(reference, 'prove', replaced));
   return preflight.ok ? expect.fail('The preflight found nothing wrong.') : preflight.failure;
 }
@@ -100,8 +101,12 @@ describe.each(['aws-sm:apps/{entry}', 'aws-sm:apps#{entry}', 'aws-ssm:/apps/{ent
     expect(await problemOf(sinkOf(uri, {}, environment))).toMatchObject({ code: 'SINK_NOT_READY' });
     user.denied = ['GetSecretValue', 'GetParameter'];
     const write = await prepared(sinkOf(uri, {}, environment));
+    // A dry run says it beforehand.
+    expect(write.verification).toBe('metadata');
     expect(await write.deliver(new Secret(OLD))).toMatchObject({ outcome: 'written' });
     expect(await write.verify(new Secret(OLD))).toMatchObject({ outcome: 'verified', verification: 'metadata' });
+    if (!uri.includes('#'))
+      expect((await prepared(sinkOf(uri, {}, environment), REPLACED)).verification).toBe('metadata');
     expect(await sinkOf(uri, {}, environment).lookUp(reference)).toEqual({ held: 'something' });
     const isHeld = JSON.stringify([...server.secrets.values(), ...server.parameters.values()]).includes(OLD);
     expect(isHeld).toBe(true);
@@ -357,6 +362,26 @@ describe('a secret of Secrets Manager', () => {
 });
 
 describe('a parameter', () => {
+  test('that cannot be read, and was deleted and made anew, is another version', async () => {
+    const { server, user, environment } = await standIn();
+    user.denied = ['GetParameter'];
+    const sink = sinkOf('aws-ssm:/apps/{entry}', {}, environment);
+    const write = await prepared(sink);
+    await write.deliver(new Secret(OLD));
+    const verdict = await write.verify(new Secret(OLD));
+    const version = ('version' in verdict ? verdict.version : undefined) ?? expect.fail(verdict.outcome);
+    const replaced = { ...REPLACED, place: write.place, version };
+    expect((await prepared(sink, replaced)).overwrites).toBe('unknown');
+    // Who may read it sees the same version.
+    user.denied = [];
+    expect(await write.verify(new Secret(OLD))).toMatchObject({ outcome: 'verified', version });
+    user.denied = ['GetParameter'];
+    server.parameters.clear();
+    await delay(2);
+    server.putParameter('/apps/app_1', OTHER);
+    expect(await problemOf(sink, replaced)).toMatchObject({ code: 'SINK_ENTRY_EXISTS' });
+  });
+
   test('that is a String gets the new secret, with a warning', async () => {
     const { server, environment } = await standIn();
     server.putParameter('/apps/app_1', OLD, 'String');
