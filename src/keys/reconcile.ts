@@ -101,7 +101,7 @@ async function reportWithFiles({ sinks }: ReconcileContext, intent: Intent, judg
   const row = reportUnchanged(intent, judgement);
   const temporary = (await temporaryFilesOf(sinks, intent)) ?? [];
   if (temporary.length === 0) return row;
-  const files = `Temporary files with the secret were left: ${temporary.join(', ')}. Call again with apply to remove them.`;
+  const files = `A delivery that was killed left the secret in: ${temporary.join(', ')}. Call again with apply to clean this up.`;
   return { ...row, advice: `${row.advice} ${files}` };
 }
 

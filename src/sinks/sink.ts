@@ -138,9 +138,9 @@ export interface Sink {
    */
   withdraw?(reference: SecretReference, fingerprint: Fingerprint): Promise<void>;
   /**
-   * The paths of what a killed delivery with this nonce left beside the place of a reference: temporary files, which may
-   * hold the whole secret. Undefined where that cannot be seen. Changes nothing; never throws. Absent where a sink
-   * makes no such files.
+   * What a killed delivery with this nonce left beside the place of a reference, for people: the paths of temporary files,
+   * a version of a store. It may hold the whole secret. Undefined where that cannot be seen. Changes nothing; never throws.
+   * Absent where a sink leaves nothing.
    */
   leftovers?(reference: SecretReference, nonce: string): Promise<readonly string[] | undefined>;
   /** Removes them, once nobody is at that call any more. Answers whether none is left for certain; never throws. */
@@ -201,7 +201,7 @@ export type Retraction = 'out' | 'held' | 'unknown' | 'may be held';
 
 /** What a delivery is part of. */
 export interface DeliveryCall {
-  /** Letters and digits. Temporary files are named by it, so that {@link Sink.leftovers} finds them after a crash. */
+  /** Letters and digits. Temporary files and versions are named by it, so that {@link Sink.leftovers} finds them after a crash. */
   readonly nonce?: string | undefined;
   /** For a sink that hands the secret to a person, who is told of the key: one fact a line. */
   readonly about?: (() => string) | undefined;

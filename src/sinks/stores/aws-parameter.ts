@@ -155,5 +155,6 @@ async function takeOut(place: Place, version: number, { old, wasUnseen, before }
   if (old) return removalBy(await put(place, version, openSecret(old)));
   // AWS deletes by name only: never what was not made by this write.
   if ((before !== '0' && before !== undefined) || version !== 1) return 'refused';
-  return removalOf(client, await call('DeleteParameter', { Name: name }));
+  const asked = await call('DeleteParameter', { Name: name });
+  return removalOf(client, asked, (answer) => isSuccess(answer) && answer.body !== undefined);
 }

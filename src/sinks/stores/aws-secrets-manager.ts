@@ -54,7 +54,13 @@ export async function openSecretsManager(
       if (taken) return Promise.resolve(failed(taken));
       const place = { ...service.value, name, field, endpointField };
       const location = `aws-sm:${name}${field === undefined ? '' : `#${field}`}`;
-      return Promise.resolve(ok(placeAt(location, place.client.baseUrl.origin, () => look(place), true)));
+      return Promise.resolve(
+        ok({
+          ...placeAt(location, place.client.baseUrl.origin, () => look(place), true),
+          leftovers: (nonce) => leftovers(place, nonce),
+          removeLeftovers: (nonce) => removeLeftovers(place, nonce),
+        }),
+      );
     },
   });
 }
@@ -127,10 +133,14 @@ async function lookAtVersions(place: Place, code: AwsCode, looksLeft: number): P
 
 const TRY_AGAIN = 'Try again in a minute.';
 
-function currentOf(answer: StoreAnswer): string | undefined {
+/** By the answer of DescribeSecret. */
+function versionsAt(answer: StoreAnswer, stage: string): string[] {
   const stages = isSuccess(answer) ? objectAt(answer.body, 'VersionIdsToStages') : undefined;
-  return Object.entries(stages ?? {}).find(([, names]) => Array.isArray(names) && names.includes('AWSCURRENT'))?.[0];
+  const held = Object.entries(stages ?? {}).filter(([, names]) => Array.isArray(names) && names.includes(stage));
+  return held.map(([version]) => version);
 }
+
+const currentOf = (answer: StoreAnswer) => versionsAt(answer, 'AWSCURRENT')[0];
 
 /** A secret as it was seen. */
 interface Seen {
@@ -155,11 +165,11 @@ function slotOf(place: Place, seen: Seen | undefined, isHidden = false): Slot {
     // AWS has no rehearsal.
     prove: () => Promise.resolve(hidesMembers ? hidden : undefined),
     async write(given) {
-      const { secret, endpoint } = given;
+      const { secret, endpoint, nonce } = given;
       const value = openSecret(secret);
       const beside = endpoint !== undefined && endpointField !== undefined ? { [endpointField]: endpoint } : {};
       const text = field === undefined ? value : withFields(seen?.fields ?? {}, { [field]: value, ...beside });
-      const written = await (seen ? putVersion(place, seen, text) : createSecret(place, text));
+      const written = await (seen ? putVersion(place, seen, text, nonce) : createSecret(place, text));
       const triesLeft = (place.triesLeft ?? TRIES) - 1;
       if (written.is !== 'changed' || field === undefined || triesLeft === 0) return written;
       await delay(Math.random() * LONGEST_WAIT_MS);
@@ -188,12 +198,17 @@ async function createSecret({ call, client, name }: Place, SecretString: string)
   return awsUnwritten(client, asked.value);
 }
 
+const stageOf = (nonce: string) => `undelivered-${nonce}`;
+
+/** AWS says so of every call that changes a secret. */
+const namesSecret = (answer: StoreAnswer) => isSuccess(answer) && textAt(answer.body, 'ARN') !== undefined;
+
 /** The version is put under a stage of its own, then AWSCURRENT moves to it from the version that was seen, and from no other. */
-async function putVersion(place: Place, seen: Seen, SecretString: string): Promise<Written> {
+async function putVersion(place: Place, seen: Seen, SecretString: string, nonce?: string): Promise<Written> {
   const { call, client } = place;
   const { arn } = seen;
   const token = randomUUID();
-  const stage = `undelivered-${token}`;
+  const stage = stageOf(nonce ?? token);
   const put = await call('PutSecretValue', {
     SecretId: arn,
     SecretString,
@@ -209,7 +224,7 @@ async function putVersion(place: Place, seen: Seen, SecretString: string): Promi
     VersionStage: stage,
     RemoveFromVersionId: token,
   });
-  if (asked.ok && isSuccess(asked.value)) return end;
+  if (asked.ok && namesSecret(asked.value)) return end;
   const warning = `The version ${token} of ${place.name} may keep the stage ${stage}: take that stage from it.`;
   if (end.is === 'written') return { ...end, warning };
   // It may hold the secret for good, where no look at the current version finds it.
@@ -231,7 +246,7 @@ async function moveTo({ call, client }: Place, { arn, version }: Seen, token: st
 }
 
 function endOfMove(client: Client, moved: StoreAnswer, id: string): Written {
-  if (isSuccess(moved) && textAt(moved.body, 'ARN') !== undefined) return { is: 'written', id };
+  if (namesSecret(moved)) return { is: 'written', id };
   if (isSuccess(moved)) return { is: 'uncertain', problem: awsProblem(client, moved) };
   const code = awsCode(moved);
   if (code === 'InvalidParameterException' || code === 'InvalidRequestException') return { is: 'changed' };
@@ -253,11 +268,38 @@ async function takeOut(place: Place, seen: Seen, { old, before, withEndpoint }: 
     const stages = asked.ok && isSuccess(asked.value) ? objectAt(asked.value.body, 'VersionIdsToStages') : undefined;
     const [only, ...others] = Object.keys(stages ?? {});
     if (only !== version || others.length > 0) return 'refused';
-    return removalOf(client, await call('DeleteSecret', { SecretId: arn, ForceDeleteWithoutRecovery: true }));
+    const deletion = { SecretId: arn, ForceDeleteWithoutRecovery: true };
+    return removalOf(client, await call('DeleteSecret', deletion), namesSecret);
   }
   const former = before?.startsWith(`${arn} `) === true ? before.slice(arn.length + 1) : '';
   if (former === '') return 'refused';
   const stage = { SecretId: arn, VersionStage: 'AWSCURRENT' };
   const move = { ...stage, MoveToVersionId: former, RemoveFromVersionId: version };
-  return removalOf(client, await call('UpdateSecretVersionStage', move));
+  return removalOf(client, await call('UpdateSecretVersionStage', move), namesSecret);
+}
+
+/** What a killed delivery left; undefined where that cannot be seen. */
+async function leftBy({ call, name }: Place, nonce: string): Promise<{ arn: string; versions: string[] } | undefined> {
+  const asked = await call('DescribeSecret', { SecretId: name });
+  if (!asked.ok) return undefined;
+  if (awsCode(asked.value) === 'ResourceNotFoundException') return { arn: name, versions: [] };
+  const arn = isSuccess(asked.value) ? textAt(asked.value.body, 'ARN') : undefined;
+  return arn === undefined ? undefined : { arn, versions: versionsAt(asked.value, stageOf(nonce)) };
+}
+
+async function leftovers(place: Place, nonce: string): Promise<readonly string[] | undefined> {
+  const left = await leftBy(place, nonce);
+  return left?.versions.map((version) => `version ${version} of ${place.name}, under the stage ${stageOf(nonce)}`);
+}
+
+/** Where the version is the current one, it stays. Without a stage AWS deletes it. */
+async function removeLeftovers(place: Place, nonce: string): Promise<boolean> {
+  const left = await leftBy(place, nonce);
+  if (!left) return false;
+  for (const RemoveFromVersionId of left.versions) {
+    const stage = { SecretId: left.arn, VersionStage: stageOf(nonce), RemoveFromVersionId };
+    const asked = await place.call('UpdateSecretVersionStage', stage);
+    if (!asked.ok || !namesSecret(asked.value)) return false;
+  }
+  return true;
 }

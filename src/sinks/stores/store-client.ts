@@ -191,8 +191,16 @@ export function unwritten(
   return { is: 'uncertain', problem };
 }
 
-/** What a request that takes something away did. */
-export function removalOf(client: Client, asked: Result<StoreAnswer, SinkProblem>): Removal {
+/**
+ * What a request that takes something away did.
+ *
+ * @param isDone whether the store says that it did it; what stands before it may answer with a success too
+ */
+export function removalOf(
+  client: Client,
+  asked: Result<StoreAnswer, SinkProblem>,
+  isDone: (answer: StoreAnswer) => boolean = isSuccess,
+): Removal {
   if (!asked.ok) return 'refused';
-  return isSuccess(asked.value) ? 'done' : unwritten(client, asked.value).is;
+  return isDone(asked.value) ? 'done' : unwritten(client, asked.value).is;
 }

@@ -16,6 +16,7 @@ import {
   takesEntry,
   takesProject,
   type Delivery,
+  type DeliveryCall,
   type FoundSecret,
   type Held,
   type Preflight,
@@ -84,6 +85,21 @@ export function storeSink(
     async withdraw(reference, fingerprint) {
       const place = valueOf(await placeOf(reference));
       if (place) await serialized(place.turn, () => takeOutIfHeld(place, fingerprint));
+    },
+    // Of the others nothing is asked.
+    ...(spec.type === 'aws-sm' && leftoversIn(placeOf)),
+  };
+}
+
+function leftoversIn(placeOf: ReturnType<typeof placesOf>): Pick<Sink, 'leftovers' | 'removeLeftovers'> {
+  return {
+    async leftovers(reference, nonce) {
+      const place = await placeOf(reference);
+      return place.ok ? place.value.leftovers?.(nonce) : undefined;
+    },
+    async removeLeftovers(reference, nonce) {
+      const place = await placeOf(reference);
+      return place.ok && (await place.value.removeLeftovers?.(nonce)) === true;
     },
   };
 }
@@ -163,14 +179,14 @@ function storeWrite(
   const { location } = place;
   let given: Given | undefined;
   let onto = first;
-  const deliver = async (secret: Secret, endpoint: string | undefined): Promise<Delivery> => {
+  const deliver = async (secret: Secret, { endpoint, nonce }: DeliveryCall = {}): Promise<Delivery> => {
     const still = judge(place, await place.look(), replaced);
     if (!still.ok) return failedDelivery(still.failure);
     const isSame = still.value.holds !== 'unknown' || versionOf(still.value.slot) === versionOf(first.slot);
     if (still.value.holds !== first.holds || !isSame) return failedDelivery(changedMeanwhile(location));
     onto = still.value;
     const { warnings, written } = keepsEndpoint ? endpointFor(location, onto, endpoint) : NO_ENDPOINT;
-    const result = await onto.slot.write({ secret, endpoint: written });
+    const result = await onto.slot.write({ secret, endpoint: written, nonce });
     if (result.is === 'refused') return failedDelivery(result.problem);
     // A conflict may be with this very write, sent twice by what stands between: taking back looks.
     const id = result.is === 'written' ? result.id : undefined;
@@ -186,7 +202,7 @@ function storeWrite(
     overwrites: first.holds,
     ...(first.slot.isHidden === true && { verification: 'metadata' }),
     canRetract: true,
-    deliver: (secret, { endpoint } = {}) => serialized(place.turn, () => deliver(secret, endpoint)),
+    deliver: (secret, call) => serialized(place.turn, () => deliver(secret, call)),
     verify: async (secret) =>
       verdict(location, await lookBehind(place, onto.slot, given?.id !== undefined), secret, given?.id),
     retract: () =>

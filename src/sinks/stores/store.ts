@@ -22,6 +22,9 @@ export interface StorePlace {
   readonly readsLag: boolean;
   /** Changes nothing; never throws. */
   look(): Promise<Look>;
+  /** As those of a sink; absent where a store makes nothing beside the place. */
+  leftovers?(nonce: string): Promise<readonly string[] | undefined>;
+  removeLeftovers?(nonce: string): Promise<boolean>;
 }
 
 /**
@@ -71,6 +74,8 @@ export interface StoredValue {
   readonly secret: Secret;
   /** Goes into the field for it; absent where nothing is to be written there. */
   readonly endpoint?: string | undefined;
+  /** Of the call; what a killed write leaves is named by it. */
+  readonly nonce?: string | undefined;
 }
 
 export interface PutBack {

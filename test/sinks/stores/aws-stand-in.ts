@@ -1,5 +1,5 @@
 // AWS as far as its sinks ask: Secrets Manager and the parameter store, with signatures that are checked, rights and sessions. After
-// AWS's API reference; moto_server and the command line of AWS judge it where they are installed (aws.test.ts).
+// AWS's API reference; moto_server and the command line of AWS judge it where they are installed (aws-judges.test.ts).
 
 import { createHash, createHmac, randomUUID } from 'node:crypto';
 import { listOf, recordOf, standIn, textsOf, type Call, type Reply, type StandIn } from './stand-in.ts';
