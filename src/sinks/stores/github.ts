@@ -30,7 +30,16 @@ import {
   variableOf,
   type Credential,
 } from './store-credential.ts';
-import type { Look, PutBack, Removal, Slot, Store, StorePlace, Written } from './store.ts';
+import {
+  LATE_MS,
+  type Look,
+  type PutBack,
+  type Removal,
+  type Slot,
+  type Store,
+  type StorePlace,
+  type Written,
+} from './store.ts';
 
 interface Place {
   readonly client: Client;
@@ -211,20 +220,28 @@ async function put(place: Place, key: PublicKey, seen: Seen | undefined, secret:
   if (!asked.ok) return { is: 'refused', problem: asked.failure };
   const answer = asked.value;
   if (!isSuccess(answer)) return unwritten(client, answer, hintFor(answer));
-  const after = await look(place);
-  if (after.is !== 'something')
-    return {
-      is: 'uncertain',
-      problem: after.is === 'unreadable' ? after.problem : problemOf(client, answer),
-    };
-  if (after.slot.id === seen?.updated)
-    return {
-      is: 'uncertain',
-      problem: notReady('GitHub does not say that the secret is a new one.', 'See its page before anything else.'),
-    };
+  const after = await lookAfter(place, seen);
+  if (after.is === 'unreadable') return { is: 'uncertain', problem: after.problem };
+  if (after.is !== 'something' || after.slot.id === seen?.updated) return { is: 'uncertain', problem: NOT_SHOWN };
   const warning = `Something else made ${name} meanwhile, and its value gave way: GitHub has no condition for a write.`;
   return { is: 'written', id: after.slot.id, ...(!seen && answer.status === 204 && { warning }) };
 }
+
+/** GitHub may show for a while what was there before a write that it has confirmed. */
+async function lookAfter(place: Place, seen: Seen | undefined): Promise<Look> {
+  let after = await look(place);
+  for (const waitMs of LATE_MS) {
+    if (after.is === 'unreadable' || after.slot.id !== (seen?.updated ?? ABSENT)) break;
+    await delay(waitMs);
+    after = await look(place);
+  }
+  return after;
+}
+
+const NOT_SHOWN: SinkProblem = notReady(
+  'GitHub confirmed the write, and does not show it yet.',
+  'See its page before anything else.',
+);
 
 /** What this write made goes; GitHub cannot put back what stood there. */
 async function takeOut(place: Place, { before }: PutBack): Promise<Removal> {

@@ -29,7 +29,7 @@ import {
   type Verdict,
   type Verification,
 } from '../sink.ts';
-import type { Look, Slot, Store, StorePlace } from './store.ts';
+import { LATE_MS, type Look, type Slot, type Store, type StorePlace } from './store.ts';
 
 /** Opens the store at the first use, and again where that failed. */
 function placesOf(open: () => Promise<Result<Store, SinkProblem>>) {
@@ -209,9 +209,6 @@ function storeWrite(
       serialized(place.turn, () => (given ? takeBack(place, onto, given) : Promise.resolve<Retraction>('out'))),
   };
 }
-
-/** How long a store whose reads lag may show what was there before. In milliseconds. */
-const LATE_MS = [200, 800];
 
 /** What is there after a change; looked for again where reads lag and still show the slot that was changed. */
 async function lookBehind(place: StorePlace, changed: Slot, isConfirmed: boolean): Promise<Look> {

@@ -37,6 +37,9 @@ export function placeAt(location: string, origin: string, look: StorePlace['look
   return { location, place: `${location} at ${origin}`, turn, readsLag, look };
 }
 
+/** After which times, in milliseconds, it is looked again where reads lag and show what was there before. */
+export const LATE_MS = [200, 800];
+
 /** {@link expand} of what may be left out. */
 export function expandGiven(template: string | undefined, reference: SecretReference): string | undefined {
   return template === undefined ? undefined : expand(template, reference);

@@ -168,6 +168,35 @@ test('and leaves what somebody else puts there in that second', async () => {
   expect(server.secrets.get(PATH)?.value).toBe('of another');
 });
 
+describe('a look that shows for a while what was there before the write', () => {
+  const late = async (old: string | undefined, looks: number) => {
+    const server = await github();
+    if (old !== undefined) server.put(PATH, old);
+    const { updated } = server.secrets.get(PATH) ?? {};
+    const before =
+      updated === undefined ? { status: 404 } : { status: 200, body: { name: 'KEY', updated_at: updated } };
+    const write = await prepared(server, old === undefined ? undefined : { maskedSecret: undefined, isLastHere: true });
+    let left = 0;
+    server.fault = ({ method, path }) => {
+      if (method === 'PUT') left = looks;
+      return method === 'GET' && path === PATH && (left -= 1) >= 0 ? before : undefined;
+    };
+    return write;
+  };
+
+  test.each([undefined, 'of before'])('is made again (%s)', async (old) => {
+    const write = await late(old, 2);
+    expect(await write.deliver(new Secret(NEW))).toEqual({ outcome: 'written', warnings: [] });
+    expect(await write.verify(new Secret(NEW))).toMatchObject({ outcome: 'verified' });
+  });
+
+  test.each([undefined, 'of before'])('is not made for ever, and then nothing is known (%s)', async (old) => {
+    const write = await late(old, 100);
+    expect(await write.deliver(new Secret(NEW))).toMatchObject({ outcome: 'uncertain' });
+    expect(await write.verify(new Secret(NEW))).not.toMatchObject({ outcome: 'verified' });
+  });
+});
+
 describe('what GitHub refuses is told as what it is', () => {
   test.each([
     [{ status: 429, headers: { 'retry-after': '17' } }, 'in 17 seconds'],
