@@ -223,6 +223,9 @@ async function put(place: Place, key: PublicKey, seen: Seen | undefined, secret:
   const after = await lookAfter(place, seen);
   if (after.is === 'unreadable') return { is: 'uncertain', problem: after.problem };
   if (after.is !== 'something' || after.slot.id === seen?.updated) return { is: 'uncertain', problem: NOT_SHOWN };
+  // Both times are of GitHub's clock. NaN, where it does not say one, is never later.
+  const isOfAnother = Date.parse(after.slot.id) - Date.parse(answer.headers.date ?? '') > LONGEST_WRITE_MS;
+  if (isOfAnother) return { is: 'uncertain', problem: writtenAfter(name) };
   const warning = `Something else made ${name} meanwhile, and its value gave way: GitHub has no condition for a write.`;
   return { is: 'written', id: after.slot.id, ...(!seen && answer.status === 204 && { warning }) };
 }
@@ -236,6 +239,16 @@ async function lookAfter(place: Place, seen: Seen | undefined): Promise<Look> {
     after = await look(place);
   }
   return after;
+}
+
+/** How long after the reply to a write the time of that write may be; both have seconds only. */
+const LONGEST_WRITE_MS = 2000;
+
+function writtenAfter(name: string): SinkProblem {
+  return notReady(
+    `GitHub confirmed the write, and something else wrote ${name} after it.`,
+    'That secret is probably not the one of this key. See what else writes there before anything else.',
+  );
 }
 
 const NOT_SHOWN: SinkProblem = notReady(

@@ -197,6 +197,33 @@ describe('a look that shows for a while what was there before the write', () => 
   });
 });
 
+describe('a write of somebody else right after this one', () => {
+  const later = async (seconds: number, date?: string) => {
+    const server = await github();
+    const begin = Date.parse('2026-02-01T00:00:00Z');
+    server.clock = () => begin;
+    server.replyHeaders = () => ({ date: date ?? new Date(begin).toUTCString() });
+    const write = await prepared(server);
+    server.afterwards = ({ method }) => {
+      server.clock = () => begin + seconds * 1000;
+      if (method === 'PUT') server.put(PATH, 'of another');
+    };
+    return { write, delivery: await write.deliver(new Secret(NEW)) };
+  };
+
+  test('is not taken for this one', async () => {
+    const { write, delivery } = await later(3);
+    expect(delivery).toMatchObject({ outcome: 'uncertain', message: saying('something else wrote') });
+    expect(await write.verify(new Secret(NEW))).not.toMatchObject({ outcome: 'verified' });
+    expect(await write.retract()).not.toBe('out');
+  });
+
+  test('cannot be told from it where both are of one moment, or where GitHub does not say when it answered', async () => {
+    for (const { delivery } of [await later(2), await later(3, 'canary')])
+      expect(delivery).toMatchObject({ outcome: 'written' });
+  });
+});
+
 describe('what GitHub refuses is told as what it is', () => {
   test.each([
     [{ status: 429, headers: { 'retry-after': '17' } }, 'in 17 seconds'],
