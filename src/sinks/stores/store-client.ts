@@ -45,7 +45,7 @@ export function createClient(options: ClientOptions): Result<Client, SinkProblem
     const baseUrl = parseBaseUrl(address);
     const proxy = readProxy(environment);
     const transport = createTransport({ baseUrl, timeoutMs, ...(proxy && { proxy }), ...(tls && { tls }) });
-    return ok({ store, baseUrl, send: async (request) => answerOf(await transport.send(request)) });
+    return ok({ store, baseUrl, send: resting(async (request) => answerOf(await transport.send(request))) });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const message = `The address of ${store} is not one to which a secret may be sent.`;
@@ -53,6 +53,26 @@ export function createClient(options: ClientOptions): Result<Client, SinkProblem
       notReady(message, 'It must be https://HOST[:PORT], or http on loopback, without user, path or query.'),
     );
   }
+}
+
+const LONGEST_REST_MS = 60 * 60 * 1000;
+
+/** Sends nothing for as long as the store has asked for after too many requests, and answers as it did. */
+function resting(send: Client['send']): Client['send'] {
+  let rest: { readonly status: number; readonly endsAt: number; readonly restsUntil: number } | undefined;
+  return async (request) => {
+    const now = Date.now();
+    if (rest && now < rest.restsUntil) {
+      const seconds = Math.ceil((rest.endsAt - now) / 1000);
+      return { status: rest.status, headers: { 'retry-after': String(seconds) }, body: undefined };
+    }
+    const answer = await send(request);
+    const waitMs = 'lost' in answer || !isLimit(answer) ? 0 : 1000 * (waitOf(answer) ?? 0);
+    const at = Date.now();
+    if (waitMs > 0 && 'status' in answer)
+      rest = { status: answer.status, endsAt: at + waitMs, restsUntil: at + Math.min(waitMs, LONGEST_REST_MS) };
+    return answer;
+  };
 }
 
 function answerOf(exchange: Exchange): StoreAnswer {
@@ -124,6 +144,17 @@ export function isLimit({ status, headers, body }: StoreReply): boolean {
   return isSaid || /rate limit/i.test(textAt(body, 'message') ?? '');
 }
 
+/** For how many seconds a store that had too many requests wants none; undefined where it names no time to come. */
+function waitOf({ headers }: StoreReply): number | undefined {
+  const numberIn = (name: string) => Number(/^[0-9]{1,12}$/.exec(headers[name] ?? '')?.[0] ?? NaN);
+  const [after, reset] = [numberIn('retry-after'), numberIn('x-ratelimit-reset')];
+  const date = Date.parse(headers.date ?? '');
+  const now = Number.isNaN(date) ? Date.now() : date;
+  const isSpent = headers['x-ratelimit-remaining'] === '0';
+  const seconds = Number.isNaN(after) && isSpent ? Math.ceil(reset - now / 1000) : after;
+  return seconds > 0 ? seconds : undefined;
+}
+
 /** Why a store did not do what it was asked, for a person. */
 export function problemOf(client: Client, answer: StoreAnswer, hint = ''): SinkProblem {
   const { store } = client;
@@ -136,8 +167,8 @@ export function problemOf(client: Client, answer: StoreAnswer, hint = ''): SinkP
   }
   const { status } = answer;
   if (isLimit(answer)) {
-    const wait = /^[0-9]{1,5}$/.exec(answer.headers['retry-after'] ?? '')?.[0];
-    const when = wait === undefined ? 'later' : `in ${wait} seconds`;
+    const wait = waitOf(answer);
+    const when = wait === undefined ? 'in a minute' : `in ${wait} seconds`;
     return notReady(`${store} takes no more requests for now (status ${status}).`, `Try again ${when}.`);
   }
   if (status === 401)

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import sodium from 'libsodium-wrappers';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Secret } from '../../../src/secret/secret.ts';
 import type { Replaced } from '../../../src/sinks/sink.ts';
 import { sealedFor } from '../../../src/sinks/stores/sealed-box.ts';
@@ -225,21 +225,84 @@ describe('a write of somebody else right after this one', () => {
 });
 
 describe('what GitHub refuses is told as what it is', () => {
+  const at = Date.parse('2026-02-01T00:00:00Z');
+  const reset = (seconds: number) => ({
+    'x-ratelimit-remaining': '0',
+    'x-ratelimit-reset': String(at / 1000 + seconds),
+    date: new Date(at).toUTCString(),
+  });
+
   test.each([
     [{ status: 429, headers: { 'retry-after': '17' } }, 'in 17 seconds'],
     [{ status: 403, headers: { 'retry-after': '60' } }, 'in 60 seconds'],
-    [{ status: 403, headers: { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '1' } }, 'later'],
-    [{ status: 403, body: { message: 'You have exceeded a secondary rate limit, canary.' } }, 'later'],
-    [{ status: 429, headers: { 'retry-after': 'canary' } }, 'later'],
+    [{ status: 403, headers: reset(90) }, 'in 90 seconds'],
+    [{ status: 403, headers: { ...reset(90), 'retry-after': '30' } }, 'in 30 seconds'],
+    [{ status: 403, headers: reset(86_400) }, 'in 86400 seconds'],
+    [{ status: 403, headers: { ...reset(0), date: 'canary' } }, 'in a minute'],
+    [{ status: 403, headers: { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '1' } }, 'in a minute'],
+    [{ status: 403, headers: { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': 'canary' } }, 'in a minute'],
+    [{ status: 403, body: { message: 'You have exceeded a secondary rate limit, canary.' } }, 'in a minute'],
+    [{ status: 429, headers: { 'retry-after': 'canary' } }, 'in a minute'],
+    [{ status: 429, headers: { 'retry-after': '0' } }, 'in a minute'],
   ])('%j: too many requests', async (reply, when) => {
     const server = await github();
     server.fault = () => reply;
     const failure = await problem(server);
     expect(failure.message).toMatch(/takes no more requests for now/);
-    expect(failure.hint).toContain(when);
+    expect(failure.hint).toContain(`Try again ${when}.`);
     expect(JSON.stringify(failure)).not.toMatch(/canary|right/);
     // Another credential is not a way around it.
     expect(server.calls).toHaveLength(1);
+  });
+
+  test('after too many requests nothing is sent again until the time that GitHub names, or for an hour', async () => {
+    for (const [seconds, restMs] of [
+      [90, 90_000],
+      [86_400, 3_600_000],
+    ] as const) {
+      const server = await github();
+      const sink = sinkOf('github:acme/app#KEY', { address: server.address }, { GH_TOKEN: TOKEN });
+      server.fault = () => ({ status: 403, headers: reset(seconds) });
+      const hint = async () => {
+        const preflight = await sink.preflight(reference, 'prove');
+        return preflight.ok ? 'nothing is wrong' : preflight.failure.hint;
+      };
+      let now = Date.now();
+      vi.spyOn(Date, 'now').mockImplementation(() => now);
+      onTestFinished(() => void vi.restoreAllMocks());
+      expect(await hint()).toContain(`in ${seconds} seconds`);
+      server.fault = () => undefined;
+      now += restMs - 30_000;
+      expect(await hint()).toMatch(seconds === 90 ? /in 30 seconds/ : /in 82830 seconds/);
+      expect(await sink.lookUp(reference)).toEqual({ held: 'unknown' });
+      expect(server.calls).toHaveLength(1);
+      now += 30_000;
+      expect(await hint()).toBe('nothing is wrong');
+    }
+  });
+
+  test('after too many requests without a time it is asked again', async () => {
+    const server = await github();
+    const sink = sinkOf('github:acme/app#KEY', { address: server.address }, { GH_TOKEN: TOKEN });
+    server.fault = () => ({ status: 429 });
+    expect(await sink.preflight(reference, 'prove')).toMatchObject({ failure: { hint: 'Try again in a minute.' } });
+    server.fault = () => undefined;
+    expect(await sink.preflight(reference, 'prove')).toMatchObject({ ok: true });
+  });
+
+  test('too many requests between a write and its look do not send another one', async () => {
+    const server = await github();
+    const write = await prepared(server);
+    let isWritten = false;
+    server.afterwards = ({ method }) => {
+      isWritten ||= method === 'PUT';
+    };
+    server.fault = () => (isWritten ? { status: 429, headers: { 'retry-after': '60' } } : undefined);
+    expect(await write.deliver(new Secret(NEW))).toMatchObject({ outcome: 'uncertain', hint: saying('in 60 seconds') });
+    const sent = server.calls.length;
+    expect(await write.verify(new Secret(NEW))).toMatchObject({ outcome: 'unreadable' });
+    expect(await write.retract()).toBe('unknown');
+    expect(server.calls).toHaveLength(sent);
   });
 
   test('a write that is one too many is not done', async () => {
