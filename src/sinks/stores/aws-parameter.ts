@@ -3,7 +3,7 @@
 
 import type { Environment } from '../../programs/child-environment.ts';
 import type { ParameterSpec } from '../../config/store-spec.ts';
-import { ok, type Result } from '../../failure.ts';
+import { failed, ok, type Result } from '../../failure.ts';
 import { openSecret } from '../../secret/secret.ts';
 import type { JsonObject } from '../../text/text.ts';
 import { expand, notReady, type SinkProblem } from '../sink.ts';
@@ -40,12 +40,31 @@ export async function openParameterStore(
   return ok({
     open(reference) {
       const place = { ...service.value, name: expand(spec.path, reference) };
+      const problem = problemWith(place.name);
+      if (problem) return Promise.resolve(failed(problem));
       return Promise.resolve(
         ok(placeAt(`aws-ssm:${place.name}`, place.client.baseUrl.origin, () => look(place), true)),
       );
     },
   });
 }
+
+/** By the rules of PutParameter; others than these AWS tells only by refusing. */
+function problemWith(name: string): SinkProblem | undefined {
+  const [first = '', ...others] = name.slice(1).split('/');
+  const why = !/^[A-Za-z0-9._/-]+$/.test(name)
+    ? 'has another character than letters, digits and . - _ /'
+    : /^(?:aws|ssm)/i.test(first)
+      ? 'begins with aws or ssm, which AWS keeps for itself'
+      : others.length >= MOST_LEVELS
+        ? `has more than ${MOST_LEVELS} levels`
+        : undefined;
+  if (why === undefined) return undefined;
+  const hint = 'Pass another entry, or configure another path for this sink.';
+  return notReady(`${name} is not a name for a parameter of AWS: it ${why}.`, hint);
+}
+
+const MOST_LEVELS = 15;
 
 async function look(place: Place): Promise<Look> {
   const { call, client, name } = place;
@@ -116,17 +135,21 @@ async function lookAtList(place: Place): Promise<Look> {
 const PAGES = 'Allow ssm:GetParameter for it, so that no list is needed.';
 
 function slotOf(place: Place, { version, type, changed, isHidden = false }: Seen): Slot {
+  const isPlain = type === 'String' || type === 'StringList';
+  const warning = isPlain
+    ? `${place.name} is a ${type}, which AWS does not encrypt; only a new parameter can be a SecureString.`
+    : undefined;
   return {
     id: String(version),
     stamp: changed,
     isHidden,
+    warning,
     // AWS has no rehearsal.
     prove: () => Promise.resolve(undefined),
     async write({ secret }) {
       const written = await put(place, version, openSecret(secret));
-      if (written.is !== 'written' || (type !== 'String' && type !== 'StringList')) return written;
-      const plain = `${place.name} is a ${type}, which AWS does not encrypt; only a new parameter can be a SecureString.`;
-      return { ...written, warning: written.warning === undefined ? plain : `${written.warning} ${plain}` };
+      if (written.is !== 'written' || warning === undefined) return written;
+      return { ...written, warning: written.warning === undefined ? warning : `${written.warning} ${warning}` };
     },
     takeOut: (putBack) => takeOut(place, version, putBack),
   };

@@ -163,7 +163,7 @@ function slotOf(place: Place, seen: Seen | undefined, isHidden = false): Slot {
     isHidden,
     endpoint: held,
     // AWS has no rehearsal.
-    prove: () => Promise.resolve(hidesMembers ? hidden : undefined),
+    prove: () => (hidesMembers ? Promise.resolve(hidden) : provePlace(place, seen)),
     async write(given) {
       const { secret, endpoint, nonce } = given;
       const value = openSecret(secret);
@@ -180,6 +180,19 @@ function slotOf(place: Place, seen: Seen | undefined, isHidden = false): Slot {
   };
 }
 
+/** What can be known of the place itself: a refusal to say it is no proof. */
+async function provePlace({ call, name }: Place, seen: Seen | undefined): Promise<SinkProblem | undefined> {
+  if (!seen) return name.startsWith('arn:') ? notReady(`There is no secret ${name}.`, NAMED) : undefined;
+  const asked = await call('DescribeSecret', { SecretId: seen.arn });
+  const primary = asked.ok && isSuccess(asked.value) ? textAt(asked.value.body, 'PrimaryRegion') : undefined;
+  if (primary === undefined || primary === seen.arn.split(':')[3]) return undefined;
+  return notReady(
+    `The secret ${name} is a replica of one in ${primary}.`,
+    'AWS lets no replica be written: set "region" of the sink to that of the primary secret.',
+  );
+}
+
+const NAMED = 'AWS makes no secret of an ARN: have it made, or configure a name.';
 const ABSENT = 'absent';
 /** Few, since each one makes a version. */
 const TRIES = 5;

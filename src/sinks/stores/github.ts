@@ -46,6 +46,8 @@ interface Place {
   readonly token: Credential<Secret>;
   /** Of its API: all secrets of the repository, environment or organization. */
   readonly secrets: string;
+  /** The same for the repository itself; absent for an organization. */
+  readonly repository: string | undefined;
   readonly name: string;
   readonly isOrganization: boolean;
   readonly visibility: 'all' | 'private';
@@ -84,7 +86,9 @@ function placeOf(
   const isOrganization = repo === '*';
   const root = isOrganization ? `/orgs/${owner}/actions` : `/repos/${owner}/${repo}`;
   const within = of === undefined ? (isOrganization ? '' : '/actions') : `/environments/${encodeURIComponent(of)}`;
-  const place = { ...common, name, isOrganization, visibility, secrets: `${prefix}${root}${within}/secrets` };
+  const repository = isOrganization ? undefined : prefix + root;
+  const secrets = `${prefix}${root}${within}/secrets`;
+  const place = { ...common, repository, name, isOrganization, visibility, secrets };
   const location = `github:${owner}/${repo}${of === undefined ? '' : `?environment=${of}`}#${name}`;
   const at = `${location.toLowerCase()} at ${common.client.baseUrl.origin}${prefix}`;
   return ok({ location, place: at, turn: at, readsLag: true, look: () => look(place) });
@@ -182,11 +186,30 @@ function slotOf(place: Place, key: PublicKey, seen: Seen | undefined): Slot {
   return {
     id: seen?.updated ?? ABSENT,
     isHidden: true,
-    prove: () => Promise.resolve(selected ? SELECTED : sealedFor(key.bytes, '') === undefined ? NO_KEY : undefined),
+    async prove() {
+      if (selected) return SELECTED;
+      return sealedFor(key.bytes, '') === undefined ? NO_KEY : proveRepository(place);
+    },
     write: ({ secret }) => put(place, key, seen, secret),
     takeOut: (putBack) => takeOut(place, putBack),
   };
 }
+
+/** An archived one shows its secrets, and takes none. */
+async function proveRepository(place: Place): Promise<SinkProblem | undefined> {
+  if (place.repository === undefined) return undefined;
+  const asked = await ask(place, 'GET', place.repository);
+  if (!asked.ok || 'lost' in asked.value) return undefined;
+  // After it the write would not be sent.
+  if (isLimit(asked.value)) return problemOf(place.client, asked.value);
+  const isArchived = isSuccess(asked.value) && asked.value.body?.archived === true;
+  return isArchived ? ARCHIVED : undefined;
+}
+
+const ARCHIVED: SinkProblem = notReady(
+  'The repository is archived, so that no secret of it can be written.',
+  'Have it unarchived, or use another repository.',
+);
 
 const ABSENT = 'absent';
 const SELECTED: SinkProblem = notReady(

@@ -111,9 +111,11 @@ async function check(
 ): Promise<Result<Preflight, SinkProblem>> {
   const seen = judge(place, await place.look(), replaced);
   if (!seen.ok) return seen;
-  const problem = await seen.value.slot.prove();
+  const { slot } = seen.value;
+  const problem = await slot.prove();
   if (problem) return failed(problem);
-  return ok({ write: storeWrite(place, seen.value, replaced, keepsEndpoint) });
+  const warnings = slot.warning === undefined ? {} : { warnings: [slot.warning] };
+  return ok({ write: storeWrite(place, seen.value, replaced, keepsEndpoint), ...warnings });
 }
 
 /** What a secret may be written onto. */

@@ -63,6 +63,8 @@ export interface Slot {
   readonly isHidden?: boolean;
   /** What stands in the field for the endpoint; absent where nothing does, or where it cannot be read. */
   readonly endpoint?: string | undefined;
+  /** What a person should know before a write, which says it again. */
+  readonly warning?: string | undefined;
   /** Asks the store whether it would take a value here, without writing one. Undefined where it would, or cannot say. */
   prove(): Promise<SinkProblem | undefined>;
   write(value: StoredValue): Promise<Written>;

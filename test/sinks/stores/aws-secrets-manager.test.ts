@@ -37,6 +37,33 @@ describe('a secret of Secrets Manager', () => {
       expect(await problemOf(sink, replaced)).toMatchObject({ message: 'The secret apps/app_1 is to be deleted.' });
   });
 
+  test('of an ARN that is not there cannot be made, which is found beforehand', async () => {
+    const { server, environment } = await standIn();
+    server.putSecret('apps/app_1', { SecretString: OLD });
+    const { arn = '' } = server.secrets.get('apps/app_1') ?? {};
+    await prepared(sinkOf(`aws-sm:${arn}`, {}, environment), REPLACED);
+    server.secrets.clear();
+    for (const uri of [`aws-sm:${arn}`, `aws-sm:${arn}#{entry}`]) {
+      const { code, message } = await problemOf(sinkOf(uri, {}, environment));
+      expect([code, message]).toEqual(['SINK_NOT_READY', `There is no secret ${arn}.`]);
+    }
+  });
+
+  test('that is a replica cannot be written, which is found beforehand, where it is shown', async () => {
+    for (const uri of ['aws-sm:apps/{entry}', 'aws-sm:apps/{entry}#KEY']) {
+      const { server, user, sink } = await open(uri);
+      server.putSecret('apps/app_1', { SecretString: uri.endsWith('#KEY') ? JSON.stringify({ KEY: OLD }) : OLD });
+      const held = server.secrets.get('apps/app_1') ?? expect.fail('no secret');
+      held.primaryRegion = 'us-east-1';
+      await prepared(sink, REPLACED);
+      held.primaryRegion = 'eu-west-1';
+      const message = 'The secret apps/app_1 is a replica of one in eu-west-1.';
+      expect(await problemOf(sink, REPLACED)).toMatchObject({ code: 'SINK_NOT_READY', message });
+      user.denied = ['DescribeSecret'];
+      await prepared(sink, REPLACED);
+    }
+  });
+
   test('that is deleted between the look and the write costs nothing', async () => {
     const { server, sink } = await open();
     server.putSecret('apps/app_1', { SecretString: OLD });

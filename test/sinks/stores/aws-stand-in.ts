@@ -15,6 +15,8 @@ interface StoredSecret {
   readonly name: string;
   versions: Version[];
   isDeleted?: boolean;
+  /** Where it is replicated from, or to others. */
+  primaryRegion?: string;
 }
 
 interface Parameter {
@@ -150,7 +152,8 @@ function secretCall(secrets: Map<string, StoredSecret>, action: string, input: I
     const shown = secret.versions.filter(({ stages }) => stages.length > 0);
     const stages = Object.fromEntries(shown.map(({ id, stages: names }): [string, string[]] => [id, names]));
     const deleted = secret.isDeleted ? { DeletedDate: 1_790_000_000.5 } : {};
-    return { status: 200, body: { ...named, VersionIdsToStages: stages, ...deleted } };
+    const { primaryRegion: PrimaryRegion } = secret;
+    return { status: 200, body: { ...named, VersionIdsToStages: stages, ...deleted, PrimaryRegion } };
   }
   if (secret.isDeleted) return refusal('InvalidRequestException', 'it was marked for deletion.');
   switch (action) {

@@ -5,7 +5,19 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { Secret } from '../../../src/secret/secret.ts';
 import { isAwsWrite, sinkOf, TOKEN } from './store-kinds.ts';
-import { reference, NEW, OLD, OTHER, REPLACED, clean, prepared, problemOf, standIn, actionOf } from './aws-scene.ts';
+import {
+  reference,
+  NEW,
+  OLD,
+  OTHER,
+  REPLACED,
+  clean,
+  prepared,
+  problemOf,
+  standIn,
+  actionOf,
+  saying,
+} from './aws-scene.ts';
 
 const refusals = [
   ['AccessDeniedException', 'SINK_NOT_READY'],
@@ -85,6 +97,30 @@ describe.each(['aws-sm:apps/{entry}', 'aws-sm:apps#{entry}', 'aws-ssm:/apps/{ent
 });
 
 describe('a parameter', () => {
+  test.each([
+    ['aws-ssm:/{entry}/key', 'aws_x', 'begins with aws or ssm'],
+    ['aws-ssm:/{entry}', 'SSM-key', 'begins with aws or ssm'],
+    ['aws-ssm:/AWS/{entry}', 'x', 'begins with aws or ssm'],
+    ['aws-ssm:/apps/{entry}@1', 'x', 'has another character'],
+    ['aws-ssm:/apps/{entry}+', 'x', 'has another character'],
+    [`aws-ssm:${'/a'.repeat(15)}/{entry}`, 'x', 'has more than 15 levels'],
+  ])('of a name that AWS does not take is refused before anything is asked (%s, %s)', async (uri, entry, why) => {
+    const { server, environment } = await standIn();
+    const preflight = await sinkOf(uri, {}, environment).preflight({ ...reference, entry }, 'inspect');
+    expect(preflight).toMatchObject({ ok: false, failure: { code: 'SINK_NOT_READY', message: saying(why) } });
+    expect(server.calls).toHaveLength(0);
+  });
+
+  test.each(['aws-ssm:/apps/aws/{entry}', 'aws-ssm:/a-w.s_1/{entry}', `aws-ssm:${'/a'.repeat(14)}/{entry}`])(
+    'of a name that AWS takes is written (%s)',
+    async (uri) => {
+      const { environment } = await standIn();
+      expect(await (await prepared(sinkOf(uri, {}, environment))).deliver(new Secret(NEW))).toMatchObject({
+        outcome: 'written',
+      });
+    },
+  );
+
   test('that cannot be read, and was deleted and made anew, is another version', async () => {
     const { server, user, environment } = await standIn();
     user.denied = ['GetParameter'];
@@ -108,9 +144,12 @@ describe('a parameter', () => {
   test('that is a String gets the new secret, with a warning', async () => {
     const { server, environment } = await standIn();
     server.putParameter('/apps/app_1', OLD, 'String');
-    const write = await prepared(sinkOf('aws-ssm:/apps/{entry}', {}, environment), REPLACED);
-    const delivery = clean(await write.deliver(new Secret(NEW)));
-    expect(delivery).toMatchObject({ warnings: [expect.stringContaining('is a String, which AWS does not encrypt')] });
+    const preflight = await sinkOf('aws-ssm:/apps/{entry}', {}, environment).preflight(reference, 'inspect', REPLACED);
+    const ready = preflight.ok ? preflight.value : expect.fail(preflight.failure.message);
+    const warnings = [saying('is a String, which AWS does not encrypt')];
+    // A dry run says it too.
+    expect(ready.warnings).toEqual(warnings);
+    expect(clean(await ready.write.deliver(new Secret(NEW)))).toMatchObject({ outcome: 'written', warnings });
   });
 
   test('that something else changed in the same moment gives way, and that is said', async () => {

@@ -18,10 +18,13 @@ export interface GithubStandIn extends StandIn {
   put(path: string, value: string, visibility?: string): void;
   /** As GitHub does now and then: what was sealed for the key of before is refused. */
   exchangeKey(): void;
+  /** Whether the repository is. */
+  isArchived: boolean;
   /** Of the next write, in milliseconds since the epoch. */
   clock: () => number;
 }
 
+const REPOSITORY = '/repos/acme/app';
 const PLACE = /^\/(?:repos\/acme\/app\/(?:actions|environments\/prod env)|orgs\/acme\/actions)\/secrets/;
 
 export async function githubStandIn(token: string): Promise<GithubStandIn> {
@@ -39,6 +42,7 @@ export async function githubStandIn(token: string): Promise<GithubStandIn> {
     const refusal = refusalOf(call, tokens);
     if (refusal) return refusal;
     const { method, path, body } = call;
+    if (path === REPOSITORY) return { status: 200, body: { full_name: 'acme/app', archived: own.isArchived } };
     const [place = ''] = PLACE.exec(path) ?? [];
     const name = path.slice(place.length + 1).toUpperCase();
     if (name === '') return { status: 200, body: listOf(place, secrets) };
@@ -59,11 +63,12 @@ export async function githubStandIn(token: string): Promise<GithubStandIn> {
     secrets.delete(at);
     return { status: 204 };
   });
-  const own = Object.assign(server, {
+  const own: GithubStandIn = Object.assign(server, {
     secrets,
     states: [secrets],
     tokens,
     put,
+    isArchived: false,
     clock: () => (seconds += 1000),
     exchangeKey() {
       key = { id: `${key.id}0`, ...sodium.crypto_box_keypair() };
@@ -78,7 +83,7 @@ function refusalOf({ method, path, headers }: Call, tokens: GithubStandIn['token
   const may = tokens.get(String(headers.authorization).replace(/^(?:Bearer|token) /, ''));
   if (may === undefined) return { status: 401, body: { message: 'Bad credentials' } };
   if (path.startsWith('/repos/acme/renamed/')) return { status: method === 'GET' ? 301 : 307, headers: MOVED };
-  if (!PLACE.test(path)) return NOT_FOUND;
+  if (!PLACE.test(path) && path !== REPOSITORY) return NOT_FOUND;
   if (method !== 'GET' && may !== 'write')
     return { status: 403, body: { message: 'Resource not accessible by personal access token' } };
   return undefined;

@@ -77,6 +77,38 @@ describe('places', () => {
     expect(await sink.preflight(reference, 'prove', replaced)).toMatchObject({ failure: { code: 'SINK_NOT_READY' } });
   });
 
+  test.each(['github:acme/app#KEY', 'github:acme/app?environment=prod env#KEY'])(
+    'a repository that is archived is found before there is a secret, where that is shown (%s)',
+    async (uri) => {
+      const server = await github();
+      server.isArchived = true;
+      expect(await problem(server, uri)).toMatchObject({
+        code: 'SINK_NOT_READY',
+        message: saying('is archived'),
+      });
+      for (const reply of [
+        { status: 404 },
+        { status: 403 },
+        { status: 200, text: '<html>' },
+        'reset before',
+      ] as const) {
+        server.fault = ({ path }) => (path === '/repos/acme/app' ? reply : undefined);
+        const sink = sinkOf(uri, { address: server.address }, { GH_TOKEN: TOKEN });
+        expect(await sink.preflight(reference, 'prove')).toMatchObject({ ok: true });
+      }
+      server.fault = ({ path }) =>
+        path === '/repos/acme/app' ? { status: 429, headers: { 'retry-after': '9' } } : undefined;
+      expect(await problem(server, uri)).toMatchObject({ hint: saying('in 9 seconds') });
+    },
+  );
+
+  test('of an organization no repository is asked for', async () => {
+    const server = await github();
+    const sink = sinkOf('github:acme/*#KEY', { address: server.address }, { GH_TOKEN: TOKEN });
+    expect(await sink.preflight(reference, 'prove')).toMatchObject({ ok: true });
+    expect(server.calls).toHaveLength(2);
+  });
+
   test.each(['GITHUB_X', '1X'])('%s is not a name', async (entry) => {
     const server = await github();
     const sink = sinkOf('github:acme/app#{entry}', { address: server.address }, { GH_TOKEN: TOKEN });
