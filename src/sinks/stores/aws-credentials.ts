@@ -66,7 +66,7 @@ async function findKeys(
     if (uri !== undefined) return keysOfContainer(spec, environment, uri);
   }
   const printed = await askAws(spec, environment, ['configure', 'export-credentials', '--format', 'process']);
-  return printed.ok ? keysIn(parseJson(printed.value), 'SessionToken', 'the AWS command line') : printed;
+  return printed.ok ? keysIn(parseJson(printed.value), 'SessionToken', 'The AWS command line') : printed;
 }
 
 export function askAws(
@@ -102,7 +102,7 @@ async function keysOfContainer(
   const headers = { accept: 'application/json', ...(token && { authorization: openSecret(token.value) }) };
   const request = { method: 'GET', path: url.pathname + url.search, headers } as const;
   const replied = await askFor('The endpoint of the container', spec, environment, url, request);
-  return replied.ok ? keysIn(parseJson(replied.value), 'Token', 'the endpoint of the container') : replied;
+  return replied.ok ? keysIn(parseJson(replied.value), 'Token', 'The endpoint of the container') : replied;
 }
 
 function containerUrl(text: string): URL | undefined {
@@ -192,12 +192,15 @@ export function awsAddress(service: string, region: string): string {
 /** @param session the name of the session's token in it */
 function keysIn(given: unknown, session: string, from: string): Result<AwsKeys, SinkProblem> {
   const secret = checkedSecret(textAt(given, 'SecretAccessKey') ?? '', from);
-  if (!secret.ok) return secret;
   const ends = Date.parse(textAt(given, 'Expiration') ?? '');
   const held = textAt(given, session);
-  const token = held === undefined ? undefined : checkedSecret(held, from);
-  if (token && !token.ok) return token;
-  return keysOf(textAt(given, 'AccessKeyId') ?? '', secret.value, token?.value, Number.isNaN(ends) ? undefined : ends);
+  const token = held === undefined ? ok(undefined) : checkedSecret(held, from);
+  const endsAt = Number.isNaN(ends) ? undefined : ends;
+  const keys =
+    secret.ok && token.ok ? keysOf(textAt(given, 'AccessKeyId') ?? '', secret.value, token.value, endsAt) : undefined;
+  if (keys?.ok === true) return keys;
+  const message = `${from} answered something that could not be understood, so that a sink has no credential.`;
+  return failed(notReady(message, 'See what answers there, and try again.'));
 }
 
 function keysOf(id: string, secret: Secret, session?: Secret, endsAt?: number): Result<AwsKeys, SinkProblem> {

@@ -100,25 +100,45 @@ const OF_CREDENTIALS = [
 
 const OF_HASTE = ['ThrottlingException', 'TooManyUpdates'] as const;
 
-/** The codes of AWS that this program knows; of any other, only that it is another. */
+const OF_TIME = ['RequestExpired', 'RequestTimeTooSkewed'] as const;
+
+/** Those of KMS itself come through some of the calls. */
+const OF_ENCRYPTION = [
+  'DecryptionFailure',
+  'DisabledException',
+  'EncryptionFailure',
+  'InvalidCiphertextException',
+  'InvalidKeyId',
+  'InvalidKeyUsageException',
+  'KMSInvalidStateException',
+  'NotFoundException',
+] as const;
+
+/** The codes of AWS that this program knows, of those that it documents; of any other, only that it is another. */
 const CODES = [
   ...OF_CREDENTIALS,
   ...OF_HASTE,
+  ...OF_TIME,
+  ...OF_ENCRYPTION,
   'AccessDeniedException',
-  'DecryptionFailure',
-  'EncryptionFailure',
+  'HierarchyLevelLimitExceededException',
+  'HierarchyTypeMismatchException',
+  'IncompatiblePolicyException',
   'IncompleteSignature',
-  'InvalidKeyId',
   'InvalidParameterException',
   'InvalidRequestException',
   'LimitExceededException',
+  'OptInRequired',
   'ParameterAlreadyExists',
   'ParameterLimitExceeded',
   'ParameterMaxVersionLimitExceeded',
   'ParameterNotFound',
-  'RequestTimeTooSkewed',
+  'ParameterPatternMismatchException',
+  'PoliciesLimitExceededException',
+  'PreconditionNotMetException',
   'ResourceExistsException',
   'ResourceNotFoundException',
+  'UnsupportedParameterType',
   'ValidationException',
 ] as const;
 
@@ -145,7 +165,11 @@ export function awsProblem(client: Client, answer: StoreAnswer): SinkProblem {
 function hintFor(code: AwsCode): string {
   if (code === 'AccessDeniedException') return 'See which rights docs/sinks.md wants for this kind.';
   if (isOneOf(OF_HASTE, code)) return 'Wait a little, and try again.';
-  if (isOneOf(OF_CREDENTIALS, code) || code === 'RequestTimeTooSkewed')
+  if (isOneOf(OF_ENCRYPTION, code))
+    return 'See that the KMS key of it is enabled, and that this credential may use it.';
+  if (code === 'ParameterPatternMismatchException')
+    return 'The parameter has an allowed pattern, which the secret of a key does not fit: change that, or pass another entry.';
+  if (isOneOf(OF_CREDENTIALS, code) || isOneOf(OF_TIME, code))
     return 'See the credential and the clock of this machine, and try again.';
   return 'See the region, the name and the limits of the account, and try again.';
 }

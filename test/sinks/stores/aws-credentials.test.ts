@@ -213,6 +213,8 @@ test.each([
     { status: 500, body: { message: TOKEN } },
     { status: 302, body: { message: TOKEN } },
     { status: 200, body: { AccessKeyId: `canary ${TOKEN}`, SecretAccessKey: TOKEN } },
+    { status: 200, body: {} },
+    { status: 200, text: '<html>' },
     { status: 200, text: `<Credentials><AccessKeyId>canary-é</AccessKeyId><SecretAccessKey>${TOKEN}` },
     { status: 200, body: { AccessKeyId: AWS_ID, SecretAccessKey: 'canary of\r\ntwo lines' } },
   ]) {
@@ -222,7 +224,10 @@ test.each([
     const isContainer = 'AWS_CONTAINER_CREDENTIALS_FULL_URI' in environment;
     const at = isContainer ? { AWS_CONTAINER_CREDENTIALS_FULL_URI: address } : { AWS_ENDPOINT_URL_STS: address };
     const used = { ...environment, ...at };
-    expect(await own.write(used)).toMatchObject({ code: 'SINK_NOT_READY' });
+    const by = isContainer ? 'The endpoint of the container' : 'AWS STS';
+    const how = answer.status === 200 ? 'something that could not be understood' : `with status ${answer.status}`;
+    const message = `${by} answered ${how}, so that a sink has no credential.`;
+    expect(await own.write(used)).toMatchObject({ code: 'SINK_NOT_READY', message });
   }
 });
 

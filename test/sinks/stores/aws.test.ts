@@ -96,6 +96,29 @@ describe.each(['aws-sm:apps/{entry}', 'aws-sm:apps#{entry}', 'aws-ssm:/apps/{ent
   });
 });
 
+test.each([
+  ['HierarchyLevelLimitExceededException', 'the name'],
+  ['HierarchyTypeMismatchException', 'the name'],
+  ['ParameterPatternMismatchException', 'allowed pattern'],
+  ['UnsupportedParameterType', 'the name'],
+  ['InvalidKeyId', 'KMS key'],
+  ['KMSInvalidStateException', 'KMS key'],
+  ['DisabledException', 'KMS key'],
+  ['EncryptionFailure', 'KMS key'],
+  ['PreconditionNotMetException', 'the name'],
+  ['OptInRequired', 'the name'],
+  ['RequestExpired', 'clock'],
+])('a refusal that AWS documents is named: %s', async (type, advice) => {
+  for (const uri of ['aws-sm:apps/{entry}', 'aws-ssm:/apps/{entry}']) {
+    const { server, environment } = await standIn();
+    const write = await prepared(sinkOf(uri, {}, environment));
+    server.fault = (call) =>
+      isAwsWrite(call) ? { status: 400, body: { __type: `com.amazonaws#${type}` } } : undefined;
+    const delivery = clean(await write.deliver(new Secret(NEW)));
+    expect(delivery).toMatchObject({ outcome: 'failed', message: saying(`with ${type}.`), hint: saying(advice) });
+  }
+});
+
 describe('a parameter', () => {
   test.each([
     ['aws-ssm:/{entry}/key', 'aws_x', 'begins with aws or ssm'],
