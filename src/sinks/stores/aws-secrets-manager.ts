@@ -14,6 +14,7 @@ import { endpointIn, fieldsOf, forEndpoint, memberBytes, slotWhereSame, withFiel
 import { isSuccess, objectAt, removalOf, textAt, type StoreAnswer, type Client } from './store-client.ts';
 import {
   expandGiven,
+  LATE_MS,
   placeAt,
   removalBy,
   type Look,
@@ -65,13 +66,14 @@ export async function openSecretsManager(
   });
 }
 
-async function look(place: Place, looksLeft = LOOKS): Promise<Look> {
+/** @param waits before it is looked again, in milliseconds, where one question finds what the other does not */
+async function look(place: Place, waits: readonly number[] = LATE_MS): Promise<Look> {
   const { call, client, name, field } = place;
   const asked = await call('GetSecretValue', { SecretId: name, VersionStage: 'AWSCURRENT' });
   if (!asked.ok) return { is: 'unreadable', problem: asked.failure };
   const code = awsCode(asked.value);
   if (code === 'ResourceNotFoundException' || code === 'AccessDeniedException' || code === 'InvalidRequestException')
-    return lookAtVersions(place, code, looksLeft - 1);
+    return lookAtVersions(place, code, waits);
   const body = isSuccess(asked.value) ? asked.value.body : undefined;
   const [version, arn] = [textAt(body, 'VersionId'), textAt(body, 'ARN')];
   if (!body || version === undefined || arn === undefined)
@@ -97,13 +99,9 @@ function notFields(name: string) {
   );
 }
 
-/** A secret may be made between two questions, and what answers the one may be behind what answers the other. */
-const LOOKS = 3;
-const BETWEEN_LOOKS_MS = 200;
-
 /** @param code of the answer to the question for the value: there is none, it may not be read, or the secret is to be deleted */
-async function lookAtVersions(place: Place, code: AwsCode, looksLeft: number): Promise<Look> {
-  const { call, client, name } = place;
+async function lookAtVersions(place: Place, code: AwsCode, waits: readonly number[]): Promise<Look> {
+  const { call, client, name, field } = place;
   const asked = await call('DescribeSecret', { SecretId: name });
   if (!asked.ok) return { is: 'unreadable', problem: asked.failure };
   const isHidden = code === 'AccessDeniedException';
@@ -122,13 +120,16 @@ async function lookAtVersions(place: Place, code: AwsCode, looksLeft: number): P
     };
   const version = currentOf(asked.value);
   if (version === undefined) return { is: 'nothing', slot: slotOf(place, { arn, version }, isHidden) };
-  if (isHidden) return { is: 'something', slot: slotOf(place, { arn, version }, isHidden) };
-  if (looksLeft === 0) {
-    const problem = notReady(`${client.store} does not show the value of ${name}, although it has one.`, TRY_AGAIN);
-    return { is: 'unreadable', problem };
+  const [waitMs, ...others] = waits;
+  // A secret may be made between the two questions, and what answers the one may be behind what answers the other.
+  if (!isHidden && waitMs !== undefined) {
+    await delay(waitMs);
+    return look(place, others);
   }
-  await delay(BETWEEN_LOOKS_MS);
-  return look(place, looksLeft);
+  if (isHidden || field === undefined) return { is: 'something', slot: slotOf(place, { arn, version }, isHidden) };
+  // Whether the member is there is not known.
+  const problem = notReady(`${client.store} does not show the value of ${name}, although it has one.`, TRY_AGAIN);
+  return { is: 'unreadable', problem };
 }
 
 const TRY_AGAIN = 'Try again in a minute.';

@@ -308,13 +308,24 @@ describe('a secret of Secrets Manager', () => {
   });
 
   test('that has a current version, and never shows it, is not looked at for ever', async () => {
-    for (const uri of ['aws-sm:apps#{entry}', 'aws-sm:apps']) {
+    for (const [uri, code] of [
+      ['aws-sm:apps#{entry}', 'SINK_NOT_READY'],
+      ['aws-sm:apps', 'SINK_ENTRY_EXISTS'],
+    ] as const) {
       const { server, sink } = await open(uri);
       server.putSecret('apps', { SecretString: '{"other":"of somebody"}' });
       server.fault = (call) => (actionOf(call) === 'GetSecretValue' ? NOT_FOUND : undefined);
-      expect(await problemOf(sink)).toMatchObject({ code: 'SINK_NOT_READY', message: saying('does not show') });
+      expect(await problemOf(sink)).toMatchObject({ code });
       expect(server.calls.length).toBeLessThan(10);
     }
+  });
+
+  test('of which only the version is shown after the write is verified by that', async () => {
+    const { server, sink } = await open();
+    const write = await prepared(sink);
+    await write.deliver(new Secret(NEW));
+    server.fault = (call) => (actionOf(call) === 'GetSecretValue' ? NOT_FOUND : undefined);
+    expect(await write.verify(new Secret(NEW))).toMatchObject({ outcome: 'verified', verification: 'metadata' });
   });
 
   test('gets as many members at once as are delivered', async () => {
