@@ -70,7 +70,8 @@ export function commandSink(name: string, spec: CommandSpec, environment: Enviro
       if (!place.ok) return place;
       const fault = await faultByProof(commands.value.prove);
       if (fault) return failed(unprovenPlace(name, fault, spec.preset));
-      return ok({ write: commandWrite(commands.value, place.value, replaced) });
+      const warnings = unseenWarnings(commands.value, place.value, replaced);
+      return ok({ write: commandWrite(commands.value, place.value, replaced), warnings });
     },
     placeOf: async (reference) => placeIn(await open(reference)),
     lookUp: async (reference) => heldBy(await seenAt(reference)),
@@ -208,6 +209,12 @@ async function write(
   const end: ProgramEnd = isFit ? await feedProgram(writer, bytes) : { by: 'no start', code: UNFIT };
   bytes.fill(0);
   return { writer, end };
+}
+
+/** In a rotation the journal has said what is there. */
+function unseenWarnings({ location }: Commands, { holds }: Place, replaced: Replaced | undefined): readonly string[] {
+  if (holds !== 'unknown' || replaced) return [];
+  return [`No program of ${location} can look at what is there: whatever it is gives way.`];
 }
 
 function endpointWarnings({ input, location }: Commands, { endpoint }: DeliveryCall): readonly string[] {

@@ -22,6 +22,16 @@ async function place(setting: Setting, replaced?: Replaced): Promise<string> {
   return preflight.ok ? preflight.value.write.overwrites : preflight.failure.code;
 }
 
+test('a plan warns where no program can look at what is there, but not in a rotation', async () => {
+  const planned = async (setting: Setting, replaced?: Replaced) => {
+    const preflight = await sinkOf(['true'], setting).preflight(ADDRESS, 'inspect', replaced);
+    return preflight.ok ? preflight.value.warnings : expect.fail(preflight.failure.message);
+  };
+  expect(await planned({})).toEqual([expect.stringContaining('whatever it is gives way')]);
+  expect(await planned({}, REPLACED)).toEqual([]);
+  expect(await planned({ exists: ['false'], absent: [1] })).toEqual([]);
+});
+
 describe('a look', () => {
   test.each<[string, string, Setting, string]>([
     ['ends with 0', 'exit 0', {}, 'SINK_ENTRY_EXISTS'],
