@@ -35,6 +35,8 @@ export type ProgramEnd =
       /** Whether it said anything on standard error; what, nobody keeps. */
       readonly saidError: boolean;
       readonly output: Buffer;
+      /** Whether that is all: something outside of its group may hold the pipe, and say more. */
+      readonly isWhole: boolean;
     }
   | { readonly by: 'signal'; readonly signal: string }
   | { readonly by: 'timeout' }
@@ -154,13 +156,14 @@ async function follow(
   });
   const end = await endOf(child, program.timeoutMs, { ...streams, kept }, shutdown);
   await killGroup(child, program.env);
+  let isWhole = true;
   if (end.by === 'exit' && streams.atMost !== undefined) {
-    await Promise.race([closed, delay(LAST_OUTPUT_MS, undefined, { ref: false })]);
+    isWhole = await Promise.race([closed.then(() => true), delay(LAST_OUTPUT_MS, false, { ref: false })]);
   }
   for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe?.destroy();
   const output = Buffer.concat(kept);
   for (const chunk of kept) chunk.fill(0);
-  if (end.by === 'exit') return { ...end, tookInput: tookInput(), saidError, output };
+  if (end.by === 'exit') return { ...end, tookInput: tookInput(), saidError, output, isWhole };
   output.fill(0);
   return end;
 }

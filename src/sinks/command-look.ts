@@ -59,9 +59,11 @@ function existsBy(by: Program, end: ProgramEnd, rules: LookRules): Exclude<Seen,
   if (end.by !== 'exit' || end.code !== 0) return failedLook(by, end, rules);
   const output = end.output.toString('utf8');
   end.output.fill(0);
-  if (rules.line !== undefined)
-    return output.split(/\r?\n/).includes(rules.line) ? { is: 'something', by } : { is: 'nothing' };
-  return rules.isEmptyAbsent && output.trim() === '' ? { is: 'nothing' } : { is: 'something', by };
+  const isThere =
+    rules.line === undefined
+      ? !rules.isEmptyAbsent || output.trim() !== ''
+      : output.split(/\r?\n/).includes(rules.line);
+  return isThere ? { is: 'something', by } : nothingBy(by, end);
 }
 
 /** @param end of the program that prints the value */
@@ -72,8 +74,15 @@ export function valueBy(by: Program, end: ProgramEnd, rules: LookRules): Exclude
   }
   const bytes = withoutLineEnd(end.output);
   if (bytes.length > 0) return { is: 'value', bytes, by };
-  if (rules.isEmptyAbsent) return { is: 'nothing' };
+  if (rules.isEmptyAbsent) return nothingBy(by, end);
   return { is: 'unreadable', message: `${programInWords(by)} printed nothing, and no error.`, by };
+}
+
+/** By what a program has not printed. */
+function nothingBy(by: Program, { isWhole }: { readonly isWhole: boolean }) {
+  if (isWhole) return { is: 'nothing' } as const;
+  const message = `${programInWords(by)} ended, but something that it started may print more.`;
+  return { is: 'unreadable', message, by } as const;
 }
 
 function failedLook(by: Program, end: ProgramEnd, rules: LookRules): Extract<Seen, { is: 'nothing' | 'unreadable' }> {

@@ -59,6 +59,14 @@ describe('a look', () => {
     expect(await place({ exists: [folder.sh('there', body)], ...setting })).toBe(expected);
   });
 
+  // There is no setsid elsewhere.
+  test.skipIf(process.platform !== 'linux').each<[string, string, Setting]>([
+    ['a list', 'setsid sh -c "sleep 2; echo my.key-1" & sleep 0.3; echo other', { existsLine: '{entry}' }],
+    ['nothing', 'setsid sh -c "sleep 2; echo x" & sleep 0.3', { emptyMeans: 'absent' }],
+  ])('that says %s, while something that it started may say more, tells nothing', async (_case, body, setting) => {
+    expect(await place({ exists: [folder.sh('there', body)], ...setting })).toBe('SINK_NOT_READY');
+  });
+
   test('that finds something which the other program denies tells nothing', async () => {
     const setting = {
       exists: [folder.sh('there', 'exit 0')],
