@@ -248,6 +248,14 @@ describe('a store that shows the version of a value only', () => {
     expect(bench.sandbox.keys().map(({ name }) => name)).toEqual(['first']);
   });
 
+  test('of a write in doubt says what to do where nobody can look', async () => {
+    const { server, bench, context } = await benchOfGithub();
+    server.fault = ({ method }) => (method === 'PUT' ? { status: 502, body: {} } : undefined);
+    expect(await bench.rotate('first', {}, context)).toMatchObject({
+      failure: { keyState: 'unknown', hint: containing('shows nobody what it holds: take that value away there') },
+    });
+  });
+
   test('keeps what somebody else puts there while the new key is made', async () => {
     const { server, bench, context } = await benchOfGithub();
     const atlas = bench.context().atlas;

@@ -59,6 +59,25 @@ describe('a Secret', () => {
     expect(Object.keys(server.secrets.get('apps/model-keys')?.data ?? {})).toEqual(['other']);
   });
 
+  test('that meets a conflict although nobody wrote is refused beforehand; where somebody did, it is written', async () => {
+    const conflict = { status: 409, body: { kind: 'Status', reason: 'Conflict' } };
+    for (const old of [undefined, { other: 'stays' }]) {
+      const server = await cluster();
+      if (old) server.put('apps/model-keys', old);
+      const sink = sinkOf(URI, PATIENT, kubeconfigFor(server.address, { token: TOKEN }));
+      server.fault = ({ query }) => (query.has('dryRun') ? conflict : undefined);
+      expect(await sink.preflight(reference, 'prove')).toMatchObject({
+        failure: { code: 'SINK_NOT_READY', message: saying('409') },
+      });
+      server.fault = ({ query }) => {
+        if (!query.has('dryRun')) return undefined;
+        server.put('apps/model-keys', { other: 'changed' });
+        return conflict;
+      };
+      expect(await sink.preflight(reference, 'prove')).toMatchObject({ ok: true });
+    }
+  });
+
   test('that was empty before stays, and one that was made goes', async () => {
     for (const [before, left] of [
       [true, true],
