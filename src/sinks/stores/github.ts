@@ -31,7 +31,7 @@ import {
   type Credential,
 } from './store-credential.ts';
 import {
-  LATE_MS,
+  lookPast,
   type Look,
   type PutBack,
   type Removal,
@@ -243,7 +243,7 @@ async function put(place: Place, key: PublicKey, seen: Seen | undefined, secret:
   if (!asked.ok) return { is: 'refused', problem: asked.failure };
   const answer = asked.value;
   if (!isSuccess(answer)) return unwritten(client, answer, hintFor(answer));
-  const after = await lookAfter(place, seen);
+  const after = await lookPast(() => look(place), seen?.updated ?? ABSENT);
   if (after.is === 'unreadable') return { is: 'uncertain', problem: after.problem };
   if (after.is !== 'something' || after.slot.id === seen?.updated) return { is: 'uncertain', problem: NOT_SHOWN };
   // Both times are of GitHub's clock. NaN, where it does not say one, is never later.
@@ -251,17 +251,6 @@ async function put(place: Place, key: PublicKey, seen: Seen | undefined, secret:
   if (isOfAnother) return { is: 'uncertain', problem: writtenAfter(name) };
   const warning = `Something else made ${name} meanwhile, and its value gave way: GitHub has no condition for a write.`;
   return { is: 'written', id: after.slot.id, ...(!seen && answer.status === 204 && { warning }) };
-}
-
-/** GitHub may show for a while what was there before a write that it has confirmed. */
-async function lookAfter(place: Place, seen: Seen | undefined): Promise<Look> {
-  let after = await look(place);
-  for (const waitMs of LATE_MS) {
-    if (after.is === 'unreadable' || after.slot.id !== (seen?.updated ?? ABSENT)) break;
-    await delay(waitMs);
-    after = await look(place);
-  }
-  return after;
 }
 
 /** How long after the reply to a write the time of that write may be; both have seconds only. */

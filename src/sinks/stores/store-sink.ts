@@ -2,7 +2,6 @@
 // and how it is asked, is in the file of each.
 
 import type { Environment } from '../../programs/child-environment.ts';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { StoreSpec } from '../../config/store-spec.ts';
 import { storeLocation } from '../../config/sinks-at-start.ts';
 import { failed, ok, type Result } from '../../failure.ts';
@@ -29,7 +28,7 @@ import {
   type Verdict,
   type Verification,
 } from '../sink.ts';
-import { LATE_MS, type Look, type Slot, type Store, type StorePlace } from './store.ts';
+import { lookPast, type Look, type Slot, type Store, type StorePlace } from './store.ts';
 
 /** Opens the store at the first use, and again where that failed. */
 function placesOf(open: () => Promise<Result<Store, SinkProblem>>) {
@@ -212,16 +211,9 @@ function storeWrite(
   };
 }
 
-/** What is there after a change; looked for again where reads lag and still show the slot that was changed. */
-async function lookBehind(place: StorePlace, changed: Slot, isConfirmed: boolean): Promise<Look> {
-  let seen = await place.look();
-  for (const waitMs of isConfirmed && place.readsLag ? LATE_MS : []) {
-    if (seen.is === 'unreadable' || seen.slot.id !== changed.id) break;
-    if (seen.is === 'value') seen.bytes.fill(0);
-    await delay(waitMs);
-    seen = await place.look();
-  }
-  return seen;
+/** What is there after a change. */
+function lookBehind(place: StorePlace, changed: Slot, isConfirmed: boolean): Promise<Look> {
+  return isConfirmed && place.readsLag ? lookPast(() => place.look(), changed.id) : place.look();
 }
 
 const NO_ENDPOINT = { warnings: [], written: undefined };

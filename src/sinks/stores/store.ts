@@ -1,6 +1,7 @@
 // The contract of a store: a place of secrets behind an API. A look says what is there, and gives a slot: what may be done to
 // exactly that, so that nothing is written over or taken away that was not seen, as far as the store can refuse it.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Result } from '../../failure.ts';
 import type { Secret } from '../../secret/secret.ts';
 import { expand, type SecretReference, type SinkProblem } from '../sink.ts';
@@ -39,6 +40,22 @@ export function placeAt(location: string, origin: string, look: StorePlace['look
 
 /** After which times, in milliseconds, it is looked again where reads lag and show what was there before. */
 export const LATE_MS = [200, 800];
+
+/**
+ * Looks after a change that a store has confirmed, and again while it still shows what was changed.
+ *
+ * @param changed the id of that slot
+ */
+export async function lookPast(look: StorePlace['look'], changed: string): Promise<Look> {
+  let seen = await look();
+  for (const waitMs of LATE_MS) {
+    if (seen.is === 'unreadable' || seen.slot.id !== changed) break;
+    if (seen.is === 'value') seen.bytes.fill(0);
+    await delay(waitMs);
+    seen = await look();
+  }
+  return seen;
+}
 
 /** {@link expand} of what may be left out. */
 export function expandGiven(template: string | undefined, reference: SecretReference): string | undefined {
